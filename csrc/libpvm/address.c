@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* Finding the local daemon and connecting to it; what all sockets of the library have in common. */
+#define _GNU_SOURCE
+#include "engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <arpa/inet.h>
+#include <unistd.h>
+
+#include "compat.h"
+
+enum {
+	ADDRESS_MAX = 128,       /* daemon's address text with its NUL */
+	TRIES = 5,               /* one second apart, while nobody listens */
+	SOCKET_BUFFER = 1 << 20, /* asked for; the kernel gives what it allows */
+};
+
+/* ---- sockets -------------------------------------------------------------- */
+
+int pvm__off_stdio(int fd)
+{
+	int moved;
+
+	if (fd < 0 || fd > STDERR_FILENO)
+		return fd;
+	moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	close(fd);
+	return moved;
+}
+
+bool pvm__peer_is_own(int fd)
+{
+	struct sockaddr_storage name;
+	socklen_t size = sizeof name;
+	struct ucred peer;
+
+	if (getsockname(fd, (struct sockaddr *)&name, &size) < 0)
+		return false;
+	if (name.ss_family != AF_UNIX)
+		return true;
+	size = sizeof peer;
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+		peer.uid == geteuid();
+}
+
+int pvm__connect_checked(int fd, const void *address, unsigned length)
+{
+	int code;
+
+	/* A signal does not end the attempt: the next call goes on with it. */
+	do
+		code = connect(fd, address, length);
+	while (code < 0 && errno == EINTR);
+	if (code < 0 && errno != EISCONN)
+		return -1;
+	if (pvm__peer_is_own(fd))
+		return 0;
+	errno = EACCES;
+	return -1;
+}
+
+/* ---- the daemon's address ------------------------------------------------ */
+
+bool pvm__temp_name(char *name, size_t size)
+{
+	int n = snprintf(name, size, "%s/pvmtmp%06d.%d", pvmgettmp(), (int)getpid(),
+		pvm__task.temp_names++ % 10000);
+
+	return n > 0 && (size_t)n < size;
+}
+
+/* Read the file in which the daemon left its address. 0 or PvmSysErr, reported. */
+static int read_address(char *address)
+{
+	const char *vmid = getenv("PVM_VMID");
+	char path[2 * TEMP_NAME_MAX];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/pvmd.%u%s%s", pvmgettmp(), (unsigned)geteuid(),
+		vmid ? "." : "", vmid ? vmid : "");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, address, ADDRESS_MAX - 1);
+	if (n < 0)
+		pvm__log("%s: %s", path, strerror(errno));
+	else if (n == 0)
+		pvm__log("mksocs() read addr file: wrong length read");
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return PvmSysErr;
+	address[n] = '\0';
+	return 0;
+}
+
+static int find_daemon(char *address)
+{
+	const char *given = getenv("PVMSOCK");
+
+	if (!given)
+		return read_address(address);
+	if (strlen(given) >= ADDRESS_MAX) {
+		pvm__log("PVMSOCK is too long");
+		return PvmSysErr;
+	}
+	strcpy(address, given);
+	return 0;
+}
+
+static int connect_unix(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int size = SOCKET_BUFFER;
+	int fd;
+
+	if (strlen(path) >= sizeof a.sun_path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	strcpy(a.sun_path, path);
+	fd = pvm__off_stdio(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+	if (pvm__connect_checked(fd, &a, sizeof a) == 0)
+		return fd;
+	size = errno;
+	close(fd);
+	errno = size;
+	return -1;
+}
+
+static int connect_tcp(const char *address)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	char *rest;
+	int on = 1, fd;
+
+	a.sin_addr.s_addr = htonl((uint32_t)strtoul(address, &rest, 16));
+	if (*rest != ':') {
+		errno = EINVAL;
+		return -1;
+	}
+	a.sin_port = htons((uint16_t)strtoul(rest + 1, NULL, 16));
+	fd = pvm__off_stdio(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	if (fd < 0)
+		return -1;
+	if (pvm__connect_checked(fd, &a, sizeof a) == 0) {
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+		return fd;
+	}
+	on = errno;
+	close(fd);
+	errno = on;
+	return -1;
+}
+
+int pvm__open_daemon(void)
+{
+	char address[ADDRESS_MAX];
+	int fd = -1;
+
+	if (find_daemon(address) < 0)
+		return PvmSysErr;
+	for (int i = 0; i < TRIES; i++) {
+		if (i)
+			sleep(1);
+		fd = address[0] == '/' ? connect_unix(address) : connect_tcp(address);
+		if (fd >= 0 || (errno != ECONNREFUSED && errno != ENOENT))
+			break;
+	}
+	if (fd < 0) {
+		pvm__log("mksocs() connect: %s", strerror(errno));
+		pvm__log("\tsocket address tried: %s", address);
+		return PvmSysErr;
+	}
+	pvm__task.daemon = pvm__stream_new(fd, TIDPVMD);
+	if (pvm__task.daemon)
+		return 0;
+	close(fd);
+	return PvmNoMem;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* Codecs other than XDR, and the choice of the one that a message needs. */
+#include <string.h>
+
+#include "codec.h"
+
+const unsigned char pvm__item_size[ITEMS] = {
+	[ITEM_BYTE] = 1,
+	[ITEM_CPLX] = 2 * sizeof(float),
+	[ITEM_DCPLX] = 2 * sizeof(double),
+	[ITEM_DOUBLE] = sizeof(double),
+	[ITEM_FLOAT] = sizeof(float),
+	[ITEM_INT] = sizeof(int),
+	[ITEM_UINT] = sizeof(int),
+	[ITEM_LONG] = sizeof(long),
+	[ITEM_ULONG] = sizeof(long),
+	[ITEM_SHORT] = sizeof(short),
+	[ITEM_USHORT] = sizeof(short),
+};
+
+/* ---- bytes --------------------------------------------------------------- */
+
+int pvm__append(struct message *m, const void *p, size_t n)
+{
+	const char *from = p;
+
+	while (n > 0) {
+		struct fragment *f = codec_room(m, 1);
+		size_t k;
+
+		if (!f)
+			return PvmNoMem;
+		k = n < f->room ? n : f->room;
+		memcpy(f->data + f->len, from, k);
+		codec_grow(f, (uint32_t)k);
+		from += k;
+		n -= k;
+	}
+	return 0;
+}
+
+size_t pvm__take(struct message *m, void *p, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		struct fragment *f = codec_rest(m);
+		size_t k;
+
+		if (!f)
+			break;
+		k = f->len - m->off;
+		if (k > n - done)
+			k = n - done;
+		memcpy((char *)p + done, f->data + m->off, k);
+		m->off += (uint32_t)k;
+		done += k;
+	}
+	return done;
+}
+
+int pvm__append_items(struct message *m, size_t size, const char *p, int n, ptrdiff_t step)
+{
+	int code = 0;
+
+	if (step == (ptrdiff_t)size)
+		return pvm__append(m, p, size * (size_t)n);
+	for (int i = 0; i < n && code == 0; i++)
+		code = pvm__append(m, p + i * step, size);
+	return code;
+}
+
+int pvm__take_items(struct message *m, size_t size, char *p, int n, ptrdiff_t step)
+{
+	if (step == (ptrdiff_t)size)
+		return pvm__take(m, p, size * (size_t)n) < size * (size_t)n ? PvmNoData : 0;
+	for (int i = 0; i < n; i++)
+		if (pvm__take(m, p + i * step, size) < size)
+			return PvmNoData;
+	return 0;
+}
+
+/* ---- raw ----------------------------------------------------------------- */
+
+static int raw_pack(struct message *m, enum item item, const char *p, int n, ptrdiff_t step)
+{
+	return pvm__append_items(m, pvm__item_size[item], p, n, step);
+}
+
+static int raw_unpack(struct message *m, enum item item, char *p, int n, ptrdiff_t step)
+{
+	return pvm__take_items(m, pvm__item_size[item], p, n, step);
+}
+
+static int raw_pack_str(struct message *m, const char *text, int len)
+{
+	int code = pvm__append(m, &len, sizeof len);
+
+	return code ? code : pvm__append(m, text, (size_t)len);
+}
+
+static const struct codec raw = { raw_pack, raw_unpack, raw_pack_str };
+
+/* ---- in place ------------------------------------------------------------ */
+
+static int inplace_pack(struct message *m, enum item item, const char *p, int n, ptrdiff_t step)
+{
+	uint64_t len = (uint64_t)pvm__item_size[item] * (uint64_t)n;
+
+	if (step != pvm__item_size[item])
+		return PvmNotImpl;
+	if (len > INT32_MAX - WIRE_HEADROOM)
+		return PvmOverflow;
+	return pvm__message_share(m, NULL, (unsigned char *)p, (uint32_t)len);
+}
+
+static int no_unpack(struct message *m, enum item item, char *p, int n, ptrdiff_t step)
+{
+	(void)m, (void)item, (void)p, (void)n, (void)step;
+	return PvmBadMsg;
+}
+
+static int inplace_pack_str(struct message *m, const char *text, int len)
+{
+	(void)m, (void)text, (void)len;
+	return PvmNotImpl;
+}
+
+static const struct codec inplace = { inplace_pack, no_unpack, inplace_pack_str };
+
+/* ---- trace: XDR with a type mark in front of each run of items ------------- */
+
+static int trace_pack(struct message *m, enum item item, const char *p, int n, ptrdiff_t step)
+{
+	static const unsigned char types[ITEMS] = {
+		[ITEM_BYTE] = TEV_DATA_BYTE,
+		[ITEM_CPLX] = TEV_DATA_CPLX,
+		[ITEM_DCPLX] = TEV_DATA_DCPLX,
+		[ITEM_DOUBLE] = TEV_DATA_DOUBLE,
+		[ITEM_FLOAT] = TEV_DATA_FLOAT,
+		[ITEM_INT] = TEV_DATA_INT,
+		[ITEM_UINT] = TEV_DATA_INT,
+		[ITEM_LONG] = TEV_DATA_LONG,
+		[ITEM_ULONG] = TEV_DATA_ULONG,
+		[ITEM_SHORT] = TEV_DATA_SHORT,
+		[ITEM_USHORT] = TEV_DATA_SHORT,
+	};
+	int mark[2] = { types[item] + (n > 1 ? TEV_DATA_ARRAY : TEV_DATA_SCALAR), n };
+	int code = pvm__xdr_check(item, p, n, step);
+
+	if (code == 0)
+		code = pvm__codec_xdr.pack(m, ITEM_INT, (char *)mark, n > 1 ? 2 : 1, sizeof(int));
+	return code ? code : pvm__codec_xdr.pack(m, item, p, n, step);
+}
+
+/* A string is marked as bytes and has neither length nor NUL. */
+static int trace_pack_str(struct message *m, const char *text, int len)
+{
+	return len > 1 ? trace_pack(m, ITEM_BYTE, text, len - 1, 1) : 0;
+}
+
+static int xdr_unpack(struct message *m, enum item item, char *p, int n, ptrdiff_t step)
+{
+	return pvm__codec_xdr.unpack(m, item, p, n, step);
+}
+
+static const struct codec trace = { trace_pack, xdr_unpack, trace_pack_str };
+
+int pvm__trace_header(struct message *m)
+{
+	static const char name[] = "user_defined";
+	struct timeval now;
+	int head[2] = { TEV_MARK_USER_EVENT_RECORD, TEV_USER_DEFINED };
+	int time[2];
+	int code;
+
+	gettimeofday(&now, NULL);
+	time[0] = (int)now.tv_sec;
+	time[1] = (int)now.tv_usec;
+	code = pvm__codec_xdr.pack(m, ITEM_INT, (char *)head, 2, sizeof(int));
+	if (code == 0)
+		code = pvm__codec_xdr.pack_str(m, name, sizeof name);
+	return code ? code : pvm__codec_xdr.pack(m, ITEM_INT, (char *)time, 2, sizeof(int));
+}
+
+/* ---- messages of machines whose raw form is another: bytes only ------------ */
+
+static int alien_pack(struct message *m, enum item item, const char *p, int n, ptrdiff_t step)
+{
+	return item == ITEM_BYTE ? raw_pack(m, item, p, n, step) : PvmBadMsg;
+}
+
+static int alien_unpack(struct message *m, enum item item, char *p, int n, ptrdiff_t step)
+{
+	return item == ITEM_BYTE ? raw_unpack(m, item, p, n, step) : PvmBadMsg;
+}
+
+static int alien_pack_str(struct message *m, const char *text, int len)
+{
+	(void)m, (void)text, (void)len;
+	return PvmBadMsg;
+}
+
+static const struct codec alien = { alien_pack, alien_unpack, alien_pack_str };
+
+/* ---- packing into a message that was read ---------------------------------- */
+
+void pvm__message_resume(struct message *m)
+{
+	if (m->codec != &pvm__codec_restart)
+		return;
+	pvm__message_clear(m);
+	pvm__message_set_codec(m);
+}
+
+static int restart_pack(struct message *m, enum item item, const char *p, int n, ptrdiff_t step)
+{
+	pvm__message_resume(m);
+	return m->codec->pack(m, item, p, n, step);
+}
+
+static int restart_pack_str(struct message *m, const char *text, int len)
+{
+	pvm__message_resume(m);
+	return m->codec->pack_str(m, text, len);
+}
+
+const struct codec pvm__codec_restart = { restart_pack, no_unpack, restart_pack_str };
+
+/* ---- choice ---------------------------------------------------------------- */
+
+/* The only place that knows the data signature of this machine. */
+uint32_t pvm__dsig(void)
+{
+	const unsigned order = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 3 : 0;
+	const unsigned long_size = sizeof(long) == 8 ? 3 : 2;
+
+	return 1 | order << 3 | 2 << 5 | order << 8 | long_size << 10 | order << 13 |
+		1 << 15 | order << 19 | 2 << 21 | order << 25;
+}
+
+void pvm__message_set_codec(struct message *m)
+{
+	if (m->enc == WIRE_ENC_XDR)
+		m->codec = &pvm__codec_xdr;
+	else if (m->enc == pvm__dsig())
+		m->codec = &raw;
+	else if (m->enc == WIRE_ENC_TRACE)
+		m->codec = &trace;
+	else if (m->enc == WIRE_ENC_INPLACE)
+		m->codec = &inplace;
+	else
+		m->codec = &alien;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Data and small helpers that PVM 3.4.6 exports besides its documented
+ * interface; its console, tracer and example programs import them.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "ask.h"
+#include "compat.h"
+
+/* Remote shell when PVM_RSH names none. */
+#define DEFAULT_RSH "/usr/bin/ssh"
+
+int pvmmytid = -1;
+int pvmmyctx;
+
+/* Release of PVM that this library stands for. */
+char *pvm_version(void)
+{
+	return (char *)PVM_VER;
+}
+
+/* Dump of an allocator for debugging: this library has none. Returns 0. */
+int i_dump(int how)
+{
+	(void)how;
+	return 0;
+}
+
+/* Time of day. Returns 0. */
+int pvmgetclock(struct timeval *now)
+{
+	return gettimeofday(now, NULL);
+}
+
+/* Sleep. Returns the seconds that were left when a signal came. */
+int pvmsleep(int seconds)
+{
+	return seconds > 0 ? (int)sleep((unsigned)seconds) : 0;
+}
+
+/* Remote shell that starts daemons on other hosts. */
+char *pvmgetrsh(void)
+{
+	char *path = getenv("PVM_RSH");
+
+	return path && *path ? path : (char *)DEFAULT_RSH;
+}
+
+/* Directory of sockets, logs and temporary files. */
+char *pvmgettmp(void)
+{
+	char *path = getenv("PVM_TMP");
+
+	return path && *path ? path : (char *)"/tmp";
+}
+
+/*
+ * Name of a file that does not exist yet, in `name` (TEMP_NAME_MAX bytes), or in
+ * static storage if that is NULL. NULL if it does not fit.
+ */
+char *pvmtmpnam(char *name)
+{
+	static char own[TEMP_NAME_MAX];
+
+	if (!name)
+		name = own;
+	return pvm__temp_name(name, TEMP_NAME_MAX) ? name : NULL;
+}
+
+/* Put "NAME=value" into the environment; the text is kept, not copied. 0 or an error. */
+int pvmputenv(char *setting)
+{
+	return putenv(setting);
+}
+
+/* Number from decimal, 0x or octal text, up to the first other character. */
+int pvmstrtoi(char *text)
+{
+	return (int)strtol(text, NULL, 0);
+}
+
+/* Names of the tags of one family, in order. */
+struct tag_family {
+	int first, count;
+	const char *const *names;
+};
+
+static const char *const tm_names[] = {
+	"TM_CONNECT", "TM_CONN2", "TM_EXIT", "TM_ADDHOST", "TM_DELHOST", "TM_CONFIG", "TM_MSTAT",
+	"TM_HALT", "TM_TICKLE", "TM_SPAWN", "TM_PSTAT", "TM_SENDSIG", "TM_TASK", "TM_MCA",
+	"TM_NOTIFY", "TM_DB", "TM_SCHED", "TM_TASKER", "TM_HOSTER", "TM_TRACER", "TM_HOSTSYNC",
+	"TM_SETOPT", "TM_GETOPT", "TM_CONTEXT", "TM_SHMCONN",
+};
+static const char *const dm_names[] = {
+	"DM_ADD", "DM_ADDACK", "DM_EXEC", "DM_EXECACK", "DM_SENDSIG", "DM_HTUPD", "DM_HTUPDACK",
+	"DM_HTCOMMIT", "DM_SLCONF", "DM_STARTACK", "DM_TASK", "DM_TASKACK", "DM_DELHOST",
+	"DM_DELHOSTACK", "DM_NULL", "DM_TASKOUT", "DM_PSTAT", "DM_PSTATACK", "DM_HALT", "DM_MCA",
+	"DM_NOTIFY", "DM_NOTIFYACK", "DM_DB", "DM_DBACK", "DM_RESET", "DM_RESETACK", "DM_HTDEL",
+	"DM_HOSTSYNC", "DM_HOSTSYNCACK",
+};
+static const char *const tc_names[] = {
+	"TC_CONREQ", "TC_CONACK", "TC_TASKEXIT", "TC_NOOP", "TC_OUTPUT", "TC_SETTRACE",
+	"TC_SETTMASK", "TC_SETTRCBUF", "TC_SETTRCOPT", "TC_SHMAT", "TC_OUTPUTX", "TC_SIBLINGS",
+};
+static const char *const sm_names[] = {
+	"SM_SPAWN", "SM_EXEC", "SM_EXECACK", "SM_TASK", "SM_CONFIG", "SM_ADDHOST", "SM_DELHOST",
+	"SM_ADD", "SM_ADDACK", "SM_NOTIFY", "SM_TASKX", "SM_HOSTX", "SM_HANDOFF", "SM_SCHED",
+	"SM_STHOST", "SM_STHOSTACK", "SM_STTASK",
+};
+
+#define FAMILY(first, last, names) { first, last - first + 1, names }
+#define CHECK(first, last, names) \
+	_Static_assert(sizeof names / sizeof names[0] == (size_t)((last) - (first) + 1), #names)
+CHECK(TM_FIRST, TM_LAST, tm_names);
+CHECK(DM_FIRST, DM_LAST, dm_names);
+CHECK(TC_FIRST, TC_LAST, tc_names);
+CHECK(SM_FIRST, SM_LAST, sm_names);
+
+static const struct tag_family families[] = {
+	FAMILY(TM_FIRST, TM_LAST, tm_names),
+	FAMILY(DM_FIRST, DM_LAST, dm_names),
+	FAMILY(TC_FIRST, TC_LAST, tc_names),
+	FAMILY(SM_FIRST, SM_LAST, sm_names),
+};
+
+/*
+ * Name of a system tag, the decimal number of any other, in static storage.
+ * *found, if not NULL, says whether it was a system tag.
+ */
+char *pvmnametag(int tag, int *found)
+{
+	static char number[16];
+
+	if (found)
+		*found = 1;
+	for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+		unsigned offset = (unsigned)tag - (unsigned)families[i].first;
+
+		if (offset < (unsigned)families[i].count)
+			return (char *)families[i].names[offset];
+	}
+	if (found)
+		*found = 0;
+	snprintf(number, sizeof number, "%d", tag);
+	return number;
+}
+
+/* Wait id of a message. PvmBadParam, PvmNoSuchBuf. */
+int pvm_getmwid(int bufid)
+{
+	struct pvmminfo info;
+	int code = pvm_getminfo(bufid, &info);
+
+	return code < 0 ? code : info.wid;
+}
+
+/* Set the wait id of a message. 0, PvmBadParam, PvmNoSuchBuf. */
+int pvm_setmwid(int bufid, int wid)
+{
+	struct pvmminfo info;
+	int code = pvm_getminfo(bufid, &info);
+
+	if (code < 0)
+		return code;
+	info.wid = wid;
+	return pvm_setminfo(bufid, &info);
+}
+
+/* Does a task appear in a list? */
+static bool listed(const int *tids, int n, int tid)
+{
+	for (int i = 0; i < n; i++)
+		if (tids[i] == tid)
+			return true;
+	return false;
+}
+
+/* Kill every task but `mytid` and those that asked to be spared. 0 or an error. */
+static int kill_tasks(int mytid, const int *spared, int nspared)
+{
+	struct pvmtaskinfo *tasks;
+	int n;
+	int code = pvm_tasks(0, &n, &tasks);
+
+	for (int i = 0; i < n && code == 0; i++)
+		if (tasks[i].ti_tid != mytid && !listed(spared, nspared, tasks[i].ti_tid))
+			pvm_kill(tasks[i].ti_tid);
+	return code;
+}
+
+/*
+ * Reset the machine: end the tasks (if killtasks) other than the caller and
+ * those with PvmNoReset, and clear what is left in the mailbox, of one class and
+ * index ("" and -1: all). 0 or an error code.
+ */
+int pvmreset(int mytid, int killtasks, char *noreset_class, int index)
+{
+	int *spared;
+	int nspared;
+	int code = pvm_getnoresets(&spared, &nspared);
+
+	if (code == 0 && killtasks)
+		code = kill_tasks(mytid, spared, nspared);
+	if (code < 0)
+		return code;
+	return pvm__ask_code(TM_DB, pvm__compose("iisiiiv", TMDB_RESET, mytid, noreset_class,
+		index, killtasks, nspared, spared, nspared));
+}

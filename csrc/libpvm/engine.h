@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the connection and engine files share among themselves: stream.c,
+ * engine.c, address.c, connect.c, route.c, rendezvous.c, send.c, recv.c, request.c, handler.c.
+ *
+ * Reading sockets and acting on what came are separate steps. A pass over the
+ * sockets only collects complete messages in pvm__task.arrived. pvm__settle
+ * then runs handlers and queues the rest; it does so only while no message is
+ * being written and no handler is running. So handlers may send and ask the
+ * daemon like any other code, and nothing frees a stream under its reader or
+ * writer.
+ */
+#ifndef PVM3PY_LIBPVM_ENGINE_H
+#define PVM3PY_LIBPVM_ENGINE_H
+
+#include "internal.h"
+
+/* A descriptor that the engine waits for. */
+struct source {
+	int fd;
+	void (*ready)(struct source *); /* it is readable */
+};
+
+enum { STREAM_BUFFER = 65536 };
+
+/* One connected stream socket, to the daemon or to the task of a direct route. */
+struct stream {
+	struct source source;   /* first: a source's address is its stream's */
+	int peer;               /* TIDPVMD, or the tid of the task */
+	bool lost;              /* end of file or error; freed by pvm__settle */
+	struct message *open;   /* unfinished messages, one per source */
+	/* The fragment being read. */
+	bool inside;            /* its header has been read */
+	bool fresh;             /* nothing of its body has been read */
+	bool last;              /* it ends its message */
+	struct message *msg;    /* NULL: its bytes are skipped */
+	uint32_t left;          /* its bytes yet to come */
+	/* Bytes read ahead and not parsed yet. */
+	size_t at, end;
+	unsigned char buf[STREAM_BUFFER];
+};
+
+/* Wrap a connected socket, which the stream then owns; NULL: out of memory (fd left open). */
+struct stream *pvm__stream_new(int fd, int peer);
+void pvm__stream_free(struct stream *);
+/* The connection has ended or cannot be used any more. */
+void pvm__stream_lose(struct stream *);
+/* Close the descriptor at once, which another process uses too, and lose the stream. */
+void pvm__stream_abandon(struct stream *);
+/*
+ * Write a whole message, with own tid as source and `dst` as destination. Takes
+ * in arriving messages while the socket is full. False: the connection is lost.
+ */
+bool pvm__stream_write(struct stream *, const struct message *, int dst);
+/*
+ * Read once (flags for recvmsg, e.g. MSG_DONTWAIT) and deliver the messages
+ * completed by it. True if as much came as there was room for, so that more may
+ * be waiting. Sets `lost` at the end of the stream.
+ */
+bool pvm__stream_read(struct stream *, int flags);
+
+enum { NO_DEADLINE = -1 };
+
+/* Monotonic clock, nanoseconds. */
+int64_t pvm__now(void);
+/* The point in time `timeout` from now; 0 if that is not later, NO_DEADLINE if it is far off. */
+int64_t pvm__deadline(const struct timeval *timeout);
+/* Wait until the stream is writable or something else has been read. */
+void pvm__wait_writable(struct stream *);
+/* As pvm__engine_wait with a point in time by pvm__now, 0: no wait, or NO_DEADLINE. */
+int pvm__engine_wait_until(int64_t deadline);
+/* Run handlers and fill the receive list, unless that must wait. */
+void pvm__settle(void);
+/* Read what is there if that has not happened for a while; called by senders. */
+void pvm__read_now_and_then(void);
+/* Start and stop waiting for a source other than the daemon. 0 or PvmSysErr. */
+int pvm__watch(struct source *);
+void pvm__unwatch(struct source *);
+
+/* Lists of messages; they own a reference to each. */
+void pvm__queue_append(struct queue *, struct message *);
+void pvm__queue_remove(struct queue *, struct message *);
+void pvm__queue_clear(struct queue *);
+/* Forget all messages that the program has not received. */
+void pvm__discard_received(void);
+
+/* A request and, when it has come, its reply. */
+struct pending {
+	struct pending *next;
+	int src, tag, wid; /* src TIDPVMD: any daemon; wid 0: any */
+	struct message *reply;
+};
+/* Give the message to the request it answers. True: taken. */
+bool pvm__request_reply(struct message *);
+
+/* Bytes of `n` items of a PVM_... type: PvmBadParam, PvmNotImpl (strings), PvmOverflow. */
+int pvm__typed_bytes(int type, int n);
+
+/* Write a message to the daemon, whatever its destination. 0 or PvmSysErr. */
+int pvm__send_daemon(struct message *, int dst);
+
+/* The open direct route to a task, made if wanted; NULL: send through the daemon. */
+struct stream *pvm__route_stream(int tid);
+/* The connection of some route was lost: forget such routes. True if there was one. */
+bool pvm__routes_reap(void);
+/* Close all routes. */
+void pvm__routes_close(void);
+/* In the child of a fork: lose all routes, which stay the parent's. */
+void pvm__routes_abandon(void);
+/* Descriptors of routes to wait for, at most `max`; returns how many there are. */
+int pvm__route_fds(int *fds, int max);
+
+/* Connect to the daemon, which may just be starting. 0, or PvmSysErr, reported, or PvmNoMem. */
+int pvm__open_daemon(void);
+/*
+ * Move a new descriptor away from 0 to 2, which stay free for standard streams when the
+ * program has closed those. Returns it; -1 for -1 or if there is no other.
+ */
+int pvm__off_stdio(int fd);
+/* Connect `fd` after checking a Unix peer's identity. 0 or -1 with errno. */
+int pvm__connect_checked(int fd, const void *address, unsigned length);
+/* Does the Unix socket's peer belong to this user? TCP peers always pass. */
+bool pvm__peer_is_own(int fd);
+
+/* Handlers of the library: add at enrolment; remove those and the program's at exit. */
+int pvm__handlers_install(void);
+void pvm__handlers_clear(void);
+
+#endif

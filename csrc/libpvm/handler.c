@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Message handlers, of the program (pvm_addmhf) and of the library: functions
+ * that get messages of a given source, tag and context as they arrive.
+ */
+#include "api.h"
+#include "engine.h"
+
+#include <stdlib.h>
+
+#include "compat.h"
+
+struct handler {
+	struct handler *next;
+	int id;
+	int src, tag, ctx; /* -1: any */
+	int (*f)(int mid);
+};
+
+static bool agree(int a, int b)
+{
+	return a == -1 || b == -1 || a == b;
+}
+
+/* Could one message be for both handlers? */
+static bool overlaps(const struct handler *h, int src, int tag, int ctx)
+{
+	return agree(h->src, src) && agree(h->tag, tag) && agree(h->ctx, ctx);
+}
+
+static bool matches(const struct handler *h, const struct message *m)
+{
+	return (h->src == -1 || h->src == m->src) && (h->tag == -1 || h->tag == m->tag) &&
+		(h->ctx == -1 || h->ctx == m->ctx);
+}
+
+/* Ids are reused, the last one freed first. */
+static int new_id(void)
+{
+	struct task *t = &pvm__task;
+
+	return t->nfree_handler_ids ? t->free_handler_ids[--t->nfree_handler_ids]
+				    : t->handler_ids++;
+}
+
+int pvm__handler_add(int src, int tag, int ctx, int (*f)(int mid))
+{
+	struct task *t = &pvm__task;
+	struct handler *h;
+	int *ids;
+
+	for (h = t->handlers; h; h = h->next)
+		if (overlaps(h, src, tag, ctx))
+			return PvmExists;
+	/* Room to free every id that exists, so that removing cannot fail. */
+	ids = realloc(t->free_handler_ids, (size_t)(t->handler_ids + 1) * sizeof *ids);
+	if (!ids)
+		return PvmNoMem;
+	t->free_handler_ids = ids;
+	h = malloc(sizeof *h);
+	if (!h)
+		return PvmNoMem;
+	*h = (struct handler){ t->handlers, new_id(), src, tag, ctx, f };
+	t->handlers = h;
+	return h->id;
+}
+
+int pvm__handler_remove(int id)
+{
+	struct task *t = &pvm__task;
+	struct handler **p, *h;
+
+	if (id < 0)
+		return PvmBadParam;
+	for (p = &t->handlers; (h = *p); p = &h->next)
+		if (h->id == id) {
+			*p = h->next;
+			free(h);
+			t->free_handler_ids[t->nfree_handler_ids++] = id;
+			return 0;
+		}
+	return PvmNotFound;
+}
+
+int pvm__tc_noop(int mid)
+{
+	(void)mid;
+	return 0;
+}
+
+int pvm__handlers_install(void)
+{
+	static const struct {
+		int tag;
+		int (*f)(int mid);
+	} library[] = {
+		{ TC_CONREQ, pvm__tc_conreq }, { TC_CONACK, pvm__tc_conack },
+		{ TC_TASKEXIT, pvm__tc_taskexit }, { TC_NOOP, pvm__tc_noop },
+		{ TC_SETTRACE, pvm__tc_settrace }, { TC_SETTMASK, pvm__tc_settmask },
+		{ TC_SETTRCBUF, pvm__tc_settrcbuf }, { TC_SETTRCOPT, pvm__tc_settrcopt },
+		{ TC_SIBLINGS, pvm__tc_siblings },
+	};
+
+	for (size_t i = 0; i < sizeof library / sizeof library[0]; i++)
+		if (pvm__handler_add(-1, library[i].tag, SYSCTX_TC, library[i].f) == PvmNoMem)
+			return PvmNoMem;
+	return 0;
+}
+
+void pvm__handlers_clear(void)
+{
+	struct task *t = &pvm__task;
+	struct handler *h;
+
+	while ((h = t->handlers)) {
+		t->handlers = h->next;
+		free(h);
+	}
+	free(t->free_handler_ids);
+	t->free_handler_ids = NULL;
+	t->nfree_handler_ids = t->handler_ids = 0;
+}
+
+/* The event of a program's handler that gets a message. */
+static void trace_invocation(const struct handler *h, const struct message *m)
+{
+	struct trace_header came;
+
+	if (pvmtrc.trctid <= 0 || h->ctx == SYSCTX_TC)
+		return;
+	came = pvm__trace_header_of(m);
+	pvm__trace(TEV_MHF_INVOKE | TEV_EVENT_ENTRY, TEV_DID_RST, h->src, TEV_DID_RMC, h->tag,
+		TEV_DID_RCX, h->ctx, TEV_DID_MB, m->id, TEV_DID_MNB, came.bytes,
+		TEV_DID_MC, came.tag, TEV_DID_MCX, came.ctx, TEV_DID_SRC, came.src, -1);
+}
+
+/*
+ * Run the handler on the message in buffers and context of its own. Its calls are
+ * traced as if nothing called it.
+ */
+static void run(const struct handler *h, struct message *m)
+{
+	int (*f)(int mid) = h->f;
+	int outer = pvmtoplvl;
+	struct task *t = &pvm__task;
+	int sbuf = t->sbuf ? t->sbuf->id : 0;
+	int rbuf = t->rbuf ? t->rbuf->id : 0;
+	int ctx = pvmmyctx;
+	int id;
+
+	pvm__message_ref(m);
+	id = pvm__message_publish(m);
+	if (id < 0) {
+		pvm__message_unref(m);
+		pvm__log("message from t%x dropped: out of memory", (unsigned)m->src);
+		return;
+	}
+	t->sbuf = NULL;
+	t->rbuf = m;
+	pvmmyctx = m->ctx;
+	pvmtoplvl = 1;
+	t->in_handler++;
+	trace_invocation(h, m);
+	f(id);
+	t->in_handler--;
+	pvmtoplvl = outer;
+	pvmmyctx = ctx;
+	pvm__message_retire(m);
+	/* What the handler left current is its own, unless it took up the caller's. */
+	if (t->sbuf && t->sbuf->id != sbuf)
+		pvm__message_retire(t->sbuf);
+	if (t->rbuf && t->rbuf->id != rbuf)
+		pvm__message_retire(t->rbuf);
+	t->sbuf = pvm__message_of(sbuf);
+	t->rbuf = pvm__message_of(rbuf);
+}
+
+bool pvm__handler_dispatch(struct message *m)
+{
+	struct handler *h = pvm__task.handlers;
+
+	while (h && !matches(h, m))
+		h = h->next;
+	if (!h)
+		return false;
+	run(h, m);
+	return true;
+}
+
+/*
+ * Have `f` called with the buffer id of every message from `src` with `tag` and
+ * context `ctx`, -1 being any.  Returns the handler's id; PvmExists if another
+ * handler could match the same message, PvmBadParam, PvmNoMem.
+ */
+int pvm_addmhf(int src, int tag, int ctx, int (*f)(int mid))
+{
+	API_ENTER(TEV_ADDMHF, TEV_DID_RST, src, TEV_DID_RMC, tag, TEV_DID_RCX, ctx);
+	return API_LEAVE(TEV_ADDMHF, TEV_DID_MHI,
+		pvm__result("pvm_addmhf", f ? pvm__handler_add(src, tag, ctx, f) : PvmBadParam));
+}
+
+/* Remove a handler. 0, PvmBadParam (negative id), PvmNotFound. */
+int pvm_delmhf(int id)
+{
+	API_ENTER(TEV_DELMHF, TEV_DID_MHI, id);
+	return API_LEAVE(TEV_DELMHF, TEV_DID_CC,
+		pvm__result("pvm_delmhf", pvm__handler_remove(id)));
+}
+
+/* Print the handlers on stdout, below a heading of the caller's. */
+void pvmdisplaymhfinfo(char *who, char *text, int tid)
+{
+	printf("%s t%x: %s\n", who, (unsigned)tid, text);
+	for (const struct handler *h = pvm__task.handlers; h; h = h->next)
+		printf("handler %d: src %x tag %d ctx %x\n", h->id, (unsigned)h->src, h->tag,
+			(unsigned)h->ctx);
+}

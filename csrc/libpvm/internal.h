@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of libpvm share.  Nothing here is exported.
+ *
+ * Layers, lowest first:
+ *   message.c buffer.c   messages: fragments of bytes; ids and current buffers
+ *   codec.c xdr.c pack.c packf.c nested.c
+ *                        putting typed items in and taking them out
+ *   stream.c             one connected socket: fragments out, messages in
+ *   engine.c             the wait loop over all streams, receive list, handlers
+ *   address.c            finding the daemon and connecting to it
+ *   connect.c            enrolment, leaving
+ *   route.c rendezvous.c direct task-to-task connections
+ *   send.c recv.c        the public message calls
+ *   request.c ask.c      request/reply with the daemon; used by all topics below
+ *   hosts.c start.c tasks.c spawn.c notify.c mailbox.c context.c option.c
+ *   output.c register.c export.c error.c trace.c trace_names.c compat.c
+ *   api.h event.c        begin and end of every public function: its trace
+ *
+ * Public functions are called pvm_x; functions shared between files pvm__x;
+ * everything else is static.  A function that can fail returns a negative
+ * Pvm... code; public functions end in `return pvm__result("pvm_x", code)`.
+ */
+#ifndef PVM3PY_LIBPVM_INTERNAL_H
+#define PVM3PY_LIBPVM_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/time.h>
+
+/* Everything is compiled hidden (-fvisibility=hidden) but what these declare. */
+#pragma GCC visibility push(default)
+#include "pvm3.h"
+#include "pvmtev.h"
+#pragma GCC visibility pop
+#include "pvmproto.h"
+#include "layout.h"
+
+/* ---- messages (message.c) ------------------------------------------------ */
+
+/* Reference-counted memory that fragments point into. */
+struct block {
+	unsigned refs;
+	size_t cap;
+	/* WIRE_HEADROOM bytes, then cap data bytes: headers can be written in front */
+	unsigned char bytes[];
+};
+
+/* One fragment of a message body: `len` data bytes at `data`. */
+struct fragment {
+	unsigned char *data;
+	uint32_t len;
+	uint32_t room;       /* bytes that may still be appended in place behind data+len */
+	struct block *block; /* owner of the memory; NULL: the caller's memory (in place) */
+};
+
+enum message_mode { MESSAGE_PACKING, MESSAGE_READING };
+
+struct codec; /* typed items to and from bytes: codec.h */
+
+struct message {
+	struct message *next, *prev; /* receive list */
+	unsigned refs;
+	int id;                      /* what the program calls the buffer; 0: none */
+	enum message_mode mode;
+	uint32_t enc;                /* encoding word; WIRE_ENC_INPLACE until sent */
+	int tag, ctx, wid, src, dst;
+	int total;                   /* body bytes, as pvm_bufinfo reports them */
+	const struct codec *codec;   /* chosen from enc and mode */
+	struct fragment *frags;      /* nfrags of them, in order */
+	unsigned nfrags, capfrags;
+	unsigned at;                 /* reading: fragment ... */
+	uint32_t off;                /* ... and offset of the next byte */
+	uint32_t carried;            /* bytes of an item begun in earlier fragments */
+};
+
+/*
+ * Memory for `cap` data bytes behind WIRE_HEADROOM, one reference; NULL: out of
+ * memory. Blocks of the usual fragment sizes are recycled, so `cap` may come
+ * out larger than asked for.
+ */
+struct block *pvm__block_new(size_t cap);
+void pvm__block_unref(struct block *); /* NULL is allowed */
+
+/* New empty message without an id, or NULL when out of memory. */
+struct message *pvm__message_new(uint32_t enc);
+void pvm__message_ref(struct message *);
+void pvm__message_unref(struct message *);
+/* Give the message an id; returns it or PvmNoMem. The id takes over the caller's reference. */
+int pvm__message_publish(struct message *);
+/* Message of an id, or NULL. */
+struct message *pvm__message_of(int id);
+/* Drop the id and its reference; the message is no current buffer any more. */
+void pvm__message_retire(struct message *);
+/* Append an empty fragment with room for `cap` bytes; NULL: out of memory. */
+struct fragment *pvm__message_extend(struct message *, size_t cap);
+/* Append a fragment that shares `block` (reference taken). 0 or PvmNoMem. */
+int pvm__message_share(struct message *, struct block *, unsigned char *data, uint32_t len);
+/* Start reading at the first byte. */
+void pvm__message_rewind(struct message *);
+/* Set the codec that belongs to enc and mode (codec.c). */
+void pvm__message_set_codec(struct message *);
+/* Own data signature. */
+uint32_t pvm__dsig(void);
+
+/* Internal packing into and reading from a message that is no current buffer. */
+int pvm__put_int(struct message *, int);
+int pvm__put_ints(struct message *, const int *, int n);
+int pvm__put_str(struct message *, const char *);  /* NULL packs "" */
+int pvm__put_bytes(struct message *, const void *, int n);
+int pvm__put_message(struct message *outer, struct message *inner); /* as pvm_pkmesg */
+int pvm__get_int(struct message *, int *);
+int pvm__get_ints(struct message *, int *, int n);
+int pvm__get_str(struct message *, char **);       /* malloc'ed; PvmNoMem, PvmBadMsg, PvmNoData */
+int pvm__get_bytes(struct message *, void *, int n);
+int pvm__get_message(struct message *outer, struct message **inner); /* as pvm_upkmesg */
+
+/* ---- the task's state ---------------------------------------------------- */
+
+/* Data that programs and libgpvm3 import; each is the one place of its fact. */
+#pragma GCC visibility push(default)
+extern int pvmmytid;                    /* own tid, -1: not enrolled (compat.c) */
+extern int pvmmyctx;                    /* current context (compat.c) */
+extern struct Pvmtracer pvmtrc, pvmctrc; /* output and trace settings, own and of
+                                           future children (trace.c) */
+#pragma GCC visibility pop
+
+/* Messages in order of arrival. */
+struct queue {
+	struct message *head, *tail;
+};
+
+enum { ROUTE_BUCKETS = 64 };
+
+struct stream;
+struct route;
+struct pending;
+struct handler;
+
+/* All state of the library; one instance, `pvm__task` (task.c). */
+struct task {
+	int ptid;              /* parent, 0: none, PvmParentNotSet */
+	int daemon_dsig;
+	char daemon_addr[32];  /* IP and port of the daemon, "%08x:%04x" */
+	char *name;            /* from pvmsettaskname, or NULL */
+	int schedtid;          /* resource manager; 0: none */
+	int frag_size;         /* PvmFragSize */
+	bool frag_size_set;    /* by the program: enrolment does not change it */
+	int route;             /* PvmRoute */
+	int debug_mask, auto_err, resv_tids, show_tids, noreset;
+	struct message *sbuf, *rbuf; /* current buffers; their ids hold the references */
+	int (*match)(int mid, int tid, int tag); /* pvm_recvf; NULL: by source, tag, context */
+	int *siblings, nsiblings;    /* -1: not known yet */
+
+	/* The engine's, see engine.h; other topics leave these alone. */
+	struct stream *daemon;       /* NULL: not connected */
+	bool enrolling;
+	struct route *routes[ROUTE_BUCKETS]; /* hashed by tid */
+	bool route_lost;             /* some route's connection ended */
+	int epoll_fd;                /* watches all sources; -1: there is only the daemon */
+	int watched;                 /* sources besides the daemon */
+	int *fds;                    /* answer of pvm_getfds */
+	struct queue arrived;        /* complete messages, neither handled nor queued yet */
+	struct queue inbox;          /* complete messages that nobody took yet */
+	struct message *fresh;       /* first message of inbox that a waiting receive has not seen */
+	unsigned deliveries;         /* messages ever completed */
+	struct pending *pending;     /* requests waiting for their replies */
+	int wid;                     /* last wait id used */
+	int sending;                 /* a message is being written: handlers wait */
+	int in_handler;              /* a handler is running: blocking receives are refused */
+	unsigned unread_sends;       /* messages sent since the sockets were last read */
+	int64_t last_intake;         /* when that was, coarse monotonic ns */
+	bool brisk;                  /* the last wait for a message was short */
+	struct handler *handlers;    /* newest first */
+	int *free_handler_ids, nfree_handler_ids, handler_ids;
+	int temp_names;              /* temporary names used so far */
+};
+extern struct task pvm__task;
+
+/* ---- connection and engine ----------------------------------------------- */
+
+/* Connect and enrol if that has not happened. 0 or an error code. */
+int pvm__connect(void);
+/* Drop every connection without telling anybody. */
+void pvm__disconnect(void);
+
+/*
+ * Send a message; ctx, tag and wid are the message's. Chooses the route, opens
+ * a direct one if PvmRoute asks for it, takes in arriving messages while the
+ * socket is full. 0, PvmSysErr, PvmNoMem.
+ */
+int pvm__send(struct message *, int dst);
+/* The same to many tasks; tids sorted, without duplicates and self. */
+int pvm__multicast(struct message *, const int *tids, int n);
+
+/*
+ * Take in what arrives. Waits until at least one complete message has been
+ * queued or given to a handler, or the time is over (NULL: for ever, {0,0}: one
+ * pass over the sockets without waiting). Returns how many, or PvmSysErr.
+ */
+int pvm__engine_wait(const struct timeval *timeout);
+
+/*
+ * Ask the daemon and wait for the answer; connects first if need be. `req` is
+ * consumed. The reply is ready for reading and the caller unrefs it. 0 or an
+ * error code. Allowed in handlers.
+ */
+int pvm__request(int tag, struct message *req, struct message **reply);
+/*
+ * As pvm__request, but to the resource manager (sm_tag) if one is registered and
+ * is not this task.
+ */
+int pvm__request_sched(int tm_tag, int sm_tag, struct message *req, struct message **reply);
+/* The common case: reply is one int, which is returned; or an error code. */
+int pvm__request_code(int tag, struct message *req);
+
+/* Message handlers of library and program (handler.c). */
+int pvm__handler_add(int src, int tag, int ctx, int (*f)(int mid));
+int pvm__handler_remove(int id);
+/* Hand a complete message to a matching handler; false: there is none. */
+bool pvm__handler_dispatch(struct message *);
+
+/*
+ * Handlers that the library has from enrolment to exit; each gets the message
+ * as current receive buffer like a program's handler (ids 0 to 8, handler.c).
+ */
+int pvm__tc_conreq(int mid);     /* route.c */
+int pvm__tc_conack(int mid);
+int pvm__tc_taskexit(int mid);
+int pvm__tc_noop(int mid);       /* handler.c */
+int pvm__tc_settrace(int mid);   /* trace.c */
+int pvm__tc_settmask(int mid);
+int pvm__tc_settrcbuf(int mid);
+int pvm__tc_settrcopt(int mid);
+int pvm__tc_siblings(int mid);   /* tasks.c */
+
+/* Direct routes opened or closed (notify.c delivers PvmRouteAdd/Delete). */
+void pvm__route_opened(int tid, int fd);
+void pvm__route_closed(int tid);
+/* Is there an open direct route? */
+bool pvm__route_exists(int tid);
+
+/* Part of pvm_exit: wait for the output of children this task collects (output.c). */
+void pvm__output_wait_children(void);
+/* The connection has ended: nothing more comes from children (output.c). */
+void pvm__output_forget(void);
+/*
+ * Part of pvm_exit: put the exit notices the task asked for about itself into
+ * the list of arrived messages, with pvm__deliver (notify.c).
+ */
+void pvm__notify_self_exit(void);
+/* The connection has ended: forget the notices that the library itself would give. */
+void pvm__notices_forget(void);
+/* Treat a message (one reference, taken over) as if it had just arrived. */
+void pvm__deliver(struct message *);
+enum { TEMP_NAME_MAX = 128 };
+/*
+ * A fresh name PVM_TMP/pvmtmpPPPPPP.N; false if it does not fit. Socket
+ * addresses need it within 107 bytes.
+ */
+bool pvm__temp_name(char *name, size_t size);
+
+/* ---- errors -------------------------------------------------------------- */
+
+/* If code is negative: set pvm_errno and act on PvmAutoErr. Returns code. */
+int pvm__result(const char *function, int code);
+/* If code is negative: set pvm_errno without printing. Returns code. */
+int pvm__quiet(int code);
+/* "libpvm [t40001] text" on stderr. */
+void pvm__log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* "libpvm [t40001]: text" on stderr, the form of what users are told. */
+void pvm__report(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

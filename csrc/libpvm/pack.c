@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Packing and unpacking of items: the calls that the library uses itself and the
+ * public ones.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "codec.h"
+
+/* ---- calls of the library -------------------------------------------------- */
+
+int pvm__put_int(struct message *m, int value)
+{
+	return m->codec->pack(m, ITEM_INT, (char *)&value, 1, sizeof value);
+}
+
+int pvm__put_ints(struct message *m, const int *values, int n)
+{
+	return n > 0 ? m->codec->pack(m, ITEM_INT, (const char *)values, n, sizeof *values) : 0;
+}
+
+int pvm__put_str(struct message *m, const char *text)
+{
+	size_t len = text ? strlen(text) : 0;
+
+	if (len >= INT32_MAX)
+		return PvmOverflow;
+	return m->codec->pack_str(m, text ? text : "", (int)len + 1);
+}
+
+int pvm__put_bytes(struct message *m, const void *p, int n)
+{
+	return n > 0 ? m->codec->pack(m, ITEM_BYTE, p, n, 1) : 0;
+}
+
+int pvm__get_int(struct message *m, int *value)
+{
+	return m->codec->unpack(m, ITEM_INT, (char *)value, 1, sizeof *value);
+}
+
+int pvm__get_ints(struct message *m, int *values, int n)
+{
+	return n > 0 ? m->codec->unpack(m, ITEM_INT, (char *)values, n, sizeof *values) : 0;
+}
+
+int pvm__get_bytes(struct message *m, void *p, int n)
+{
+	return n > 0 ? m->codec->unpack(m, ITEM_BYTE, p, n, 1) : 0;
+}
+
+size_t pvm__bytes_left(const struct message *m)
+{
+	size_t sum = 0;
+
+	for (unsigned i = m->at; i < m->nfrags; i++)
+		sum += m->frags[i].len;
+	return sum - (m->at < m->nfrags ? m->off : 0);
+}
+
+int pvm__get_str(struct message *m, char **text)
+{
+	int len;
+	int code = pvm__get_int(m, &len);
+
+	if (code)
+		return code;
+	if (len <= 0)
+		return PvmBadMsg;
+	if ((size_t)len > pvm__bytes_left(m))
+		return PvmNoData;
+	*text = malloc((size_t)len);
+	if (!*text)
+		return PvmNoMem;
+	code = pvm__get_bytes(m, *text, len);
+	if (code) {
+		free(*text);
+		*text = NULL;
+		return code;
+	}
+	(*text)[len - 1] = 0;
+	return 0;
+}
+
+/* ---- public calls ---------------------------------------------------------- */
+
+/* Pack into the send buffer; `name` for the error report. */
+static inline int pack_items(const char *name, enum item item, size_t size, const void *p, int n,
+	int stride)
+{
+	struct message *m = pvm__task.sbuf;
+
+	if (n < 0)
+		return pvm__result(name, PvmBadParam);
+	if (!m)
+		return pvm__result(name, PvmNoBuf);
+	if (n == 0)
+		return 0;
+	return pvm__result(name,
+		m->codec->pack(m, item, p, n, (ptrdiff_t)stride * (ptrdiff_t)size));
+}
+
+/* Unpack from the receive buffer. */
+static inline int unpack_items(const char *name, enum item item, size_t size, void *p, int n,
+	int stride)
+{
+	struct message *m = pvm__task.rbuf;
+
+	if (n < 0)
+		return pvm__result(name, PvmBadParam);
+	if (!m)
+		return pvm__result(name, PvmNoBuf);
+	if (n == 0)
+		return 0;
+	return pvm__result(name,
+		m->codec->unpack(m, item, p, n, (ptrdiff_t)stride * (ptrdiff_t)size));
+}
+
+/*
+ * pvm_pkT and pvm_upkT: items of type T, the first at p, each `stride` items
+ * behind the one before; stride 0 and negative strides are allowed. 0,
+ * PvmBadParam (n < 0), PvmNoBuf; packing: PvmNoMem, PvmNotImpl (in place with a
+ * stride other than 1), PvmOverflow (long without a 4-byte form in XDR; nothing
+ * is packed); unpacking: PvmNoData, PvmBadMsg.
+ */
+#define ITEM_CALLS(name, NAME, T) \
+	int pvm_pk##name(T *p, int n, int stride) \
+	{ \
+		API_ENTER(TEV_PK##NAME, TEV_DID_PDA, p, TEV_DID_PC, n, TEV_DID_PSD, stride); \
+		return API_LEAVE(TEV_PK##NAME, TEV_DID_CC, pack_items("pvm_pk" #name, \
+			ITEM_##NAME, pvm__item_size[ITEM_##NAME], p, n, stride)); \
+	} \
+	int pvm_upk##name(T *p, int n, int stride) \
+	{ \
+		API_ENTER(TEV_UPK##NAME, TEV_DID_PDA, p, TEV_DID_PC, n, TEV_DID_PSD, stride); \
+		return API_LEAVE(TEV_UPK##NAME, TEV_DID_CC, unpack_items("pvm_upk" #name, \
+			ITEM_##NAME, pvm__item_size[ITEM_##NAME], p, n, stride)); \
+	}
+
+ITEM_CALLS(byte, BYTE, char)
+ITEM_CALLS(short, SHORT, short)
+ITEM_CALLS(ushort, USHORT, unsigned short)
+ITEM_CALLS(int, INT, int)
+ITEM_CALLS(uint, UINT, unsigned int)
+ITEM_CALLS(long, LONG, long)
+ITEM_CALLS(ulong, ULONG, unsigned long)
+ITEM_CALLS(float, FLOAT, float)
+ITEM_CALLS(double, DOUBLE, double)
+ITEM_CALLS(cplx, CPLX, float)
+ITEM_CALLS(dcplx, DCPLX, double)
+
+/* Pack a string. 0, PvmBadParam (NULL), PvmNoBuf, PvmNoMem, PvmNotImpl (in place). */
+int pvm_pkstr(char *text)
+{
+	int code;
+
+	API_ENTER(TEV_PKSTR, TEV_DID_PDA, text);
+	if (!text)
+		code = PvmBadParam;
+	else if (!pvm__task.sbuf)
+		code = PvmNoBuf;
+	else
+		code = pvm__put_str(pvm__task.sbuf, text);
+	return API_LEAVE(TEV_PKSTR, TEV_DID_CC, pvm__result("pvm_pkstr", code));
+}
+
+int pvm__unpack_text(struct message *m, char *text)
+{
+	int len = 0;
+	int code = pvm__get_int(m, &len);
+
+	if (code == 0 && len < 0)
+		code = PvmBadMsg;
+	return code ? code : pvm__get_bytes(m, text, len);
+}
+
+/* Unpack a string; the caller must know that it fits. 0, PvmNoBuf, PvmNoData, PvmBadMsg. */
+int pvm_upkstr(char *text)
+{
+	struct message *m = pvm__task.rbuf;
+
+	API_ENTER(TEV_UPKSTR, TEV_DID_PDA, text);
+	return API_LEAVE(TEV_UPKSTR, TEV_DID_CC,
+		pvm__result("pvm_upkstr", m ? pvm__unpack_text(m, text) : PvmNoBuf));
+}

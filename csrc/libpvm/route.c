@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Direct routes: connections between two tasks, set up by TC_CONREQ and TC_CONACK
+ * through the daemons, closed by either side's end.
+ *
+ * A task that wants a route binds a socket and asks; the other one listens on a
+ * socket of its own and answers with that address; the first connects.  If both
+ * ask at once the one with the lower tid connects.  While a route is being made
+ * no message goes to that task, so that messages stay in order.
+ */
+#include "route.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { ACCEPT_WAIT_MS = 2000 };
+
+/* ---- table --------------------------------------------------------------- */
+
+static struct route **bucket(int tid)
+{
+	return &pvm__task.routes[(unsigned)tid % ROUTE_BUCKETS];
+}
+
+static struct route *find(int tid)
+{
+	struct route *r = *bucket(tid);
+
+	while (r && r->tid != tid)
+		r = r->next;
+	return r;
+}
+
+static struct route *new_route(int tid, enum route_state state)
+{
+	struct route *r = calloc(1, sizeof *r);
+
+	if (!r)
+		return NULL;
+	r->source.fd = -1;
+	r->reserve = -1;
+	r->tid = tid;
+	r->state = state;
+	r->next = *bucket(tid);
+	*bucket(tid) = r;
+	return r;
+}
+
+/* Forget a route. */
+static void drop(struct route *r)
+{
+	struct route **p = bucket(r->tid);
+	int tid = r->tid;
+	bool open = r->state == ROUTE_OPEN;
+
+	while (*p != r)
+		p = &(*p)->next;
+	*p = r->next;
+	pvm__route_close_socket(r);
+	if (r->stream)
+		pvm__stream_free(r->stream);
+	free(r);
+	if (open)
+		pvm__route_closed(tid);
+}
+
+/* Send everything through the daemon until the other task asks or exits. */
+static void deny(struct route *r)
+{
+	pvm__route_close_socket(r);
+	r->state = ROUTE_DENIED;
+}
+
+bool pvm__routes_reap(void)
+{
+	bool any = false;
+
+	pvm__task.route_lost = false;
+	for (int i = 0; i < ROUTE_BUCKETS; i++)
+		for (struct route *r = pvm__task.routes[i], *next; r; r = next) {
+			next = r->next;
+			if (r->stream && r->stream->lost) {
+				drop(r);
+				any = true;
+			}
+		}
+	return any;
+}
+
+void pvm__routes_close(void)
+{
+	for (int i = 0; i < ROUTE_BUCKETS; i++)
+		while (pvm__task.routes[i]) {
+			/* Nobody is told: the program itself ends its connections. */
+			if (pvm__task.routes[i]->state == ROUTE_OPEN)
+				pvm__task.routes[i]->state = ROUTE_DENIED;
+			drop(pvm__task.routes[i]);
+		}
+	pvm__task.route_lost = false;
+}
+
+void pvm__routes_abandon(void)
+{
+	for (int i = 0; i < ROUTE_BUCKETS; i++)
+		for (struct route *r = pvm__task.routes[i]; r; r = r->next) {
+			if (r->stream)
+				pvm__stream_abandon(r->stream);
+			if (r->source.fd >= 0)
+				close(r->source.fd);
+			r->source.fd = -1;
+			r->path[0] = '\0'; /* is the parent's to remove */
+		}
+}
+
+bool pvm__route_exists(int tid)
+{
+	struct route *r = find(tid);
+
+	return r && r->state == ROUTE_OPEN;
+}
+
+int pvm__route_fds(int *fds, int max)
+{
+	int n = 0;
+
+	for (int i = 0; i < ROUTE_BUCKETS; i++)
+		for (struct route *r = pvm__task.routes[i]; r; r = r->next) {
+			if (r->state != ROUTE_OPEN && r->state != ROUTE_LISTEN)
+				continue;
+			if (n < max)
+				fds[n] = r->stream ? r->stream->source.fd : r->source.fd;
+			n++;
+		}
+	return n;
+}
+
+/* ---- opening ---------------------------------------------------------------- */
+
+/* Make the connected socket the route's stream; the route is open if that works. */
+static bool open_stream(struct route *r, int fd)
+{
+	struct stream *s = pvm__stream_new(fd, r->tid);
+
+	if (!s) {
+		close(fd);
+		return false;
+	}
+	if (pvm__watch(&s->source) < 0) {
+		s->lost = true;
+		pvm__stream_free(s);
+		return false;
+	}
+	r->stream = s;
+	r->state = ROUTE_OPEN;
+	pvm__route_opened(r->tid, fd);
+	return true;
+}
+
+/* The listening socket of a route is readable. */
+static void accept_ready(struct source *source)
+{
+	struct route *r = (struct route *)source;
+	int fd = pvm__route_accept(r);
+
+	if (fd < 0)
+		return;
+	pvm__route_close_socket(r);
+	if (!open_stream(r, fd))
+		r->state = ROUTE_DENIED;
+}
+
+/* Wait for the task that asked for a route with the address `wanted`. */
+static bool await_task(struct route *r, const char *wanted)
+{
+	if (!pvm__route_listen(r, wanted))
+		return false;
+	r->source.ready = accept_ready;
+	if (pvm__watch(&r->source) < 0)
+		return false;
+	r->state = ROUTE_LISTEN;
+	return true;
+}
+
+/* ---- messages ------------------------------------------------------------ */
+
+/* Send the first `n` of ints in a TC_ message, and an address. 0 or an error code. */
+static int send_control(int dst, int tag, int n, int first, int second, const char *address)
+{
+	struct message *m = pvm__message_new(WIRE_ENC_XDR);
+	int ints[] = { first, second };
+	int code;
+
+	if (!m)
+		return PvmNoMem;
+	m->tag = tag;
+	m->ctx = SYSCTX_TC;
+	code = pvm__put_ints(m, ints, n);
+	if (code >= 0)
+		code = pvm__put_str(m, address);
+	if (code >= 0)
+		code = pvm__send_daemon(m, dst);
+	pvm__message_unref(m);
+	return code;
+}
+
+/* Ask the daemon to tell when the other task exits. */
+static int watch_exit(int tid)
+{
+	struct message *m = pvm__message_new(WIRE_ENC_XDR);
+	int ints[] = { PvmTaskExit, SYSCTX_TC, TC_TASKEXIT, 1, tid };
+	int code;
+
+	if (!m)
+		return PvmNoMem;
+	m->tag = TM_NOTIFY;
+	m->ctx = SYSCTX_TM;
+	code = pvm__put_ints(m, ints, sizeof ints / sizeof ints[0]);
+	if (code >= 0)
+		code = pvm__send_daemon(m, TIDPVMD);
+	pvm__message_unref(m);
+	return code;
+}
+
+static bool same_host(int tid)
+{
+	return (tid & TIDHOST) == (pvmmytid & TIDHOST);
+}
+
+/* Ask a task for a route. */
+static void request_route(int tid)
+{
+	struct route *r = new_route(tid, ROUTE_ASKED);
+	char address[ADDRESS_TEXT];
+
+	if (!r)
+		return;
+	if (!pvm__route_bind(r, same_host(tid), address))
+		deny(r);
+	else if (send_control(tid, TC_CONREQ, 1, TDPROTOCOL, 0, address) >= 0)
+		watch_exit(tid);
+}
+
+/* Wait until the other side has connected; a route that is not used gets closed. */
+static void await_connection(int tid)
+{
+	int64_t deadline = pvm__now() + ACCEPT_WAIT_MS * (int64_t)1000000;
+	struct route *r;
+
+	while ((r = find(tid)) && r->state == ROUTE_LISTEN) {
+		if (pvm__now() >= deadline) {
+			deny(r);
+			return;
+		}
+		if (pvm__engine_wait_until(deadline) < 0)
+			return;
+	}
+}
+
+/* Wait until a route is made or refused. */
+static void await_route(int tid)
+{
+	struct route *r;
+
+	while ((r = find(tid)) && r->state == ROUTE_ASKED)
+		if (pvm__engine_wait_until(NO_DEADLINE) < 0)
+			return;
+}
+
+struct stream *pvm__route_stream(int tid)
+{
+	struct task *t = &pvm__task;
+	struct route *r = find(tid);
+
+	if (!r && t->route == PvmRouteDirect && tid != pvmmytid && !t->in_handler) {
+		request_route(tid);
+		r = find(tid);
+	}
+	if (r && r->state == ROUTE_ASKED && !t->in_handler) {
+		await_route(tid);
+		r = find(tid);
+	}
+	if (r && r->state == ROUTE_LISTEN) {
+		await_connection(tid);
+		r = find(tid);
+	}
+	return r && r->state == ROUTE_OPEN && !r->stream->lost ? r->stream : NULL;
+}
+
+/* ---- handlers ------------------------------------------------------------ */
+
+/* Listen for the other task on a socket of the kind it asked with. */
+static bool offer(int tid, const char *wanted, char *address)
+{
+	struct route *r = new_route(tid, ROUTE_ASKED);
+
+	if (!r)
+		return false;
+	if (pvm__route_bind(r, wanted[0] == '/', address) && await_task(r, wanted))
+		return true;
+	drop(r);
+	return false;
+}
+
+/* Answer a request for a route. */
+static void answer_request(int tid, const char *wanted)
+{
+	struct route *r = find(tid);
+	char address[ADDRESS_TEXT] = "";
+	bool accepted;
+
+	if (r && r->state == ROUTE_ASKED) {
+		/* Requests crossed: the lower tid connects, the other one listens. */
+		if (pvmmytid < tid)
+			return;
+		accepted = pvm__route_address(r, address) && await_task(r, wanted);
+		if (!accepted)
+			drop(r);
+	} else {
+		/* The other side has forgotten any earlier route, or it would not ask. */
+		if (r)
+			drop(r);
+		accepted = pvm__task.route != PvmDontRoute && offer(tid, wanted, address);
+	}
+	send_control(tid, TC_CONACK, 2, TDPROTOCOL, !accepted, accepted ? address : "");
+}
+
+int pvm__tc_conreq(int mid)
+{
+	struct message *m = pvm__message_of(mid);
+	char *wanted = NULL;
+	int version;
+
+	if (!wire_is_task((uint32_t)m->src) || m->src == pvmmytid)
+		return 0;
+	if (pvm__get_int(m, &version) < 0 || pvm__get_str(m, &wanted) < 0)
+		pvm__log("malformed route request from t%x ignored", (unsigned)m->src);
+	else
+		answer_request(m->src, wanted);
+	free(wanted);
+	return 0;
+}
+
+int pvm__tc_conack(int mid)
+{
+	struct message *m = pvm__message_of(mid);
+	struct route *r = find(m->src);
+	int version = 0, refused = 1, fd;
+	char *address = NULL;
+
+	if (!r || r->state != ROUTE_ASKED)
+		return 0;
+	if (pvm__get_int(m, &version) < 0 || pvm__get_int(m, &refused) < 0 ||
+	    pvm__get_str(m, &address) < 0)
+		refused = 1;
+	if (refused || version != TDPROTOCOL || !pvm__route_connect(r, address))
+		deny(r);
+	else {
+		fd = r->source.fd;
+		r->source.fd = -1;
+		pvm__route_close_socket(r);
+		if (!open_stream(r, fd))
+			deny(r);
+	}
+	free(address);
+	return 0;
+}
+
+/* The task of a route has exited.  An open route is left to its end of file. */
+int pvm__tc_taskexit(int mid)
+{
+	struct message *m = pvm__message_of(mid);
+	struct route *r;
+	int tid;
+
+	if (!wire_is_daemon((uint32_t)m->src) || pvm__get_int(m, &tid) < 0)
+		return 0;
+	r = find(tid);
+	if (r && r->state != ROUTE_OPEN)
+		drop(r);
+	return 0;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* Sending: pvm_send, pvm_mcast, pvm_psend, and the choice of the way a message takes. */
+#include "api.h"
+#include "engine.h"
+
+#include <stdlib.h>
+
+/* Write to the daemon; handlers must be held off by the caller. */
+static int write_daemon(const struct message *m, int dst)
+{
+	struct stream *daemon = pvm__task.daemon;
+
+	return daemon && pvm__stream_write(daemon, m, dst) ? 0 : PvmSysErr;
+}
+
+int pvm__send_daemon(struct message *m, int dst)
+{
+	int code;
+
+	pvm__task.sending++;
+	code = write_daemon(m, dst);
+	pvm__task.sending--;
+	pvm__settle();
+	return code;
+}
+
+/* Write to a direct route. False: it broke, the message must go through the daemon. */
+static bool write_route(struct stream *route, const struct message *m, int dst)
+{
+	if (pvm__stream_write(route, m, dst))
+		return true;
+	pvm__log("direct route to t%x lost, message sent through the daemon", (unsigned)dst);
+	return false;
+}
+
+int pvm__send(struct message *m, int dst)
+{
+	struct stream *route = NULL;
+	int code = pvm__connect();
+
+	if (code < 0)
+		return code;
+	pvm__read_now_and_then();
+	if (wire_is_task((uint32_t)dst))
+		route = pvm__route_stream(dst);
+	pvm__task.sending++;
+	if (!route || !write_route(route, m, dst))
+		code = write_daemon(m, dst);
+	pvm__task.sending--;
+	pvm__settle();
+	return code;
+}
+
+/* Tell the daemon who gets the next multicast, then send it. */
+static int multicast_daemon(struct message *m, const int *tids, int n)
+{
+	struct message *announce = pvm__message_new(WIRE_ENC_XDR);
+	int code;
+
+	if (!announce)
+		return PvmNoMem;
+	announce->tag = TM_MCA;
+	code = pvm__put_int(announce, n);
+	if (code >= 0)
+		code = pvm__put_ints(announce, tids, n);
+	if (code >= 0)
+		code = write_daemon(announce, TIDPVMD);
+	pvm__message_unref(announce);
+	return code < 0 ? code : write_daemon(m, pvmmytid | TIDGID);
+}
+
+/* The open route to `tid`; none is requested. */
+static struct stream *existing_route(int tid)
+{
+	return pvm__route_exists(tid) ? pvm__route_stream(tid) : NULL;
+}
+
+int pvm__multicast(struct message *m, const int *tids, int n)
+{
+	int code = pvm__connect();
+	int *rest, nrest = 0;
+
+	if (code < 0)
+		return code;
+	rest = malloc((size_t)(n ? n : 1) * sizeof *rest);
+	if (!rest)
+		return PvmNoMem;
+	pvm__read_now_and_then();
+	for (int i = 0; i < n; i++) {
+		struct stream *route = existing_route(tids[i]);
+
+		pvm__task.sending++;
+		if (!route || !write_route(route, m, tids[i]))
+			rest[nrest++] = tids[i];
+		pvm__task.sending--;
+	}
+	pvm__task.sending++;
+	if (nrest)
+		code = multicast_daemon(m, rest, nrest);
+	pvm__task.sending--;
+	free(rest);
+	pvm__settle();
+	return code;
+}
+
+/* May the program send to this task with this tag? */
+static bool allowed(int tid, int tag)
+{
+	return pvm__task.resv_tids || (tag >= 0 && wire_is_task((uint32_t)tid));
+}
+
+static int send_buffer(int tid, int tag)
+{
+	struct message *m = pvm__task.sbuf;
+	int code = pvm__connect();
+
+	if (code < 0)
+		return code;
+	if (tid == PVM_TRACE_TID && tag == PVM_TRACE_CODE && m && m->enc == WIRE_ENC_TRACE)
+		return pvm__trace_user_event(m);
+	if (!allowed(tid, tag))
+		return PvmBadParam;
+	if (!m)
+		return PvmNoBuf;
+	m->tag = tag;
+	m->ctx = pvmmyctx;
+	m->wid = 0;
+	return pvm__send(m, tid);
+}
+
+/* Send the send buffer to a task. 0, PvmBadParam, PvmNoBuf, PvmSysErr. */
+int pvm_send(int tid, int tag)
+{
+	API_ENTER(TEV_SEND, TEV_DID_MNB, pvm__trace_header_of(pvm__task.sbuf).bytes,
+		TEV_DID_DST, tid, TEV_DID_MC, tag, TEV_DID_MCX, pvmmyctx);
+	return API_LEAVE(TEV_SEND, TEV_DID_CC, pvm__result("pvm_send", send_buffer(tid, tag)));
+}
+
+static int ascending(const void *a, const void *b)
+{
+	int x = *(const int *)a, y = *(const int *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Sort, drop duplicates and this task. Returns how many are left. */
+static int tidy(int *tids, int n)
+{
+	int kept = 0;
+
+	qsort(tids, (size_t)n, sizeof *tids, ascending);
+	for (int i = 0; i < n; i++)
+		if (tids[i] != pvmmytid && (!kept || tids[i] != tids[kept - 1]))
+			tids[kept++] = tids[i];
+	return kept;
+}
+
+static int mcast_buffer(const int *tids, int n, int tag)
+{
+	struct message *m = pvm__task.sbuf;
+	int code = pvm__connect();
+	int *list;
+
+	if (code < 0)
+		return code;
+	if (!m)
+		return PvmNoBuf;
+	if (n < 0 || (n && !tids) || !allowed(1, tag))
+		return PvmBadParam;
+	for (int i = 0; i < n; i++)
+		if (!allowed(tids[i], tag))
+			return PvmBadParam;
+	list = malloc((size_t)(n ? n : 1) * sizeof *list);
+	if (!list)
+		return PvmNoMem;
+	if (n)
+		memcpy(list, tids, (size_t)n * sizeof *list);
+	m->tag = tag;
+	m->ctx = pvmmyctx;
+	m->wid = 0;
+	code = pvm__multicast(m, list, tidy(list, n));
+	free(list);
+	return code;
+}
+
+/*
+ * Send the send buffer to many tasks, each once and never to this one.
+ * 0, PvmNoBuf, PvmBadParam, PvmSysErr, PvmNoMem.
+ */
+int pvm_mcast(int *tids, int n, int tag)
+{
+	API_ENTER(TEV_MCAST, TEV_DID_MNB, pvm__trace_header_of(pvm__task.sbuf).bytes,
+		TEV_DID_MC, tag, TEV_DID_MCX, pvmmyctx, TEV_DID_MDL, tids, n);
+	return API_LEAVE(TEV_MCAST, TEV_DID_CC,
+		pvm__result("pvm_mcast", mcast_buffer(tids, n, tag)));
+}
+
+/* Bytes of one item of a PVM_... type, or an error code. */
+static int type_size(int type)
+{
+	switch (type) {
+	case PVM_BYTE: return 1;
+	case PVM_SHORT: case PVM_USHORT: return sizeof(short);
+	case PVM_INT: case PVM_UINT: return sizeof(int);
+	case PVM_LONG: case PVM_ULONG: return sizeof(long);
+	case PVM_FLOAT: return sizeof(float);
+	case PVM_DOUBLE: case PVM_CPLX: return sizeof(double);
+	case PVM_DCPLX: return 2 * sizeof(double);
+	case PVM_STR: return PvmNotImpl;
+	default: return PvmBadParam;
+	}
+}
+
+int pvm__typed_bytes(int type, int n)
+{
+	int size = type_size(type);
+
+	if (size < 0)
+		return size;
+	if (n < 0)
+		return PvmBadParam;
+	return n > INT32_MAX / size ? PvmOverflow : n * size;
+}
+
+static int send_typed(int tid, int tag, void *data, int n, int type)
+{
+	int bytes = pvm__typed_bytes(type, n);
+	struct message *m;
+	int code;
+
+	if (bytes < 0)
+		return bytes;
+	code = pvm__connect();
+	if (code < 0)
+		return code;
+	if (!allowed(tid, tag) || (!data && bytes))
+		return PvmBadParam;
+	m = pvm__message_new(WIRE_ENC_INPLACE);
+	if (!m)
+		return PvmNoMem;
+	m->tag = tag;
+	m->ctx = pvmmyctx;
+	if (bytes)
+		code = pvm__message_share(m, NULL, data, (uint32_t)bytes);
+	if (code >= 0)
+		code = pvm__send(m, tid);
+	pvm__message_unref(m);
+	return code;
+}
+
+/*
+ * Send `n` items of a type as they are in memory, past the send buffer.
+ * 0, PvmBadParam, PvmNotImpl (strings), PvmSysErr, PvmNoMem.
+ */
+int pvm_psend(int tid, int tag, void *data, int n, int type)
+{
+	API_ENTER(TEV_PSEND, TEV_DID_DST, tid, TEV_DID_MC, tag, TEV_DID_MCX, pvmmyctx,
+		TEV_DID_PDA, data, TEV_DID_PC, n, TEV_DID_PDT, type);
+	return API_LEAVE(TEV_PSEND, TEV_DID_CC,
+		pvm__result("pvm_psend", send_typed(tid, tag, data, n, type)));
+}
