@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* What the collective calls share (collective.c). */
+#ifndef PVM3PY_COLLECTIVE_H
+#define PVM3PY_COLLECTIVE_H
+
+#include "group.h"
+
+/* A collective call and the caller's place in it. */
+struct collective {
+	void *data;
+	int count, type, tag;
+	const char *group;
+	int root;      /* instance */
+	size_t bytes;  /* of one member's items */
+	int root_tid, instance;
+	int room;      /* members that the root's buffer has room for */
+};
+
+/* Check the arguments and find the root. 0 or an error code. */
+int gs__check_arguments(struct collective *);
+
+/* Send one member's items to a task. 0 or an error code. */
+int gs__send_items(const struct collective *, int tid, void *items);
+
+/*
+ * Wait for items of a member (-1: any) while n senders (0: not looked at) live. Returns who sent
+ * them, or an error code; PvmNoTask if one of those ended without sending, or could not do its
+ * part and so sent a message without items.
+ */
+int gs__receive_items(const struct collective *, int tid, void *items, const int *senders, int n);
+
+/* The same with the member as the only sender. */
+int gs__receive_from(const struct collective *, int tid, void *items);
+
+#endif

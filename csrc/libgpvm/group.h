@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of libgpvm share.  Nothing here is exported but what libgpvm.map names.
+ *
+ *   server.c      finding, starting and asking the group server
+ *   cache.c       records of static groups, which need no server
+ *   member.c      joining, leaving, asking about members, barrier
+ *   hosts.c       members by host
+ *   bcast.c       sending to all members
+ *   collective.c  gather, scatter
+ *   reduce.c      reduce
+ *   items.c       items of collective calls in messages
+ *   operation.c   PvmMax, PvmMin, PvmSum, PvmProduct
+ *   trace.c       trace events of the calls
+ *
+ * The library stands on the public functions of libpvm3 and the few other names
+ * below, so that it works with 3.4.6's libpvm3 as well.
+ */
+#ifndef PVM3PY_GROUP_H
+#define PVM3PY_GROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/time.h>
+
+#include "groups.h"
+/* Everything is compiled hidden (-fvisibility=hidden) but what these and the next parts declare. */
+#pragma GCC visibility push(default)
+#include "pvm3.h"
+#include "pvmproto.h"
+#include "pvmtev.h"
+
+/* ---- what libpvm3 has besides pvm3.h --------------------------------------- */
+
+typedef int (*trace_packer)(int did, int array, void *data, int n, int stride);
+
+extern int pvm_errno;
+extern int pvmmytid;             /* -1: not connected */
+extern int pvmtoplvl;            /* 0 inside a call that is traced already */
+extern struct Pvmtracer pvmtrc;
+extern trace_packer *pvmtrccodef;
+int pvmbeatask(void);            /* connect: 0 or an error code */
+int lpvmerr(const char *function, int code);
+int tev_begin(int kind, int entry_exit);
+int tev_fin(void);
+
+/* ---- exported, not in pvm3.h ------------------------------------------------- */
+
+/* Limit of waits for the server; NULL: none. */
+extern struct timeval *pvmgs_tmout;
+int gs_getgstid(void);
+void pvm_gsdump(void);
+int pvm_grphostinfo(char *group, int host, int *coordinator, int *members, int *hosts);
+int pvm_grpvhostinfo(char *group, int **coordinators, int **members, int *hosts);
+
+/* ---- in the archive only, for bindings of other languages (collective.c) --------- */
+
+int gs_gather(void *result, int room, void *items, int count, int type, int tag, char *group,
+	int root);
+int gs_scatter(void *result, void *items, int room, int count, int type, int tag, char *group,
+	int root);
+
+#pragma GCC visibility pop
+
+/* ---- the state (server.c) ------------------------------------------------------ */
+
+struct record;
+
+/* All state of the library. */
+struct groups {
+	int server;             /* tid of the group server, 0: not known */
+	int client;             /* own tid when it was found; after pvm_exit it is another */
+	struct record *records; /* of static groups */
+	int *vectors;           /* what pvm_grpvhostinfo answered last */
+};
+extern struct groups gs__state;
+
+/* ---- context of a call (server.c) -------------------------------------------- */
+
+/* The program's own buffers, context and match function, put aside. */
+struct setting {
+	int sbuf, rbuf, context;
+	int (*match)(int mid, int tid, int tag);
+};
+
+/* Put them aside: no buffers, context SYSCTX_DG, the usual matching. */
+void gs__enter(struct setting *);
+/* Put them back; buffers that came up meanwhile are freed. */
+void gs__leave(const struct setting *);
+
+/* ---- asking the server (server.c) -------------------------------------------- */
+
+/*
+ * Send a request about `group` and wait for the answer.
+ *
+ * arg   second part of the requests that have one
+ * list  gets the integers behind the result, as many as the request defines,
+ *       malloc'ed; NULL: not wanted
+ *
+ * Returns the result, or a negative code: the server's, PvmNullGroup for a name that is
+ * NULL or empty, PvmSysErr if there is no server, PvmBadMsg, PvmNoMem.
+ * A server that has died is replaced; as the new one knows no groups, requests other than
+ * GROUP_JOIN then end in PvmNoGroup.
+ */
+int gs__ask(int request, const char *group, int arg, int **list);
+
+/* Set pvm_errno if code is negative. Returns code. */
+int gs__quiet(int code);
+
+/* ---- static groups (cache.c) -------------------------------------------------- */
+
+/* What the server tells about a static group. */
+struct record {
+	struct record *next;
+	int members, capacity, hosts;
+	int *tids;         /* of `capacity` instances, -1: none */
+	int *per_host;     /* members on each host ... */
+	int *coordinators; /* ... and the smallest tid there */
+	char name[];
+};
+
+/* Record of a group, or NULL. */
+const struct record *gs__cached(const char *group);
+/* Read a record from the receive buffer and keep it. 0, PvmBadMsg, PvmNoMem. */
+int gs__cache_read(void);
+void gs__cache_drop(const char *group);
+void gs__cache_clear(void);
+/*
+ * Read `n` integers from the receive buffer, malloc'ed. PvmBadMsg if the
+ * message cannot hold them, PvmNoMem.
+ */
+int gs__read_ints(int n, int **ints);
+
+/* ---- groups (member.c, hosts.c) ------------------------------------------------ */
+
+/* As the public calls, from the cache or the server, without trace and pvm_errno. */
+int gs__instance(const char *group, int tid);
+int gs__tid(const char *group, int instance);
+/* Members by GROUP_BCAST or GROUP_TIDLIST: their number, tids malloc'ed; or a code. */
+int gs__tids(int request, const char *group, int **tids);
+/* Number of hosts, with members and coordinator on one of them; or a code. */
+int gs__host(const char *group, int host, int *members, int *coordinator);
+
+/* ---- items of collective calls (items.c) --------------------------------------- */
+
+/* Bytes of an item, 0: type not allowed in collective calls. */
+size_t gs__item_size(int type);
+/* Put n items into the send buffer. 0 or an error code. */
+int gs__pack(int type, void *items, int n);
+/* Take n items from the receive buffer; text longer than n bytes is PvmOverflow. */
+int gs__unpack(int type, void *items, int n);
+
+/* ---- trace events (trace.c) ---------------------------------------------------- */
+
+enum { NO_ITEM = -1 };
+
+/* A call that may be traced. */
+struct traced {
+	int kind;     /* TEV_... */
+	int toplevel; /* pvmtoplvl outside the call */
+};
+
+/* Begin of a call about `group`; `did` with `value` is a second item, or NO_ITEM. */
+void gs__trace_entry(struct traced *, int kind, const char *group, int did, int value);
+/* End of a call with its result, and a list of tids if tids is not NULL. */
+void gs__trace_exit(const struct traced *, int did, int value, int *tids, int n);
+
+#endif

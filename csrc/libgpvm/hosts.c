@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Members of a group by host.  The member with the smallest tid of a host is
+ * its coordinator: it sums up its host's part of a reduction.
+ */
+#include <stdlib.h>
+
+#include "group.h"
+
+int gs__host(const char *group, int host, int *members, int *coordinator)
+{
+	const struct record *r = gs__cached(group);
+	int *list;
+	int hosts;
+
+	for (int i = 0; r && i < r->hosts; i++)
+		if (pvm_tidtohost(r->coordinators[i]) == host) {
+			*members = r->per_host[i];
+			*coordinator = r->coordinators[i];
+			return r->hosts;
+		}
+	hosts = gs__ask(GROUP_HOSTCHAR, group, host, &list);
+	if (hosts < 0)
+		return hosts;
+	*members = list[0];
+	*coordinator = list[1];
+	free(list);
+	return hosts;
+}
+
+/*
+ * Coordinator and number of members on `host` (tid of its daemon), and number of
+ * hosts with members; pointers may be NULL. A host or group without members: -1, 0, 0.
+ */
+int pvm_grphostinfo(char *group, int host, int *coordinator, int *members, int *hosts)
+{
+	int own_members, own_coordinator;
+	int n = gs__host(group, host, &own_members, &own_coordinator);
+
+	if (n < 0)
+		return gs__quiet(n);
+	if (coordinator)
+		*coordinator = own_coordinator;
+	if (members)
+		*members = own_members;
+	if (hosts)
+		*hosts = n;
+	return 0;
+}
+
+/* A record's vectors as the server sends them: members of n hosts, then their coordinators. */
+static int vectors_of_record(const struct record *r, int **list)
+{
+	*list = malloc(2 * (size_t)r->hosts * sizeof **list + 1);
+	if (!*list)
+		return PvmNoMem;
+	for (int i = 0; i < r->hosts; i++) {
+		(*list)[i] = r->per_host[i];
+		(*list)[r->hosts + i] = r->coordinators[i];
+	}
+	return r->hosts;
+}
+
+/*
+ * Coordinators and numbers of members of all hosts with members; pointers may
+ * be NULL. The vectors are valid until the next call.
+ */
+int pvm_grpvhostinfo(char *group, int **coordinators, int **members, int *hosts)
+{
+	const struct record *r = gs__cached(group);
+	int *list;
+	int n = r ? vectors_of_record(r, &list) : gs__ask(GROUP_HOSTCHARV, group, 0, &list);
+
+	if (n < 0)
+		return gs__quiet(n);
+	free(gs__state.vectors);
+	gs__state.vectors = list;
+	if (members)
+		*members = list;
+	if (coordinators)
+		*coordinators = list + n;
+	if (hosts)
+		*hosts = n;
+	return 0;
+}

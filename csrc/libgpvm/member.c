@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Groups and their members: join, leave, who is who, barrier, freeze.
+ * Unlike other calls these print no errors (PvmAutoErr), they only set pvm_errno.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "group.h"
+
+/* Become a member. Returns the instance number: the lowest that is free. */
+int pvm_joingroup(char *group)
+{
+	struct traced t;
+	int code;
+
+	gs__trace_entry(&t, TEV_JOINGROUP, group, NO_ITEM, 0);
+	code = gs__ask(GROUP_JOIN, group, 0, NULL);
+	gs__trace_exit(&t, TEV_DID_CC, code, NULL, 0);
+	return gs__quiet(code);
+}
+
+/* Be a member no more; others keep their instance numbers. */
+int pvm_lvgroup(char *group)
+{
+	struct traced t;
+	int code;
+
+	gs__trace_entry(&t, TEV_LVGROUP, group, NO_ITEM, 0);
+	gs__cache_drop(group);
+	code = gs__ask(GROUP_LEAVE, group, 0, NULL);
+	gs__trace_exit(&t, TEV_DID_CC, code, NULL, 0);
+	return gs__quiet(code);
+}
+
+int gs__instance(const char *group, int tid)
+{
+	const struct record *r = gs__cached(group);
+
+	for (int i = 0; r && i < r->capacity; i++)
+		if (tid > 0 && r->tids[i] == tid)
+			return i;
+	return gs__ask(GROUP_GETINST, group, tid, NULL);
+}
+
+/* Instance number of a task. */
+int pvm_getinst(char *group, int tid)
+{
+	struct traced t;
+	int instance;
+
+	gs__trace_entry(&t, TEV_GETINST, group, TEV_DID_GT, tid);
+	instance = gs__instance(group, tid);
+	gs__trace_exit(&t, TEV_DID_GI, instance, NULL, 0);
+	return gs__quiet(instance);
+}
+
+int gs__tid(const char *group, int instance)
+{
+	const struct record *r = gs__cached(group);
+
+	if (r && instance >= 0 && instance < r->capacity && r->tids[instance] > 0)
+		return r->tids[instance];
+	return gs__ask(GROUP_GETTID, group, instance, NULL);
+}
+
+/* Task that has an instance number. */
+int pvm_gettid(char *group, int instance)
+{
+	struct traced t;
+	int tid;
+
+	gs__trace_entry(&t, TEV_GETTID, group, TEV_DID_GI, instance);
+	tid = gs__tid(group, instance);
+	gs__trace_exit(&t, TEV_DID_GT, tid, NULL, 0);
+	return gs__quiet(tid);
+}
+
+/* Number of members. */
+int pvm_gsize(char *group)
+{
+	const struct record *r;
+	struct traced t;
+	int size;
+
+	gs__trace_entry(&t, TEV_GSIZE, group, NO_ITEM, 0);
+	r = gs__cached(group);
+	size = r ? r->members : gs__ask(GROUP_GSIZE, group, 0, NULL);
+	gs__trace_exit(&t, TEV_DID_GS, size, NULL, 0);
+	return gs__quiet(size);
+}
+
+/* Tids of a static group's members in the order of their instances. */
+static int tids_of_record(const struct record *r, int **tids)
+{
+	int n = 0;
+
+	*tids = malloc((size_t)r->capacity * sizeof **tids + 1);
+	if (!*tids)
+		return PvmNoMem;
+	for (int i = 0; i < r->capacity; i++)
+		if (r->tids[i] > 0)
+			(*tids)[n++] = r->tids[i];
+	return n;
+}
+
+int gs__tids(int request, const char *group, int **tids)
+{
+	const struct record *r = gs__cached(group);
+
+	return r ? tids_of_record(r, tids) : gs__ask(request, group, 0, tids);
+}
+
+/* Number of members that a rendezvous may wait for: at least one, or -1 for all. */
+static bool valid_count(int count)
+{
+	return count > 0 || count == -1;
+}
+
+/*
+ * Wait until `count` members have called this; -1: as many as there are members
+ * when the first one calls. Besides the errors of the arguments: PvmNoTask
+ * if members died so that the number cannot be reached any more.
+ */
+int pvm_barrier(char *group, int count)
+{
+	struct traced t;
+	int code = PvmMismatch;
+
+	gs__trace_entry(&t, TEV_BARRIER, group, TEV_DID_GBC, count);
+	if (!group || !*group || valid_count(count))
+		code = gs__ask(GROUP_BARRIER, group, count, NULL);
+	if (code > 0)
+		code = 0;
+	gs__trace_exit(&t, TEV_DID_CC, code, NULL, 0);
+	return gs__quiet(code);
+}
+
+/*
+ * Wait until `size` members (-1: all) have called this, and make the group static: nobody joins
+ * it any more and its members are known without the server. Returns the size.
+ */
+int pvm_freezegroup(char *group, int size)
+{
+	if (group && *group && !valid_count(size))
+		return PvmMismatch;
+	return gs__ask(GROUP_FREEZE, group, size, NULL);
+}

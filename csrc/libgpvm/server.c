@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The group server: finding it, starting it, asking it.
+ *
+ * The server's tid lies in the mailbox under "pvmgs".  Who finds none spawns one and
+ * waits until one has registered itself, which need not be the same.  The tid is kept
+ * as long as the server lives: its exit notice reaches this task as a message,
+ * which whoever waits for a reply takes as well.
+ */
+#include <stdlib.h>
+#include <time.h>
+
+#include "group.h"
+
+static char server_class[] = "pvmgs";
+
+struct groups gs__state;
+struct timeval *pvmgs_tmout = NULL;
+
+/* Server starts that one request may see fail. */
+enum { ATTEMPTS = 3 };
+
+/* Pauses between looks for a server that is starting, in microseconds. */
+enum { PAUSE_FIRST = 500, PAUSE_LAST = 20000 };
+
+int gs__quiet(int code)
+{
+	if (code < 0)
+		pvm_errno = code;
+	return code;
+}
+
+/* ---- context of a call ------------------------------------------------------- */
+
+void gs__enter(struct setting *s)
+{
+	s->sbuf = pvm_setsbuf(0);
+	s->rbuf = pvm_setrbuf(0);
+	s->context = pvm_setcontext(SYSCTX_DG);
+	s->match = pvm_recvf(NULL);
+}
+
+void gs__leave(const struct setting *s)
+{
+	pvm_freebuf(pvm_setsbuf(s->sbuf));
+	pvm_freebuf(pvm_setrbuf(s->rbuf));
+	pvm_setcontext(s->context);
+	pvm_recvf(s->match);
+}
+
+/* ---- finding it ---------------------------------------------------------------- */
+
+/* Tid that the mailbox has, 0: none, or an error code. */
+static int registered(void)
+{
+	int tid;
+	int code = pvm_recvinfo(server_class, 0, PvmMboxDefault);
+
+	if (code == PvmNotFound)
+		return 0;
+	if (code < 0)
+		return code;
+	code = pvm_upkint(&tid, 1, 1);
+	if (code < 0)
+		return code;
+	return tid > 0 ? tid : PvmBadMsg;
+}
+
+/* Spawn a server whose output and trace go nowhere. Returns its tid or PvmSysErr. */
+static int start(void)
+{
+	int output = pvm_setopt(PvmOutputTid, 0);
+	int trace = pvm_setopt(PvmTraceTid, 0);
+	int tid = 0;
+	int started = pvm_spawn(server_class, NULL, PvmMppFront, NULL, 1, &tid);
+
+	pvm_setopt(PvmOutputTid, output);
+	pvm_setopt(PvmTraceTid, trace);
+	if (started == 1)
+		return tid;
+	if (tid < 0) {
+		pvm_errno = tid;
+		pvm_perror((char *)"gs_getgstid() failed to start group server");
+	}
+	return PvmSysErr;
+}
+
+static void pause_for(long microseconds)
+{
+	struct timespec t = { 0, microseconds * 1000 };
+
+	nanosleep(&t, NULL);
+}
+
+/*
+ * Wait for the registration of the server `spawned`, or of one that was
+ * quicker, in which case `spawned` ends. Returns the tid or an error code.
+ */
+static int await_registration(int spawned)
+{
+	for (long pause = PAUSE_FIRST;; pause = pause * 2 < PAUSE_LAST ? pause * 2 : PAUSE_LAST) {
+		bool alive = pvm_pstat(spawned) == PvmOk;
+		int tid = registered();
+
+		if (tid != 0)
+			return tid;
+		if (!alive)
+			return PvmSysErr;
+		pause_for(pause);
+	}
+}
+
+/*
+ * Find or start the server and ask for its exit notice, which comes at once if
+ * the mailbox still had one that is dead. Returns its tid or an error code.
+ */
+static int find(void)
+{
+	int tid = registered();
+
+	if (tid == 0) {
+		tid = start();
+		if (tid > 0)
+			tid = await_registration(tid);
+	}
+	if (tid > 0) {
+		int code = pvm_notify(PvmTaskExit, GROUP_SERVER_EXIT, 1, &tid);
+
+		if (code < 0)
+			return code;
+		gs__cache_clear();
+		gs__state.server = tid;
+		gs__state.client = pvmmytid;
+	}
+	return tid;
+}
+
+/* Tid of the server or an error code; the call's context must be entered. */
+static int server_tid(void)
+{
+	if (gs__state.server > 0 && gs__state.client == pvmmytid)
+		return gs__state.server;
+	return find();
+}
+
+/* Tid of the group server, which is started if need be; or an error code. */
+int gs_getgstid(void)
+{
+	struct setting setting;
+	int tid = pvm_mytid();
+
+	if (tid < 0)
+		return tid;
+	gs__enter(&setting);
+	tid = server_tid();
+	gs__leave(&setting);
+	return gs__quiet(tid);
+}
+
+/* ---- asking it ----------------------------------------------------------------- */
+
+/* What belongs to a request and to its reply besides group name and result. */
+static const struct shape {
+	bool arg;            /* an integer behind the name */
+	unsigned char fixed; /* integers behind the result ... */
+	unsigned char each;  /* ... and so many for each that the result counts */
+	bool state;          /* then the group's kind, and its record if it is static */
+} shapes[] = {
+	[GROUP_BARRIER] = { .arg = true },
+	[GROUP_BCAST] = { .each = 1, .state = true },
+	[GROUP_GETINST] = { .arg = true, .state = true },
+	[GROUP_GETTID] = { .arg = true, .state = true },
+	[GROUP_GSIZE] = { .state = true },
+	[GROUP_TIDLIST] = { .each = 1, .state = true },
+	[GROUP_FREEZE] = { .arg = true, .state = true },
+	[GROUP_HOSTCHAR] = { .arg = true, .fixed = 2, .state = true },
+	[GROUP_HOSTCHARV] = { .each = 2, .state = true },
+};
+
+static int send_request(int tid, int request, const char *group, int arg)
+{
+	int code = pvm_initsend(PvmDataDefault);
+
+	if (code >= 0)
+		code = pvm_pkstr((char *)group);
+	if (code >= 0 && shapes[request].arg)
+		code = pvm_pkint(&arg, 1, 1);
+	return code < 0 ? code : pvm_send(tid, request);
+}
+
+/* Match function of pvm_recvf: message `tag` of the server `tid`, or its exit notice. */
+static int reply_or_notice(int mid, int tid, int tag)
+{
+	struct pvmminfo head;
+
+	if (pvm_getminfo(mid, &head) < 0 || head.ctx != SYSCTX_DG)
+		return 0;
+	return (head.src == tid && head.tag == tag)
+		|| (head.src == TIDPVMD && head.tag == GROUP_SERVER_EXIT);
+}
+
+/*
+ * Wait for the server's reply, which becomes the receive buffer. 0; PvmNoTask if the
+ * server has ended instead; PvmSysErr if it is too late or the daemon is gone.
+ */
+static int await_reply(int request)
+{
+	int code;
+
+	pvm_recvf(reply_or_notice);
+	for (;;) {
+		int mid = pvm_trecv(gs__state.server, request, pvmgs_tmout);
+		int source = 0;
+		int dead = 0;
+
+		code = mid > 0 ? pvm_bufinfo(mid, NULL, NULL, &source) : PvmSysErr;
+		if (code < 0 || source != TIDPVMD)
+			break;
+		if (pvm_upkint(&dead, 1, 1) == 0 && dead == gs__state.server) {
+			code = PvmNoTask;
+			break;
+		}
+	}
+	pvm_recvf(NULL);
+	return code;
+}
+
+/* Read the reply to `request`; the result is returned. */
+static int read_reply(int request, int **list)
+{
+	const struct shape *shape = &shapes[request];
+	int *ints = NULL;
+	int result, state;
+	int code = pvm_upkint(&result, 1, 1);
+
+	if (code < 0 || result < 0)
+		return code < 0 ? code : result;
+	if (shape->each > 0 && result > 0x7fffffff / shape->each - shape->fixed)
+		return PvmBadMsg;
+	if (shape->fixed || shape->each)
+		code = gs__read_ints(shape->fixed + shape->each * result, &ints);
+	if (code >= 0 && shape->state) {
+		code = pvm_upkint(&state, 1, 1);
+		if (code >= 0 && state == GROUP_STATIC)
+			code = gs__cache_read();
+	}
+	if (code < 0 || !list) {
+		free(ints);
+		return code < 0 ? code : result;
+	}
+	*list = ints;
+	return result;
+}
+
+static int ask(int request, const char *group, int arg, int **list)
+{
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		int code = server_tid();
+
+		if (code > 0)
+			code = send_request(code, request, group, arg);
+		if (code == 0)
+			code = await_reply(request);
+		if (code == 0)
+			return read_reply(request, list);
+		if (code != PvmNoTask)
+			return code;
+		gs__state.server = 0;
+	}
+	return PvmSysErr;
+}
+
+int gs__ask(int request, const char *group, int arg, int **list)
+{
+	struct setting setting;
+	int result;
+
+	if (!group || !*group)
+		return PvmNullGroup;
+	if (pvmmytid == -1) {
+		result = pvmbeatask();
+		if (result < 0)
+			return result;
+	}
+	gs__enter(&setting);
+	result = ask(request, group, arg, list);
+	gs__leave(&setting);
+	return result;
+}
+
+/* Have the server print its state on its standard error. */
+void pvm_gsdump(void)
+{
+	struct setting setting;
+
+	if (pvm_mytid() < 0)
+		return;
+	gs__enter(&setting);
+	if (server_tid() > 0 && pvm_initsend(PvmDataDefault) >= 0)
+		pvm_send(gs__state.server, GROUP_DUMP);
+	gs__leave(&setting);
+}

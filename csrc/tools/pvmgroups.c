@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pvmgroups: have the group server print all its groups.  It does so on its own standard
+ * error, which for a server that was spawned ends up in the log of its host's daemon.
+ */
+#include "pvm3.h"
+
+/* Of libgpvm3; pvm3.h does not declare it. */
+void pvm_gsdump(void);
+
+int main(void)
+{
+	pvm_gsdump();
+	pvm_exit();
+	return 0;
+}
