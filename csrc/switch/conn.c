@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/* Connections: accepting, reading, cutting the stream into fragments, ending. */
+#define _GNU_SOURCE
+#include "core.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Send buffer asked for: several messages of a usual size on their way. */
+#define SEND_BUFFER 262144
+
+static void grow_slots(struct sw *sw)
+{
+	uint32_t n = sw->slots ? sw->slots * 2 : 64;
+
+	sw->conns = mem_grow(sw->conns, n * sizeof *sw->conns);
+	sw->generations = mem_grow(sw->generations, n * sizeof *sw->generations);
+	sw->free_slots = mem_grow(sw->free_slots, n * sizeof *sw->free_slots);
+	for (uint32_t i = sw->slots; i < n; i++) {
+		sw->conns[i] = NULL;
+		sw->generations[i] = 1;
+	}
+	sw->slots = n;
+}
+
+struct conn *conn_add(struct sw *sw, int fd, uint32_t pid, uint32_t uid)
+{
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET};
+	struct conn *c = mem_new(sizeof *c);
+	struct sw_event *e;
+	uint32_t slot;
+
+	if (!sw->free_count && sw->slots_used == sw->slots)
+		grow_slots(sw);
+	slot = sw->free_count ? sw->free_slots[--sw->free_count] : sw->slots_used++;
+	memset(c, 0, sizeof *c);
+	c->sw = sw;
+	c->id = (uint64_t)sw->generations[slot] << 32 | slot;
+	c->fd = fd;
+	queue_init(sw, &c->out, c, 0);
+	sw->conns[slot] = c;
+	sw->stats.connections++;
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){SEND_BUFFER}, sizeof(int));
+	e = inbox_event(sw, SW_OPEN, c->id);
+	e->pid = pid;
+	e->uid = uid;
+	ev.data.u64 = c->id;
+	if (epoll_ctl(sw->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
+		conn_end(c, SW_CLOSED, "cannot be watched");
+	return c;
+}
+
+struct conn *conn_find(struct sw *sw, uint64_t id)
+{
+	uint32_t slot = (uint32_t)id;
+	struct conn *c = slot < sw->slots_used ? sw->conns[slot] : NULL;
+
+	return c && c->id == id ? c : NULL;
+}
+
+static void admit(struct sw *sw, int fd)
+{
+	struct ucred peer = {0};
+	socklen_t len = sizeof peer;
+	char text[80];
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0
+			&& (sw->cf.uid == UINT32_MAX || peer.uid == sw->cf.uid)) {
+		conn_add(sw, fd, (uint32_t)peer.pid, peer.uid);
+		return;
+	}
+	close(fd);
+	sw->stats.refused++;
+	snprintf(text, sizeof text, "connection of process %ld of user %lu refused",
+		(long)peer.pid, (unsigned long)peer.uid);
+	inbox_text(sw, SW_LOG, 0, text);
+}
+
+/* No descriptor is free: hang up on the peer instead of leaving it (and the loop) waiting. */
+static bool refuse_one(struct sw *sw)
+{
+	int fd;
+
+	if (sw->spare_fd < 0)
+		return false;
+	close(sw->spare_fd);
+	fd = accept(sw->listen_fd, NULL, NULL);
+	if (fd >= 0)
+		close(fd);
+	sw->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	sw->stats.refused++;
+	inbox_text(sw, SW_LOG, 0, "connection refused: no free file descriptor");
+	return true;
+}
+
+void conn_accept(struct sw *sw)
+{
+	for (int i = 0; i < PASS_MAX; i++) {
+		int fd = accept4(sw->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			admit(sw, fd);
+		} else if (errno == EMFILE || errno == ENFILE) {
+			if (!refuse_one(sw)) {
+				sw->accepting = false;
+				return;
+			}
+		} else if (errno != EINTR && errno != ECONNABORTED) {
+			sw->accepting = false;
+			return;
+		}
+	}
+}
+
+void conn_ready(struct conn *c)
+{
+	list_remove(&c->place);
+	list_append(&c->sw->ready, &c->place);
+}
+
+/* Replace the chunk by a fresh one that begins with the unparsed input. */
+static void renew_chunk(struct conn *c)
+{
+	struct chunk *old = c->chunk, *ck = chunk_new(c->sw, CHUNK_ROOM);
+
+	c->end -= c->start;
+	memcpy(ck->data, old->data + c->start, c->end);
+	c->start = 0;
+	c->chunk = ck;
+	chunk_unref(c->sw, old);
+}
+
+/* Take a chunk to read into, with the stashed input. */
+static void load(struct conn *c)
+{
+	struct sw *sw = c->sw;
+
+	if (c->chunk)
+		return;
+	c->chunk = sw->spare ? sw->spare : chunk_new(sw, CHUNK_ROOM);
+	sw->spare = NULL;
+	if (c->chunk->refs == 1)
+		c->chunk->used = 0;
+	c->start = c->end = c->chunk->used;
+	if (c->chunk->room - c->start < READ_ROOM + STASH_MAX)
+		renew_chunk(c);
+	if (c->stash) {
+		memcpy(c->chunk->data + c->end, c->stash, c->stashed);
+		c->end += c->stashed;
+		free(c->stash);
+		c->stash = NULL;
+	}
+}
+
+/* Give the chunk back, unless much of an unfinished fragment lies in it. */
+static void unload(struct conn *c)
+{
+	struct sw *sw = c->sw;
+	uint32_t left = c->end - c->start;
+
+	if (!c->chunk || (left > STASH_MAX && c->fd >= 0))
+		return;
+	if (left && c->fd >= 0) {
+		c->stash = mem_new(left);
+		c->stashed = left;
+		memcpy(c->stash, c->chunk->data + c->start, left);
+	}
+	c->chunk->used = c->start;
+	if (sw->spare)
+		chunk_unref(sw, c->chunk);
+	else
+		sw->spare = c->chunk;
+	c->chunk = NULL;
+}
+
+/* Must the connection not be parsed further now? */
+static bool stopped(const struct conn *c)
+{
+	return c->fd < 0 || (c->place.next && !c->finishing);
+}
+
+/*
+ * Pass on a chunk full of a fragment that is longer than a chunk, as a fragment
+ * of its own; the rest becomes a fragment at the start of a new chunk.
+ */
+static void pass_piece(struct conn *c)
+{
+	const uint32_t piece = CHUNK_ROOM - TDFRAGHDR;
+	char *frag = c->chunk->data + c->start, head[TDFRAGHDR];
+	uint32_t rest = wire_get32(frag + WIRE_FRAG_LENGTH) - piece;
+
+	memcpy(head, frag, sizeof head);
+	wire_put32(head + WIRE_FRAG_LENGTH, rest);
+	head[WIRE_FRAG_FLAGS] &= (char)~FFSOM;
+	wire_put32(frag + WIRE_FRAG_LENGTH, piece);
+	frag[WIRE_FRAG_FLAGS] &= (char)~FFEOM;
+	route_fragment(c, c->start, CHUNK_ROOM);
+	c->start = c->end;
+	renew_chunk(c);
+	memcpy(c->chunk->data, head, sizeof head);
+	c->end = sizeof head;
+}
+
+/*
+ * Pass on all complete fragments. Returns the bytes, from c->start, that the
+ * next step needs; 0: the connection must wait or has ended.
+ */
+static uint32_t parse(struct conn *c)
+{
+	while (!stopped(c)) {
+		uint32_t have = c->end - c->start, len;
+		const char *frag = c->chunk->data + c->start;
+
+		if (have < TDFRAGHDR)
+			return TDFRAGHDR;
+		len = wire_get32(frag + WIRE_FRAG_LENGTH);
+		if (!c->tid && len > WIRE_FRAG_ENROLLING) {
+			conn_end(c, SW_PROTOCOL, "fragment too long before enrolment");
+		} else if (len > CHUNK_ROOM - TDFRAGHDR) {
+			if (have < CHUNK_ROOM)
+				return CHUNK_ROOM;
+			pass_piece(c);
+		} else {
+			uint32_t off = c->start;
+
+			len += TDFRAGHDR;
+			if (have < len)
+				return len;
+			c->start += len;
+			route_fragment(c, off, len);
+		}
+	}
+	return 0;
+}
+
+/* Make room for `want` bytes from c->start on, and for a read of some size. */
+static void make_room(struct conn *c, uint32_t want)
+{
+	if (c->start == c->end && c->chunk->refs == 1)
+		c->start = c->end = 0;
+	if (want == TDFRAGHDR)
+		want = READ_ROOM;
+	if (c->chunk->room - c->start < want)
+		renew_chunk(c);
+}
+
+/* Read once; bytes read, 0 if there is nothing (the connection may have ended). */
+static size_t take_in(struct conn *c)
+{
+	uint32_t room = c->chunk->room - c->end;
+	ssize_t n = recv(c->fd, c->chunk->data + c->end, room, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+		c->readable = false;
+		return 0;
+	}
+	if (n < 0 && errno == EINTR)
+		return 0;
+	if (n <= 0) {
+		if (!c->finishing)
+			conn_end(c, SW_EOF, NULL);
+		return 0;
+	}
+	c->end += (uint32_t)n;
+	if ((uint32_t)n < room && !c->hangup)
+		c->readable = false;
+	return (size_t)n;
+}
+
+void conn_serve(struct conn *c)
+{
+	uint32_t want;
+
+	list_remove(&c->place);
+	load(c);
+	want = parse(c);
+	if (want && c->readable) {
+		make_room(c, want);
+		if (take_in(c))
+			parse(c);
+	}
+	unload(c);
+	if (c->fd >= 0 && c->readable && !c->place.next)
+		conn_ready(c);
+}
+
+static void free_input(struct conn *c)
+{
+	inbox_drop(&c->in);
+	free(c->receivers);
+	c->receivers = NULL;
+	c->receiver_count = 0;
+}
+
+void conn_end(struct conn *c, uint32_t reason, const char *text)
+{
+	struct sw *sw = c->sw;
+	uint32_t slot = (uint32_t)c->id;
+
+	inbox_text(sw, SW_CLOSE, c->id, text ? text : "")->reason = reason;
+	close(c->fd);
+	c->fd = -1;
+	if (c->out.tid)
+		route_set(sw, c->out.tid, NULL);
+	queue_clear(sw, &c->out);
+	free_input(c);
+	sw->conns[slot] = NULL;
+	sw->generations[slot]++;
+	if (!sw->generations[slot])
+		sw->generations[slot] = 1;
+	sw->free_slots[sw->free_count++] = slot;
+	sw->stats.connections--;
+	list_remove(&c->place);
+	list_append(&sw->dead, &c->place);
+}
+
+void conn_bury(struct sw *sw)
+{
+	while (!list_empty(&sw->dead)) {
+		struct conn *c = CONTAINER(sw->dead.next, struct conn, place);
+
+		list_remove(&c->place);
+		if (c->chunk)
+			chunk_unref(sw, c->chunk);
+		free(c->stash);
+		free(c);
+	}
+}
+
+int sw_close(struct sw *sw, uint64_t id, int flush)
+{
+	struct conn *c;
+
+	switch_enter(sw);
+	c = conn_find(sw, id);
+	if (c) {
+		list_remove(&c->place);
+		free_input(c);
+		c->closing = true;
+		if (flush && !c->out.broken)
+			queue_flush(sw, &c->out);
+		if (c->fd >= 0 && (!flush || c->out.broken))
+			conn_end(c, SW_CLOSED, NULL);
+		conn_bury(sw);
+	}
+	switch_leave(sw);
+	return c ? 0 : -ENOENT;
+}
+
+int sw_finish(struct sw *sw, uint64_t id)
+{
+	struct conn *c;
+	int left = 0;
+
+	switch_enter(sw);
+	c = conn_find(sw, id);
+	if (c) {
+		list_remove(&c->place);
+		c->finishing = true;
+		load(c);
+		ioctl(c->fd, FIONREAD, &left);
+		for (uint32_t want; (want = parse(c)) && left > 0;) {
+			size_t n;
+
+			make_room(c, want);
+			n = take_in(c);
+			if (!n)
+				break;
+			left -= (int)n;
+		}
+		if (c->fd >= 0)
+			conn_end(c, SW_CLOSED, NULL);
+		queue_flush_touched(sw);
+		conn_bury(sw);
+	}
+	switch_leave(sw);
+	return c ? 0 : -ENOENT;
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside of the switch.
+ *
+ * Received bytes lie in reference-counted chunks. A connection cuts its stream
+ * into fragments (conn.c); each goes to the daemon's inbox (inbox.c) or by its
+ * tid (route.c) to the output queue of another connection (queue.c), which
+ * holds references to the bytes, not copies. switch.c runs the loop, standby.c
+ * the thread that takes over while the caller is busy.
+ *
+ * All connections are in one edge-triggered epoll, so none is ever masked: one
+ * that is readable but must wait (for its receiver's queue, or for the next
+ * batch of events) merely is not in the list of ready ones.
+ *
+ * Everything here needs the lock (switch_enter), which sw_run gives up while
+ * it sleeps.
+ */
+#ifndef PVM3PY_SWITCH_CORE_H
+#define PVM3PY_SWITCH_CORE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "layout.h"
+#include "switch.h"
+
+/* Memory of one receive chunk, its head included. */
+#define CHUNK_BYTES 262144u
+/* What a receive chunk holds. A longer fragment is passed on in pieces of this size. */
+#define CHUNK_ROOM ((uint32_t)(CHUNK_BYTES - sizeof(struct chunk)))
+/* Unused receive chunks that are kept. */
+#define CHUNKS_KEPT 8
+/* A new read needs at least so much room, bytes. */
+#define READ_ROOM 65536u
+/* A connection keeps that much input of an unfinished fragment in memory of its own. */
+#define STASH_MAX 4096u
+/* Queued pieces below this size do not hold their receive chunk while their receiver is slow. */
+#define SETTLE_MAX 65536u
+/* Descriptors, connections and accepted peers served in one pass. */
+#define PASS_MAX 64
+/* Period in which a queue with waiting senders must make progress or gets more room. */
+#define STALL_NS 20000000
+/* Message bodies up to this size are collected in the arena of a batch. */
+#define ARENA_BODY 4096u
+/* Bytes of messages that one connection may add to a batch, besides its budget. */
+#define BUDGET_BYTES (1u << 20)
+
+#define TID_DAEMON 0x80000000u
+
+/* Element of a circular doubly linked list; an element outside any list has next NULL. */
+struct link { struct link *prev, *next; };
+
+#define CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+
+static inline void list_init(struct link *list)
+{
+	list->prev = list->next = list;
+}
+
+static inline bool list_empty(const struct link *list)
+{
+	return list->next == list;
+}
+
+static inline void list_append(struct link *list, struct link *l)
+{
+	l->prev = list->prev;
+	l->next = list;
+	list->prev->next = l;
+	list->prev = l;
+}
+
+static inline void list_remove(struct link *l)
+{
+	if (l->next) {
+		l->prev->next = l->next;
+		l->next->prev = l->prev;
+		l->next = NULL;
+	}
+}
+
+struct chunk {
+	struct chunk *next; /* in the list of kept ones */
+	uint32_t refs;
+	uint32_t used;      /* bytes of data that are not free */
+	uint32_t room;
+	uint32_t pad;
+	char data[];
+};
+
+/* Bytes to send. */
+struct span { struct chunk *chunk; uint32_t off, len; };
+
+/* Output to one connection, or to a task that is expected to connect. */
+struct queue {
+	struct conn *conn;   /* NULL: expected */
+	uint32_t tid;        /* whose route leads here; 0: none */
+	struct span *spans;  /* ring of `size` (a power of two) */
+	uint32_t size, head, count;
+	uint32_t settled;    /* so many spans at the head need not be copied any more */
+	struct chunk *tail;  /* own chunk, for copies */
+	uint64_t bytes;
+	uint64_t bound;      /* with more bytes than this, senders are parked */
+	uint64_t mark;       /* SW_DRAINED is due at so many bytes */
+	bool notify;         /* mark is set */
+	bool broken;         /* the peer cannot receive any more */
+	bool blocked;        /* the socket is full: wait for EPOLLOUT */
+	bool watched;        /* EPOLLOUT is asked for */
+	bool progress;       /* something was sent since the last stall check */
+	struct link waiters; /* connections parked here, by `place` */
+	struct link touched; /* in sw.touched: to be flushed */
+	struct link stalled; /* in sw.stalled: has waiters */
+};
+
+/* Message for the daemon that is being put together. */
+struct assembly {
+	bool open;
+	uint32_t dst;
+	char head[MSGHDRLEN];
+	char *body;
+	uint32_t len, size;
+};
+
+struct conn {
+	struct sw *sw;
+	uint64_t id;           /* generation << 32 | slot */
+	int fd;                /* -1: closed, waiting to be freed */
+	uint32_t tid;          /* who sends here, even if forgotten meanwhile; 0: not bound yet */
+	struct chunk *chunk;   /* holds unparsed input start ... end, if not stashed */
+	uint32_t start, end;
+	char *stash;           /* unparsed input while the connection is idle */
+	uint32_t stashed;
+	bool readable;         /* the socket may have input */
+	bool hangup;           /* read to the end whatever a short read suggests */
+	bool closing;          /* sw_close: not read any more, closed when all is sent */
+	bool finishing;        /* sw_finish: no bounds */
+	struct link place;     /* in sw.ready, sw.held, sw.dead or the waiters of a queue */
+	struct queue out;
+	struct assembly in;
+	uint32_t *receivers;   /* of the next multicast message */
+	uint32_t receiver_count;
+	uint64_t batch;        /* batch that these count in: */
+	uint32_t batch_events;
+	uint64_t batch_bytes;
+};
+
+/* A body that belongs to a batch, not in its arena. */
+struct block { uint32_t event; char *data; };
+
+/* Events for the caller. */
+struct batch {
+	struct sw_event *events;
+	uint32_t count, size;
+	char *arena;
+	size_t used, arena_size;
+	struct block *blocks;
+	uint32_t block_count, block_size;
+};
+
+/* Local parts of tids, in pages that come into being when needed. */
+#define ROUTE_PAGE 1024u
+#define ROUTE_PAGES ((TIDLOCAL + 1u) / ROUTE_PAGE)
+
+struct sw {
+	struct sw_config cf;
+	struct sw_stats stats;
+	uint32_t own_tid;
+	int listen_fd, spare_fd;   /* spare_fd is given up to refuse a peer when descriptors run out */
+	int epoll_fd, watch_fd;    /* watch_fd: the caller's descriptors, an epoll within epoll_fd */
+	int wake_fd;               /* eventfd within epoll_fd */
+	bool accepting;            /* peers may be waiting */
+	bool watch_ready;          /* descriptors of the caller may be ready */
+
+	struct conn **conns;       /* by slot */
+	uint32_t *generations;
+	uint32_t slots, slots_used;
+	uint32_t *free_slots, free_count;
+	struct queue **routes[ROUTE_PAGES];
+
+	struct chunk *spare;       /* chunk that the next connection reads into */
+	struct chunk *kept;        /* unused chunks */
+	uint32_t kept_count;
+
+	struct link ready;         /* connections to serve */
+	struct link held;          /* connections that have used up their budget in this batch */
+	struct link dead;          /* connections to free */
+	struct link touched;       /* queues to flush */
+	struct link stalled;       /* queues with waiters */
+	int64_t stall_check;       /* time of the next stall check, ns */
+
+	struct batch batches[2];
+	struct batch *filling, *shown;
+	uint64_t batch;            /* number of the batch being filled */
+	struct sw_fd fds[PASS_MAX];
+	uint32_t fd_count;
+
+	pthread_mutex_t turn, lock;
+	atomic_bool waiting;       /* the caller waits for the lock */
+	bool inside;               /* the caller is in sw_run */
+	bool armed, stop, standby; /* of the standby thread: timer set, end, exists */
+	int64_t left;              /* when the caller left sw_run, ns */
+	int timer_fd;
+	pthread_t helper;
+};
+
+/* Identifiers in epoll data, besides those of connections (which are larger). */
+enum { ID_LISTEN = 1, ID_WATCH, ID_WAKE };
+
+/* memory.c */
+
+/* malloc and realloc that end the process when the system has no memory left. */
+void *mem_new(size_t);
+void *mem_grow(void *, size_t);
+/* Chunk with one reference; chunks of CHUNK_ROOM are reused. */
+struct chunk *chunk_new(struct sw *, uint32_t room);
+void chunk_unref(struct sw *, struct chunk *);
+/* Free the unused ones. */
+void chunk_trim(struct sw *);
+
+/* switch.c */
+
+/* Monotonic time, ns. */
+int64_t switch_now(void);
+/*
+ * Take the lock; give it back. Who waits for it holds a second one, so that the
+ * standby thread, wanting it again at once, comes after the caller. The caller
+ * (switch_enter) also makes the standby thread cut its pass short.
+ */
+void switch_lock(struct sw *);
+void switch_enter(struct sw *);
+void switch_leave(struct sw *);
+/*
+ * Wait at most `ns` (-1: no limit), without the lock, then serve what is ready,
+ * as far as one pass goes. helper: on the standby thread, which makes way for
+ * the caller. 0 or -errno.
+ */
+int switch_pass(struct sw *, int64_t ns, bool helper);
+/* How long a pass may wait, ns: at most `ns` (-1: no limit). */
+int64_t switch_patience(struct sw *, int64_t ns);
+
+/* standby.c */
+int standby_start(struct sw *);
+void standby_stop(struct sw *);
+/* The caller leaves sw_run: let the thread look after a while. */
+void standby_arm(struct sw *);
+
+/* conn.c */
+
+/* New connection over a connected socket, which it owns from then on; an SW_OPEN event. */
+struct conn *conn_add(struct sw *, int fd, uint32_t pid, uint32_t uid);
+/* The connection with this id, or NULL. */
+struct conn *conn_find(struct sw *, uint64_t id);
+/* Accept what waits at the listening socket. */
+void conn_accept(struct sw *);
+/* Take a connection's place in the lists: ready to be served. */
+void conn_ready(struct conn *);
+/* Serve a connection: parse what is left of its input, then read once. */
+void conn_serve(struct conn *);
+/* End it: an SW_CLOSE event; text may be NULL. Freed by conn_bury. */
+void conn_end(struct conn *, uint32_t reason, const char *text);
+/* Free ended connections. */
+void conn_bury(struct sw *);
+
+/* queue.c */
+void queue_init(struct sw *, struct queue *, struct conn *, uint32_t tid);
+/* Drop what is queued, release who waits, report the drain if asked to. */
+void queue_clear(struct sw *, struct queue *);
+/* Add bytes of a chunk by reference, or a copy of bytes. */
+void queue_ref(struct sw *, struct queue *, struct chunk *, uint32_t off, uint32_t len);
+void queue_copy(struct sw *, struct queue *, const char *data, size_t len);
+/* Move everything, waiting senders too, from one queue to the end of another. */
+void queue_move(struct sw *, struct queue *from, struct queue *to);
+/* More is queued than senders may add to? */
+bool queue_full(const struct sw *, const struct queue *);
+/* Let a connection wait until the queue has drained. */
+void queue_park(struct queue *, struct conn *);
+/* Send what the socket takes. */
+void queue_flush(struct sw *, struct queue *);
+/* The socket takes more. */
+void queue_writable(struct sw *, struct queue *);
+/* Flush all queues that were added to. */
+void queue_flush_touched(struct sw *);
+/* Give room to queues without progress. */
+void queue_check_stalls(struct sw *);
+/* Report SW_DRAINED if it is due. */
+void queue_check_mark(struct sw *, struct queue *);
+
+/* route.c */
+
+/* Where messages for the tid go; NULL: unknown. */
+struct queue *route_find(const struct sw *, uint32_t tid);
+/* Is tid a task of this host? */
+bool route_local(const struct sw *, uint32_t tid);
+void route_set(struct sw *, uint32_t tid, struct queue *);
+/*
+ * Pass on a fragment, header first, that lies in c's chunk. May park, hold or
+ * end c.
+ */
+void route_fragment(struct conn *, uint32_t off, uint32_t len);
+/* Free all. */
+void route_free(struct sw *);
+
+/* inbox.c */
+
+/* A fragment for the daemon. */
+void inbox_fragment(struct conn *, const char *frag, uint32_t len);
+void inbox_drop(struct assembly *);
+/* New event of the batch being filled; valid until the next one. */
+struct sw_event *inbox_event(struct sw *, uint32_t type, uint64_t conn);
+/* The same with a text. */
+struct sw_event *inbox_text(struct sw *, uint32_t type, uint64_t conn, const char *text);
+/* Log event about a connection's fragment; counts in its budget. */
+void inbox_log(struct conn *, const char *text);
+/* Show the batch filled so far to the caller, and begin the next. */
+void inbox_turn(struct sw *);
+void inbox_free(struct sw *);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Start of task processes. */
+#ifndef PVM3PY_PROCESS_H
+#define PVM3PY_PROCESS_H
+
+#include <sys/types.h>
+
+/*
+ * Allow this process as many open files as the system grants (a daemon needs two
+ * a task); processes started later get the limit of before, which programs that
+ * use select() rely on. 0 or -errno.
+ */
+int sw_raise_files(void);
+
+/*
+ * Start program `path` (not searched for) with arguments argv and environment
+ * envp, both NULL-terminated, in directory cwd (NULL: the caller's). Standard
+ * input is /dev/null, out_fd becomes standard output and error, no other
+ * descriptor is passed on. No signal is blocked; terminal signals (INT, QUIT,
+ * TSTP) that the caller ignores stay ignored, all others have their default.
+ * pid_text, if not NULL, is a place in envp with room for 12 characters: the
+ * process finds its own id there. 0 and the process id, or -errno, also of the
+ * execve() itself.
+ */
+int sw_spawn(const char *path, char *const argv[], char *const envp[],
+	const char *cwd, int out_fd, char *pid_text, pid_t *pid);
+
+#endif

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/* Output queues: references to received bytes, sent with one gathering write, and back-pressure. */
+#include "core.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+/* Spans sent with one call. */
+#define GATHER 128
+/* Memory for copies grows between these sizes. */
+#define TAIL_MIN 4000u
+#define TAIL_MAX SETTLE_MAX
+/* A longer ring is given back when the queue is empty. */
+#define RING_KEPT 64u
+
+static struct span *span_at(const struct queue *q, uint32_t i)
+{
+	return &q->spans[(q->head + i) & (q->size - 1)];
+}
+
+void queue_init(struct sw *sw, struct queue *q, struct conn *c, uint32_t tid)
+{
+	memset(q, 0, sizeof *q);
+	q->conn = c;
+	q->tid = tid;
+	q->bound = sw->cf.queue_low;
+	list_init(&q->waiters);
+}
+
+/* Let all who wait for this queue go on. */
+static void release_waiters(struct queue *q)
+{
+	while (!list_empty(&q->waiters))
+		conn_ready(CONTAINER(q->waiters.next, struct conn, place));
+	list_remove(&q->stalled);
+}
+
+bool queue_full(const struct sw *sw, const struct queue *q)
+{
+	return q->bytes > q->bound
+		|| (sw->stats.queued_bytes > sw->cf.queue_total && q->bytes > sw->cf.queue_low);
+}
+
+/* Far enough below the bound to let senders go on? */
+static bool has_drained(const struct sw *sw, const struct queue *q)
+{
+	return q->bytes <= q->bound / 2
+		&& (sw->stats.queued_bytes <= sw->cf.queue_total || q->bytes <= sw->cf.queue_low / 2);
+}
+
+void queue_check_mark(struct sw *sw, struct queue *q)
+{
+	if (q->notify && q->bytes <= q->mark) {
+		q->notify = false;
+		inbox_event(sw, SW_DRAINED, 0)->dst = q->tid;
+	}
+}
+
+/* Give back what an empty queue does not need. */
+static void settle_empty(struct sw *sw, struct queue *q)
+{
+	if (q->tail) {
+		chunk_unref(sw, q->tail);
+		q->tail = NULL;
+	}
+	if (q->size > RING_KEPT) {
+		free(q->spans);
+		q->spans = NULL;
+		q->size = 0;
+	}
+	q->head = 0;
+	q->bound = sw->cf.queue_low;
+}
+
+/* Remove n bytes from the head, which were sent or are dropped. */
+static void consume(struct sw *sw, struct queue *q, uint64_t n)
+{
+	q->bytes -= n;
+	sw->stats.queued_bytes -= n;
+	while (n) {
+		struct span *s = span_at(q, 0);
+
+		if (n < s->len) {
+			s->off += (uint32_t)n;
+			s->len -= (uint32_t)n;
+			break;
+		}
+		n -= s->len;
+		chunk_unref(sw, s->chunk);
+		q->head++;
+		q->count--;
+		if (q->settled)
+			q->settled--;
+	}
+	if (!q->count)
+		settle_empty(sw, q);
+	if (!list_empty(&q->waiters) && has_drained(sw, q))
+		release_waiters(q);
+	queue_check_mark(sw, q);
+}
+
+void queue_clear(struct sw *sw, struct queue *q)
+{
+	consume(sw, q, q->bytes);
+	release_waiters(q);
+	list_remove(&q->touched);
+	if (q->notify)
+		q->mark = 0;
+	queue_check_mark(sw, q);
+	free(q->spans);
+	q->spans = NULL;
+	q->size = 0;
+}
+
+/* Append a span, whose reference the queue takes over. */
+static void append_span(struct queue *q, struct span s)
+{
+	if (q->count == q->size) {
+		uint32_t size = q->size ? q->size * 2 : 8;
+		struct span *spans = mem_new(size * sizeof *spans);
+
+		for (uint32_t i = 0; i < q->count; i++)
+			spans[i] = *span_at(q, i);
+		free(q->spans);
+		q->spans = spans;
+		q->size = size;
+		q->head = 0;
+	}
+	q->count++;
+	*span_at(q, q->count - 1) = s;
+}
+
+/* Continue the last span, if these bytes follow it in memory. */
+static bool extend_last(struct queue *q, const struct chunk *ck, uint32_t off, uint32_t len)
+{
+	struct span *last;
+
+	if (!q->count)
+		return false;
+	last = span_at(q, q->count - 1);
+	if (last->chunk != ck || last->off + last->len != off)
+		return false;
+	last->len += len;
+	return true;
+}
+
+static void add_bytes(struct sw *sw, struct queue *q, uint64_t n)
+{
+	q->bytes += n;
+	sw->stats.queued_bytes += n;
+	if (!q->touched.next)
+		list_append(&sw->touched, &q->touched);
+}
+
+void queue_ref(struct sw *sw, struct queue *q, struct chunk *ck, uint32_t off, uint32_t len)
+{
+	if (!extend_last(q, ck, off, len)) {
+		ck->refs++;
+		append_span(q, (struct span){ck, off, len});
+	}
+	add_bytes(sw, q, len);
+}
+
+/* Begin a new chunk for copies, with room for n bytes if that is no more than TAIL_MAX. */
+static void renew_tail(struct sw *sw, struct queue *q, size_t n)
+{
+	uint64_t size = q->bytes / 4 + n;
+
+	if (q->tail)
+		chunk_unref(sw, q->tail);
+	size = size < TAIL_MIN ? TAIL_MIN : size > TAIL_MAX ? TAIL_MAX : size;
+	q->tail = chunk_new(sw, (uint32_t)size);
+}
+
+static uint32_t tail_room(const struct queue *q)
+{
+	return q->tail ? q->tail->room - q->tail->used : 0;
+}
+
+/* Copy bytes behind the last span; byte counts are the caller's business. */
+static void append_copy(struct sw *sw, struct queue *q, const char *data, size_t len)
+{
+	while (len) {
+		uint32_t n, off;
+
+		if (!tail_room(q))
+			renew_tail(sw, q, len);
+		n = len < tail_room(q) ? (uint32_t)len : tail_room(q);
+		off = q->tail->used;
+		memcpy(q->tail->data + off, data, n);
+		q->tail->used += n;
+		if (!extend_last(q, q->tail, off, n)) {
+			q->tail->refs++;
+			append_span(q, (struct span){q->tail, off, n});
+		}
+		data += n;
+		len -= n;
+	}
+}
+
+void queue_copy(struct sw *sw, struct queue *q, const char *data, size_t len)
+{
+	append_copy(sw, q, data, len);
+	add_bytes(sw, q, len);
+}
+
+/*
+ * Copy small spans, so that a slow receiver does not keep receive chunks for a
+ * few bytes each. Works in place: a span becomes at most one.
+ */
+static void settle(struct sw *sw, struct queue *q)
+{
+	uint32_t end = q->count, i = q->settled;
+	uint32_t first = q->head + i;
+
+	if (i >= end)
+		return;
+	q->count = i;
+	for (; i < end; i++, first++) {
+		struct span s = q->spans[first & (q->size - 1)];
+
+		if (s.len >= SETTLE_MAX || s.chunk->room != CHUNK_ROOM) {
+			append_span(q, s);
+		} else {
+			if (tail_room(q) < s.len)
+				renew_tail(sw, q, s.len);
+			append_copy(sw, q, s.chunk->data + s.off, s.len);
+			chunk_unref(sw, s.chunk);
+		}
+	}
+	q->settled = q->count;
+}
+
+void queue_move(struct sw *sw, struct queue *from, struct queue *to)
+{
+	for (uint32_t i = 0; i < from->count; i++) {
+		struct span s = *span_at(from, i);
+
+		queue_ref(sw, to, s.chunk, s.off, s.len);
+	}
+	if (from->notify) {
+		to->notify = true;
+		to->mark = from->mark;
+		from->notify = false;
+	}
+	if (from->bound > to->bound)
+		to->bound = from->bound;
+	queue_clear(sw, from);
+}
+
+void queue_park(struct queue *q, struct conn *c)
+{
+	struct sw *sw = c->sw;
+
+	list_remove(&c->place);
+	list_append(&q->waiters, &c->place);
+	sw->stats.parked++;
+	if (q->stalled.next)
+		return;
+	if (list_empty(&sw->stalled))
+		sw->stall_check = switch_now() + STALL_NS;
+	list_append(&sw->stalled, &q->stalled);
+	q->progress = false;
+}
+
+void queue_check_stalls(struct sw *sw)
+{
+	struct link *l, *next;
+	int64_t now;
+
+	if (list_empty(&sw->stalled) || (now = switch_now()) < sw->stall_check)
+		return;
+	sw->stall_check = now + STALL_NS;
+	for (l = sw->stalled.next; l != &sw->stalled; l = next) {
+		struct queue *q = CONTAINER(l, struct queue, stalled);
+
+		next = l->next;
+		if (!q->progress && q->bound < sw->cf.queue_high)
+			q->bound = q->bound * 2 < sw->cf.queue_high ? q->bound * 2 : sw->cf.queue_high;
+		q->progress = false;
+		if (!queue_full(sw, q))
+			release_waiters(q);
+	}
+}
+
+/* Ask to be told when the socket takes more, or not any more. */
+static void watch_output(struct sw *sw, struct queue *q, bool on)
+{
+	struct epoll_event ev = {
+		.events = EPOLLIN | EPOLLRDHUP | EPOLLET | (on ? EPOLLOUT : 0u),
+		.data.u64 = q->conn->id,
+	};
+
+	epoll_ctl(sw->epoll_fd, EPOLL_CTL_MOD, q->conn->fd, &ev);
+	q->watched = on;
+}
+
+/* The head of the queue as the system wants it; returns its length in bytes. */
+static uint64_t gather(const struct queue *q, struct iovec *iov, struct msghdr *msg)
+{
+	uint64_t sum = 0;
+	uint32_t n = q->count < GATHER ? q->count : GATHER;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct span *s = span_at(q, i);
+
+		iov[i].iov_base = s->chunk->data + s->off;
+		iov[i].iov_len = s->len;
+		sum += s->len;
+	}
+	msg->msg_iov = iov;
+	msg->msg_iovlen = n;
+	return sum;
+}
+
+/* Send until all is sent, the socket is full (false) or the peer is gone. */
+static bool send_all(struct sw *sw, struct queue *q)
+{
+	struct iovec iov[GATHER];
+	struct msghdr msg = {0};
+
+	while (q->count) {
+		uint64_t sum = gather(q, iov, &msg);
+		ssize_t n = sendmsg(q->conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n > 0) {
+			q->progress = true;
+			consume(sw, q, (uint64_t)n);
+			if ((uint64_t)n < sum)
+				return false;
+		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			return false;
+		} else if (errno != EINTR) {
+			q->broken = true;
+			consume(sw, q, q->bytes);
+		}
+	}
+	return true;
+}
+
+void queue_flush(struct sw *sw, struct queue *q)
+{
+	list_remove(&q->touched);
+	if (!q->conn || q->blocked) {
+		settle(sw, q);
+		return;
+	}
+	if (!send_all(sw, q)) {
+		q->blocked = true;
+		settle(sw, q);
+		if (!q->watched)
+			watch_output(sw, q, true);
+	} else if (q->conn->closing && q->conn->fd >= 0) {
+		conn_end(q->conn, SW_CLOSED, NULL);
+	}
+}
+
+void queue_writable(struct sw *sw, struct queue *q)
+{
+	if (q->blocked) {
+		q->blocked = false;
+		queue_flush(sw, q);
+	} else if (q->watched) {
+		watch_output(sw, q, false);
+	}
+}
+
+void queue_flush_touched(struct sw *sw)
+{
+	while (!list_empty(&sw->touched))
+		queue_flush(sw, CONTAINER(sw->touched.next, struct queue, touched));
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/* Where fragments go: tids of this host, multicast, and what the daemon sends. */
+#include "core.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* A multicast fragment up to this size is copied whole for each receiver. */
+#define COPY_MAX 1024u
+
+bool route_local(const struct sw *sw, uint32_t tid)
+{
+	uint32_t host = tid & TIDHOST;
+
+	return wire_is_task(tid) && (!host || host == (sw->own_tid & TIDHOST));
+}
+
+struct queue *route_find(const struct sw *sw, uint32_t tid)
+{
+	struct queue **page;
+
+	if (!route_local(sw, tid))
+		return NULL;
+	page = sw->routes[(tid & TIDLOCAL) / ROUTE_PAGE];
+	return page ? page[(tid & TIDLOCAL) % ROUTE_PAGE] : NULL;
+}
+
+void route_set(struct sw *sw, uint32_t tid, struct queue *q)
+{
+	struct queue ***page = &sw->routes[(tid & TIDLOCAL) / ROUTE_PAGE];
+
+	if (!*page) {
+		*page = mem_new(ROUTE_PAGE * sizeof **page);
+		memset(*page, 0, ROUTE_PAGE * sizeof **page);
+	}
+	(*page)[(tid & TIDLOCAL) % ROUTE_PAGE] = q;
+}
+
+/* End the queue of a task that is expected no more. */
+static void drop_expected(struct sw *sw, struct queue *q)
+{
+	queue_clear(sw, q);
+	free(q);
+}
+
+void route_free(struct sw *sw)
+{
+	for (uint32_t p = 0; p < ROUTE_PAGES; p++) {
+		for (uint32_t i = 0; sw->routes[p] && i < ROUTE_PAGE; i++)
+			if (sw->routes[p][i])
+				drop_expected(sw, sw->routes[p][i]);
+		free(sw->routes[p]);
+		sw->routes[p] = NULL;
+	}
+}
+
+/* The source waits if it has filled the queue. */
+static void hold_back(struct conn *c, struct queue *q)
+{
+	if (!c->finishing && !c->place.next && queue_full(c->sw, q))
+		queue_park(q, c);
+}
+
+/* Where a task's or the daemon's fragment for `tid` goes, or NULL: it is dropped and counted. */
+static struct queue *receiver(struct sw *sw, uint32_t tid)
+{
+	struct queue *q = route_find(sw, tid);
+
+	if (q && !q->broken)
+		return q;
+	sw->stats.dropped++;
+	return NULL;
+}
+
+static void to_task(struct conn *c, uint32_t tid, uint32_t off, uint32_t len)
+{
+	struct queue *q = receiver(c->sw, tid);
+
+	if (!q)
+		return;
+	queue_ref(c->sw, q, c->chunk, off, len);
+	hold_back(c, q);
+}
+
+/* One copy for each receiver that TM_MCA announced: a header of its own, the body shared. */
+static void to_receivers(struct conn *c, uint32_t off, uint32_t len)
+{
+	char *frag = c->chunk->data + off;
+
+	for (uint32_t i = 0; i < c->receiver_count; i++) {
+		struct queue *q = receiver(c->sw, c->receivers[i]);
+
+		if (!q)
+			continue;
+		wire_put32(frag + WIRE_FRAG_DST, c->receivers[i]);
+		if (len <= COPY_MAX) {
+			queue_copy(c->sw, q, frag, len);
+		} else {
+			queue_copy(c->sw, q, frag, TDFRAGHDR);
+			queue_ref(c->sw, q, c->chunk, off + TDFRAGHDR, len - TDFRAGHDR);
+		}
+		hold_back(c, q);
+	}
+	if (frag[WIRE_FRAG_FLAGS] & FFEOM) {
+		free(c->receivers);
+		c->receivers = NULL;
+		c->receiver_count = 0;
+	}
+}
+
+void route_fragment(struct conn *c, uint32_t off, uint32_t len)
+{
+	struct sw *sw = c->sw;
+	char *frag = c->chunk->data + off;
+	uint32_t dst = wire_get32(frag + WIRE_FRAG_DST);
+	unsigned flags = (unsigned char)frag[WIRE_FRAG_FLAGS] & (FFSOM | FFEOM);
+
+	sw->stats.fragments++;
+	sw->stats.bytes += len;
+	if ((flags & FFSOM) && len < TDFRAGHDR + MSGHDRLEN) {
+		inbox_log(c, "first fragment without a message header dropped");
+		return;
+	}
+	if (dst == TID_DAEMON || dst == sw->own_tid) {
+		inbox_fragment(c, frag, len);
+		return;
+	}
+	if (!c->tid) {
+		conn_end(c, SW_PROTOCOL, "message for a task before enrolment");
+		return;
+	}
+	wire_put32(frag + WIRE_FRAG_SRC, c->tid);
+	wire_put32(frag + WIRE_FRAG_FLAGS, flags << 24);
+	if (dst == (c->tid | TIDGID))
+		to_receivers(c, off, len);
+	else
+		to_task(c, dst, off, len);
+}
+
+int sw_expect(struct sw *sw, uint32_t tid)
+{
+	struct queue *q;
+	int rc = 0;
+
+	switch_enter(sw);
+	if (!route_local(sw, tid)) {
+		rc = -EINVAL;
+	} else if (route_find(sw, tid)) {
+		rc = -EEXIST;
+	} else {
+		q = mem_new(sizeof *q);
+		queue_init(sw, q, NULL, tid);
+		route_set(sw, tid, q);
+	}
+	switch_leave(sw);
+	return rc;
+}
+
+int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t len)
+{
+	struct conn *c;
+	struct queue *q;
+	int rc = 0;
+
+	switch_enter(sw);
+	c = conn_find(sw, id);
+	q = route_find(sw, tid);
+	if (!c || c->closing) {
+		rc = -ENOENT;
+	} else if (!route_local(sw, tid)) {
+		rc = -EINVAL;
+	} else if (c->out.tid || (q && q->conn)) {
+		rc = -EEXIST;
+	} else {
+		c->tid = c->out.tid = tid;
+		route_set(sw, tid, &c->out);
+		if (len && !c->out.broken)
+			queue_copy(sw, &c->out, frames, len);
+		if (q) {
+			queue_move(sw, q, &c->out);
+			free(q);
+		}
+		queue_flush_touched(sw);
+	}
+	switch_leave(sw);
+	return rc;
+}
+
+int sw_forget(struct sw *sw, uint32_t tid)
+{
+	struct queue *q;
+
+	switch_enter(sw);
+	q = route_find(sw, tid);
+	if (q) {
+		route_set(sw, tid, NULL);
+		if (q->conn) {
+			q->mark = UINT64_MAX;
+			queue_check_mark(sw, q);
+			q->tid = 0;
+		} else {
+			drop_expected(sw, q);
+		}
+	}
+	switch_leave(sw);
+	return q ? 0 : -ENOENT;
+}
+
+/* Length of the complete frame at p, of which `left` bytes are there; 0: cut short. */
+static size_t frame_length(const char *p, size_t left)
+{
+	uint32_t body;
+
+	if (left < TDFRAGHDR)
+		return 0;
+	body = wire_get32(p + WIRE_FRAG_LENGTH);
+	return body <= left - TDFRAGHDR ? TDFRAGHDR + (size_t)body : 0;
+}
+
+int sw_send(struct sw *sw, const char *frames, size_t len)
+{
+	size_t n = 0, left;
+
+	switch_enter(sw);
+	for (left = len; left && (n = frame_length(frames, left)); left -= n, frames += n) {
+		struct queue *q = receiver(sw, wire_get32(frames + WIRE_FRAG_DST));
+
+		if (q)
+			queue_copy(sw, q, frames, n);
+	}
+	queue_flush_touched(sw);
+	conn_bury(sw);
+	switch_leave(sw);
+	return left ? -EINVAL : 0;
+}
+
+int sw_send_conn(struct sw *sw, uint64_t id, const char *frames, size_t len)
+{
+	struct conn *c;
+
+	switch_enter(sw);
+	c = conn_find(sw, id);
+	if (c && !c->closing && !c->out.broken) {
+		queue_copy(sw, &c->out, frames, len);
+		queue_flush_touched(sw);
+		conn_bury(sw);
+	}
+	switch_leave(sw);
+	return c ? 0 : -ENOENT;
+}
+
+uint64_t sw_queued(struct sw *sw, uint32_t tid)
+{
+	struct queue *q;
+	uint64_t n;
+
+	switch_enter(sw);
+	q = route_find(sw, tid);
+	n = q ? q->bytes : 0;
+	switch_leave(sw);
+	return n;
+}
+
+int sw_notify_drain(struct sw *sw, uint32_t tid, uint64_t mark)
+{
+	struct queue *q;
+
+	switch_enter(sw);
+	q = route_find(sw, tid);
+	if (q) {
+		q->notify = true;
+		q->mark = mark;
+		queue_check_mark(sw, q);
+	} else {
+		inbox_event(sw, SW_DRAINED, 0)->dst = tid;
+	}
+	switch_leave(sw);
+	return 0;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The daemon's data plane: accepts task connections, cuts the streams into
+ * fragments, forwards them from task to task, and hands what is addressed to
+ * the daemon to its control plane. Knows nothing of Python.
+ *
+ * One thread calls all functions except where noted. The switch is the selector
+ * of the caller's event loop: sw_run() forwards until the time is over or
+ * something for the caller has happened, and reports it as a batch of events
+ * (connections, messages) and of ready descriptors that the caller watches.
+ *
+ * Tids are host order. "Frames" are complete wire fragments (header and body)
+ * laid end to end, header words big-endian, as csrc/wire/layout.h describes.
+ */
+#ifndef PVM3PY_SWITCH_H
+#define PVM3PY_SWITCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct sw;
+
+/* Kinds of events. */
+#define SW_OPEN    1 /* a connection was accepted; pid, uid of the peer process are set */
+#define SW_CLOSE   2 /* it ended (all it had written was forwarded or reported before); reason set */
+#define SW_MESSAGE 3 /* a whole message for the daemon, but those that the switch serves itself */
+#define SW_DRAINED 4 /* the queue of tid `dst` fell to the mark asked for by sw_notify_drain */
+#define SW_LOG     5 /* something was ignored or refused: text in data; conn is 0 if none is meant */
+
+/* Why a connection closed (field reason of SW_CLOSE). */
+#define SW_EOF      0 /* the peer closed or died */
+#define SW_PROTOCOL 1 /* it sent what the protocol does not allow; text in data */
+#define SW_CLOSED   2 /* sw_close or sw_finish was called */
+
+struct sw_event {
+	uint64_t conn;   /* connection: slot and generation, never reused for another peer */
+	uint32_t type;
+	uint32_t reason;
+	uint32_t dst, src; /* of a message; src is the sender's tid, WIRE_TID_NONE before sw_bind */
+	uint32_t enc, tag, ctx, wid;
+	uint32_t pid, uid; /* of SW_OPEN */
+	uint32_t len;      /* bytes at data: message body (contiguous), or text */
+	const char *data;  /* valid until the next sw_run */
+};
+
+struct sw_fd { int fd; int mask; }; /* mask: 1 readable, 2 writable */
+
+/* Limits; 0 takes the default. */
+struct sw_config {
+	uint32_t budget;        /* events of one connection per batch (default 4) */
+	uint64_t queue_low;     /* bytes queued to one task before its senders are parked, first bound */
+	uint64_t queue_high;    /* the bound after growing, doubled for every 20 ms without progress */
+	uint64_t queue_total;   /* bytes in all queues above which only the first bound is granted */
+	uint32_t message_max;   /* longest message to the daemon itself, bytes */
+	uint32_t standby_us;    /* the standby thread takes over after so long; 0: default 300; UINT32_MAX: none */
+	uint32_t uid;           /* only this user's processes are served (SO_PEERCRED); UINT32_MAX: anyone */
+};
+
+struct sw_stats {
+	uint64_t fragments, bytes;       /* forwarded or reported so far */
+	uint64_t parked;                 /* times that a sender had to wait for its receiver */
+	uint64_t dropped;                /* fragments without a receiver */
+	uint64_t refused;                /* connections of other users */
+	uint64_t connections;            /* open now */
+	uint64_t queued_bytes;           /* in all queues now */
+};
+
+/* What sw_run returns: a set of these. */
+#define SW_RUN_EVENTS 1 /* sw_events has something */
+#define SW_RUN_FDS    2 /* sw_ready has something */
+
+/*
+ * New switch over a listening Unix stream socket (non-blocking). The caller
+ * keeps ownership of listen_fd. own_tid is the daemon's tid (0x80000000|host).
+ * NULL: errno says why.
+ */
+struct sw *sw_new(int listen_fd, uint32_t own_tid, const struct sw_config *);
+void sw_free(struct sw *);
+
+/* Descriptor that stands for the batch of events in the caller's selector map. */
+int sw_epoll_fd(struct sw *);
+
+/* Watch a descriptor of the caller: mask as in sw_fd, 0 stops. 0 or -errno. */
+int sw_watch(struct sw *, int fd, int mask);
+
+/*
+ * Forward for at most `us` microseconds (-1: no limit, 0: one pass). Returns
+ * early when there are events or ready descriptors: a set of SW_RUN_ bits, or
+ * -errno (-EINTR).
+ */
+int sw_run(struct sw *, int64_t us);
+/* What the last sw_run found. */
+const struct sw_event *sw_events(struct sw *, uint32_t *count);
+const struct sw_fd *sw_ready(struct sw *, uint32_t *count);
+/* The memory that holds the short message bodies and all texts of sw_events, end to end. */
+const char *sw_arena(struct sw *, size_t *len);
+
+/*
+ * Tids. sw_expect: keep what is sent to tid until its task connects.
+ * sw_bind: the connection is task tid from now on. The answer to its enrolment,
+ * frames (none if len is 0), is queued in the same step, since the task may send
+ * as soon as it has read it; what was kept follows. sw_forget: tid is gone, what
+ * is kept for it is dropped, later messages to it too; what was already queued
+ * on its connection stays there. A tid also ends with its connection. All
+ * return 0 or -errno.
+ */
+int sw_expect(struct sw *, uint32_t tid);
+int sw_bind(struct sw *, uint64_t conn, uint32_t tid, const char *frames, size_t len);
+int sw_forget(struct sw *, uint32_t tid);
+
+/*
+ * Route frames of the daemon's own: dst of each, a task, says where to. Never
+ * refused for want of room; frames to unknown tids are dropped. 0, or -EINVAL
+ * (a length that overruns `len`: the frames before it are queued).
+ */
+int sw_send(struct sw *, const char *frames, size_t len);
+/* Queue frames on a connection, bound or not. */
+int sw_send_conn(struct sw *, uint64_t conn, const char *frames, size_t len);
+
+/* Stop reading, send what is queued (flush: 1) or drop it (0), then close: SW_CLOSE follows. */
+int sw_close(struct sw *, uint64_t conn, int flush);
+/*
+ * The peer process is dead: take in all it wrote whatever the bounds, even if
+ * a child of it still holds the connection, then close: SW_CLOSE follows.
+ */
+int sw_finish(struct sw *, uint64_t conn);
+
+/* Bytes queued for tid. */
+uint64_t sw_queued(struct sw *, uint32_t tid);
+/* Report SW_DRAINED once, when at most `mark` bytes are queued for tid, or tid is gone. */
+int sw_notify_drain(struct sw *, uint32_t tid, uint64_t mark);
+
+void sw_statistics(struct sw *, struct sw_stats *);
+
+#endif
