@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""Builder of pvm3py._switch: the switch, compiled in, with the interface of its headers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cffi
+
+ROOT = Path(__file__).parents[2]
+SWITCH = ROOT / "csrc" / "switch"
+INTERFACE = ("switch.h", "process.h")
+
+
+def declarations(header: str) -> str:
+    """What cffi's parser needs of a header's text: no comments, numeric #defines only."""
+    text = re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
+    keep = re.compile(r"\s*#\s*define\s+\w+\s+\d+\s*$")
+    return "".join(
+        line + "\n" for line in text.splitlines() if keep.match(line) or not line.startswith("#")
+    )
+
+
+ffibuilder = cffi.FFI()
+ffibuilder.cdef(
+    "typedef int pid_t;\n"
+    + "".join(declarations((SWITCH / h).read_text(encoding="ascii")) for h in INTERFACE)
+)
+ffibuilder.set_source(
+    "pvm3py._switch",
+    "".join(f'#include "{h}"\n' for h in INTERFACE),
+    sources=sorted(str(path) for path in SWITCH.glob("*.c")),
+    include_dirs=[str(SWITCH), str(ROOT / "csrc/wire"), str(ROOT / "include")],
+    depends=sorted(str(path) for path in (*SWITCH.glob("*.h"), ROOT / "csrc/wire/layout.h")),
+    extra_compile_args=["-std=gnu11", "-O2", "-fvisibility=hidden", "-pthread"],
+    extra_link_args=["-pthread"],
+)
+
+if __name__ == "__main__":
+    import tempfile
+
+    from compile import compile_module
+
+    with tempfile.TemporaryDirectory(prefix="pvm3py-build-") as scratch:
+        print(compile_module(Path(__file__), Path(scratch), ROOT / "pvm3py"))

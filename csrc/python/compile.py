@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+"""Compile one extension module: compile.py BUILDER SCRATCH DEST.
+
+BUILDER is a script that defines `ffibuilder`, SCRATCH takes the intermediate files, and the
+module replaces an older one in DEST in one step, so that running programs keep theirs.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import shutil
+import sys
+from pathlib import Path
+
+
+def compile_module(builder: Path, scratch: Path, dest: Path) -> Path:
+    """Run the builder's compilation and return the path of the module in `dest`."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    dest.mkdir(parents=True, exist_ok=True)
+    ffibuilder = runpy.run_path(str(builder.resolve()))["ffibuilder"]
+    built = Path(ffibuilder.compile(tmpdir=str(scratch)))
+    fresh = dest / (built.name + ".new")
+    shutil.copy(built, fresh)
+    return fresh.replace(dest / built.name)
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    compile_module(*map(Path, sys.argv[1:4]))

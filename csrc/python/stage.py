@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""Put the Python part into a PVM_ROOT tree.
+
+stage.py package DEST          the package pvm3py, the cffi run time, byte code, into DEST
+stage.py launcher SOURCE DEST  a program's launcher, which names the interpreter that runs this
+"""
+
+from __future__ import annotations
+
+import compileall
+import os
+import py_compile
+import shutil
+import sys
+from pathlib import Path
+
+import _cffi_backend
+
+PACKAGE = Path(__file__).resolve().parents[2] / "pvm3py"
+SOURCES = ("*.py", "py.typed")
+
+
+def sources(directory: Path) -> set[Path]:
+    """Names of the files that make the package, relative to its directory."""
+    found = (path for pattern in SOURCES for path in directory.rglob(pattern))
+    return {path.relative_to(directory) for path in found}
+
+
+def package(dest: Path) -> None:
+    """Copy the sources (extension modules are there already) and what they need at run time."""
+    target = dest / PACKAGE.name
+    wanted = sources(PACKAGE)
+    for stale in sources(target) - wanted:
+        (target / stale).unlink()
+    for name in wanted:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        fresh = target / f"{name}.new"
+        shutil.copy(PACKAGE / name, fresh)
+        fresh.replace(target / name)
+    backend = Path(_cffi_backend.__file__)
+    shutil.copy(backend, dest / backend.name)
+    libraries = backend.parent / "cffi.libs"
+    if libraries.is_dir():
+        shutil.copytree(libraries, dest / libraries.name, dirs_exist_ok=True)
+    # Checked by content, not by time: copies and moves of the tree keep it valid.
+    mode = py_compile.PycInvalidationMode.CHECKED_HASH
+    if not compileall.compile_dir(target, quiet=1, invalidation_mode=mode):
+        sys.exit("stage.py: a module does not compile")
+
+
+def launcher(source: Path, dest: Path) -> None:
+    """Write the launcher, executable; it names the real interpreter, not a virtual environment."""
+    text = source.read_text(encoding="utf-8")
+    text = text.replace("@PYTHON@", os.path.realpath(sys.executable))
+    text = text.replace("@VERSION@", f"{sys.version_info.major}.{sys.version_info.minor}")
+    dest.write_text(text, encoding="utf-8")
+    dest.chmod(0o755)
+
+
+if __name__ == "__main__":
+    {"package": package, "launcher": launcher}[sys.argv[1]](*map(Path, sys.argv[2:]))
