@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: MIT
+"""The daemon: its parts, the dispatch of messages to handlers, its beginning and end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import time
+import traceback
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from pvm3py.wire import constants as c
+from pvm3py.wire.codec import WireError
+from pvm3py.wire.record import Record
+from pvm3py.wire.task import ConnectReply, Status
+
+# The modules with handlers: importing them fills dispatch.ROUTES.
+from . import enrol, leaving, spawn, tickle  # noqa: F401
+from .config import Settings
+from .connections import Connection
+from .contexts import Contexts
+from .dispatch import ROUTES, Refused, Request, Route
+from .hosts import Host, HostTable
+from .log import DEBUG_MESSAGES, Log
+from .mailbox import Mailbox
+from .notify import Notices
+from .registry import Registry
+from .selector import new_event_loop
+from .switch import CloseEvent, DrainedEvent, Event, MessageEvent, OpenEvent, Switch, frame
+from .tasks import TaskTable, signal_task
+from .tracing import Tracers
+
+# Signals that end the daemon. They are blocked before run() and after it, while the start and
+# the end of the daemon must not be cut short.
+ENDING = (signal.SIGTERM, signal.SIGINT)
+# Requests of one task that may wait for something at a time; the library has one.
+_WAITS_MAX = 100
+# Cookies of tasks that a tasker starts; those started here have their pid.
+_COOKIES = range(10000000, 20000000)
+# Seconds that children have to end after SIGTERM when the daemon stops.
+_GRACE = 1.0
+
+
+class Pvmd:
+    """One daemon."""
+
+    def __init__(self, settings: Settings, log: Log, own: Host, listener: socket.socket) -> None:
+        self.settings = settings
+        self.log = log
+        self.hosts = HostTable(own)
+        self.tasks = TaskTable(own.tid)
+        self.registry = Registry()
+        self.tracers = Tracers()
+        self.notices = Notices()
+        self.mailbox = Mailbox()
+        self.contexts = Contexts(own.tid)
+        self.drained: dict[int, list[Callable[[], None]]] = {}
+        self.switch = Switch(listener.fileno(), c.TIDPVMD | own.tid)
+        self.switch.handler = self._event
+        self.loop = new_event_loop(self.switch)
+        self._connections: dict[int, Connection] = {}
+        self._temporaries = 0
+        self._cookie = 0
+        self.loop.set_exception_handler(self._loop_failed)
+        self._stopped: asyncio.Future[int] = self.loop.create_future()
+        for signum in ENDING:
+            if signal.getsignal(signum) is not signal.SIG_IGN:
+                self.loop.add_signal_handler(signum, self._signalled, signum)
+        self.loop.add_signal_handler(signal.SIGCHLD, leaving.reap_children, self)
+
+    # Sending.
+
+    def send(self, dst: int, tag: int, ctx: int, body: bytes, wid: int = 0) -> None:
+        """A message of the daemon's own to a task; dropped if there is no such task."""
+        self.switch.send(dst, c.TIDPVMD, tag, ctx, wid, body)
+
+    def reply(self, request: Request, record: Record, tag: int = 0) -> None:
+        """Answer a request: same tag if none is given, context and wait id."""
+        body, tag = record.encode(), tag or request.tag
+        if request.task is not None:
+            self.switch.send(request.src, c.TIDPVMD, tag, request.ctx, request.wid, body)
+            return
+        answer = frame(0, c.TIDPVMD, tag, request.ctx, request.wid, body)
+        self.switch.send_conn(request.connection.conn, answer)
+
+    def drop(self, connection: Connection, why: str, *, flush: bool = False) -> None:
+        """Close a connection for a reason that the log tells."""
+        who = f"t{connection.task.tid:x}" if connection.task else f"pid {connection.pid}"
+        self.log(f"connection of {who} dropped: {why}")
+        connection.drop_enrolment()
+        self.switch.close_conn(connection.conn, flush=flush)
+
+    # Receiving.
+
+    def _event(self, event: Event) -> None:
+        """An event of the switch."""
+        if isinstance(event, MessageEvent):
+            self._message(event)
+        elif isinstance(event, OpenEvent):
+            connection = Connection(event.conn, event.pid)
+            self._connections[event.conn] = connection
+            enrol.connection_opened(self, connection)
+        elif isinstance(event, CloseEvent):
+            connection = self._connections.pop(event.conn)
+            if event.text:
+                self.log(f"connection of pid {connection.pid} closed: {event.text}")
+            leaving.connection_closed(self, connection)
+        elif isinstance(event, DrainedEvent):
+            for resume in self.drained.pop(event.tid, ()):
+                resume()
+        else:
+            self.log(event.text)
+
+    def _message(self, event: MessageEvent) -> None:
+        """A message to the daemon: find its handler, and do what that says."""
+        connection = self._connections[event.conn]
+        task = connection.task
+        request = Request(
+            connection, task, event.src, event.tag, event.ctx, event.wid, event.body
+        )
+        if self.log.mask & DEBUG_MESSAGES:
+            self.log(f"message {event.tag & 0xFFFFFFFF:x} from {event.src & 0xFFFFFFFF:x}")
+        route = ROUTES.get(event.tag)
+        if route is None or route.enrolling != (task is None):
+            self._unserved(request)
+            return
+        try:
+            result = route.function(self, request, route.body.decode(event.body))
+        except Exception as error:
+            self._failed(request, route, error)
+            return
+        if result is None:
+            return
+        if isinstance(result, Record):
+            self.reply(request, result, route.reply_tag)
+        else:
+            self._await_result(request, route, result)
+
+    def _unserved(self, request: Request) -> None:
+        """A message that has no handler, or none in this state."""
+        tag = request.tag & 0xFFFFFFFF
+        if request.task is None:
+            self.drop(request.connection, f"message {tag:x} before enrolment")
+        elif request.tag == c.TM_CONNECT:
+            self.log(f"t{request.src:x}: is enrolled and connects again, refused")
+            self.reply(request, ConnectReply(c.TDPROTOCOL, 0, ""))
+        elif c.TM_LAST < request.tag < c.TM_FIRST + 0x10000:
+            self.log(f"t{request.src:x}: request {tag:x} not served")
+            self.reply(request, Status(c.PvmNotImpl))
+        elif request.tag in (c.TM_CONN2, c.TM_SHMCONN):
+            self.drop(request.connection, f"message {tag:x} of an enrolled task")
+        else:
+            self.log(f"t{request.src:x}: message {tag:x} not for a pvmd, ignored")
+
+    def _failed(self, request: Request, route: Route, error: BaseException) -> None:
+        """A handler raised: say so, and answer if the sender waits."""
+        if isinstance(error, Refused):
+            code = error.code
+        elif isinstance(error, WireError):
+            code = c.PvmBadParam
+        else:
+            code = c.PvmDSysErr
+            self.log("".join(traceback.format_exception(error)))
+        who, tag = request.src & 0xFFFFFFFF, request.tag & 0xFFFFFFFF
+        self.log(f"message {tag:x} from t{who:x}: {error!r}, error {code}")
+        if request.task is None:
+            self.drop(request.connection, "enrolment failed")
+        elif route.reply_tag:
+            self.reply(request, Status(code), route.reply_tag)
+
+    def _await_result(
+        self, request: Request, route: Route, work: Coroutine[None, None, Record | None]
+    ) -> None:
+        """Answer when a handler that waits is done, unless its requester is gone before."""
+        assert request.task is not None
+        waits = request.task.waits
+        if len(waits) >= _WAITS_MAX:
+            work.close()
+            self._failed(request, route, Refused(c.PvmOutOfRes))
+            return
+
+        async def answer() -> None:
+            try:
+                result = await work
+                if result is not None:
+                    self.reply(request, result, route.reply_tag)
+            except Exception as error:
+                self._failed(request, route, error)
+
+        job = self.loop.create_task(answer())
+        waits.add(job)
+        job.add_done_callback(waits.discard)
+
+    # What handlers ask for.
+
+    def full(self) -> bool:
+        """Whether no further task may be: PVM_MAX_TASKS are there, or the daemon ends."""
+        return self._stopped.done() or 0 < self.settings.max_tasks <= len(self.tasks)
+
+    def create_temporary(self) -> str:
+        """Path of a new empty file of this user in PVM_TMP."""
+        while True:
+            self._temporaries += 1
+            path = self.settings.temporary(self._temporaries)
+            try:
+                fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            except FileExistsError:
+                if self._temporaries % 10000 == 0:
+                    raise
+                continue
+            os.close(fd)
+            return path
+
+    def next_cookie(self) -> int:
+        """The cookie of the next task that a tasker starts."""
+        cookie = _COOKIES[self._cookie % len(_COOKIES)]
+        self._cookie += 1
+        return cookie
+
+    def debugger(self) -> str:
+        """Path of the debugger script."""
+        root = os.environ.get("PVM_ROOT", "")
+        return self.settings.debugger or f"{root}/lib/debugger"
+
+    # Beginning and end.
+
+    def stop(self, status: int) -> None:
+        """End the daemon with this exit status."""
+        if not self._stopped.done():
+            self._stopped.set_result(status)
+
+    def run(self) -> int:
+        """Serve until stop() or an unforeseen error, then end all tasks; the exit status."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        try:
+            for plugin in self.settings.plugins:
+                spawn.start_plugin(self, plugin)
+            status = self.loop.run_until_complete(self._stopped)
+        except Exception:
+            self.log(traceback.format_exc())
+            status = 1
+            self.stop(status)
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        try:
+            self._end_tasks()
+        except Exception:
+            self.log(traceback.format_exc())
+            status = 1
+        return status
+
+    def _loop_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Something that runs in the event loop raised: the daemon goes on."""
+        error = context.get("exception")
+        trace = "".join(traceback.format_exception(error)) if error else ""
+        self.log(f"{context['message']}\n{trace}")
+
+    def _signalled(self, signum: int) -> None:
+        self.log(f"caught signal {signum}")
+        self.stop(signum)
+
+    def _end_tasks(self) -> None:
+        """SIGTERM to every task; wait a little for the processes started here."""
+        for task in self.tasks:
+            signal_task(self, task, signal.SIGTERM)
+        deadline = time.monotonic() + _GRACE
+        try:
+            while any(task.forked for task in self.tasks) and time.monotonic() < deadline:
+                self.loop.run_until_complete(asyncio.sleep(0.01))
+        finally:
+            for task in self.tasks:
+                leaving.remove_files(self, task)
+            for connection in self._connections.values():
+                connection.drop_enrolment()
+
+    def close(self) -> None:
+        """Close all connections and files."""
+        for job in asyncio.all_tasks(self.loop):
+            job.cancel()
+        self.loop.run_until_complete(asyncio.sleep(0))
+        self.loop.close()
+        self.switch.close()

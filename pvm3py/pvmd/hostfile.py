@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""Host files and the options of a host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+OPTIONS = ("lo", "so", "dx", "ep", "wd", "sp", "bx", "ip", "id")
+_WORDS_MAX = 10
+
+
+@dataclass
+class HostLine:
+    """A host as a host file or pvm_addhosts names it."""
+
+    name: str
+    options: dict[str, str] = field(default_factory=dict)
+    start: bool = True
+    overload: bool = False
+
+
+def parse_host(line: str, defaults: dict[str, str]) -> HostLine:
+    """One line: marks, name, options. ValueError says what is wrong with it."""
+    text = line.strip()
+    marks = text[: len(text) - len(text.lstrip("&$ \t"))]
+    words = text[len(marks) :].split()
+    if not words:
+        raise ValueError("no host name")
+    if len(words) > _WORDS_MAX:
+        raise ValueError("line too long")
+    options = dict(defaults)
+    for word in reversed(words[1:]):
+        name, equals, value = word.partition("=")
+        if not equals or name not in OPTIONS:
+            raise ValueError(f'unknown option "{word}"')
+        options[name] = value
+    return HostLine(words[0], options, "&" not in marks, "$" in marks)
+
+
+def read_host_file(
+    path: str | None, log: Callable[[str], None]
+) -> tuple[list[HostLine], dict[str, str]]:
+    """The hosts of a file (None: no file) and the defaults of its last `*` line.
+
+    Errors go to the log.
+    """
+    hosts: list[HostLine] = []
+    defaults: dict[str, str] = {}
+    if path is None:
+        return hosts, defaults
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            lines = file.read().splitlines()
+    except OSError as error:
+        log(f"host file {path} can't be read: {error.strerror}")
+        return hosts, defaults
+    errors = 0
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        try:
+            if line.split()[0] == "*":
+                defaults = parse_host(line, {}).options
+            else:
+                hosts.append(parse_host(line, defaults))
+        except ValueError as error:
+            errors += 1
+            log(f"host file {path}, line {number}: {error}")
+    if errors:
+        log(f"host file {path}: {errors} errors")
+    return hosts, defaults

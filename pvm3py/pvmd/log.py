@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""The daemon's log: file pvml.UID, and standard error until start-up is complete."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+
+# Debug mask bits that produce lines here.
+DEBUG_MESSAGES = 0x2
+DEBUG_TASKS = 0x4
+_DEBUG_NAMES = ["pkt", "msg", "tsk", "slv", "hst", "sel", "net", "mpp"]
+_DEBUG_NAMES += ["sch", "app", "wai", "mem", "sem", "lck", "rtg", "mbx"]
+
+
+class Log:
+    """Lines "[t80040000] MM/DD hh:mm:ss text" up to a number of characters in all.
+
+    A line that cannot be written, because the disk is full for instance, is lost and no error.
+    """
+
+    def __init__(self, limit: int, mask: int = 0) -> None:
+        self.mask = mask
+        self.tid = 0
+        self._room = limit
+        self._fd = -1
+        self._early: list[str] | None = []
+        self._stderr = True
+
+    def open(self, path: str) -> None:
+        """Log to `path` from now on, replacing what is there. OSError: it cannot be written."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._fd = os.open(path, flags, 0o600)
+        early, self._early = self._early, None
+        for line in early or ():
+            self._write(line)
+
+    def quiet(self) -> None:
+        """Start-up is complete: no more lines on standard error."""
+        self._stderr = False
+        self._early = None
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __call__(self, text: str) -> None:
+        """One line; of several lines in `text` each gets its own."""
+        who = f"t{self.tid & 0xFFFFFFFF:x}" if self.tid else f"pvmd pid{os.getpid()}"
+        head = f"[{who}] {time.strftime('%m/%d %H:%M:%S')} "
+        for line in text.rstrip("\n").split("\n"):
+            if self._stderr:
+                with contextlib.suppress(OSError):
+                    sys.stderr.write(f"{head}{line}\n")
+            if self._early is not None:
+                self._early.append(f"{head}{line}\n")
+            else:
+                self._write(f"{head}{line}\n")
+
+    def debug(self, bit: int, text: str) -> None:
+        """A line if the debug mask has `bit`."""
+        if self.mask & bit:
+            self(text)
+
+    def _write(self, line: str) -> None:
+        if self._fd < 0 or self._room <= 0:
+            return
+        self._room -= len(line)
+        text = line if self._room > 0 else f"{line}*** logging truncated\n"
+        with contextlib.suppress(OSError):
+            os.write(self._fd, text.encode("utf-8", "surrogateescape"))
+
+
+def mask_text(mask: int) -> str:
+    """A debug mask as "0x6 (msg,tsk)"."""
+    names = [name for bit, name in enumerate(_DEBUG_NAMES) if mask >> bit & 1]
+    return f"{mask:#x} ({','.join(names)})"

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""TM_TICKLE, hooks for a person who looks into a daemon; and TM_HALT."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pvm3py.wire import constants as c
+from pvm3py.wire.task import Codes, Empty
+
+from .dispatch import Refused, Request, handles
+from .log import mask_text
+
+if TYPE_CHECKING:
+    from .daemon import Pvmd
+
+_ARGS_MAX = 10
+_NOOPS_MAX = 1000
+
+
+def _dump_memory(pvmd: Pvmd, _args: list[int]) -> list[int]:
+    pvmd.log(f"switch: {pvmd.switch.statistics()}")
+    return []
+
+
+def _dump_hosts(pvmd: Pvmd, _args: list[int]) -> list[int]:
+    for host in pvmd.hosts.hosts:
+        pvmd.log(f"host {host}")
+    return []
+
+
+def _dump_tasks(pvmd: Pvmd, _args: list[int]) -> list[int]:
+    for task in pvmd.tasks:
+        pvmd.log(
+            f"task t{task.tid:x} parent {task.ptid & 0xFFFFFFFF:x} pid {task.pid} "
+            f"{task.name or '-'} out {task.out} trc {task.trc}"
+        )
+    return []
+
+
+def _dump_waits(pvmd: Pvmd, _args: list[int]) -> list[int]:
+    for task in pvmd.tasks:
+        for wait in task.waits:
+            pvmd.log(f"t{task.tid:x} waits: {wait.get_coro()}")
+    return []
+
+
+def _dump_mailbox(pvmd: Pvmd, _args: list[int]) -> list[int]:
+    for box in pvmd.mailbox.names(""):
+        pvmd.log(f"mailbox {box}")
+    return []
+
+
+def _get_mask(pvmd: Pvmd, _args: list[int]) -> list[int]:
+    return [pvmd.log.mask]
+
+
+def _set_mask(pvmd: Pvmd, args: list[int]) -> list[int]:
+    pvmd.log.mask = args[1] if len(args) > 1 else 0
+    pvmd.log(f"debug mask is {mask_text(pvmd.log.mask)}")
+    return []
+
+
+def _fail_host(_pvmd: Pvmd, _args: list[int]) -> list[int]:
+    return [0]
+
+
+def _send_noops(pvmd: Pvmd, args: list[int]) -> list[int]:
+    count, tid = (args + [0, 0])[1:3]
+    for _ in range(min(count, _NOOPS_MAX)):
+        pvmd.send(tid, c.TC_NOOP, c.SYSCTX_TC, b"")
+    return []
+
+
+_ACTIONS = {
+    0: _dump_memory,
+    1: _dump_hosts,
+    2: _dump_tasks,
+    3: _dump_waits,
+    4: _dump_mailbox,
+    5: _get_mask,
+    6: _set_mask,
+    8: _fail_host,
+    20: _send_noops,
+}
+
+
+@handles(c.TM_TICKLE, Codes)
+def tickle(pvmd: Pvmd, _request: Request, body: Codes) -> Codes:
+    """One of the actions above; an unknown number is logged and answered with nothing."""
+    args = body.values
+    if not 1 <= len(args) <= _ARGS_MAX:
+        raise Refused(c.PvmBadParam)
+    pvmd.log("tickle #" + " ".join(map(str, args)))
+    action = _ACTIONS.get(args[0])
+    if action is None:
+        pvmd.log(f"tickle: there is no #{args[0]}")
+        return Codes([])
+    return Codes(action(pvmd, args))
+
+
+@handles(c.TM_HALT, reply=False)
+def halt(pvmd: Pvmd, request: Request, _body: Empty) -> None:
+    """End the virtual machine."""
+    pvmd.log(f"t{request.src:x} halts the machine")
+    pvmd.stop(0)

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""Bodies of TC_ messages: collected output, task-to-task control."""
+
+from .record import I32, Blob, Ints, Record, Str
+
+
+class OutputText(Record):
+    """TC_OUTPUT: bytes that a task wrote."""
+
+    tid: I32
+    text: Blob
+
+
+class OutputEnd(Record):
+    """TC_OUTPUT: a task's output is complete; op is TO_EOF."""
+
+    tid: I32
+    op: I32
+
+
+class OutputStart(Record):
+    """TC_OUTPUT: a task was started; op is TO_SPAWN or TO_NEW."""
+
+    tid: I32
+    op: I32
+    ptid: I32
+
+
+class RouteRequest(Record):
+    """TC_CONREQ."""
+
+    protocol: I32
+    address: Str
+
+
+class RouteReply(Record):
+    """TC_CONACK: ack 0 accepts, 1 refuses with an empty address."""
+
+    protocol: I32
+    ack: I32
+    address: Str
+
+
+class Siblings(Record):
+    """TC_SIBLINGS: tasks started by the same spawn, in its order."""
+
+    tids: Ints

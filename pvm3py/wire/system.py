@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""Bodies of SM_ messages between the daemon and hosters, taskers and resource managers."""
+
+from .record import I32, Record, Str, Strs
+
+
+class ExecRequest(Record):
+    """SM_EXEC, DM_EXEC: start `count` tasks on the host asked."""
+
+    ptid: I32
+    file: Str
+    flags: I32
+    count: I32
+    args: Strs
+    outtid: I32
+    outctx: I32
+    outtag: I32
+    trctid: I32
+    trcctx: I32
+    trctag: I32
+    env: Strs
+    instance: I32
+    outof: I32
+
+
+class StartTask(Record):
+    """SM_STTASK: what a tasker has to start; argv includes argv[0], env starts with PVMEPID."""
+
+    tid: I32
+    flags: I32
+    path: Str
+    argv: Strs
+    env: Strs
+    instance: I32
+    hosttotal: I32
+    outof: I32
+
+
+class TaskEnd(Record):
+    """SM_TASKX: a task ended, with its wait(2) status and times."""
+
+    tid: I32
+    status: I32
+    user_seconds: I32 = 0
+    user_microseconds: I32 = 0
+    system_seconds: I32 = 0
+    system_microseconds: I32 = 0
