@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""`python -m pvm3py COMMAND`; also the commands pvmd3 and pvmd of a pip install."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from pvm3py.root import launcher, pvm_root
+from pvm3py.trace import __main__ as trace
+
+USAGE = """usage: python -m pvm3py COMMAND
+  root   print PVM_ROOT: include/, lib/$PVM_ARCH/ and lib/pvmd are below it
+  arch   print PVM_ARCH, the name of this kind of machine
+  trace  convert trace files: `python -m pvm3py trace -h` tells more"""
+
+
+def _become(program: Path) -> NoReturn:
+    """Replace this process by a program of the tree; its PVM_ROOT is the tree."""
+    os.environ["PVM_ROOT"] = str(pvm_root())
+    os.environ.setdefault("PVM3PY_PYTHON", sys.executable)
+    os.execv(program, [str(program), *sys.argv[1:]])
+
+
+def run_pvmd3() -> NoReturn:
+    """The command pvmd3: the daemon."""
+    _become(launcher())
+
+
+def run_pvmd() -> NoReturn:
+    """The command pvmd: the daemon by its start script, which reads the profiles."""
+    _become(pvm_root() / "lib" / "pvmd")
+
+
+def main() -> int:
+    """Answer a question on the command line; return the exit status."""
+    match sys.argv[1:]:
+        case ["root"]:
+            print(pvm_root())
+        case ["arch"]:
+            print(launcher().parent.name)
+        case ["trace", *arguments]:
+            return trace.main(arguments)
+        case _:
+            print(USAGE, file=sys.stderr)
+            return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""One group: its members by instance and host, and those who wait for each other."""
+
+from __future__ import annotations
+
+from pvm3py.wire import constants as c
+
+FREE = -1
+ALL = -1
+
+# Free instances that are added when all are taken.
+_GROWTH = 10
+
+
+class GroupError(Exception):
+    """A request is refused with an error code of pvm3.h."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Rendezvous:
+    """Members waiting for each other: a barrier, or the freezing of a group.
+
+    count    arrivals that complete it; ALL when nobody waits
+    reached  arrivals so far; like `waiting` it stays until the next rendezvous, for display
+    waiting  who is to be told, in the order of arrival
+    """
+
+    def __init__(self) -> None:
+        self.count = ALL
+        self.reached = 0
+        self.waiting: list[int] = []
+        self._arrived: set[int] = set()
+        # Members that a broken rendezvous still waited for: their arrival is refused, once.
+        self._late: set[int] = set()
+
+    def arrive(self, tid: int, count: int, members: list[int], group: Group) -> bool:
+        """Let `tid` wait until `count` have arrived (ALL: as many as the first one found).
+
+        members  who arrives with it; usually it alone
+        group    whose members now are ALL
+
+        Tell whether it is complete. GroupError: NO_TASK to a member that comes late to a
+        broken rendezvous, or begins one that needs members that have died, MISMATCH if the
+        count is no number of members, or not that of the others.
+        """
+        if tid in self._late:
+            self._late.discard(tid)
+            raise GroupError(c.PvmNoTask)
+        running = self.count != ALL
+        if count == ALL:
+            count = self.count if running else len(group)
+        if not running and len(group) < count <= len(group) + group.lost:
+            raise GroupError(c.PvmNoTask)
+        reached = (self.reached if running else 0) + len(members)
+        if count < max(1, reached) or (running and count != self.count):
+            raise GroupError(c.PvmMismatch)
+        if not running:
+            self.waiting = []
+            self._arrived = set()
+        self.count = count
+        self.reached = reached
+        self.waiting.append(tid)
+        self._arrived.update(members)
+        if reached < count:
+            return False
+        self.count = ALL
+        return True
+
+    def fail(self, present: set[int]) -> list[int]:
+        """End it without success; those of `present` that have not arrived will be told later.
+
+        Return who waits now.
+        """
+        if self.count == ALL:
+            return []
+        self._late = present - self._arrived
+        self.count = ALL
+        self.reached = 0
+        failed, self.waiting = self.waiting, []
+        return failed
+
+    def died(self, tid: int, present: set[int]) -> list[int]:
+        """A member has died, `present` are those left.
+
+        If they are too few to complete it, fail, and return who waits. A dead member that had
+        arrived counts as arrived.
+        """
+        self._late.discard(tid)
+        if tid in self._arrived or self.reached + len(present - self._arrived) >= self.count:
+            return []
+        return self.fail(present)
+
+
+class Group:
+    """Members of a group.
+
+    slots  tid by instance, or FREE
+    kind   GROUP_DYNAMIC; after freezing GROUP_STATIC; when a member of that has gone GROUP_DEAD
+    lost   members that died and whose places nobody has taken since
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.slots: list[int] = []
+        self.kind = c.GROUP_DYNAMIC
+        self.barrier = Rendezvous()
+        self.freeze = Rendezvous()
+        self._instances: dict[int, int] = {}
+        self.lost = 0
+
+    def __len__(self) -> int:
+        return len(self._instances)
+
+    def __contains__(self, tid: int) -> bool:
+        return tid in self._instances
+
+    def join(self, tid: int) -> int:
+        """Add a member; return its instance, the lowest that is free."""
+        if self.kind != c.GROUP_DYNAMIC:
+            raise GroupError(c.PvmNotInGroup)
+        if tid in self:
+            raise GroupError(c.PvmDupGroup)
+        if len(self) == len(self.slots):
+            self.slots += [FREE] * _GROWTH
+        instance = self.slots.index(FREE)
+        self.slots[instance] = tid
+        self._instances[tid] = instance
+        self.lost = max(0, self.lost - 1)
+        return instance
+
+    def leave(self, tid: int) -> None:
+        """Remove a member; a static group is dead then."""
+        self.slots[self.instance(tid)] = FREE
+        del self._instances[tid]
+        if self.kind == c.GROUP_STATIC:
+            self.kind = c.GROUP_DEAD
+
+    def lose(self, tid: int) -> None:
+        """Remove a member that died."""
+        self.leave(tid)
+        self.lost += 1
+
+    def instance(self, tid: int) -> int:
+        """Instance of a member."""
+        if tid not in self:
+            raise GroupError(c.PvmNotInGroup)
+        return self._instances[tid]
+
+    def tid(self, instance: int) -> int:
+        """Member with an instance."""
+        if not 0 <= instance < len(self.slots) or self.slots[instance] == FREE:
+            raise GroupError(c.PvmNoInst)
+        return self.slots[instance]
+
+    def members(self) -> list[int]:
+        """Tids by instance."""
+        return [tid for tid in self.slots if tid != FREE]
+
+    def has_hole(self) -> bool:
+        """Is an instance free that is smaller than the number of members?"""
+        return FREE in self.slots[: len(self)]
+
+    def hosts(self) -> dict[int, list[int]]:
+        """Hosts with members, in the order of their tids: the members' tids, in order."""
+        by_host: dict[int, list[int]] = {}
+        for tid in sorted(self._instances):
+            by_host.setdefault(tid & c.TIDHOST, []).append(tid)
+        return by_host

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""How a negative result of the C library becomes an exception."""
+
+from __future__ import annotations
+
+from pvm3py._task import ffi, lib
+from pvm3py.task.enums import Code
+
+# The library must not print what Python raises.
+lib.pvm_setopt(lib.PvmAutoErr, 0)
+
+
+class PvmError(Exception):
+    """A PVM call failed.
+
+    code      the error code, a member of Code (a plain int if the library has a new one)
+    function  name of the failed call, without the prefix pvm_
+    text      the code in words, as pvm_strerror has it
+    """
+
+    def __init__(self, code: int, function: str, text: str) -> None:
+        super().__init__(code, function, text)
+        self.code = Code(code) if code in set(Code) else code
+        self.function = function
+        self.text = text
+
+    def __str__(self) -> str:
+        name = self.code.name if isinstance(self.code, Code) else self.code
+        return f"{self.function}: {self.text} ({name})"
+
+
+class SpawnError(PvmError):
+    """Not all tasks could be started; `tids` are those that run, `codes` why the others do not."""
+
+    def __init__(self, code: int, text: str, tids: list[int], codes: list[int]) -> None:
+        super().__init__(code, "spawn", text)
+        self.tids = tids
+        self.codes = codes
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return SpawnError, (int(self.code), self.text, self.tids, self.codes)
+
+
+class ConnectionLost(PvmError):
+    """There is no daemon, or it has gone (SYS_ERR)."""
+
+
+class NoData(PvmError):
+    """The message ends before the items that were asked for (NO_DATA)."""
+
+
+class NotFound(PvmError):
+    """No such task, host, file or entry (NO_TASK, NO_HOST, NO_FILE, NOT_FOUND)."""
+
+
+_CLASSES: dict[int, type[PvmError]] = {
+    Code.SYS_ERR: ConnectionLost,
+    Code.NO_DATA: NoData,
+    Code.NO_TASK: NotFound,
+    Code.NO_HOST: NotFound,
+    Code.NO_FILE: NotFound,
+    Code.NOT_FOUND: NotFound,
+}
+
+
+def text_of(code: int) -> str:
+    """An error code in words."""
+    known = 0 <= -code < lib.pvm_nerr
+    return ffi.string(lib.pvm_errlist[-code]).decode() if known else f"error {code}"
+
+
+def check(function: str, result: int) -> int:
+    """Return the result of a C call; raise PvmError if it is negative."""
+    if result >= 0:
+        return result
+    raise _CLASSES.get(result, PvmError)(result, function, text_of(result))

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: MIT
+"""Groups of tasks: libgpvm3's functions.
+
+Members have instance numbers, from 0 on, that are reused when members leave. In the collective
+calls the members of a group take part with the same tag and root (an instance); what they
+exchange are buffers (array.array, a numpy array) of the same type and length. These calls wait in
+the library: signal handlers, and so Ctrl-C, run when they return.
+"""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from pvm3py._task import ffi, lib
+from pvm3py.task.buffers import item_type
+from pvm3py.task.errors import check
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+# Instance count of `barrier` and `freezegroup` that stands for all members.
+ALL = -1
+
+
+class Operation(Enum):
+    """Functions of `reduce` that the library has: item by item, complex ones by modulus."""
+
+    MAX = "PvmMax"
+    MIN = "PvmMin"
+    SUM = "PvmSum"
+    PRODUCT = "PvmProduct"
+
+
+def _name(group: str) -> Any:
+    return ffi.new("char[]", group.encode())
+
+
+# ---- membership ------------------------------------------------------------
+
+
+def joingroup(group: str) -> int:
+    """Become a member; return the instance number, the lowest that is free.
+
+    The group server is started if none runs. Raises PvmError DUP_GROUP (member already),
+    NOT_IN_GROUP (the group is frozen).
+    """
+    return check("joingroup", lib.pvm_joingroup(_name(group)))
+
+
+def lvgroup(group: str) -> None:
+    """Be a member no more. Raises PvmError NOT_IN_GROUP, NO_GROUP."""
+    check("lvgroup", lib.pvm_lvgroup(_name(group)))
+
+
+def getinst(group: str, tid: int) -> int:
+    """Return the instance number of a member."""
+    return check("getinst", lib.pvm_getinst(_name(group), tid))
+
+
+def gettid(group: str, instance: int) -> int:
+    """Return the member with an instance number. Raises PvmError NO_INST."""
+    return check("gettid", lib.pvm_gettid(_name(group), instance))
+
+
+def gsize(group: str) -> int:
+    """Return the number of members."""
+    return check("gsize", lib.pvm_gsize(_name(group)))
+
+
+def barrier(group: str, count: int = ALL) -> None:
+    """Wait until `count` members have called this (ALL: as many as the first caller found).
+
+    Raises PvmError MISMATCH if others wait for another count, NotFound if members died so
+    that the count cannot be reached any more.
+    """
+    check("barrier", lib.pvm_barrier(_name(group), count))
+
+
+def freezegroup(group: str, size: int = ALL) -> int:
+    """Wait until `size` members have called this; from then on nobody can join.
+
+    Return the size. Questions about a frozen group need no server.
+    """
+    return check("freezegroup", lib.pvm_freezegroup(_name(group), size))
+
+
+# ---- messages to and from all members ----------------------------------------
+
+
+def bcast(group: str, tag: int) -> None:
+    """Send the message in the send buffer to all members but the caller, who need not be one.
+
+    Raises PvmError NO_INST if there is nobody else.
+    """
+    check("bcast", lib.pvm_bcast(_name(group), tag))
+
+
+def _items(buffer: Buffer, *, writable: bool = False) -> tuple[Any, int]:
+    """C array over the memory of a buffer, and PVM's code of its item type."""
+    kind, ctype = item_type(memoryview(buffer))
+    items = ffi.from_buffer(f"{ctype}[]", buffer, require_writable=writable)
+    return items, getattr(lib, f"PVM_{kind.upper()}")
+
+
+def gather(items: Buffer, tag: int, group: str, *, root: int = 0) -> list[array.array[Any]] | None:
+    """Collect the items of all members; the root gets them by instance, the others None.
+
+    Raises NotFound if a member ended before it called this.
+    """
+    own, code = _items(items)
+    form = memoryview(items).format.lstrip("@=").replace("c", "B")
+    members = gsize(group)
+    room = array.array(form, bytes(members * len(own) * memoryview(items).itemsize))
+    filled = check(
+        "gather",
+        lib.gs_gather(
+            ffi.from_buffer(room), members, own, len(own), code, tag, _name(group), root
+        ),
+    )
+    if filled == 0:
+        return None
+    return [room[i * len(own) : (i + 1) * len(own)] for i in range(filled)]
+
+
+def scatter(
+    result: Buffer, tag: int, group: str, *, root: int = 0, items: Buffer | None = None
+) -> None:
+    """Fill the writable buffer `result` of every member with its slice of the root's `items`.
+
+    items  as many as all results together, by instance; only the root's count
+
+    Raises NotFound if the root ended before it called this.
+    """
+    own, code = _items(result, writable=True)
+    every, room = ffi.NULL, 0
+    if items is not None:
+        every, every_code = _items(items)
+        if every_code != code:
+            raise TypeError("items and result are of different types")
+        room = len(every) // len(own) if len(own) else 0
+    check("scatter", lib.gs_scatter(own, every, room, len(own), code, tag, _name(group), root))
+
+
+def reduce(
+    operation: Operation | Callable[[Any, Any], Any],
+    items: Buffer,
+    tag: int,
+    group: str,
+    *,
+    root: int = 0,
+) -> None:
+    """Combine the items of all members; the root has the result in its writable `items`.
+
+    operation  what to combine with; a Python function gets two items and returns one, and
+               an exception in it ends the call. The order of the members is not fixed.
+
+    The items of other members are undefined afterwards. Raises NotFound if a member ended
+    before it called this.
+    """
+    own, code = _items(items, writable=True)
+    failures: list[Exception] = []
+    if isinstance(operation, Operation):
+        function = ffi.addressof(lib, operation.value)
+    else:
+        function = _combiner(operation, ffi.typeof(own).item, failures)
+    result = lib.pvm_reduce(function, own, len(own), code, tag, _name(group), root)
+    if failures:
+        raise failures.pop()
+    check("reduce", result)
+
+
+def _combiner(function: Callable[[Any, Any], Any], ctype: Any, failures: list[Exception]) -> Any:
+    """A C function that applies a Python function to each pair of items."""
+
+    @ffi.callback("void(int *, void *, void *, int *, int *)")  # type: ignore[untyped-decorator]
+    def combine(_type: Any, x: Any, y: Any, count: Any, info: Any) -> None:
+        pointer = ffi.getctype(ctype, "*")
+        left, right = ffi.cast(pointer, x), ffi.cast(pointer, y)
+        info[0] = 0
+        try:
+            for i in range(count[0]):
+                left[i] = function(left[i], right[i])
+        except Exception as error:
+            failures.append(error)
+            info[0] = lib.PvmSysErr
+
+    return combine

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""Sending and receiving. A tid or tag of -1 (ANY) stands for any sender or tag.
+
+A task sends and receives in the message context of `setcontext`. Waiting lets other threads
+run, and Ctrl-C through; but only one thread may be in PVM calls.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from pvm3py._task import ffi, lib
+from pvm3py.task.buffers import Message, bufinfo, item_type
+from pvm3py.task.errors import check
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+ANY = -1
+
+# How long recv waits in the library before it waits in Python, where signals are handled.
+_IN_LIBRARY = ffi.new("struct timeval *", {"tv_sec": 0, "tv_usec": 20_000})
+
+
+class Received(NamedTuple):
+    """What precv took: bytes of the whole message, its tag, and who sent it."""
+
+    length: int
+    tag: int
+    tid: int
+
+
+def send(tid: int, tag: int) -> None:
+    """Send the message in the send buffer; it stays there and can be sent again."""
+    check("send", lib.pvm_send(tid, tag))
+
+
+def mcast(tids: Iterable[int], tag: int) -> None:
+    """Send the message in the send buffer to each of `tids`, never to the caller."""
+    table = ffi.new("int[]", list(tids))
+    check("mcast", lib.pvm_mcast(table, len(table), tag))
+
+
+def psend(tid: int, tag: int, array: Buffer) -> None:
+    """Send the items of a buffer without copying them; the receiver needs precv or raw data."""
+    view = memoryview(array)
+    kind, ctype = item_type(view)
+    items = ffi.from_buffer(f"{ctype}[]", view)
+    code = getattr(lib, f"PVM_{kind.upper()}")
+    check("psend", lib.pvm_psend(tid, tag, items, len(items), code))
+
+
+def precv(array: Buffer, tid: int = ANY, tag: int = ANY) -> Received:
+    """Receive into a writable buffer; what does not fit is lost, as `length` tells."""
+    view = memoryview(array)
+    kind, ctype = item_type(view)
+    items = ffi.from_buffer(f"{ctype}[]", view, require_writable=True)
+    _wait(tid, tag, None)
+    out = ffi.new("int[3]")
+    code = getattr(lib, f"PVM_{kind.upper()}")
+    check("precv", lib.pvm_precv(tid, tag, items, len(items), code, out, out + 1, out + 2))
+    return Received(length=out[2], tag=out[1], tid=out[0])
+
+
+def recv(tid: int = ANY, tag: int = ANY) -> Message:
+    """Wait for a message, which becomes the receive buffer. Raises ConnectionLost."""
+    bufid = check("recv", lib.pvm_trecv(tid, tag, _IN_LIBRARY))
+    if bufid == 0:
+        _wait(tid, tag, None)
+        bufid = check("recv", lib.pvm_recv(tid, tag))
+    return bufinfo(bufid)
+
+
+def nrecv(tid: int = ANY, tag: int = ANY) -> Message | None:
+    """Take a message if one is there; None otherwise."""
+    bufid = check("nrecv", lib.pvm_nrecv(tid, tag))
+    return bufinfo(bufid) if bufid else None
+
+
+def trecv(tid: int = ANY, tag: int = ANY, timeout: float | None = None) -> Message | None:
+    """Wait for a message for `timeout` seconds (None: for ever); None if none came."""
+    if timeout is None:
+        return recv(tid, tag)
+    if not _wait(tid, tag, time.monotonic() + timeout):
+        return nrecv(tid, tag)
+    return bufinfo(check("trecv", lib.pvm_recv(tid, tag)))
+
+
+def probe(tid: int = ANY, tag: int = ANY) -> Message | None:
+    """Describe a message that is there and leave it; None if there is none."""
+    bufid = check("probe", lib.pvm_probe(tid, tag))
+    return bufinfo(bufid) if bufid else None
+
+
+def getfds() -> list[int]:
+    """Return the descriptors to wait on for messages; the daemon's is the first."""
+    fds = ffi.new("int **")
+    count = check("getfds", lib.pvm_getfds(fds))
+    return list(fds[0][0:count])
+
+
+def _wait(tid: int, tag: int, deadline: float | None) -> bool:
+    """Wait until a message is there, interruptible by signals; false when the time is over."""
+    while not check("probe", lib.pvm_probe(tid, tag)):
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            return False
+        poll = select.poll()
+        for fd in getfds():
+            poll.register(fd, select.POLLIN)
+        poll.poll(None if left is None else left * 1000)
+    return True
