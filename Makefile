@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: MIT
+# Builds the complete PVM_ROOT tree in build/pvm3. Targets:
+#
+#   make            the tree; Python and C tools come from a virtual environment in build/venv
+#   make demo       build, compile examples/ as a user would, run them under a daemon of their own
+#   make test       lint and all tests; as root, installs the Debian packages they use
+#   make bench      compare with PVM 3.4.6 side by side
+#   make fuzz       run the fuzz targets for a short while
+#   make install PREFIX=/usr/local [DESTDIR=...]    tree to PREFIX/lib/pvm3, commands to PREFIX/bin
+#   make lib        the C library alone; with CC= a cross compiler, SANITIZE=address,undefined
+#                   an instrumented one (give both a BUILD= of their own)
+#   make tree       the tree with the interpreter PYTHON=, which must have cffi and setuptools
+#   make clean      remove build/
+
+BUILD ?= build
+CFLAGS ?= -O2
+PREFIX ?= /usr/local
+PYTHON3 ?= python3
+SANITIZE ?=
+.DEFAULT_GOAL := all
+
+# PVM_ARCH in the environment wins; else the name of what the compiler makes code for.
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
+ifeq ($(origin PVM_ARCH),undefined)
+PVM_ARCH := $(shell sh tree/pvmgetarch Linux $(or $(MACHINE),none))
+endif
+
+TREE := $(BUILD)/pvm3
+LIBDIR := $(TREE)/lib/$(PVM_ARCH)
+MODULES := $(TREE)/lib/python
+STAMPS := $(BUILD)/stamps
+OBJ := $(BUILD)/obj
+
+# A virtual environment of our own, unless the caller brought an interpreter.
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(BUILD)/venv/bin/python
+VENV_STAMP := $(STAMPS)/venv
+endif
+
+# ---- what must be there ----------------------------------------------------
+
+MISSING_CC = $(CC) not found: install a C compiler (Debian: apt-get install gcc libc6-dev)
+MISSING_HEADERS = $(CC) finds no C library headers (Debian: apt-get install libc6-dev)
+MISSING_PYTHON = $(PYTHON3) not found or older than 3.11 (Debian: apt-get install python3)
+MISSING_VENV = $(PYTHON3) cannot make virtual environments (Debian: apt-get install python3-venv)
+MISSING_PIP = pip could not install the build tools from PyPI; its output is in $(BUILD)/pip.log
+
+define need # command, message
+	@$(1) >/dev/null 2>&1 || { echo "make: $(2)" >&2; exit 1; }
+endef
+
+$(STAMPS):
+	@mkdir -p $@
+
+$(STAMPS)/cc: | $(STAMPS)
+	$(call need,command -v $(firstword $(CC)),$(MISSING_CC))
+	$(call need,echo '#include <stdio.h>' | $(CC) -E -,$(MISSING_HEADERS))
+	@touch $@
+
+# Requirements are written once, in pyproject.toml; the expression selects a list there.
+define pip_install # expression on the parsed pyproject.toml
+	@$(PYTHON) -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); \
+		print(*$(1), sep="\n")' >$(BUILD)/requirements.txt
+	@$(PYTHON) -m pip install -q --disable-pip-version-check -r $(BUILD)/requirements.txt \
+		>$(BUILD)/pip.log 2>&1 || { echo "make: $(MISSING_PIP)" >&2; exit 1; }
+endef
+
+$(STAMPS)/venv: pyproject.toml | $(STAMPS)
+	$(call need,$(PYTHON3) -c 'import sys; assert sys.version_info >= (3$(,) 11)',$(MISSING_PYTHON))
+	$(call need,$(PYTHON3) -c 'import ensurepip$(,) venv',$(MISSING_VENV))
+	@echo "creating $(BUILD)/venv"
+	@$(PYTHON3) -m venv $(BUILD)/venv
+	$(call pip_install,p["build-system"]["requires"])
+	@$(PYTHON) -c 'import os, sysconfig; \
+		open(sysconfig.get_path("purelib") + "/pvm3py.pth", "w").write( \
+			os.path.abspath("$(MODULES)") + "\n")'
+	@touch $@
+
+$(STAMPS)/venv-test: pyproject.toml $(VENV_STAMP) | $(STAMPS)
+	$(call pip_install,p["project"]["optional-dependencies"]["test"])
+	@touch $@
+
+# Characters that make's own syntax takes.
+, := ,
+define newline
+
+
+endef
+
+# ---- the C library ---------------------------------------------------------
+
+LIB_CFLAGS := -std=gnu11 -fPIC -fvisibility=hidden -Wall -Wextra $(WERROR) -Iinclude -Icsrc/wire
+ifeq ($(SANITIZE),)
+LIB_LDFLAGS := -Wl,-z,defs
+else
+LIB_CFLAGS += -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+LIB_LDFLAGS := -fsanitize=$(SANITIZE)
+endif
+
+LIB_OBJ := $(patsubst csrc/libpvm/%.c,$(OBJ)/libpvm/%.o,$(wildcard csrc/libpvm/*.c))
+HEADERS := $(patsubst include/%,$(TREE)/include/%,$(wildcard include/*.h))
+LIBS := $(foreach lib,pvm gpvm fpvm,$(addprefix $(LIBDIR)/lib$(lib)3,.so.3 .a .so))
+TOOLS := $(patsubst csrc/tools/%.c,$(LIBDIR)/%,$(wildcard csrc/tools/*.c))
+# The binutils that belong to the compiler, which may be a cross compiler.
+OBJCOPY = $(shell $(CC) -print-prog-name=objcopy)
+ifeq ($(origin AR),default)
+AR = $(shell $(CC) -print-prog-name=ar)
+endif
+
+lib: $(LIBS) $(HEADERS) $(TOOLS)
+
+# Compiler and flags of the last build; objects are built anew when they change.
+FLAGS := $(CC) $(CFLAGS) $(LIB_CFLAGS)
+ifneq ($(FLAGS),$(file <$(OBJ)/flags))
+$(shell mkdir -p $(OBJ) && rm -f $(OBJ)/flags)
+$(file >$(OBJ)/flags,$(FLAGS))
+endif
+
+$(OBJ)/%.o: csrc/%.c $(OBJ)/flags | $(STAMPS)/cc
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LIB_CFLAGS) -MMD -MP -c -o $@ $<
+
+GPVM_OBJ := $(patsubst csrc/%.c,$(OBJ)/%.o,$(wildcard csrc/libgpvm/*.c))
+FPVM_OBJ := $(patsubst csrc/%.c,$(OBJ)/%.o,$(wildcard csrc/libfpvm/*.c))
+
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(GPVM_OBJ) $(FPVM_OBJ))
+
+$(LIBDIR)/libpvm3.so.3: $(LIB_OBJ) csrc/libpvm/libpvm.map
+	@mkdir -p $(@D)
+	$(CC) -shared $(CFLAGS) $(LIB_LDFLAGS) -Wl,-soname,$(@F) \
+		-Wl,--version-script=csrc/libpvm/libpvm.map -o $@ $(LIB_OBJ)
+
+# Groups and Fortran use libpvm3 of the program, as 3.4.6's do: they do not name it.
+$(LIBDIR)/libgpvm3.so.3: $(GPVM_OBJ) csrc/libgpvm/libgpvm.map
+	@mkdir -p $(@D)
+	$(CC) -shared $(CFLAGS) $(filter-out -Wl$(,)-z$(,)defs,$(LIB_LDFLAGS)) -Wl,-soname,$(@F) \
+		-Wl,--version-script=csrc/libgpvm/libgpvm.map -o $@ $(GPVM_OBJ)
+
+$(LIBDIR)/libfpvm3.so.3: $(FPVM_OBJ)
+	@mkdir -p $(@D)
+	$(CC) -shared $(CFLAGS) $(filter-out -Wl$(,)-z$(,)defs,$(LIB_LDFLAGS)) -Wl,-soname,$(@F) \
+		-o $@ $(FPVM_OBJ)
+
+# One object whose internal names are local, so that none can clash with a program's own.
+$(OBJ)/pvm.o: $(LIB_OBJ)
+$(OBJ)/gpvm.o: $(GPVM_OBJ)
+$(OBJ)/pvm.o $(OBJ)/gpvm.o:
+	$(CC) -r -nostdlib -o $@.tmp $^
+	$(OBJCOPY) --localize-hidden $@.tmp $@
+	@rm $@.tmp
+
+$(LIBDIR)/libpvm3.a: $(OBJ)/pvm.o
+$(LIBDIR)/libgpvm3.a: $(OBJ)/gpvm.o
+# Apart, so that a program without groups needs no libgpvm3.
+$(LIBDIR)/libfpvm3.a: $(FPVM_OBJ)
+$(LIBDIR)/%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(LIBDIR)/%.so: tree/%.so
+	@mkdir -p $(@D)
+	@cp $< $@
+
+$(TOOLS): $(LIBDIR)/%: csrc/tools/%.c $(LIBDIR)/libgpvm3.a $(LIBDIR)/libpvm3.a
+	$(CC) $(CFLAGS) $(LIB_CFLAGS) $(filter-out -Wl$(,)-z$(,)defs,$(LIB_LDFLAGS)) -o $@ $^
+
+$(TREE)/include/%.h: include/%.h
+	@mkdir -p $(@D)
+	@cp $< $@
+
+# ---- Python ----------------------------------------------------------------
+
+PY_SRC := $(shell find pvm3py -name '*.py' -o -name py.typed)
+EXTENSIONS := $(addprefix $(STAMPS)/ext-,wire switch task)
+
+# Where csrc/python/headers leaves Python.h if the system has none.
+PYTHON_DEV := $(abspath $(BUILD))/python-dev
+PYTHON_INCLUDE = $(PYTHON_DEV)/usr/include/python$(shell '$(PYTHON)' -c 'import sys; \
+	print("%d.%d" % sys.version_info[:2])'):$(PYTHON_DEV)/usr/include
+
+$(STAMPS)/headers: csrc/python/headers $(VENV_STAMP) | $(STAMPS)
+	@sh csrc/python/headers '$(PYTHON)' '$(PYTHON_DEV)'
+	@touch $@
+
+define build_extension # builder script
+	CPATH="$(PYTHON_INCLUDE)$${CPATH:+:$$CPATH}" PVM3PY_LIBPVM='$(LIBDIR)/libpvm3.a' \
+		'$(PYTHON)' csrc/python/compile.py $(1) $(OBJ)/python $(MODULES)/pvm3py
+	@touch $@
+endef
+
+$(STAMPS)/ext-%: csrc/python/build_%.py csrc/python/compile.py $(wildcard include/*.h) \
+		$(wildcard csrc/wire/*.h) $(STAMPS)/headers | $(STAMPS)/cc
+	$(call build_extension,$<)
+$(STAMPS)/ext-wire: csrc/libpvm/trace_names.c
+$(STAMPS)/ext-switch: $(wildcard csrc/switch/*.[ch])
+$(STAMPS)/ext-task: $(LIBDIR)/libpvm3.a $(LIBDIR)/libgpvm3.a
+
+# The package itself, the cffi run time beside it, and compiled byte code.
+$(STAMPS)/package: $(PY_SRC) $(EXTENSIONS) csrc/python/stage.py
+	@'$(PYTHON)' csrc/python/stage.py package $(MODULES)
+	@touch $@
+
+# ---- the tree --------------------------------------------------------------
+
+SCRIPTS := $(TREE)/lib/pvmd $(TREE)/lib/pvmgetarch $(LIBDIR)/pvmd3 $(LIBDIR)/pvmgs
+
+all tree: lib $(SCRIPTS) $(STAMPS)/package $(TREE)/bin/$(PVM_ARCH)/pvmgs
+
+$(TREE)/lib/%: tree/%
+	@mkdir -p $(@D)
+	@install -m 755 $< $@
+
+$(LIBDIR)/pvmd3 $(LIBDIR)/pvmgs: tree/pvmd3.in csrc/python/stage.py $(VENV_STAMP)
+	@mkdir -p $(@D)
+	@'$(PYTHON)' csrc/python/stage.py launcher $< $@
+
+# Where the daemon looks for programs that are spawned by name.
+$(TREE)/bin/$(PVM_ARCH)/pvmgs:
+	@mkdir -p $(@D)
+	@ln -sf ../../lib/$(PVM_ARCH)/pvmgs $@
+
+install: ROOT = $(DESTDIR)$(PREFIX)/lib/pvm3
+install: BIN = $(DESTDIR)$(PREFIX)/bin
+install: all
+	install -d '$(ROOT)' '$(BIN)'
+	cp -R $(TREE)/. '$(ROOT)'
+	ln -sf ../lib/pvm3/lib/pvmd '$(BIN)/pvmd'
+	for program in pvmd3 $(notdir $(TOOLS)); do \
+		ln -sf ../lib/pvm3/lib/$(PVM_ARCH)/$$program '$(BIN)'; done
+
+# ---- using it --------------------------------------------------------------
+
+demo: all
+	@examples/demo $(TREE) $(BUILD)/demo '$(PYTHON)'
+
+bench: all $(STAMPS)/venv-test
+	@$(PYTHON) -m bench $(BENCHFLAGS)
+
+fuzz: all
+	@$(MAKE) -C tests/fuzz BUILD=$(abspath $(BUILD)/fuzz)
+
+# ---- checking it -----------------------------------------------------------
+
+# Debian packages that tests use: 3.4.6 as the peer, and the compilers of its programs.
+TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples gfortran clang libclang-rt-dev valgrind
+
+test: all debian-packages lint
+	$(BUILD)/venv/bin/pytest tests/py $(PYTESTFLAGS)
+
+debian-packages:
+	@tests/debian-packages $(TEST_PACKAGES)
+
+lint: lint-python lint-c
+
+lint-python: all $(STAMPS)/venv-test
+	$(BUILD)/venv/bin/ruff check .
+	$(BUILD)/venv/bin/mypy
+
+# The whole C code with every compiler at hand, warnings being errors.
+lint-c: $(addprefix lint-c-,$(notdir $(shell command -v gcc; command -v clang)))
+
+lint-c-%:
+	@$(MAKE) -s lib CC=$* BUILD=$(BUILD)/lint-$* WERROR=-Werror
+	$(foreach f,$(wildcard csrc/switch/*.c),\
+		$* -std=gnu11 -O2 -Wall -Wextra -Werror -Icsrc/wire -Iinclude -c -o /dev/null $(f)$(newline))
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all tree lib install demo bench fuzz test debian-packages lint lint-python lint-c clean
+.DELETE_ON_ERROR:
