@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: MIT
+"""Compare this project with PVM 3.4.6 and print one table.
+
+Every round measures every row on both sides, in an order that alternates from round to
+round; figures are medians over the rounds, ratios medians of the rounds' ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from bench import machine
+from bench.machine import Daemon, Installation, MeasurementError
+from bench.rows import OURS, PURE, ROWS, Party, Row
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+IDLE_SECONDS = 10.0
+# Absolute bounds: resident MB, seconds until ready, ticks in IDLE_SECONDS.
+IDLE_MB, READY_SECONDS, IDLE_TICKS = 25.0, 0.2, 0
+
+Figures = dict[tuple[str, Party], list[float | None]]
+
+
+class Bench:
+    """Installations, daemons, and the figures collected so far."""
+
+    def __init__(self, installations: dict[str, Installation], build: Path, seconds: float) -> None:
+        self.installations = installations
+        self.daemons: dict[str, Daemon] = {}
+        self.build = build
+        self.seconds = seconds
+        self.figures: Figures = {}
+        self.errors: list[str] = []
+
+    def available(self, party: Party) -> bool:
+        """Whether all that take part are installed."""
+        return {party.daemon, party.driver, party.peer} <= set(self.installations)
+
+    def measure(self, args: str, party: Party) -> None:
+        """One measurement; a failure is kept as None and reported."""
+        driver = self.installations[party.driver].program(self.build, "driver")
+        peer = self.installations[party.peer].program(self.build, "peer")
+        seconds = self.seconds * (4 if args == "late" else 1)
+        value: float | None = None
+        try:
+            output = self.daemons[party.daemon].run(
+                str(driver), str(peer), str(seconds), *args.split()
+            )
+            value = float(output)
+        except MeasurementError as error:
+            self.errors.append(f"{args}, {party}: {error}")
+        self.figures.setdefault((args, party), []).append(value)
+
+    def round(self, rows: list[Row], number: int) -> None:
+        """Measure all that the rows need once."""
+        needed: dict[str, list[Party]] = {}
+        for row in rows:
+            for party in (row.base, row.party):
+                parties = needed.setdefault(row.args, [])
+                if party and party not in parties and self.available(party):
+                    parties.append(party)
+        for args, parties in needed.items():
+            for party in reversed(parties) if number % 2 else parties:
+                self.measure(args, party)
+
+
+def median(values: list[float | None] | None) -> float | None:
+    """Median of the figures that exist."""
+    found = [v for v in values or [] if v is not None]
+    return statistics.median(found) if found else None
+
+
+def ratio(new: list[float | None] | None, old: list[float | None] | None) -> float | None:
+    """Median of the rounds' ratios."""
+    pairs = zip(new or [], old or [], strict=False)
+    return median([a / b if a is not None and b else None for a, b in pairs])
+
+
+def show(value: float | None, unit: str) -> str:
+    """A figure for a reader."""
+    if value is None:
+        return "-"
+    if unit == "share":
+        return f"{value:.3%}"
+    if unit == "/s":
+        return f"{value / 1000:.1f} k/s" if value >= 10000 else f"{value:.0f} /s"
+    return f"{value * 1000:.3f} ms" if value >= 1e-3 else f"{value * 1e6:.1f} us"
+
+
+def verdict(reached: bool | None) -> str:
+    """Last column of the table."""
+    return {True: "reached", False: "MISSED", None: ""}[reached]
+
+
+def table(bench: Bench, rows: list[Row]) -> list[str]:
+    """Lines of the comparison, as a markdown table."""
+    lines = [
+        "| row | ours | 3.4.6 | ratio | target | |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        new = bench.figures.get((row.args, row.party))
+        old = bench.figures.get((row.args, row.base)) if row.base else None
+        compared = ratio(new, old) if row.base else median(new)
+        reached = row.reached(compared) if compared is not None else None
+        missing = "FAILED" if bench.available(row.party) and median(new) is None else ""
+        shown = f"{compared:.2f}" if row.base and compared is not None else ""
+        lines.append(
+            f"| {row.title} | {show(median(new), row.unit)} | "
+            f"{show(median(old), row.unit) if row.base else ''} | {shown} | "
+            f"{row.target_text()} | {missing or verdict(reached)} |"
+        )
+    return lines
+
+
+class Idle:
+    """Daemons that only wait while the others are measured, and start-up times."""
+
+    def __init__(self, stack: ExitStack, installations: list[Installation]) -> None:
+        self.installations = installations
+        self.ready: dict[str, list[float | None]] = {i.name: [] for i in installations}
+        self.daemons = {i.name: stack.enter_context(Daemon(i)) for i in installations}
+        time.sleep(1)
+        self.since = time.monotonic()
+        self.ticks = {name: daemon.cpu_ticks() for name, daemon in self.daemons.items()}
+
+    def start_once(self) -> None:
+        """Start and stop a daemon of each kind for the start-up time."""
+        for installation in self.installations:
+            with Daemon(installation) as daemon:
+                self.ready[installation.name].append(daemon.ready_after)
+
+    def table(self) -> list[str]:
+        """Lines of the absolute figures."""
+        while time.monotonic() - self.since < IDLE_SECONDS:
+            time.sleep(0.1)
+        names = [name for name in ("ours", "pvm346") if name in self.daemons]
+        memory = {n: self.daemons[n].resident_mb() for n in names}
+        ready = {n: median(self.ready[n]) or 0.0 for n in names}
+        ticks = {n: self.daemons[n].cpu_ticks() - self.ticks[n] for n in names}
+        waited = time.monotonic() - self.since
+        rows = (
+            ("daemon idle, resident memory, MB", memory, ".1f", IDLE_MB),
+            ("daemon start until it serves, s", ready, ".3f", READY_SECONDS),
+            (f"daemon idle, CPU ticks in {waited:.0f} s", ticks, "d", IDLE_TICKS),
+        )
+        return [
+            f"| {title} | {format(values['ours'], spec) if 'ours' in values else ''} | "
+            f"{format(values['pvm346'], spec) if 'pvm346' in values else ''} | | <= {bound:g} | "
+            f"{verdict(values['ours'] <= bound) if 'ours' in values else ''} |"
+            for title, values, spec, bound in rows
+        ]
+
+
+def arguments() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7, help="rounds (default 7)")
+    parser.add_argument("--seconds", type=float, default=0.25, help="of a measurement")
+    parser.add_argument("--quick", action="store_true", help="3 rounds, 0.1 s each")
+    parser.add_argument("--only", action="append", metavar="ROW", help="a row's key; repeatable")
+    parser.add_argument("--list", action="store_true", help="print the keys of the rows")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    parser.add_argument("--tree", type=Path, default=CHECKOUT / "build/pvm3",
+                        help="tree to measure (default build/pvm3)")
+    parser.add_argument("--build", type=Path, default=CHECKOUT / "build/bench",
+                        help="directory for the compiled programs")
+    options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.seconds = 3, 0.1
+    unknown = set(options.only or []) - {row.key for row in ROWS}
+    if unknown:
+        parser.error(f"no such row: {', '.join(sorted(unknown))} (see --list)")
+    return options
+
+
+def find_installations(tree: Path) -> dict[str, Installation]:
+    """What there is to compare, by name."""
+    found: dict[str, Installation] = {}
+    if (tree / "lib/pvmgetarch").exists():
+        found["ours"] = machine.ours(tree.resolve())
+        found["sleeping"] = machine.ours_sleeping(tree.resolve())
+    else:
+        print(f"bench: {tree} is not built (make): measuring 3.4.6 alone", file=sys.stderr)
+    debian = machine.debian()
+    if debian:
+        found["pvm346"] = debian
+    else:
+        print("bench: PVM 3.4.6 is not installed (apt-get install pvm pvm-dev): "
+              "no comparison", file=sys.stderr)
+    return found
+
+
+def write_json(path: Path, bench: Bench) -> None:
+    """All figures of all rounds."""
+    data = [
+        {"measured": args, "daemon": p.daemon, "driver": p.driver, "peer": p.peer, "figures": v}
+        for (args, p), v in bench.figures.items()
+    ]
+    path.write_text(json.dumps(data, indent=1) + "\n")
+
+
+def main() -> int:
+    """Run all and print the table; status 1 if a measurement failed."""
+    options = arguments()
+    if options.list:
+        print(*(f"{row.key:22} {row.title}" for row in ROWS), sep="\n")
+        return 0
+    installations = find_installations(options.tree)
+    rows = [r for r in ROWS if not options.only or r.key in options.only]
+    bench = Bench(installations, options.build, options.seconds)
+    real = [installations[n] for n in (OURS.daemon, PURE.daemon) if n in installations]
+    for installation in real:
+        installation.compile(options.build)
+    started = time.monotonic()
+    with ExitStack() as stack:
+        idle = None if options.only else Idle(stack, real)
+        for name, installation in installations.items():
+            bench.daemons[name] = stack.enter_context(Daemon(installation))
+        for number in range(options.rounds):
+            bench.round(rows, number)
+            if idle:
+                idle.start_once()
+            print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
+        lines = table(bench, rows) + (idle.table() if idle else [])
+    print(*lines, sep="\n")
+    print(f"\n{options.rounds} rounds, {time.monotonic() - started:.0f} s")
+    if options.json:
+        write_json(options.json, bench)
+    for error in dict.fromkeys(bench.errors):
+        print(f"bench: {error}", file=sys.stderr)
+    return 1 if bench.errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

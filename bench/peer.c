@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The far side of a benchmark, spawned by the driver. Usage: peer ROLE [args]
+ *   echo INTS raw|xdr ROUTE   sends every TAG_PING back
+ *   source                    sends TAG_SMALL when asked by TAG_FLOOD
+ *   sink                      takes TAG_SMALL and gives credit
+ *   hello                     says TAG_HELLO and exits
+ *   member OPERATION MEMBERS  does a group operation as often as the driver tells
+ * ROUTE is a number for pvm_setopt(PvmRoute).
+ */
+#include "groups.h"
+
+static int parent;
+
+/* Echo of `n` ints: unpack all, pack all, as a program would. */
+static void serve_echo(int n, int encoding)
+{
+	int *items = malloc(n * sizeof *items);
+
+	CHECK(items);
+	for (;;) {
+		int bufid = pvm_recv(-1, -1);
+		int tag;
+
+		CHECK(bufid > 0 && pvm_bufinfo(bufid, NULL, &tag, NULL) == 0);
+		if (tag == TAG_PING) {
+			CHECK(pvm_upkint(items, n, 1) == 0);
+			pvm_initsend(encoding);
+			pvm_pkint(items, n, 1);
+			CHECK(pvm_send(parent, TAG_PING) == 0);
+		} else if (tag == TAG_SUM) {
+			int sum = (int)checksum(items, n);
+
+			pvm_initsend(PvmDataDefault);
+			pvm_pkint(&sum, 1, 1);
+			pvm_send(parent, TAG_SUM);
+		} else {
+			break;
+		}
+	}
+	free(items);
+}
+
+/* Send `count` small messages, never more than WINDOW ahead of the credit. */
+static void flood(int count)
+{
+	int items[SMALL_INTS];
+	int sent = 0, taken = 0;
+
+	fill(items, SMALL_INTS, 1);
+	while (taken < count) {
+		while (sent < count && sent - taken < WINDOW) {
+			items[0] = sent++;
+			pvm_initsend(PvmDataRaw);
+			pvm_pkint(items, SMALL_INTS, 1);
+			CHECK(pvm_send(parent, TAG_SMALL) == 0);
+		}
+		int n;
+
+		CHECK(pvm_recv(parent, TAG_CREDIT) > 0 && pvm_upkint(&n, 1, 1) == 0);
+		taken += n;
+	}
+}
+
+static void serve_source(void)
+{
+	for (;;) {
+		int bufid = pvm_recv(-1, -1);
+		int tag, count;
+
+		CHECK(bufid > 0 && pvm_bufinfo(bufid, NULL, &tag, NULL) == 0);
+		if (tag != TAG_FLOOD)
+			break;
+		CHECK(pvm_upkint(&count, 1, 1) == 0);
+		flood(count);
+	}
+}
+
+static void serve_sink(void)
+{
+	int expected = 0;
+
+	for (;;) {
+		int bufid = pvm_recv(-1, -1);
+		int tag, items[SMALL_INTS];
+		int credit = CREDIT_EVERY;
+
+		CHECK(bufid > 0 && pvm_bufinfo(bufid, NULL, &tag, NULL) == 0);
+		if (tag != TAG_SMALL)
+			break;
+		CHECK(pvm_upkint(items, SMALL_INTS, 1) == 0);
+		CHECK(items[0] == expected);
+		if (++expected % CREDIT_EVERY == 0) {
+			pvm_initsend(PvmDataRaw);
+			pvm_pkint(&credit, 1, 1);
+			CHECK(pvm_send(parent, TAG_CREDIT) == 0);
+		}
+	}
+}
+
+/* Member of the group: TAG_FLOOD says how often to do the operation. */
+static void serve_member(const char *name, int members)
+{
+	group_operation *operation = group_operation_named(name);
+
+	CHECK(operation);
+	for (;;) {
+		int bufid = pvm_recv(parent, -1);
+		int tag, count;
+
+		CHECK(bufid > 0 && pvm_bufinfo(bufid, NULL, &tag, NULL) == 0);
+		if (tag != TAG_FLOOD)
+			break;
+		CHECK(pvm_upkint(&count, 1, 1) == 0);
+		while (count-- > 0)
+			operation(members, 0);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const char *role = argc > 1 ? argv[1] : "";
+
+	CHECK(pvm_mytid() > 0);
+	parent = pvm_parent();
+	CHECK(parent > 0);
+	pvm_setopt(PvmRoute, argc > 4 ? atoi(argv[4]) : PvmDontRoute);
+	if (strcmp(role, "member") == 0)
+		CHECK(pvm_joingroup(bench_group) > 0);
+	if (strcmp(role, "hello") != 0)
+		CHECK(pvm_notify(PvmTaskExit, TAG_GONE, 1, &parent) == 0);
+	pvm_initsend(PvmDataDefault);
+	CHECK(pvm_send(parent, TAG_HELLO) == 0);
+	if (strcmp(role, "echo") == 0)
+		serve_echo(atoi(argv[2]), strcmp(argv[3], "raw") == 0 ? PvmDataRaw : PvmDataDefault);
+	else if (strcmp(role, "source") == 0)
+		serve_source();
+	else if (strcmp(role, "sink") == 0)
+		serve_sink();
+	else if (strcmp(role, "member") == 0)
+		serve_member(argv[2], atoi(argv[3]));
+	else
+		CHECK(strcmp(role, "hello") == 0);
+	pvm_exit();
+	return 0;
+}

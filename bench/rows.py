@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""What is measured, between whom, and what is to be reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Fraction by which a figure that must be "not slower" may exceed 1 as noise.
+NOISE = 0.05
+
+
+@dataclass(frozen=True)
+class Party:
+    """Who takes part in a measurement, by name of the installation."""
+
+    daemon: str
+    driver: str
+    peer: str
+
+
+OURS = Party("ours", "ours", "ours")
+PURE = Party("pvm346", "pvm346", "pvm346")
+SLEEPING = Party("sleeping", "ours", "ours")
+OUR_LIBRARY = Party("pvm346", "ours", "ours")
+OUR_DAEMON = Party("ours", "pvm346", "pvm346")
+ONE_TASK_EACH = Party("ours", "ours", "pvm346")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table.
+
+    args    what the driver is told to measure
+    unit    "s": seconds, less is better; "/s": a rate; "share": absolute share
+    target  bound of the ratio party/base; of the figure itself if base is None; None: no target
+    """
+
+    key: str
+    title: str
+    args: str
+    unit: str
+    target: float | None
+    party: Party = OURS
+    base: Party | None = PURE
+
+    def reached(self, value: float) -> bool | None:
+        """Whether a ratio (or absolute figure) meets the target; None without a target."""
+        if self.target is None:
+            return None
+        return value >= self.target if self.unit == "/s" else value <= self.target
+
+    def target_text(self) -> str:
+        """The target as a reader expects it."""
+        if self.target is None:
+            return ""
+        if self.unit == "share":
+            return f"< {self.target:.0%}"
+        return f"{'>=' if self.unit == '/s' else '<='} {self.target:g}"
+
+
+SMALL = "roundtrip 8 raw daemon"
+MEDIUM = "roundtrip 65536 raw daemon"
+LARGE = "roundtrip 1048576 raw daemon"
+
+
+def _mixed(key: str, title: str, party: Party, sizes: dict[str, str]) -> tuple[Row, ...]:
+    """Rows of a mixed pair: not slower than 3.4.6 alone."""
+    return tuple(
+        Row(f"{key}-{size}", f"{title}: {size}", args, "s", 1 + NOISE, party)
+        for size, args in sizes.items()
+    )
+
+
+THROUGH_DAEMON = {"8B": SMALL, "64K": MEDIUM, "1M": LARGE}
+DIRECT = {
+    "8B-direct": "roundtrip 8 raw direct",
+    "1M-direct": "roundtrip 1048576 raw direct",
+    "1M-direct-xdr": "roundtrip 1048576 xdr direct",
+}
+
+ROWS = (
+    Row("8B", "half round trip 8 B through the daemon", SMALL, "s", 0.75),
+    Row("8B-direct", "half round trip 8 B, direct route", DIRECT["8B-direct"], "s", 0.8),
+    Row("64K", "64 KiB raw through the daemon", MEDIUM, "s", 0.25),
+    Row("1M", "1 MiB raw through the daemon", LARGE, "s", 0.25),
+    Row("1M-xdr", "1 MiB XDR ints through the daemon", "roundtrip 1048576 xdr daemon", "s", 0.15),
+    Row("1M-direct", "1 MiB raw, direct route", DIRECT["1M-direct"], "s", 0.3),
+    Row("1M-direct-xdr", "1 MiB XDR ints, direct route", DIRECT["1M-direct-xdr"], "s", 0.15),
+    Row("fanin", "4 senders to one receiver, 64 B messages", "fanin", "/s", 3),
+    Row("fanout", "one sender alternating over 4 receivers", "fanout", "/s", 4),
+    Row("spawn", "spawn of 100 tasks until each said hello, tasks", "spawn 100", "/s", 1.5),
+    Row("request", "request to the daemon (pvm_pstat), round trip", "request", "s", 0.8),
+    Row("mailbox", "mailbox: putinfo and recvinfo", "mailbox", "s", 0.67),
+    *(
+        Row(f"{name}-{members}", f"{name} of {members} members", f"{name} {members}", "s", target)
+        for name, target in (("barrier", 0.67), ("bcast", 1 + NOISE), ("reduce", 1 + NOISE))
+        for members in (2, 8, 32)
+    ),
+    *_mixed("our-lib", "our library, daemon 3.4.6", OUR_LIBRARY, THROUGH_DAEMON),
+    *_mixed("our-daemon", "library 3.4.6, our daemon", OUR_DAEMON, THROUGH_DAEMON),
+    *_mixed("one-each", "a task of each library, our daemon", ONE_TASK_EACH,
+            THROUGH_DAEMON | DIRECT),
+    Row("late", "8 B round trips above 1 ms while a daemon handler sleeps", "late", "share", 0.01,
+        SLEEPING, None),
+    Row("late-idle", "the same without sleeping handler: noise of this machine", "late", "share",
+        None, OURS, None),
+)
