@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Checks for test programs that run as PVM tasks.
+ *
+ * A failed check prints a line that begins with "FAIL" and the program goes on;
+ * `return check_done();` at the end of main gives the exit status.  A program
+ * that needs children spawns itself: check_spawn(argv, "role", n, tids).
+ */
+#ifndef PVM3PY_TESTS_CHECK_H
+#define PVM3PY_TESTS_CHECK_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pvm3.h"
+
+extern int pvm_errno;
+
+/* A task that hangs ends itself after so many seconds. */
+#define CHECK_SECONDS 100
+
+static int check_count, check_failed;
+
+static inline void check_failure(const char *file, int line, const char *text)
+{
+	check_failed++;
+	printf("FAIL %s:%d: %s\n", file, line, text);
+	fflush(stdout);
+}
+
+/* The condition holds. */
+#define CHECK(condition)                                                       \
+	do {                                                                   \
+		check_count++;                                                 \
+		if (!(condition))                                              \
+			check_failure(__FILE__, __LINE__, #condition);         \
+	} while (0)
+
+static inline bool check_int(const char *file, int line, const char *text,
+			     long long actual, long long expected)
+{
+	char message[300];
+
+	check_count++;
+	if (actual == expected)
+		return true;
+	snprintf(message, sizeof message, "%s is %lld, not %lld", text, actual, expected);
+	check_failure(file, line, message);
+	return false;
+}
+
+/* Both integers are equal; evaluates to whether they are. */
+#define CHECK_INT(actual, expected)                                            \
+	check_int(__FILE__, __LINE__, #actual, (long long)(actual), (long long)(expected))
+
+static inline bool check_text(const char *file, int line, const char *text,
+			      const char *actual, const char *expected)
+{
+	char message[1000];
+
+	check_count++;
+	if (actual && strcmp(actual, expected) == 0)
+		return true;
+	snprintf(message, sizeof message, "%s is \"%s\", not \"%s\"", text,
+		 actual ? actual : "(null)", expected);
+	check_failure(file, line, message);
+	return false;
+}
+
+/* Both strings are equal. */
+#define CHECK_TEXT(actual, expected)                                           \
+	check_text(__FILE__, __LINE__, #actual, actual, expected)
+
+/* First statement of main: error codes are checked, not printed. */
+static inline void check_start(void)
+{
+	alarm(CHECK_SECONDS);
+	pvm_setopt(PvmAutoErr, 0);
+}
+
+/* Print the balance; exit status of main. */
+static inline int check_done(void)
+{
+	printf("%d checks, %d failed\n", check_count, check_failed);
+	return check_failed || !check_count ? 1 : 0;
+}
+
+/* Is the task linked with this project's library ("library"), the daemon its ("daemon")? */
+static inline bool check_ours(const char *what)
+{
+	const char *side = getenv(strcmp(what, "daemon") == 0 ? "PVM_TEST_DAEMON"
+							      : "PVM_TEST_LIBRARY");
+
+	return side && strcmp(side, "ours") == 0;
+}
+
+/* Spawn n copies of this program with `role` as first argument; the number started. */
+static inline int check_spawn(char **argv, char *role, int n, int *tids)
+{
+	char *arguments[] = {role, NULL};
+
+	return pvm_spawn(argv[0], arguments, PvmTaskDefault, "", n, tids);
+}
+
+/* Send an empty or one-int message. */
+static inline int check_send_int(int tid, int tag, int value)
+{
+	pvm_initsend(PvmDataDefault);
+	pvm_pkint(&value, 1, 1);
+	return pvm_send(tid, tag);
+}
+
+/* Receive a message and unpack its first int. */
+static inline int check_recv_int(int tid, int tag)
+{
+	int value = -12345;
+
+	if (pvm_recv(tid, tag) > 0)
+		pvm_upkint(&value, 1, 1);
+	return value;
+}
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* Enrolling and leaving, error texts, registration of system tasks, small helpers. */
+#include "check.h"
+
+static void before_enrolling(void)
+{
+	CHECK_TEXT(pvm_version(), "3.4.6");
+	CHECK_INT(pvm_exit(), 0);
+	CHECK_INT(pvm_tidtohost(0x40003), 0x40000);
+	CHECK_INT(pvm_tidtohost(-1), 0x3ffc0000);
+	CHECK_INT(pvm_getcontext(), 0);
+}
+
+static void again_and_again(void)
+{
+	int first = pvm_mytid(), second;
+
+	CHECK(first > 0);
+	CHECK_INT(pvm_mytid(), first);
+	CHECK_INT(pvm_exit(), 0);
+	CHECK_INT(pvm_exit(), 0);
+	second = pvm_mytid();
+	CHECK(second > first);
+	CHECK_INT(pvm_pstat(first), PvmNoTask);
+	CHECK_INT(pvm_pstat(second), PvmOk);
+}
+
+/* Whatever was received and not taken is gone after pvm_exit. */
+static void exit_drops_messages(void)
+{
+	int mytid = pvm_mytid();
+
+	check_send_int(mytid, 1, 1);
+	check_send_int(mytid, 2, 2);
+	CHECK_INT(check_recv_int(-1, 2), 2);
+	pvm_exit();
+	CHECK(pvm_mytid() > 0);
+	CHECK_INT(pvm_nrecv(-1, -1), 0);
+}
+
+static void error_texts(void)
+{
+	static const struct {
+		int code;
+		char *text;
+	} texts[] = {
+		{0, "Error 0"}, {PvmBadParam, "Bad parameter"}, {PvmMismatch, "Parameter mismatch"},
+		{PvmOverflow, "Value too large"}, {PvmNoData, "End of buffer"},
+		{PvmNoHost, "No such host"}, {PvmNoFile, "No such file"},
+		{PvmDenied, "Permission denied"}, {PvmNoMem, "Malloc failed"},
+		{PvmBadMsg, "Can't decode message"}, {PvmSysErr, "Can't contact local daemon"},
+		{PvmNoBuf, "No current buffer"}, {PvmNoSuchBuf, "No such buffer"},
+		{PvmNoParent, "No parent task"}, {PvmNotImpl, "Not implemented"},
+		{PvmNoTask, "No such task"}, {PvmNotFound, "Not Found"}, {PvmExists, "Already Exists"},
+		{PvmParentNotSet, "Spawning parent set PvmNoParent"}, {1, "Unknown Error"},
+		{-37, "Unknown Error"}, {-1, "Error 1"},
+	};
+
+	for (unsigned i = 0; i < sizeof texts / sizeof *texts; i++) {
+		pvm_errno = texts[i].code;
+		CHECK_TEXT(pvm_strerror(), texts[i].text);
+	}
+	pvm_errno = 0;
+	CHECK_INT(pvm_freebuf(4711), PvmNoSuchBuf);
+	CHECK_INT(pvm_errno, PvmNoSuchBuf);
+	CHECK_INT(pvm_freebuf(0), 0);
+	CHECK_INT(pvm_errno, PvmNoSuchBuf);
+}
+
+/* What a call prints on standard error. */
+static void check_printed(void (*call)(void), const char *expected)
+{
+	char path[] = "/tmp/pvcheckXXXXXX", text[300] = {0};
+	int file = mkstemp(path), saved = dup(2);
+
+	fflush(stderr);
+	dup2(file, 2);
+	call();
+	fflush(stderr);
+	dup2(saved, 2);
+	close(saved);
+	CHECK(pread(file, text, sizeof text - 1, 0) >= 0);
+	close(file);
+	unlink(path);
+	CHECK_TEXT(text, expected);
+}
+
+static void call_perror(void)
+{
+	pvm_errno = PvmNoHost;
+	pvm_perror("while testing");
+}
+
+static void call_perror_null(void)
+{
+	pvm_errno = PvmNoHost;
+	pvm_perror(NULL);
+}
+
+static void call_with_error(void)
+{
+	pvm_setopt(PvmAutoErr, 1);
+	pvm_freebuf(4711);
+	pvm_setopt(PvmAutoErr, 0);
+	pvm_freebuf(4711);
+}
+
+static void call_that_keeps_quiet(void)
+{
+	int index;
+
+	pvm_setopt(PvmAutoErr, 1);
+	pvm_parent();
+	pvm_pstat(pvm_mytid() + 1000);
+	pvm_mstat("no-such-host");
+	pvm_lookup("no such class", 0, &index);
+	pvm_recvinfo("no such class", 0, 0);
+	pvm_setopt(PvmAutoErr, 0);
+}
+
+static void error_printing(void)
+{
+	char expected[300];
+	int tid = pvm_mytid();
+
+	snprintf(expected, sizeof expected, "libpvm [t%x]: while testing: No such host\n", tid);
+	check_printed(call_perror, expected);
+	snprintf(expected, sizeof expected, "libpvm [t%x]: (null): No such host\n", tid);
+	check_printed(call_perror_null, expected);
+	snprintf(expected, sizeof expected, "libpvm [t%x]: pvm_freebuf(): No such buffer\n", tid);
+	check_printed(call_with_error, expected);
+	check_printed(call_that_keeps_quiet, "");
+}
+
+static void system_tasks(void)
+{
+	CHECK_INT(pvm_reg_tasker(), 0);
+	CHECK_INT(pvm_reg_tasker(), 0);
+	CHECK_INT(pvm_reg_hoster(), 0);
+	CHECK_INT(pvm_reg_hoster(), 0);
+}
+
+static void exported_names(void)
+{
+	unsetenv("PVM_EXPORT");
+	CHECK_INT(pvm_export("ONE"), 0);
+	CHECK_TEXT(getenv("PVM_EXPORT"), "ONE");
+	CHECK_INT(pvm_export("TWO"), 0);
+	CHECK_INT(pvm_export("ONE"), 0);
+	CHECK_TEXT(getenv("PVM_EXPORT"), "ONE:TWO");
+	CHECK_INT(pvm_unexport("ONE"), 0);
+	CHECK_TEXT(getenv("PVM_EXPORT"), "TWO");
+	CHECK_INT(pvm_unexport("NONE"), 0);
+}
+
+int main(void)
+{
+	check_start();
+	before_enrolling();
+	again_and_again();
+	exit_drops_messages();
+	error_texts();
+	error_printing();
+	system_tasks();
+	exported_names();
+	pvm_exit();
+	return check_done();
+}

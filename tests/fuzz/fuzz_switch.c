@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Any bytes from a connection to the daemon's switch. A second task receives
+ * what is forwarded: it must get whole, well-formed fragments.
+ *
+ * Input: flags, bytes per write (2 bytes), the stream. Flags: 1 the sender is
+ * enrolled, 2 it is closed by the daemon before it ends, 4 the receiver closes.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "layout.h"
+#include "switch.h"
+
+enum { SENDER = 0x40001, RECEIVER = 0x40002, RECEIVED_MAX = 1 << 20 };
+
+static struct sockaddr_un address = { .sun_family = AF_UNIX };
+static int listener;
+
+#define REQUIRE(condition) ((condition) ? (void)0 : broken(#condition))
+
+static void broken(const char *condition)
+{
+	fprintf(stderr, "not true: %s\n", condition);
+	abort();
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	/* An abstract name: no file is left behind. */
+	snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "fuzz_switch.%d", getpid());
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	REQUIRE(bind(listener, (struct sockaddr *)&address, sizeof address) == 0);
+	REQUIRE(listen(listener, 8) == 0);
+	return 0;
+}
+
+/* One pass, then look at every event; the connection opened or closed last goes to `conn`. */
+static uint64_t run(struct sw *sw, uint32_t type)
+{
+	const struct sw_event *events;
+	uint64_t conn = 0;
+	unsigned sum = 0;
+	uint32_t n;
+
+	sw_run(sw, 0);
+	events = sw_events(sw, &n);
+	for (uint32_t i = 0; i < n; i++) {
+		for (uint32_t k = 0; k < events[i].len; k++)
+			sum += (unsigned char)events[i].data[k];
+		if (events[i].type == type)
+			conn = events[i].conn;
+	}
+	return sum == 0xffffffffu ? 0 : conn;
+}
+
+/* A connection and its number in the switch. */
+static int open_connection(struct sw *sw, uint64_t *conn)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	REQUIRE(connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
+	for (int i = 0; i < 10 && !(*conn = run(sw, SW_OPEN)); i++)
+		;
+	REQUIRE(*conn != 0);
+	return fd;
+}
+
+/* What the receiver got: whole fragments from the sender to it. */
+static void check_received(const unsigned char *data, size_t size)
+{
+	size_t at = 0;
+
+	while (size - at >= TDFRAGHDR) {
+		const unsigned char *p = data + at;
+
+		/* A tid without host part is on this host. */
+		REQUIRE((wire_get32(p + WIRE_FRAG_DST) & TIDLOCAL) == (RECEIVER & TIDLOCAL));
+		REQUIRE(wire_get32(p + WIRE_FRAG_SRC) == SENDER);
+		REQUIRE(p[WIRE_FRAG_FLAGS] <= (FFSOM | FFEOM));
+		REQUIRE(p[13] == 0 && p[14] == 0 && p[15] == 0);
+		if (wire_get32(p + WIRE_FRAG_LENGTH) > size - at - TDFRAGHDR)
+			return;
+		at += TDFRAGHDR + wire_get32(p + WIRE_FRAG_LENGTH);
+	}
+}
+
+static size_t drain(int fd, unsigned char *to, size_t have)
+{
+	ssize_t n;
+
+	while (have < RECEIVED_MAX &&
+	       (n = recv(fd, to + have, RECEIVED_MAX - have, MSG_DONTWAIT)) > 0)
+		have += (size_t)n;
+	return have;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static unsigned char received[RECEIVED_MAX];
+	struct sw_config config = { .standby_us = UINT32_MAX, .uid = UINT32_MAX };
+	uint64_t sender_conn, receiver_conn;
+	size_t piece, have = 0;
+	struct sw *sw;
+	int sender, receiver, flags;
+
+	if (size < 3)
+		return 0;
+	flags = data[0];
+	piece = ((size_t)data[1] << 8 | data[2]) + 1;
+	data += 3;
+	size -= 3;
+	sw = sw_new(listener, 0x80040000, &config);
+	REQUIRE(sw != NULL);
+	receiver = open_connection(sw, &receiver_conn);
+	sender = open_connection(sw, &sender_conn);
+	REQUIRE(sw_bind(sw, receiver_conn, RECEIVER, NULL, 0) == 0);
+	if (flags & 1)
+		REQUIRE(sw_bind(sw, sender_conn, SENDER, NULL, 0) == 0);
+	for (size_t n; size; data += n, size -= n) {
+		n = size < piece ? size : piece;
+		if (send(sender, data, n, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)n)
+			break;
+		run(sw, SW_CLOSE);
+		if (flags & 4)
+			close(receiver), flags &= ~4, receiver = -1;
+		else if (receiver >= 0)
+			have = drain(receiver, received, have);
+	}
+	if (flags & 2)
+		sw_close(sw, sender_conn, 1);
+	close(sender);
+	for (int i = 0; i < 5; i++)
+		run(sw, SW_CLOSE);
+	if (receiver >= 0) {
+		have = drain(receiver, received, have);
+		check_received(received, have);
+		close(receiver);
+	}
+	sw_free(sw);
+	return 0;
+}

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""The checks of tests/c/check_*.c: each daemon with each library, and with sanitizers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support import compiler
+from support.system import C_SOURCES, SIDES, Side, require_library
+from support.vm import VirtualMachine
+
+PROGRAMS = sorted(path.stem for path in C_SOURCES.glob("check_*.c"))
+
+
+@pytest.fixture(scope="module", params=SIDES)
+def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
+    """A machine with each daemon; the programs leave nothing in it."""
+    with VirtualMachine(request.param) as vm:
+        yield vm
+
+
+def run_checks(vm: VirtualMachine, name: str, library: Side, *, sanitized: bool = False) -> None:
+    """Run a program of checks; its children print into its output."""
+    program = compiler.test_program(name, library, sanitized=sanitized)
+    env = {"PVM_TEST_DAEMON": vm.side, "PVM_TEST_LIBRARY": library}
+    done = vm.run(program, timeout=30, env=env)
+    assert "FAIL" not in done.out, done.out + done.err
+    assert "runtime error" not in done.err + vm.log(), done.err
+    assert "Sanitizer" not in done.err + vm.log(), done.err
+    done.check()
+
+
+@pytest.mark.parametrize("library", SIDES)
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_checks(machine: VirtualMachine, name: str, library: Side) -> None:
+    run_checks(machine, name, library)
+
+
+@pytest.mark.parametrize("machine", ["ours"], indirect=True)
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_checks_with_sanitizers(machine: VirtualMachine, name: str) -> None:
+    require_library("ours")
+    run_checks(machine, name, "ours", sanitized=True)

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: MIT
+"""A switch in the test's own process, with plain sockets as its tasks."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import struct
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from pvm3py.pvmd import switch as sw
+from pvm3py.wire import constants as c
+
+OWN_TID = c.TIDPVMD | 0x40000
+PATIENCE = 20.0
+
+
+def tid(local: int) -> int:
+    """The tid of a task of the switch's host."""
+    return 0x40000 | local
+
+
+def fragment(dst: int, payload: bytes, flags: int = 0, src: int = -1) -> bytes:
+    """One fragment; the payload includes the message header where there is one."""
+    return struct.pack(">iiiB3x", dst, src, len(payload), flags) + payload
+
+
+class Fragment(NamedTuple):
+    """A fragment as it arrived."""
+
+    dst: int
+    src: int
+    flags: int
+    payload: bytes
+
+
+def cut(stream: bytes) -> tuple[list[Fragment], bytes]:
+    """The complete fragments of a stream, and the rest."""
+    found = []
+    at = 0
+    while len(stream) - at >= c.TDFRAGHDR:
+        dst, src, length = struct.unpack_from(">iii", stream, at)
+        assert stream[at + 13 : at + 16] == bytes(3)
+        end = at + c.TDFRAGHDR + length
+        if end > len(stream):
+            break
+        found.append(Fragment(dst, src, stream[at + 12], stream[at + c.TDFRAGHDR : end]))
+        at = end
+    return found, stream[at:]
+
+
+class Peer:
+    """A connection to the switch, seen from the task."""
+
+    def __init__(self, bed: Bed, sock: socket.socket, conn: int) -> None:
+        self.bed = bed
+        self.sock = sock
+        self.conn = conn
+        self.unsent = b""
+        self.stream = b""
+
+    def send(self, data: bytes) -> None:
+        """Write all, letting the switch run."""
+        self.start(data)
+        self.bed.until(lambda: not self.unsent)
+
+    def start(self, data: bytes) -> None:
+        """Write as much as goes; `pump` writes the rest."""
+        self.unsent += data
+        self.pump()
+
+    def pump(self) -> None:
+        """Write as much as goes of what has been started."""
+        while self.unsent:
+            try:
+                n = self.sock.send(self.unsent[: 1 << 20])
+            except BlockingIOError:
+                return
+            except (BrokenPipeError, ConnectionResetError):
+                self.unsent = b""
+                return
+            self.unsent = self.unsent[n:]
+
+    def drain(self) -> bool:
+        """Read what is there; whether it was something."""
+        size = len(self.stream)
+        try:
+            while data := self.sock.recv(1 << 20):
+                self.stream += data
+        except (BlockingIOError, ConnectionResetError):
+            pass
+        return len(self.stream) > size
+
+    def fragments(self, count: int) -> list[Fragment]:
+        """Wait for so many fragments, and take them; fails if there are more."""
+
+        def arrived() -> bool:
+            self.drain()
+            return len(cut(self.stream)[0]) >= count
+
+        self.bed.until(arrived)
+        found, self.stream = cut(self.stream)
+        assert len(found) == count
+        return found
+
+    def messages_here(self) -> int:
+        """How many messages have arrived completely."""
+        self.drain()
+        return sum(bool(f.flags & c.FFEOM) for f in cut(self.stream)[0])
+
+    def message(self) -> tuple[int, bytes]:
+        """Wait for one message, of any number of fragments: its sender and body."""
+        self.bed.until(self.messages_here)
+        found, self.stream = cut(self.stream)
+        assert [f.flags & 2 for f in found] == [0] * (len(found) - 1) + [2]
+        return found[0].src, b"".join(f.payload for f in found)[c.MSGHDRLEN :]
+
+    def ended(self) -> bool:
+        """Whether the switch has closed the connection and all it sent was read."""
+        try:
+            return self.sock.recv(1, socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            return False
+        except ConnectionResetError:
+            return True
+
+
+class Bed:
+    """A switch and its events so far."""
+
+    def __init__(self, **options: Any) -> None:
+        self.dir = Path(tempfile.mkdtemp(prefix="pv", dir="/tmp"))
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.dir / "s"))
+        self.listener.listen(128)
+        self.listener.setblocking(False)
+        uid = options.pop("uid", None)
+        self.switch = sw.Switch(
+            self.listener.fileno(), OWN_TID, limits=sw.Limits(**options), uid=uid
+        )
+        self.events: list[sw.Event] = []
+        self.switch.handler = self.events.append
+        self.peers: list[Peer] = []
+
+    def __enter__(self) -> Bed:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for peer in self.peers:
+            peer.sock.close()
+        self.switch.close()
+        self.listener.close()
+        shutil.rmtree(self.dir)
+
+    def run(self, timeout: float = 0) -> None:
+        """One turn of the switch."""
+        self.switch.run(timeout)
+        self.switch.dispatch()
+
+    def until(self, condition: Callable[[], Any]) -> None:
+        """Run the switch, and the writers, until the condition holds."""
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < end, "condition never held"
+            for peer in self.peers:
+                peer.pump()
+            self.run(0.002)
+
+    def wait(self, kind: type[Any], count: int = 1) -> list[Any]:
+        """Wait for so many events of a kind, and take all of that kind."""
+
+        def found() -> list[Any]:
+            return [e for e in self.events if isinstance(e, kind)]
+
+        self.until(lambda: len(found()) >= count)
+        result = found()
+        self.events[:] = [e for e in self.events if not isinstance(e, kind)]
+        return result
+
+    def socket(self) -> socket.socket:
+        """A socket connected to the switch."""
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(str(self.dir / "s"))
+        sock.setblocking(False)
+        return sock
+
+    def peer(self, task: int = 0) -> Peer:
+        """A new connection, bound to the tid if one is given."""
+        sock = self.socket()
+        (event,) = self.wait(sw.OpenEvent)
+        peer = Peer(self, sock, event.conn)
+        self.peers.append(peer)
+        if task:
+            self.switch.bind(peer.conn, task)
+        return peer

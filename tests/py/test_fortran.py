@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""Fortran programs with our libfpvm3 and fpvm3.h."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from support import compiler
+from support.normalise import normalise, recorded, sorted_lines
+from support.system import PROJECT, SIDES, Side, library_dir, missing, pvm_root, require_program
+from support.vm import VirtualMachine
+from test_groups import fortran_program, library_flags, server_dir
+
+DEBIAN_LIBRARY = Path("/usr/lib/x86_64-linux-gnu/libfpvm3.a")
+DEBIAN_HEADER = Path("/usr/include/fpvm3.h")
+
+# Program: source, input, programs that it spawns with their sources.
+EXAMPLES = {
+    "hitc": ("examples/hitc.f", "", ("hitc_slave:examples/hitc_slave.f",)),
+    "fmaster1": ("examples/master1.f", "3\n", ("fslave1:examples/slave1.f",)),
+    "fgexample": ("examples/gexample.f", "20\n4\n", ()),
+    "frsg": ("gexamples/frsg.f", "4\n5\n", ()),
+}
+
+
+def example(name: str, source: str) -> Path:
+    """A Fortran example program of PVM with our header and libraries."""
+    require_program("gfortran", "gfortran")
+    sources = compiler.example_sources()
+    include = sources / "include"
+    include.mkdir(exist_ok=True)
+    header = include / "fpvm3.h"
+    if not header.exists():
+        header.symlink_to(pvm_root() / "include" / "fpvm3.h")
+    path = sources / source
+    return compiler.compile_program(
+        name,
+        [path],
+        "ours",
+        [*compiler.OLD_FORTRAN, f"-I{path.parent}"],
+        compiler="gfortran",
+        libraries=library_flags("ours", "-lfpvm3", "-lgpvm3"),
+    )
+
+
+def symbols(library: Path, *options: str) -> set[str]:
+    text = subprocess.run(
+        ["nm", *options, str(library)], check=True, capture_output=True, text=True
+    ).stdout
+    return set(re.findall(r" T (pvm\w+_)$", text, re.MULTILINE))
+
+
+def test_archive_and_shared_library_have_every_entry_point() -> None:
+    if not DEBIAN_LIBRARY.exists():
+        missing("Debian's libfpvm3.a is not installed: apt-get install pvm-dev")
+    wanted = symbols(DEBIAN_LIBRARY)
+    assert len(wanted) > 60
+    assert symbols(library_dir() / "libfpvm3.a") == wanted
+    assert symbols(library_dir() / "libfpvm3.so.3", "-D") == wanted
+
+
+def test_constants_are_those_of_the_original() -> None:
+    if not DEBIAN_HEADER.exists():
+        missing("Debian's fpvm3.h is not installed: apt-get install pvm-dev")
+    pattern = re.compile(r"parameter *\( *(\w+) *= *(-?\d+) *\)", re.IGNORECASE)
+
+    def constants(header: Path) -> dict[str, str]:
+        return {name.upper(): value for name, value in pattern.findall(header.read_text())}
+
+    assert constants(PROJECT / "include" / "fpvm3.h") == constants(DEBIAN_HEADER)
+
+
+@pytest.mark.parametrize("daemon", SIDES)
+def test_entry_points(daemon: Side) -> None:
+    with VirtualMachine(daemon) as vm:
+        assert vm.run(fortran_program("entry_points.f")).check().out.split() == ["good"]
+
+
+@pytest.mark.parametrize("daemon", SIDES)
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example_program(name: str, daemon: Side) -> None:
+    source, stdin, children = EXAMPLES[name]
+    main = example(name, source)
+    others = [example(*child.split(":")) for child in children]
+    path = [main.parent, *(child.parent for child in others), server_dir("ours")]
+    with VirtualMachine(daemon, path=path) as vm:
+        done = vm.run(main, stdin=stdin, merged=True).check()
+    assert sorted_lines(normalise(done.out)) == sorted_lines(normalise(recorded(name)))
+
+
+@pytest.mark.parametrize("daemon", SIDES)
+def test_spawned_siblings(daemon: Side) -> None:
+    program = example("fspmd", "examples/spmd.f")
+    launch = compiler.test_program("launch", "ours")
+    with VirtualMachine(daemon, path=[program.parent]) as vm:
+        out = vm.run(launch, 4, "fspmd").check().out
+    text = normalise(out)
+    assert "Pass a token through the           4  tid ring:" in text
+    ring = re.findall(r"(\S+) +->", text)
+    assert len(ring) == len(set(ring)) == 4
+    assert "token ring done" in text

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: MIT
+"""Groups in every mixture of daemon, group server and libraries, ours and 3.4.6's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import compiler
+from support.system import (
+    C_SOURCES,
+    PROJECT,
+    SIDES,
+    Side,
+    library_dir,
+    pvm_root,
+    require_program,
+)
+from support.vm import VirtualMachine, wait_until
+
+FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror")
+FORTRAN = PROJECT / "tests" / "fortran"
+
+
+def program(name: str, side: Side) -> Path:
+    """The program tests/c/NAME.c with the group library of a side."""
+    return compiler.compile_program(
+        name, [C_SOURCES / f"{name}.c"], side, FLAGS, libraries=library_flags(side, "-lgpvm3")
+    )
+
+
+def library_flags(side: Side, *libraries: str) -> list[str]:
+    return [f"-L{library_dir()}", *libraries] if side == "ours" else list(libraries)
+
+
+def fortran_program(source: str) -> Path:
+    """A program of tests/fortran with our libraries."""
+    require_program("gfortran", "gfortran")
+    flags = ["-w", "-std=legacy"] if source.endswith(".f") else ["-w", "-fallow-argument-mismatch"]
+    return compiler.compile_program(
+        Path(source).stem,
+        [FORTRAN / source],
+        "ours",
+        flags,
+        compiler="gfortran",
+        libraries=library_flags("ours", "-lfpvm3", "-lgpvm3"),
+    )
+
+
+def server_dir(side: Side) -> Path:
+    """Directory with the group server of a side."""
+    if side == "ours":
+        return pvm_root() / "bin" / library_dir().name
+    require_program("pvmgs", "pvm")
+    return Path("/usr/bin")
+
+
+@pytest.fixture(params=[(d, s) for d in SIDES for s in SIDES], ids="-daemon-".join)
+def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
+    daemon, server = request.param
+    with VirtualMachine(daemon, path=[server_dir(server)]) as vm:
+        yield vm
+
+
+@pytest.fixture
+def own_machine() -> Iterator[VirtualMachine]:
+    with VirtualMachine("ours", path=[server_dir("ours")]) as vm:
+        yield vm
+
+
+def finish(tasks: list[subprocess.Popen[bytes]], seconds: float = 60) -> None:
+    """All tasks end with 0 in time."""
+    deadline = time.monotonic() + seconds
+    for task in tasks:
+        out, err = task.communicate(timeout=max(deadline - time.monotonic(), 0.1))
+        assert task.returncode == 0, (task.args, out.decode(), err.decode())
+
+
+@pytest.mark.parametrize(
+    "libraries", [("ours", "ours"), ("ours", "debian"), ("debian", "debian")], ids="+".join
+)
+def test_every_collective_call(machine: VirtualMachine, libraries: tuple[Side, Side]) -> None:
+    wide = ["wide"] if set(libraries) == {"ours"} else []
+    members = [program("group_member", side) for side in libraries] * 2
+    finish([machine.start(member, "group", len(members), *wide) for member in members])
+
+
+def test_one_group_of_c_debian_c_fortran_and_python(machine: VirtualMachine) -> None:
+    commands: list[list[object]] = [
+        [program("group_mixed", "ours")],
+        [program("group_mixed", "debian")],
+        [fortran_program("group_mixed.f90")],
+        [sys.executable, PROJECT / "tests/py/support/group_mixed.py"],
+    ]
+    size = len(commands)
+    env = {"PYTHONPATH": str(pvm_root() / "lib" / "python")}
+    finish([machine.start(str(c[0]), *c[1:], "mixed", size, env=env) for c in commands])
+
+
+def test_server_is_found_without_any_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = VirtualMachine._start
+
+    def start_without_path(vm: VirtualMachine, command: list[str]) -> subprocess.Popen[bytes]:
+        del vm.env["PVM_PATH"]
+        return start(vm, command)
+
+    monkeypatch.setattr(VirtualMachine, "_start", start_without_path)
+    with VirtualMachine("ours") as vm:
+        finish([vm.start(program("group_mixed", "ours"), "group", 2) for _ in range(2)])
+
+
+class Waiters:
+    """Tasks that have joined a group and call a barrier when told."""
+
+    def __init__(self, vm: VirtualMachine, size: int, count: int, mode: str, side: Side) -> None:
+        waiter = program("group_waiter", side)
+        self.vm = vm
+        self.tasks = [
+            vm.start(waiter, "group", size, count, mode, stdin=subprocess.PIPE) for _ in range(size)
+        ]
+        for task in self.tasks:
+            assert task.stdout and task.stdout.readline() == b"ready\n"
+
+    def go(self, index: int) -> None:
+        pipe = self.tasks[index].stdin
+        assert pipe
+        pipe.write(b"go\n")
+        pipe.flush()
+
+    def wait_for_arrivals(self, number: int) -> None:
+        """Until pvm_gstat shows so many in the running barrier."""
+        wanted = f"barrier_reached {number}"
+
+        def arrived() -> bool:
+            listing = self.vm.run(library_dir() / "pvm_gstat").out
+            return wanted in listing and "barrier_count -1" not in listing
+
+        wait_until(arrived, wanted)
+
+    def result(self, index: int) -> int:
+        out, _ = self.tasks[index].communicate(timeout=20)
+        return int(out)
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize(("mode", "code"), [("join", -31), ("freeze", -19)])
+def test_member_dies_while_others_wait_at_a_barrier(
+    own_machine: VirtualMachine, side: Side, mode: str, code: int
+) -> None:
+    waiters = Waiters(own_machine, 3, 3, mode, side)
+    waiters.go(0)
+    waiters.wait_for_arrivals(1)
+    waiters.tasks[2].kill()
+    waiters.tasks[2].wait()
+    assert waiters.result(0) == code
+    waiters.go(1)
+    assert waiters.result(1) == code
+
+
+def test_server_dies_while_a_member_waits(own_machine: VirtualMachine) -> None:
+    waiters = Waiters(own_machine, 2, 2, "join", "ours")
+    waiters.go(0)
+    waiters.wait_for_arrivals(1)
+
+    def servers_running() -> list[int]:
+        return [pid for pid in own_machine.processes() if _runs(pid, "pvmgs.py")]
+
+    # Both members may have started one; who comes second ends.
+    wait_until(lambda: len(servers_running()) == 1, "one group server")
+    servers = servers_running()
+    own_machine.run("/bin/kill", "-9", servers[0]).check()
+    assert waiters.result(0) == -19
+    waiters.go(1)
+    assert waiters.result(1) == -19
+
+
+def _runs(pid: int, script: str) -> bool:
+    try:
+        return script.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+def test_two_hundred_members(own_machine: VirtualMachine) -> None:
+    size = 200
+    waiters = Waiters(own_machine, size, size, "join", "ours")
+    for index in range(size):
+        waiters.go(index)
+    assert [waiters.result(index) for index in range(size)] == [0] * size
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_tools_show_the_groups(machine: VirtualMachine, side: Side) -> None:
+    require_program("pvm_gstat", "pvm")
+    tool = library_dir() / "pvm_gstat" if side == "ours" else Path("/usr/bin/pvm_gstat")
+    assert machine.run(tool).check().out == "no groups exist\n"
+    waiters = Waiters(machine, 2, 2, "join", "debian")
+    lines = machine.run(tool).check().out.splitlines()
+    assert lines[0] == "group: group, size: 2,  barrier_count -1, barrier_reached 2"
+    assert lines[1] == "tids:" and lines[2].startswith("0 0x") and "\t1 0x" in lines[2]
+    assert lines[3] == "tids waiting on barrier:"
+    for index in range(2):
+        waiters.go(index)
+    assert [waiters.result(index) for index in range(2)] == [0, 0]
+    machine.run(library_dir() / "pvmgroups").check()
+    wait_until(lambda: "DUMP 0x" in machine.log(), "the server's state in the log")
+
+
+def test_tool_without_a_server_fails() -> None:
+    with VirtualMachine("ours", path=["/nonexistent"]) as vm:
+        done = vm.run(library_dir() / "pvm_gstat").check(255)
+        assert "pvm_gstat: no groups server" in done.err

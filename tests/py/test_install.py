@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: MIT
+"""The installed tree works: moved, in a PREFIX, and as a Python package from pip."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support.system import ARCH, PROJECT, pvm_root, require_daemon, require_program
+
+SOURCES = ("Makefile", "setup.py", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in")
+FOLDERS = ("csrc", "include", "pvm3py", "tree")
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A directory with a short name and a blank in it."""
+    path = Path(tempfile.mkdtemp(prefix="pv", dir="/tmp"))
+    (path / "a b").mkdir()
+    yield path / "a b"
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module")
+def checkout() -> Iterator[Path]:
+    """A copy of the sources, without anything built."""
+    path = Path(tempfile.mkdtemp(prefix="pvsrc", dir="/tmp"))
+    ignore = shutil.ignore_patterns("__pycache__", "_*.so")
+    for name in SOURCES:
+        shutil.copy(PROJECT / name, path)
+    for name in FOLDERS:
+        shutil.copytree(PROJECT / name, path / name, ignore=ignore)
+    yield path
+    shutil.rmtree(path)
+
+
+def run(*command: object, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+    """Output of a command that must succeed."""
+    done = subprocess.run(
+        [str(word) for word in command], cwd=cwd, env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    return done.stdout
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment of a user who has set nothing for PVM or Python."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("PVM", "PYTHON", "MAKE"))}
+
+
+@contextmanager
+def daemon(*command: object, path: Path) -> Iterator[dict[str, str]]:
+    """Run a daemon in a PVM_TMP of its own; yields the environment for its tasks."""
+    tmp = Path(tempfile.mkdtemp(prefix="pv", dir="/tmp"))
+    env = clean_environment() | {
+        "PVM_TMP": str(tmp),
+        "PVM_PATH": str(path),
+        "PVM_ALLOW_ROOT": "1",
+        "HOME": str(tmp),
+    }
+    process = subprocess.Popen(
+        [str(word) for word in command],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout and process.stderr
+    try:
+        address = process.stdout.readline()
+        if not address:
+            process.kill()
+        assert address, process.stderr.read()
+        yield env
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == signal.SIGTERM
+        assert list(tmp.glob("pvmd.*")) == []
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+        shutil.rmtree(tmp)
+
+
+def compile_hello(root: Path, target: Path) -> None:
+    """Compile hello and hello_other as a user does."""
+    require_program("cc", "gcc")
+    for name in ("hello", "hello_other"):
+        source = PROJECT / "examples" / f"{name}.c"
+        flags = [f"-I{root}/include", f"-L{root}/lib/{ARCH}"]
+        run("cc", *flags, source, "-o", target / name, "-lpvm3", cwd=target)
+
+
+def check_hello(root: Path, *command: object, scratch: Path) -> None:
+    """Compile the example against a tree and run it under the daemon of `command`."""
+    programs = scratch / "bin"
+    programs.mkdir()
+    compile_hello(root, programs)
+    with daemon(*command, path=programs) as env:
+        assert "hello, world from" in run(programs / "hello", env=env)
+
+
+def test_moved_tree_runs_from_its_new_place(scratch: Path) -> None:
+    require_daemon("ours")
+    root = scratch / "elsewhere"
+    shutil.copytree(pvm_root(), root, symlinks=True)
+    check_hello(root, root / "lib" / "pvmd", scratch=scratch)
+
+
+def test_daemon_called_through_a_link_finds_its_tree(scratch: Path) -> None:
+    require_daemon("ours")
+    link = scratch / "pvmd3"
+    link.symlink_to(pvm_root() / "lib" / ARCH / "pvmd3")
+    with daemon(link, path=scratch):
+        pass
+
+
+def test_static_linking_needs_no_library_path(scratch: Path) -> None:
+    require_daemon("ours")
+    compile_hello(pvm_root(), scratch)
+    assert "libpvm3" not in run("ldd", scratch / "hello")
+
+
+def test_make_install_gives_a_working_prefix(scratch: Path) -> None:
+    require_daemon("ours")
+    require_program("make", "make")
+    prefix = scratch / "usr"
+    run("make", "install", f"PREFIX={prefix}", cwd=PROJECT, env=clean_environment())
+    check_hello(prefix / "lib" / "pvm3", prefix / "bin" / "pvmd", scratch=scratch)
+
+
+def test_make_install_honours_destdir(scratch: Path) -> None:
+    require_daemon("ours")
+    run(
+        *("make", "install", "PREFIX=/opt/x", f"DESTDIR={scratch}"),
+        cwd=PROJECT,
+        env=clean_environment(),
+    )
+    assert (scratch / "opt/x/lib/pvm3/include/pvm3.h").is_file()
+    assert (scratch / "opt/x/bin/pvmd3").resolve().is_file()
+
+
+@pytest.mark.timeout(300)
+def test_pip_install_in_a_bare_environment(checkout: Path, scratch: Path) -> None:
+    """`pip install .` gives the commands, the module, and the tree inside the package."""
+    require_program("make", "make")
+    env = clean_environment()
+    venv = scratch / "venv"
+    run(sys.executable, "-m", "venv", venv, env=env)
+    python = venv / "bin" / "python"
+    run(python, "-m", "pip", "install", "-q", checkout, cwd=scratch, env=env)
+    root = Path(run(python, "-m", "pvm3py", "root", cwd=scratch, env=env).strip())
+    assert venv in root.parents
+    assert run(python, "-m", "pvm3py", "arch", cwd=scratch, env=env).strip() == ARCH
+    check_hello(root, venv / "bin" / "pvmd3", scratch=scratch)
+    with daemon(venv / "bin" / "pvmd", path=scratch) as task_env:
+        code = "import pvm3py; print(hex(pvm3py.mytid())); pvm3py.exit()"
+        assert run(python, "-c", code, cwd=scratch, env=task_env).strip() == "0x40001"
+
+
+def test_cross_build_makes_only_the_c_library(scratch: Path) -> None:
+    """`make lib` needs neither Python nor the virtual environment."""
+    require_program("make", "make")
+    run(
+        *("make", "lib", f"BUILD={scratch.parent}/x", "PYTHON3=/nonexistent"),
+        cwd=PROJECT,
+        env=clean_environment(),
+    )
+    built = scratch.parent / "x" / "pvm3"
+    assert (built / "lib" / ARCH / "libpvm3.so.3").is_file()
+    assert not (built / "lib" / "python").exists()
+
+
+def test_missing_compiler_is_named_in_one_line(scratch: Path) -> None:
+    require_program("make", "make")
+    done = subprocess.run(
+        ["make", "lib", "CC=no-such-cc", f"BUILD={scratch.parent}/x"],
+        cwd=PROJECT,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert "no-such-cc not found: install a C compiler" in done.stderr
+
+
+# ---- the start script ---------------------------------------------------------
+
+
+@pytest.fixture
+def fake_tree(scratch: Path) -> Path:
+    """The start script in a tree whose daemon prints what it was given."""
+    root = scratch / "tree"
+    (root / "lib" / "FAKE").mkdir(parents=True)
+    for name in ("pvmd", "pvmgetarch"):
+        shutil.copy(PROJECT / "tree" / name, root / "lib")
+    fake = root / "lib" / "FAKE" / "pvmd3"
+    fake.write_text('#!/bin/sh\nprintf "<%s>" "$PVM_ROOT" "$EXTRA" "$@"\n')
+    fake.chmod(0o755)
+    return root
+
+
+def test_start_script_keeps_arguments_and_derives_root(fake_tree: Path) -> None:
+    env = clean_environment() | {"PVM_ARCH": "FAKE", "HOME": str(fake_tree)}
+    out = run(fake_tree / "lib" / "pvmd", "-d0x4", "a  b", "", env=env)
+    assert out == f"<{fake_tree}><><-d0x4><a  b><>"
+
+
+def test_start_script_reads_both_profiles(fake_tree: Path) -> None:
+    home = fake_tree.parent / "home"
+    home.mkdir()
+    (fake_tree / ".pvmprofile").write_text("EXTRA=root PVM_ARCH=FAKE\n")
+    (home / ".pvmprofile").write_text("EXTRA=$EXTRA+home\nexport EXTRA\n")
+    env = clean_environment() | {"HOME": str(home)}
+    assert run(fake_tree / "lib" / "pvmd", env=env) == f"<{fake_tree}><root+home>"
+
+
+def test_start_script_names_the_missing_daemon(fake_tree: Path) -> None:
+    env = clean_environment() | {"PVM_ARCH": "OTHER"}
+    done = subprocess.run([fake_tree / "lib" / "pvmd"], env=env, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert f"{fake_tree}/lib/OTHER/pvmd3 does not exist" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("machine", "arch"),
+    [
+        ("x86_64", "LINUX64"),
+        ("aarch64", "LINUX64"),
+        ("s390x", "LINUX64"),
+        ("i686", "LINUX"),
+        ("armv7l", "LINUXARM"),
+        ("pdp11", "UNKNOWN"),
+    ],
+)
+def test_pvmgetarch_names_machines(machine: str, arch: str) -> None:
+    program = PROJECT / "tree" / "pvmgetarch"
+    assert run(program, "Linux", machine, env=clean_environment()).strip() == arch
+
+
+def test_pvmgetarch_prefers_the_environment() -> None:
+    program = PROJECT / "tree" / "pvmgetarch"
+    assert run(program, env=clean_environment() | {"PVM_ARCH": "SUN4"}).strip() == "SUN4"

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: MIT
+"""Start and end of the daemon: command line, sock file, log, signals, environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.rawtask import Connector, RawTask, ints, message
+from support.system import daemon_program, require_daemon
+from support.vm import VirtualMachine, wait_until
+
+from pvm3py.wire import constants as c
+
+SECONDS = 20
+
+
+@pytest.fixture
+def tmp() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="pv", dir="/tmp"))
+    yield path
+    shutil.rmtree(path)
+
+
+def start(tmp: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a daemon that ends by itself."""
+    require_daemon("ours")
+    return subprocess.run(
+        [daemon_program("ours"), *args],
+        env={"PATH": os.environ["PATH"], "PVM_TMP": str(tmp), "PVM_ALLOW_ROOT": "1"} | env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def check_failed(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    """The start failed with a status and one line that has these words."""
+    assert done.returncode == 1, done
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_missing_directory_is_named(tmp: Path) -> None:
+    check_failed(start(tmp / "none"), str(tmp / "none"), "PVM_TMP")
+
+
+def test_long_directory_is_refused(tmp: Path) -> None:
+    path = tmp / ("x" * 100)
+    path.mkdir()
+    check_failed(start(path), "too long", "PVM_TMP")
+
+
+def test_two_words_give_the_usage(tmp: Path) -> None:
+    check_failed(start(tmp, "a", "b"), "usage: pvmd3 [-ddebugmask] [-nhostname] [hostfile]")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_root_must_be_allowed(tmp: Path) -> None:
+    require_daemon("ours")
+    done = subprocess.run(
+        [daemon_program("ours")],
+        env={"PATH": os.environ["PATH"], "PVM_TMP": str(tmp)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    check_failed(done, "root", "PVM_ALLOW_ROOT")
+
+
+def test_test_option_logs_and_ends(tmp: Path) -> None:
+    done = start(tmp, "-t", "-d2")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "debug mask is 0x2 (msg)" in (tmp / f"pvml.{os.geteuid()}").read_text()
+    assert not list(tmp.glob("pvmd*"))
+
+
+def test_second_daemon_says_how_to_run_beside() -> None:
+    with VirtualMachine("ours") as vm:
+        address = vm.sock_file.read_text()
+        check_failed(start(vm.tmp), "already runs", address, "PVM_VMID")
+        assert vm.sock_file.read_text() == address
+        assert "ready" in vm.log()
+
+
+def test_vmid_makes_a_second_machine() -> None:
+    with VirtualMachine("ours", env={"PVM_VMID": "two"}) as vm:
+        assert vm.sock_file.name == f"pvmd.{os.geteuid()}.two"
+        assert vm.sock_file.read_text() == vm.address
+        assert vm.sock_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_vmid_from_standard_input(tmp: Path) -> None:
+    require_daemon("ours")
+    reading, writing = os.pipe()
+    os.write(writing, b"other PVM_VMID=in\n")
+    os.close(writing)
+    with subprocess.Popen(
+        [daemon_program("ours")],
+        env={"PATH": os.environ["PATH"], "PVM_TMP": str(tmp), "PVM_ALLOW_ROOT": "1"},
+        stdin=reading,
+        stdout=subprocess.PIPE,
+    ) as process:
+        os.close(reading)
+        assert process.stdout
+        address = process.stdout.readline().decode().strip()
+        assert (tmp / f"pvmd.{os.geteuid()}.in").read_text() == address
+        process.terminate()
+        assert process.wait(SECONDS) == signal.SIGTERM
+
+
+@pytest.mark.parametrize("content", ["", "/tmp/no/such/socket", "7f000001:0001", "nonsense"])
+def test_stale_sock_file_is_replaced(content: str) -> None:
+    with VirtualMachine("ours") as vm:
+        vm.process.kill()
+        vm.process.wait()
+        stale = content or vm.address
+        vm.sock_file.write_text(content)
+        vm.process = vm._start([str(daemon_program("ours"))])
+        assert vm.sock_file.read_text() == vm.address != stale
+        assert "replaced stale" in vm.log()
+        for path in vm.tmp.glob("pvmtmp*"):
+            if str(path) != vm.address:
+                path.unlink()
+
+
+def test_killed_daemon_is_succeeded_and_its_log_replaced() -> None:
+    with VirtualMachine("ours") as vm:
+        old = vm.address
+        vm.process.kill()
+        vm.process.wait()
+        vm.process = vm._start([str(daemon_program("ours"))])
+        assert not Path(old).exists()
+        assert vm.log().count("ready") == 1
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_the_daemon_with_its_number(signum: signal.Signals) -> None:
+    with VirtualMachine("ours") as vm:
+        vm.process.send_signal(signum)
+        assert vm.process.wait(SECONDS) == signum
+        assert f"caught signal {signum:d}" in vm.log()
+        assert not list(vm.tmp.glob("pvm[dt]*"))
+
+
+def test_hangup_is_ignored() -> None:
+    with VirtualMachine("ours") as vm:
+        vm.process.send_signal(signal.SIGHUP)
+        connector = Connector()
+        with RawTask(vm.address, connector) as task:
+            task.enrol(vm.tmp)
+        connector.close()
+
+
+def test_halt_ends_daemon_and_tasks() -> None:
+    with VirtualMachine("ours") as vm:
+        connector = Connector()
+        with RawTask(vm.address, connector) as task:
+            task.enrol(vm.tmp)
+            task.send(message(c.TM_HALT, src=task.tid))
+            task.wait_closed()
+        assert vm.process.wait(SECONDS) == 0
+        wait_until(lambda: not connector.alive(), "task got SIGTERM")
+        connector.close()
+        assert not list(vm.tmp.glob("pvm[dt]*"))
+
+
+def test_log_is_limited() -> None:
+    with VirtualMachine("ours", env={"PVMDLOGMAX": "200"}) as vm:
+        connector = Connector()
+        with RawTask(vm.address, connector) as task:
+            task.enrol(vm.tmp)
+            for _ in range(20):
+                task.request(c.TM_TICKLE, ints(1, 99))
+        connector.close()
+        assert vm.log().endswith("*** logging truncated\n")
+        assert len(vm.log()) < 400
+
+
+def test_log_lines_have_tid_and_time() -> None:
+    with VirtualMachine("ours", arguments=["-nlocalhost"]) as vm:
+        pattern = r"\[t80040000\] \d\d/\d\d \d\d:\d\d:\d\d localhost \(127.0.0.1\) LINUX64 .*"
+        assert re.fullmatch(pattern, vm.log().splitlines()[0])
+
+
+def test_unresolvable_name_gives_a_machine_of_one_host() -> None:
+    with VirtualMachine("ours", arguments=["-nno.such.name.invalid"]) as vm:
+        connector = Connector()
+        with RawTask(vm.address, connector) as task:
+            assert b"no.such.name.invalid" in task.enrol(vm.tmp).request(c.TM_CONFIG).body
+        connector.close()
+
+
+def test_host_file_options_apply_to_this_host(tmp: Path) -> None:
+    path = tmp / "hosts"
+    path.write_text("# comment\n* sp=7\nlocalhost sp=500 wd=/usr zz=1\nlocalhost sp=600\nbad zz\n")
+    with VirtualMachine("ours", arguments=["-nlocalhost", str(path)]) as vm:
+        connector = Connector()
+        with RawTask(vm.address, connector) as task:
+            assert ints(600) in task.enrol(vm.tmp).request(c.TM_CONFIG).body
+        connector.close()
+        assert 'unknown option "zz=1"' in vm.log()
+        assert "2 errors" in vm.log()
+
+
+def test_max_tasks_refuses_further_ones() -> None:
+    with VirtualMachine("ours", env={"PVM_MAX_TASKS": "1"}) as vm:
+        connector = Connector()
+        with RawTask(vm.address, connector) as first, RawTask(vm.address, connector) as second:
+            first.enrol(vm.tmp)
+            with pytest.raises(AssertionError, match="refused"):
+                second.enrol(vm.tmp)
+            second.wait_closed()
+        connector.close()
+
+
+def test_idle_daemon_is_small() -> None:
+    with VirtualMachine("ours") as vm:
+        assert vm.rss() < 25 << 20
