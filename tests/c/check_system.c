@@ -203,7 +203,8 @@ static int start_machine(void)
 		code = 4;
 	pvm_halt();
 	execl("/bin/sh", "sh", "-c",
-	      "while [ -e \"$0\"/pvmd.* ]; do sleep 0.05; done; rm -r \"$0\"; exit $1",
+	      "n=0; while [ -e \"$0\"/pvmd.* ]; do n=$((n + 1)); [ $n -lt 400 ] || exit 7; "
+	      "sleep 0.05; done; rm -r \"$0\"; exit $1",
 	      directory, code ? "5" : "0", (char *)NULL);
 	return 6;
 }
