@@ -151,9 +151,7 @@ static void intake_daemon(int64_t deadline)
 {
 	struct source *daemon = &pvm__task.daemon->source;
 
-	if (deadline == NO_DEADLINE)
-		pvm__stream_read(pvm__task.daemon, 0);
-	else if (deadline == 0 || wait_one(daemon->fd, POLLIN, ms_until(deadline)))
+	if (deadline == 0 || wait_one(daemon->fd, POLLIN, ms_until(deadline)))
 		daemon->ready(daemon);
 }
 
