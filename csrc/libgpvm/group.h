@@ -12,6 +12,7 @@
  *   items.c       items of collective calls in messages
  *   operation.c   PvmMax, PvmMin, PvmSum, PvmProduct
  *   trace.c       trace events of the calls
+ *   serve.c       for the group server itself
  *
  * The library stands on the public functions of libpvm3 and the few other names
  * below, so that it works with 3.4.6's libpvm3 as well.
@@ -26,6 +27,7 @@
 #include "groups.h"
 /* Everything is compiled hidden (-fvisibility=hidden) but what these and the next parts declare. */
 #pragma GCC visibility push(default)
+#include "binding.h"
 #include "pvm3.h"
 #include "pvmproto.h"
 #include "pvmtev.h"
@@ -52,13 +54,6 @@ int gs_getgstid(void);
 void pvm_gsdump(void);
 int pvm_grphostinfo(char *group, int host, int *coordinator, int *members, int *hosts);
 int pvm_grpvhostinfo(char *group, int **coordinators, int **members, int *hosts);
-
-/* ---- in the archive only, for bindings of other languages (collective.c) --------- */
-
-int gs_gather(void *result, int room, void *items, int count, int type, int tag, char *group,
-	int root);
-int gs_scatter(void *result, void *items, int room, int count, int type, int tag, char *group,
-	int root);
 
 #pragma GCC visibility pop
 

@@ -47,11 +47,17 @@ void pvm__stream_free(struct stream *);
 void pvm__stream_lose(struct stream *);
 /* Close the descriptor at once, which another process uses too, and lose the stream. */
 void pvm__stream_abandon(struct stream *);
+/* A message and where it goes. */
+struct parcel {
+	const struct message *message;
+	int dst;
+};
+
 /*
- * Write a whole message, with own tid as source and `dst` as destination. Takes
+ * Write whole messages one after the other, with own tid as source. Takes
  * in arriving messages while the socket is full. False: the connection is lost.
  */
-bool pvm__stream_write(struct stream *, const struct message *, int dst);
+bool pvm__stream_write(struct stream *, const struct parcel *, int n);
 /*
  * Read once (flags for recvmsg, e.g. MSG_DONTWAIT) and deliver the messages
  * completed by it. True if as much came as there was room for, so that more may

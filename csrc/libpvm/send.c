@@ -6,11 +6,11 @@
 #include <stdlib.h>
 
 /* Write to the daemon; handlers must be held off by the caller. */
-static int write_daemon(const struct message *m, int dst)
+static int write_daemon(const struct parcel *parcels, int n)
 {
 	struct stream *daemon = pvm__task.daemon;
 
-	return daemon && pvm__stream_write(daemon, m, dst) ? 0 : PvmSysErr;
+	return daemon && pvm__stream_write(daemon, parcels, n) ? 0 : PvmSysErr;
 }
 
 int pvm__send_daemon(struct message *m, int dst)
@@ -18,7 +18,7 @@ int pvm__send_daemon(struct message *m, int dst)
 	int code;
 
 	pvm__task.sending++;
-	code = write_daemon(m, dst);
+	code = write_daemon(&(struct parcel){ m, dst }, 1);
 	pvm__task.sending--;
 	pvm__settle();
 	return code;
@@ -27,7 +27,7 @@ int pvm__send_daemon(struct message *m, int dst)
 /* Write to a direct route. False: it broke, the message must go through the daemon. */
 static bool write_route(struct stream *route, const struct message *m, int dst)
 {
-	if (pvm__stream_write(route, m, dst))
+	if (pvm__stream_write(route, &(struct parcel){ m, dst }, 1))
 		return true;
 	pvm__log("direct route to t%x lost, message sent through the daemon", (unsigned)dst);
 	return false;
@@ -45,13 +45,13 @@ int pvm__send(struct message *m, int dst)
 		route = pvm__route_stream(dst);
 	pvm__task.sending++;
 	if (!route || !write_route(route, m, dst))
-		code = write_daemon(m, dst);
+		code = write_daemon(&(struct parcel){ m, dst }, 1);
 	pvm__task.sending--;
 	pvm__settle();
 	return code;
 }
 
-/* Tell the daemon who gets the next multicast, then send it. */
+/* Tell the daemon who gets the next multicast, and send it. */
 static int multicast_daemon(struct message *m, const int *tids, int n)
 {
 	struct message *announce = pvm__message_new(WIRE_ENC_XDR);
@@ -64,9 +64,9 @@ static int multicast_daemon(struct message *m, const int *tids, int n)
 	if (code >= 0)
 		code = pvm__put_ints(announce, tids, n);
 	if (code >= 0)
-		code = write_daemon(announce, TIDPVMD);
+		code = write_daemon((struct parcel[]){ { announce, TIDPVMD }, { m, pvmmytid | TIDGID } }, 2);
 	pvm__message_unref(announce);
-	return code < 0 ? code : write_daemon(m, pvmmytid | TIDGID);
+	return code;
 }
 
 /* The open route to `tid`; none is requested. */

@@ -75,7 +75,7 @@ void pvm__stream_abandon(struct stream *s)
 /* Headers and data of some fragments, ready for one write. */
 struct batch {
 	struct iovec iov[2 * BATCH];
-	int niov;
+	int niov, nfrags;
 	unsigned char headers[BATCH][WIRE_HEADROOM];
 };
 
@@ -107,23 +107,17 @@ static size_t put_headers(unsigned char *p, const struct message *m, unsigned i,
 	return size;
 }
 
-/* Fill the batch from fragment `i` on; returns the first fragment that is not in it. */
-static unsigned gather(struct batch *b, const struct message *m, unsigned i, int dst)
+/* Append a fragment (one that does not exist: no data) to a batch that has room. */
+static void gather(struct batch *b, const struct message *m, unsigned i, int dst)
 {
-	unsigned k = 0;
+	unsigned char *headers = b->headers[b->nfrags++];
 
-	b->niov = 0;
-	do {
-		b->iov[b->niov].iov_base = b->headers[k];
-		b->iov[b->niov++].iov_len = put_headers(b->headers[k], m, i, dst);
-		if (i < m->nfrags && m->frags[i].len) {
-			b->iov[b->niov].iov_base = m->frags[i].data;
-			b->iov[b->niov++].iov_len = m->frags[i].len;
-		}
-		i++;
-		k++;
-	} while (i < m->nfrags && k < BATCH);
-	return i;
+	b->iov[b->niov].iov_base = headers;
+	b->iov[b->niov++].iov_len = put_headers(headers, m, i, dst);
+	if (i < m->nfrags && m->frags[i].len) {
+		b->iov[b->niov].iov_base = m->frags[i].data;
+		b->iov[b->niov++].iov_len = m->frags[i].len;
+	}
 }
 
 /* Step over `n` bytes that have been written. */
@@ -140,10 +134,12 @@ static void advance(struct msghdr *h, size_t n)
 	}
 }
 
+/* Write the batch, which is empty then. */
 static bool write_batch(struct stream *s, struct batch *b)
 {
 	struct msghdr h = { .msg_iov = b->iov, .msg_iovlen = (size_t)b->niov };
 
+	b->niov = b->nfrags = 0;
 	while (h.msg_iovlen) {
 		ssize_t n = s->lost ? -1 : sendmsg(s->source.fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -161,17 +157,21 @@ static bool write_batch(struct stream *s, struct batch *b)
 	return true;
 }
 
-bool pvm__stream_write(struct stream *s, const struct message *m, int dst)
+bool pvm__stream_write(struct stream *s, const struct parcel *parcels, int n)
 {
 	struct batch b;
-	unsigned i = 0;
 
-	do {
-		i = gather(&b, m, i, dst);
-		if (!write_batch(s, &b))
-			return false;
-	} while (i < m->nfrags);
-	return true;
+	b.niov = b.nfrags = 0;
+	for (const struct parcel *p = parcels; p < parcels + n; p++) {
+		unsigned i = 0;
+
+		do {
+			if (b.nfrags == BATCH && !write_batch(s, &b))
+				return false;
+			gather(&b, p->message, i, p->dst);
+		} while (++i < p->message->nfrags);
+	}
+	return write_batch(s, &b);
 }
 
 /* ---- in ------------------------------------------------------------------ */

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Builder of pvm3py._task: the public functions of libpvm3 and libgpvm3 for Python.
 
-Declarations and constants come from include/pvm3.h: the C compiler preprocesses it, and what
-is left of that header itself (not of the C library's) is the interface. The libraries are linked
+Declarations come from include/pvm3.h and what libgpvm3 has for bindings: the C compiler
+preprocesses them, and what is left of these headers themselves (not of the C library's) is the
+interface. Constants are those of pvm3.h. The libraries are linked
 in statically; PVM3PY_LIBPVM names the archive of libpvm3 (default: the one in build/pvm3), the
 other one lies beside it.
 """
@@ -20,6 +21,7 @@ import cffi
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = ROOT / "include" / "pvm3.h"
+BINDING = ROOT / "csrc" / "libgpvm" / "binding.h"
 LIBPVM = Path(
     os.environ.get("PVM3PY_LIBPVM", ROOT / "build" / "pvm3" / "lib" / "LINUX64" / "libpvm3.a")
 ).absolute()
@@ -32,29 +34,27 @@ PREAMBLE = """
 struct timeval { long tv_sec; long tv_usec; ...; };
 extern int pvm_nerr;
 extern char *pvm_errlist[];
-int gs_gather(void *result, int room, void *items, int count, int type, int tag, char *group,
-    int root);
-int gs_scatter(void *result, void *items, int room, int count, int type, int tag, char *group,
-    int root);
 """
 SOURCE = """
 #include <stdio.h>
 #include "pvm3.h"
 extern int pvm_nerr;
 extern char *pvm_errlist[];
-int gs_gather(void *, int, void *, int, int, int, char *, int);
-int gs_scatter(void *, void *, int, int, int, int, char *, int);
+#include "binding.h"
 """
 
 
-def own_lines(text: str) -> str:
-    """The lines of preprocessor output that come from pvm3.h, by its line markers."""
+def own_lines(header: Path) -> str:
+    """The preprocessed lines of a header, without those of headers that it includes."""
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    command = [*compiler, "-E", "-include", "stdio.h", "-x", "c", str(header)]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     lines = []
     inside = False
     for line in text.splitlines():
         marker = re.match(r'# \d+ "(.*?)"', line)
         if marker:
-            inside = marker[1].endswith("/pvm3.h")
+            inside = marker[1] == str(header)
         elif inside:
             lines.append(line)
     return "\n".join(lines)
@@ -62,12 +62,9 @@ def own_lines(text: str) -> str:
 
 def declarations() -> str:
     """The cdef text."""
-    compiler = shlex.split(os.environ.get("CC", "cc"))
-    command = [*compiler, "-E", "-include", "stdio.h", "-x", "c", str(HEADER)]
-    header = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    functions = own_lines(header)
     constants = integer_constants(HEADER.read_text(encoding="ascii"), set())
-    return PREAMBLE + "".join(f"#define {name} ...\n" for name in constants) + functions
+    defines = "".join(f"#define {name} ...\n" for name in constants)
+    return PREAMBLE + defines + own_lines(HEADER) + own_lines(BINDING)
 
 
 ffibuilder = cffi.FFI()
@@ -75,7 +72,7 @@ ffibuilder.cdef(declarations())
 ffibuilder.set_source(
     "pvm3py._task",
     SOURCE,
-    include_dirs=[str(ROOT / "include")],
+    include_dirs=[str(HEADER.parent), str(BINDING.parent)],
     extra_objects=[str(LIBPVM.with_name("libgpvm3.a")), str(LIBPVM)],
     # The library's names stay inside the module: a process may also load libpvm3.so.3.
     extra_link_args=["-Wl,--exclude-libs,ALL"],

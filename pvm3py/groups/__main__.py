@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Iterator
 
 import pvm3py.task as pvm
 from pvm3py._task import ffi, lib
@@ -28,27 +29,20 @@ def register(tid: int) -> bool:
         return False
 
 
-class Inbox:
-    """Messages to the server.
+def requests() -> Iterator[tuple[int, int, bytes]]:
+    """Messages to the server, as they come: sender, tag and body.
 
-    Like send_all it calls the library directly, because each step of a barrier waits for it. It
-    waits in the library, too, so a signal must not need Python.
+    It waits in the library, so a signal must not need Python.
     """
-
-    def __init__(self) -> None:
-        self._head = ffi.new("int[3]")
-        self._fields = [self._head + i for i in range(3)]
-        self._room = ffi.new("char[]", 1024)
-
-    def take(self) -> tuple[int, int, bytes]:
-        """Wait for a message; its sender, tag and body."""
-        bufid = check("recv", lib.pvm_recv(-1, -1))
-        check("bufinfo", lib.pvm_bufinfo(bufid, *self._fields))
-        length, tag, source = self._head
-        if length > len(self._room):
-            return source, tag, pvm.upkbytes(length)
-        check("upkbyte", lib.pvm_upkbyte(self._room, length, 1))
-        return source, tag, ffi.buffer(self._room, length)[:]
+    request = ffi.new("struct gs_request *")
+    room = ffi.buffer(request.body)
+    size = len(room)
+    take = lib.gs_take
+    while True:
+        check("recv", take(request))
+        length = request.length
+        body = room[:length] if length <= size else pvm.upkbytes(length)
+        yield request.source, request.tag, body
 
 
 def send_all(server: GroupServer) -> None:
@@ -57,27 +51,22 @@ def send_all(server: GroupServer) -> None:
         pvm.notify(pvm.Event.TASK_EXIT, c.GROUP_DEADTID, server.watch)
         server.watch.clear()
     for tids, tag, body in server.outbox:
-        check("initsend", lib.pvm_initsend(lib.PvmDataDefault))
-        check("pkbyte", lib.pvm_pkbyte(body, len(body), 1))
-        if len(tids) == 1:
-            check("send", lib.pvm_send(tids[0], tag))
-        else:
-            check("mcast", lib.pvm_mcast(tids, len(tids), tag))
+        check("send", lib.gs_answer(tids, len(tids), tag, body, len(body)))
     server.outbox.clear()
 
 
 def serve(tid: int) -> None:
     """Answer requests until one says that the server is to end."""
     server = GroupServer()
-    inbox = Inbox()
-    while server.running:
-        source, tag, body = inbox.take()
+    for source, tag, body in requests():
         if tag == c.GROUP_DUMP:
             print(server.describe("DUMP", tid), end="", file=sys.stderr, flush=True)
             continue
         server.handle(source, tag, body)
         if server.outbox or server.watch:
             send_all(server)
+        if not server.running:
+            break
     print(server.describe("pvmgs", tid), end="", file=sys.stderr, flush=True)
 
 

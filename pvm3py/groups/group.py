@@ -55,7 +55,7 @@ class Rendezvous:
         if not running and len(group) < count <= len(group) + group.lost:
             raise GroupError(c.PvmNoTask)
         reached = (self.reached if running else 0) + len(members)
-        if count < max(1, reached) or (running and count != self.count):
+        if count < 1 or count < reached or (running and count != self.count):
             raise GroupError(c.PvmMismatch)
         if not running:
             self.waiting = []
@@ -145,9 +145,10 @@ class Group:
 
     def instance(self, tid: int) -> int:
         """Instance of a member."""
-        if tid not in self:
+        instance = self._instances.get(tid)
+        if instance is None:
             raise GroupError(c.PvmNotInGroup)
-        return self._instances[tid]
+        return instance
 
     def tid(self, instance: int) -> int:
         """Member with an instance."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pvm3py.groups.group import Group, GroupError, Rendezvous
 from pvm3py.groups.messages import (
@@ -43,8 +43,8 @@ class Answer(NamedTuple):
 Body = TypeVar("Body", bound=Record)
 Reply = TypeVar("Reply", bytes, None)
 
-# Request -> its body and the handler's name.
-_handlers: dict[int, tuple[type[Record], str]] = {}
+# Request -> its body and the handler.
+_handlers: dict[int, tuple[type[Record], Callable[[GroupServer, int, Any], bytes | None]]] = {}
 
 
 def _serves(
@@ -57,7 +57,7 @@ def _serves(
     def register(
         handler: Callable[[GroupServer, int, Body], Reply],
     ) -> Callable[[GroupServer, int, Body], Reply]:
-        _handlers[request] = body, handler.__name__
+        _handlers[request] = body, handler
         return handler
 
     return register
@@ -102,7 +102,7 @@ class GroupServer:
             return
         answer: bytes | None
         try:
-            answer = getattr(self, known[1])(caller, _decoded(request, body))
+            answer = known[1](self, caller, _decoded(request, body))
         except GroupError as error:
             answer = self._refusal(request, body, error.code)
         except WireError:
