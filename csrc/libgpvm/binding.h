@@ -13,16 +13,18 @@ int gs_scatter(void *result, void *items, int room, int count, int type, int tag
 /* ---- messages of the group server (serve.c) ---------------------------------------- */
 
 #define GS_BODY_MAX 1024
+#define GS_CALLERS_MAX 64
 
-/* A message to the server. */
+/* A request that tasks made one after the other in the same words. */
 struct gs_request {
-	int source, tag, length;
+	int tag, length, count;
+	int callers[GS_CALLERS_MAX];
 	char body[GS_BODY_MAX];
 };
 
 /*
- * Wait for a message and take it; if it is longer than GS_BODY_MAX, its body is left in the
- * receive buffer. 0 or an error code.
+ * Wait for a message, and take it with those behind it that are the same. If it is longer
+ * than GS_BODY_MAX it is taken alone, and its body left in the receive buffer. 0 or an error code.
  */
 int gs_take(struct gs_request *request);
 /* Send a message to n tasks. 0 or an error code. */

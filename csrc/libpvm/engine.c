@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The wait loop: reads all sockets, then runs handlers and fills the receive
- * list.  While the daemon is the only peer a wait is one blocking recvmsg; with
+ * list.  While the daemon is the only peer a wait is a poll and a recvmsg (a blocking
+ * recvmsg is woken in vain when the daemon reads what this task sent); with
  * direct routes it is an epoll_wait and a recvmsg for each socket with news.
  */
 #include "engine.h"

@@ -29,20 +29,21 @@ def register(tid: int) -> bool:
         return False
 
 
-def requests() -> Iterator[tuple[int, int, bytes]]:
-    """Messages to the server, as they come: sender, tag and body.
+def requests() -> Iterator[tuple[list[int], int, bytes]]:
+    """Requests as they come: callers, tag and body.
 
     It waits in the library, so a signal must not need Python.
     """
     request = ffi.new("struct gs_request *")
+    callers = request.callers
     room = ffi.buffer(request.body)
     size = len(room)
-    take = lib.gs_take
+    take, unpack = lib.gs_take, ffi.unpack
     while True:
         check("recv", take(request))
         length = request.length
         body = room[:length] if length <= size else pvm.upkbytes(length)
-        yield request.source, request.tag, body
+        yield unpack(callers, request.count), request.tag, body
 
 
 def send_all(server: GroupServer) -> None:
@@ -58,11 +59,11 @@ def send_all(server: GroupServer) -> None:
 def serve(tid: int) -> None:
     """Answer requests until one says that the server is to end."""
     server = GroupServer()
-    for source, tag, body in requests():
+    for callers, tag, body in requests():
         if tag == c.GROUP_DUMP:
             print(server.describe("DUMP", tid), end="", file=sys.stderr, flush=True)
             continue
-        server.handle(source, tag, body)
+        server.handle(callers, tag, body)
         if server.outbox or server.watch:
             send_all(server)
         if not server.running:

@@ -95,20 +95,26 @@ class GroupServer:
         self.running = True
         self._watched: set[int] = set()
 
-    def handle(self, caller: int, request: int, body: bytes) -> None:
-        """Act on one message. Unknown ones are ignored."""
+    def handle(self, callers: list[int], request: int, body: bytes) -> None:
+        """Act on what some tasks have sent, one after the other. Unknown requests are ignored."""
         known = _handlers.get(request)
         if known is None:
             return
-        answer: bytes | None
+        handler = known[1]
+        outbox = self.outbox
         try:
-            answer = known[1](self, caller, _decoded(request, body))
-        except GroupError as error:
-            answer = self._refusal(request, body, error.code)
+            record = _decoded(request, body)
         except WireError:
-            answer = Result(c.PvmBadMsg).encode()
-        if answer is not None:
-            self.outbox.append(Answer([caller], request, answer))
+            refusal = Result(c.PvmBadMsg).encode()
+            outbox += [Answer([caller], request, refusal) for caller in callers]
+            return
+        for caller in callers:
+            try:
+                answer = handler(self, caller, record)
+            except GroupError as error:
+                answer = self._refusal(request, body, error.code)
+            if answer is not None:
+                outbox.append(Answer([caller], request, answer))
 
     def _refusal(self, request: int, body: bytes, code: int) -> bytes:
         state = b""

@@ -38,7 +38,7 @@ class Machine:
             self.ask(tid, c.GROUP_JOIN, name_and())
 
     def ask(self, caller: int, request: int, body: bytes) -> list[tuple[list[int], int, bytes]]:
-        self.server.handle(caller, request, body)
+        self.server.handle([caller], request, body)
         out = [tuple(answer) for answer in self.server.outbox]
         self.server.outbox.clear()
         return out
@@ -249,3 +249,18 @@ def test_capacity_grows_and_holds_all() -> None:
     group = Group("g")
     assert [group.join(0x40001 + i) for i in range(1000)] == list(range(1000))
     assert len(group.slots) == 1000
+
+
+def test_requests_taken_together_are_served_one_after_the_other() -> None:
+    machine = Machine(A, B)
+    machine.server.handle([A, B, C, A], c.GROUP_BARRIER, name_and(2))
+    answers = [(tids, struct.unpack(">i", body)[0]) for tids, _, body in machine.server.outbox]
+    assert answers == [([A, B], 2), ([C], c.PvmNotInGroup)]
+    assert machine.server.groups["grp"].barrier.waiting == [A]
+
+
+def test_malformed_requests_taken_together_are_each_refused() -> None:
+    machine = Machine(A, B)
+    machine.server.handle([A, B], c.GROUP_BARRIER, b"")
+    answers = [(tids, struct.unpack(">i", body)[0]) for tids, _, body in machine.server.outbox]
+    assert answers == [([A], c.PvmBadMsg), ([B], c.PvmBadMsg)]
