@@ -259,5 +259,12 @@ def test_running_task_follows_its_new_settings(
         assert asked(tracer, tid, decoder) == []
         control(tracer, tid, c.TC_SETTRCOPT, ints(c.PvmTraceFull))
         assert "profiling" in asked(tracer, tid, decoder) + asked(tracer, tid, decoder)
+        # Buffered, events wait; with the next setting they are sent together.
+        control(tracer, tid, c.TC_SETTRCBUF, ints(1 << 20))
+        asked(tracer, tid, decoder)
+        assert asked(tracer, tid, decoder) == []
+        control(tracer, tid, c.TC_SETTRCBUF, ints(0))
+        collected = asked(tracer, tid, decoder) + asked(tracer, tid, decoder)
+        assert collected.count("send") > 4
         tracer.send(message(3, dst=tid, src=tracer.tid, ctx=0))
         assert task.wait(20) == 0
