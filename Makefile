@@ -5,6 +5,7 @@
 #   make demo       build, compile examples/ as a user would, run them under a daemon of their own
 #   make test       lint and all tests; as root, installs the Debian packages they use
 #   make bench      compare with PVM 3.4.6 side by side
+#   make coverage-table   renew docs/coverage.md, the table of what is tested
 #   make fuzz       run the fuzz targets for a short while
 #   make install PREFIX=/usr/local [DESTDIR=...]    tree to PREFIX/lib/pvm3, commands to PREFIX/bin
 #   make lib        the C library alone; with CC= a cross compiler, SANITIZE=address,undefined
@@ -243,10 +244,15 @@ fuzz: all
 # ---- checking it -----------------------------------------------------------
 
 # Debian packages that tests use: 3.4.6 as the peer, and the compilers of its programs.
-TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples gfortran clang libclang-rt-dev valgrind
+TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples gfortran clang libclang-rt-dev valgrind \
+	xvfb x11-utils
 
 test: all debian-packages lint
 	$(BUILD)/venv/bin/pytest tests/py $(PYTESTFLAGS)
+
+# docs/coverage.md: what the programs of checks cover.
+coverage-table: all $(STAMPS)/venv-test
+	PVM3PY_WRITE_COVERAGE=1 $(BUILD)/venv/bin/pytest -q tests/py/conformance/test_coverage.py
 
 debian-packages:
 	@tests/debian-packages $(TEST_PACKAGES)
@@ -268,5 +274,5 @@ lint-c-%:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all tree lib install demo bench fuzz test debian-packages lint lint-python lint-c clean
+.PHONY: all tree lib install demo bench fuzz test coverage-table debian-packages lint lint-python lint-c clean
 .DELETE_ON_ERROR:

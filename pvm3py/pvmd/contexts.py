@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import Status
 
-from .dispatch import Refused, Request, handles
+from .dispatch import Request, handles
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
@@ -51,8 +51,6 @@ class Contexts:
 @handles(c.TM_CONTEXT, Status)
 def context(pvmd: Pvmd, request: Request, body: Status) -> Status:
     """Allocate a context (0), or free one."""
-    if body.code < 0:
-        raise Refused(c.PvmBadParam)
     if body.code == 0:
         return Status(pvmd.contexts.allocate(request.src))
     return Status(pvmd.contexts.free(body.code, request.src))

@@ -5,6 +5,10 @@
  * A failed check prints a line that begins with "FAIL" and the program goes on;
  * `return check_done();` at the end of main gives the exit status.  A program
  * that needs children spawns itself: check_spawn(argv, "role", n, tids).
+ *
+ * A check of a call of the interface, as CHECK_INT(pvm_mkbuf(3), PvmBadParam), is a
+ * case of the table of what is tested, docs/coverage.md: with PVM_TEST_CASES in the
+ * environment it prints "case", the call and its result, separated by tabs.
  */
 #ifndef PVM3PY_TESTS_CHECK_H
 #define PVM3PY_TESTS_CHECK_H
@@ -32,12 +36,21 @@ static inline void check_failure(const char *file, int line, const char *text)
 	fflush(stdout);
 }
 
+/* A check was passed: if it was one of a call, it is a case. */
+static inline void check_case(const char *text, long long result)
+{
+	if (getenv("PVM_TEST_CASES") && (strncmp(text, "pvm_", 4) == 0 || strncmp(text, "Pvm", 3) == 0))
+		printf("case\t%s\t%lld\n", text, result);
+}
+
 /* The condition holds. */
 #define CHECK(condition)                                                       \
 	do {                                                                   \
 		check_count++;                                                 \
 		if (!(condition))                                              \
 			check_failure(__FILE__, __LINE__, #condition);         \
+		else                                                           \
+			check_case(#condition, 0);                             \
 	} while (0)
 
 static inline bool check_int(const char *file, int line, const char *text,
@@ -46,8 +59,10 @@ static inline bool check_int(const char *file, int line, const char *text,
 	char message[300];
 
 	check_count++;
-	if (actual == expected)
+	if (actual == expected) {
+		check_case(text, actual);
 		return true;
+	}
 	snprintf(message, sizeof message, "%s is %lld, not %lld", text, actual, expected);
 	check_failure(file, line, message);
 	return false;
@@ -57,14 +72,20 @@ static inline bool check_int(const char *file, int line, const char *text,
 #define CHECK_INT(actual, expected)                                            \
 	check_int(__FILE__, __LINE__, #actual, (long long)(actual), (long long)(expected))
 
+/* The same for a code that a call, given as text, leaves elsewhere than in its result. */
+#define CHECK_CODE(call, actual, expected)                                     \
+	check_int(__FILE__, __LINE__, call, (long long)(actual), (long long)(expected))
+
 static inline bool check_text(const char *file, int line, const char *text,
 			      const char *actual, const char *expected)
 {
 	char message[1000];
 
 	check_count++;
-	if (actual && strcmp(actual, expected) == 0)
+	if (actual && strcmp(actual, expected) == 0) {
+		check_case(text, 0);
 		return true;
+	}
 	snprintf(message, sizeof message, "%s is \"%s\", not \"%s\"", text,
 		 actual ? actual : "(null)", expected);
 	check_failure(file, line, message);

@@ -6,7 +6,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -194,10 +194,18 @@ def test_two_hundred_members(own_machine: VirtualMachine) -> None:
     assert [waiters.result(index) for index in range(size)] == [0] * size
 
 
-@pytest.mark.parametrize("side", SIDES)
-def test_tools_show_the_groups(machine: VirtualMachine, side: Side) -> None:
+# Ours, 3.4.6's with our libraries, 3.4.6's.
+TOOLS: dict[str, Callable[[], Path]] = {
+    "ours": library_dir,
+    "installed": lambda: compiler.installed_examples("ours"),
+    "debian": lambda: compiler.installed_examples("debian"),
+}
+
+
+@pytest.mark.parametrize("tools", TOOLS)
+def test_tools_show_the_groups(machine: VirtualMachine, tools: str) -> None:
     require_program("pvm_gstat", "pvm")
-    tool = library_dir() / "pvm_gstat" if side == "ours" else Path("/usr/bin/pvm_gstat")
+    tool = TOOLS[tools]() / "pvm_gstat"
     assert machine.run(tool).check().out == "no groups exist\n"
     waiters = Waiters(machine, 2, 2, "join", "debian")
     lines = machine.run(tool).check().out.splitlines()
@@ -207,7 +215,7 @@ def test_tools_show_the_groups(machine: VirtualMachine, side: Side) -> None:
     for index in range(2):
         waiters.go(index)
     assert [waiters.result(index) for index in range(2)] == [0, 0]
-    machine.run(library_dir() / "pvmgroups").check()
+    machine.run(TOOLS[tools]() / "pvmgroups").check()
     wait_until(lambda: "DUMP 0x" in machine.log(), "the server's state in the log")
 
 

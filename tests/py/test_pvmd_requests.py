@@ -231,6 +231,7 @@ def test_setopt_tells_old_and_new_collector(task: RawTask, other: RawTask) -> No
 def test_contexts(task: RawTask, other: RawTask) -> None:
     first = code(task, c.TM_CONTEXT, ints(0))
     second = code(task, c.TM_CONTEXT, ints(0))
+    assert code(task, c.TM_CONTEXT, ints(-3)) == c.PvmNotFound
     assert (first & c.TIDHOST, second) == (HOST, first + 1)
     assert code(other, c.TM_CONTEXT, ints(first)) == c.PvmNotFound
     assert code(task, c.TM_CONTEXT, ints(first)) == 0
@@ -442,7 +443,6 @@ def test_tickle(task: RawTask) -> None:
         (c.TM_SPAWN, string(b"x") + ints(0) + string(b"") + ints(1, 1 << 30)),
         (c.TM_DB, ints(99, 0) + string(b"x") + ints(0, 0)),
         (c.TM_DB, ints(1, 0) + string(b"x") + ints(0, 0)),
-        (c.TM_CONTEXT, ints(-3)),
         (c.TM_TICKLE, ints(11)),
         (c.TM_TRACER, ints(1)),
         (c.TM_TASKER, b""),

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.compiler import compile_program
+from support.compiler import compile_program, installed_examples
 from support.rawtask import Connector, RawTask, ints, message, string
 from support.system import C_SOURCES, SIDES, VECTORS, Side, require_program
 from support.vm import VirtualMachine, wait_until
@@ -76,12 +76,13 @@ def has_tracer(task: RawTask) -> bool:
 
 
 def tracer_file(
-    machine: VirtualMachine, witness: RawTask, work: Callable[[], object]
+    machine: VirtualMachine, witness: RawTask, library: Side, work: Callable[[], object]
 ) -> list[trace.Event]:
-    """Events that Debian's tracer collects meanwhile; `witness` is an older task."""
+    """Events that Debian's tracer, with a library, collects meanwhile; `witness` is older."""
     require_program("tracer", "pvm")
     path = machine.home / "trace"
-    tracer = machine.start("/usr/bin/tracer", "-T", path, "full", stdin=subprocess.PIPE)
+    program = installed_examples(library) / "tracer"
+    tracer = machine.start(program, "-T", path, "full", stdin=subprocess.PIPE)
     wait_until(lambda: has_tracer(witness), "the tracer is ready")
     work()
     wait_until(lambda: "endtask(0)" in path.read_text().split("};;")[-2], "the end of the task")
@@ -96,16 +97,17 @@ def tracer_file(
     return list(trace.read(path))
 
 
+@pytest.mark.parametrize("library", SIDES)
 @pytest.mark.parametrize("daemon", SIDES)
 def test_debians_tracer_sees_of_our_tasks_what_it_sees_of_its_own(
-    daemon: Side, connector: Connector
+    daemon: Side, library: Side, connector: Connector
 ) -> None:
     with (
         VirtualMachine(daemon) as machine,
         RawTask(machine.address, connector).enrol(machine.tmp) as witness,
     ):
         events = tracer_file(
-            machine, witness, lambda: machine.run(program("ours"), FULL, 0, 1).check()
+            machine, witness, library, lambda: machine.run(program("ours"), FULL, 0, 1).check()
         )
     assert calls(events) == calls(list(trace.read(RECORDED)))
 
@@ -257,5 +259,12 @@ def test_running_task_follows_its_new_settings(
         assert asked(tracer, tid, decoder) == []
         control(tracer, tid, c.TC_SETTRCOPT, ints(c.PvmTraceFull))
         assert "profiling" in asked(tracer, tid, decoder) + asked(tracer, tid, decoder)
+        # Buffered, events wait; with the next setting they are sent together.
+        control(tracer, tid, c.TC_SETTRCBUF, ints(1 << 20))
+        asked(tracer, tid, decoder)
+        assert asked(tracer, tid, decoder) == []
+        control(tracer, tid, c.TC_SETTRCBUF, ints(0))
+        collected = asked(tracer, tid, decoder) + asked(tracer, tid, decoder)
+        assert collected.count("send") > 4
         tracer.send(message(3, dst=tid, src=tracer.tid, ctx=0))
         assert task.wait(20) == 0

@@ -23,7 +23,7 @@ def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
 def run_checks(vm: VirtualMachine, name: str, library: Side, *, sanitized: bool = False) -> None:
     """Run a program of checks; its children print into its output."""
     program = compiler.test_program(name, library, sanitized=sanitized)
-    env = {"PVM_TEST_DAEMON": vm.side, "PVM_TEST_LIBRARY": library}
+    env = {"PVM_TEST_DAEMON": vm.side, "PVM_TEST_LIBRARY": library, "PVM_TEST_CASES": "1"}
     done = vm.run(program, timeout=30, env=env)
     assert "FAIL" not in done.out, done.out + done.err
     assert "runtime error" not in done.err + vm.log(), done.err

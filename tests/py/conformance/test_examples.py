@@ -3,18 +3,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import select
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from support import compiler
+from support.console import Console
 from support.normalise import mask_numbers, normalise, recorded, sorted_lines
-from support.system import SIDES, Side, require_program
+from support.system import SIDES, Side
 from support.vm import VirtualMachine, wait_until
 
 Flavour = str  # "installed": /usr/bin's binaries; "compiled": their sources, compiled here
@@ -115,41 +113,13 @@ def test_spmd_of_four_passes_the_token(cell: Cell) -> None:
 
 
 def test_spmd_spawned_by_the_console(fresh_cell: Cell) -> None:
-    require_program("pvm", "pvm")
-    # A terminal as standard output makes the console print line by line.
-    reading, terminal = os.openpty()
-    console = fresh_cell.vm.start(
-        compiler.installed_examples(fresh_cell.library) / "pvm",
-        stdin=subprocess.PIPE,
-        stdout=terminal,
-        stderr=subprocess.STDOUT,
-    )
-    os.close(terminal)
-    assert console.stdin
-    console.stdin.write(b"spawn -4 -> spmd\n")
-    console.stdin.flush()
-    text = read_terminal(reading, until=b"[1] finished")
-    console.stdin.write(b"quit\n")
-    console.stdin.close()
-    text += read_terminal(reading, until=None)
-    os.close(reading)
-    assert console.wait(20) == 0
+    with Console(fresh_cell.vm, fresh_cell.library) as console:
+        text = console.do("spawn -4 -> spmd", until="[1] finished")
+        console.type("quit")
+        status, rest = console.finish()
+    assert status == 0
     expected = console_lines(normalise(recorded("spmd")))
-    assert console_lines(normalise(text.replace("\r", ""))) == expected
-
-
-def read_terminal(descriptor: int, until: bytes | None) -> str:
-    """What is printed on a terminal, up to some text or to its end."""
-    text = b""
-    while until is None or until not in text:
-        ready = select.select([descriptor], [], [], 30)[0]
-        assert ready, f"{until!r} not printed within 30 s: {text!r}"
-        try:
-            text += os.read(descriptor, 65536)
-        except OSError:  # the last writer is gone
-            assert until is None, text
-            break
-    return text.decode()
+    assert console_lines(normalise(text + rest)) == expected
 
 
 def console_lines(text: str) -> list[str]:

@@ -225,5 +225,6 @@ INSTALLED = (
     *C_EXAMPLES,
     *FORTRAN_EXAMPLES,
     *("pvm", "pvmgs", "gexample", "ge", "gs.pvm", "joinleave", "thb", "tnb", "tst", "trsg"),
-    *("fspmd", "fmaster1", "fslave1", "mhf_server", "mhf_tickle"),
+    *("fspmd", "fmaster1", "fslave1", "mhf_server", "mhf_tickle", "xep", "mtile"),
+    *("tracer", "trcsort", "pvm_gstat", "pvmgroups", "srm.pvm"),
 )

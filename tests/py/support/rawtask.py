@@ -138,6 +138,7 @@ class RawTask:
         self._partial: dict[int, tuple[bytes, bytes]] = {}
         self._wid = 0
         self.tid = -1
+        self.rm = 0  # tid of the resource manager, as told at enrolment
 
     def __enter__(self) -> RawTask:
         return self
@@ -240,7 +241,7 @@ class RawTask:
             theirs.write(b"/")
         reply = self.request(c.TM_CONN2, ints(self._connector.pid, cookie) + string(b""))
         assert reply.ints()[0] == 1, f"refused: {reply}"
-        self.tid = reply.ints()[1]
+        self.tid, self.rm = reply.ints()[1], reply.ints()[-1]
         return self
 
     def sync(self) -> set[tuple[int, int]]:

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* Without a daemon every function that needs one says so. */
+#include "check.h"
+#include "pvmtev.h"
+
+static int ignore(int id)
+{
+	(void)id;
+	return 0;
+}
+
+static void tasks(void)
+{
+	char *arguments[] = {NULL};
+	int tid = 0x40001, count, *tids;
+	struct pvmtaskinfo *list;
+
+	CHECK_INT(pvm_mytid(), PvmSysErr);
+	CHECK_INT(pvm_parent(), PvmSysErr);
+	CHECK_INT(pvm_siblings(&tids), PvmSysErr);
+	CHECK_INT(pvm_spawn("/bin/true", arguments, PvmTaskDefault, "", 1, &tid), PvmSysErr);
+	CHECK_INT(pvm_kill(0x40001), PvmSysErr);
+	CHECK_INT(pvm_sendsig(0x40001, 9), PvmSysErr);
+	CHECK_INT(pvm_pstat(0x40001), PvmSysErr);
+	CHECK_INT(pvm_tasks(0, &count, &list), PvmSysErr);
+	tid = 0x40001;
+	CHECK_INT(pvm_notify(PvmTaskExit, 1, 1, &tid), PvmSysErr);
+	CHECK_INT(pvm_getfds(&tids), PvmSysErr);
+	CHECK_INT(pvm_exit(), 0);
+}
+
+static void hosts(void)
+{
+	char *names[] = {"nowhere"};
+	int status, argument = 5, result[10], count;
+	struct pvmhostinfo *list;
+	struct timeval clock, delta;
+
+	CHECK_INT(pvm_config(&count, NULL, &list), PvmSysErr);
+	CHECK_INT(pvm_addhosts(names, 1, &status), PvmSysErr);
+	CHECK_INT(pvm_delhosts(names, 1, &status), PvmSysErr);
+	CHECK_INT(pvm_mstat("nowhere"), PvmSysErr);
+	CHECK_INT(pvm_archcode("LINUX64"), PvmSysErr);
+	CHECK_INT(pvm_hostsync(0x40000, &clock, &delta), PvmSysErr);
+	CHECK_INT(pvm_halt(), PvmSysErr);
+	CHECK_INT(pvm_tickle(1, &argument, &count, result), PvmSysErr);
+}
+
+static void messages(void)
+{
+	struct timeval none = {0, 0};
+	int tid = 0x40001, item = 1;
+
+	pvm_initsend(PvmDataDefault);
+	CHECK_INT(pvm_send(0x40001, 1), PvmSysErr);
+	CHECK_INT(pvm_mcast(&tid, 1, 1), PvmSysErr);
+	CHECK_INT(pvm_psend(0x40001, 1, &item, 1, PVM_INT), PvmSysErr);
+	CHECK_INT(pvm_precv(-1, 1, &item, 1, PVM_INT, NULL, NULL, NULL), PvmSysErr);
+	CHECK_INT(pvm_recv(-1, 1), PvmSysErr);
+	CHECK_INT(pvm_nrecv(-1, 1), PvmSysErr);
+	CHECK_INT(pvm_trecv(-1, 1, &none), PvmSysErr);
+	CHECK_INT(pvm_probe(-1, 1), PvmSysErr);
+	CHECK_INT(pvm_newcontext(), PvmSysErr);
+	CHECK_INT(pvm_freecontext(0x40001), PvmSysErr);
+	CHECK(pvm_addmhf(-1, 3, 0, ignore) >= 0);
+}
+
+static void mailbox(void)
+{
+	struct pvmmboxinfo *classes;
+	int id = pvm_initsend(PvmDataDefault), value;
+
+	CHECK_INT(pvm_putinfo("lost", id, PvmMboxDefault), PvmSysErr);
+	CHECK_INT(pvm_recvinfo("lost", 0, PvmMboxDefault), PvmSysErr);
+	CHECK_INT(pvm_delinfo("lost", 0, PvmMboxDefault), PvmSysErr);
+	CHECK_INT(pvm_getmboxinfo("lost", &value, &classes), PvmSysErr);
+	CHECK_INT(pvm_insert("lost", 0, 1), PvmSysErr);
+	CHECK_INT(pvm_lookup("lost", 0, &value), PvmSysErr);
+	CHECK_INT(pvm_delete("lost", 0), PvmSysErr);
+}
+
+static void offices(void)
+{
+	struct pvmhostinfo *host;
+	Pvmtmask mask;
+	int *tids, count;
+
+	TEV_MASK_INIT(mask);
+	CHECK_INT(pvm_reg_hoster(), PvmSysErr);
+	CHECK_INT(pvm_reg_tasker(), PvmSysErr);
+	CHECK_INT(pvm_reg_rm(&host), PvmSysErr);
+	CHECK_INT(pvm_reg_tracer(0, 1, 0, 2, mask, 0, PvmTraceFull), PvmSysErr);
+	/* 3.4.6 says that there are none. */
+	if (check_ours("library"))
+		CHECK_INT(pvm_getnoresets(&tids, &count), PvmSysErr);
+}
+
+int main(void)
+{
+	char directory[] = "/tmp/pvXXXXXX";
+
+	check_start();
+	if (!mkdtemp(directory))
+		return 1;
+	setenv("PVM_TMP", directory, 1);
+	unsetenv("PVMSOCK");
+	tasks();
+	hosts();
+	messages();
+	mailbox();
+	offices();
+	CHECK_INT(rmdir(directory), 0);
+	return check_done();
+}

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+"""docs/coverage.md is what the programs of checks report now, and leaves no function out."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from support import compiler, coverage
+from support.documented import LIBRARIES
+from support.system import C_SOURCES, PROJECT
+from support.vm import VirtualMachine
+
+DOCUMENT = PROJECT / "docs" / "coverage.md"
+
+
+def collection() -> coverage.Collection:
+    """The cases of all programs with our library under our daemon."""
+    found = coverage.Collection()
+    env = {"PVM_TEST_DAEMON": "ours", "PVM_TEST_LIBRARY": "ours", "PVM_TEST_CASES": "1"}
+    with VirtualMachine("ours") as vm:
+        for path in sorted(C_SOURCES.glob("check_*.c")):
+            done = vm.run(compiler.test_program(path.stem, "ours"), env=env).check()
+            found.collect(path.stem, done.out)
+    return found
+
+
+def test_document_is_up_to_date() -> None:
+    """With PVM3PY_WRITE_COVERAGE set it is written instead."""
+    text = coverage.table(collection())
+    if os.environ.get("PVM3PY_WRITE_COVERAGE"):
+        DOCUMENT.write_text(text)
+    assert text == DOCUMENT.read_text(), "run `make coverage-table`"
+
+
+def test_every_public_function_is_in_the_table() -> None:
+    header = (PROJECT / "include" / "pvm3.h").read_text()
+    declared = set(re.findall(r"\b(pvm_\w+)\)?\(", header.split('extern "C"')[1]))
+    # Declared as in 3.4.6, which does not have them either.
+    declared -= {"pvm_getmwid", "pvm_setmwid"}
+    assert declared <= {name for functions in LIBRARIES.values() for name in functions}
