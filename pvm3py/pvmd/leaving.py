@@ -66,6 +66,8 @@ def reap_children(pvmd: Pvmd) -> None:
         task = pvmd.tasks.child(pid)
         if task is not None:
             process_ended(pvmd, task, status, usage.ru_utime, usage.ru_stime)
+        elif pid in pvmd.children:
+            pvmd.children.pop(pid)(status)
 
 
 def process_ended(

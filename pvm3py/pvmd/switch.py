@@ -67,7 +67,15 @@ class LogEvent(NamedTuple):
     text: str
 
 
-Event = OpenEvent | CloseEvent | MessageEvent | DrainedEvent | LogEvent
+class HostEvent(NamedTuple):
+    """A host is lost or has left."""
+
+    tid: int
+    reason: int
+    text: str
+
+
+Event = OpenEvent | CloseEvent | MessageEvent | DrainedEvent | HostEvent | LogEvent
 
 
 @dataclass(frozen=True)
