@@ -243,7 +243,8 @@ fuzz: all
 # ---- checking it -----------------------------------------------------------
 
 # Debian packages that tests use: 3.4.6 as the peer, and the compilers of its programs.
-TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples gfortran clang libclang-rt-dev valgrind
+TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples gfortran clang libclang-rt-dev valgrind \
+	iproute2 openssh-server
 
 test: all debian-packages lint
 	$(BUILD)/venv/bin/pytest tests/py $(PYTESTFLAGS)
