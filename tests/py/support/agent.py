@@ -7,7 +7,7 @@ import subprocess
 
 from support.vm import read_line
 
-REPLY_SECONDS = 90.0
+REPLY_SECONDS = 40.0
 
 
 class AgentBase:
