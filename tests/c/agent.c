@@ -231,6 +231,16 @@ static void do_print(int n, char **word)
 	say("0");
 }
 
+/* process; reply: process id, working directory */
+static void do_process(int n, char **word)
+{
+	char directory[4000];
+
+	(void)n, (void)word;
+	say("%d", (int)getpid());
+	say("%s", getcwd(directory, sizeof directory) ? directory : "?");
+}
+
 /* ---- messages ---- */
 
 static char byte_at(size_t i, int seed)
@@ -369,7 +379,7 @@ static const struct {
 	{"print", 1, do_print},       {"send", 5, do_send},       {"mcast", 5, do_mcast},
 	{"take", 5, do_take},         {"event", 3, do_event},     {"put", 3, do_put},
 	{"get", 3, do_get},           {"del", 3, do_del},         {"names", 1, do_names},
-	{"on", 2, do_on},
+	{"process", 0, do_process},   {"on", 2, do_on},
 };
 
 /* Obey a command, which is cut into its words; the reply is in `reply`. */

@@ -74,8 +74,11 @@ class Agent(AgentBase):
     def tell(self, *words: object) -> None:
         """Give a command without waiting for its reply."""
         assert self.process.stdin
-        self.process.stdin.write("\t".join(map(str, words)).encode() + b"\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write("\t".join(map(str, words)).encode() + b"\n")
+            self.process.stdin.flush()
+        except (OSError, ValueError):
+            raise AssertionError(f"{words}: the agent has ended") from None
 
     def reply(self, seconds: float = REPLY_SECONDS) -> list[str]:
         """The reply to `tell`."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import shutil
@@ -267,7 +268,9 @@ class VirtualMachine:
             task.wait()
             for stream in (task.stdin, task.stdout, task.stderr):
                 if stream:
-                    stream.close()
+                    # What could not be written to a task that has ended is of no interest.
+                    with contextlib.suppress(BrokenPipeError):
+                        stream.close()
         shutil.rmtree(self.tmp, ignore_errors=True)
 
     def _diagnosis(self) -> str:
