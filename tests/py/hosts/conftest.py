@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.machine import PAIRS, Machine
+from support.machine import PAIR_IDS, PAIRS, Machine
 
 
-@pytest.fixture(scope="module", params=PAIRS, ids="-adds-".join)
+@pytest.fixture(scope="module", params=PAIRS, ids=PAIR_IDS)
 def shared_pair(request: pytest.FixtureRequest) -> Iterator[Machine]:
     """Master and slave in each combination of ours and 3.4.6; tests ask for `pair`."""
     machine = Machine(request.param)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.hosts import Bed
-from support.machine import PAIRS, Machine
+from support.machine import PAIR_IDS, PAIRS, Machine
 from support.net import Namespaces, require_namespaces
 from support.system import Side
 from support.vm import wait_until
@@ -21,7 +21,7 @@ MASTER, SLAVE = 1 << 18, 2 << 18
 TAG = 40
 
 
-@pytest.fixture(params=PAIRS, ids="-adds-".join)
+@pytest.fixture(params=PAIRS, ids=PAIR_IDS)
 def fresh(request: pytest.FixtureRequest) -> Iterator[Machine]:
     """A machine of two hosts for tests that end it, or count its hosts."""
     machine = Machine(request.param)
@@ -53,7 +53,7 @@ def test_names_of_hosts_are_checked_when_deleting(pair: Machine, asker: int) -> 
     assert reply == [0, BAD_PARAM, NO_HOST]
 
 
-@pytest.mark.parametrize(("master", "slave"), PAIRS, ids="-adds-".join)
+@pytest.mark.parametrize(("master", "slave"), PAIRS, ids=PAIR_IDS)
 def test_a_host_that_cannot_be_started_leaves_the_machine_as_it_was(
     master: Side, slave: Side
 ) -> None:
@@ -89,7 +89,7 @@ def test_slaves_task_deletes_its_own_host(fresh: Machine) -> None:
     wait_until(lambda: list(fresh.here.config()) == [fresh.hosts[0].name], "the host gone")
 
 
-@pytest.mark.parametrize(("master", "slave"), PAIRS, ids="-adds-".join)
+@pytest.mark.parametrize(("master", "slave"), PAIRS, ids=PAIR_IDS)
 def test_slaves_task_adds_a_host(master: Side, slave: Side) -> None:
     with Bed([master, slave, slave]) as bed:
         first, second = (s.name for s in bed.slaves)
@@ -146,7 +146,7 @@ def test_slave_that_is_told_to_end_leaves_the_machine(fresh: Machine) -> None:
     assert list(fresh.here.config()) == [fresh.hosts[0].name]
 
 
-@pytest.mark.parametrize(("master", "slave"), PAIRS, ids="-adds-".join)
+@pytest.mark.parametrize(("master", "slave"), PAIRS, ids=PAIR_IDS)
 def test_host_file_of_a_master(master: Side, slave: Side) -> None:
     with Bed([master, slave, slave]) as bed:
         now, later = bed.slaves
@@ -169,7 +169,7 @@ def test_host_file_of_a_master(master: Side, slave: Side) -> None:
         assert agent.call("config")[-1] == "5"
 
 
-@pytest.mark.parametrize(("master", "slave"), PAIRS, ids="-adds-".join)
+@pytest.mark.parametrize(("master", "slave"), PAIRS, ids=PAIR_IDS)
 def test_options_of_an_added_host(master: Side, slave: Side) -> None:
     require_namespaces()
     network = Namespaces(2, hosts="10.77.0.2 alias\n")
@@ -186,7 +186,7 @@ def test_options_of_an_added_host(master: Side, slave: Side) -> None:
         assert done.check().out.split("\t")[4::4] == [here.name, there.name]
 
 
-@pytest.mark.parametrize(("master", "slave"), PAIRS, ids="-adds-".join)
+@pytest.mark.parametrize(("master", "slave"), PAIRS, ids=PAIR_IDS)
 def test_host_started_by_hand(master: Side, slave: Side) -> None:
     with Bed([master, slave]) as bed:
         name = bed.slaves[0].name

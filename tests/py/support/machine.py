@@ -13,6 +13,7 @@ from support.vm import wait_until
 
 PROGRAMS = ("agent", "talk", "group_member", "launch", "halt")
 PAIRS: tuple[tuple[Side, Side], ...] = tuple((m, s) for m in SIDES for s in SIDES)
+PAIR_IDS = ["-adds-".join(pair) for pair in PAIRS]
 
 
 class Machine:

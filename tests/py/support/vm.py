@@ -265,6 +265,7 @@ class VirtualMachine:
             except ProcessLookupError:
                 pass
         for task in self.tasks:
+            task.kill()
             task.wait()
             for stream in (task.stdin, task.stdout, task.stderr):
                 if stream:
