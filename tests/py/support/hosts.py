@@ -126,7 +126,8 @@ class Bed:
     """Hosts of the given kinds, the first of them the master once `start` is called.
 
     network   "namespaces" or "loopback"; namespaces if possible unless told
-    programs  names of programs of tests/c that tasks spawn, compiled for both sides
+    programs  names of programs of tests/c that tasks spawn
+    libraries sides whose libraries the programs are compiled with
     env       further environment of all hosts
     """
 
@@ -136,6 +137,7 @@ class Bed:
         *,
         network: NetworkKind | Network | None = None,
         programs: Iterable[str] = ("agent",),
+        libraries: Iterable[Side] = SIDES,
         env: Mapping[str, str] | None = None,
     ) -> None:
         kinds = list(kinds)
@@ -150,7 +152,7 @@ class Bed:
         self.remote_shell.chmod(0o755)
         self.hosts: list[Host] = []
         try:
-            for side in SIDES:
+            for side in libraries:
                 self._link_programs(side, programs)
             self.hosts += [Host(self, i, kind) for i, kind in enumerate(kinds)]
         except BaseException:
