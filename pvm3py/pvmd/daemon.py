@@ -10,7 +10,7 @@ import socket
 import time
 import traceback
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
@@ -18,7 +18,7 @@ from pvm3py.wire.record import Record
 from pvm3py.wire.task import ConnectReply, Status
 
 # The modules with handlers: importing them fills dispatch.ROUTES.
-from . import enrol, leaving, spawn, tickle  # noqa: F401
+from . import addhost, enrol, hostinfo, leaving, network, slave, spawn, tickle  # noqa: F401
 from .config import Settings
 from .connections import Connection
 from .contexts import Contexts
@@ -28,7 +28,8 @@ from .hosts import Host, HostTable
 from .log import DEBUG_MESSAGES, Log
 from .mailbox import Mailbox
 from .notify import Notices
-from .peers import ANSWERS, Peers
+from .peers import ANSWERS, HostFailed, Peers
+from .placement import Placement
 from .registry import Registry
 from .selector import new_event_loop
 from .switch import (
@@ -43,6 +44,8 @@ from .switch import (
 )
 from .tasks import Task, TaskTable, signal_task
 from .tracing import Tracers
+
+Result = TypeVar("Result")
 
 # Signals that end the daemon. They are blocked before run() and after it, while the start and
 # the end of the daemon must not be cut short.
@@ -70,10 +73,16 @@ class Pvmd:
         self.notices = Notices()
         self.mailbox = Mailbox()
         self.peers = Peers(self)
+        self.placement = Placement(own.tid)
         self.contexts = Contexts(own.tid)
         self.drained: dict[int, list[Callable[[], None]]] = {}
         # Child processes that are no tasks: what to call with the wait(2) status of each.
         self.children: dict[int, Callable[[int], None]] = {}
+        self.addition = addhost.Addition()
+        # The UDP socket, once there is one; standard input and error, if on a terminal.
+        self.udp: socket.socket | None = None
+        self.terminal: tuple[int, int] | None = None
+        self._background: set[asyncio.Task[Any]] = set()
         self.daemon_tid = c.TIDPVMD | own.tid
         self.switch = Switch(listener.fileno(), self.daemon_tid)
         self.switch.handler = self._event
@@ -92,8 +101,8 @@ class Pvmd:
 
     def send(self, dst: int, tag: int, ctx: int, body: bytes, wid: int = 0) -> None:
         """A message of the daemon's own to a task of any host; dropped if there is no such task."""
-        local = dst & c.TIDHOST == self.hosts.own.tid
-        self.switch.send(dst, c.TIDPVMD if local else self.daemon_tid, tag, ctx, wid, body)
+        src = c.TIDPVMD if self.owns(dst) else self.daemon_tid
+        self.switch.send(dst, src, tag, ctx, wid, body)
 
     def reply(self, request: Request, record: Record, tag: int = 0) -> None:
         """Answer a request: same tag if none is given, and wait id.
@@ -200,6 +209,8 @@ class Pvmd:
         """
         if isinstance(error, Refused):
             code = error.code
+        elif isinstance(error, HostFailed):
+            code = c.PvmHostFail
         elif isinstance(error, WireError):
             code = c.PvmBadParam
         else:
@@ -237,9 +248,20 @@ class Pvmd:
 
     # What handlers ask for.
 
+    def owns(self, tid: int) -> bool:
+        """Whether a tid of a task, a daemon or a host is of this host."""
+        return tid & c.TIDHOST == self.hosts.own.tid
+
     def full(self) -> bool:
         """Whether no further task may be: PVM_MAX_TASKS are there, or the daemon ends."""
         return self._stopped.done() or 0 < self.settings.max_tasks <= len(self.tasks)
+
+    def background(self, work: Coroutine[None, None, Result]) -> asyncio.Task[Result]:
+        """Do something that no single request ends."""
+        job = self.loop.create_task(work)
+        self._background.add(job)
+        job.add_done_callback(self._background.discard)
+        return job
 
     def create_temporary(self) -> str:
         """Path of a new empty file of this user in PVM_TMP."""
@@ -286,6 +308,7 @@ class Pvmd:
             self.stop(status)
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
         try:
+            network.leave(self)
             self._end_tasks()
         except Exception:
             self.log(traceback.format_exc())
@@ -323,6 +346,8 @@ class Pvmd:
         self.loop.run_until_complete(asyncio.sleep(0))
         self.loop.close()
         self.switch.close()
+        if self.udp is not None:
+            self.udp.close()
 
 
 def _request(

@@ -77,13 +77,10 @@ class Peers:
         dst = c.TIDPVMD | host & c.TIDHOST
         pvmd.switch.send(dst, pvmd.daemon_tid, tag, ctx, wid, data)
 
-    def request(
-        self, host: int, tag: int, body: Record | bytes, reply: type[Reply]
-    ) -> Coroutine[None, None, Reply]:
-        """Send a request to the daemon of another host, at once; what is awaited is its answer.
+    def ask(self, host: int, tag: int, body: Record | bytes) -> asyncio.Future[bytes]:
+        """Send a request to the daemon of another host; the future is the body of its answer.
 
-        Awaiting raises HostFailed if the host is not in the machine, or ceases to be before it
-        has answered; WireError if the answer is not a `reply`.
+        HostFailed is set if the host is not in the machine, or ceases to be before it has answered.
         """
         host &= c.TIDHOST
         answer: asyncio.Future[bytes] = self._pvmd.loop.create_future()
@@ -93,7 +90,16 @@ class Peers:
             wid = self._next_wid()
             self._waits[wid] = _Wait(host, tag + 1, answer)
             self.send(host, tag, body, wid)
-        return _decoded(answer, reply)
+        return answer
+
+    def request(
+        self, host: int, tag: int, body: Record | bytes, reply: type[Reply]
+    ) -> Coroutine[None, None, Reply]:
+        """As ask(), which happens at the call; what is awaited is the answer as a record.
+
+        Raises HostFailed, and WireError if the answer is not a `reply`.
+        """
+        return _decoded(self.ask(host, tag, body), reply)
 
     def answered(self, event: MessageEvent) -> None:
         """An answer of another daemon has come."""
