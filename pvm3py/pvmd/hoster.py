@@ -124,10 +124,7 @@ def shell_command(login: str, command: str) -> list[str]:
     """
     user, _, host = login.rpartition("@")
     shell = os.environ.get("PVM_RSH")
-    words = [shell, host] if shell else [*_SSH, host]
-    if user:
-        words[1 if not shell else 2 : 1 if not shell else 2] = ["-l", user]
-    return [*words, command]
+    return [*([shell] if shell else _SSH), host, *(["-l", user] if user else []), command]
 
 
 async def _run(pvmd: Pvmd, start: Start, command: str, name: str) -> Outcome:
