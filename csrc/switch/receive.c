@@ -29,7 +29,7 @@ static struct host *sender(struct net *net, const char *head, uint32_t len,
 	const struct sockaddr_in *from)
 {
 	struct host *h;
-	bool sealed;
+	bool sealed, intact;
 
 	if (len < DDFRAGHDR) {
 		stranger(net, from, "short packet");
@@ -41,7 +41,9 @@ static struct host *sender(struct net *net, const char *head, uint32_t len,
 		stranger(net, from, "packet of a stranger");
 		return NULL;
 	}
-	if (!packet_intact(head, len, &sealed) || (h->extended && !sealed)) {
+	/* Bare headers of 3.4.6 may hold garbage where ours have the check: its last FIN|ACK does. */
+	intact = packet_intact(head, len, &sealed);
+	if (h->extended ? !(intact && sealed) : !intact && len > DDFRAGHDR) {
 		stranger(net, from, "damaged packet");
 		return NULL;
 	}

@@ -114,6 +114,10 @@ class Statistics(NamedTuple):
     refused: int
     connections: int
     queued_bytes: int
+    packets: int
+    retransmitted: int
+    packets_received: int
+    packets_dropped: int
 
 
 _HEADERS = struct.Struct(">iiiIiii4xi12x")

@@ -7,13 +7,15 @@ import os
 import random
 import socket
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pvm3py.pvmd import switch as sw
-from pvm3py.wire import constants as c
 from support.linkbed import Host, Pair, daemon, task_message
 from support.switchbed import cut
+
+from pvm3py.pvmd import switch as sw
+from pvm3py.wire import constants as c
 
 HEAD = struct.Struct(">iiHHB3x")
 
@@ -58,13 +60,13 @@ class OldPeer:
 
 
 @pytest.fixture
-def host() -> object:
+def host() -> Iterator[Host]:
     with Host(1) as made:
         yield made
 
 
 @pytest.fixture
-def old(host: Host) -> object:
+def old(host: Host) -> Iterator[OldPeer]:
     peer = OldPeer(host)
     yield peer
     peer.sock.close()
@@ -107,6 +109,11 @@ def test_end_of_the_peer_is_reported(host: Host, old: OldPeer) -> None:
     old.send(HEAD.pack(daemon(1), daemon(2), 0, 0, c.FFFIN | c.FFACK))
     (event,) = host.wait(sw.HostEvent)
     assert (event.tid, event.reason) == (daemon(2), sw.HOST_LEFT)
+
+
+def test_garbage_behind_the_flags_of_a_bare_header_is_ignored(host: Host, old: OldPeer) -> None:
+    old.send(HEAD.pack(daemon(1), daemon(2), 0, 0, c.FFFIN | c.FFACK)[:13] + b"\xa5\x5a\x01")
+    assert host.wait(sw.HostEvent)[0].reason == sw.HOST_LEFT
 
 
 def test_closing_is_agreed_upon(host: Host, old: OldPeer) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from pvm3py.pvmd import switch as sw
 from pvm3py.wire import constants as c
 from support.switchbed import PATIENCE, Bed, fragment
 
