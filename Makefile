@@ -245,7 +245,7 @@ fuzz: all
 
 # Debian packages that tests use: 3.4.6 as the peer, and the compilers of its programs.
 TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples gfortran clang libclang-rt-dev valgrind \
-	xvfb x11-utils
+	xvfb x11-utils iproute2 openssh-server
 
 test: all debian-packages lint
 	$(BUILD)/venv/bin/pytest tests/py $(PYTESTFLAGS)

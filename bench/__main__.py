@@ -13,10 +13,12 @@ import statistics
 import sys
 import time
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 
 from bench import machine
 from bench.machine import Daemon, Installation, MeasurementError
+from bench.network import Hosts
 from bench.rows import OURS, PURE, ROWS, Party, Row
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -30,17 +32,29 @@ Figures = dict[tuple[str, Party], list[float | None]]
 class Bench:
     """Installations, daemons, and the figures collected so far."""
 
-    def __init__(self, installations: dict[str, Installation], build: Path, seconds: float) -> None:
+    def __init__(
+        self, stack: ExitStack, installations: dict[str, Installation], options: argparse.Namespace
+    ) -> None:
         self.installations = installations
-        self.daemons: dict[str, Daemon] = {}
-        self.build = build
-        self.seconds = seconds
+        self.machines: dict[tuple[str, str], Daemon | Hosts] = {}
+        self._stack = stack
+        self.build: Path = options.build
+        self.seconds: float = options.seconds
         self.figures: Figures = {}
         self.errors: list[str] = []
 
     def available(self, party: Party) -> bool:
         """Whether all that take part are installed."""
         return {party.daemon, party.driver, party.peer} <= set(self.installations)
+
+    def machine(self, party: Party) -> Daemon | Hosts:
+        """The running daemon or daemons; started when first asked for."""
+        key = (party.daemon, party.network)
+        if key not in self.machines:
+            installation = self.installations[party.daemon]
+            made = Hosts(installation, party.network) if party.network else Daemon(installation)
+            self.machines[key] = self._stack.enter_context(made)
+        return self.machines[key]
 
     def measure(self, args: str, party: Party) -> None:
         """One measurement; a failure is kept as None and reported."""
@@ -49,7 +63,7 @@ class Bench:
         seconds = self.seconds * (4 if args == "late" else 1)
         value: float | None = None
         try:
-            output = self.daemons[party.daemon].run(
+            output = self.machine(party).run(
                 str(driver), str(peer), str(seconds), *args.split()
             )
             value = float(output)
@@ -200,7 +214,7 @@ def find_installations(tree: Path) -> dict[str, Installation]:
 def write_json(path: Path, bench: Bench) -> None:
     """All figures of all rounds."""
     data = [
-        {"measured": args, "daemon": p.daemon, "driver": p.driver, "peer": p.peer, "figures": v}
+        {"measured": args, **asdict(p), "figures": v}
         for (args, p), v in bench.figures.items()
     ]
     path.write_text(json.dumps(data, indent=1) + "\n")
@@ -214,15 +228,13 @@ def main() -> int:
         return 0
     installations = find_installations(options.tree)
     rows = [r for r in ROWS if not options.only or r.key in options.only]
-    bench = Bench(installations, options.build, options.seconds)
     real = [installations[n] for n in (OURS.daemon, PURE.daemon) if n in installations]
     for installation in real:
         installation.compile(options.build)
     started = time.monotonic()
     with ExitStack() as stack:
         idle = None if options.only else Idle(stack, real)
-        for name, installation in installations.items():
-            bench.daemons[name] = stack.enter_context(Daemon(installation))
+        bench = Bench(stack, installations, options)
         for number in range(options.rounds):
             bench.round(rows, number)
             if idle:

@@ -5,21 +5,35 @@
  *   driver PEER SECONDS late                                    share of round trips > 1 ms
  *   driver PEER SECONDS fanin|fanout                            messages a second
  *   driver PEER SECONDS spawn COUNT                             tasks a second
+ *   driver PEER SECONDS addhosts                                seconds, adding all of BENCH_HOSTS
  *   driver PEER SECONDS request                                 seconds, round trip of pvm_pstat
  *   driver PEER SECONDS mailbox                                 seconds, pvm_putinfo + pvm_recvinfo
  *   driver PEER SECONDS barrier|bcast|reduce MEMBERS            seconds, one collective call
  * PEER is the path of the peer program, SECONDS the time to measure for. The
  * figure goes to stdout. What arrives is compared with what was sent; a
- * difference or a failed call ends the program with status 1.
+ * difference or a failed call ends the program with status 1.  BENCH_HOSTS names the other
+ * hosts of a machine of several: what exchanges messages with the driver is on the first.
  */
 #include "groups.h"
 
 #define MAX_PEERS 4
 #define MAX_BATCHES 4096
 #define MAX_SPAWN 1000
+#define MAX_HOSTS 64
 
 static char *peer_path;
 static double seconds;
+static char *hosts[MAX_HOSTS + 1]; /* the other hosts */
+static int nhosts;
+
+static void find_hosts(void)
+{
+	char *names = getenv("BENCH_HOSTS");
+
+	for (char *name = names ? strtok(names, " ") : NULL; name && nhosts < MAX_HOSTS;
+	     name = strtok(NULL, " "))
+		hosts[nhosts++] = name;
+}
 
 /* Take `n` messages that must all be TAG_HELLO: a task that died instead ends this program. */
 static void await_hellos(int n)
@@ -36,7 +50,8 @@ static void await_hellos(int n)
 /* Start `n` peers and wait until each has said hello. */
 static void start_peers(char **args, int n, int *tids)
 {
-	CHECK(pvm_spawn(peer_path, args, PvmTaskDefault, "", n, tids) == n);
+	CHECK(pvm_spawn(peer_path, args, nhosts ? PvmTaskHost : PvmTaskDefault,
+			nhosts ? hosts[0] : "", n, tids) == n);
 	CHECK(pvm_notify(PvmTaskExit, TAG_GONE, n, tids) == 0);
 	await_hellos(n);
 }
@@ -288,6 +303,21 @@ static double measure_spawn(int count)
 	return count / took;
 }
 
+/* Add all hosts, and delete them again. */
+static double measure_addhosts(void)
+{
+	int tids[MAX_HOSTS], codes[MAX_HOSTS];
+	double start = now(), took;
+
+	CHECK(nhosts > 0 && pvm_addhosts(hosts, nhosts, tids) == nhosts);
+	took = now() - start;
+	CHECK(pvm_notify(PvmHostDelete, TAG_GONE, nhosts, tids) == 0);
+	CHECK(pvm_delhosts(hosts, nhosts, codes) == nhosts);
+	for (int i = 0; i < nhosts; i++)
+		CHECK(pvm_recv(-1, TAG_GONE) > 0);
+	return took;
+}
+
 static void request_status(void *context)
 {
 	CHECK(pvm_pstat(*(int *)context) == PvmOk);
@@ -368,6 +398,7 @@ int main(int argc, char **argv)
 		return 2;
 	peer_path = argv[1];
 	seconds = atof(argv[2]);
+	find_hosts();
 	CHECK(pvm_mytid() > 0);
 	pvm_setopt(PvmRoute, PvmDontRoute);
 	if (strcmp(what, "roundtrip") == 0 && argc == 7)
@@ -380,6 +411,8 @@ int main(int argc, char **argv)
 		figure = measure_flood("sink", give_flood);
 	else if (strcmp(what, "spawn") == 0 && argc == 5)
 		figure = measure_spawn(atoi(argv[4]));
+	else if (strcmp(what, "addhosts") == 0)
+		figure = measure_addhosts();
 	else if (strcmp(what, "request") == 0)
 		figure = measure_request();
 	else if (strcmp(what, "mailbox") == 0)

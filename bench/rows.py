@@ -11,11 +11,15 @@ NOISE = 0.05
 
 @dataclass(frozen=True)
 class Party:
-    """Who takes part in a measurement, by name of the installation."""
+    """Who takes part in a measurement, by name of the installation.
+
+    network  machine of several hosts, one of bench.network.NETWORKS; "": one host
+    """
 
     daemon: str
     driver: str
     peer: str
+    network: str = ""
 
 
 OURS = Party("ours", "ours", "ours")
@@ -55,7 +59,7 @@ class Row:
             return ""
         if self.unit == "share":
             return f"< {self.target:.0%}"
-        return f"{'>=' if self.unit == '/s' else '<='} {self.target:g}"
+        return f"{'>=' if self.unit == '/s' else '<='} {self.target:.3g}"
 
 
 SMALL = "roundtrip 8 raw daemon"
@@ -68,6 +72,29 @@ def _mixed(key: str, title: str, party: Party, sizes: dict[str, str]) -> tuple[R
     return tuple(
         Row(f"{key}-{size}", f"{title}: {size}", args, "s", 1 + NOISE, party)
         for size, args in sizes.items()
+    )
+
+
+def _on(network: str) -> tuple[Party, Party]:
+    """Ours and 3.4.6 on a network."""
+    return (
+        Party("ours", "ours", "ours", network),
+        Party("pvm346", "pvm346", "pvm346", network),
+    )
+
+
+def _between_hosts() -> tuple[Row, ...]:
+    """Rows of machines of several hosts."""
+    two, eight, adding = _on("two"), _on("eight"), _on("adding")
+    lossy = Party("ours", "ours", "ours", "two lossy")
+    return (
+        Row("8B-hosts", "half round trip 8 B, two hosts", SMALL, "s", 0.8, *two),
+        Row("1M-hosts", "1 MiB raw, two hosts", LARGE, "s", 0.15, *two),
+        Row("add-hosts", "adding 8 hosts", "addhosts", "s", 0.5, *adding),
+        Row("spawn-hosts", "spawn of 64 tasks over 8 hosts, tasks", "spawn 64", "/s", 1 / 0.6,
+            *eight),
+        Row("1M-lossy", "1 MiB raw, two hosts, 1 % loss; compared with none", LARGE, "s", 3,
+            lossy, two[0]),
     )
 
 
@@ -96,6 +123,7 @@ ROWS = (
         for name, target in (("barrier", 0.67), ("bcast", 1 + NOISE), ("reduce", 1 + NOISE))
         for members in (2, 8, 32)
     ),
+    *_between_hosts(),
     *_mixed("our-lib", "our library, daemon 3.4.6", OUR_LIBRARY, THROUGH_DAEMON),
     *_mixed("our-daemon", "library 3.4.6, our daemon", OUR_DAEMON, THROUGH_DAEMON),
     *_mixed("one-each", "a task of each library, our daemon", ONE_TASK_EACH,

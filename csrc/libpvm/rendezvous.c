@@ -50,6 +50,24 @@ static bool bind_unix(struct route *r, char *text)
 	return pvm__route_address(r, text);
 }
 
+/* Bind to any free port, or to the first free one of PVM_PORT_RANGE=first-last. */
+static bool bind_port(int fd, struct sockaddr_in *a)
+{
+	const char *range = getenv("PVM_PORT_RANGE");
+	unsigned port = 0, last = 0;
+
+	if (range && (sscanf(range, "%5u-%5u", &port, &last) != 2 || last > UINT16_MAX))
+		return false;
+	for (; port <= last; port++) {
+		a->sin_port = htons((uint16_t)port);
+		if (bind(fd, (struct sockaddr *)a, sizeof *a) == 0)
+			return true;
+		if (errno != EADDRINUSE)
+			return false;
+	}
+	return false;
+}
+
 /* Bind a TCP socket to the address by which the daemon is known. */
 static bool bind_tcp(struct route *r, char *text)
 {
@@ -61,8 +79,7 @@ static bool bind_tcp(struct route *r, char *text)
 	if (r->source.fd < 0)
 		return false;
 	setsockopt(r->source.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	return bind(r->source.fd, (struct sockaddr *)&a, sizeof a) == 0 &&
-		pvm__route_address(r, text);
+	return bind_port(r->source.fd, &a) && pvm__route_address(r, text);
 }
 
 bool pvm__route_bind(struct route *r, bool unix_socket, char *text)

@@ -40,8 +40,6 @@
 #define SETTLE_MAX 65536u
 /* Descriptors, connections and accepted peers served in one pass. */
 #define PASS_MAX 64
-/* Period in which a queue with waiting senders must make progress or gets more room. */
-#define STALL_NS 20000000
 /* Message bodies up to this size are collected in the arena of a batch. */
 #define ARENA_BODY 4096u
 /* Bytes of messages that one connection may add to a batch, besides its budget. */
@@ -93,6 +91,16 @@ struct chunk {
 /* Bytes to send. */
 struct span { struct chunk *chunk; uint32_t off, len; };
 
+/* What is queued to one receiver, and who waits for it. */
+struct backlog {
+	uint64_t bytes;
+	uint64_t bound;      /* with more bytes than this, senders are parked */
+	bool progress;       /* something was sent since the last stall check */
+	struct link waiters; /* connections parked here, by `place` */
+	struct link remotes; /* struct pause: senders of other hosts that were asked to pause */
+	struct link stalled; /* in sw.stalled: somebody waits */
+};
+
 /* Output to one connection, or to a task that is expected to connect. */
 struct queue {
 	struct conn *conn;   /* NULL: expected */
@@ -101,23 +109,19 @@ struct queue {
 	uint32_t size, head, count;
 	uint32_t settled;    /* so many spans at the head need not be copied any more */
 	struct chunk *tail;  /* own chunk, for copies */
-	uint64_t bytes;
-	uint64_t bound;      /* with more bytes than this, senders are parked */
+	struct backlog load;
 	uint64_t mark;       /* SW_DRAINED is due at so many bytes */
 	bool notify;         /* mark is set */
 	bool broken;         /* the peer cannot receive any more */
 	bool blocked;        /* the socket is full: wait for EPOLLOUT */
 	bool watched;        /* EPOLLOUT is asked for */
-	bool progress;       /* something was sent since the last stall check */
-	struct link waiters; /* connections parked here, by `place` */
 	struct link touched; /* in sw.touched: to be flushed */
-	struct link stalled; /* in sw.stalled: has waiters */
 };
 
 /* Message for the daemon that is being put together. */
 struct assembly {
 	bool open;
-	uint32_t dst;
+	uint32_t dst, src;     /* src: of messages from other hosts */
 	char head[MSGHDRLEN];
 	char *body;
 	uint32_t len, size;
@@ -139,7 +143,7 @@ struct conn {
 	struct link place;     /* in sw.ready, sw.held, sw.dead or the waiters of a queue */
 	struct queue out;
 	struct assembly in;
-	uint32_t *receivers;   /* of the next multicast message */
+	uint32_t *receivers;   /* of the next multicast message: tasks here, daemons of other hosts */
 	uint32_t receiver_count;
 	uint64_t batch;        /* batch that these count in: */
 	uint32_t batch_events;
@@ -157,6 +161,7 @@ struct batch {
 	size_t used, arena_size;
 	struct block *blocks;
 	uint32_t block_count, block_size;
+	uint64_t remote_bytes;     /* of messages from other hosts */
 };
 
 /* Local parts of tids, in pages that come into being when needed. */
@@ -187,12 +192,14 @@ struct sw {
 	struct link held;          /* connections that have used up their budget in this batch */
 	struct link dead;          /* connections to free */
 	struct link touched;       /* queues to flush */
-	struct link stalled;       /* queues with waiters */
+	struct link stalled;       /* backlogs that somebody waits for */
 	int64_t stall_check;       /* time of the next stall check, ns */
 
 	struct batch batches[2];
 	struct batch *filling, *shown;
 	uint64_t batch;            /* number of the batch being filled */
+	struct net *net;           /* links to other hosts; NULL: none */
+
 	struct sw_fd fds[PASS_MAX];
 	uint32_t fd_count;
 
@@ -206,7 +213,7 @@ struct sw {
 };
 
 /* Identifiers in epoll data, besides those of connections (which are larger). */
-enum { ID_LISTEN = 1, ID_WATCH, ID_WAKE };
+enum { ID_LISTEN = 1, ID_WATCH, ID_WAKE, ID_NET };
 
 /* memory.c */
 
@@ -263,6 +270,22 @@ void conn_end(struct conn *, uint32_t reason, const char *text);
 /* Free ended connections. */
 void conn_bury(struct sw *);
 
+/* backlog.c */
+void backlog_init(struct sw *, struct backlog *);
+/* More is queued than senders may add to? */
+bool backlog_full(const struct sw *, const struct backlog *);
+/* So many bytes were queued; were sent or dropped, which may let senders go on. */
+void backlog_add(struct sw *, struct backlog *, uint64_t bytes);
+void backlog_take(struct sw *, struct backlog *, uint64_t bytes);
+/* Let a connection wait until the backlog has drained. */
+void backlog_park(struct backlog *, struct conn *);
+/* Somebody waits: see to it that the backlog gets room if it makes no progress. */
+void backlog_watch(struct sw *, struct backlog *);
+/* Let all who wait go on. */
+void backlog_release(struct sw *, struct backlog *);
+/* Give room to backlogs without progress. */
+void backlog_check_stalls(struct sw *);
+
 /* queue.c */
 void queue_init(struct sw *, struct queue *, struct conn *, uint32_t tid);
 /* Drop what is queued, release who waits, report the drain if asked to. */
@@ -272,18 +295,12 @@ void queue_ref(struct sw *, struct queue *, struct chunk *, uint32_t off, uint32
 void queue_copy(struct sw *, struct queue *, const char *data, size_t len);
 /* Move everything, waiting senders too, from one queue to the end of another. */
 void queue_move(struct sw *, struct queue *from, struct queue *to);
-/* More is queued than senders may add to? */
-bool queue_full(const struct sw *, const struct queue *);
-/* Let a connection wait until the queue has drained. */
-void queue_park(struct queue *, struct conn *);
 /* Send what the socket takes. */
 void queue_flush(struct sw *, struct queue *);
 /* The socket takes more. */
 void queue_writable(struct sw *, struct queue *);
 /* Flush all queues that were added to. */
 void queue_flush_touched(struct sw *);
-/* Give room to queues without progress. */
-void queue_check_stalls(struct sw *);
 /* Report SW_DRAINED if it is due. */
 void queue_check_mark(struct sw *, struct queue *);
 
@@ -302,11 +319,40 @@ void route_fragment(struct conn *, uint32_t off, uint32_t len);
 /* Free all. */
 void route_free(struct sw *);
 
+/* remote.c */
+
+/*
+ * A task's fragment, header first, in its connection's chunk, for a task or a
+ * multicast address of another host. May park the connection.
+ */
+void remote_fragment(struct conn *, uint32_t host, uint32_t dst, uint32_t off, uint32_t len);
+/* A whole message to the daemon of another host. */
+void remote_message(struct sw *, uint32_t dst, uint32_t src, const char *head,
+	const char *body, uint32_t len);
+/* Announce a multicast of task `src` to another host's tasks. */
+void remote_announce(struct sw *, uint32_t src, const uint32_t *tids, uint32_t count);
+/* Frame of the caller for another host. False: unknown host. */
+bool remote_frame(struct sw *, const char *frame, uint32_t len);
+/* Bytes queued for the host of tid; see sw_notify_drain (false: unknown host). */
+uint64_t remote_queued(const struct sw *, uint32_t tid);
+bool remote_notify_drain(struct sw *, uint32_t tid, uint64_t mark);
+/* Senders of other hosts may go on. */
+void remote_resume(struct sw *, struct backlog *);
+
 /* inbox.c */
 
-/* A fragment for the daemon. */
+/* A fragment for a daemon, this one or that of another host. */
 void inbox_fragment(struct conn *, const char *frag, uint32_t len);
+/* Begin a message with this message header, add to its body; drop it. */
+void inbox_open(struct assembly *, uint32_t dst, const char *head);
+void inbox_gather(struct assembly *, const char *data, uint32_t len);
 void inbox_drop(struct assembly *);
+/*
+ * A whole message for the caller; `owned` is its body if that is a block to
+ * give away, else NULL.
+ */
+void inbox_message(struct sw *, uint64_t conn, uint32_t dst, uint32_t src, const char *head,
+	const char *body, uint32_t len, char *owned);
 /* New event of the batch being filled; valid until the next one. */
 struct sw_event *inbox_event(struct sw *, uint32_t type, uint64_t conn);
 /* The same with a text. */

@@ -88,6 +88,32 @@ static void give_block(struct batch *b, struct sw_event *e, char *data, uint32_t
 	e->len = len;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Announce the multicast to each other host of the sorted list, which is left with its daemon. */
+static uint32_t announce(struct conn *c, uint32_t *tids, uint32_t count)
+{
+	uint32_t n = 0, end;
+
+	for (uint32_t i = 0; i < count; i = end) {
+		for (end = i + 1; end < count && !((tids[end] ^ tids[i]) & TIDHOST);)
+			end++;
+		if (!route_local(c->sw, tids[i])) {
+			remote_announce(c->sw, c->tid, tids + i, end - i);
+			tids[n++] = (tids[i] & TIDHOST) | TID_DAEMON;
+			continue;
+		}
+		for (uint32_t k = i; k < end; k++)
+			tids[n++] = tids[k];
+	}
+	return n;
+}
+
 /* TM_MCA: who receives the sender's next multicast message. */
 static void set_receivers(struct conn *c, const char *body, uint32_t len)
 {
@@ -109,7 +135,8 @@ static void set_receivers(struct conn *c, const char *body, uint32_t len)
 		if (wire_is_task(tid))
 			c->receivers[n++] = tid;
 	}
-	c->receiver_count = n;
+	qsort(c->receivers, n, sizeof *c->receivers, by_number);
+	c->receiver_count = announce(c, c->receivers, n);
 }
 
 /*
@@ -148,23 +175,14 @@ static bool serve(struct conn *c, const char *head, const char *body, uint32_t l
 	}
 }
 
-/*
- * A whole message; `owned` is its body if that is a block to give away, else
- * NULL.
- */
-static void deliver(struct conn *c, uint32_t dst, const char *head,
+void inbox_message(struct sw *sw, uint64_t conn, uint32_t dst, uint32_t src, const char *head,
 	const char *body, uint32_t len, char *owned)
 {
-	struct batch *b = c->sw->filling;
-	struct sw_event *e;
+	struct batch *b = sw->filling;
+	struct sw_event *e = inbox_event(sw, SW_MESSAGE, conn);
 
-	if (serve(c, head, body, len)) {
-		free(owned);
-		return;
-	}
-	e = inbox_event(c->sw, SW_MESSAGE, c->id);
 	e->dst = dst;
-	e->src = c->tid ? c->tid : WIRE_TID_NONE;
+	e->src = src;
 	e->enc = wire_get32(head + WIRE_MSG_ENC);
 	e->tag = wire_get32(head + WIRE_MSG_TAG);
 	e->ctx = wire_get32(head + WIRE_MSG_CTX);
@@ -177,7 +195,36 @@ static void deliver(struct conn *c, uint32_t dst, const char *head,
 			owned = memcpy(mem_new(len), body, len);
 		give_block(b, e, owned, len);
 	}
-	charge(c, len);
+}
+
+/* A whole message of a connection; `owned` as in inbox_message. */
+static void deliver(struct conn *c, uint32_t dst, const char *head,
+	const char *body, uint32_t len, char *owned)
+{
+	struct sw *sw = c->sw;
+
+	if (dst != TID_DAEMON && dst != sw->own_tid) {
+		remote_message(sw, dst, c->tid, head, body, len);
+		free(owned);
+	} else if (serve(c, head, body, len)) {
+		free(owned);
+	} else {
+		inbox_message(sw, c->id, dst, c->tid ? c->tid : WIRE_TID_NONE, head, body, len, owned);
+		charge(c, len);
+	}
+}
+
+void inbox_gather(struct assembly *in, const char *data, uint32_t len)
+{
+	uint64_t size = (uint64_t)in->len + len;
+
+	if (size > in->size) {
+		in->size = (uint32_t)(size < UINT32_MAX / 2 ? size * 2 : size);
+		in->body = mem_grow(in->body, in->size);
+	}
+	if (len)
+		memcpy(in->body + in->len, data, len);
+	in->len = (uint32_t)size;
 }
 
 /* Add bytes to the unfinished message; false: the connection has ended. */
@@ -191,23 +238,16 @@ static bool gather_body(struct conn *c, const char *data, uint32_t len)
 			: "message too long before enrolment");
 		return false;
 	}
-	if (size > in->size) {
-		in->size = (uint32_t)(size < UINT32_MAX / 2 ? size * 2 : size);
-		in->body = mem_grow(in->body, in->size);
-	}
-	if (len)
-		memcpy(in->body + in->len, data, len);
-	in->len = (uint32_t)size;
+	inbox_gather(in, data, len);
 	return true;
 }
 
-/* Begin a message; head is its message header. */
-static void open_message(struct conn *c, uint32_t dst, const char *head)
+void inbox_open(struct assembly *in, uint32_t dst, const char *head)
 {
-	inbox_drop(&c->in);
-	c->in.open = true;
-	c->in.dst = dst;
-	memcpy(c->in.head, head, MSGHDRLEN);
+	inbox_drop(in);
+	in->open = true;
+	in->dst = dst;
+	memcpy(in->head, head, MSGHDRLEN);
 }
 
 void inbox_fragment(struct conn *c, const char *frag, uint32_t len)
@@ -233,7 +273,7 @@ void inbox_fragment(struct conn *c, const char *frag, uint32_t len)
 			deliver(c, dst, head, data, len, NULL);
 			return;
 		}
-		open_message(c, dst, head);
+		inbox_open(in, dst, head);
 	}
 	if (!gather_body(c, data, len) || !(flags & FFEOM))
 		return;
@@ -259,6 +299,7 @@ static void clear_batch(struct batch *b)
 	}
 	b->count = b->block_count = 0;
 	b->used = 0;
+	b->remote_bytes = 0;
 }
 
 void inbox_turn(struct sw *sw)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Output queues: references to received bytes, sent with one gathering write, and back-pressure. */
+/* Output queues: references to received bytes, sent with one gathering write. */
 #include "core.h"
 
 #include <errno.h>
@@ -26,34 +26,12 @@ void queue_init(struct sw *sw, struct queue *q, struct conn *c, uint32_t tid)
 	memset(q, 0, sizeof *q);
 	q->conn = c;
 	q->tid = tid;
-	q->bound = sw->cf.queue_low;
-	list_init(&q->waiters);
-}
-
-/* Let all who wait for this queue go on. */
-static void release_waiters(struct queue *q)
-{
-	while (!list_empty(&q->waiters))
-		conn_ready(CONTAINER(q->waiters.next, struct conn, place));
-	list_remove(&q->stalled);
-}
-
-bool queue_full(const struct sw *sw, const struct queue *q)
-{
-	return q->bytes > q->bound
-		|| (sw->stats.queued_bytes > sw->cf.queue_total && q->bytes > sw->cf.queue_low);
-}
-
-/* Far enough below the bound to let senders go on? */
-static bool has_drained(const struct sw *sw, const struct queue *q)
-{
-	return q->bytes <= q->bound / 2
-		&& (sw->stats.queued_bytes <= sw->cf.queue_total || q->bytes <= sw->cf.queue_low / 2);
+	backlog_init(sw, &q->load);
 }
 
 void queue_check_mark(struct sw *sw, struct queue *q)
 {
-	if (q->notify && q->bytes <= q->mark) {
+	if (q->notify && q->load.bytes <= q->mark) {
 		q->notify = false;
 		inbox_event(sw, SW_DRAINED, 0)->dst = q->tid;
 	}
@@ -72,23 +50,22 @@ static void settle_empty(struct sw *sw, struct queue *q)
 		q->size = 0;
 	}
 	q->head = 0;
-	q->bound = sw->cf.queue_low;
 }
 
 /* Remove n bytes from the head, which were sent or are dropped. */
 static void consume(struct sw *sw, struct queue *q, uint64_t n)
 {
-	q->bytes -= n;
-	sw->stats.queued_bytes -= n;
-	while (n) {
+	uint64_t left = n;
+
+	while (left) {
 		struct span *s = span_at(q, 0);
 
-		if (n < s->len) {
-			s->off += (uint32_t)n;
-			s->len -= (uint32_t)n;
+		if (left < s->len) {
+			s->off += (uint32_t)left;
+			s->len -= (uint32_t)left;
 			break;
 		}
-		n -= s->len;
+		left -= s->len;
 		chunk_unref(sw, s->chunk);
 		q->head++;
 		q->count--;
@@ -97,15 +74,14 @@ static void consume(struct sw *sw, struct queue *q, uint64_t n)
 	}
 	if (!q->count)
 		settle_empty(sw, q);
-	if (!list_empty(&q->waiters) && has_drained(sw, q))
-		release_waiters(q);
+	backlog_take(sw, &q->load, n);
 	queue_check_mark(sw, q);
 }
 
 void queue_clear(struct sw *sw, struct queue *q)
 {
-	consume(sw, q, q->bytes);
-	release_waiters(q);
+	consume(sw, q, q->load.bytes);
+	backlog_release(sw, &q->load);
 	list_remove(&q->touched);
 	if (q->notify)
 		q->mark = 0;
@@ -149,8 +125,7 @@ static bool extend_last(struct queue *q, const struct chunk *ck, uint32_t off, u
 
 static void add_bytes(struct sw *sw, struct queue *q, uint64_t n)
 {
-	q->bytes += n;
-	sw->stats.queued_bytes += n;
+	backlog_add(sw, &q->load, n);
 	if (!q->touched.next)
 		list_append(&sw->touched, &q->touched);
 }
@@ -167,7 +142,7 @@ void queue_ref(struct sw *sw, struct queue *q, struct chunk *ck, uint32_t off, u
 /* Begin a new chunk for copies, with room for n bytes if that is no more than TAIL_MAX. */
 static void renew_tail(struct sw *sw, struct queue *q, size_t n)
 {
-	uint64_t size = q->bytes / 4 + n;
+	uint64_t size = q->load.bytes / 4 + n;
 
 	if (q->tail)
 		chunk_unref(sw, q->tail);
@@ -246,44 +221,9 @@ void queue_move(struct sw *sw, struct queue *from, struct queue *to)
 		to->mark = from->mark;
 		from->notify = false;
 	}
-	if (from->bound > to->bound)
-		to->bound = from->bound;
+	if (from->load.bound > to->load.bound)
+		to->load.bound = from->load.bound;
 	queue_clear(sw, from);
-}
-
-void queue_park(struct queue *q, struct conn *c)
-{
-	struct sw *sw = c->sw;
-
-	list_remove(&c->place);
-	list_append(&q->waiters, &c->place);
-	sw->stats.parked++;
-	if (q->stalled.next)
-		return;
-	if (list_empty(&sw->stalled))
-		sw->stall_check = switch_now() + STALL_NS;
-	list_append(&sw->stalled, &q->stalled);
-	q->progress = false;
-}
-
-void queue_check_stalls(struct sw *sw)
-{
-	struct link *l, *next;
-	int64_t now;
-
-	if (list_empty(&sw->stalled) || (now = switch_now()) < sw->stall_check)
-		return;
-	sw->stall_check = now + STALL_NS;
-	for (l = sw->stalled.next; l != &sw->stalled; l = next) {
-		struct queue *q = CONTAINER(l, struct queue, stalled);
-
-		next = l->next;
-		if (!q->progress && q->bound < sw->cf.queue_high)
-			q->bound = q->bound * 2 < sw->cf.queue_high ? q->bound * 2 : sw->cf.queue_high;
-		q->progress = false;
-		if (!queue_full(sw, q))
-			release_waiters(q);
-	}
 }
 
 /* Ask to be told when the socket takes more, or not any more. */
@@ -327,7 +267,7 @@ static bool send_all(struct sw *sw, struct queue *q)
 		ssize_t n = sendmsg(q->conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n > 0) {
-			q->progress = true;
+			q->load.progress = true;
 			consume(sw, q, (uint64_t)n);
 			if ((uint64_t)n < sum)
 				return false;
@@ -335,7 +275,7 @@ static bool send_all(struct sw *sw, struct queue *q)
 			return false;
 		} else if (errno != EINTR) {
 			q->broken = true;
-			consume(sw, q, q->bytes);
+			consume(sw, q, q->load.bytes);
 		}
 	}
 	return true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Where fragments go: tids of this host, multicast, and what the daemon sends. */
-#include "core.h"
+#include "network.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -57,8 +57,8 @@ void route_free(struct sw *sw)
 /* The source waits if it has filled the queue. */
 static void hold_back(struct conn *c, struct queue *q)
 {
-	if (!c->finishing && !c->place.next && queue_full(c->sw, q))
-		queue_park(q, c);
+	if (!c->finishing && !c->place.next && backlog_full(c->sw, &q->load))
+		backlog_park(&q->load, c);
 }
 
 /* Where a task's or the daemon's fragment for `tid` goes, or NULL: it is dropped and counted. */
@@ -74,7 +74,13 @@ static struct queue *receiver(struct sw *sw, uint32_t tid)
 
 static void to_task(struct conn *c, uint32_t tid, uint32_t off, uint32_t len)
 {
-	struct queue *q = receiver(c->sw, tid);
+	struct queue *q;
+
+	if (wire_is_task(tid) && !route_local(c->sw, tid)) {
+		remote_fragment(c, tid, tid, off, len);
+		return;
+	}
+	q = receiver(c->sw, tid);
 
 	if (!q)
 		return;
@@ -88,8 +94,13 @@ static void to_receivers(struct conn *c, uint32_t off, uint32_t len)
 	char *frag = c->chunk->data + off;
 
 	for (uint32_t i = 0; i < c->receiver_count; i++) {
-		struct queue *q = receiver(c->sw, c->receivers[i]);
+		struct queue *q;
 
+		if (wire_is_daemon(c->receivers[i])) {
+			remote_fragment(c, c->receivers[i], c->tid | TIDGID, off, len);
+			continue;
+		}
+		q = receiver(c->sw, c->receivers[i]);
 		if (!q)
 			continue;
 		wire_put32(frag + WIRE_FRAG_DST, c->receivers[i]);
@@ -121,7 +132,7 @@ void route_fragment(struct conn *c, uint32_t off, uint32_t len)
 		inbox_log(c, "first fragment without a message header dropped");
 		return;
 	}
-	if (dst == TID_DAEMON || dst == sw->own_tid) {
+	if (wire_is_daemon(dst) && (dst == TID_DAEMON || dst == sw->own_tid || c->tid)) {
 		inbox_fragment(c, frag, len);
 		return;
 	}
@@ -223,12 +234,16 @@ int sw_send(struct sw *sw, const char *frames, size_t len)
 
 	switch_enter(sw);
 	for (left = len; left && (n = frame_length(frames, left)); left -= n, frames += n) {
-		struct queue *q = receiver(sw, wire_get32(frames + WIRE_FRAG_DST));
+		struct queue *q;
 
+		if (remote_frame(sw, frames, (uint32_t)n))
+			continue;
+		q = receiver(sw, wire_get32(frames + WIRE_FRAG_DST));
 		if (q)
 			queue_copy(sw, q, frames, n);
 	}
 	queue_flush_touched(sw);
+	net_flush(sw);
 	conn_bury(sw);
 	switch_leave(sw);
 	return left ? -EINVAL : 0;
@@ -256,7 +271,7 @@ uint64_t sw_queued(struct sw *sw, uint32_t tid)
 
 	switch_enter(sw);
 	q = route_find(sw, tid);
-	n = q ? q->bytes : 0;
+	n = q ? q->load.bytes : remote_queued(sw, tid);
 	switch_leave(sw);
 	return n;
 }
@@ -271,7 +286,7 @@ int sw_notify_drain(struct sw *sw, uint32_t tid, uint64_t mark)
 		q->notify = true;
 		q->mark = mark;
 		queue_check_mark(sw, q);
-	} else {
+	} else if (!remote_notify_drain(sw, tid, mark)) {
 		inbox_event(sw, SW_DRAINED, 0)->dst = tid;
 	}
 	switch_leave(sw);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The switch's life and its loop. */
-#include "core.h"
+#include "network.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_MS 1000000
 /* Most that is queued to one task by default, however much memory there is. */
 #define QUEUE_HIGH_MAX (256u << 20)
 
@@ -134,6 +133,7 @@ void sw_free(struct sw *sw)
 			conn_end(sw->conns[i], SW_CLOSED, NULL);
 	conn_bury(sw);
 	route_free(sw);
+	net_free(sw);
 	inbox_free(sw);
 	if (sw->spare)
 		chunk_unref(sw, sw->spare);
@@ -218,6 +218,9 @@ static void note(struct sw *sw, const struct epoll_event *ev)
 		break;
 	case ID_WAKE:
 		break;
+	case ID_NET:
+		net_ready(sw, ev->events);
+		break;
 	default:
 		c = conn_find(sw, ev->data.u64);
 		if (c)
@@ -246,16 +249,18 @@ static void serve_ready(struct sw *sw, bool helper)
 
 int64_t switch_patience(struct sw *sw, int64_t ns)
 {
-	int64_t stall;
+	int64_t due = net_due(sw), left;
 
 	if (!list_empty(&sw->ready) || sw->accepting)
 		return 0;
-	if (list_empty(&sw->stalled) || ns == 0)
+	if (!list_empty(&sw->stalled) && sw->stall_check < due)
+		due = sw->stall_check;
+	if (due == NEVER || ns == 0)
 		return ns;
-	stall = sw->stall_check - switch_now();
-	if (stall < 0)
-		stall = 0;
-	return ns < 0 || stall < ns ? stall : ns;
+	left = due - switch_now();
+	if (left < 0)
+		left = 0;
+	return ns < 0 || left < ns ? left : ns;
 }
 
 int switch_pass(struct sw *sw, int64_t ns, bool helper)
@@ -275,8 +280,10 @@ int switch_pass(struct sw *sw, int64_t ns, bool helper)
 	if (sw->accepting)
 		conn_accept(sw);
 	serve_ready(sw, helper);
+	net_serve(sw);
 	queue_flush_touched(sw);
-	queue_check_stalls(sw);
+	net_flush(sw);
+	backlog_check_stalls(sw);
 	conn_bury(sw);
 	return -e;
 }

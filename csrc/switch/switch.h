@@ -26,17 +26,27 @@ struct sw;
 #define SW_MESSAGE 3 /* a whole message for the daemon, but those that the switch serves itself */
 #define SW_DRAINED 4 /* the queue of tid `dst` fell to the mark asked for by sw_notify_drain */
 #define SW_LOG     5 /* something was ignored or refused: text in data; conn is 0 if none is meant */
+#define SW_HOST    6 /* another host is lost or has left: dst is its daemon; reason, text in data. Once a host. */
 
 /* Why a connection closed (field reason of SW_CLOSE). */
 #define SW_EOF      0 /* the peer closed or died */
 #define SW_PROTOCOL 1 /* it sent what the protocol does not allow; text in data */
 #define SW_CLOSED   2 /* sw_close or sw_finish was called */
 
+/* What became of a host (field reason of SW_HOST). */
+#define SW_HOST_SILENT 3 /* it does not answer */
+#define SW_HOST_LEFT   4 /* it said so */
+#define SW_HOST_CLOSED 5 /* it agreed to the end that sw_host_close asked for */
+
 struct sw_event {
 	uint64_t conn;   /* connection: slot and generation, never reused for another peer */
 	uint32_t type;
 	uint32_t reason;
-	uint32_t dst, src; /* of a message; src is the sender's tid, WIRE_TID_NONE before sw_bind */
+	/*
+	 * Of a message; src is the sender's tid, WIRE_TID_NONE before sw_bind. conn is
+	 * 0 if it comes from another host: from its daemon or a task there.
+	 */
+	uint32_t dst, src;
 	uint32_t enc, tag, ctx, wid;
 	uint32_t pid, uid; /* of SW_OPEN */
 	uint32_t len;      /* bytes at data: message body (contiguous), or text */
@@ -63,6 +73,9 @@ struct sw_stats {
 	uint64_t refused;                /* connections of other users */
 	uint64_t connections;            /* open now */
 	uint64_t queued_bytes;           /* in all queues now */
+	uint64_t packets, retransmitted; /* with data to other hosts so far, and of these those sent again */
+	uint64_t packets_received;       /* with data, duplicates included */
+	uint64_t packets_dropped;        /* of strangers, damaged, malformed, or too far ahead */
 };
 
 /* What sw_run returns: a set of these. */
@@ -109,9 +122,10 @@ int sw_bind(struct sw *, uint64_t conn, uint32_t tid, const char *frames, size_t
 int sw_forget(struct sw *, uint32_t tid);
 
 /*
- * Route frames of the daemon's own: dst of each, a task, says where to. Never
- * refused for want of room; frames to unknown tids are dropped. 0, or -EINVAL
- * (a length that overruns `len`: the frames before it are queued).
+ * Route frames of the daemon's own: dst of each, a task of any host or another
+ * daemon, says where to. Never refused for want of room; frames to unknown tids
+ * are dropped. 0, or -EINVAL (a length that overruns `len`: the frames before
+ * it are queued).
  */
 int sw_send(struct sw *, const char *frames, size_t len);
 /* Queue frames on a connection, bound or not. */
@@ -131,5 +145,34 @@ uint64_t sw_queued(struct sw *, uint32_t tid);
 int sw_notify_drain(struct sw *, uint32_t tid, uint64_t mark);
 
 void sw_statistics(struct sw *, struct sw_stats *);
+
+/*
+ * Other hosts. Packets are exchanged with the hosts that were named by sw_host;
+ * those of strangers change nothing.
+ */
+
+#define SW_HOST_PENDING 1 /* flag: packets are sent to it, but what it sends is dropped unacknowledged */
+
+struct sw_host {
+	uint32_t tid;        /* its daemon: 0x80000000 | index << 18 */
+	uint32_t address;    /* IPv4, host order */
+	uint32_t port;
+	uint32_t mtu;        /* longest packet it takes, as advertised in the machine's host table */
+	uint32_t flags;
+	uint32_t silence_ms; /* a daemon of this project is lost after so long a silence; 0: the rule of 3.4.6 alone */
+};
+
+/*
+ * Exchange packets over a bound non-blocking IPv4 UDP socket, which stays the
+ * caller's. mtu: longest packet that is taken here from 3.4.6. Once in the
+ * switch's life. 0 or -errno.
+ */
+int sw_network(struct sw *, int udp_fd, uint32_t mtu);
+/* Add a host, or change one in place: its link goes on. 0 or -errno. */
+int sw_host(struct sw *, const struct sw_host *);
+/* End the link to a host, ahead of what is queued for it: SW_HOST follows. 0 or -ENOENT. */
+int sw_host_close(struct sw *, uint32_t tid);
+/* Drop a host with all that is queued for it; farewell: tell it once. 0 or -ENOENT. */
+int sw_host_forget(struct sw *, uint32_t tid, int farewell);
 
 #endif

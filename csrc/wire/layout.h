@@ -60,6 +60,46 @@
 /* Fragment size that this project's library and daemon agree on. */
 #define WIRE_FRAG_LARGE 65536
 
+/*
+ * Packets between daemons (UDP).  Offsets in the packet header of DDFRAGHDR
+ * bytes; sequence and acknowledgement are 16-bit words, flags FFSOM ... FFACK.
+ * 3.4.6 writes zeros behind the flags and ignores them, as it does the two
+ * flags named here; docs/links.md says what this project's daemons put there.
+ */
+#define WIRE_PKT_DST   0
+#define WIRE_PKT_SRC   4
+#define WIRE_PKT_SEQ   8
+#define WIRE_PKT_ACK   10
+#define WIRE_PKT_FLAGS 12
+#define WIRE_PKT_CRC   13 /* three bytes: check of the whole packet, or 0: none */
+#define WIRE_PKT_ASK     32 /* flag: acknowledge (or answer) at once */
+#define WIRE_PKT_CONTROL 64 /* flag: the data are records for the link (WIRE_CONTROL_) */
+
+/* Records of a control packet: two words each, what and which address. */
+#define WIRE_CONTROL_PAUSE  1
+#define WIRE_CONTROL_RESUME 2
+
+/*
+ * Extension block of a link: behind the header of packets with neither FFDAT
+ * nor FFFIN.  The words of the list of received packets follow it, as many as
+ * the count says; its first bit (the highest one) stands for the packet after
+ * the next one expected.
+ */
+#define WIRE_LINK_MAGIC    0  /* WIRE_EXT_MAGIC */
+#define WIRE_LINK_COUNT    4  /* 16 bits: words of the list */
+#define WIRE_LINK_EXPECTED 6  /* 16 bits: sequence number of the next packet expected */
+#define WIRE_LINK_LONGEST  8  /* longest packet taken, header included */
+#define WIRE_LINK_WINDOW   12 /* room for packets that are not taken yet, bytes */
+#define WIRE_LINK_DUPLICATES 16 /* packets received more than once so far */
+#define WIRE_LINK_BYTES    20
+#define WIRE_LINK_WORDS    40 /* most words of the list */
+
+/* UDP payload that a daemon of 3.4.6 takes, and so what is advertised to everybody. */
+#define WIRE_PKT_DEFAULT 4080
+/* Longest packet between daemons of this project, and the least that a host may ask for. */
+#define WIRE_PKT_LARGE 60000
+#define WIRE_PKT_LEAST 128
+
 /* Read and write a big-endian 32-bit word at any address. */
 static inline uint32_t wire_get32(const void *p)
 {
@@ -78,6 +118,22 @@ static inline void wire_put32(void *p, uint32_t v)
 	v = __builtin_bswap32(v);
 #endif
 	memcpy(p, &v, sizeof v);
+}
+
+/* The same for 16-bit words. */
+static inline uint16_t wire_get16(const void *p)
+{
+	const unsigned char *b = p;
+
+	return (uint16_t)(b[0] << 8 | b[1]);
+}
+
+static inline void wire_put16(void *p, uint16_t v)
+{
+	unsigned char *b = p;
+
+	b[0] = (unsigned char)(v >> 8);
+	b[1] = (unsigned char)v;
 }
 
 /* Classes of addresses (tids). */

@@ -10,8 +10,13 @@ import struct
 import sys
 from dataclasses import dataclass, field
 
+from pvm3py.wire.codec import WireError
+from pvm3py.wire.hosts import parse_address
+
 USAGE = "usage: pvmd3 [-ddebugmask] [-nhostname] [hostfile]"
 DEFAULT_SPEED = 1000
+# Seconds of silence after which another daemon of this kind is taken for dead.
+DEFAULT_SILENCE = 2.5
 _SOCKET_PATH_MAX = 107
 _SIGNATURES = {
     ("little", 8): 0x00408C41,
@@ -25,9 +30,30 @@ class StartError(Exception):
     """The daemon cannot start; the text is one line that says what to do."""
 
 
+@dataclass(frozen=True)
+class SlaveStart:
+    """What the command line of a slave says: its master and its own place in the machine.
+
+    manual: started by hand, so there is no starter to wait for; foreground: do not fork.
+    """
+
+    master: int
+    master_address: str
+    master_port: int
+    master_mtu: int
+    index: int
+    address: str
+    manual: bool
+    foreground: bool
+
+
 @dataclass
 class Settings:
-    """All settings of one daemon; host file options replace some of them."""
+    """All settings of one daemon; host file options replace some of them.
+
+    silence: seconds until a silent host is lost, 0: only by 3.4.6's rule; ports: first and last
+    that UDP sockets may have, or None.
+    """
 
     tmp: str
     vmid: str | None
@@ -43,6 +69,9 @@ class Settings:
     debugger: str = ""
     speed: int = DEFAULT_SPEED
     plugins: list[str] = field(default_factory=list)
+    slave: SlaveStart | None = None
+    silence: float = DEFAULT_SILENCE
+    ports: tuple[int, int] | None = None
 
     def file(self, prefix: str) -> str:
         """Path of pvmd.UID or pvml.UID, with the VMID if there is one."""
@@ -90,19 +119,35 @@ def c_number(text: str) -> int:
     return -number if match[1] == "-" else number
 
 
+# What a starter may set on a slave's standard input; PVM_VMID wins over the environment.
+_STDIN_SETTINGS = ("PVM_VMID", "PVM_HOST_TIMEOUT", "PVM_PORT_RANGE")
+
+
 def read_stdin_settings() -> None:
-    """Take PVM_VMID=value from a line that is waiting on standard input, if one is."""
-    try:
-        poll = select.poll()
-        poll.register(0, select.POLLIN)
-        ready = poll.poll(0)
-        line = os.read(0, 255) if ready and ready[0][1] & select.POLLIN else b""
-    except OSError:
-        return
-    for word in os.fsdecode(line).split("\n", 1)[0].split():
+    """Take NAME=value words from a line that is waiting on standard input, if one is."""
+    for word in os.fsdecode(_waiting_line()).split():
         name, equals, value = word.partition("=")
-        if equals and name == "PVM_VMID":
-            os.environ["PVM_VMID"] = value
+        if equals and name in _STDIN_SETTINGS:
+            if name == "PVM_VMID":
+                os.environ[name] = value
+            else:
+                os.environ.setdefault(name, value)
+
+
+def _waiting_line() -> bytes:
+    """One line, byte by byte: what follows it is for others. At most 255 bytes."""
+    line = b""
+    poll = select.poll()
+    poll.register(0, select.POLLIN)
+    try:
+        while len(line) < 255 and (ready := poll.poll(0)) and ready[0][1] & select.POLLIN:
+            byte = os.read(0, 1)
+            if byte in (b"", b"\n"):
+                break
+            line += byte
+    except OSError:
+        pass
+    return line
 
 
 def read_settings(args: list[str]) -> Settings:
@@ -121,6 +166,8 @@ def read_settings(args: list[str]) -> Settings:
     )
     _read_arguments(args, settings)
     _check_tmp(settings)
+    settings.silence = _read_silence(env("PVM_HOST_TIMEOUT"))
+    settings.ports = _read_ports(env("PVM_PORT_RANGE"), env("PVMNETSOCKPORT"))
     path = env("PVM_PATH") or "$HOME/pvm3/bin/$PVM_ARCH:$PVM_ROOT/bin/$PVM_ARCH"
     settings.search_path = expand(path).split(":")
     settings.work_dir = expand(env("PVM_WD") or env("HOME") or "/")
@@ -129,8 +176,34 @@ def read_settings(args: list[str]) -> Settings:
     return settings
 
 
+def _read_silence(text: str | None) -> float:
+    """PVM_HOST_TIMEOUT in seconds."""
+    if not text:
+        return DEFAULT_SILENCE
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 1e6:
+        raise StartError(f"PVM_HOST_TIMEOUT={text} is not a number of seconds")
+    return seconds
+
+
+def _read_ports(text: str | None, first: str | None) -> tuple[int, int] | None:
+    """PVM_PORT_RANGE=first-last, else PVMNETSOCKPORT, which names the first port to try."""
+    if text:
+        match = re.fullmatch(r"(\d+)-(\d+)", text)
+        ports = (int(match[1]), int(match[2])) if match else (0, 0)
+        if not 0 < ports[0] <= ports[1] <= 65535:
+            raise StartError(f"PVM_PORT_RANGE={text} is not of the form first-last, like 9000-9100")
+        return ports
+    port = c_number(first or "")
+    return (port, 65535) if 0 < port <= 65535 else None
+
+
 def _read_arguments(args: list[str], settings: Settings) -> None:
     words = []
+    switches = set()
     for arg in args:
         if arg.startswith("-d"):
             settings.debug_mask = c_number(arg[2:])
@@ -138,14 +211,41 @@ def _read_arguments(args: list[str], settings: Settings) -> None:
             settings.name = arg[2:]
         elif arg == "-t":
             settings.test_only = True
-        elif arg in ("-s", "-S"):
-            raise StartError("cannot join another machine as a slave; start without " + arg)
-        elif arg != "-f":
+        elif arg.startswith("-s"):
+            switches.add("-s")
+        elif arg in ("-S", "-f"):
+            switches.add(arg)
+        else:
             words.append(arg)
+    if switches & {"-s", "-S"}:
+        settings.slave = _read_slave(words, "-S" in switches, "-f" in switches)
+        return
     if len(words) > 1:
         raise StartError(USAGE)
     if words:
         settings.host_file = words[0]
+
+
+def _read_slave(words: list[str], manual: bool, foreground: bool) -> SlaveStart:
+    """The five words of a slave's command line; what follows a number in them is ignored."""
+    if any(word.startswith("-") for word in words):
+        raise StartError(f"slave: unknown switch in: {' '.join(words)}")
+    if len(words) != 5:
+        raise StartError(
+            f"slave: bad args: {' '.join(words)}; needed are "
+            "master's index, its address:port, its MTU, own index, own address:port"
+        )
+    try:
+        master_address, master_port = parse_address(words[1])
+        address, _ = parse_address(words[4])
+    except WireError as error:
+        raise StartError(f"slave: bad args: {error}") from error
+    master, mtu, index = (c_number(words[i]) for i in (0, 2, 3))
+    if not (0 < master < 4096 and 0 < index < 4096 and master != index and mtu > 0):
+        raise StartError(f"slave: bad args: {' '.join(words)}")
+    return SlaveStart(
+        master, master_address, master_port, mtu, index, address, manual, foreground
+    )
 
 
 def _check_tmp(settings: Settings) -> None:

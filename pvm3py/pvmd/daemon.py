@@ -10,7 +10,7 @@ import socket
 import time
 import traceback
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
@@ -18,26 +18,42 @@ from pvm3py.wire.record import Record
 from pvm3py.wire.task import ConnectReply, Status
 
 # The modules with handlers: importing them fills dispatch.ROUTES.
-from . import enrol, leaving, spawn, tickle  # noqa: F401
+from . import addhost, enrol, hostinfo, leaving, network, slave, spawn, tickle  # noqa: F401
 from .config import Settings
 from .connections import Connection
 from .contexts import Contexts
-from .dispatch import ROUTES, Refused, Request, Route
+from .dispatch import ROUTES, Refused, Request, Route, Sender
+from .failure import host_event
 from .hosts import Host, HostTable
 from .log import DEBUG_MESSAGES, Log
 from .mailbox import Mailbox
 from .notify import Notices
+from .peers import ANSWERS, HostFailed, Peers
+from .placement import Placement
 from .registry import Registry
 from .selector import new_event_loop
-from .switch import CloseEvent, DrainedEvent, Event, MessageEvent, OpenEvent, Switch, frame
-from .tasks import TaskTable, signal_task
+from .switch import (
+    CloseEvent,
+    DrainedEvent,
+    Event,
+    HostEvent,
+    MessageEvent,
+    OpenEvent,
+    Switch,
+    frame,
+)
+from .tasks import Task, TaskTable, signal_task
 from .tracing import Tracers
+
+Result = TypeVar("Result")
 
 # Signals that end the daemon. They are blocked before run() and after it, while the start and
 # the end of the daemon must not be cut short.
 ENDING = (signal.SIGTERM, signal.SIGINT)
 # Requests of one task that may wait for something at a time; the library has one.
 _WAITS_MAX = 100
+# Answers to other daemons that have the context of their request.
+_WITH_CONTEXT = (c.DM_ADDACK, c.DM_EXECACK, c.DM_HTUPDACK, c.SM_EXECACK, c.SM_ADDACK)
 # Cookies of tasks that a tasker starts; those started here have their pid.
 _COOKIES = range(10000000, 20000000)
 # Seconds that children have to end after SIGTERM when the daemon stops.
@@ -56,9 +72,19 @@ class Pvmd:
         self.tracers = Tracers()
         self.notices = Notices()
         self.mailbox = Mailbox()
+        self.peers = Peers(self)
+        self.placement = Placement(own.tid)
         self.contexts = Contexts(own.tid)
         self.drained: dict[int, list[Callable[[], None]]] = {}
-        self.switch = Switch(listener.fileno(), c.TIDPVMD | own.tid)
+        # Child processes that are no tasks: what to call with the wait(2) status of each.
+        self.children: dict[int, Callable[[int], None]] = {}
+        self.addition = addhost.Addition()
+        # The UDP socket, once there is one; standard input and error, if on a terminal.
+        self.udp: socket.socket | None = None
+        self.terminal: tuple[int, int] | None = None
+        self._background: set[asyncio.Task[Any]] = set()
+        self.daemon_tid = c.TIDPVMD | own.tid
+        self.switch = Switch(listener.fileno(), self.daemon_tid)
         self.switch.handler = self._event
         self.loop = new_event_loop(self.switch)
         self._connections: dict[int, Connection] = {}
@@ -74,17 +100,24 @@ class Pvmd:
     # Sending.
 
     def send(self, dst: int, tag: int, ctx: int, body: bytes, wid: int = 0) -> None:
-        """A message of the daemon's own to a task; dropped if there is no such task."""
-        self.switch.send(dst, c.TIDPVMD, tag, ctx, wid, body)
+        """A message of the daemon's own to a task of any host; dropped if there is no such task."""
+        src = c.TIDPVMD if self.owns(dst) else self.daemon_tid
+        self.switch.send(dst, src, tag, ctx, wid, body)
 
     def reply(self, request: Request, record: Record, tag: int = 0) -> None:
-        """Answer a request: same tag if none is given, context and wait id."""
+        """Answer a request: same tag if none is given, and wait id.
+
+        The context is the request's, too, but towards other hosts only in some answers.
+        """
         body, tag = record.encode(), tag or request.tag
         if request.task is not None:
             self.switch.send(request.src, c.TIDPVMD, tag, request.ctx, request.wid, body)
-            return
-        answer = frame(0, c.TIDPVMD, tag, request.ctx, request.wid, body)
-        self.switch.send_conn(request.connection.conn, answer)
+        elif request.host is not None:
+            ctx = request.ctx if tag in _WITH_CONTEXT else c.BASECONTEXT
+            self.switch.send(request.src, self.daemon_tid, tag, ctx, request.wid, body)
+        else:
+            answer = frame(0, c.TIDPVMD, tag, request.ctx, request.wid, body)
+            self.switch.send_conn(request.connection.conn, answer)
 
     def drop(self, connection: Connection, why: str, *, flush: bool = False) -> None:
         """Close a connection for a reason that the log tells."""
@@ -111,24 +144,35 @@ class Pvmd:
         elif isinstance(event, DrainedEvent):
             for resume in self.drained.pop(event.tid, ()):
                 resume()
+        elif isinstance(event, HostEvent):
+            host_event(self, event)
         else:
             self.log(event.text)
 
     def _message(self, event: MessageEvent) -> None:
-        """A message to the daemon: find its handler, and do what that says."""
-        connection = self._connections[event.conn]
-        task = connection.task
-        request = Request(
-            connection, task, event.src, event.tag, event.ctx, event.wid, event.body
-        )
+        """A message to the daemon: an answer that is awaited, or a request."""
         if self.log.mask & DEBUG_MESSAGES:
             self.log(f"message {event.tag & 0xFFFFFFFF:x} from {event.src & 0xFFFFFFFF:x}")
-        route = ROUTES.get(event.tag)
-        if route is None or route.enrolling != (task is None):
+        if event.conn:
+            connection = self._connections[event.conn]
+            self._serve(_request(event, connection, connection.task, None))
+            return
+        host = self.hosts.get(event.src)
+        if host is None:
+            self.log(f"message {event.tag & 0xFFFFFFFF:x} from no host, dropped")
+        elif event.tag in ANSWERS and event.src & c.TIDPVMD:
+            self.peers.answered(event)
+        else:
+            self._serve(_request(event, None, None, host))
+
+    def _serve(self, request: Request) -> None:
+        """Find the handler of a request, and do what that says."""
+        route = ROUTES.get(request.tag)
+        if route is None or request.sender not in route.senders:
             self._unserved(request)
             return
         try:
-            result = route.function(self, request, route.body.decode(event.body))
+            result = route.function(self, request, route.body.decode(request.body))
         except Exception as error:
             self._failed(request, route, error)
             return
@@ -140,25 +184,33 @@ class Pvmd:
             self._await_result(request, route, result)
 
     def _unserved(self, request: Request) -> None:
-        """A message that has no handler, or none in this state."""
-        tag = request.tag & 0xFFFFFFFF
-        if request.task is None:
+        """A message that has no handler, or none for this sender."""
+        tag, src = request.tag & 0xFFFFFFFF, request.src & 0xFFFFFFFF
+        if request.host is not None:
+            self.log(f"t{src:x}: message {tag:x} not served, dropped")
+        elif request.task is None:
             self.drop(request.connection, f"message {tag:x} before enrolment")
         elif request.tag == c.TM_CONNECT:
-            self.log(f"t{request.src:x}: is enrolled and connects again, refused")
+            self.log(f"t{src:x}: is enrolled and connects again, refused")
             self.reply(request, ConnectReply(c.TDPROTOCOL, 0, ""))
         elif c.TM_LAST < request.tag < c.TM_FIRST + 0x10000:
-            self.log(f"t{request.src:x}: request {tag:x} not served")
+            self.log(f"t{src:x}: request {tag:x} not served")
             self.reply(request, Status(c.PvmNotImpl))
         elif request.tag in (c.TM_CONN2, c.TM_SHMCONN):
             self.drop(request.connection, f"message {tag:x} of an enrolled task")
         else:
-            self.log(f"t{request.src:x}: message {tag:x} not for a pvmd, ignored")
+            self.log(f"t{src:x}: message {tag:x} not for a pvmd, ignored")
 
     def _failed(self, request: Request, route: Route, error: BaseException) -> None:
-        """A handler raised: say so, and answer if the sender waits."""
+        """A handler raised: say so, and answer if the sender waits.
+
+        A body that cannot be decoded is answered to tasks only: what comes from a daemon was not
+        asked for by a task that waits, or the daemon is broken.
+        """
         if isinstance(error, Refused):
             code = error.code
+        elif isinstance(error, HostFailed):
+            code = c.PvmHostFail
         elif isinstance(error, WireError):
             code = c.PvmBadParam
         else:
@@ -166,18 +218,18 @@ class Pvmd:
             self.log("".join(traceback.format_exception(error)))
         who, tag = request.src & 0xFFFFFFFF, request.tag & 0xFFFFFFFF
         self.log(f"message {tag:x} from t{who:x}: {error!r}, error {code}")
-        if request.task is None:
+        if request.sender is Sender.ENROLLING:
             self.drop(request.connection, "enrolment failed")
-        elif route.reply_tag:
+        elif route.reply_tag and not (request.host and isinstance(error, WireError)):
             self.reply(request, Status(code), route.reply_tag)
 
     def _await_result(
         self, request: Request, route: Route, work: Coroutine[None, None, Record | None]
     ) -> None:
         """Answer when a handler that waits is done, unless its requester is gone before."""
-        assert request.task is not None
-        waits = request.task.waits
-        if len(waits) >= _WAITS_MAX:
+        if request.task is None:
+            waits = self.peers.serving[request.src & c.TIDHOST]
+        elif len(waits := request.task.waits) >= _WAITS_MAX:
             work.close()
             self._failed(request, route, Refused(c.PvmOutOfRes))
             return
@@ -196,9 +248,20 @@ class Pvmd:
 
     # What handlers ask for.
 
+    def owns(self, tid: int) -> bool:
+        """Whether a tid of a task, a daemon or a host is of this host."""
+        return tid & c.TIDHOST == self.hosts.own.tid
+
     def full(self) -> bool:
         """Whether no further task may be: PVM_MAX_TASKS are there, or the daemon ends."""
         return self._stopped.done() or 0 < self.settings.max_tasks <= len(self.tasks)
+
+    def background(self, work: Coroutine[None, None, Result]) -> asyncio.Task[Result]:
+        """Do something that no single request ends."""
+        job = self.loop.create_task(work)
+        self._background.add(job)
+        job.add_done_callback(self._background.discard)
+        return job
 
     def create_temporary(self) -> str:
         """Path of a new empty file of this user in PVM_TMP."""
@@ -245,6 +308,7 @@ class Pvmd:
             self.stop(status)
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
         try:
+            network.leave(self)
             self._end_tasks()
         except Exception:
             self.log(traceback.format_exc())
@@ -282,3 +346,12 @@ class Pvmd:
         self.loop.run_until_complete(asyncio.sleep(0))
         self.loop.close()
         self.switch.close()
+        if self.udp is not None:
+            self.udp.close()
+
+
+def _request(
+    event: MessageEvent, connection: Connection | None, task: Task | None, host: Host | None
+) -> Request:
+    src, tag, ctx, wid, body = event.src, event.tag, event.ctx, event.wid, event.body
+    return Request(connection, task, host, src, tag, ctx, wid, body)

@@ -14,13 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Flag, auto
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pvm3py.wire import constants as c
 from pvm3py.wire.record import Record
 from pvm3py.wire.task import Empty
 
 if TYPE_CHECKING:
     from .connections import Connection
+    from .hosts import Host
     from .tasks import Task
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -34,27 +37,54 @@ class Refused(Exception):
         self.code = code
 
 
+class Sender(Flag):
+    """Who sends a message: a connection that is to become a task, a task of this host, ..."""
+
+    ENROLLING = auto()
+    TASK = auto()
+    DAEMON = auto()
+    REMOTE_TASK = auto()
+
+
 @dataclass(slots=True)
 class Request:
-    """A message to the daemon, and who sent it. `task` is None while the sender enrols."""
+    """A message to the daemon, and who sent it.
 
-    connection: Connection
+    Local senders have a connection and, once enrolled, a task; what comes from another host has
+    that host, and `src` says whether its daemon or (SM_ messages) a task of it sent it.
+    """
+
+    local: Connection | None
     task: Task | None
+    host: Host | None
     src: int
     tag: int
     ctx: int
     wid: int
     body: bytes
 
+    @property
+    def connection(self) -> Connection:
+        """The connection of a local sender."""
+        assert self.local is not None
+        return self.local
+
+    @property
+    def sender(self) -> Sender:
+        """Which kind of sender it is."""
+        if self.local is not None:
+            return Sender.ENROLLING if self.task is None else Sender.TASK
+        return Sender.DAEMON if self.src & c.TIDPVMD else Sender.REMOTE_TASK
+
 
 @dataclass(slots=True, frozen=True)
 class Route:
-    """How a message is served. reply_tag is 0 if the message has no reply."""
+    """How a message is served, and for whom. reply_tag is 0 if the message has no reply."""
 
     function: Callable[..., Any]
     body: type[Record]
     reply_tag: int
-    enrolling: bool
+    senders: Sender
 
 
 ROUTES: dict[int, Route] = {}
@@ -67,17 +97,27 @@ def handles(
     reply: bool = True,
     reply_tag: int | None = None,
     enrolling: bool = False,
+    hosts: bool = False,
+    system: bool = False,
 ) -> Callable[[Handler], Handler]:
     """The function serves message `tag` with this body.
 
-    reply: whether a sender waits for an answer; reply_tag: the answer's tag if not the same;
-    enrolling: the message is for connections without a task, and for those only.
+    reply: whether a sender waits for an answer; reply_tag: the answer's tag if not the same.
+    Messages come from enrolled tasks of this host unless one of these says otherwise: enrolling:
+    from connections without a task, and those only; hosts: from other daemons, and those only;
+    system: from tasks of other hosts as well.
     """
+    if enrolling:
+        senders = Sender.ENROLLING
+    elif hosts:
+        senders = Sender.DAEMON
+    else:
+        senders = Sender.TASK | Sender.REMOTE_TASK if system else Sender.TASK
 
     def add(function: Handler) -> Handler:
         assert tag not in ROUTES, f"{tag:x} has a handler"
         answer = (reply_tag or tag) if reply else 0
-        ROUTES[tag] = Route(function, body, answer, enrolling)
+        ROUTES[tag] = Route(function, body, answer, senders)
         return function
 
     return add

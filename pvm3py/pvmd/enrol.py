@@ -25,7 +25,7 @@ from pvm3py.wire.task import (
 from . import output, tracing
 from .dispatch import Request, handles
 from .switch import frame
-from .tasks import Target, Task, settings
+from .tasks import Task, settings
 
 if TYPE_CHECKING:
     from .connections import Connection
@@ -112,8 +112,8 @@ def _new_task(pvmd: Pvmd, connection: Connection, body: EnrolRequest) -> Task:
     task = Task(pvmd.tasks.next_tid(), 0, connection.pid, body.name or "")
     tracer = pvmd.registry.tracer
     if tracer is not None:
-        task.out = Target(tracer.out.tid, tracer.out.ctx, tracer.out.tag)
-        task.trc = Target(tracer.trc.tid, tracer.trc.ctx, tracer.trc.tag)
+        task.out = tracer.out.copy()
+        task.trc = tracer.trc.copy()
     task.sched = pvmd.registry.sched
     return task
 
@@ -143,7 +143,7 @@ def _welcome(pvmd: Pvmd, request: Request, task: Task, body: EnrolRequest) -> No
     connection.enrolled(task)
     if task.ptid == 0 and not task.cookie:
         tracing.task_started(pvmd, task)
-        output.send_start(pvmd, task, c.TO_NEW, ptid=-1)
+        output.send_start(pvmd, task.out, task.tid, c.TO_NEW, -1)
         if task.sched:
             pvmd.send(task.sched, c.SM_EXECACK, c.BASECONTEXT, Codes([task.tid]).encode())
 

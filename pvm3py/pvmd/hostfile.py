@@ -38,35 +38,44 @@ def parse_host(line: str, defaults: dict[str, str]) -> HostLine:
     return HostLine(words[0], options, "&" not in marks, "$" in marks)
 
 
-def read_host_file(
-    path: str | None, log: Callable[[str], None]
-) -> tuple[list[HostLine], dict[str, str]]:
-    """The hosts of a file (None: no file) and the defaults of its last `*` line.
+@dataclass
+class HostFile:
+    """The hosts of a file, and the defaults of its last `*` line, which hold for all others."""
 
-    Errors go to the log.
-    """
-    hosts: list[HostLine] = []
-    defaults: dict[str, str] = {}
+    hosts: list[HostLine] = field(default_factory=list)
+    defaults: dict[str, str] = field(default_factory=dict)
+
+    def parse(self, line: str) -> HostLine:
+        """A host that is named later, with the options that the file has for it. ValueError."""
+        host = parse_host(line, {})
+        known = next((h.options for h in self.hosts if h.name == host.name), self.defaults)
+        host.options = known | host.options
+        return host
+
+
+def read_host_file(path: str | None, log: Callable[[str], None]) -> HostFile:
+    """Read a host file; None: there is none. Errors go to the log."""
+    found = HostFile()
     if path is None:
-        return hosts, defaults
+        return found
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             lines = file.read().splitlines()
     except OSError as error:
         log(f"host file {path} can't be read: {error.strerror}")
-        return hosts, defaults
+        return found
     errors = 0
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         try:
             if line.split()[0] == "*":
-                defaults = parse_host(line, {}).options
+                found.defaults = parse_host(line, {}).options
             else:
-                hosts.append(parse_host(line, defaults))
+                found.hosts.append(parse_host(line, found.defaults))
         except ValueError as error:
             errors += 1
             log(f"host file {path}, line {number}: {error}")
     if errors:
         log(f"host file {path}: {errors} errors")
-    return hosts, defaults
+    return found

@@ -14,6 +14,7 @@ from pvm3py.wire.task import Empty
 
 from . import output, tracing
 from .dispatch import Request, handles
+from .notify import task_gone
 
 if TYPE_CHECKING:
     from .connections import Connection
@@ -66,6 +67,8 @@ def reap_children(pvmd: Pvmd) -> None:
         task = pvmd.tasks.child(pid)
         if task is not None:
             process_ended(pvmd, task, status, usage.ru_utime, usage.ru_stime)
+        elif pid in pvmd.children:
+            pvmd.children.pop(pid)(status)
 
 
 def process_ended(
@@ -101,13 +104,11 @@ def end_task(pvmd: Pvmd, task: Task) -> None:
     if not task.disowned:
         output.end_output(pvmd, task)
     tracing.task_ended(pvmd, task)
-    pvmd.tracers.forget(tid)
-    pvmd.notices.task_ended(pvmd, tid)
-    pvmd.mailbox.owner_ended(tid)
-    if task.sched and pvmd.tasks.get(task.sched) is not None:
+    task_gone(pvmd, tid)
+    if task.sched:
         pvmd.send(task.sched, c.SM_TASKX, c.BASECONTEXT, TaskEnd(tid, status).encode())
     was_tasker = tid == pvmd.registry.tasker
-    pvmd.registry.forget(tid)
+    pvmd.registry.forget(pvmd, tid)
     if was_tasker:
         tasker_left(pvmd, tid)
     pvmd.contexts.free_all(tid)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The mailbox: messages that tasks leave under a class name and an index."""
+"""The mailbox: messages that tasks leave under a class name and an index; the master keeps it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import BYTES, INT
+from pvm3py.wire.daemon import RestBody
 from pvm3py.wire.mailbox import (
     MailClass,
     MailEntry,
@@ -22,6 +23,7 @@ from pvm3py.wire.record import Record
 from pvm3py.wire.task import Codes, Status
 
 from .dispatch import Refused, Request, handles
+from .tasks import is_task
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
@@ -48,7 +50,7 @@ class Mailbox:
     def __init__(self, room: int = ROOM) -> None:
         self._classes: dict[str, dict[int, Entry]] = {}
         self._room = room
-        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._waiting: dict[str, dict[asyncio.Future[None], int]] = {}
 
     def put(self, owner: int, name: str, index: int, flags: int, message: bytes) -> int:
         """Store a message; its index, or an error."""
@@ -98,18 +100,17 @@ class Mailbox:
             self._delete(name, index)
         return index, entry.message
 
-    async def arrival(self, name: str) -> None:
-        """Wait until something is stored in a class."""
+    async def arrival(self, name: str, waiter: int) -> None:
+        """Wait until something is stored in a class. Cancelled if the waiter, a task, ends."""
         future = asyncio.get_running_loop().create_future()
-        waiting = self._waiting.setdefault(name, [])
-        waiting.append(future)
+        self._waiting.setdefault(name, {})[future] = waiter
         try:
             await future
         finally:
-            if future in waiting:
-                waiting.remove(future)
-            if not waiting and self._waiting.get(name) is waiting:
-                del self._waiting[name]
+            waiting = self._waiting.get(name, {})
+            waiting.pop(future, None)
+            if not waiting:
+                self._waiting.pop(name, None)
 
     def _wake(self, name: str) -> None:
         for future in self._waiting.pop(name, ()):
@@ -140,6 +141,10 @@ class Mailbox:
 
     def owner_ended(self, owner: int) -> None:
         """A task is gone: so are its entries, but persistent ones stay without an owner."""
+        for waiting in self._waiting.values():
+            for future, waiter in waiting.items():
+                if waiter == owner:
+                    future.cancel()
         for name, entries in list(self._classes.items()):
             for at, entry in list(entries.items()):
                 if entry.owner != owner:
@@ -193,31 +198,50 @@ async def _wait_for(box: Mailbox, body: MailRequest) -> MailReply:
         index, message = box.get(body.owner, body.name, body.index, body.flags)
         if index != c.PvmNotFound:
             return MailReply(index, message)
-        await box.arrival(body.name)
+        await box.arrival(body.name, body.owner)
 
 
 @handles(c.TM_DB, MailRequest)
 def mail(
+    pvmd: Pvmd, request: Request, body: MailRequest
+) -> Record | Coroutine[None, None, Record]:
+    """Put, get, remove, list, reset, in the mailbox of the master."""
+    if pvmd.hosts.is_master:
+        return dm_db(pvmd, request, body)
+    return pvmd.peers.request(pvmd.hosts.master, c.DM_DB, request.body, RestBody)
+
+
+@handles(c.DM_DB, MailRequest, hosts=True, reply_tag=c.DM_DBACK)
+def dm_db(
     pvmd: Pvmd, _request: Request, body: MailRequest
 ) -> Record | Coroutine[None, None, Record]:
-    """Put, get, remove, list, reset."""
+    """The same, asked for by a task of any host."""
     box = pvmd.mailbox
     if body.op == c.TMDB_PUT:
         index = box.put(body.owner, body.name, body.index, body.flags, _stored(body.extra))
-        if pvmd.tasks.get(body.owner) is None:
-            box.owner_ended(body.owner)
+        _watch(pvmd, body.owner)
         return Status(index)
     if body.op == c.TMDB_REMOVE:
         return Status(box.remove(body.owner, body.name, body.index))
     if body.op == c.TMDB_GET:
         index, message = box.get(body.owner, body.name, body.index, body.flags)
         if index == c.PvmNotFound and body.flags & c.PvmMboxWaitForInfo:
+            _watch(pvmd, body.owner)
             return _wait_for(box, body)
         return MailReply(index, message)
     if body.op == c.TMDB_NAMES:
         return NamesReply(0, box.names(body.name))
     if body.op == c.TMDB_RESET:
+        # Owners on other hosts are watched, so their ends are learnt without DM_RESET.
         keep = set(Codes.decode(body.extra).values)
         box.reset(body.name, body.index, bool(body.flags), keep)
         return Status(0)
     raise Refused(c.PvmBadParam)
+
+
+def _watch(pvmd: Pvmd, owner: int) -> None:
+    """See to it that owner_ended() is called, for a task of any host, even one that is gone."""
+    if is_task(owner) and not pvmd.owns(owner) and pvmd.hosts.get(owner) is not None:
+        pvmd.notices.watch(pvmd, owner)
+    elif pvmd.tasks.get(owner) is None:
+        pvmd.mailbox.owner_ended(owner)

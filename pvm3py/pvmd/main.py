@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import signal
@@ -13,10 +14,11 @@ import traceback
 
 from pvm3py import __version__
 
-from . import sockfile
+from . import addhost, network, slave, sockfile
 from .config import (
     DEFAULT_SPEED,
     Settings,
+    SlaveStart,
     StartError,
     c_number,
     check_root,
@@ -26,8 +28,8 @@ from .config import (
     read_stdin_settings,
 )
 from .daemon import Pvmd
-from .hostfile import HostLine, read_host_file
-from .hosts import FIRST_HOST, LOOPBACK, Host, resolve_in_time
+from .hostfile import HostFile, HostLine, read_host_file
+from .hosts import FIRST_HOST, INDEX_SHIFT, LOOPBACK, Host
 from .log import Log, mask_text
 from .switch import raise_file_limit
 
@@ -43,7 +45,9 @@ def main(args: list[str] | None = None) -> int:
         read_stdin_settings()
         settings = read_settings(sys.argv[1:] if args is None else args)
         log = Log(settings.log_limit, settings.debug_mask)
-        return _test(settings, log) if settings.test_only else _serve(settings, log)
+        if settings.test_only:
+            return _test(settings, log)
+        return _serve(settings, log, _become_slave(settings))
     except StartError as error:
         sys.stderr.write(f"pvmd: {error}\n")
     except OSError as error:
@@ -59,22 +63,39 @@ def _open_standard_files() -> None:
     sys.stderr = sys.stderr or io.StringIO()
 
 
-def _serve(settings: Settings, log: Log) -> int:
+def _become_slave(settings: Settings) -> socket.socket | None:
+    """Greet the starter of a slave and leave it; the UDP socket, None for a master."""
+    start = settings.slave
+    if start is None:
+        return None
+    sock = slave.greet(settings, start)
+    slave.go_background(start)
+    return sock
+
+
+def _serve(settings: Settings, log: Log, udp: socket.socket | None) -> int:
     # A signal must not leave a sock file behind; Pvmd.run() lets it in.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
     listener, address = sockfile.listen(settings)
     try:
-        sockfile.publish(settings, address, log)
-        _start_log(settings, log)
-        return _run(settings, log, listener, address)
+        log_path = settings.file("pvml")
+        try:
+            sockfile.publish(settings, address, log)
+        except sockfile.AlreadyRuns as error:
+            if settings.slave is None:
+                raise
+            # As 3.4.6: tasks started by hand stay with the daemon that was here before.
+            log(f"{error.args[0]}; this slave serves only the tasks that it starts")
+            log_path += f".host{settings.slave.index}"
+        _start_log(log_path, log)
+        return _run(settings, log, listener, address, udp)
     finally:
         sockfile.withdraw(settings, address)
         listener.close()
         log.close()
 
 
-def _start_log(settings: Settings, log: Log) -> None:
-    path = settings.file("pvml")
+def _start_log(path: str, log: Log) -> None:
     try:
         log.open(path)
     except OSError as error:
@@ -84,20 +105,38 @@ def _start_log(settings: Settings, log: Log) -> None:
 
 
 def _test(settings: Settings, log: Log) -> int:
-    _start_log(settings, log)
+    _start_log(settings.file("pvml"), log)
     log(f"pvmd3 {__version__} {time.ctime()} {' '.join(sys.argv)}")
     return 0
 
 
-def _run(settings: Settings, log: Log, listener: socket.socket, address: str) -> int:
-    own = _own_host(settings, log)
+def _run(
+    settings: Settings,
+    log: Log,
+    listener: socket.socket,
+    address: str,
+    udp: socket.socket | None,
+) -> int:
+    if settings.slave is None:
+        own, host_file = _master_host(settings, log)
+    else:
+        own, host_file = _slave_host(settings, settings.slave), HostFile()
     log.tid = own.tid - (1 << 31)
     _prepare_process(settings, log, address)
     raise_file_limit()
     pvmd = Pvmd(settings, log, own, listener)
+    pvmd.addition = addhost.Addition(host_file)
+    if settings.slave is not None:
+        _give_up_files(log)
     log(f"{own.name} ({own.address}) {own.arch} pvm3py {__version__}")
+    if settings.slave is not None and udp is not None:
+        slave.join(pvmd, settings.slave, udp)
     log(f"ready {time.ctime()}")
-    _detach(log, address)
+    if settings.slave is None:
+        pvmd.terminal = _keep_terminal()
+        os.write(1, os.fsencode(address) + b"\n")
+        _give_up_files(log)
+        addhost.add_from_file(pvmd)
     status = pvmd.run()
     try:
         pvmd.close()
@@ -113,8 +152,6 @@ def _prepare_process(settings: Settings, log: Log, address: str) -> None:
     os.environ["PVMSOCK"] = address
     for name in ("PVMEPID", "PVMSPAWNWD"):
         os.environ.pop(name, None)
-    if "PVMNETSOCKPORT" in os.environ:
-        log("PVMNETSOCKPORT is not used: no network port is open while the machine has one host")
     try:
         os.chdir(settings.work_dir)
     except OSError as error:
@@ -123,9 +160,15 @@ def _prepare_process(settings: Settings, log: Log, address: str) -> None:
         signal.signal(signum, signal.SIG_IGN)
 
 
-def _detach(log: Log, address: str) -> None:
-    """Say where tasks connect, then give up the standard files."""
-    os.write(1, os.fsencode(address) + b"\n")
+def _keep_terminal() -> tuple[int, int] | None:
+    """Standard input and error, kept for starts by hand if somebody is there to ask."""
+    if os.fstat(0).st_rdev == os.stat(os.devnull).st_rdev:
+        return None
+    return fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 3), fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, 3)
+
+
+def _give_up_files(log: Log) -> None:
+    """Give up the standard files."""
     log.quiet()
     null = os.open(os.devnull, os.O_RDWR)
     for fd in range(3):
@@ -134,26 +177,48 @@ def _detach(log: Log, address: str) -> None:
         os.close(null)
 
 
-def _own_host(settings: Settings, log: Log) -> Host:
-    """This host, with what the host file says of it."""
+def _slave_host(settings: Settings, start: SlaveStart) -> Host:
+    """This host, as the master numbers it."""
     name = settings.name or socket.gethostname()
-    hosts, defaults = read_host_file(settings.host_file, log)
-    names = [name, *(line.options.get("ip", line.name) for line in hosts)]
-    addresses = resolve_in_time(names, _RESOLVE_SECONDS)
-    address = addresses.get(name)
-    if address is None:
-        log(f"host name {name} has no address, using {LOOPBACK}: no other host can be added")
-    host = Host(
-        FIRST_HOST, name, settings.arch, address or LOOPBACK, DEFAULT_SPEED, data_signature()
-    )
-    mine = HostLine(name, defaults)
-    for line in reversed(hosts):
-        if line.name == name or addresses.get(line.options.get("ip", line.name)) == host.address:
+    tid = start.index << INDEX_SHIFT
+    return Host(tid, name, settings.arch, start.address, DEFAULT_SPEED, data_signature())
+
+
+def _master_host(settings: Settings, log: Log) -> tuple[Host, HostFile]:
+    """This host, with what the host file says of it, and the other hosts of that file."""
+    name = settings.name or socket.gethostname()
+    host_file = read_host_file(settings.host_file, log)
+    lines = host_file.hosts
+    names = [name, *(line.options.get("ip", line.name) for line in lines)]
+    addresses = network.resolve_in_time(names, _RESOLVE_SECONDS)
+    address = _own_address(name, addresses.get(name), log)
+    host = Host(FIRST_HOST, name, settings.arch, address, DEFAULT_SPEED, data_signature())
+    mine = HostLine(name, host_file.defaults)
+    local = {host.address, addresses.get(name), *network.local_addresses()}
+    for line in reversed(lines):
+        there = addresses.get(line.options.get("ip", line.name))
+        if line.name == name or (there == host.address and not line.overload):
             mine = line
-        elif line.start:
-            log(f"host file: {line.name} not started, this machine has one host")
+        if line.name == name or (there in local and not line.overload):
+            line.start = False
     _apply_options(settings, host, mine.options)
-    return host
+    return host, host_file
+
+
+def _own_address(name: str, found: str | None, log: Log) -> str:
+    """This host's address, which is the name's unless that is one for this machine alone.
+
+    Many systems give their own name an address like 127.0.1.1. Another name that has such an
+    address is meant so.
+    """
+    if found is not None and not (network.is_loopback(found) and name == socket.gethostname()):
+        return found
+    address = network.reachable_address() if name == socket.gethostname() else None
+    if found is None:
+        log(f"host name {name} has no address, using {address or LOOPBACK}")
+    elif address is not None:
+        log(f"host name {name} has address {found}, other hosts know this one as {address}")
+    return address or found or LOOPBACK
 
 
 def _apply_options(settings: Settings, host: Host, options: dict[str, str]) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Notification of task exit, host deletion and host addition: TM_NOTIFY.
+"""Notification of task exit, host deletion and host addition.
 
 Outstanding notices have no bound of their own: they are as many as the user's own tasks ask for,
 and go with the tasks that asked.
@@ -7,16 +7,20 @@ and go with the tasks that asked.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pvm3py.wire import constants as c
-from pvm3py.wire.task import NotifyRequest, TidBody
+from pvm3py.wire.daemon import WatchRequest
+from pvm3py.wire.task import Codes, NotifyRequest, TidBody
 
 from .dispatch import Refused, Request, handles
+from .tasks import is_task
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
+
 
 @dataclass(slots=True, frozen=True)
 class Notice:
@@ -64,12 +68,18 @@ class NoticeTable:
 
 
 class Notices:
-    """All outstanding notices."""
+    """All outstanding notices.
+
+    The owner of a notice about a task of this host may be another host's daemon: its message is
+    the answer that the daemon asked for. The ends of tasks of other hosts are learnt in the same
+    way; each such task is watched once, whoever is to be told here.
+    """
 
     def __init__(self) -> None:
         self.tasks = NoticeTable()
         self.hosts = NoticeTable()
         self._additions: dict[tuple[int, int, int], int] = {}
+        self._watched: set[int] = set()
 
     def watch_additions(self, owner: int, ctx: int, tag: int, count: int) -> None:
         """Tell of the next `count` additions of hosts; -1: of all, 0: of none any more."""
@@ -78,8 +88,29 @@ class Notices:
         else:
             self._additions.pop((owner, ctx, tag), None)
 
+    def hosts_added(self, pvmd: Pvmd, tids: list[int]) -> None:
+        """New hosts are in the table: one message to each who waits for that."""
+        for (owner, ctx, tag), count in list(self._additions.items()):
+            pvmd.send(owner, tag, ctx, Codes(tids).encode())
+            self.watch_additions(owner, ctx, tag, count - 1 if count > 0 else count)
+
+    def watch(self, pvmd: Pvmd, tid: int) -> None:
+        """Learn of the end of a task of another host, by task_gone()."""
+        if tid in self._watched:
+            return
+        self._watched.add(tid)
+
+        def answered(answer: asyncio.Future[bytes]) -> None:
+            failed = answer.exception()
+            if tid in self._watched and not failed:
+                task_gone(pvmd, tid)
+
+        order = WatchRequest(c.PvmTaskExit, tid)
+        pvmd.peers.ask(tid, c.DM_NOTIFY, order).add_done_callback(answered)
+
     def task_ended(self, pvmd: Pvmd, tid: int) -> None:
         """A task is gone: tell its watchers, forget what it watched."""
+        self._watched.discard(tid)
         self.tasks.forget_owner(tid)
         self.hosts.forget_owner(tid)
         for key in [key for key in self._additions if key[0] == tid]:
@@ -87,11 +118,27 @@ class Notices:
         for notice in self.tasks.take(tid):
             deliver(pvmd, notice)
 
+    def host_lost(self, pvmd: Pvmd, host: int) -> None:
+        """A host is gone: tell of the ends of its tasks, then of its own."""
+        part = host & c.TIDHOST
+        self.tasks.forget_owner(c.TIDPVMD | part)
+        for tid in sorted(tid for tid in self._watched if tid & c.TIDHOST == part):
+            task_gone(pvmd, tid)
+        for notice in self.hosts.take(part):
+            deliver(pvmd, notice)
+
 
 def deliver(pvmd: Pvmd, notice: Notice) -> None:
     """Send the message that a notice promised."""
     body = TidBody(notice.tid).encode()
     pvmd.send(notice.owner, notice.tag, notice.ctx, body, notice.wid)
+
+
+def task_gone(pvmd: Pvmd, tid: int) -> None:
+    """A task of any host is gone: tell who watches it, and drop what it owned here."""
+    pvmd.tracers.forget(tid)
+    pvmd.notices.task_ended(pvmd, tid)
+    pvmd.mailbox.owner_ended(tid)
 
 
 @handles(c.TM_NOTIFY, NotifyRequest, reply=False)
@@ -108,15 +155,49 @@ def notify(pvmd: Pvmd, request: Request, body: NotifyRequest) -> None:
     for tid in tids[:count]:
         if what == c.PvmTaskExit:
             notice = Notice(src, tid, body.ctx, body.tag, request.wid)
-            table, key, gone = pvmd.notices.tasks, tid, pvmd.tasks.get(tid) is None
+            table, key = pvmd.notices.tasks, tid
         else:
             notice = Notice(src, tid, body.ctx, body.tag, 0)
-            table, key, gone = pvmd.notices.hosts, tid & c.TIDHOST, pvmd.hosts.get(tid) is None
+            table, key = pvmd.notices.hosts, tid & c.TIDHOST
         if cancel:
             found = table.cancel(key, notice)
             if found is not None:
                 deliver(pvmd, found)
-        elif gone:
+        elif _gone(pvmd, what, tid):
             deliver(pvmd, notice)
         else:
             table.add(key, notice)
+            if what == c.PvmTaskExit and not pvmd.owns(tid):
+                pvmd.notices.watch(pvmd, tid)
+
+
+def _gone(pvmd: Pvmd, what: int, tid: int) -> bool:
+    """Whether a host, or a task as far as this daemon knows, is not there."""
+    if what == c.PvmHostDelete:
+        return pvmd.hosts.get(tid) is None
+    if pvmd.owns(tid) or not is_task(tid):
+        return pvmd.tasks.get(tid) is None
+    return pvmd.hosts.get(tid) is None
+
+
+@handles(c.DM_NOTIFY, WatchRequest, hosts=True, reply_tag=c.DM_NOTIFYACK)
+def dm_notify(pvmd: Pvmd, request: Request, body: WatchRequest) -> TidBody | None:
+    """Another daemon's wish to be told of the end of a task: an answer then."""
+    if body.what != c.PvmTaskExit:
+        raise Refused(c.PvmBadParam)
+    return _tell_end(pvmd, request, body.tid, c.DM_NOTIFYACK)
+
+
+@handles(c.DM_RESET, TidBody, hosts=True, reply_tag=c.DM_RESETACK)
+def dm_reset(pvmd: Pvmd, request: Request, body: TidBody) -> TidBody | None:
+    """The same from a master of 3.4.6 that is to drop the task's persistent messages then."""
+    return _tell_end(pvmd, request, body.tid, c.DM_RESETACK)
+
+
+def _tell_end(pvmd: Pvmd, request: Request, tid: int, tag: int) -> TidBody | None:
+    """The answer if the task has ended already, else it is given when it does."""
+    if pvmd.tasks.get(tid) is None:
+        return TidBody(tid)
+    notice = Notice(request.src, tid, c.BASECONTEXT, tag, request.wid)
+    pvmd.notices.tasks.add(tid, notice)
+    return None

@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING
 from pvm3py.wire import constants as c
 from pvm3py.wire.output import OutputEnd, OutputStart, OutputText
 
+from .dispatch import Request, handles
+
 if TYPE_CHECKING:
     from .daemon import Pvmd
-    from .tasks import Task
+    from .tasks import Target, Task
 
 # Bytes of text in one message, as 3.4.6 sends at most.
 TEXT_MAX = 3999
+# Bytes of one message that are logged for another host.
+_LOGGED_MAX = 4066
 # Reads of one pipe before other work gets its turn.
 _READS = 16
 # Bytes queued for a collector above which no more is read for it, and at which reading goes on.
@@ -25,11 +29,10 @@ _QUEUE_HIGH = 1 << 20
 _QUEUE_LOW = 1 << 18
 
 
-def send_start(pvmd: Pvmd, task: Task, op: int, ptid: int | None = None) -> None:
-    """Tell the collector that a task started: TO_SPAWN or TO_NEW."""
-    if task.out.tid > 0:
-        parent = task.ptid if ptid is None else ptid
-        _send(pvmd, task, OutputStart(task.tid, op, parent).encode())
+def send_start(pvmd: Pvmd, out: Target, tid: int, op: int, ptid: int) -> None:
+    """Tell a collector that a task started: TO_SPAWN or TO_NEW."""
+    if out.tid > 0:
+        pvmd.send(out.tid, out.tag, out.ctx, OutputStart(tid, op, ptid).encode())
 
 
 def send_end(pvmd: Pvmd, task: Task) -> None:
@@ -40,15 +43,35 @@ def send_end(pvmd: Pvmd, task: Task) -> None:
 
 def send_text(pvmd: Pvmd, task: Task, text: bytes) -> None:
     """Pass on what a task wrote."""
+    body = OutputText(task.tid, text)
     if task.out.tid > 0:
-        _send(pvmd, task, OutputText(task.tid, text).encode())
+        _send(pvmd, task, body.encode())
+    elif pvmd.hosts.is_master:
+        _log(pvmd, body)
     else:
-        for line in text.rstrip(b"\n").split(b"\n"):
-            pvmd.log(f"[t{task.tid:x}] {line.decode('utf-8', 'surrogateescape')}")
+        pvmd.peers.send(pvmd.hosts.master, c.DM_TASKOUT, body)
+
+
+def _log(pvmd: Pvmd, body: OutputText) -> None:
+    for line in body.text.rstrip(b"\n").split(b"\n"):
+        pvmd.log(f"[t{body.tid:x}] {line.decode('utf-8', 'surrogateescape')}")
+
+
+@handles(c.DM_TASKOUT, OutputText, reply=False, hosts=True)
+def dm_taskout(pvmd: Pvmd, _request: Request, body: OutputText) -> None:
+    """Output of a task of another host that nobody collects."""
+    _log(pvmd, OutputText(body.tid, body.text[:_LOGGED_MAX]))
 
 
 def _send(pvmd: Pvmd, task: Task, body: bytes) -> None:
     pvmd.send(task.out.tid, task.out.tag, task.out.ctx, body)
+
+
+def host_lost(pvmd: Pvmd, host: int) -> None:
+    """A host is gone: what waited for room in the queues of collectors there goes on."""
+    for tid in [tid for tid in pvmd.drained if tid & c.TIDHOST == host & c.TIDHOST]:
+        for resume in pvmd.drained.pop(tid):
+            resume()
 
 
 def end_output(pvmd: Pvmd, task: Task) -> None:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pvm3py.wire import constants as c
+from pvm3py.wire.hosts import SlaveSettings, TraceTargets
 from pvm3py.wire.system import ExecRequest, TaskEnd
 from pvm3py.wire.task import (
-    AddHostReply,
     Codes,
     Empty,
-    HostNames,
     Registration,
     SchedReply,
     Status,
@@ -20,7 +19,7 @@ from pvm3py.wire.task import (
     TracerRequest,
 )
 
-from . import hosts, leaving, spawn
+from . import addhost, leaving, spawn
 from .dispatch import Refused, Request, handles
 from .tasks import Target, is_task
 
@@ -32,6 +31,8 @@ _RM = 0x100
 _HOSTER = 0x200
 _TASKER = 0x400
 _TRACER = 0x800
+# What other hosts are told when the tracer is gone; the mask is one of 3.4.6's without an event.
+_NO_TRACER = TraceTargets(0, 0, 0, 0, 0, 0, 0, 0, "@" * 35)
 
 
 @dataclass(slots=True)
@@ -44,6 +45,21 @@ class Tracer:
     mask: str
     buffer: int
     option: int
+
+    def targets(self) -> TraceTargets:
+        """As other hosts are told."""
+        out, trc = self.out, self.trc
+        return TraceTargets(
+            trc.tid,
+            trc.ctx,
+            trc.tag,
+            out.tid,
+            out.ctx,
+            out.tag,
+            self.buffer,
+            self.option,
+            self.mask,
+        )
 
     def environment(self) -> list[str]:
         """The trace settings of a task that is started."""
@@ -76,15 +92,63 @@ class Registry:
             | _TRACER * (self.tracer is not None and tid == self.tracer.tid)
         )
 
-    def forget(self, tid: int) -> None:
-        """A task is gone: its roles are free."""
+    def targets(self, job: ExecRequest) -> tuple[Target, Target]:
+        """Where output and trace events of tasks go: as the request says, else to the tracer."""
+        out = Target(job.outtid, job.outctx, job.outtag)
+        trc = Target(job.trctid, job.trcctx, job.trctag)
+        tracer = self.tracer
+        if tracer is not None:
+            out = out if out.tid else tracer.out
+            trc = trc if trc.tid else tracer.trc
+        return out, trc
+
+    def set_tracer(self, targets: TraceTargets | None) -> None:
+        """Take over who is tracer in the machine; None, or targets without a tid: nobody."""
+        self.tracer = None
+        if targets is not None and (tid := targets.trctid or targets.outtid):
+            self.tracer = Tracer(
+                tid,
+                Target(targets.trctid, targets.trcctx, targets.trctag),
+                Target(targets.outtid, targets.outctx, targets.outtag),
+                targets.mask,
+                targets.buffer,
+                targets.option,
+            )
+
+    def set_sched(self, pvmd: Pvmd, tid: int) -> None:
+        """Take over who is resource manager in the machine, unless this host has one of its own."""
+        if pvmd.tasks.get(self.sched) is None:
+            self.sched = tid
+
+    def forget(self, pvmd: Pvmd, tid: int) -> None:
+        """A task of this host is gone: its roles are free, and other hosts that know them told."""
         if self.sched == tid:
             self.sched = 0
+            _tell_others(pvmd, c.DM_SLCONF_SCHED, "0")
         for role, holder in self.roles.items():
             if holder == tid:
                 self.roles[role] = 0
+                addhost.hoster_left(pvmd, tid)
         if self.tracer is not None and self.tracer.tid == tid:
             self.tracer = None
+            _tell_others(pvmd, c.DM_SLCONF_TRACE, _NO_TRACER.text())
+
+    def host_lost(self, pvmd: Pvmd, host: int) -> None:
+        """A host is gone, and with it the roles of its tasks; the master tells the RM."""
+        part = host & c.TIDHOST
+        if self.sched & c.TIDHOST == part:
+            self.sched = 0
+        if self.tracer is not None and self.tracer.tid & c.TIDHOST == part:
+            self.tracer = None
+        if self.sched and pvmd.hosts.is_master:
+            pvmd.send(self.sched, c.SM_HOSTX, c.BASECONTEXT, TidBody(c.TIDPVMD | part).encode())
+
+
+def _tell_others(pvmd: Pvmd, setting: int, text: str) -> None:
+    """Have all other daemons take over a setting."""
+    body = SlaveSettings([(setting, text)]).encode()
+    for host in pvmd.hosts.others():
+        pvmd.peers.send(host.tid, c.DM_SLCONF, body)
 
 
 @handles(c.TM_TASKER, Registration)
@@ -94,6 +158,8 @@ def register(pvmd: Pvmd, request: Request, body: Registration) -> Status:
     roles = pvmd.registry.roles
     holder = roles[request.tag]
     if body.register:
+        if request.tag == c.TM_HOSTER and not pvmd.hosts.is_master:
+            return Status(c.PvmHostrNMstr)
         if holder:
             return Status(c.PvmAlready)
         roles[request.tag] = request.src
@@ -101,7 +167,9 @@ def register(pvmd: Pvmd, request: Request, body: Registration) -> Status:
         if holder != request.src:
             return Status(c.PvmNoTask)
         roles[request.tag] = 0
-        if request.tag == c.TM_TASKER:
+        if request.tag == c.TM_HOSTER:
+            addhost.hoster_left(pvmd, request.src)
+        else:
             leaving.tasker_left(pvmd, request.src)
     return Status(0)
 
@@ -114,28 +182,37 @@ def register_tracer(pvmd: Pvmd, request: Request, body: Registration) -> Status:
         if registry.tracer is None or registry.tracer.tid != src:
             return Status(c.PvmNoTask)
         registry.tracer = None
+        _tell_others(pvmd, c.DM_SLCONF_TRACE, _NO_TRACER.text())
         return Status(0)
     if registry.tracer is not None:
         return Status(c.PvmAlready)
     full = TracerRequest.decode(request.body)
-    registry.tracer = Tracer(
+    targets = TraceTargets(
         src,
-        Target(src, full.trcctx, full.trctag),
-        Target(src, full.outctx, full.outtag),
-        full.mask,
+        full.trcctx,
+        full.trctag,
+        src,
+        full.outctx,
+        full.outtag,
         full.buffer,
         full.option,
+        full.mask,
     )
+    registry.set_tracer(targets)
+    _tell_others(pvmd, c.DM_SLCONF_TRACE, targets.text())
     return Status(0)
 
 
 @handles(c.TM_SCHED)
 def register_sched(pvmd: Pvmd, request: Request, _body: Empty) -> SchedReply:
-    """Become the resource manager of this daemon, in place of the one before."""
+    """Become the resource manager, in place of the one before; all hosts are told."""
     previous = pvmd.registry.sched
     pvmd.registry.sched = request.src
-    own = pvmd.hosts.own
-    return SchedReply(previous, own.tid, own.name, own.arch, own.speed, own.signature)
+    _tell_others(pvmd, c.DM_SLCONF_SCHED, f"{request.src:x}")
+    master = pvmd.hosts.get(pvmd.hosts.master) or pvmd.hosts.own
+    return SchedReply(
+        previous, master.tid, master.name, master.arch, master.speed, master.signature
+    )
 
 
 def _only(holder: int, request: Request) -> None:
@@ -143,25 +220,20 @@ def _only(holder: int, request: Request) -> None:
         raise Refused(c.PvmDenied)
 
 
-@handles(c.SM_EXEC, ExecRequest, reply_tag=c.SM_EXECACK)
+@handles(c.SM_EXEC, ExecRequest, reply_tag=c.SM_EXECACK, system=True)
 def sm_exec(pvmd: Pvmd, request: Request, body: ExecRequest) -> Codes:
-    """Start tasks here for the resource manager."""
+    """Start tasks here for the resource manager, of whatever host it is."""
     _only(pvmd.registry.sched, request)
+    spawn.check_count(body.count)
     return Codes(spawn.start_tasks(pvmd, body, sched=request.src))
 
 
-@handles(c.SM_ADD, HostNames, reply_tag=c.SM_ADDACK)
-async def sm_add(pvmd: Pvmd, request: Request, body: HostNames) -> AddHostReply:
-    """Add hosts for the resource manager."""
-    _only(pvmd.registry.sched, request)
-    return await hosts.add_hosts(pvmd, request, body)
-
-
-@handles(c.SM_HANDOFF, TidBody, reply=False)
+@handles(c.SM_HANDOFF, TidBody, reply=False, system=True)
 def sm_handoff(pvmd: Pvmd, request: Request, body: TidBody) -> None:
-    """The resource manager names another one."""
+    """The resource manager names another one, of this host or another."""
     _only(pvmd.registry.sched, request)
-    if not is_task(body.tid) or pvmd.tasks.get(body.tid) is None:
+    known = pvmd.tasks if pvmd.owns(body.tid) else pvmd.hosts
+    if not is_task(body.tid) or known.get(body.tid) is None:
         raise Refused(c.PvmNoTask)
     pvmd.registry.sched = body.tid
 

@@ -16,6 +16,10 @@ _ANSWER_SECONDS = 2.0
 _ADDRESS_MAX = 128
 
 
+class AlreadyRuns(StartError):
+    """Another daemon of this user has the sock file."""
+
+
 def listen(settings: Settings) -> tuple[socket.socket, str]:
     """A listening Unix socket under a fresh temporary name, and its path."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
@@ -39,7 +43,7 @@ def listen(settings: Settings) -> tuple[socket.socket, str]:
 def publish(settings: Settings, address: str, log: Callable[[str], None]) -> None:
     """Write the address to pvmd.UID, replacing a file that no daemon stands behind.
 
-    The file appears with its contents in one step. StartError: a daemon answers there.
+    The file appears with its contents in one step. AlreadyRuns: a daemon answers there.
     """
     path = settings.file("pvmd")
     fresh = f"{path}.{os.getpid()}"
@@ -78,7 +82,7 @@ def _remove_stale(path: str, log: Callable[[str], None]) -> None:
     except FileNotFoundError:
         return
     if answers(address):
-        raise StartError(
+        raise AlreadyRuns(
             f"a pvmd already runs at {address} (file {path}); "
             "use it, halt it, or set PVM_VMID=name to run another one beside it"
         )

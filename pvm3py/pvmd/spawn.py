@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""Starting tasks: TM_SPAWN, and start_tasks for whoever else starts some."""
+"""Starting tasks: TM_SPAWN, DM_EXEC, and start_tasks for whoever else starts some."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.system import ExecRequest, StartTask
 from pvm3py.wire.task import Codes, SpawnRequest
 
-from . import leaving, output, tracing
+from . import leaving, output, placement, tracing
 from .dispatch import Refused, Request, handles
+from .hosts import Host
+from .peers import HostFailed
+from .placement import Block
 from .switch import spawn_process
-from .tasks import Target, Task
+from .tasks import Task
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
@@ -26,52 +30,97 @@ _TRY_LATER = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
 
 @handles(c.TM_SPAWN, SpawnRequest)
-def spawn(pvmd: Pvmd, request: Request, body: SpawnRequest) -> Codes:
+def spawn(
+    pvmd: Pvmd, request: Request, body: SpawnRequest
+) -> Codes | Coroutine[None, None, Codes]:
     """Start tasks on the hosts that the request selects; one tid or error for each."""
-    if not 1 <= body.count <= c.TIDLOCAL:
-        raise Refused(c.PvmBadParam)
+    check_count(body.count)
     where, colon, directory = body.where.partition(":")
-    if not _selected(pvmd, body.flags, where):
-        return Codes([c.PvmNoHost] * body.count)
-    ptid = c.PvmParentNotSet if body.flags & c.PvmNoSpawnParent else request.src
-    tids = start_tasks(
-        pvmd,
-        ExecRequest(
-            ptid=ptid,
-            file=body.file,
-            flags=body.flags,
-            count=body.count,
-            args=body.args,
-            outtid=body.outtid,
-            outctx=body.outctx,
-            outtag=body.outtag,
-            trctid=body.trctid,
-            trcctx=body.trcctx,
-            trctag=body.trctag,
-            env=[*body.env, f"PVMSPAWNWD={directory}"] if colon else body.env,
-            instance=0,
-            outof=body.count,
-        ),
-        sched=pvmd.registry.sched,
+    job = ExecRequest(
+        ptid=c.PvmParentNotSet if body.flags & c.PvmNoSpawnParent else request.src,
+        file=body.file,
+        flags=body.flags,
+        count=body.count,
+        args=body.args,
+        outtid=body.outtid,
+        outctx=body.outctx,
+        outtag=body.outtag,
+        trctid=body.trctid,
+        trcctx=body.trcctx,
+        trctag=body.trctag,
+        env=[*body.env, f"PVMSPAWNWD={directory}"] if colon else body.env,
+        instance=0,
+        outof=body.count,
     )
+    hosts = placement.selected(pvmd.hosts, body.flags, where)
+    if not hosts:
+        return Codes([c.PvmNoHost] * body.count)
+    if hosts != [pvmd.hosts.own]:
+        return _spawn_over(pvmd, hosts, job)
+    pvmd.placement.blocks(hosts, body.count)
+    return _answer(pvmd, job, start_tasks(pvmd, job, sched=pvmd.registry.sched))
+
+
+def check_count(count: int) -> None:
+    """Refuse a number of tasks that no host can have."""
+    if not 1 <= count <= c.TIDLOCAL:
+        raise Refused(c.PvmBadParam)
+
+
+async def _spawn_over(pvmd: Pvmd, hosts: list[Host], job: ExecRequest) -> Codes:
+    """Start tasks on several hosts.
+
+    What a host that fails meanwhile was to start goes to the others, unless hosts were asked for;
+    a host that reports an error is not asked again.
+    """
+    tids = [c.PvmHostFail] * job.count
+    slots = list(range(job.count))
+    while slots:
+        blocks = pvmd.placement.blocks(hosts, len(slots))
+        answers = [_start_block(pvmd, block, job, len(slots)) for block in blocks]
+        missing: list[int] = []
+        for block, answer in zip(blocks, answers, strict=True):
+            of_block = slots[block.start : block.start + block.count]
+            try:
+                codes = await answer if isinstance(answer, Coroutine) else answer
+            except HostFailed:
+                missing += of_block
+                codes = Codes([c.PvmHostFail] * block.count)
+            for slot, tid in zip(of_block, codes.values, strict=False):
+                tids[slot] = tid
+            if min(codes.values, default=0) < 0:
+                hosts = [host for host in hosts if host is not block.host]
+        by_name = job.flags & (c.PvmTaskHost | c.PvmTaskArch)
+        slots = missing if hosts and not by_name else []
+    return _answer(pvmd, job, tids)
+
+
+def _start_block(
+    pvmd: Pvmd, block: Block, job: ExecRequest, outof: int
+) -> Codes | Coroutine[None, None, Codes]:
+    """Have one host start its part."""
+    fields = vars(job) | {"count": block.count, "instance": block.start, "outof": outof}
+    part = ExecRequest(**fields)
+    if pvmd.owns(block.host.tid):
+        return Codes(start_tasks(pvmd, part, sched=pvmd.registry.sched))
+    return pvmd.peers.request(block.host.tid, c.DM_EXEC, part, Codes)
+
+
+def _answer(pvmd: Pvmd, job: ExecRequest, tids: list[int]) -> Codes:
+    """Tell the collectors, then the spawner, which tasks there are."""
+    out, trc = pvmd.registry.targets(job)
     for tid in tids:
-        task = pvmd.tasks.get(tid)
-        if task is not None:
-            output.send_start(pvmd, task, c.TO_SPAWN)
-            tracing.task_spawned(pvmd, task)
+        if tid > 0:
+            output.send_start(pvmd, out, tid, c.TO_SPAWN, job.ptid)
+            tracing.task_spawned(pvmd, trc, tid, job.ptid)
     return Codes(tids)
 
 
-def _selected(pvmd: Pvmd, flags: int, where: str) -> bool:
-    """Whether this machine's one host is among those that a request names."""
-    own = pvmd.hosts.own
-    if flags & c.PvmTaskHost:
-        chosen = pvmd.hosts.named(where) is own
-    elif flags & c.PvmTaskArch:
-        chosen = where == own.arch
-    else:
-        chosen = True
-    return chosen != bool(flags & c.PvmHostCompl)
+@handles(c.DM_EXEC, ExecRequest, hosts=True, reply_tag=c.DM_EXECACK)
+def dm_exec(pvmd: Pvmd, _request: Request, body: ExecRequest) -> Codes:
+    """Start tasks here for a spawner on another host."""
+    check_count(body.count)
+    return Codes(start_tasks(pvmd, body, sched=pvmd.registry.sched))
 
 
 def start_tasks(pvmd: Pvmd, job: ExecRequest, sched: int = 0) -> list[int]:
@@ -100,14 +149,10 @@ class _Starter:
         self._pvmd = pvmd
         self._job = job
         self._sched = sched
-        self._out = Target(job.outtid, job.outctx, job.outtag)
-        self._trc = Target(job.trctid, job.trcctx, job.trctag)
+        self._out, self._trc = pvmd.registry.targets(job)
         self._strings = list(job.env)
         tracer = pvmd.registry.tracer
-        if tracer is not None and not job.outtid:
-            self._out = tracer.out
         if tracer is not None and not job.trctid:
-            self._trc = tracer.trc
             names = ("PVMTMASK=", "PVMTRCBUF=", "PVMTRCOPT=")
             own = [text for text in job.env if not text.startswith(names)]
             self._strings = tracer.environment() + own
@@ -159,8 +204,8 @@ class _Starter:
 
     def _new_task(self) -> Task:
         task = Task(self._pvmd.tasks.next_tid(), self._job.ptid, 0, self._job.file)
-        task.out = Target(self._out.tid, self._out.ctx, self._out.tag)
-        task.trc = Target(self._trc.tid, self._trc.ctx, self._trc.tag)
+        task.out = self._out.copy()
+        task.trc = self._trc.copy()
         task.sched = self._sched
         task.flags = self._job.flags
         task.path = self._path
@@ -171,7 +216,7 @@ class _Starter:
         pvmd.tasks.add(task)
         pvmd.switch.expect(task.tid)
         tracing.task_started(pvmd, task)
-        output.send_start(pvmd, task, c.TO_NEW)
+        output.send_start(pvmd, task.out, task.tid, c.TO_NEW, task.ptid)
 
     def _cannot_execute(self, task: Task, error: OSError) -> None:
         """As with 3.4.6, a program that cannot be executed is a task that ends at once."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import socket
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,13 @@ PROTOCOL: int = lib.SW_PROTOCOL
 """Close reason: the peer sent what the protocol does not allow."""
 CLOSED: int = lib.SW_CLOSED
 """Close reason: `Switch.close` or `Switch.finish` was called."""
+
+HOST_SILENT: int = lib.SW_HOST_SILENT
+"""Reason of a host's loss: it does not answer."""
+HOST_LEFT: int = lib.SW_HOST_LEFT
+"""Reason of a host's loss: it said that it leaves."""
+HOST_CLOSED: int = lib.SW_HOST_CLOSED
+"""Reason of a host's loss: it agreed to the end that `Switch.close_host` asked for."""
 
 
 class OpenEvent(NamedTuple):
@@ -67,7 +75,15 @@ class LogEvent(NamedTuple):
     text: str
 
 
-Event = OpenEvent | CloseEvent | MessageEvent | DrainedEvent | LogEvent
+class HostEvent(NamedTuple):
+    """A host is lost or has left."""
+
+    tid: int
+    reason: int
+    text: str
+
+
+Event = OpenEvent | CloseEvent | MessageEvent | DrainedEvent | HostEvent | LogEvent
 
 
 @dataclass(frozen=True)
@@ -98,6 +114,10 @@ class Statistics(NamedTuple):
     refused: int
     connections: int
     queued_bytes: int
+    packets: int
+    retransmitted: int
+    packets_received: int
+    packets_dropped: int
 
 
 _HEADERS = struct.Struct(">iiiIiii4xi12x")
@@ -264,6 +284,8 @@ class Switch:
                 events.append(CloseEvent(conn, reason, body.decode("ascii", "replace")))
             elif kind == lib.SW_DRAINED:
                 events.append(DrainedEvent(dst))
+            elif kind == lib.SW_HOST:
+                events.append(HostEvent(dst, reason, body.decode("ascii", "replace")))
             else:
                 events.append(LogEvent(conn, body.decode("ascii", "replace")))
         return events
@@ -358,6 +380,48 @@ class Switch:
         """Ask for one DrainedEvent, when at most `mark` bytes are queued for tid or tid is gone."""
         self.flush()
         _check(lib.sw_notify_drain(self._sw, tid & 0xFFFFFFFF, mark), "notify of drain")
+
+    def network(self, fd: int, mtu: int) -> None:
+        """Exchange packets of at most `mtu` bytes over a bound non-blocking UDP socket.
+
+        Once for a switch; the socket stays the caller's. Raises OSError.
+        """
+        _check(lib.sw_network(self._sw, fd, mtu), "use the network")
+
+    def host(
+        self,
+        tid: int,
+        address: str,
+        port: int,
+        mtu: int,
+        *,
+        pending: bool = False,
+        silence: float = 0.0,
+    ) -> None:
+        """Add the host of the daemon tid, or change it in place.
+
+        pending: packets are sent to it, but none taken from it. silence: seconds after which a
+        daemon of this project that is not heard of is lost; 0: as 3.4.6 does it. Raises OSError.
+        """
+        self.flush()
+        host = ffi.new("struct sw_host *")
+        host.tid = tid & 0xFFFFFFFF
+        host.address = int.from_bytes(socket.inet_aton(address), "big")
+        host.port = port
+        host.mtu = mtu
+        host.flags = lib.SW_HOST_PENDING if pending else 0
+        host.silence_ms = int(silence * 1000)
+        _check(lib.sw_host(self._sw, host), f"add host {tid & 0xFFFFFFFF:x}")
+
+    def close_host(self, tid: int) -> None:
+        """End the link to a host in order: a HostEvent follows. An unknown host is no error."""
+        self.flush()
+        lib.sw_host_close(self._sw, tid & 0xFFFFFFFF)
+
+    def forget_host(self, tid: int, *, farewell: bool = False) -> None:
+        """Drop a host at once; farewell: tell it. An unknown host is no error."""
+        self.flush()
+        lib.sw_host_forget(self._sw, tid & 0xFFFFFFFF, int(farewell))
 
     def statistics(self) -> Statistics:
         """The counters as they are now."""

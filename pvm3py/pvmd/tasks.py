@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""The task table, and requests about tasks: TM_TASK, TM_PSTAT, TM_SENDSIG, TM_SETOPT, TM_GETOPT."""
+"""The task table, and requests about tasks: tables, status, signals, options."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.constants import signed
+from pvm3py.wire.daemon import TaskList
 from pvm3py.wire.record import Record
 from pvm3py.wire.task import (
     Empty,
@@ -26,6 +27,7 @@ from pvm3py.wire.task import (
 from . import output
 from .config import data_signature
 from .dispatch import Refused, Request, handles
+from .peers import HostFailed
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
@@ -43,6 +45,10 @@ class Target:
     tid: int = 0
     ctx: int = 0
     tag: int = 0
+
+    def copy(self) -> Target:
+        """One that can be changed by itself."""
+        return Target(self.tid, self.ctx, self.tag)
 
 
 @dataclass(slots=True)
@@ -153,23 +159,64 @@ def _entry(pvmd: Pvmd, task: Task) -> TaskEntry:
     return TaskEntry(task.tid, task.ptid, pvmd.hosts.own.tid, flags, task.name, task.pid)
 
 
+def _entries(pvmd: Pvmd, where: int) -> list[TaskEntry]:
+    """The tasks of this host: one, if `where` is its tid, or all."""
+    if where & c.TIDLOCAL:
+        task = pvmd.tasks.get(where)
+        return [_entry(pvmd, task)] if task else []
+    return [_entry(pvmd, task) for task in pvmd.tasks]
+
+
 @handles(c.TM_TASK, TidBody)
-def task_table(pvmd: Pvmd, _request: Request, body: TidBody) -> Record:
+def task_table(
+    pvmd: Pvmd, _request: Request, body: TidBody
+) -> Record | Coroutine[None, None, TaskReply]:
     """All tasks (0), those of a host, or one."""
-    if body.tid and pvmd.hosts.get(body.tid) is None:
+    host = pvmd.hosts.get(body.tid)
+    if host is None and body.tid:
         return Status(c.PvmNoHost)
-    if body.tid & c.TIDLOCAL:
-        task = pvmd.tasks.get(body.tid)
-        return TaskReply(0, [_entry(pvmd, task)] if task else [])
-    return TaskReply(0, [_entry(pvmd, task) for task in pvmd.tasks])
+    hosts = [host] if host else pvmd.hosts.hosts
+    if hosts == [pvmd.hosts.own]:
+        return TaskReply(0, _entries(pvmd, body.tid))
+    return _collect(pvmd, [host.tid for host in hosts], body.tid)
+
+
+async def _collect(pvmd: Pvmd, hosts: list[int], where: int) -> TaskReply:
+    """The tasks of several hosts; of one that fails meanwhile, none."""
+    asked = [
+        None if pvmd.owns(host) else pvmd.peers.request(host, c.DM_TASK, TidBody(where), TaskList)
+        for host in hosts
+    ]
+    entries: list[TaskEntry] = []
+    for answer in asked:
+        try:
+            entries += (await answer).tasks if answer else _entries(pvmd, where)
+        except HostFailed:
+            pvmd.log("a host was lost while its tasks were asked for")
+    return TaskReply(0, entries)
+
+
+@handles(c.DM_TASK, TidBody, hosts=True, reply_tag=c.DM_TASKACK)
+def dm_task(pvmd: Pvmd, _request: Request, body: TidBody) -> TaskList:
+    """The tasks of this host, or one."""
+    return TaskList(_entries(pvmd, body.tid))
 
 
 @handles(c.TM_PSTAT, TidBody)
-def pstat(pvmd: Pvmd, _request: Request, body: TidBody) -> Status:
+def pstat(pvmd: Pvmd, _request: Request, body: TidBody) -> Status | Coroutine[None, None, Status]:
     """Whether a task is alive."""
-    if pvmd.tasks.get(body.tid) is not None:
-        return Status(0)
-    return Status(c.PvmNoTask if is_task(body.tid) else c.PvmBadParam)
+    if not is_task(body.tid):
+        return Status(c.PvmBadParam)
+    if pvmd.hosts.get(body.tid) is None or pvmd.owns(body.tid):
+        return Status(0 if pvmd.tasks.get(body.tid) else c.PvmNoTask)
+    return pvmd.peers.request(body.tid, c.DM_PSTAT, body, Status)
+
+
+@handles(c.DM_PSTAT, TidBody, hosts=True, reply_tag=c.DM_PSTATACK)
+def dm_pstat(pvmd: Pvmd, _request: Request, body: TidBody) -> Status:
+    """Whether a task of this host, or this daemon, is alive."""
+    alive = body.tid == pvmd.daemon_tid or pvmd.tasks.get(body.tid) is not None
+    return Status(0 if alive else c.PvmNoTask)
 
 
 @handles(c.TM_SENDSIG, SignalRequest)
@@ -178,6 +225,15 @@ def sendsig(pvmd: Pvmd, request: Request, body: SignalRequest) -> None:
     if not is_task(body.tid):
         raise Refused(c.PvmBadParam)
     pvmd.reply(request, Empty())
+    if pvmd.owns(body.tid):
+        dm_sendsig(pvmd, request, body)
+    else:
+        pvmd.peers.send(body.tid, c.DM_SENDSIG, body)
+
+
+@handles(c.DM_SENDSIG, SignalRequest, reply=False, hosts=True)
+def dm_sendsig(pvmd: Pvmd, _request: Request, body: SignalRequest) -> None:
+    """Signal a task of this host, if there is such a one."""
     task = pvmd.tasks.get(body.tid)
     if task is not None:
         signal_task(pvmd, task, body.signum)
@@ -248,6 +304,6 @@ def setopt(pvmd: Pvmd, request: Request, body: SetOptRequest) -> Empty:
             output.send_end(pvmd, task)
         setattr(target, name, value)
         if target is task.out:
-            output.send_start(pvmd, task, c.TO_SPAWN)
-            output.send_start(pvmd, task, c.TO_NEW)
+            output.send_start(pvmd, target, task.tid, c.TO_SPAWN, task.ptid)
+            output.send_start(pvmd, target, task.tid, c.TO_NEW, task.ptid)
     return Empty()

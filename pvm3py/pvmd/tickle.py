@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""TM_TICKLE, hooks for a person who looks into a daemon; and TM_HALT."""
+"""TM_TICKLE: hooks for a person who looks into a daemon."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from pvm3py.wire import constants as c
-from pvm3py.wire.task import Codes, Empty
+from pvm3py.wire.task import Codes
 
 from .dispatch import Refused, Request, handles
 from .log import mask_text
@@ -97,10 +97,3 @@ def tickle(pvmd: Pvmd, _request: Request, body: Codes) -> Codes:
         pvmd.log(f"tickle: there is no #{args[0]}")
         return Codes([])
     return Codes(action(pvmd, args))
-
-
-@handles(c.TM_HALT, reply=False)
-def halt(pvmd: Pvmd, request: Request, _body: Empty) -> None:
-    """End the virtual machine."""
-    pvmd.log(f"t{request.src:x} halts the machine")
-    pvmd.stop(0)

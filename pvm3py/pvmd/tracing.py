@@ -11,7 +11,7 @@ from pvm3py.wire import constants as c
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
-    from .tasks import Task
+    from .tasks import Target, Task
 
 
 class Tracers:
@@ -40,7 +40,8 @@ def task_started(pvmd: Pvmd, task: Task) -> None:
     spawned = task.flags >= 0
     _send(
         pvmd,
-        task,
+        task.trc,
+        task.tid,
         "newtask",
         _int("PT", task.ptid if task.ptid > 0 else -1),
         _int("TF", task.flags),
@@ -48,16 +49,17 @@ def task_started(pvmd: Pvmd, task: Task) -> None:
     )
 
 
-def task_spawned(pvmd: Pvmd, task: Task) -> None:
+def task_spawned(pvmd: Pvmd, trc: Target, tid: int, ptid: int) -> None:
     """The request that started a task is being answered."""
-    _send(pvmd, task, "spntask", _int("PT", task.ptid))
+    _send(pvmd, trc, tid, "spntask", _int("PT", ptid))
 
 
 def task_ended(pvmd: Pvmd, task: Task) -> None:
     """A task is gone."""
     _send(
         pvmd,
-        task,
+        task.trc,
+        task.tid,
         "endtask",
         _int("TST", task.status or 0),
         *_seconds("TU", task.user_time),
@@ -75,14 +77,13 @@ def _seconds(name: str, seconds: float) -> tuple[Item, Item]:
     return _int(f"{name}S", whole), _int(f"{name}U", micro)
 
 
-def _send(pvmd: Pvmd, task: Task, name: str, *items: Item) -> None:
-    to = task.trc
+def _send(pvmd: Pvmd, to: Target, tid: int, name: str, *items: Item) -> None:
     if to.tid <= 0:
         return
     table, described = pvmd.tracers.describe(to.tid, to.ctx, to.tag, name)
     if table:
         pvmd.send(to.tid, to.tag, to.ctx, encode([ItemTable()]))
     second, micro = divmod(time.time_ns() // 1000, 1000000)
-    head = _int("TS", second), _int("TU", micro), _int("TID", task.tid)
+    head = _int("TS", second), _int("TU", micro), _int("TID", tid)
     event = Event(name, "", (*head, *items), described)
     pvmd.send(to.tid, to.tag, to.ctx, encode([event]))

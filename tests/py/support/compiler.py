@@ -81,12 +81,14 @@ def run_compiler(command: list[str]) -> None:
 
 
 def test_program(name: str, side: Side, *, sanitized: bool = False) -> Path:
-    """The program tests/c/NAME.c, warnings being errors."""
+    """The program tests/c/NAME.c, warnings being errors; group_* with the group library."""
     require_program("cc", "gcc")
     flags = ["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"]
     if sanitized:
         return _sanitized_program(name, flags)
-    return compile_program(name, [C_SOURCES / f"{name}.c"], side, flags)
+    libraries = [f"-L{library_dir()}"] if side == "ours" else []
+    libraries += ["-lgpvm3"] if name.startswith("group_") else []
+    return compile_program(name, [C_SOURCES / f"{name}.c"], side, flags, libraries=libraries)
 
 
 # pytest must not take the function above for a test where it is imported.

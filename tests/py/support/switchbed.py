@@ -140,8 +140,9 @@ class Bed:
         self.listener.listen(128)
         self.listener.setblocking(False)
         uid = options.pop("uid", None)
+        own_tid = options.pop("own_tid", OWN_TID)
         self.switch = sw.Switch(
-            self.listener.fileno(), OWN_TID, limits=sw.Limits(**options), uid=uid
+            self.listener.fileno(), own_tid, limits=sw.Limits(**options), uid=uid
         )
         self.events: list[sw.Event] = []
         self.switch.handler = self.events.append

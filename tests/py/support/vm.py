@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import shutil
@@ -73,8 +74,18 @@ class VirtualMachine:
         arguments: Iterable[str] = (),
     ) -> None:
         require_daemon(daemon)
+        self._prepare(daemon, Path(tempfile.mkdtemp(prefix="pv", dir="/tmp")), path, env)
+        self.process = self._start([str(daemon_program(daemon)), *arguments])
+
+    # First words of every command; for daemons and tasks in another network namespace.
+    enter: tuple[str, ...] = ()
+
+    def _prepare(
+        self, daemon: Side, tmp: Path, path: Iterable[Path | str], env: Mapping[str, str] | None
+    ) -> None:
+        """Make home and environment in the directory `tmp`."""
         self.side = daemon
-        self.tmp = Path(tempfile.mkdtemp(prefix="pv", dir="/tmp"))
+        self.tmp = tmp
         self.home = self.tmp / "home"
         self.home.mkdir()
         self.env = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -88,14 +99,13 @@ class VirtualMachine:
         self.env |= env or {}
         self.tasks: list[subprocess.Popen[bytes]] = []
         self.address = ""
-        self.process = self._start([str(daemon_program(daemon)), *arguments])
 
     # ---- the daemon ---------------------------------------------------------
 
     def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
         with open(self.tmp / "home" / "daemon.err", "wb") as errors:
             process = subprocess.Popen(
-                command,
+                [*self.enter, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -104,13 +114,14 @@ class VirtualMachine:
             )
         assert process.stdout
         try:
-            self.address = _read_line(process.stdout, START_SECONDS)
+            self.address = read_line(process.stdout, START_SECONDS)
         except AssertionError:
             process.kill()
             process.wait()
             problem = self._diagnosis()
             shutil.rmtree(self.tmp, ignore_errors=True)
             raise AssertionError(f"{command[0]} printed no PVMSOCK line\n{problem}") from None
+        self.tasks.append(process)
         return process
 
     @property
@@ -160,7 +171,7 @@ class VirtualMachine:
     ) -> subprocess.Popen[bytes]:
         """Start a task by hand and do not wait for it."""
         process = subprocess.Popen(
-            [str(program), *map(str, args)],
+            [*self.enter, str(program), *map(str, args)],
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
@@ -254,12 +265,13 @@ class VirtualMachine:
             except ProcessLookupError:
                 pass
         for task in self.tasks:
+            task.kill()
             task.wait()
             for stream in (task.stdin, task.stdout, task.stderr):
                 if stream:
-                    stream.close()
-        if self.process.stdout:
-            self.process.stdout.close()
+                    # What could not be written to a task that has ended is of no interest.
+                    with contextlib.suppress(BrokenPipeError):
+                        stream.close()
         shutil.rmtree(self.tmp, ignore_errors=True)
 
     def _diagnosis(self) -> str:
@@ -278,7 +290,7 @@ class VirtualMachine:
         self.stop(check=kind is None)
 
 
-def _read_line(stream: IO[bytes], seconds: float) -> str:
+def read_line(stream: IO[bytes], seconds: float) -> str:
     """One line from a pipe, without its end; fail at end of file or after `seconds`."""
     deadline = time.monotonic() + seconds
     line = b""
@@ -289,7 +301,7 @@ def _read_line(stream: IO[bytes], seconds: float) -> str:
         if not byte:
             raise AssertionError("no line")
         line += byte
-    return line.decode().strip()
+    return line.decode(errors="replace").removesuffix("\n")
 
 
 def _text(data: bytes | None) -> str:

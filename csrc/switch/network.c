@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/* The network: the socket, the table of hosts, and what is done in each pass of the loop. */
+#define _GNU_SOURCE
+#include "network.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Period in which silent hosts are looked for; probes sent while one is silent. */
+#define TICK_MS 250
+#define PROBES 5
+/* At most one log event in this time, ns. */
+#define LOG_NS (200 * NS_PER_MS)
+
+struct host *net_host(const struct sw *sw, uint32_t tid)
+{
+	return sw->net ? sw->net->hosts[HOST_INDEX(tid)] : NULL;
+}
+
+void net_touch(struct host *h)
+{
+	if (!h->touched.next)
+		list_append(&h->sw->net->touched, &h->touched);
+}
+
+void net_log(struct net *net, const char *text)
+{
+	int64_t now = switch_now();
+	char more[200];
+
+	if (now - net->logged < LOG_NS) {
+		net->unlogged++;
+		return;
+	}
+	snprintf(more, sizeof more, net->unlogged ? "%s (and %u events before it)" : "%s", text,
+		(unsigned)net->unlogged);
+	net->logged = now;
+	net->unlogged = 0;
+	inbox_text(net->sw, SW_LOG, 0, more);
+}
+
+void net_lost(struct host *h, uint32_t reason, const char *text)
+{
+	struct sw_event *e;
+
+	if (h->lost)
+		return;
+	h->lost = true;
+	e = inbox_text(h->sw, SW_HOST, 0, text);
+	e->dst = h->tid;
+	e->reason = reason;
+	link_drop(h);
+	receive_drop(h);
+	remote_drop(h);
+}
+
+void net_flush(struct sw *sw)
+{
+	struct net *net = sw->net;
+	int64_t now;
+
+	if (!net || list_empty(&net->touched) || net->blocked)
+		return;
+	now = switch_now();
+	while (!list_empty(&net->touched) && !net->blocked) {
+		struct host *h = CONTAINER(net->touched.next, struct host, touched);
+
+		list_remove(&h->touched);
+		if (h->lost)
+			continue;
+		if (link_send(h) && h->extended)
+			receive_carried(h);
+		receive_acknowledge(h, now);
+	}
+}
+
+/* Run the timers that are due. */
+static void serve_timers(struct net *net, int64_t now)
+{
+	struct link *l, *next;
+	int64_t due = NEVER;
+
+	for (l = net->timed.next; l != &net->timed; l = next) {
+		struct host *h = CONTAINER(l, struct host, timed);
+
+		next = l->next;
+		timing_expired(h, now);
+		due = h->due < due ? h->due : due;
+	}
+	net->timer = due;
+}
+
+/* Look whether a host has been silent for too long, or ask it to say something. */
+static void look_after(struct host *h, uint32_t elapsed_ms)
+{
+	char text[60];
+
+	if (!h->silence_ms || !h->extended || h->pending || h->lost)
+		return;
+	h->quiet_ms += elapsed_ms;
+	if (h->quiet_ms >= h->silence_ms && h->probes >= PROBES - 1) {
+		snprintf(text, sizeof text, "nothing heard for %.1f s", h->quiet_ms / 1000.0);
+		net_lost(h, SW_HOST_SILENT, text);
+	} else if (h->quiet_ms >= h->silence_ms / PROBES * (h->probes + 1)) {
+		h->probes++;
+		net_control(h, WIRE_PKT_ASK, 0);
+	}
+}
+
+/*
+ * Time in which this process itself did not run counts little: what the hosts
+ * sent meanwhile has been read before.
+ */
+static void tick(struct net *net, int64_t now)
+{
+	int64_t elapsed = (now - net->ticked) / NS_PER_MS;
+
+	if (elapsed > 2 * TICK_MS)
+		elapsed = 2 * TICK_MS;
+	for (uint32_t i = 1; i < HOSTS_MAX; i++)
+		if (net->hosts[i])
+			look_after(net->hosts[i], (uint32_t)elapsed);
+	net->ticked = now;
+	net->tick = now + TICK_MS * NS_PER_MS;
+}
+
+void net_serve(struct sw *sw)
+{
+	struct net *net = sw->net;
+	int64_t now;
+
+	if (!net)
+		return;
+	if (net->readable)
+		socket_receive(net);
+	now = switch_now();
+	if (net->timer <= now)
+		serve_timers(net, now);
+	while (!list_empty(&net->owing)) {
+		struct host *h = CONTAINER(net->owing.next, struct host, owing);
+
+		if (h->owed_due > now)
+			break;
+		list_remove(&h->owing);
+		net_touch(h);
+	}
+	if (net->watched && net->tick <= now && !net->readable)
+		tick(net, now);
+	if (net->faults)
+		fault_serve(net, now);
+}
+
+int64_t net_due(const struct sw *sw)
+{
+	const struct net *net = sw->net;
+	int64_t due;
+
+	if (!net)
+		return NEVER;
+	if (net->readable)
+		return 0;
+	due = net->timer;
+	if (!list_empty(&net->owing)) {
+		int64_t t = CONTAINER(net->owing.next, struct host, owing)->owed_due;
+
+		due = t < due ? t : due;
+	}
+	if (net->watched && net->tick < due)
+		due = net->tick;
+	if (net->faults && fault_due(net->faults) < due)
+		due = fault_due(net->faults);
+	return due;
+}
+
+void net_ready(struct sw *sw, uint32_t events)
+{
+	if (events & ~(uint32_t)EPOLLOUT)
+		sw->net->readable = true;
+	if (events & EPOLLOUT && sw->net->blocked)
+		socket_watch(sw->net, false);
+}
+
+void net_extend(struct host *h, uint32_t longest)
+{
+	uint32_t path = socket_path_mtu(&h->address);
+
+	h->extended = true;
+	if (longest > WIRE_PKT_LARGE)
+		longest = WIRE_PKT_LARGE;
+	h->offload = h->sw->net->offload && path < longest;
+	h->mtu = path < longest ? path : longest;
+	h->rtt = h->deviation = 0;
+	h->progress = h->tx_first != h->tx_next ? switch_now() : 0;
+	if (!h->lost)
+		timing_set(h);
+}
+
+static void set_silence(struct net *net, struct host *h, uint32_t silence_ms)
+{
+	int64_t now = switch_now();
+
+	if (!net->watched) {
+		net->ticked = now;
+		net->tick = now + TICK_MS * NS_PER_MS;
+	}
+	net->watched += !!silence_ms;
+	net->watched -= !!h->silence_ms;
+	h->silence_ms = silence_ms;
+}
+
+static struct host *new_host(struct sw *sw, uint32_t tid)
+{
+	struct host *h = mem_new(sizeof *h);
+
+	memset(h, 0, sizeof *h);
+	h->sw = sw;
+	h->tid = tid;
+	h->tx_first = h->tx_next = h->rx_next = 1;
+	h->window = LINK_WINDOW_FIRST;
+	h->threshold = UINT64_MAX;
+	h->due = NEVER;
+	h->address.sin_family = AF_INET;
+	backlog_init(sw, &h->load);
+	list_init(&h->multicasts);
+	list_init(&h->stops);
+	list_init(&h->drains);
+	sw->net->hosts[HOST_INDEX(tid)] = h;
+	return h;
+}
+
+/* Take a host out of the table. */
+static void end_host(struct host *h)
+{
+	struct net *net = h->sw->net;
+
+	h->lost = true;
+	link_drop(h);
+	receive_drop(h);
+	remote_drop(h);
+	set_silence(net, h, 0);
+	net->hosts[HOST_INDEX(h->tid)] = NULL;
+	free(h);
+}
+
+int sw_network(struct sw *sw, int fd, uint32_t mtu)
+{
+	struct net *net;
+	int rc;
+
+	if (mtu < WIRE_PKT_LEAST)
+		return -EINVAL;
+	switch_enter(sw);
+	if (sw->net) {
+		switch_leave(sw);
+		return -EEXIST;
+	}
+	net = mem_new(sizeof *net);
+	memset(net, 0, sizeof *net);
+	net->sw = sw;
+	net->fd = fd;
+	net->mtu = mtu;
+	net->timer = NEVER;
+	net->logged = -LOG_NS;
+	list_init(&net->touched);
+	list_init(&net->timed);
+	list_init(&net->owing);
+	rc = socket_open(net);
+	if (rc) {
+		free(net);
+	} else {
+		net->faults = fault_new();
+		sw->net = net;
+	}
+	switch_leave(sw);
+	return rc;
+}
+
+void net_free(struct sw *sw)
+{
+	struct net *net = sw->net;
+
+	if (!net)
+		return;
+	for (uint32_t i = 0; i < HOSTS_MAX; i++)
+		if (net->hosts[i])
+			end_host(net->hosts[i]);
+	if (net->faults)
+		fault_free(net);
+	socket_close(net);
+	sw->net = NULL;
+	free(net);
+}
+
+int sw_host(struct sw *sw, const struct sw_host *host)
+{
+	struct host *h;
+	int rc = 0;
+
+	switch_enter(sw);
+	if (!sw->net || !wire_is_daemon(host->tid) || !HOST_INDEX(host->tid)
+			|| HOST_INDEX(host->tid) == HOST_INDEX(sw->own_tid)
+			|| host->mtu < WIRE_PKT_LEAST || host->port > UINT16_MAX) {
+		rc = -EINVAL;
+	} else {
+		h = net_host(sw, host->tid);
+		if (!h)
+			h = new_host(sw, host->tid);
+		h->address.sin_addr.s_addr = htonl(host->address);
+		h->address.sin_port = htons((uint16_t)host->port);
+		h->pending = host->flags & SW_HOST_PENDING;
+		if (!h->extended)
+			h->mtu = host->mtu < sw->net->mtu ? host->mtu : sw->net->mtu;
+		h->quiet_ms = h->probes = 0;
+		set_silence(sw->net, h, host->silence_ms);
+	}
+	switch_leave(sw);
+	return rc;
+}
+
+int sw_host_close(struct sw *sw, uint32_t tid)
+{
+	struct host *h;
+
+	switch_enter(sw);
+	h = net_host(sw, tid);
+	if (h && !h->lost && !h->closing) {
+		link_finish(h);
+		net_flush(sw);
+	}
+	switch_leave(sw);
+	return h ? 0 : -ENOENT;
+}
+
+int sw_host_forget(struct sw *sw, uint32_t tid, int farewell)
+{
+	struct host *h;
+
+	switch_enter(sw);
+	h = net_host(sw, tid);
+	if (h && farewell)
+		net_control(h, FFFIN | FFACK, 0);
+	if (h)
+		end_host(h);
+	conn_bury(sw);
+	switch_leave(sw);
+	return h ? 0 : -ENOENT;
+}

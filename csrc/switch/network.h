@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside of the switch: the links to other hosts.
+ *
+ * network.c has the table of hosts and the timers, socket.c the socket. A link sends (link.c, timed
+ * by timing.c) and receives (receive.c) packets in order, once each. remote.c
+ * stands between links and tasks: addresses, multicast, messages for the
+ * daemon, back-pressure.
+ *
+ * A link begins as 3.4.6 has it: each packet acknowledged by itself, a small
+ * window, a timer for each packet. When the other daemon's extension block has
+ * been seen, `extended`, it goes on with one acknowledgement for many packets,
+ * a large window and one timer (docs/links.md).
+ */
+#ifndef PVM3PY_SWITCH_NETWORK_H
+#define PVM3PY_SWITCH_NETWORK_H
+
+#include <netinet/in.h>
+
+#include "core.h"
+#include "packet.h"
+
+#define NS_PER_MS 1000000ll
+#define NEVER INT64_MAX
+
+/* Indexes of hosts. */
+#define HOSTS_MAX 4096u
+#define HOST_INDEX(tid) (((tid) & TIDHOST) >> 18)
+#define HOST_DAEMON(tid) (((tid) & TIDHOST) | TID_DAEMON)
+
+/* Packets sent with one system call. */
+#define NET_BATCH 128
+/* Packets on their way that 3.4.6 is trusted to take: its socket holds more. */
+#define WINDOW_CLASSIC 16u
+/* Most sequence numbers on their way on an extended link: the list of the block covers them. */
+#define WINDOW_EXTENDED 1024u
+/* How far ahead of the expected one a packet is kept, in numbers and in bytes. */
+#define AHEAD_MAX 2048u
+#define AHEAD_BYTES (4u << 20)
+/* What a packet counts besides its data, in windows. */
+#define PACKET_COST 1024u
+/* Window of an extended link at first, bytes. */
+#define LINK_WINDOW_FIRST (512u << 10)
+/* Data up to this size are copied when they are queued; longer ones hold their receive chunk. */
+#define LINK_COPY_MAX 8192u
+
+/* Data waiting for the window. */
+struct fragment {
+	struct chunk *chunk;
+	uint32_t off, len, dst, src;
+	uint8_t flags;
+};
+
+/* A packet with a sequence number, until it is acknowledged. */
+struct packet {
+	struct chunk *chunk;   /* its data at off, len; NULL: none */
+	uint32_t off, len, dst, src;
+	uint32_t crc;          /* of the data */
+	uint32_t order, first; /* number of its last and first transmission */
+	int64_t sent;          /* time of the last one, ns */
+	int64_t wait, waited;  /* classic: until the next one; sum of these */
+	uint16_t seq, tries;
+	uint8_t flags;
+	bool acked;
+	bool lost;             /* to be sent again */
+	char head[DDFRAGHDR];
+};
+
+/* Another host. */
+struct host {
+	struct sw *sw;
+	uint32_t tid;            /* of its daemon */
+	struct sockaddr_in address;
+	uint32_t mtu;            /* longest packet for it */
+	uint32_t silence_ms;
+	bool pending, extended;
+	bool closing;            /* our FIN is under way */
+	bool lost;               /* reported: nothing is sent any more, what comes is ignored */
+	bool offload;            /* equal packets may be handed to the system as one */
+
+	struct fragment *waiting; /* ring */
+	uint32_t waiting_size, waiting_head, waiting_count;
+	struct packet *flight;   /* ring, by sequence number */
+	uint32_t flight_size;
+	uint16_t tx_first, tx_next; /* oldest number without acknowledgement; next new one */
+	uint32_t lost_count;
+	struct chunk *tail;      /* own chunk, for copies */
+	struct backlog load;     /* bytes waiting and under way */
+
+	uint32_t order, acked_order, reduced; /* transmissions; latest acknowledged; at the last reduction */
+	uint64_t flying, window, peer_window; /* bytes with PACKET_COST: under way; allowed; taken there */
+	uint64_t threshold;      /* above this, the window grows slowly */
+	uint64_t unasked;        /* bytes sent since an acknowledgement was asked for */
+	int64_t rtt, deviation;  /* ns */
+	int64_t progress;        /* when the timer began, extended */
+	int64_t unanswered;      /* since when nothing was acknowledged that should have been */
+	uint32_t stage;          /* expiries of the timer since */
+	int64_t due;             /* of the next timer; NEVER */
+	struct link timed;       /* in net.timed: has a timer */
+	struct link touched;     /* in net.touched: to be flushed */
+
+	uint16_t rx_next;        /* sequence number expected */
+	struct chunk **ahead;    /* ring of packets received too early, by sequence number */
+	uint32_t ahead_size, ahead_count, ahead_bytes;
+	uint16_t ahead_last;     /* highest number among them */
+	uint32_t owed;           /* packets received since the last acknowledgement */
+	bool ack_now, answer;    /* do not wait for data to carry it; the other side asked */
+	int64_t owed_due;
+	struct link owing;       /* in net.owing */
+	uint32_t quiet_ms, probes; /* since something was heard */
+
+	struct assembly in;      /* message for this daemon */
+	struct link multicasts;  /* struct multicast (remote.c) */
+	struct link stops;       /* struct stop: receivers there that wish no more */
+	struct link drains;      /* struct drain: SW_DRAINED is due */
+	uint32_t multicast_count, stop_count;
+	uint32_t duplicates, peer_duplicates; /* received here; there, as far as known */
+};
+
+struct net {
+	struct sw *sw;
+	int fd;
+	uint32_t mtu;            /* what 3.4.6 may send here */
+	uint32_t window;         /* what this socket takes */
+	bool readable, blocked, offload;
+	struct host *hosts[HOSTS_MAX];
+	struct link touched, timed;
+	struct link owing;       /* hosts to be acknowledged later, the first due first */
+	int64_t timer;           /* no timer of `timed` is due earlier, ns */
+	int64_t tick, ticked;    /* next and last look for silent hosts */
+	uint32_t watched;        /* hosts with a limit of silence */
+	struct chunk *chunk;     /* received into, */
+	uint32_t slot;           /* from this slot on */
+	int64_t logged;          /* time of the last log event, */
+	uint32_t unlogged;       /* events left out since */
+	struct faults *faults;
+};
+
+/* network.c */
+
+/* The host of a tid, of any kind; NULL: unknown. */
+struct host *net_host(const struct sw *, uint32_t tid);
+/* Receive what is there, send what is due; called in each pass. */
+void net_serve(struct sw *);
+/* Send for all hosts that were touched. */
+void net_flush(struct sw *);
+/* When net_serve is to be called again, ns; NEVER. */
+int64_t net_due(const struct sw *);
+/* The socket may have input, or takes output again. */
+void net_ready(struct sw *, uint32_t events);
+void net_free(struct sw *);
+/* The host has something to send. */
+void net_touch(struct host *);
+/* Send one packet without sequence number, with the extension block unless it is FIN|ACK. */
+void net_control(struct host *, unsigned flags, uint16_t ack);
+/* The host's daemon is one of this project: it takes packets of that length. */
+void net_extend(struct host *, uint32_t longest);
+/* The link has ended: report it once, stop it. */
+void net_lost(struct host *, uint32_t reason, const char *text);
+/* Log event, not more than a few a second. */
+void net_log(struct net *, const char *text);
+
+/* socket.c */
+
+/* Prepare the socket; undo that. 0 or -errno. */
+int socket_open(struct net *);
+void socket_close(struct net *);
+/* It takes no more output for now (blocked), or does again. */
+void socket_watch(struct net *, bool blocked);
+/* Receive what is there, as far as one pass goes. */
+void socket_receive(struct net *);
+/* Longest UDP payload on the way to an address that needs no fragmentation. */
+uint32_t socket_path_mtu(const struct sockaddr_in *);
+/* Send packets, at most NET_BATCH, with complete headers but for the check; how many are left. */
+uint32_t socket_transmit(struct host *, struct packet **, uint32_t n);
+
+/* link.c */
+
+/*
+ * Queue data: flags FFSOM, FFEOM, WIRE_PKT_CONTROL. A reference to the chunk is
+ * taken if it is long, else a copy.
+ */
+void link_push(struct host *, uint32_t dst, uint32_t src, unsigned flags,
+	struct chunk *, uint32_t off, uint32_t len);
+void link_push_copy(struct host *, uint32_t dst, uint32_t src, unsigned flags,
+	const char *data, uint32_t len);
+/* Send what the window allows; false: nothing. */
+bool link_send(struct host *);
+/* Queue nothing more, send FIN. */
+void link_finish(struct host *);
+/* The other side has received this packet; all before `expected` and those of the list. */
+void link_acked_one(struct host *, uint16_t seq);
+void link_acked(struct host *, const struct packet_state *);
+void link_acked_to(struct host *, uint16_t expected);
+/* Packet number seq, which is under way. */
+struct packet *link_packet(const struct host *, uint16_t seq);
+/* Send this packet again when the link is flushed. */
+void link_resend(struct host *, struct packet *);
+/* Drop all output. */
+void link_drop(struct host *);
+
+/* timing.c */
+
+/* A packet has left: by which rule is it sent again? */
+void timing_sent(struct host *, struct packet *, int64_t now);
+/* It was acknowledged. */
+void timing_acked(struct host *, const struct packet *, int64_t now);
+/* The other side got packets twice: the timer is too short. */
+void timing_spurious(struct host *);
+/* Some were: look for lost ones. */
+void timing_progress(struct host *, int64_t now);
+/* The host's timer, when it was due. */
+void timing_expired(struct host *, int64_t now);
+/* Set host.due. */
+void timing_set(struct host *);
+
+/* receive.c */
+
+/* A packet in a chunk that may be referred to and changed. */
+void receive_packet(struct net *, struct chunk *, uint32_t off, uint32_t len,
+	const struct sockaddr_in *from, int64_t now);
+/* Acknowledge what is due, but for what data have carried. */
+void receive_acknowledge(struct host *, int64_t now);
+/* Data that leave carry the acknowledgement. */
+void receive_carried(struct host *);
+/* State of the link for an extension block. */
+void receive_state(const struct host *, struct packet_state *);
+void receive_drop(struct host *);
+
+/* remote.c */
+
+/* Do messages for the daemon find room? */
+bool remote_room(const struct host *);
+/* Report SW_DRAINED where it is due. */
+void remote_check_drains(struct host *);
+/* Data from a host, with a packet header, in order. */
+void remote_deliver(struct host *, struct chunk *, uint32_t off, uint32_t len);
+/* Drop what is kept for the host. */
+void remote_drop(struct host *);
+
+/* fault.c */
+
+/* From the environment; NULL: none. */
+struct faults *fault_new(void);
+/* Ends them; what was delayed leaves now. */
+void fault_free(struct net *);
+/*
+ * What is to become of an outgoing packet: true, it is to be sent as usual;
+ * false, it was dropped, or copied to be sent later or changed.
+ */
+bool fault_pass(struct net *, const struct sockaddr_in *, const char *head, const char *data,
+	uint32_t len);
+/* Is the network cut now? */
+bool fault_cut(struct faults *, int64_t now);
+/* Send what was delayed and is due. */
+void fault_serve(struct net *, int64_t now);
+int64_t fault_due(const struct faults *);
+
+#endif

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+/* Between links and tasks: fragments to and from other hosts, messages for daemons, multicast. */
+#include "network.h"
+
+#include <stdlib.h>
+
+/* A multicast fragment up to this size is copied whole for each receiver, another one too. */
+#define COPY_MAX 1024u
+/* Multicasts that a host has announced and not finished. */
+#define MULTICASTS_MAX 1024u
+/* Bytes of messages from other hosts that wait for the caller. */
+#define INBOX_BYTES (64u << 20)
+/* Receivers for which a host may have asked us to pause. */
+#define STOPS_MAX 65536u
+
+/* Receivers here of a multicast address, for one message. */
+struct multicast {
+	struct link link;
+	uint32_t address, count;
+	uint32_t tids[];
+};
+
+/* A receiver here that filled up: senders to `key` (it or a multicast address) of a host pause. */
+struct pause {
+	struct link link;
+	uint32_t host, key;
+};
+
+/* The same seen by the senders' host, and who waits. */
+struct stop {
+	struct link link;
+	uint32_t key;
+	struct link waiters;
+};
+
+/* The caller wishes to know when so little is queued for tid. */
+struct drain {
+	struct link link;
+	uint32_t tid;
+	uint64_t mark;
+};
+
+/* Sending. */
+
+static struct stop *stop_of(const struct host *h, uint32_t key)
+{
+	for (struct link *l = h->stops.next; l != &h->stops; l = l->next)
+		if (CONTAINER(l, struct stop, link)->key == key)
+			return CONTAINER(l, struct stop, link);
+	return NULL;
+}
+
+void remote_fragment(struct conn *c, uint32_t host, uint32_t dst, uint32_t off, uint32_t len)
+{
+	struct host *h = net_host(c->sw, host);
+	struct stop *stop;
+
+	if (!h || h->lost) {
+		c->sw->stats.dropped++;
+		return;
+	}
+	link_push(h, dst, c->tid, (unsigned char)c->chunk->data[off + WIRE_FRAG_FLAGS],
+		c->chunk, off + TDFRAGHDR, len - TDFRAGHDR);
+	if (c->finishing || c->place.next)
+		return;
+	stop = list_empty(&h->stops) ? NULL : stop_of(h, dst);
+	if (stop) {
+		list_append(&stop->waiters, &c->place);
+		c->sw->stats.parked++;
+	} else if (backlog_full(c->sw, &h->load)) {
+		backlog_park(&h->load, c);
+	}
+}
+
+void remote_message(struct sw *sw, uint32_t dst, uint32_t src, const char *head,
+	const char *body, uint32_t len)
+{
+	struct host *h = net_host(sw, dst);
+	char *whole;
+
+	if (!h) {
+		sw->stats.dropped++;
+		return;
+	}
+	whole = mem_new(MSGHDRLEN + (size_t)len);
+	memcpy(whole, head, MSGHDRLEN);
+	if (len)
+		memcpy(whole + MSGHDRLEN, body, len);
+	link_push_copy(h, dst, src, FFSOM | FFEOM, whole, MSGHDRLEN + len);
+	free(whole);
+}
+
+void remote_announce(struct sw *sw, uint32_t src, const uint32_t *tids, uint32_t count)
+{
+	uint32_t size = 8 + 4 * count;
+	char head[MSGHDRLEN] = {0}, *body = mem_new(size);
+
+	wire_put32(head + WIRE_MSG_ENC, WIRE_ENC_XDR);
+	wire_put32(head + WIRE_MSG_TAG, (uint32_t)DM_MCA);
+	wire_put32(body, src | TIDGID);
+	wire_put32(body + 4, count);
+	for (uint32_t i = 0; i < count; i++)
+		wire_put32(body + 8 + 4 * i, tids[i]);
+	remote_message(sw, HOST_DAEMON(tids[0]), sw->own_tid, head, body, size);
+	free(body);
+}
+
+bool remote_frame(struct sw *sw, const char *frame, uint32_t len)
+{
+	struct host *h = net_host(sw, wire_get32(frame + WIRE_FRAG_DST));
+
+	if (!h)
+		return false;
+	link_push_copy(h, wire_get32(frame + WIRE_FRAG_DST), wire_get32(frame + WIRE_FRAG_SRC),
+		(unsigned char)frame[WIRE_FRAG_FLAGS] & (FFSOM | FFEOM),
+		frame + TDFRAGHDR, len - TDFRAGHDR);
+	return true;
+}
+
+uint64_t remote_queued(const struct sw *sw, uint32_t tid)
+{
+	const struct host *h = net_host(sw, tid);
+
+	return h ? h->load.bytes : 0;
+}
+
+bool remote_notify_drain(struct sw *sw, uint32_t tid, uint64_t mark)
+{
+	struct host *h = net_host(sw, tid);
+	struct drain *d;
+
+	if (!h || h->lost)
+		return false;
+	d = mem_new(sizeof *d);
+	d->tid = tid;
+	d->mark = mark;
+	list_append(&h->drains, &d->link);
+	remote_check_drains(h);
+	return true;
+}
+
+void remote_check_drains(struct host *h)
+{
+	struct link *l, *next;
+
+	for (l = h->drains.next; l != &h->drains; l = next) {
+		struct drain *d = CONTAINER(l, struct drain, link);
+
+		next = l->next;
+		if (h->load.bytes > d->mark && !h->lost)
+			continue;
+		inbox_event(h->sw, SW_DRAINED, 0)->dst = d->tid;
+		list_remove(l);
+		free(d);
+	}
+}
+
+/* Receiving. */
+
+/* Ask the sender's host to hold back what is for `key`. */
+static void ask_pause(struct host *h, struct backlog *b, uint32_t key)
+{
+	struct pause *p;
+	char record[8];
+
+	for (struct link *l = b->remotes.next; l != &b->remotes; l = l->next) {
+		p = CONTAINER(l, struct pause, link);
+		if (p->host == h->tid && p->key == key)
+			return;
+	}
+	p = mem_new(sizeof *p);
+	p->host = h->tid;
+	p->key = key;
+	list_append(&b->remotes, &p->link);
+	backlog_watch(h->sw, b);
+	wire_put32(record, WIRE_CONTROL_PAUSE);
+	wire_put32(record + 4, key);
+	link_push_copy(h, h->tid, h->sw->own_tid, WIRE_PKT_CONTROL, record, sizeof record);
+}
+
+void remote_resume(struct sw *sw, struct backlog *b)
+{
+	while (!list_empty(&b->remotes)) {
+		struct pause *p = CONTAINER(b->remotes.next, struct pause, link);
+		struct host *h = net_host(sw, p->host);
+		char record[8];
+
+		wire_put32(record, WIRE_CONTROL_RESUME);
+		wire_put32(record + 4, p->key);
+		if (h && !h->lost)
+			link_push_copy(h, h->tid, sw->own_tid, WIRE_PKT_CONTROL, record, sizeof record);
+		list_remove(&p->link);
+		free(p);
+	}
+}
+
+static void end_stop(struct stop *stop)
+{
+	while (!list_empty(&stop->waiters))
+		conn_ready(CONTAINER(stop->waiters.next, struct conn, place));
+	list_remove(&stop->link);
+	free(stop);
+}
+
+/* Records of a control packet. */
+static void obey(struct host *h, const char *data, uint32_t len)
+{
+	for (; len >= 8; data += 8, len -= 8) {
+		uint32_t what = wire_get32(data), key = wire_get32(data + 4);
+		struct stop *stop = stop_of(h, key);
+
+		if (what == WIRE_CONTROL_PAUSE && !stop && h->stop_count < STOPS_MAX) {
+			stop = mem_new(sizeof *stop);
+			stop->key = key;
+			list_init(&stop->waiters);
+			list_append(&h->stops, &stop->link);
+			h->stop_count++;
+		} else if (what == WIRE_CONTROL_RESUME && stop) {
+			end_stop(stop);
+			h->stop_count--;
+		}
+	}
+}
+
+/* Where a fragment from another host for a task here goes. */
+static struct queue *receiver(struct host *h, uint32_t tid)
+{
+	struct queue *q = route_find(h->sw, tid);
+
+	if (q && !q->broken)
+		return q;
+	h->sw->stats.dropped++;
+	return NULL;
+}
+
+static void added(struct host *h, struct queue *q, uint32_t key)
+{
+	if (h->extended && backlog_full(h->sw, &q->load))
+		ask_pause(h, &q->load, key);
+}
+
+static void to_task(struct host *h, struct chunk *ck, uint32_t off, uint32_t len, uint32_t tid)
+{
+	struct queue *q = receiver(h, tid);
+
+	if (!q)
+		return;
+	if (len <= COPY_MAX)
+		queue_copy(h->sw, q, ck->data + off, len);
+	else
+		queue_ref(h->sw, q, ck, off, len);
+	added(h, q, tid);
+}
+
+static void end_multicast(struct host *h, struct multicast *m)
+{
+	list_remove(&m->link);
+	free(m);
+	h->multicast_count--;
+}
+
+static void to_receivers(struct host *h, struct chunk *ck, uint32_t off, uint32_t len,
+	uint32_t address)
+{
+	struct multicast *m = NULL;
+	char *frag = ck->data + off;
+
+	for (struct link *l = h->multicasts.next; l != &h->multicasts && !m; l = l->next)
+		if (CONTAINER(l, struct multicast, link)->address == address)
+			m = CONTAINER(l, struct multicast, link);
+	if (!m) {
+		h->sw->stats.dropped++;
+		return;
+	}
+	for (uint32_t i = 0; i < m->count; i++) {
+		struct queue *q = receiver(h, m->tids[i]);
+
+		if (!q)
+			continue;
+		wire_put32(frag + WIRE_FRAG_DST, m->tids[i]);
+		if (len <= COPY_MAX) {
+			queue_copy(h->sw, q, frag, len);
+		} else {
+			queue_copy(h->sw, q, frag, TDFRAGHDR);
+			queue_ref(h->sw, q, ck, off + TDFRAGHDR, len - TDFRAGHDR);
+		}
+		added(h, q, address);
+	}
+	if (frag[WIRE_FRAG_FLAGS] & FFEOM)
+		end_multicast(h, m);
+}
+
+/* DM_MCA: tasks here that get the next message to a multicast address. */
+static void add_multicast(struct host *h, const char *body, uint32_t len)
+{
+	uint32_t count = len >= 8 ? wire_get32(body + 4) : 0, address = len >= 8 ? wire_get32(body) : 0;
+	struct multicast *m;
+
+	if (len < 8 || count > (len - 8) / 4 || !wire_is_multicast(address)) {
+		net_log(h->sw->net, "malformed multicast list of another host dropped");
+		return;
+	}
+	if (h->multicast_count >= MULTICASTS_MAX)
+		end_multicast(h, CONTAINER(h->multicasts.next, struct multicast, link));
+	m = mem_new(sizeof *m + count * sizeof *m->tids);
+	m->address = address;
+	m->count = count;
+	for (uint32_t i = 0; i < count; i++)
+		m->tids[i] = wire_get32(body + 8 + 4 * i);
+	list_append(&h->multicasts, &m->link);
+	h->multicast_count++;
+}
+
+/* A whole message for this daemon. */
+static void to_caller(struct host *h, uint32_t src, const char *head, const char *body,
+	uint32_t len, char *owned)
+{
+	if (wire_is_daemon(src) && wire_get32(head + WIRE_MSG_TAG) == (uint32_t)DM_MCA) {
+		add_multicast(h, body, len);
+		free(owned);
+		return;
+	}
+	h->sw->filling->remote_bytes += len + sizeof(struct sw_event);
+	inbox_message(h->sw, 0, h->sw->own_tid, src, head, body, len, owned);
+}
+
+static void to_daemon(struct host *h, const char *packet, uint32_t len, uint32_t src, unsigned flags)
+{
+	struct assembly *in = &h->in;
+	const char *data = packet + DDFRAGHDR;
+	char *owned;
+
+	len -= DDFRAGHDR;
+	if (!(flags & FFSOM) != in->open || (in->open && in->src != src)) {
+		net_log(h->sw->net, in->open ? "first packet within a message dropped"
+			: "packet outside of a message dropped");
+		return;
+	}
+	if (flags & FFSOM) {
+		data += MSGHDRLEN;
+		len -= MSGHDRLEN;
+		if (flags & FFEOM) {
+			to_caller(h, src, packet + DDFRAGHDR, data, len, NULL);
+			return;
+		}
+		inbox_open(in, h->sw->own_tid, packet + DDFRAGHDR);
+		in->src = src;
+	}
+	if ((uint64_t)in->len + len > h->sw->cf.message_max) {
+		net_log(h->sw->net, "message of another host too long, dropped");
+		inbox_drop(in);
+		return;
+	}
+	inbox_gather(in, data, len);
+	if (!(flags & FFEOM))
+		return;
+	owned = in->body;
+	in->body = NULL;
+	to_caller(h, src, in->head, owned, in->len, owned);
+	inbox_drop(in);
+}
+
+bool remote_room(const struct host *h)
+{
+	return h->sw->filling->remote_bytes < INBOX_BYTES;
+}
+
+void remote_deliver(struct host *h, struct chunk *ck, uint32_t off, uint32_t len)
+{
+	char *head = ck->data + off;
+	uint32_t dst = wire_get32(head + WIRE_PKT_DST), src = wire_get32(head + WIRE_PKT_SRC);
+	unsigned flags = (unsigned char)head[WIRE_PKT_FLAGS];
+
+	h->sw->stats.fragments++;
+	h->sw->stats.bytes += len;
+	if (flags & WIRE_PKT_CONTROL && h->extended) {
+		obey(h, head + DDFRAGHDR, len - DDFRAGHDR);
+		return;
+	}
+	flags &= FFSOM | FFEOM;
+	if (dst == h->sw->own_tid) {
+		to_daemon(h, head, len, src, flags);
+		return;
+	}
+	wire_put32(head + WIRE_FRAG_LENGTH, len - TDFRAGHDR);
+	wire_put32(head + WIRE_FRAG_FLAGS, flags << 24);
+	if (wire_is_multicast(dst))
+		to_receivers(h, ck, off, len, dst);
+	else
+		to_task(h, ck, off, len, dst);
+}
+
+void remote_drop(struct host *h)
+{
+	inbox_drop(&h->in);
+	while (!list_empty(&h->multicasts))
+		end_multicast(h, CONTAINER(h->multicasts.next, struct multicast, link));
+	while (!list_empty(&h->stops))
+		end_stop(CONTAINER(h->stops.next, struct stop, link));
+	h->stop_count = 0;
+	remote_check_drains(h);
+}

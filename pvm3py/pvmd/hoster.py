@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: MIT
+"""The built-in hoster: starts daemons on other hosts through a remote shell, many at a time.
+
+The remote shell gets the command of the slave as one argument. What the slave prints first is its
+greeting; everything else that comes, on either output, goes to the log. Why a start failed is told
+from the exit status and the words of the remote shell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pvm3py.wire.hosts import Start
+
+from . import handstart
+
+if TYPE_CHECKING:
+    from .daemon import Pvmd
+
+# Starts that run at a time, and seconds that each may take.
+PARALLEL = 32
+START_SECONDS = 60.0
+# Seconds for the last words of a remote shell that has closed its standard output.
+_LAST_WORDS = 2.0
+_LINE_MAX = 1000
+_WORDS_KEPT = 20
+_SSH = ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=50"]
+_ERROR_NAME = re.compile(r"Pvm[A-Z]\w+")
+
+# What remote shells say (in lower case), what it means, and the error code of the host.
+_REASONS = (
+    (
+        ("could not resolve", "unknown host", "name or service not known", "not known"),
+        "the remote shell does not know the name",
+        "PvmNoHost",
+    ),
+    (("no route to host", "network is unreachable"), "no route to host", ""),
+    (
+        ("host key verification failed",),
+        "the host's key is not known or has changed: log in once by hand, or correct "
+        "~/.ssh/known_hosts",
+        "",
+    ),
+    (
+        ("permission denied (", "permission denied, please", "authentication fail",
+         "login incorrect", "permission denied."),
+        "authentication failed: it must be possible to log in without a password",
+        "",
+    ),
+    (("connection refused",), "connection refused: no remote shell server answers there", ""),
+    (("timed out",), "the host does not answer (connection timed out)", ""),
+    (
+        ("run as user \"root\"", "pvm_allow_root"),
+        "pvmd refuses to run as root there: set PVM_ALLOW_ROOT",
+        "",
+    ),
+    (
+        ("command not found", "not found", "no such file", "does not exist"),
+        "command not found: name the daemon there with dx= or PVM_DPATH",
+        "",
+    ),
+)  # fmt: skip
+
+
+@dataclass
+class Outcome:
+    """How a start ended: the greeting of the slave or the name of an error, and why."""
+
+    text: str
+    why: str = ""
+
+
+@dataclass
+class _Launch:
+    """One start that is under way.
+
+    greeting: what the slave said; status: exit status of the remote shell; words: the last lines
+    of its standard error; decided: it has greeted or the shell has ended; silent: nothing more
+    comes of it.
+    """
+
+    start: Start
+    name: str
+    greeting: str = ""
+    status: int = 0
+    words: list[str] = field(default_factory=list)
+    decided: asyncio.Event = field(default_factory=asyncio.Event)
+    silent: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+async def start_all(pvmd: Pvmd, starts: list[Start], names: dict[int, str]) -> dict[int, Outcome]:
+    """Start all these daemons; the outcome of each by its tid. names: what the log calls them."""
+    gate = asyncio.Semaphore(PARALLEL)
+    by_hand = asyncio.Lock()
+
+    async def run(start: Start) -> Outcome:
+        name = names[start.tid]
+        if start.so == "ms":
+            async with by_hand:
+                return Outcome(*await handstart.manual(pvmd, start, name))
+        async with gate:
+            if start.so == "pw":
+                return Outcome(*await handstart.password(pvmd, start, name, START_SECONDS))
+            outcome = await _run(pvmd, start, start.command, name)
+            if start.windows and outcome.text == "PvmCantStart":
+                outcome = await _run(pvmd, start, start.windows, name)
+            return outcome
+
+    outcomes = await asyncio.gather(*map(run, starts))
+    return {start.tid: outcome for start, outcome in zip(starts, outcomes, strict=True)}
+
+
+def shell_command(login: str, command: str) -> list[str]:
+    """The words of the remote shell: PVM_RSH as the original calls it, else ssh.
+
+    login: [name@]host.
+    """
+    user, _, host = login.rpartition("@")
+    shell = os.environ.get("PVM_RSH")
+    return [*([shell] if shell else _SSH), host, *(["-l", user] if user else []), command]
+
+
+async def _run(pvmd: Pvmd, start: Start, command: str, name: str) -> Outcome:
+    """Run one remote shell until the slave has greeted, or cannot any more."""
+    launch = _Launch(start, name)
+    words = shell_command(start.login, command)
+    path = shutil.which(words[0])
+    if path is None:
+        why = f"remote shell {words[0]} not found: install it or set PVM_RSH to another"
+        return Outcome("PvmCantStart", why)
+    try:
+        pid, stdin = _spawn(pvmd, launch, path, words)
+    except OSError as error:
+        return Outcome("PvmCantStart", f"remote shell {path}: {error.strerror}")
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            await launch.decided.wait()
+            if not launch.greeting:
+                await _last_words(launch)
+        if launch.greeting:
+            return Outcome(launch.greeting)
+        return explain(launch.status, launch.words)
+    except TimeoutError:
+        return Outcome("PvmCantStart", f"no answer within {START_SECONDS:g} s")
+    finally:
+        os.close(stdin)
+        if not launch.greeting and pid in pvmd.children:
+            os.kill(pid, signal.SIGTERM)
+
+
+async def _last_words(launch: _Launch) -> None:
+    """The remote shell ended: what it wrote before may still have to be read."""
+    try:
+        async with asyncio.timeout(_LAST_WORDS):
+            await launch.silent.wait()
+    except TimeoutError:
+        pass
+
+
+def _spawn(pvmd: Pvmd, launch: _Launch, path: str, words: list[str]) -> tuple[int, int]:
+    """Start the remote shell: its process id, and the descriptor of its standard input."""
+    pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
+    (child_in, stdin), (stdout, child_out), (stderr, child_err) = pipes
+    inner = (child_in, child_out, child_err)
+    try:
+        pid = os.posix_spawn(
+            path,
+            words,
+            os.environ,
+            file_actions=[(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(inner)],
+            setsigmask=[],
+            setsigdef=[signal.SIGHUP, signal.SIGPIPE, signal.SIGTERM, signal.SIGINT],
+        )
+    except OSError:
+        for fd in (stdin, stdout, stderr):
+            os.close(fd)
+        raise
+    finally:
+        for fd in inner:
+            os.close(fd)
+    line = input_line(launch.start.vmid)
+    if line:
+        os.write(stdin, line.encode())
+    open_pipes = 2
+
+    def end() -> None:
+        nonlocal open_pipes
+        open_pipes -= 1
+        if open_pipes == 0:
+            launch.silent.set()
+
+    def out(line: str) -> None:
+        if not launch.greeting and (line.startswith("ddpro") or _ERROR_NAME.fullmatch(line)):
+            launch.greeting = line
+            launch.decided.set()
+        elif not line.startswith("ddpro"):
+            pvmd.log(f"stdout@{launch.name}: {line}")
+
+    def err(line: str) -> None:
+        pvmd.log(f"stderr@{launch.name}: {line}")
+        launch.words.append(line)
+        del launch.words[:-_WORDS_KEPT]
+
+    def exited(status: int) -> None:
+        launch.status = os.waitstatus_to_exitcode(status)
+        launch.decided.set()
+
+    pvmd.children[pid] = exited
+    _Lines(pvmd.loop, stdout, out, end)
+    _Lines(pvmd.loop, stderr, err, end)
+    return pid, stdin
+
+
+def input_line(vmid: str) -> str:
+    """What a slave is to find on its standard input: 3.4.6 looks at PVM_VMID only."""
+    words = [f"PVM_VMID={vmid}"] if vmid else []
+    for name in ("PVM_HOST_TIMEOUT", "PVM_PORT_RANGE"):
+        if os.environ.get(name):
+            words.append(f"{name}={os.environ[name]}")
+    return " ".join(words) + "\n" if words else ""
+
+
+class _Lines:
+    """Reads a pipe to its end, and closes it; each line goes to a function."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        fd: int,
+        line: Callable[[str], None],
+        end: Callable[[], None],
+    ) -> None:
+        self._loop, self._fd, self._line, self._end = loop, fd, line, end
+        self._rest = b""
+        os.set_blocking(fd, False)
+        loop.add_reader(fd, self._read)
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._fd, 4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > _LINE_MAX or (not data and self._rest):
+            lines.append(self._rest)
+            self._rest = b""
+        for line in lines:
+            self._line(line.decode("utf-8", "replace").rstrip("\r"))
+        if not data:
+            self._loop.remove_reader(self._fd)
+            os.close(self._fd)
+            self._end()
+
+
+def explain(status: int, words: list[str]) -> Outcome:
+    """Why a remote shell with this exit status and these last words started no daemon."""
+    said = "\n".join(words).lower()
+    for patterns, why, code in _REASONS:
+        if any(pattern in said for pattern in patterns):
+            return Outcome(code or "PvmCantStart", why)
+    if status == 127:
+        return Outcome("PvmCantStart", _REASONS[-1][1])
+    if status < 0:
+        return Outcome("PvmCantStart", f"the remote shell was killed by signal {-status}")
+    last = f": {words[-1]}" if words else ""
+    return Outcome("PvmCantStart", f"the remote shell ended with status {status}{last}")

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""Messages to other daemons, and their answers.
+
+An answer belongs to the request with its wait id, if it comes from the host that was asked and has
+the tag that follows the request's. There are no time limits here: a host that does not answer any
+more is reported by its link, and then every request to it raises HostFailed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from pvm3py.wire import constants as c
+from pvm3py.wire.record import Record
+
+if TYPE_CHECKING:
+    from .daemon import Pvmd
+    from .switch import MessageEvent
+
+Reply = TypeVar("Reply", bound=Record)
+
+# Tags of answers: each request's tag + 1.
+ANSWERS = frozenset(
+    {
+        c.DM_ADDACK,
+        c.DM_EXECACK,
+        c.DM_HTUPDACK,
+        c.DM_TASKACK,
+        c.DM_DELHOSTACK,
+        c.DM_PSTATACK,
+        c.DM_NOTIFYACK,
+        c.DM_DBACK,
+        c.DM_RESETACK,
+        c.DM_HOSTSYNCACK,
+    }
+)
+
+
+class HostFailed(Exception):
+    """The host is gone, or there is none."""
+
+
+class _Wait(NamedTuple):
+    """An answer that is expected: from this host, with this tag."""
+
+    host: int
+    tag: int
+    answer: asyncio.Future[bytes]
+
+
+async def _decoded(answer: asyncio.Future[bytes], reply: type[Reply]) -> Reply:
+    return reply.decode(await answer)
+
+
+class Peers:
+    """What this daemon asked other daemons.
+
+    A request whose maker has given up stays, so that its answer is known when it comes.
+    """
+
+    def __init__(self, pvmd: Pvmd) -> None:
+        self._pvmd = pvmd
+        self._waits: dict[int, _Wait] = {}
+        self._last = 0
+        # What is being done for each other host, to be answered later.
+        self.serving: defaultdict[int, set[asyncio.Task[None]]] = defaultdict(set)
+
+    def send(
+        self, host: int, tag: int, body: Record | bytes, wid: int = 0, ctx: int = 0
+    ) -> None:
+        """A message to the daemon of another host, which is given by any tid of it."""
+        data = body if isinstance(body, bytes) else body.encode()
+        pvmd = self._pvmd
+        dst = c.TIDPVMD | host & c.TIDHOST
+        pvmd.switch.send(dst, pvmd.daemon_tid, tag, ctx, wid, data)
+
+    def ask(self, host: int, tag: int, body: Record | bytes) -> asyncio.Future[bytes]:
+        """Send a request to the daemon of another host; the future is the body of its answer.
+
+        HostFailed is set if the host is not in the machine, or ceases to be before it has answered.
+        """
+        host &= c.TIDHOST
+        answer: asyncio.Future[bytes] = self._pvmd.loop.create_future()
+        if self._pvmd.hosts.get(host) is None:
+            answer.set_exception(HostFailed(f"no host {host:x}"))
+        else:
+            wid = self._next_wid()
+            self._waits[wid] = _Wait(host, tag + 1, answer)
+            self.send(host, tag, body, wid)
+        return answer
+
+    def request(
+        self, host: int, tag: int, body: Record | bytes, reply: type[Reply]
+    ) -> Coroutine[None, None, Reply]:
+        """As ask(), which happens at the call; what is awaited is the answer as a record.
+
+        Raises HostFailed, and WireError if the answer is not a `reply`.
+        """
+        return _decoded(self.ask(host, tag, body), reply)
+
+    def answered(self, event: MessageEvent) -> None:
+        """An answer of another daemon has come."""
+        wait = self._waits.get(event.wid)
+        if wait is None or (event.tag, event.src & c.TIDHOST) != (wait.tag, wait.host):
+            tag, src = event.tag & 0xFFFFFFFF, event.src & 0xFFFFFFFF
+            self._pvmd.log(f"answer {tag:x} from t{src:x} to no request ({event.wid:x}), ignored")
+            return
+        del self._waits[event.wid]
+        if not wait.answer.done():
+            wait.answer.set_result(event.body)
+
+    def host_lost(self, host: int) -> None:
+        """A host is gone: so are all requests to it, and who would get answers from here."""
+        for job in self.serving.pop(host & c.TIDHOST, ()):
+            job.cancel()
+        host &= c.TIDHOST
+        for wid in [wid for wid, wait in self._waits.items() if wait.host == host]:
+            answer = self._waits.pop(wid).answer
+            if not answer.done():
+                answer.set_exception(HostFailed(f"host {host:x} is gone"))
+
+    def _next_wid(self) -> int:
+        """A wait id that is not in use: this host's tid + 1, 2, 3, ... around."""
+        own = self._pvmd.hosts.own.tid
+        while True:
+            self._last = self._last % c.TIDLOCAL + 1
+            if own | self._last not in self._waits:
+                return own | self._last

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""Which hosts a spawn goes to: exactly as 3.4.6 chooses them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pvm3py.wire import constants as c
+
+from .hosts import Host, HostTable
+
+
+@dataclass(slots=True)
+class Block:
+    """Consecutive tasks of a spawn that one host starts; `start` is the number of the first."""
+
+    host: Host
+    start: int
+    count: int
+
+
+def selected(hosts: HostTable, flags: int, where: str) -> list[Host]:
+    """The hosts that a spawn names, in the order of their tids."""
+    if flags & c.PvmTaskHost:
+        named = hosts.named(where)
+        chosen = [named] if named else []
+    elif flags & c.PvmTaskArch:
+        chosen = [host for host in hosts.hosts if host.arch == where]
+    else:
+        chosen = list(hosts.hosts)
+    if flags & c.PvmHostCompl:
+        return [host for host in hosts.hosts if host not in chosen]
+    return chosen
+
+
+class Placement:
+    """Where the next spawn goes on: the hosts take turns over all spawns of this daemon.
+
+    After a spawn that is limited to some hosts, that is the one that would be next among these.
+    """
+
+    def __init__(self, own: int) -> None:
+        self._next = own + 1
+
+    def blocks(self, hosts: list[Host], count: int) -> list[Block]:
+        """Spread `count` tasks over hosts, which are in the order of their tids."""
+        part = min(len(hosts), count)
+        at = next((i for i, host in enumerate(hosts) if host.tid >= self._next), 0)
+        blocks: list[Block] = []
+        start = share = 0
+        for task in range(count):
+            share += part
+            if share >= count:
+                share -= count
+                blocks.append(Block(hosts[at], start, task + 1 - start))
+                start = task + 1
+                at = (at + 1) % len(hosts)
+        self._next = hosts[at].tid
+        return blocks

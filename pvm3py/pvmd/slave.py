@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: MIT
+"""Being a slave: the start under a master, and the messages with which it keeps the table."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from pvm3py.wire import constants as c
+from pvm3py.wire.codec import WireError
+from pvm3py.wire.hosts import (
+    Greeting,
+    SlaveSettings,
+    TableDelete,
+    TableEntry,
+    TableUpdate,
+    TraceTargets,
+    parse_address,
+)
+from pvm3py.wire.task import Empty
+
+from . import failure, network
+from .config import Settings, SlaveStart, StartError, data_signature, expand
+from .dispatch import Refused, Request, handles
+from .hosts import HOSTS_MAX, INDEX_SHIFT, Host
+
+if TYPE_CHECKING:
+    from .daemon import Pvmd
+
+# Seconds from the start to the first table; then the master is taken for dead.
+JOIN_SECONDS = 300.0
+
+
+# ---- before the daemon serves --------------------------------------------------------------
+
+
+def greet(settings: Settings, start: SlaveStart) -> socket.socket:
+    """Open the UDP socket and print its address for the starter. StartError: it cannot be."""
+    try:
+        sock = network.bind(start.address, settings.ports)
+    except OSError as error:
+        raise StartError(
+            f"cannot open a UDP socket on {start.address}: {error.strerror or error}; "
+            "is this the host that the master means?"
+        ) from error
+    port = sock.getsockname()[1]
+    signature = data_signature()
+    greeting = Greeting(
+        c.DDPROTOCOL, settings.arch, start.address, port, c.WIRE_FRAG_DEFAULT, signature
+    )
+    os.write(1, greeting.line().encode() + b"\n")
+    return sock
+
+
+def go_background(start: SlaveStart) -> None:
+    """Wait until the starter closes standard input, then go on as a child of nobody."""
+    if not start.manual:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
+        try:
+            os.read(0, 1)
+        except OSError:
+            pass
+    if start.foreground:
+        return
+    sys.stderr.flush()
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+
+
+def join(pvmd: Pvmd, start: SlaveStart, sock: socket.socket) -> None:
+    """Be a host of the master's machine; it has JOIN_SECONDS to send the table."""
+    network.attach(pvmd, sock)
+    master = Host(
+        start.master << INDEX_SHIFT,
+        "?",
+        "",
+        start.master_address,
+        0,
+        0,
+        start.master_port,
+        start.master_mtu,
+    )
+    hosts = pvmd.hosts
+    hosts.add(master)
+    hosts.master = master.tid
+    network.link(pvmd, master)
+
+    def expired() -> None:
+        pvmd.log(f"no host table from the master within {JOIN_SECONDS:g} s, ending")
+        pvmd.stop(1)
+
+    hosts.join_timer = pvmd.loop.call_later(JOIN_SECONDS, expired)
+
+
+# ---- the table -----------------------------------------------------------------------------
+
+
+@handles(c.DM_HTUPD, TableUpdate, hosts=True, reply_tag=c.DM_HTUPDACK)
+def update_table(pvmd: Pvmd, request: Request, body: TableUpdate) -> Empty | None:
+    """The master announces hosts: talk to them, but take nothing of them before the commit."""
+    hosts = pvmd.hosts
+    if hosts.is_master or not _from_master(pvmd, request):
+        return None
+    entries = [_checked(entry) for entry in body.hosts]
+    if hosts.join_timer is not None:
+        hosts.join_timer.cancel()
+        hosts.join_timer = None
+    hosts.pending_serial = body.serial
+    for host in entries:
+        known = hosts.get(host.tid)
+        if known is None:
+            hosts.pending[host.tid] = host
+            network.link(pvmd, host, pending=True)
+        else:
+            _change(pvmd, known, host)
+    return Empty()
+
+
+def _from_master(pvmd: Pvmd, request: Request) -> bool:
+    if request.host is not None and request.host.tid == pvmd.hosts.master:
+        return True
+    who, tag = request.src & 0xFFFFFFFF, request.tag & 0xFFFFFFFF
+    pvmd.log(f"message {tag:x} of t{who:x}, which is not the master, ignored")
+    return False
+
+
+def _checked(entry: TableEntry) -> Host:
+    """A host of the table. Refused: it cannot be one."""
+    if not 0 < entry.index <= HOSTS_MAX or entry.mtu <= 0:
+        raise Refused(c.PvmBadParam)
+    try:
+        address, port = parse_address(entry.address)
+    except WireError as error:
+        raise Refused(c.PvmBadParam) from error
+    return Host(
+        entry.index << INDEX_SHIFT,
+        entry.name,
+        entry.arch,
+        address,
+        entry.speed,
+        entry.signature,
+        port,
+        entry.mtu,
+    )
+
+
+def _change(pvmd: Pvmd, known: Host, host: Host) -> None:
+    """What the table says of a host that is known already, the master and this one included."""
+    known.name, known.arch = host.name, host.arch
+    known.speed, known.signature = host.speed, host.signature
+    moved = (known.address, known.port, known.mtu) != (host.address, host.port, host.mtu)
+    if known is not pvmd.hosts.own and moved:
+        known.address, known.port, known.mtu = host.address, host.port, host.mtu
+        network.link(pvmd, known)
+
+
+@handles(c.DM_HTCOMMIT, hosts=True, reply=False)
+def commit_table(pvmd: Pvmd, request: Request, _body: Empty) -> None:
+    """All hosts know the announced ones: they are in the machine now."""
+    hosts = pvmd.hosts
+    if hosts.is_master or not _from_master(pvmd, request):
+        return
+    hosts.serial = max(hosts.serial, hosts.pending_serial)
+    pending, hosts.pending = hosts.pending, {}
+    added = sorted(pending.values(), key=lambda host: host.tid)
+    for host in added:
+        hosts.add(host)
+        network.link(pvmd, host)
+    pvmd.notices.hosts_added(pvmd, [host.tid for host in added])
+
+
+@handles(c.DM_HTDEL, TableDelete, hosts=True, reply=False)
+def delete_from_table(pvmd: Pvmd, request: Request, body: TableDelete) -> None:
+    """Hosts have failed or were deleted. As with 3.4.6 the news must fit the present table."""
+    hosts = pvmd.hosts
+    if hosts.is_master or not _from_master(pvmd, request) or body.serial != hosts.serial:
+        return
+    for word in body.hosts:
+        tid = word & c.TIDHOST
+        if tid in hosts.pending:
+            del hosts.pending[tid]
+            pvmd.switch.forget_host(c.TIDPVMD | tid)
+        elif tid not in (hosts.own.tid, hosts.master) and hosts.get(tid) is not None:
+            failure.host_failed(pvmd, tid, "the master says so")
+
+
+# ---- settings ------------------------------------------------------------------------------
+
+
+@handles(c.DM_SLCONF, SlaveSettings, hosts=True, reply=False)
+def configure(pvmd: Pvmd, _request: Request, body: SlaveSettings) -> None:
+    """Settings of the host file, and who is resource manager and tracer."""
+    for field, text in body.items:
+        if field == c.DM_SLCONF_EP:
+            pvmd.settings.search_path = expand(text).split(":")
+        elif field == c.DM_SLCONF_BP:
+            pvmd.settings.debugger = expand(text)
+        elif field == c.DM_SLCONF_WD:
+            _change_directory(pvmd, expand(text))
+        elif field == c.DM_SLCONF_SCHED:
+            _set_sched(pvmd, text)
+        elif field == c.DM_SLCONF_TRACE:
+            pvmd.registry.set_tracer(TraceTargets.parse(text))
+        else:
+            pvmd.log(f"setting {field} of the master is unknown: {text}")
+
+
+def _change_directory(pvmd: Pvmd, path: str) -> None:
+    pvmd.settings.work_dir = path
+    try:
+        os.chdir(path)
+    except (OSError, ValueError) as error:
+        pvmd.log(f"working directory {path}: {error}")
+
+
+def _set_sched(pvmd: Pvmd, text: str) -> None:
+    try:
+        pvmd.registry.set_sched(pvmd, c.signed(int(text, 16)))
+    except ValueError:
+        pvmd.log(f"resource manager {text!r} of the master is no tid")
+
+
+@handles(c.DM_NULL, hosts=True, reply=False)
+def keep_alive(_pvmd: Pvmd, _request: Request, _body: Empty) -> None:
+    """A host looks whether this one answers; the link has done that."""

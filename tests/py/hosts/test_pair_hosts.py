@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: MIT
+"""Adding, deleting and ending hosts, ours and 3.4.6's in every combination."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from support.hosts import Bed
+from support.machine import PAIR_IDS, PAIRS, Machine
+from support.net import Namespaces, require_namespaces
+from support.system import Side
+from support.vm import wait_until
+
+BAD_PARAM, NO_HOST, DUP_HOST, CANT_START = -2, -6, -28, -29
+TASK_EXIT, HOST_DELETE, HOST_ADD, CANCEL = 1, 2, 3, 256
+MASTER, SLAVE = 1 << 18, 2 << 18
+TAG = 40
+
+
+@pytest.fixture(params=PAIRS, ids=PAIR_IDS)
+def fresh(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    """A machine of two hosts for tests that end it, or count its hosts."""
+    machine = Machine(request.param)
+    yield machine
+    machine.bed.stop()
+
+
+def test_both_hosts_show_the_same_machine(fresh: Machine) -> None:
+    expected = ["0", "2", "1"]
+    for tid, host in zip((MASTER, SLAVE), fresh.hosts, strict=True):
+        expected += [str(tid), host.name, "LINUX64", "1000"]
+    assert fresh.here.call("config") == expected
+    assert fresh.there.call("config") == expected
+    assert [agent.tid >> 18 for agent in fresh.agents] == [1, 2]
+
+
+@pytest.mark.parametrize("asker", [0, 1], ids=["on-master", "on-slave"])
+def test_each_host_of_a_request_has_its_own_result(pair: Machine, asker: int) -> None:
+    present = pair.hosts[1].name
+    reply = pair.agents[asker].ints(
+        "addhosts", present, "no-such-host.invalid", f"{present} nonsense=1", present
+    )
+    assert reply == [0, DUP_HOST, NO_HOST, BAD_PARAM, DUP_HOST]
+
+
+@pytest.mark.parametrize("asker", [0, 1], ids=["on-master", "on-slave"])
+def test_names_of_hosts_are_checked_when_deleting(pair: Machine, asker: int) -> None:
+    reply = pair.agents[asker].ints("delhosts", pair.hosts[0].name, "unknown")
+    assert reply == [0, BAD_PARAM, NO_HOST]
+
+
+@pytest.mark.parametrize(("master", "slave"), PAIRS, ids=PAIR_IDS)
+def test_a_host_that_cannot_be_started_leaves_the_machine_as_it_was(
+    master: Side, slave: Side
+) -> None:
+    with Bed([master, slave]) as bed:
+        agent = bed.start().master.agent()
+        bed.slaves[0].set_env({"PATH": "/nowhere"})
+        assert agent.ints("addhosts", bed.slaves[0].name) == [0, CANT_START]
+        assert list(agent.config()) == [bed.master.name]
+
+
+def test_deleted_host_is_told_ends_and_can_be_added_again(fresh: Machine) -> None:
+    name = fresh.hosts[1].name
+    (task,) = fresh.here.spawn("agent", where=name)
+    assert fresh.here.code("notify", HOST_DELETE, TAG, SLAVE) == 0
+    assert fresh.here.code("notify", TASK_EXIT, TAG + 1, task) == 0
+    assert fresh.here.ints("delhosts", name) == [1, 0]
+    assert fresh.here.ints("event", -1, TAG, 20)[2:] == [SLAVE]
+    assert fresh.here.ints("event", -1, TAG + 1, 20)[2:] == [task]
+    fresh.hosts[1].wait_gone()
+    assert not fresh.hosts[1].sock_file.exists()
+    wait_until(lambda: list(fresh.here.config()) == [fresh.hosts[0].name], "the host gone")
+    assert fresh.here.ints("spawn", "agent", 1, name, 1) == [0, NO_HOST]
+    assert fresh.here.code("notify", HOST_ADD, TAG, 1) == 0
+    assert fresh.here.add(name) == [3 << 18]
+    assert fresh.here.ints("event", -1, TAG, 20)[2:] == [1, 3 << 18]
+    (task,) = fresh.here.agents(name)
+    assert task.config() == fresh.here.config()
+
+
+def test_slaves_task_deletes_its_own_host(fresh: Machine) -> None:
+    fresh.there.tell("delhosts", fresh.hosts[1].name)
+    fresh.hosts[1].wait_gone()
+    wait_until(lambda: list(fresh.here.config()) == [fresh.hosts[0].name], "the host gone")
+
+
+@pytest.mark.parametrize(("master", "slave"), PAIRS, ids=PAIR_IDS)
+def test_slaves_task_adds_a_host(master: Side, slave: Side) -> None:
+    with Bed([master, slave, slave]) as bed:
+        first, second = (s.name for s in bed.slaves)
+        bed.start().master.agent().add(first)
+        agent = bed.slaves[0].agent()
+        assert agent.code("notify", HOST_ADD, TAG, -1) == 0
+        assert agent.add(second) == [3 << 18]
+        assert agent.ints("event", -1, TAG, 20)[2:] == [1, 3 << 18]
+        assert list(agent.config()) == [h.name for h in bed.hosts]
+
+
+def test_notices_of_hosts_can_be_cancelled(pair: Machine) -> None:
+    for agent in pair.agents:
+        assert agent.code("notify", HOST_DELETE, TAG, SLAVE, MASTER) == 0
+        assert agent.code("notify", HOST_DELETE | CANCEL, TAG, SLAVE, MASTER) == 0
+        told = [agent.ints("event", -1, TAG, 20)[2] for _ in range(2)]
+        assert sorted(told) == [MASTER, SLAVE]
+
+
+def test_notice_of_an_unknown_host_comes_at_once(pair: Machine) -> None:
+    for agent in pair.agents:
+        assert agent.code("notify", HOST_DELETE, TAG, 77 << 18) == 0
+        assert agent.ints("event", -1, TAG, 20)[2:] == [77 << 18]
+
+
+@pytest.mark.parametrize("asker", [0, 1], ids=["on-master", "on-slave"])
+def test_halt_ends_every_host(fresh: Machine, asker: int) -> None:
+    for host in fresh.hosts:
+        fresh.here.spawn("agent", where=host.name, count=2)
+    host = fresh.hosts[asker]
+    assert host.run(host.program("halt")).check().out == "pvm_halt: 0\n"
+    for host in fresh.hosts:
+        host.wait_gone()
+        assert not host.sock_file.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_to_the_master_ends_every_host(fresh: Machine, number: signal.Signals) -> None:
+    fresh.here.spawn("agent", where=fresh.hosts[1].name, count=2)
+    os.kill(fresh.hosts[0].pid, number)
+    for host in fresh.hosts:
+        host.wait_gone()
+        assert not host.sock_file.exists()
+
+
+def test_slave_that_is_told_to_end_leaves_the_machine(fresh: Machine) -> None:
+    (task,) = fresh.here.spawn("agent", where=fresh.hosts[1].name)
+    assert fresh.here.code("notify", HOST_DELETE, TAG, SLAVE) == 0
+    assert fresh.here.code("notify", TASK_EXIT, TAG + 1, task) == 0
+    os.kill(fresh.hosts[1].pid, signal.SIGTERM)
+    assert fresh.here.ints("event", -1, TAG, 20)[2:] == [SLAVE]
+    assert fresh.here.ints("event", -1, TAG + 1, 20)[2:] == [task]
+    fresh.hosts[1].wait_gone()
+    assert list(fresh.here.config()) == [fresh.hosts[0].name]
+
+
+@pytest.mark.parametrize(("master", "slave"), PAIRS, ids=PAIR_IDS)
+def test_host_file_of_a_master(master: Side, slave: Side) -> None:
+    with Bed([master, slave, slave]) as bed:
+        now, later = bed.slaves
+        hosts = bed.directory / "hostfile"
+        directory = now.home / "work"
+        directory.mkdir()
+        hosts.write_text(
+            f"# a comment\n{bed.master.name}\n"
+            f"{now.name} sp=77 wd={directory} ep={bed.programs(slave)}\n&{later.name} sp=5\n"
+        )
+        bed.start(str(hosts))
+        agent = bed.master.agent()
+        wait_until(lambda: now.name in agent.config(), "the host of the file")
+        assert agent.call("config")[-1] == "77"
+        (task,) = agent.agents(now.name)
+        assert list(task.config()) == [bed.master.name, now.name]
+        working = [os.readlink(f"/proc/{pid}/cwd") for pid in now.processes()]
+        assert working == [str(directory)] * 2
+        agent.add(later.name)
+        assert agent.call("config")[-1] == "5"
+
+
+@pytest.mark.parametrize(("master", "slave"), PAIRS, ids=PAIR_IDS)
+def test_options_of_an_added_host(master: Side, slave: Side) -> None:
+    require_namespaces()
+    network = Namespaces(2, hosts="10.77.0.2 alias\n")
+    with Bed([master, slave], network=network) as bed:
+        here, there = bed.hosts
+        agent = bed.start().master.agent()
+        program = there.tmp / "bin" / "pvmd"
+        (bed.directory / "alias").symlink_to(there.tmp)
+        agent.add(f"{there.name} ip=alias lo=somebody id=vm1 dx={program}")
+        assert bed.shell_log()[-1].startswith(f"alias|{program} -s -d0x0 -n{there.name} 1 ")
+        assert (there.tmp / f"pvmd.{os.geteuid()}.vm1").exists()
+        # A task by hand finds the daemon by the same suffix.
+        done = there.run(bed.programs(slave) / "agent", stdin="config\n", env={"PVM_VMID": "vm1"})
+        assert done.check().out.split("\t")[4::4] == [here.name, there.name]
+
+
+@pytest.mark.parametrize(("master", "slave"), PAIRS, ids=PAIR_IDS)
+def test_host_started_by_hand(master: Side, slave: Side) -> None:
+    with Bed([master, slave]) as bed:
+        name = bed.slaves[0].name
+        command = [*bed.master.enter, str(bed.master.tmp / "bin" / "pvmd"), f"-n{bed.master.name}"]
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env=bed.master.env, start_new_session=True,
+        )
+        bed.master.tasks.append(process)
+        assert process.stdin and process.stdout
+        process.stdout.readline()
+        agent = bed.master.agent()
+        agent.tell("addhosts", f"{name} so=ms")
+        line = b""
+        while f" -S -d0x0 -n{name} ".encode() not in line:
+            line = process.stdout.readline()
+            assert line, "the daemon ended"
+        started = subprocess.run(
+            [str(bed.remote_shell), name, line.decode().strip()], capture_output=True, check=True
+        )
+        process.stdin.write(started.stdout)
+        process.stdin.flush()
+        assert agent.reply()[0] == "1"
+        assert list(agent.config()) == [host.name for host in bed.hosts]

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""Hosts started through a real OpenSSH server, and why that may fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.hosts import Bed
+from support.machine import PAIR_IDS, PAIRS
+from support.sshd import SecureShell
+from support.system import SIDES, Side
+
+NO_HOST, BAD_VERSION, CANT_START = -6, -26, -29
+
+
+@pytest.fixture
+def bed() -> Iterator[Bed]:
+    with Bed(["ours", "ours"]) as made:
+        yield made
+
+
+@pytest.mark.parametrize(("master", "slave"), PAIRS, ids=PAIR_IDS)
+def test_host_is_started_by_ssh(master: Side, slave: Side) -> None:
+    with Bed([master, slave]) as bed:
+        shell = SecureShell(bed)
+        bed.master.set_env({"PVM_RSH": str(shell.command)})
+        agent = bed.start().master.agent()
+        agent.add(bed.slaves[0].name)
+        (task,) = agent.agents(bed.slaves[0].name)
+        assert list(task.config()) == [host.name for host in bed.hosts]
+
+
+@pytest.mark.parametrize("slave", SIDES)
+def test_ssh_is_the_remote_shell_unless_told_otherwise(slave: Side) -> None:
+    with Bed(["ours", slave]) as bed:
+        SecureShell(bed)
+        del bed.master.env["PVM_RSH"]
+        agent = bed.start().master.agent()
+        agent.add(bed.slaves[0].name)
+        (task,) = agent.agents(bed.slaves[0].name)
+        assert list(task.config()) == [host.name for host in bed.hosts]
+
+
+def failure(bed: Bed) -> tuple[int, str]:
+    """Code of adding the slave by plain ssh, and the master's log."""
+    bed.master.env.pop("PVM_RSH", None)
+    agent = bed.start().master.agent()
+    code, *results = agent.ints("addhosts", bed.slaves[0].name)
+    assert code == 0
+    assert list(agent.config()) == [bed.master.name]
+    return results[0], bed.master.log()
+
+
+def test_refused_login_is_said(bed: Bed) -> None:
+    SecureShell(bed, allowed=False)
+    code, log = failure(bed)
+    assert code == CANT_START
+    assert "Permission denied" in log
+    assert "authentication" in log.lower()
+
+
+def test_refused_connection_is_said(bed: Bed) -> None:
+    shell = SecureShell(bed)
+    shell.stop()
+    code, log = failure(bed)
+    assert code == CANT_START
+    assert "refused" in log
+
+
+def test_missing_daemon_is_said(bed: Bed) -> None:
+    SecureShell(bed)
+    (bed.slaves[0].tmp / "bin" / "pvmd").unlink()
+    bed.master.set_env({"PVM_DPATH": "/nowhere/pvmd"})
+    code, log = failure(bed)
+    assert code == CANT_START
+    assert "/nowhere/pvmd" in log
+    assert "not found" in log
+
+
+def test_other_version_is_said(bed: Bed) -> None:
+    SecureShell(bed)
+    program = bed.slaves[0].tmp / "bin" / "pvmd"
+    program.unlink()
+    program.write_text(
+        "#!/bin/sh\necho 'ddpro<2315> arch<LINUX64> ip<0a4d0002:e245> mtu<4080> dsig<4230209>'\n"
+    )
+    program.chmod(0o755)
+    code, log = failure(bed)
+    assert code == BAD_VERSION
+    assert "2315" in log
+
+
+def test_unknown_name_is_said(bed: Bed) -> None:
+    agent = bed.start().master.agent()
+    assert agent.ints("addhosts", "no-such-host.invalid") == [0, NO_HOST]
+    assert "no-such-host.invalid" in bed.master.log()

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""Resource manager and tracer on one host, as the other hosts know them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.hosts import Host
+from support.machine import Machine
+from support.rawtask import Connector, RawTask, ints, message, string
+from support.vm import wait_until
+
+from pvm3py.wire import constants as c
+from pvm3py.wire.system import ExecRequest, TaskEnd
+from pvm3py.wire.task import Codes, Settings
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    """A master and a slave of ours with a slave of 3.4.6 between them."""
+    three = Machine(("ours", "debian", "ours"))
+    yield three
+    three.bed.stop()
+
+
+@pytest.fixture
+def connector() -> Iterator[Connector]:
+    helper = Connector()
+    yield helper
+    helper.close()
+
+
+def enrolled(host: Host, connector: Connector) -> RawTask:
+    """A task on a host."""
+    return RawTask((host.tmp / "pvmd.0").read_text(), connector).enrol(host.tmp)
+
+
+def settings(host: Host, connector: Connector) -> Settings:
+    """What a new task on a host learns."""
+    with enrolled(host, connector) as task:
+        return Settings.decode(task.request(c.TM_GETOPT).body)
+
+
+@pytest.mark.parametrize("at", [0, 2], ids=["master", "slave"])
+def test_manager_is_known_to_hosts_added_before_until_it_ends(
+    machine: Machine, connector: Connector, at: int
+) -> None:
+    machine.ready()
+
+    def known(tid: int) -> bool:
+        return all(settings(host, connector).schedtid == tid for host in machine.hosts)
+
+    with enrolled(machine.hosts[at], connector) as manager:
+        manager.request(c.TM_SCHED)
+        wait_until(lambda: known(manager.tid), "the manager is known everywhere")
+    wait_until(lambda: known(0), "the manager is forgotten everywhere")
+
+
+@pytest.mark.parametrize("on", [1, 2], ids=["3.4.6", "ours"])
+def test_manager_starts_a_task_on_another_host_and_is_told_of_its_end(
+    machine: Machine, connector: Connector, on: int
+) -> None:
+    machine.ready()
+    host = machine.hosts[on]
+    with enrolled(machine.hosts[0], connector) as manager:
+        manager.request(c.TM_SCHED)
+        wait_until(
+            lambda: settings(host, connector).schedtid == manager.tid, "the manager is known"
+        )
+        order = ExecRequest(
+            c.PvmParentNotSet, "/bin/true", 0, 1, [], 0, 0, 0, 0, 0, 0, [], 0, 1
+        )
+        daemon = c.TIDPVMD | machine.agents[on].tid & c.TIDHOST
+        manager.send(message(c.SM_EXEC, order.encode(), dst=daemon, src=manager.tid, wid=77))
+        while (answer := manager.receive()).tag != c.SM_EXECACK or answer.wid != 77:
+            pass
+        (tid,) = Codes.decode(answer.body).values
+        assert tid & c.TIDHOST == daemon & c.TIDHOST and tid & c.TIDLOCAL
+        while (answer := manager.receive()).tag != c.SM_TASKX or answer.ints()[0] != tid:
+            pass
+        assert TaskEnd.decode(answer.body).status == 0
+
+
+@pytest.mark.parametrize("at", [0, 2], ids=["master", "slave"])
+def test_tracer_is_known_everywhere_until_it_ends(
+    machine: Machine, connector: Connector, at: int
+) -> None:
+    machine.ready()
+
+    def known(tid: int) -> bool:
+        now = [settings(host, connector) for host in machine.hosts]
+        return all((one.trctid, one.outtid) == (tid, tid) for one in now)
+
+    with enrolled(machine.hosts[at], connector) as tracer:
+        words = ints(1, 5, 6, 7, 8) + string(b"@" * 35) + ints(0, 0)
+        assert tracer.request(c.TM_TRACER, words).ints() == (0,)
+        wait_until(lambda: known(tracer.tid), "the tracer is known everywhere")
+    wait_until(lambda: known(0), "the tracer is forgotten everywhere")
+
+
+def test_only_the_master_takes_a_hoster(machine: Machine, connector: Connector) -> None:
+    machine.ready()
+    with enrolled(machine.hosts[2], connector) as task:
+        assert task.request(c.TM_HOSTER, ints(1)).ints() == (c.PvmHostrNMstr,)
