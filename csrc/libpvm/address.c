@@ -51,12 +51,9 @@ bool pvm__peer_is_own(int fd)
 
 int pvm__connect_checked(int fd, const void *address, unsigned length)
 {
-	int code;
-
 	/* A signal does not end the attempt: the next call goes on with it. */
-	do
-		code = connect(fd, address, length);
-	while (code < 0 && errno == EINTR);
+	int code = (int)UNINTERRUPTED(connect(fd, address, length));
+
 	if (code < 0 && errno != EISCONN)
 		return -1;
 	if (pvm__peer_is_own(fd))
@@ -85,8 +82,8 @@ static int read_address(char *address)
 
 	snprintf(path, sizeof path, "%s/pvmd.%u%s%s", pvmgettmp(), (unsigned)geteuid(),
 		vmid ? "." : "", vmid ? vmid : "");
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, address, ADDRESS_MAX - 1);
+	fd = (int)UNINTERRUPTED(open(path, O_RDONLY | O_CLOEXEC));
+	n = fd < 0 ? -1 : UNINTERRUPTED(read(fd, address, ADDRESS_MAX - 1));
 	if (n < 0)
 		pvm__log("%s: %s", path, strerror(errno));
 	else if (n == 0)

@@ -43,14 +43,14 @@ static void check_root(void)
 /* Prove to the daemon who we are: one byte into the file it made. 0 or PvmSysErr. */
 static int write_proof(const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = (int)UNINTERRUPTED(open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
 	ssize_t n;
 
 	if (fd < 0) {
 		pvm__log("failed to open d-auth file");
 		return PvmSysErr;
 	}
-	n = write(fd, path, 1);
+	n = UNINTERRUPTED(write(fd, path, 1));
 	close(fd);
 	return n == 1 ? 0 : PvmSysErr;
 }
@@ -72,7 +72,7 @@ static int introduce(const char *path, int fd)
 	else if (pvm__get_int(reply, &accepted) < 0 || !accepted ||
 		 pvm__get_str(reply, &theirs) < 0)
 		pvm__log("pvmbeatask() pvmd refuses connection");
-	else if (read(fd, &byte, 1) != 1)
+	else if (UNINTERRUPTED(read(fd, &byte, 1)) != 1)
 		pvm__log("pvmbeatask() pvmd didn't validate itself");
 	else
 		code = write_proof(theirs);
@@ -91,7 +91,8 @@ static int prove_identity(void)
 	for (int i = 0; i < 100 && fd < 0; i++) {
 		if (!pvm__temp_name(path, sizeof path))
 			break;
-		fd = pvm__off_stdio(open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+		fd = pvm__off_stdio((int)UNINTERRUPTED(
+			open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)));
 		if (fd < 0 && errno != EEXIST)
 			break;
 	}
@@ -283,6 +284,10 @@ int pvm__connect(void)
 
 	if (__builtin_expect((pvmmytid != -1 && t->daemon) || t->enrolling, 1))
 		return 0;
+	if (t->unreported) {
+		t->unreported = false;
+		return PvmSysErr;
+	}
 	check_root();
 	pvm__disconnect();
 	pvm__discard_received();
@@ -311,6 +316,8 @@ void pvm__disconnect(void)
 		pvm__stream_free(t->daemon);
 	}
 	t->daemon = NULL;
+	t->short_of_memory = false;
+	t->incomplete = false;
 	pvm__output_forget();
 	pvm__notices_forget();
 	t->ptid = 0;
@@ -378,6 +385,7 @@ static int leave(void)
 		pvm__message_unref(reply);
 	pvm__disconnect();
 	pvm__discard_received();
+	pvm__task.unreported = false;
 	return code;
 }
 

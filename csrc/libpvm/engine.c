@@ -270,6 +270,22 @@ void pvm__deliver(struct message *m)
 		pvm__queue_append(&t->arrived, m);
 }
 
+void pvm__lost_for_memory(int src)
+{
+	pvm__log("message from t%x dropped: out of memory", (unsigned)src);
+	pvm__task.short_of_memory = true;
+	pvm__task.incomplete = true;
+}
+
+/* Was something lost for want of memory that nobody was told of? Then that is now. */
+static bool take_shortage(void)
+{
+	bool lost = pvm__task.short_of_memory;
+
+	pvm__task.short_of_memory = false;
+	return lost;
+}
+
 static void dispatch_arrived(void)
 {
 	struct task *t = &pvm__task;
@@ -309,11 +325,13 @@ int pvm__engine_wait_until(int64_t deadline)
 	for (;;) {
 		if (!t->daemon || t->daemon->lost)
 			return PvmSysErr;
+		if (take_shortage())
+			return PvmNoMem;
 		intake(deadline);
 		pvm__settle();
 		if (t->deliveries != before)
 			return (int)(t->deliveries - before);
-		if (deadline != NO_DEADLINE && pvm__now() >= deadline)
+		if (!t->short_of_memory && deadline != NO_DEADLINE && pvm__now() >= deadline)
 			return t->daemon ? 0 : PvmSysErr;
 	}
 }

@@ -75,6 +75,8 @@ int64_t pvm__deadline(const struct timeval *timeout);
 void pvm__wait_writable(struct stream *);
 /* As pvm__engine_wait with a point in time by pvm__now, 0: no wait, or NO_DEADLINE. */
 int pvm__engine_wait_until(int64_t deadline);
+/* A message from `src` could not be kept: log it, and have the next wait return PvmNoMem. */
+void pvm__lost_for_memory(int src);
 /* Run handlers and fill the receive list, unless that must wait. */
 void pvm__settle(void);
 /* Read what is there if that has not happened for a while; called by senders. */

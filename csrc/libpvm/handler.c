@@ -152,7 +152,7 @@ static void run(const struct handler *h, struct message *m)
 	id = pvm__message_publish(m);
 	if (id < 0) {
 		pvm__message_unref(m);
-		pvm__log("message from t%x dropped: out of memory", (unsigned)m->src);
+		pvm__lost_for_memory(m->src);
 		return;
 	}
 	t->sbuf = NULL;

@@ -173,11 +173,24 @@ struct task {
 	unsigned unread_sends;       /* messages sent since the sockets were last read */
 	int64_t last_intake;         /* when that was, coarse monotonic ns */
 	bool brisk;                  /* the last wait for a message was short */
+	bool short_of_memory;        /* a message was lost for that; the next wait says so */
+	bool incomplete;             /* the same, since enrolment */
+	bool unreported;             /* the daemon was lost in a call that could not say so */
 	struct handler *handlers;    /* newest first */
 	int *free_handler_ids, nfree_handler_ids, handler_ids;
 	int temp_names;              /* temporary names used so far */
 };
 extern struct task pvm__task;
+
+/* Make a system call, again if a signal interrupts it. */
+#define UNINTERRUPTED(call) \
+	__extension__ ({ \
+		long result_; \
+		do \
+			result_ = (call); \
+		while (result_ < 0 && errno == EINTR); \
+		result_; \
+	})
 
 /* ---- connection and engine ----------------------------------------------- */
 

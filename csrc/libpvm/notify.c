@@ -48,11 +48,13 @@ static void remove_notice(struct notice **place)
 	}
 }
 
-/* Deliver a message made by the library; lost if memory is. */
+/* Deliver a message made by the library; NULL: it could not be made. */
 static void deliver(struct message *m, int src, int ctx, int tag)
 {
-	if (!m)
+	if (!m) {
+		pvm__lost_for_memory(src);
 		return;
+	}
 	m->src = src;
 	m->dst = pvmmytid;
 	m->ctx = ctx;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "codec.h"
+#include "engine.h"
 
 /* A line that gets longer is written in pieces. */
 #define LINE_MAX_BYTES 65536
@@ -130,8 +131,13 @@ static int take_output(int mid)
 	struct child *c;
 	int tid, kind;
 
-	if (pvm__get_int(m, &tid) || pvm__get_int(m, &kind) || !(c = child_of(tid)))
+	if (pvm__get_int(m, &tid) || pvm__get_int(m, &kind))
 		return 0;
+	c = child_of(tid);
+	if (!c) {
+		pvm__lost_for_memory(m->src);
+		return 0;
+	}
 	if (kind == TO_SPAWN) {
 		c->spawned = true;
 	} else if (kind == TO_EOF && !c->ended) {
@@ -183,7 +189,8 @@ void pvm__output_wait_children(void)
 	if (sink && children && !pvm__task.in_handler) {
 		if (pvm__task.show_tids)
 			pvm__report("child task(s) still running.  waiting...");
-		while (children && code >= 0)
+		/* The news of an end may be what was lost. */
+		while (children && code >= 0 && !pvm__task.incomplete)
 			code = pvm__engine_wait(NULL);
 	}
 	sink = NULL;

@@ -240,6 +240,24 @@ static void request_route(int tid)
 		watch_exit(tid);
 }
 
+/*
+ * Wait for what brings a route on. False: it does not come; a message that was lost for want of
+ * memory may have been it, so the route is given up and the loss left to be told.
+ */
+static bool await_progress(int tid, int64_t deadline)
+{
+	int code = pvm__engine_wait_until(deadline);
+	struct route *r;
+
+	if (code == PvmNoMem) {
+		pvm__task.short_of_memory = true;
+		r = find(tid);
+		if (r && r->state != ROUTE_OPEN)
+			deny(r);
+	}
+	return code >= 0;
+}
+
 /* Wait until the other side has connected; a route that is not used gets closed. */
 static void await_connection(int tid)
 {
@@ -251,7 +269,7 @@ static void await_connection(int tid)
 			deny(r);
 			return;
 		}
-		if (pvm__engine_wait_until(deadline) < 0)
+		if (!await_progress(tid, deadline))
 			return;
 	}
 }
@@ -262,7 +280,7 @@ static void await_route(int tid)
 	struct route *r;
 
 	while ((r = find(tid)) && r->state == ROUTE_ASKED)
-		if (pvm__engine_wait_until(NO_DEADLINE) < 0)
+		if (!await_progress(tid, NO_DEADLINE))
 			return;
 }
 

@@ -33,11 +33,12 @@ static void run_daemon(char **argv, int out)
 {
 	const char *root = getenv("PVM_ROOT");
 	char path[4096];
-	int null = open("/dev/null", O_RDONLY);
+	int null = (int)UNINTERRUPTED(open("/dev/null", O_RDONLY));
 
 	setsid();
-	dup2(null, STDIN_FILENO);
-	dup2(out, STDOUT_FILENO);
+	if (null < 0 || UNINTERRUPTED(dup2(null, STDIN_FILENO)) < 0 ||
+	    UNINTERRUPTED(dup2(out, STDOUT_FILENO)) < 0)
+		_exit(127);
 	if (root) {
 		snprintf(path, sizeof path, "%s/lib/pvmd", root);
 		execv(path, argv);
@@ -61,9 +62,8 @@ static int launch(char **argv, int out)
 	}
 	if (pid < 0)
 		return PvmCantStart;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return PvmCantStart;
+	if (UNINTERRUPTED(waitpid(pid, &status, 0)) < 0)
+		return PvmCantStart;
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : PvmCantStart;
 }
 
@@ -73,10 +73,8 @@ static int read_address(int fd, char *address)
 	size_t len = 0;
 
 	while (len < ADDRESS_MAX - 1) {
-		ssize_t n = read(fd, address + len, 1);
+		ssize_t n = UNINTERRUPTED(read(fd, address + len, 1));
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n <= 0 || address[len] == '\n')
 			break;
 		len++;

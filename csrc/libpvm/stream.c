@@ -197,12 +197,18 @@ static void unlink_open(struct stream *s, struct message *m)
 }
 
 /* Give up the message being read, skip the rest of this fragment. */
-static void discard(struct stream *s, const char *why)
+static void discard(struct stream *s)
 {
-	pvm__log("message from t%x dropped: %s", (unsigned)s->msg->src, why);
 	unlink_open(s, s->msg);
 	pvm__message_unref(s->msg);
 	s->msg = NULL;
+}
+
+/* The same for a fault of the sender. */
+static void refuse(struct stream *s, const char *why)
+{
+	pvm__log("message from t%x dropped: %s", (unsigned)s->msg->src, why);
+	discard(s);
 }
 
 /* Start a message whose headers are at `p`; NULL: skip the fragment. */
@@ -214,11 +220,11 @@ static struct message *open_message(struct stream *s, const unsigned char *p)
 
 	if (m) {
 		s->msg = m;
-		discard(s, "another one begins before its end");
+		refuse(s, "another one begins before its end");
 	}
 	m = pvm__message_new(wire_get32(h + WIRE_MSG_ENC));
 	if (!m) {
-		pvm__log("message from t%x dropped: out of memory", (unsigned)src);
+		pvm__lost_for_memory(src);
 		return NULL;
 	}
 	m->src = src;
@@ -266,7 +272,7 @@ static bool begin_fragment(struct stream *s)
 		s->left -= MSGHDRLEN;
 	}
 	if (s->msg && s->left > (uint32_t)(INT32_MAX - s->msg->total))
-		discard(s, "longer than 2 GiB");
+		refuse(s, "longer than 2 GiB");
 	return true;
 }
 
@@ -279,8 +285,10 @@ static struct fragment *body_room(struct stream *s)
 	if (!f || !f->room || s->fresh)
 		f = pvm__message_extend(m, s->left < PIECE_MAX ? s->left : PIECE_MAX);
 	s->fresh = false;
-	if (!f)
-		discard(s, "out of memory");
+	if (!f) {
+		pvm__lost_for_memory(m->src);
+		discard(s);
+	}
 	return f;
 }
 

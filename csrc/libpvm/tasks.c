@@ -7,6 +7,7 @@
 #include "api.h"
 #include "ask.h"
 #include "codec.h"
+#include "engine.h"
 
 /* ---- task table ---------------------------------------------------------- */
 
@@ -172,7 +173,11 @@ int pvm__tc_siblings(int mid)
 	if (pvm__get_int(m, &n) || n < 0 || (size_t)n > pvm__bytes_left(m) / sizeof(int))
 		return 0;
 	tids = malloc((size_t)n * sizeof *tids + 1);
-	if (!tids || pvm__get_ints(m, tids, n)) {
+	if (!tids) {
+		pvm__lost_for_memory(m->src);
+		return 0;
+	}
+	if (pvm__get_ints(m, tids, n)) {
 		free(tids);
 		return 0;
 	}
