@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api.h"
 #include "codec.h"
 
 /* A line that gets longer is written in pieces. */
@@ -173,6 +174,7 @@ static int catch_output(FILE *file)
  */
 int pvm_catchout(FILE *file)
 {
+	API_LOCK();
 	return pvm__result("pvm_catchout", catch_output(file));
 }
 
@@ -184,7 +186,7 @@ void pvm__output_wait_children(void)
 		if (pvm__task.show_tids)
 			pvm__report("child task(s) still running.  waiting...");
 		while (children && code >= 0)
-			code = pvm__engine_wait(NULL);
+			code = pvm__engine_wait();
 	}
 	sink = NULL;
 }

@@ -93,6 +93,26 @@ static int choose(struct message *m, int tid, int tag)
 	return m ? name(m) : 0;
 }
 
+/* What wakes a receive. A function of the program's sees every message. */
+static struct interest interest_in(int tid, int tag)
+{
+	if (pvm__task.match)
+		return (struct interest){ .wakes = WAKE_MESSAGE, .tid = -1, .tag = -1, .ctx = -1 };
+	return (struct interest){ .wakes = WAKE_MESSAGE, .tid = tid, .tag = tag, .ctx = pvmmyctx };
+}
+
+/* The first message that came into the receive list after the one with this number. */
+static struct message *first_after(unsigned long serial)
+{
+	struct message *m = pvm__task.inbox.tail, *first = NULL;
+
+	while (m && (long)(m->serial - serial) > 0) {
+		first = m;
+		m = m->prev;
+	}
+	return first;
+}
+
 /*
  * Find a message, waiting for it until `deadline` (as pvm__engine_wait_until;
  * 0: read what is there once). Id, 0 or an error code.
@@ -101,6 +121,8 @@ static int find(int tid, int tag, int64_t deadline)
 {
 	struct task *t = &pvm__task;
 	int code = pvm__connect();
+	unsigned session = t->session;
+	unsigned long seen;
 	int id;
 
 	if (code < 0)
@@ -108,13 +130,15 @@ static int find(int tid, int tag, int64_t deadline)
 	id = choose(t->inbox.head, tid, tag);
 	if (id)
 		return id;
-	/* While a handler runs the list does not grow. */
+	/* A handler may not wait for what comes behind its message. */
 	if (t->in_handler)
 		return deadline ? PvmNotImpl : 0;
 	do {
-		t->fresh = NULL;
-		code = pvm__engine_wait_until(deadline);
-		id = choose(t->fresh, tid, tag);
+		const struct interest interest = interest_in(tid, tag);
+
+		seen = t->serial;
+		code = t->session == session ? pvm__engine_wait_for(&interest, deadline) : PvmSysErr;
+		id = choose(first_after(seen), tid, tag);
 		if (id)
 			return id;
 	} while (code > 0 && deadline);
@@ -127,8 +151,6 @@ static struct message *take(int id)
 	struct task *t = &pvm__task;
 	struct message *m = pvm__message_of(id);
 
-	if (m == t->fresh)
-		t->fresh = m->next;
 	pvm__queue_remove(&t->inbox, m);
 	pvm__message_unref(m);
 	if (m == t->sbuf)
@@ -148,8 +170,12 @@ static int receive(int tid, int tag, int64_t deadline)
 	if (t->rbuf)
 		pvm__message_retire(t->rbuf);
 	id = find(tid, tag, deadline);
-	if (id > 0)
+	if (id > 0) {
+		/* Another thread may have received into the same buffer meanwhile. */
+		if (t->rbuf && t->rbuf->id != id)
+			pvm__message_retire(t->rbuf);
 		t->rbuf = take(id);
+	}
 	return id;
 }
 
@@ -261,12 +287,22 @@ int pvm_precv(int tid, int tag, void *data, int n, int type, int *rtid, int *rta
  */
 int (*pvm_recvf(int (*f)(int, int, int)))(int, int, int)
 {
+	API_LOCK();
 	int (*old)(int, int, int) = pvm__task.match ? pvm__task.match : match_by_header;
 
 	API_ENTER(TEV_RECVF);
 	pvm__task.match = f == match_by_header ? NULL : f;
 	API_END(TEV_RECVF);
 	return old;
+}
+
+/* Answer of pvm_getfds to this thread. */
+static __thread int *answered_fds;
+
+void pvm__recv_thread_ends(void)
+{
+	free(answered_fds);
+	answered_fds = NULL;
 }
 
 static int list_fds(int **fds)
@@ -280,10 +316,10 @@ static int list_fds(int **fds)
 	if (!fds)
 		return PvmBadParam;
 	n = 1 + pvm__route_fds(NULL, 0);
-	list = realloc(t->fds, (size_t)n * sizeof *list);
+	list = realloc(answered_fds, (size_t)n * sizeof *list);
 	if (!list)
 		return PvmNoMem;
-	t->fds = list;
+	answered_fds = list;
 	list[0] = t->daemon->source.fd;
 	pvm__route_fds(list + 1, n - 1);
 	*fds = list;
@@ -293,7 +329,7 @@ static int list_fds(int **fds)
 /*
  * Descriptors to select for reading: the daemon's, then those of direct routes.
  * If one is readable, pvm_nrecv or pvm_probe reads it. The list is valid until
- * the next call. Returns how many, PvmBadParam, PvmNoMem, PvmSysErr.
+ * the thread's next call. Returns how many, PvmBadParam, PvmNoMem, PvmSysErr.
  */
 int pvm_getfds(int **fds)
 {
