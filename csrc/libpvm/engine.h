@@ -118,6 +118,12 @@ struct pending {
 /* Give the message to the request it answers. True: taken. */
 bool pvm__request_reply(struct message *);
 
+/*
+ * Receive into the active receive buffer what `match` chooses, NULL: by source, tag and
+ * context. Id, 0 if none came until the deadline, or an error code.
+ */
+int pvm__receive(int (*match)(int mid, int tid, int tag), int tid, int tag, int64_t deadline);
+
 /* Bytes of `n` items of a PVM_... type: PvmBadParam, PvmNotImpl (strings), PvmOverflow. */
 int pvm__typed_bytes(int type, int n);
 

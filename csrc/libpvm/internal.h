@@ -16,6 +16,7 @@
  *   request.c ask.c      request/reply with the daemon; used by all topics below
  *   hosts.c start.c tasks.c spawn.c notify.c mailbox.c context.c option.c
  *   output.c register.c export.c error.c trace.c trace_names.c compat.c
+ *   shared.c             what libgpvm3 needs for threads
  *   api.h event.c        begin and end of every public function: its trace
  *
  * Public functions are called pvm_x; functions shared between files pvm__x;

@@ -22,7 +22,7 @@
 
 #define WAITERS 0x80000000u
 
-__thread struct thread pvm__self __attribute__((tls_model("initial-exec")));
+__thread struct thread pvm__self;
 
 static unsigned lock;           /* owner's number, WAITERS */
 static unsigned numbers;        /* the last one given out */

@@ -74,7 +74,7 @@ struct thread {
 };
 
 /* This thread. */
-extern __thread struct thread pvm__self __attribute__((tls_model("initial-exec")));
+extern __thread struct thread pvm__self;
 
 /* ---- the lock ---------------------------------------------------------------- */
 

@@ -5,9 +5,10 @@
 
 #include "check.h"
 
-enum { THREADS = 6, ROUNDS = 60, TAG_END = 1, TAG_QUIET = 2, TAG_FIRST = 100, BIG = 60000 };
+enum { THREADS = 6, ROUNDS = 60, TAG_END = 1, TAG_QUIET = 2, TAG_BARRIER = 3, TAG_FIRST = 100, BIG = 60000 };
 
 static int peer;
+static char group[] = "threads";
 
 /* ---- the other task: sends back what it gets ------------------------------------ */
 
@@ -25,6 +26,19 @@ static int echo(void)
 		pvm_send(tid == parent ? parent : tid, tag);
 		pvm_freebuf(bufid);
 	}
+	pvm_exit();
+	return 0;
+}
+
+/* A member of the group: says its instance, comes to the barrier when it is told to. */
+static int member(void)
+{
+	int parent = pvm_parent();
+
+	check_send_int(parent, TAG_BARRIER, pvm_joingroup(group));
+	pvm_recv(parent, TAG_BARRIER);
+	pvm_barrier(group, 2);
+	pvm_lvgroup(group);
 	pvm_exit();
 	return 0;
 }
@@ -126,6 +140,28 @@ static void *wait_quietly(void *argument)
 	return (void *)(long)(value != 4711);
 }
 
+static int members[2]; /* tids by instance */
+
+static void *wait_at_barrier(void *argument)
+{
+	(void)argument;
+	return (void *)(long)(pvm_barrier(group, 2) != 0);
+}
+
+/* Questions about the group: each answer goes to who asked. */
+static void *ask_group(void *argument)
+{
+	int instance = (int)(long)argument % 2;
+	long wrong = 0;
+
+	for (int round = 0; round < ROUNDS / 2; round++) {
+		wrong += pvm_gettid(group, instance) != members[instance];
+		wrong += pvm_getinst(group, members[instance]) != instance;
+		wrong += pvm_gsize(group) != 2;
+	}
+	return (void *)wrong;
+}
+
 /* ---- checks ------------------------------------------------------------------------------ */
 
 static void blocked_receiver_stops_nobody(char **argv)
@@ -172,6 +208,24 @@ static void buffers_of_each_thread(void)
 	CHECK_INT(last, next);
 	pvm_freebuf(last);
 	run_threads(exchange, THREADS);
+}
+
+static void groups_beside_threads(char **argv)
+{
+	int sbuf = pvm_initsend(PvmDataDefault);
+	pthread_t waiter;
+
+	members[0] = pvm_mytid();
+	CHECK_INT(pvm_joingroup(group), 0);
+	CHECK_INT(check_spawn(argv, "member", 1, &members[1]), 1);
+	CHECK_INT(check_recv_int(members[1], TAG_BARRIER), 1);
+	pthread_create(&waiter, NULL, wait_at_barrier, NULL);
+	run_threads(ask_group, THREADS);
+	run_threads(exchange, THREADS);
+	CHECK_INT(pvm_getsbuf(), sbuf);
+	CHECK_INT(check_send_int(members[1], TAG_BARRIER, 0), 0);
+	CHECK_INT(wrong_of(waiter), 0);
+	CHECK_INT(pvm_lvgroup(group), 0);
 }
 
 static int handled;
@@ -253,11 +307,14 @@ int main(int argc, char **argv)
 	check_start();
 	if (argc > 1 && strcmp(argv[1], "echo") == 0)
 		return echo();
+	if (argc > 1 && strcmp(argv[1], "member") == 0)
+		return member();
 	if (argc > 1 && strcmp(argv[1], "direct") == 0)
 		pvm_setopt(PvmRoute, PvmRouteDirect);
 	CHECK_INT(check_spawn(argv, "echo", 1, &peer), 1);
 	blocked_receiver_stops_nobody(argv);
 	buffers_of_each_thread();
+	groups_beside_threads(argv);
 	handlers_beside_threads();
 	child_of_a_task_with_threads();
 	CHECK_INT(check_send_int(peer, TAG_END, 0), 0);

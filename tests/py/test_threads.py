@@ -12,13 +12,14 @@ import pytest
 from support import compiler
 from support.system import ARCH, C_SOURCES, PROJECT
 from support.vm import VirtualMachine
+from test_groups import server_dir
 
 ROUTES = ("daemon", "direct")
 
 
 def run_threaded(program: Path, route: str, *, env: dict[str, str] | None = None) -> None:
     """Run tests/c/threaded.c; it checks what its threads got."""
-    with VirtualMachine("ours") as vm:
+    with VirtualMachine("ours", path=[server_dir("ours")]) as vm:
         done = vm.run(program, route, timeout=90, env=env or {})
         assert "FAIL" not in done.out, done.out + done.err
         assert "Sanitizer" not in done.err + vm.log(), done.err
@@ -28,7 +29,11 @@ def run_threaded(program: Path, route: str, *, env: dict[str, str] | None = None
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_threads(route: str) -> None:
-    run_threaded(compiler.test_program("threaded", "ours"), route)
+    flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread"]
+    source = C_SOURCES / "threaded.c"
+    run_threaded(
+        compiler.compile_program("threaded", [source], "ours", flags, libraries=["-lgpvm3"]), route
+    )
 
 
 def sanitized_program(sanitize: str) -> Path:
