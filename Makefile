@@ -90,7 +90,7 @@ endef
 
 # ---- the C library ---------------------------------------------------------
 
-LIB_CFLAGS := -std=gnu11 -fPIC -fvisibility=hidden -Wall -Wextra $(WERROR) -Iinclude -Icsrc/wire
+LIB_CFLAGS := -std=gnu11 -fPIC -fvisibility=hidden -ftls-model=initial-exec -Wall -Wextra $(WERROR) -Iinclude -Icsrc/wire
 ifeq ($(SANITIZE),)
 LIB_LDFLAGS := -Wl,-z,defs
 else

@@ -77,6 +77,8 @@
 #define PvmSelfOutputContext 23
 #define PvmSelfTraceContext  24
 #define PvmNoReset           25 /* a reset of the machine spares this task */
+/* Beyond PVM 3.4.6, with numbers that it refuses. */
+#define PvmThreadBuffers     1001 /* 1: each thread has active buffers and a context of its own */
 
 /* Whose trace mask: pvm_gettmask, pvm_settmask. */
 #define PvmTaskSelf  0

@@ -46,8 +46,8 @@ ENTRY pvmfarchcode_(char *arch, int *code, int arch_length)
 ENTRY pvmfconfig_(int *hosts, int *archs, int *tid, char *name, char *arch, int *speed, int *info,
 	int name_length, int arch_length)
 {
-	static struct pvmhostinfo *table;
-	static int known, kinds, next;
+	static __thread struct pvmhostinfo *table;
+	static __thread int known, kinds, next;
 
 	*info = 0;
 	if (next >= known) {

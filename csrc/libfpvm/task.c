@@ -42,8 +42,8 @@ ENTRY pvmfspawn_(char *task, int *flag, char *where, int *count, int *tids, int 
 ENTRY pvmftasks_(int *where, int *count, int *tid, int *parent, int *host, int *flag,
 	char *program, int *info, int program_length)
 {
-	static struct pvmtaskinfo *table;
-	static int known, next, asked;
+	static __thread struct pvmtaskinfo *table;
+	static __thread int known, next, asked;
 
 	*info = 0;
 	if (next >= known || *where != asked) {

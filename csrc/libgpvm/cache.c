@@ -37,12 +37,14 @@ void gs__cache_drop(const char *group)
 
 	if (!group)
 		return;
+	gs__lock();
 	at = place(group);
 	r = *at;
 	if (r) {
 		*at = r->next;
 		record_free(r);
 	}
+	gs__unlock();
 }
 
 void gs__cache_clear(void)
@@ -118,8 +120,10 @@ int gs__cache_read(void)
 			record_free(r);
 		return code;
 	}
+	gs__lock();
 	gs__cache_drop(r->name);
 	r->next = gs__state.records;
 	gs__state.records = r;
+	gs__unlock();
 	return 0;
 }

@@ -35,12 +35,12 @@ static bool someone_ended(const int *senders, int n)
 int gs__receive_items(const struct collective *c, int tid, void *items, const int *senders,
 	int n)
 {
-	struct timeval limit = { LOOK_SECONDS, 0 };
+	struct timeval limit = { LOOK_SECONDS, 0 }, none = { 0, 0 };
 	int mid, source, bytes, code;
 
-	while ((mid = pvm_trecv(tid, c->tag, &limit)) == 0)
+	while ((mid = gs__receive(NULL, tid, c->tag, &limit)) == 0)
 		if (someone_ended(senders, n)) {
-			mid = pvm_nrecv(tid, c->tag);
+			mid = gs__receive(NULL, tid, c->tag, &none);
 			if (mid == 0)
 				return PvmNoTask;
 			break;

@@ -46,6 +46,25 @@ int lpvmerr(const char *function, int code);
 int tev_begin(int kind, int entry_exit);
 int tev_fin(void);
 
+/* What this project's libpvm3 has for threads; with 3.4.6's they are NULL. */
+struct pvmview {
+	void *room[6];
+};
+#pragma weak pvmlock
+#pragma weak pvmunlock
+#pragma weak pvmviewbegin
+#pragma weak pvmviewend
+#pragma weak pvmtrecvf
+#pragma weak pvmturn
+#pragma weak pvmturnend
+void pvmlock(void);
+void pvmunlock(void);
+void pvmviewbegin(struct pvmview *view, int context);
+void pvmviewend(struct pvmview *view);
+int pvmtrecvf(int (*match)(int, int, int), int tid, int tag, struct timeval *timeout);
+int pvmturn(int *holder);
+void pvmturnend(int *holder);
+
 /* ---- exported, not in pvm3.h ------------------------------------------------- */
 
 /* Limit of waits for the server; NULL: none. */
@@ -61,8 +80,9 @@ int pvm_grpvhostinfo(char *group, int **coordinators, int **members, int *hosts)
 
 struct record;
 
-/* All state of the library. */
+/* All state of the library; threads look at it and change it between gs__lock and gs__unlock. */
 struct groups {
+	int turns[GROUP_BARRIERV + 1]; /* who waits for the answer to a request, see pvmturn */
 	int server;             /* tid of the group server, 0: not known */
 	int client;             /* own tid when it was found; after pvm_exit it is another */
 	struct record *records; /* of static groups */
@@ -70,18 +90,37 @@ struct groups {
 };
 extern struct groups gs__state;
 
+static inline void gs__lock(void)
+{
+	if (pvmlock)
+		pvmlock();
+}
+
+static inline void gs__unlock(void)
+{
+	if (pvmunlock)
+		pvmunlock();
+}
+
 /* ---- context of a call (server.c) -------------------------------------------- */
 
 /* The program's own buffers, context and match function, put aside. */
 struct setting {
+	struct pvmview view; /* or, with 3.4.6's libpvm3: */
 	int sbuf, rbuf, context;
 	int (*match)(int mid, int tid, int tag);
 };
 
+/*
+ * Inside gs__enter: pvm_trecv of the first message that `match` likes; NULL: by source and
+ * tag. `match` gets id 0 at first, and may then end the wait with a negative code.
+ */
+int gs__receive(int (*match)(int, int, int), int tid, int tag, struct timeval *timeout);
+
 /* Put them aside: no buffers, context SYSCTX_DG, the usual matching. */
 void gs__enter(struct setting *);
 /* Put them back; buffers that came up meanwhile are freed. */
-void gs__leave(const struct setting *);
+void gs__leave(struct setting *);
 
 /* ---- asking the server (server.c) -------------------------------------------- */
 

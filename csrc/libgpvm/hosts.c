@@ -9,16 +9,22 @@
 
 int gs__host(const char *group, int host, int *members, int *coordinator)
 {
-	const struct record *r = gs__cached(group);
+	const struct record *r;
 	int *list;
-	int hosts;
+	int hosts = 0;
 
+	gs__lock();
+	r = gs__cached(group);
 	for (int i = 0; r && i < r->hosts; i++)
 		if (pvm_tidtohost(r->coordinators[i]) == host) {
 			*members = r->per_host[i];
 			*coordinator = r->coordinators[i];
-			return r->hosts;
+			hosts = r->hosts;
+			break;
 		}
+	gs__unlock();
+	if (hosts)
+		return hosts;
 	hosts = gs__ask(GROUP_HOSTCHAR, group, host, &list);
 	if (hosts < 0)
 		return hosts;
@@ -67,14 +73,25 @@ static int vectors_of_record(const struct record *r, int **list)
  */
 int pvm_grpvhostinfo(char *group, int **coordinators, int **members, int *hosts)
 {
-	const struct record *r = gs__cached(group);
-	int *list;
-	int n = r ? vectors_of_record(r, &list) : gs__ask(GROUP_HOSTCHARV, group, 0, &list);
+	const struct record *r;
+	bool known;
+	int *list, n = 0;
+
+	gs__lock();
+	r = gs__cached(group);
+	known = r != NULL;
+	if (known)
+		n = vectors_of_record(r, &list);
+	gs__unlock();
+	if (!known)
+		n = gs__ask(GROUP_HOSTCHARV, group, 0, &list);
 
 	if (n < 0)
 		return gs__quiet(n);
+	gs__lock();
 	free(gs__state.vectors);
 	gs__state.vectors = list;
+	gs__unlock();
 	if (members)
 		*members = list;
 	if (coordinators)

@@ -35,12 +35,16 @@ int pvm_lvgroup(char *group)
 
 int gs__instance(const char *group, int tid)
 {
-	const struct record *r = gs__cached(group);
+	const struct record *r;
+	int instance = -1;
 
-	for (int i = 0; r && i < r->capacity; i++)
+	gs__lock();
+	r = gs__cached(group);
+	for (int i = 0; r && i < r->capacity && instance < 0; i++)
 		if (tid > 0 && r->tids[i] == tid)
-			return i;
-	return gs__ask(GROUP_GETINST, group, tid, NULL);
+			instance = i;
+	gs__unlock();
+	return instance >= 0 ? instance : gs__ask(GROUP_GETINST, group, tid, NULL);
 }
 
 /* Instance number of a task. */
@@ -57,11 +61,15 @@ int pvm_getinst(char *group, int tid)
 
 int gs__tid(const char *group, int instance)
 {
-	const struct record *r = gs__cached(group);
+	const struct record *r;
+	int tid = 0;
 
-	if (r && instance >= 0 && instance < r->capacity && r->tids[instance] > 0)
-		return r->tids[instance];
-	return gs__ask(GROUP_GETTID, group, instance, NULL);
+	gs__lock();
+	r = gs__cached(group);
+	if (r && instance >= 0 && instance < r->capacity)
+		tid = r->tids[instance];
+	gs__unlock();
+	return tid > 0 ? tid : gs__ask(GROUP_GETTID, group, instance, NULL);
 }
 
 /* Task that has an instance number. */
@@ -84,8 +92,12 @@ int pvm_gsize(char *group)
 	int size;
 
 	gs__trace_entry(&t, TEV_GSIZE, group, NO_ITEM, 0);
+	gs__lock();
 	r = gs__cached(group);
-	size = r ? r->members : gs__ask(GROUP_GSIZE, group, 0, NULL);
+	size = r ? r->members : -1;
+	gs__unlock();
+	if (size < 0)
+		size = gs__ask(GROUP_GSIZE, group, 0, NULL);
 	gs__trace_exit(&t, TEV_DID_GS, size, NULL, 0);
 	return gs__quiet(size);
 }
@@ -106,9 +118,17 @@ static int tids_of_record(const struct record *r, int **tids)
 
 int gs__tids(int request, const char *group, int **tids)
 {
-	const struct record *r = gs__cached(group);
+	const struct record *r;
+	bool known;
+	int n = 0;
 
-	return r ? tids_of_record(r, tids) : gs__ask(request, group, 0, tids);
+	gs__lock();
+	r = gs__cached(group);
+	known = r != NULL;
+	if (known)
+		n = tids_of_record(r, tids);
+	gs__unlock();
+	return known ? n : gs__ask(request, group, 0, tids);
 }
 
 /* Number of members that a rendezvous may wait for: at least one, or -1 for all. */

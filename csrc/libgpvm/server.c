@@ -25,8 +25,11 @@ enum { PAUSE_FIRST = 500, PAUSE_LAST = 20000 };
 
 int gs__quiet(int code)
 {
-	if (code < 0)
+	if (code < 0) {
+		gs__lock();
 		pvm_errno = code;
+		gs__unlock();
+	}
 	return code;
 }
 
@@ -34,18 +37,38 @@ int gs__quiet(int code)
 
 void gs__enter(struct setting *s)
 {
+	if (pvmviewbegin) {
+		pvmviewbegin(&s->view, SYSCTX_DG);
+		return;
+	}
 	s->sbuf = pvm_setsbuf(0);
 	s->rbuf = pvm_setrbuf(0);
 	s->context = pvm_setcontext(SYSCTX_DG);
 	s->match = pvm_recvf(NULL);
 }
 
-void gs__leave(const struct setting *s)
+void gs__leave(struct setting *s)
 {
+	if (pvmviewend) {
+		pvmviewend(&s->view);
+		return;
+	}
 	pvm_freebuf(pvm_setsbuf(s->sbuf));
 	pvm_freebuf(pvm_setrbuf(s->rbuf));
 	pvm_setcontext(s->context);
 	pvm_recvf(s->match);
+}
+
+int gs__receive(int (*match)(int, int, int), int tid, int tag, struct timeval *timeout)
+{
+	int mid;
+
+	if (pvmtrecvf)
+		return pvmtrecvf(match, tid, tag, timeout);
+	pvm_recvf(match);
+	mid = pvm_trecv(tid, tag, timeout);
+	pvm_recvf(NULL);
+	return mid;
 }
 
 /* ---- finding it ---------------------------------------------------------------- */
@@ -128,9 +151,11 @@ static int find(void)
 
 		if (code < 0)
 			return code;
+		gs__lock();
 		gs__cache_clear();
 		gs__state.server = tid;
-		gs__state.client = pvmmytid;
+		gs__state.client = pvm_mytid();
+		gs__unlock();
 	}
 	return tid;
 }
@@ -138,9 +163,19 @@ static int find(void)
 /* Tid of the server or an error code; the call's context must be entered. */
 static int server_tid(void)
 {
-	if (gs__state.server > 0 && gs__state.client == pvmmytid)
-		return gs__state.server;
-	return find();
+	static int finding;
+	int tid;
+
+	gs__lock();
+	tid = pvmturn ? pvmturn(&finding) : 0;
+	if (tid == 0) {
+		tid = gs__state.server > 0 && gs__state.client == pvmmytid ?
+			gs__state.server : find();
+		if (pvmturnend)
+			pvmturnend(&finding);
+	}
+	gs__unlock();
+	return tid;
 }
 
 /* Tid of the group server, which is started if need be; or an error code. */
@@ -193,6 +228,9 @@ static int reply_or_notice(int mid, int tid, int tag)
 {
 	struct pvmminfo head;
 
+	/* Another thread may have had the notice. */
+	if (mid == 0)
+		return gs__state.server == tid ? 0 : PvmNoTask;
 	if (pvm_getminfo(mid, &head) < 0 || head.ctx != SYSCTX_DG)
 		return 0;
 	return (head.src == tid && head.tag == tag)
@@ -203,26 +241,21 @@ static int reply_or_notice(int mid, int tid, int tag)
  * Wait for the server's reply, which becomes the receive buffer. 0; PvmNoTask if the
  * server has ended instead; PvmSysErr if it is too late or the daemon is gone.
  */
-static int await_reply(int request)
+static int await_reply(int server, int request)
 {
-	int code;
-
-	pvm_recvf(reply_or_notice);
 	for (;;) {
-		int mid = pvm_trecv(gs__state.server, request, pvmgs_tmout);
+		int mid = gs__receive(reply_or_notice, server, request, pvmgs_tmout);
 		int source = 0;
 		int dead = 0;
+		int code = mid > 0 ? pvm_bufinfo(mid, NULL, NULL, &source) : PvmSysErr;
 
-		code = mid > 0 ? pvm_bufinfo(mid, NULL, NULL, &source) : PvmSysErr;
+		if (mid == PvmNoTask)
+			return PvmNoTask;
 		if (code < 0 || source != TIDPVMD)
-			break;
-		if (pvm_upkint(&dead, 1, 1) == 0 && dead == gs__state.server) {
-			code = PvmNoTask;
-			break;
-		}
+			return code;
+		if (pvm_upkint(&dead, 1, 1) == 0 && dead == server)
+			return PvmNoTask;
 	}
-	pvm_recvf(NULL);
-	return code;
 }
 
 /* Read the reply to `request`; the result is returned. */
@@ -255,19 +288,35 @@ static int read_reply(int request, int **list)
 static int ask(int request, const char *group, int arg, int **list)
 {
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-		int code = server_tid();
+		int server = server_tid();
+		int code = server < 0 ? server : send_request(server, request, group, arg);
 
-		if (code > 0)
-			code = send_request(code, request, group, arg);
 		if (code == 0)
-			code = await_reply(request);
+			code = await_reply(server, request);
 		if (code == 0)
 			return read_reply(request, list);
 		if (code != PvmNoTask)
 			return code;
-		gs__state.server = 0;
+		gs__lock();
+		if (gs__state.server == server)
+			gs__state.server = 0;
+		gs__unlock();
 	}
 	return PvmSysErr;
+}
+
+/* Replies name no request but their kind, so threads wait for those of one kind in turn. */
+static int ask_in_turn(int request, const char *group, int arg, int **list)
+{
+	int *turn = &gs__state.turns[request];
+	int code = pvmturn ? pvmturn(turn) : 0;
+
+	if (code < 0)
+		return code;
+	code = ask(request, group, arg, list);
+	if (pvmturnend)
+		pvmturnend(turn);
+	return code;
 }
 
 int gs__ask(int request, const char *group, int arg, int **list)
@@ -277,13 +326,11 @@ int gs__ask(int request, const char *group, int arg, int **list)
 
 	if (!group || !*group)
 		return PvmNullGroup;
-	if (pvmmytid == -1) {
-		result = pvmbeatask();
-		if (result < 0)
-			return result;
-	}
+	result = pvmbeatask();
+	if (result < 0)
+		return result;
 	gs__enter(&setting);
-	result = ask(request, group, arg, list);
+	result = ask_in_turn(request, group, arg, list);
 	gs__leave(&setting);
 	return result;
 }

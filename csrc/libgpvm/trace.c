@@ -22,6 +22,7 @@ static void put_int(int did, int value)
 
 void gs__trace_entry(struct traced *t, int kind, const char *group, int did, int value)
 {
+	gs__lock();
 	t->kind = kind;
 	t->toplevel = pvmtoplvl;
 	pvmtoplvl = 0;
@@ -32,10 +33,12 @@ void gs__trace_entry(struct traced *t, int kind, const char *group, int did, int
 			put_int(did, value);
 		tev_fin();
 	}
+	gs__unlock();
 }
 
 void gs__trace_exit(const struct traced *t, int did, int value, int *tids, int n)
 {
+	gs__lock();
 	if (begin(t, TEV_EVENT_EXIT)) {
 		put_int(did, value);
 		if (tids)
@@ -43,4 +46,5 @@ void gs__trace_exit(const struct traced *t, int did, int value, int *tids, int n
 		tev_fin();
 	}
 	pvmtoplvl = t->toplevel;
+	gs__unlock();
 }

@@ -166,8 +166,12 @@ int pvm__open_daemon(void)
 	if (find_daemon(address) < 0)
 		return PvmSysErr;
 	for (int i = 0; i < TRIES; i++) {
-		if (i)
+		if (i) {
+			unsigned depth = pvm__unlock_all();
+
 			sleep(1);
+			pvm__relock(depth);
+		}
 		fd = address[0] == '/' ? connect_unix(address) : connect_tcp(address);
 		if (fd >= 0 || (errno != ECONNREFUSED && errno != ENOENT))
 			break;

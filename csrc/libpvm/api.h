@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every public function does when it begins and when it ends: the trace of
- * a task that has a tracer.  A call inside another call is part of that one.
+ * What every public function does when it begins and when it ends: the lock, and the trace
+ * of a task that has a tracer.  A call inside another call is part of that one.
  *
  *	int pvm_kill(int tid)
  *	{
  *		API_ENTER(TEV_KILL, TEV_DID_TT, tid);
  *		return API_LEAVE(TEV_KILL, TEV_DID_CC, pvm__result("pvm_kill", kill_task(tid)));
  *	}
+ *
+ * A function that does something before, or has no event, begins with API_LOCK() (thread.h).
  *
  * Items are pairs of a data id and its value, of the type that the data id has: an
  * int, a string, an address, or an array and its length.  They are evaluated only
@@ -20,6 +22,7 @@
 
 /* Begin a public function. */
 #define API_ENTER(kind, ...) \
+	LOCK_SCOPE(api_held); \
 	const bool api_traced = __builtin_expect(pvmtrc.trctid > 0, 0) && pvm__api_enter(); \
 	if (__builtin_expect(api_traced, 0)) \
 		pvm__trace((kind) | TEV_EVENT_ENTRY, ##__VA_ARGS__, -1)

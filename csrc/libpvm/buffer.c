@@ -60,10 +60,7 @@ void pvm__message_retire(struct message *m)
 
 	if (i < 0)
 		return;
-	if (pvm__task.sbuf == m)
-		pvm__task.sbuf = NULL;
-	if (pvm__task.rbuf == m)
-		pvm__task.rbuf = NULL;
+	pvm__views_drop(m);
 	m->id = 0;
 	slots[i].message = NULL;
 	slots[i].next_free = first_free;
@@ -254,6 +251,7 @@ static int buffer_header(int bufid, int *bytes, int *tag, int *tid)
 /* Length, tag and sender of a message; each pointer may be NULL. */
 int pvm_bufinfo(int bufid, int *bytes, int *tag, int *tid)
 {
+	API_LOCK();
 	const struct trace_header h = pvm__trace_header_of(pvm__message_of(bufid));
 
 	API_ENTER(TEV_BUFINFO, TEV_DID_MB, bufid);

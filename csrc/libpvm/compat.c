@@ -8,6 +8,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "api.h"
 #include "ask.h"
 #include "compat.h"
 
@@ -60,11 +61,12 @@ char *pvmgettmp(void)
 
 /*
  * Name of a file that does not exist yet, in `name` (TEMP_NAME_MAX bytes), or in
- * static storage if that is NULL. NULL if it does not fit.
+ * storage of the thread if that is NULL. NULL if it does not fit.
  */
 char *pvmtmpnam(char *name)
 {
-	static char own[TEMP_NAME_MAX];
+	API_LOCK();
+	static __thread char own[TEMP_NAME_MAX];
 
 	if (!name)
 		name = own;
@@ -74,6 +76,7 @@ char *pvmtmpnam(char *name)
 /* Put "NAME=value" into the environment; the text is kept, not copied. 0 or an error. */
 int pvmputenv(char *setting)
 {
+	API_LOCK();
 	return putenv(setting);
 }
 
@@ -128,12 +131,12 @@ static const struct tag_family families[] = {
 };
 
 /*
- * Name of a system tag, the decimal number of any other, in static storage.
+ * Name of a system tag, the decimal number of any other, in storage of the thread.
  * *found, if not NULL, says whether it was a system tag.
  */
 char *pvmnametag(int tag, int *found)
 {
-	static char number[16];
+	static __thread char number[16];
 
 	if (found)
 		*found = 1;
@@ -152,6 +155,7 @@ char *pvmnametag(int tag, int *found)
 /* Wait id of a message. PvmBadParam, PvmNoSuchBuf. */
 int pvm_getmwid(int bufid)
 {
+	API_LOCK();
 	struct pvmminfo info;
 	int code = pvm_getminfo(bufid, &info);
 
@@ -161,6 +165,7 @@ int pvm_getmwid(int bufid)
 /* Set the wait id of a message. 0, PvmBadParam, PvmNoSuchBuf. */
 int pvm_setmwid(int bufid, int wid)
 {
+	API_LOCK();
 	struct pvmminfo info;
 	int code = pvm_getminfo(bufid, &info);
 
@@ -199,6 +204,7 @@ static int kill_tasks(int mytid, const int *spared, int nspared)
  */
 int pvmreset(int mytid, int killtasks, char *noreset_class, int index)
 {
+	API_LOCK();
 	int *spared;
 	int nspared;
 	int code = pvm_getnoresets(&spared, &nspared);

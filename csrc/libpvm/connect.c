@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -236,38 +235,27 @@ static void read_environment(void)
 	pvm__task.debug_mask = env_int("PVMTASKDEBUG", pvm__task.debug_mask);
 }
 
-/* In the child of a fork: leave the parent's connections alone and have none. */
-static void become_child(void)
+void pvm__become_child(void)
 {
 	struct task *t = &pvm__task;
 
-	if (t->epoll_fd >= 0)
-		close(t->epoll_fd);
-	t->epoll_fd = -1;
-	t->watched = 0;
+	pvm__watch_abandon();
 	pvm__routes_abandon();
 	if (t->daemon)
 		pvm__stream_abandon(t->daemon);
+	t->session++;
+	t->reader = NULL;
+	t->enroller = NULL;
+	t->pending = NULL;
+	if (t->dispatcher != &pvm__self)
+		t->dispatcher = NULL;
 	pvmmytid = -1;
-}
-
-/* Have that done. 0 or PvmNoMem. */
-static int watch_forks(void)
-{
-	static bool watching;
-
-	if (!watching && pthread_atfork(NULL, NULL, become_child) != 0)
-		return PvmNoMem;
-	watching = true;
-	return 0;
 }
 
 static int enrol(void)
 {
-	int code = watch_forks();
+	int code = pvm__open_daemon();
 
-	if (code >= 0)
-		code = pvm__open_daemon();
 	if (code >= 0)
 		code = prove_identity();
 	if (code >= 0)
@@ -282,7 +270,9 @@ int pvm__connect(void)
 	struct task *t = &pvm__task;
 	int code;
 
-	if (__builtin_expect((pvmmytid != -1 && t->daemon) || t->enrolling, 1))
+	while (t->enroller && t->enroller != &pvm__self)
+		pvm__await_change();
+	if (__builtin_expect((pvmmytid != -1 && t->daemon) || t->enroller, 1))
 		return 0;
 	if (t->unreported) {
 		t->unreported = false;
@@ -292,10 +282,11 @@ int pvm__connect(void)
 	pvm__disconnect();
 	pvm__discard_received();
 	t->nsiblings = -1;
-	t->enrolling = true;
+	t->enroller = &pvm__self;
 	read_environment();
 	code = enrol();
-	t->enrolling = false;
+	t->enroller = NULL;
+	pvm__wake(WAKE_STATE);
 	if (code < 0) {
 		pvm__disconnect();
 		return code;
@@ -311,6 +302,8 @@ void pvm__disconnect(void)
 {
 	struct task *t = &pvm__task;
 
+	t->session++;
+	pvm__wake_all();
 	if (t->daemon) {
 		pvm__routes_close();
 		pvm__stream_free(t->daemon);
@@ -318,6 +311,7 @@ void pvm__disconnect(void)
 	t->daemon = NULL;
 	t->short_of_memory = false;
 	t->incomplete = false;
+	pvm__watch_end();
 	pvm__output_forget();
 	pvm__notices_forget();
 	t->ptid = 0;
@@ -330,6 +324,7 @@ void pvm__disconnect(void)
 /* Own tid; connects. PvmSysErr. */
 int pvm_mytid(void)
 {
+	API_LOCK();
 	int code = pvm__connect();
 
 	API_ENTER(TEV_MYTID);
@@ -340,12 +335,14 @@ int pvm_mytid(void)
 /* pvm_mytid for libraries on top of this one: 0 or an error code, not reported. */
 int pvmbeatask(void)
 {
+	API_LOCK();
 	return pvm__connect();
 }
 
 /* Drop all connections without a word to anybody. Returns 0. */
 int pvmendtask(void)
 {
+	API_LOCK();
 	pvm__disconnect();
 	return 0;
 }
@@ -353,6 +350,7 @@ int pvmendtask(void)
 /* Name that pvm_tasks shows, to be set before the first call that connects. */
 int pvmsettaskname(char *name)
 {
+	API_LOCK();
 	char *copy;
 
 	if (!name)
@@ -392,6 +390,7 @@ static int leave(void)
 /* Leave the virtual machine; a later call may enrol again. 0 or PvmSysErr. */
 int pvm_exit(void)
 {
+	API_LOCK();
 	int code = 0;
 
 	API_ENTER(TEV_EXIT);

@@ -33,6 +33,7 @@ int pvm_getcontext(void)
 /* Change the context of sends and receives; -1 receives from all. Returns the old one. */
 int pvm_setcontext(int context)
 {
+	API_LOCK();
 	int old = pvmmyctx;
 
 	API_ENTER(TEV_SETCONTEXT, TEV_DID_CXS, context);

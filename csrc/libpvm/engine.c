@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The wait loop: reads all sockets, then runs handlers and fills the receive
- * list.  While the daemon is the only peer a wait is a poll and a recvmsg (a blocking
- * recvmsg is woken in vain when the daemon reads what this task sent); with
- * direct routes it is an epoll_wait and a recvmsg for each socket with news.
+ * list.  While the daemon is the only peer a wait is a poll and a recvmsg (a
+ * blocking recvmsg is woken in vain when the daemon reads what this task sent); with
+ * direct routes, or several threads, an epoll_wait and a recvmsg for each socket with news.
+ * Of threads that wait one, the reader, does that; the others sleep until they are woken.
  */
 #include "engine.h"
 
@@ -11,8 +12,10 @@
 #include <limits.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +28,7 @@ enum {
 	UNREAD_MS_MAX = 10,      /* or after this time */
 	SECONDS_MAX = 1 << 30,   /* a time longer than this has no end */
 	LINGER_NS = 100000,      /* a wait up to so long is short */
+	LOCKED_MS_MAX = 10,      /* wait with the lock held, where others could not interrupt it */
 };
 
 /* ---- lists --------------------------------------------------------------- */
@@ -61,7 +65,6 @@ void pvm__discard_received(void)
 {
 	pvm__queue_clear(&pvm__task.arrived);
 	pvm__queue_clear(&pvm__task.inbox);
-	pvm__task.fresh = NULL;
 }
 
 /* ---- time ---------------------------------------------------------------- */
@@ -95,134 +98,264 @@ static int ms_until(int64_t deadline)
 
 /* ---- sources ------------------------------------------------------------- */
 
-static int epoll_add(struct source *source)
+/*
+ * The sources as an epoll. A thread that waits for it does so without the lock, so that it
+ * is closed only when nobody does.
+ */
+struct watcher {
+	unsigned users;     /* the task itself, and threads that wait */
+	int epoll_fd;
+	int watched;        /* sources besides the daemon */
+	unsigned forgotten; /* changes when a source is no longer watched */
+	struct source wake; /* eventfd that interrupts the waiting, fd -1: none is needed */
+};
+
+static int epoll_add(const struct watcher *w, struct source *source)
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = source };
 
-	return epoll_ctl(pvm__task.epoll_fd, EPOLL_CTL_ADD, source->fd, &e);
+	return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, source->fd, &e);
+}
+
+static void watcher_release(struct watcher *w)
+{
+	if (--w->users)
+		return;
+	close(w->epoll_fd);
+	if (w->wake.fd >= 0)
+		close(w->wake.fd);
+	free(w);
+}
+
+/* Make the watcher if there is none, which watches the daemon. 0 or PvmSysErr. */
+static int watch_begin(void)
+{
+	struct task *t = &pvm__task;
+	struct watcher *w;
+
+	if (t->watcher)
+		return 0;
+	w = malloc(sizeof *w);
+	if (!w)
+		return PvmSysErr;
+	*w = (struct watcher){ .users = 1, .wake.fd = -1 };
+	w->epoll_fd = pvm__off_stdio(epoll_create1(EPOLL_CLOEXEC));
+	if (w->epoll_fd < 0) {
+		free(w);
+		return PvmSysErr;
+	}
+	if (epoll_add(w, &t->daemon->source) < 0) {
+		watcher_release(w);
+		return PvmSysErr;
+	}
+	t->watcher = w;
+	return 0;
+}
+
+void pvm__watch_end(void)
+{
+	struct watcher *w = pvm__task.watcher;
+
+	if (!w)
+		return;
+	pvm__task.watcher = NULL;
+	w->forgotten++;
+	watcher_release(w);
+}
+
+void pvm__watch_abandon(void)
+{
+	if (pvm__task.watcher)
+		pvm__task.watcher->users = 1;
+	pvm__watch_end();
+}
+
+/* End it if only the daemon is left. */
+static void watch_less(struct watcher *w)
+{
+	if (w->watched == 0)
+		pvm__watch_end();
 }
 
 int pvm__watch(struct source *source)
 {
 	struct task *t = &pvm__task;
 
-	if (t->epoll_fd < 0) {
-		t->epoll_fd = pvm__off_stdio(epoll_create1(EPOLL_CLOEXEC));
-		if (t->epoll_fd < 0)
-			return PvmSysErr;
-		if (epoll_add(&t->daemon->source) < 0)
-			goto fail;
+	if (watch_begin() < 0)
+		return PvmSysErr;
+	if (epoll_add(t->watcher, source) < 0) {
+		watch_less(t->watcher);
+		return PvmSysErr;
 	}
-	if (epoll_add(source) < 0)
-		goto fail;
-	t->watched++;
+	t->watcher->watched++;
 	return 0;
-fail:
-	if (t->watched == 0) {
-		close(t->epoll_fd);
-		t->epoll_fd = -1;
-	}
-	return PvmSysErr;
 }
 
 void pvm__unwatch(struct source *source)
 {
 	struct task *t = &pvm__task;
+	struct watcher *w = t->watcher;
 
-	if (t->epoll_fd < 0)
+	if (!w)
 		return;
-	epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
-	if (source != &t->daemon->source && --t->watched == 0) {
-		close(t->epoll_fd);
-		t->epoll_fd = -1;
+	epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
+	w->forgotten++;
+	if (t->daemon && source == &t->daemon->source)
+		return;
+	w->watched--;
+	watch_less(w);
+}
+
+/* ---- interrupting who waits ------------------------------------------------ */
+
+static void take_wake(struct source *source)
+{
+	uint64_t count;
+
+	if (read(source->fd, &count, sizeof count) < 0)
+		return; /* another thread has read it */
+}
+
+/* See that a thread that waits can be woken by others. False: that is not possible. */
+static bool interruptible(void)
+{
+	struct task *t = &pvm__task;
+	struct source wake = { .ready = take_wake };
+
+	if (pvm__single_threaded())
+		return true;
+	if (watch_begin() < 0)
+		return false;
+	if (t->watcher->wake.fd >= 0)
+		return true;
+	wake.fd = pvm__off_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	if (wake.fd < 0)
+		return false;
+	t->watcher->wake = wake;
+	if (pvm__watch(&t->watcher->wake) == 0)
+		return true;
+	/* Without other sources the watcher has ended, and closed it. */
+	if (t->watcher) {
+		t->watcher->wake.fd = -1;
+		close(wake.fd);
 	}
+	return false;
+}
+
+void pvm__interrupt_reader(void)
+{
+	struct watcher *w = pvm__task.watcher;
+	uint64_t one = 1;
+
+	if (w && w->wake.fd >= 0 && write(w->wake.fd, &one, sizeof one) < 0)
+		pvm__log("cannot wake a thread: %s", strerror(errno));
 }
 
 /* ---- reading ------------------------------------------------------------- */
 
-/* Wait at most `ms` for one descriptor; true if there is news. */
-static bool wait_one(int fd, short events, int ms)
-{
-	struct pollfd p = { .fd = fd, .events = events };
+/* What a wait for the sockets has found. */
+struct news {
+	int n, error;
+	struct epoll_event events[EVENTS];
+};
 
-	return poll(&p, 1, ms) > 0;
+/* Look at a watcher, or at the daemon's descriptor, for at most `ms`. */
+static void look(struct news *news, const struct watcher *w, int daemon_fd, int ms)
+{
+	struct pollfd p = { .fd = daemon_fd, .events = POLLIN };
+
+	if (w)
+		news->n = epoll_wait(w->epoll_fd, news->events, EVENTS, ms);
+	else
+		news->n = poll(&p, 1, ms);
+	news->error = news->n < 0 ? errno : 0;
 }
 
-static void intake_daemon(int64_t deadline)
+/* Read the sources that have news. */
+static void read_news(const struct news *news, const struct watcher *w)
 {
 	struct source *daemon = &pvm__task.daemon->source;
 
-	if (deadline == 0 || wait_one(daemon->fd, POLLIN, ms_until(deadline)))
-		daemon->ready(daemon);
-}
-
-static bool intake_all(int64_t deadline)
-{
-	struct epoll_event events[EVENTS];
-	int n = epoll_wait(pvm__task.epoll_fd, events, EVENTS, ms_until(deadline));
-
 	/* The program has closed what it did not open: nothing can be waited for any more. */
-	if (n < 0 && errno != EINTR)
+	if (news->n < 0 && news->error != EINTR)
 		pvm__stream_lose(pvm__task.daemon);
-	for (int i = 0; i < n; i++) {
-		struct source *source = events[i].data.ptr;
+	if (!w && news->n > 0)
+		daemon->ready(daemon);
+	for (int i = 0; w && i < news->n; i++) {
+		struct source *source = news->events[i].data.ptr;
 
 		source->ready(source);
 	}
-	return n > 0;
+}
+
+/* Read what is there. */
+static void intake(void)
+{
+	struct task *t = &pvm__task;
+	struct news news = { .n = 1 };
+
+	if (t->watcher)
+		look(&news, t->watcher, -1, 0);
+	read_news(&news, t->watcher);
+	t->unread_sends = 0;
+	t->last_intake = read_clock(CLOCK_MONOTONIC_COARSE);
 }
 
 /*
  * Waking from sleep costs more than most answers take. So a task whose last
  * wait was short looks for news a little before it sleeps, giving way to
- * whoever wants its processor. True: it has read some.
+ * whoever wants its processor. True: there are some.
  */
-static bool linger(bool all, int64_t start)
+static bool linger(struct news *news, const struct watcher *w, int daemon_fd, int64_t start)
 {
-	struct source *daemon = &pvm__task.daemon->source;
-
 	do {
-		if (all && intake_all(0))
+		look(news, w, daemon_fd, 0);
+		if (news->n > 0)
 			return true;
-		if (!all && wait_one(daemon->fd, POLLIN, 0)) {
-			daemon->ready(daemon);
-			return true;
-		}
 		sched_yield();
 	} while (pvm__now() - start < LINGER_NS);
 	return false;
 }
 
-/* Wait for news, at most until the deadline, and read it. */
-static void await(bool all, int64_t deadline)
-{
-	struct task *t = &pvm__task;
-	int64_t start = pvm__now();
-
-	if (t->brisk && linger(all, start))
-		return;
-	if (all)
-		intake_all(deadline);
-	else
-		intake_daemon(deadline);
-	t->brisk = pvm__now() - start < LINGER_NS;
-}
-
 /*
- * One pass over the sockets: wait for the first that is readable, read those
- * that are. No handler runs. `deadline` as pvm__engine_wait_until, 0: no wait.
+ * Wait for news without the lock, at most until the deadline, then read it. No handler
+ * runs. Another thread may have read it, or ended the connection, before.
  */
-static void intake(int64_t deadline)
+static void await(int64_t deadline)
 {
 	struct task *t = &pvm__task;
-	bool all = t->epoll_fd >= 0;
+	bool alone = !interruptible(); /* then the lock is kept for a while */
+	struct watcher *w = t->watcher;
+	int daemon_fd = t->daemon->source.fd, ms = ms_until(deadline);
+	unsigned session = t->session, forgotten = w ? w->forgotten : 0, depth = 0;
+	bool brisk = t->brisk;
+	int64_t start = pvm__now();
+	struct news news;
 
-	if (deadline)
-		await(all, deadline);
-	else if (all)
-		intake_all(0);
-	else
-		intake_daemon(0);
+	if (w)
+		w->users++;
+	pvm__self.reading = true;
+	if (!alone)
+		depth = pvm__unlock_all();
+	else if (ms < 0 || ms > LOCKED_MS_MAX)
+		ms = LOCKED_MS_MAX;
+	if (!brisk || !linger(&news, w, daemon_fd, start)) {
+		look(&news, w, daemon_fd, ms);
+		brisk = pvm__now() - start < LINGER_NS;
+	}
+	if (alone)
+		depth = pvm__unlock_all();
+	pvm__relock(depth);
+	pvm__self.reading = false;
+	t->brisk = brisk;
+	if (t->session == session && t->daemon) {
+		if (w == t->watcher && (!w || w->forgotten == forgotten))
+			read_news(&news, w);
+		else
+			intake();
+	}
+	if (w)
+		watcher_release(w);
 	t->unread_sends = 0;
 	t->last_intake = read_clock(CLOCK_MONOTONIC_COARSE);
 }
@@ -230,17 +363,29 @@ static void intake(int64_t deadline)
 void pvm__wait_writable(struct stream *s)
 {
 	struct task *t = &pvm__task;
-	bool all = t->epoll_fd >= 0;
+	bool alone = !interruptible();
+	struct watcher *w = t->watcher;
 	struct pollfd p[2] = {
 		{ .fd = s->source.fd, .events = POLLOUT },
-		{ .fd = all ? t->epoll_fd : t->daemon->source.fd, .events = POLLIN },
+		{ .fd = w ? w->epoll_fd : t->daemon->source.fd, .events = POLLIN },
 	};
+	unsigned session = t->session, depth = 0;
+	int n;
 
-	if (!all && t->daemon->lost)
+	if (!w && t->daemon->lost)
 		p[1].fd = -1;
-
-	if (poll(p, 2, -1) > 0 && p[1].revents)
-		intake(0);
+	if (w)
+		w->users++;
+	if (!alone)
+		depth = pvm__unlock_all();
+	n = poll(p, 2, alone ? LOCKED_MS_MAX : -1);
+	if (alone)
+		depth = pvm__unlock_all();
+	pvm__relock(depth);
+	if (w)
+		watcher_release(w);
+	if (n > 0 && p[1].revents && t->session == session && t->daemon)
+		intake();
 }
 
 void pvm__read_now_and_then(void)
@@ -252,7 +397,7 @@ void pvm__read_now_and_then(void)
 	if (++t->unread_sends < UNREAD_SENDS_MAX &&
 	    read_clock(CLOCK_MONOTONIC_COARSE) - t->last_intake < UNREAD_MS_MAX * NS_PER_MS)
 		return;
-	intake(0);
+	intake();
 	pvm__settle();
 }
 
@@ -286,20 +431,43 @@ static bool take_shortage(void)
 	return lost;
 }
 
+/* Put a message into the receive list, for whoever waits for it. */
+static void enlist(struct message *m)
+{
+	m->serial = ++pvm__task.serial;
+	pvm__queue_append(&pvm__task.inbox, m);
+	pvm__wake_receivers(m);
+}
+
 static void dispatch_arrived(void)
 {
 	struct task *t = &pvm__task;
 	struct message *m;
 
+	t->dispatcher = &pvm__self;
 	while ((m = t->arrived.head)) {
 		pvm__queue_remove(&t->arrived, m);
-		if (pvm__handler_dispatch(m)) {
+		if (pvm__handler_dispatch(m))
 			pvm__message_unref(m);
+		else
+			enlist(m);
+		pvm__wake(WAKE_NEWS);
+	}
+	t->dispatcher = NULL;
+}
+
+/* While another thread runs a handler: put what no handler takes into the receive list. */
+static void enlist_unhandled(void)
+{
+	struct task *t = &pvm__task;
+
+	for (struct message *m = t->arrived.head, *next; m; m = next) {
+		next = m->next;
+		if (pvm__handler_exists(m))
 			continue;
-		}
-		if (!t->fresh)
-			t->fresh = m;
-		pvm__queue_append(&t->inbox, m);
+		pvm__queue_remove(&t->arrived, m);
+		enlist(m);
+		pvm__wake(WAKE_NEWS);
 	}
 }
 
@@ -308,32 +476,96 @@ void pvm__settle(void)
 	struct task *t = &pvm__task;
 
 	/* Before the handlers are installed nothing can be dispatched. */
-	if (t->sending || t->in_handler || t->enrolling)
+	if (t->sending || t->in_handler || t->enroller)
 		return;
-	do
-		dispatch_arrived();
-	while (t->route_lost && pvm__routes_reap());
+	/* The handlers' order is that of the messages: one thread at a time runs them. */
+	if (t->dispatcher)
+		enlist_unhandled();
+	else
+		do
+			dispatch_arrived();
+		while (t->route_lost && pvm__routes_reap());
 	if (t->daemon && t->daemon->lost)
 		pvm__disconnect();
 }
 
-int pvm__engine_wait_until(int64_t deadline)
+/* One pass over the sockets, without waiting. */
+static int look_once(void)
 {
 	struct task *t = &pvm__task;
 	unsigned before = t->deliveries;
 
-	for (;;) {
-		if (!t->daemon || t->daemon->lost)
-			return PvmSysErr;
-		if (take_shortage())
-			return PvmNoMem;
-		intake(deadline);
-		pvm__settle();
-		if (t->deliveries != before)
-			return (int)(t->deliveries - before);
-		if (!t->short_of_memory && deadline != NO_DEADLINE && pvm__now() >= deadline)
-			return t->daemon ? 0 : PvmSysErr;
+	if (!t->daemon || t->daemon->lost)
+		return PvmSysErr;
+	if (take_shortage())
+		return PvmNoMem;
+	intake();
+	pvm__settle();
+	if (t->deliveries != before)
+		return 1;
+	return t->daemon ? 0 : PvmSysErr;
+}
+
+/* Read the sockets, or sleep while another thread does that, once. */
+static void read_or_sleep(int64_t deadline)
+{
+	struct task *t = &pvm__task;
+
+	if (t->reader && t->reader != &pvm__self) {
+		pvm__sleep(deadline);
+		return;
 	}
+	t->reader = &pvm__self;
+	await(deadline);
+	t->reader = NULL;
+	pvm__settle();
+}
+
+void pvm__let_others_read(void)
+{
+	if (!pvm__task.reader)
+		pvm__wake_reader();
+}
+
+int pvm__engine_wait_for(const struct interest *interest, int64_t deadline)
+{
+	struct task *t = &pvm__task;
+	unsigned session = t->session;
+	struct wait w;
+	int code = 0;
+
+	if (!deadline)
+		return look_once();
+	pvm__wait_begin(&w, interest);
+	while (code == 0) {
+		if (t->session != session || !t->daemon || t->daemon->lost) {
+			code = PvmSysErr;
+			break;
+		}
+		if (take_shortage()) {
+			code = PvmNoMem;
+			break;
+		}
+		read_or_sleep(deadline);
+		if (pvm__woken())
+			code = 1;
+		else if (!t->short_of_memory && deadline != NO_DEADLINE && pvm__now() >= deadline)
+			break;
+	}
+	pvm__wait_end(&w);
+	pvm__let_others_read();
+	return t->session == session ? code : PvmSysErr;
+}
+
+int pvm__engine_wait_until(int64_t deadline)
+{
+	return pvm__engine_wait_for(&(struct interest){ .wakes = WAKE_NEWS | WAKE_REPLY },
+		deadline);
+}
+
+int pvm__engine_wait(void)
+{
+	return pvm__engine_wait_until(NO_DEADLINE);
 }
 
 int64_t pvm__deadline(const struct timeval *timeout)
@@ -345,9 +577,4 @@ int64_t pvm__deadline(const struct timeval *timeout)
 	if (sec < -SECONDS_MAX || usec / 1000000 < -SECONDS_MAX || sec * 1000000 + usec <= 0)
 		return 0;
 	return pvm__now() + sec * NS_PER_S + usec * 1000;
-}
-
-int pvm__engine_wait(const struct timeval *timeout)
-{
-	return pvm__engine_wait_until(timeout ? pvm__deadline(timeout) : NO_DEADLINE);
 }

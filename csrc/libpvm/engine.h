@@ -28,6 +28,10 @@ struct stream {
 	struct source source;   /* first: a source's address is its stream's */
 	int peer;               /* TIDPVMD, or the tid of the task */
 	bool lost;              /* end of file or error; freed by pvm__settle */
+	struct thread *writer;  /* writes a message, also while it waits for room */
+	unsigned claims;        /* how often it has claimed that */
+	unsigned users;         /* threads that write or wait to: it is not freed before */
+	bool orphan;            /* the last of them frees it */
 	struct message *open;   /* unfinished messages, one per source */
 	/* The fragment being read. */
 	bool inside;            /* its header has been read */
@@ -42,7 +46,14 @@ struct stream {
 
 /* Wrap a connected socket, which the stream then owns; NULL: out of memory (fd left open). */
 struct stream *pvm__stream_new(int fd, int peer);
+/* Free it, at once or when nobody uses it any more; the caller forgets it. */
 void pvm__stream_free(struct stream *);
+/*
+ * Keep others from writing until the release; the same thread may claim it again. False: the
+ * connection is lost, and the stream may be freed.
+ */
+bool pvm__stream_claim(struct stream *);
+void pvm__stream_release(struct stream *);
 /* The connection has ended or cannot be used any more. */
 void pvm__stream_lose(struct stream *);
 /* Close the descriptor at once, which another process uses too, and lose the stream. */
@@ -73,10 +84,23 @@ int64_t pvm__now(void);
 int64_t pvm__deadline(const struct timeval *timeout);
 /* Wait until the stream is writable or something else has been read. */
 void pvm__wait_writable(struct stream *);
-/* As pvm__engine_wait with a point in time by pvm__now, 0: no wait, or NO_DEADLINE. */
+/*
+ * Wait until what interests the thread has come, whoever read it, or a point in time by
+ * pvm__now (0: one pass over the sockets without waiting; NO_DEADLINE). 1, 0 or PvmSysErr.
+ */
+int pvm__engine_wait_for(const struct interest *, int64_t deadline);
+/* The same with any message as interest. */
 int pvm__engine_wait_until(int64_t deadline);
 /* A message from `src` could not be kept: log it, and have the next wait return PvmNoMem. */
 void pvm__lost_for_memory(int src);
+/* Called before this thread does something else: another that waits may read the sockets. */
+void pvm__let_others_read(void);
+/* Wake the thread that sleeps on the sockets. */
+void pvm__interrupt_reader(void);
+/* The connection ends: forget the watcher. */
+void pvm__watch_end(void);
+/* The same in the child of a fork. */
+void pvm__watch_abandon(void);
 /* Run handlers and fill the receive list, unless that must wait. */
 void pvm__settle(void);
 /* Read what is there if that has not happened for a while; called by senders. */
@@ -95,11 +119,18 @@ void pvm__discard_received(void);
 /* A request and, when it has come, its reply. */
 struct pending {
 	struct pending *next;
-	int src, tag, wid; /* src TIDPVMD: any daemon; wid 0: any */
+	int src, tag, wid; /* src TIDPVMD: any daemon */
+	bool any_wid;      /* of who does not return it: the oldest such request is meant */
 	struct message *reply;
 };
 /* Give the message to the request it answers. True: taken. */
 bool pvm__request_reply(struct message *);
+
+/*
+ * Receive into the active receive buffer what `match` chooses, NULL: by source, tag and
+ * context. Id, 0 if none came until the deadline, or an error code.
+ */
+int pvm__receive(int (*match)(int mid, int tid, int tag), int tid, int tag, int64_t deadline);
 
 /* Bytes of `n` items of a PVM_... type: PvmBadParam, PvmNotImpl (strings), PvmOverflow. */
 int pvm__typed_bytes(int type, int n);

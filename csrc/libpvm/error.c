@@ -7,10 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api.h"
 #include "compat.h"
-#include "internal.h"
 
-/* Negative code of the last call that failed. */
+/* Negative code of the last call that failed, of the thread that used the library last. */
 int pvm_errno = 0;
 
 /* Text of code -k is entry k.  Programs copy this table: its size is fixed. */
@@ -99,6 +99,7 @@ void pvm__report(const char *format, ...)
 /* Text of the last error; "Unknown Error" if the code is not one of the list. */
 char *pvm_strerror(void)
 {
+	API_LOCK();
 	if (pvm_errno > 0 || pvm_errno <= -PVM_NERR)
 		return (char *)"Unknown Error";
 	return (char *)pvm_errlist[-pvm_errno];
@@ -107,6 +108,7 @@ char *pvm_strerror(void)
 /* Print `text` and the text of the last error on stderr. Returns 0. */
 int pvm_perror(char *text)
 {
+	API_LOCK();
 	pvm__report("%s: %s", text ? text : "(null)", pvm_strerror());
 	return 0;
 }
@@ -128,6 +130,7 @@ static void act(const char *function, int code)
 	pvm__report("%s(): %s", function, pvm_strerror());
 	if (action == 2) {
 		pvm_exit();
+		pvm__unlock_all(); /* other threads may have to come to an end */
 		exit(code);
 	}
 	if (action >= 3)
@@ -146,5 +149,6 @@ int pvm__result(const char *function, int code)
 /* pvm__result for libraries on top of this one, as libgpvm3. */
 int lpvmerr(const char *function, int code)
 {
+	API_LOCK();
 	return pvm__result(function, code);
 }

@@ -134,15 +134,13 @@ static void put_value(int did, int value)
 /* Send a message to the tracer without opening a route. Consumes it. */
 static int send_to_tracer(struct message *m)
 {
-	int route = pvm__task.route;
 	int code;
 
-	if (route == PvmRouteDirect)
-		pvm__task.route = PvmAllowDirect;
+	pvm__self.unrouted = true;
 	m->tag = pvmtrc.trctag;
 	m->ctx = pvmtrc.trcctx;
 	code = pvm__send(m, pvmtrc.trctid);
-	pvm__task.route = route;
+	pvm__self.unrouted = false;
 	pvm__message_unref(m);
 	return code;
 }
@@ -204,12 +202,13 @@ static void end_event(void)
 
 /*
  * Begin an event of a half that is traced; its kind is of the mask. Returns 1:
- * items can be packed with pvmtrccodef, then tev_fin ends it.
+ * items can be packed with pvmtrccodef, then tev_fin ends it. The lock is held till then.
  */
 int tev_begin(int kind, int entry_exit)
 {
 	struct timeval now;
 
+	pvm__lock();
 	gettimeofday(&now, NULL);
 	current = kind | entry_exit;
 	if (summing())
@@ -239,6 +238,7 @@ int tev_fin(void)
 		sum_event(&pvmtevinfo[kind_of(current)]);
 	else
 		end_event();
+	pvm__unlock();
 	return 1;
 }
 

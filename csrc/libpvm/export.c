@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "internal.h"
+#include "api.h"
 
 /*
  * The list without `name`, and with room for it and a ':'; tells whether it was in it.
@@ -62,11 +62,13 @@ static int change_list(const char *name, bool add)
 /* Let future children inherit an environment variable. 0, PvmBadParam. */
 int pvm_export(char *name)
 {
+	API_LOCK();
 	return pvm__result("pvm_export", change_list(name, true));
 }
 
 /* Undo pvm_export. 0, PvmBadParam. */
 int pvm_unexport(char *name)
 {
+	API_LOCK();
 	return pvm__result("pvm_unexport", change_list(name, false));
 }

@@ -134,18 +134,31 @@ static void trace_invocation(const struct handler *h, const struct message *m)
 		TEV_DID_MC, came.tag, TEV_DID_MCX, came.ctx, TEV_DID_SRC, came.src, -1);
 }
 
+/* Call the function; the program's may take its time, so without the lock. */
+static void call(int (*f)(int mid), int id, bool own)
+{
+	unsigned depth;
+
+	if (own) {
+		f(id);
+		return;
+	}
+	pvm__let_others_read();
+	depth = pvm__unlock_all();
+	f(id);
+	pvm__relock(depth);
+}
+
 /*
  * Run the handler on the message in buffers and context of its own. Its calls are
  * traced as if nothing called it.
  */
 static void run(const struct handler *h, struct message *m)
 {
-	int (*f)(int mid) = h->f;
-	int outer = pvmtoplvl;
 	struct task *t = &pvm__task;
-	int sbuf = t->sbuf ? t->sbuf->id : 0;
-	int rbuf = t->rbuf ? t->rbuf->id : 0;
-	int ctx = pvmmyctx;
+	struct message *sbuf, *rbuf;
+	int outer = pvmtoplvl;
+	struct view view;
 	int id;
 
 	pvm__message_ref(m);
@@ -155,32 +168,43 @@ static void run(const struct handler *h, struct message *m)
 		pvm__lost_for_memory(m->src);
 		return;
 	}
-	t->sbuf = NULL;
-	t->rbuf = m;
-	pvmmyctx = m->ctx;
+	pvm__view_begin(&view, NULL, m, m->ctx);
 	pvmtoplvl = 1;
 	t->in_handler++;
 	trace_invocation(h, m);
-	f(id);
+	call(h->f, id, h->ctx == SYSCTX_TC);
 	t->in_handler--;
 	pvmtoplvl = outer;
-	pvmmyctx = ctx;
 	pvm__message_retire(m);
-	/* What the handler left current is its own, unless it took up the caller's. */
-	if (t->sbuf && t->sbuf->id != sbuf)
-		pvm__message_retire(t->sbuf);
-	if (t->rbuf && t->rbuf->id != rbuf)
-		pvm__message_retire(t->rbuf);
-	t->sbuf = pvm__message_of(sbuf);
-	t->rbuf = pvm__message_of(rbuf);
+	sbuf = t->sbuf;
+	rbuf = t->rbuf;
+	pvm__view_end(&view);
+	/* What the handler left active is its own, unless it took up another's. */
+	if (sbuf && !pvm__is_active(sbuf))
+		pvm__message_retire(sbuf);
+	if (rbuf && rbuf != sbuf && !pvm__is_active(rbuf))
+		pvm__message_retire(rbuf);
+}
+
+/* The handler that gets a message, or NULL. */
+static const struct handler *handler_of(const struct message *m)
+{
+	const struct handler *h = pvm__task.handlers;
+
+	while (h && !matches(h, m))
+		h = h->next;
+	return h;
+}
+
+bool pvm__handler_exists(const struct message *m)
+{
+	return handler_of(m) != NULL;
 }
 
 bool pvm__handler_dispatch(struct message *m)
 {
-	struct handler *h = pvm__task.handlers;
+	const struct handler *h = handler_of(m);
 
-	while (h && !matches(h, m))
-		h = h->next;
 	if (!h)
 		return false;
 	run(h, m);
@@ -210,6 +234,7 @@ int pvm_delmhf(int id)
 /* Print the handlers on stdout, below a heading of the caller's. */
 void pvmdisplaymhfinfo(char *who, char *text, int tid)
 {
+	API_LOCK();
 	printf("%s t%x: %s\n", who, (unsigned)tid, text);
 	for (const struct handler *h = pvm__task.handlers; h; h = h->next)
 		printf("handler %d: src %x tag %d ctx %x\n", h->id, (unsigned)h->src, h->tag,

@@ -67,30 +67,38 @@ static int fetch_table(struct host_table *t)
 	return code;
 }
 
+/* What pvm_config told this thread last. */
+static __thread struct host_table last_table;
+
+void pvm__hosts_thread_ends(void)
+{
+	free_table(&last_table);
+}
+
 /*
  * Number of hosts, of architectures (0: the daemon does not count them) and the
- * host table, valid until the next call; each pointer may be NULL. 0 or an error.
+ * host table, valid until the thread's next call; each pointer may be NULL. 0 or an error.
  */
 int pvm_config(int *nhost, int *narch, struct pvmhostinfo **hosts)
 {
-	static struct host_table last;
-	struct host_table t;
+	API_LOCK();
+	struct host_table *last = &last_table, t;
 	int code = pvm__connect();
 
 	API_ENTER(TEV_CONFIG);
 	if (code == 0)
 		code = fetch_table(&t);
 	if (code == 0) {
-		free_table(&last);
-		last = t;
+		free_table(last);
+		*last = t;
 		if (nhost)
-			*nhost = last.n;
+			*nhost = last->n;
 		if (narch)
-			*narch = last.narch;
+			*narch = last->narch;
 		if (hosts)
-			*hosts = last.hosts;
+			*hosts = last->hosts;
 	}
-	API_END(TEV_CONFIG, TEV_DID_NH, last.n, TEV_DID_NA, last.narch, TEV_DID_CC, code);
+	API_END(TEV_CONFIG, TEV_DID_NH, last->n, TEV_DID_NA, last->narch, TEV_DID_CC, code);
 	return pvm__result("pvm_config", code);
 }
 
@@ -266,6 +274,7 @@ static int64_t microseconds(const struct timeval *t)
  */
 int pvm_hostsync(int host, struct timeval *remote, struct timeval *delta)
 {
+	API_LOCK();
 	struct timeval before, after, then;
 	int64_t ahead;
 	int code;
@@ -295,6 +304,7 @@ int pvm_hostsync(int host, struct timeval *remote, struct timeval *delta)
  */
 int pvm_halt(void)
 {
+	API_LOCK();
 	struct message *reply;
 	int code = pvm__connect();
 

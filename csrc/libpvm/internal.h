@@ -8,6 +8,7 @@
  *                        putting typed items in and taking them out
  *   stream.c             one connected socket: fragments out, messages in
  *   engine.c             the wait loop over all streams, receive list, handlers
+ *   thread.c             the lock, what belongs to each thread, sleeping and waking
  *   address.c            finding the daemon and connecting to it
  *   connect.c            enrolment, leaving
  *   route.c rendezvous.c direct task-to-task connections
@@ -15,6 +16,7 @@
  *   request.c ask.c      request/reply with the daemon; used by all topics below
  *   hosts.c start.c tasks.c spawn.c notify.c mailbox.c context.c option.c
  *   output.c register.c export.c error.c trace.c trace_names.c compat.c
+ *   shared.c             what libgpvm3 needs for threads
  *   api.h event.c        begin and end of every public function: its trace
  *
  * Public functions are called pvm_x; functions shared between files pvm__x;
@@ -37,6 +39,7 @@
 #pragma GCC visibility pop
 #include "pvmproto.h"
 #include "layout.h"
+#include "thread.h"
 
 /* ---- messages (message.c) ------------------------------------------------ */
 
@@ -62,6 +65,7 @@ struct codec; /* typed items to and from bytes: codec.h */
 
 struct message {
 	struct message *next, *prev; /* receive list */
+	unsigned long serial;        /* ... in which it was put with this number */
 	unsigned refs;
 	int id;                      /* what the program calls the buffer; 0: none */
 	enum message_mode mode;
@@ -96,6 +100,11 @@ struct message *pvm__message_of(int id);
 void pvm__message_retire(struct message *);
 /* Append an empty fragment with room for `cap` bytes; NULL: out of memory. */
 struct fragment *pvm__message_extend(struct message *, size_t cap);
+/*
+ * What to send of a message while other threads may change it: one reference to it or to a
+ * copy that shares its bytes; NULL: out of memory.
+ */
+struct message *pvm__message_to_send(struct message *);
 /* Append a fragment that shares `block` (reference taken). 0 or PvmNoMem. */
 int pvm__message_share(struct message *, struct block *, unsigned char *data, uint32_t len);
 /* Start reading at the first byte. */
@@ -149,27 +158,28 @@ struct task {
 	int frag_size;         /* PvmFragSize */
 	bool frag_size_set;    /* by the program: enrolment does not change it */
 	int route;             /* PvmRoute */
-	int debug_mask, auto_err, resv_tids, show_tids, noreset;
+	int debug_mask, auto_err, resv_tids, show_tids, noreset, thread_buffers;
 	struct message *sbuf, *rbuf; /* current buffers; their ids hold the references */
 	int (*match)(int mid, int tid, int tag); /* pvm_recvf; NULL: by source, tag, context */
 	int *siblings, nsiblings;    /* -1: not known yet */
 
 	/* The engine's, see engine.h; other topics leave these alone. */
 	struct stream *daemon;       /* NULL: not connected */
-	bool enrolling;
+	struct thread *enroller;     /* NULL: nobody is enrolling */
+	unsigned session;            /* changes when the connection ends */
 	struct route *routes[ROUTE_BUCKETS]; /* hashed by tid */
 	bool route_lost;             /* some route's connection ended */
-	int epoll_fd;                /* watches all sources; -1: there is only the daemon */
-	int watched;                 /* sources besides the daemon */
-	int *fds;                    /* answer of pvm_getfds */
+	struct watcher *watcher;     /* of all sources; NULL: there is only the daemon */
+	struct thread *reader;       /* waits for the sockets; NULL: nobody does */
+	struct thread *dispatcher;   /* runs handlers; NULL: nobody does */
 	struct queue arrived;        /* complete messages, neither handled nor queued yet */
 	struct queue inbox;          /* complete messages that nobody took yet */
-	struct message *fresh;       /* first message of inbox that a waiting receive has not seen */
+	unsigned long serial;        /* of the message that came into the inbox last */
 	unsigned deliveries;         /* messages ever completed */
-	struct pending *pending;     /* requests waiting for their replies */
+	struct pending *pending;     /* requests waiting for their replies, oldest first */
 	int wid;                     /* last wait id used */
-	int sending;                 /* a message is being written: handlers wait */
-	int in_handler;              /* a handler is running: blocking receives are refused */
+	int sending;                 /* this thread writes a message: handlers wait */
+	int in_handler;              /* this thread runs a handler: it may not wait for messages */
 	unsigned unread_sends;       /* messages sent since the sockets were last read */
 	int64_t last_intake;         /* when that was, coarse monotonic ns */
 	bool brisk;                  /* the last wait for a message was short */
@@ -198,6 +208,14 @@ extern struct task pvm__task;
 int pvm__connect(void);
 /* Drop every connection without telling anybody. */
 void pvm__disconnect(void);
+/* In the child of a fork: leave the parent's connections alone and have none. */
+void pvm__become_child(void);
+/* The end of a thread: free what calls returned to it. */
+void pvm__hosts_thread_ends(void);
+void pvm__tasks_thread_ends(void);
+void pvm__mailbox_thread_ends(void);
+void pvm__recv_thread_ends(void);
+void pvm__register_thread_ends(void);
 
 /*
  * Send a message; ctx, tag and wid are the message's. Chooses the route, opens
@@ -210,10 +228,9 @@ int pvm__multicast(struct message *, const int *tids, int n);
 
 /*
  * Take in what arrives. Waits until at least one complete message has been
- * queued or given to a handler, or the time is over (NULL: for ever, {0,0}: one
- * pass over the sockets without waiting). Returns how many, or PvmSysErr.
+ * queued or given to a handler, by whichever thread. 1 or PvmSysErr.
  */
-int pvm__engine_wait(const struct timeval *timeout);
+int pvm__engine_wait(void);
 
 /*
  * Ask the daemon and wait for the answer; connects first if need be. `req` is
@@ -234,6 +251,8 @@ int pvm__handler_add(int src, int tag, int ctx, int (*f)(int mid));
 int pvm__handler_remove(int id);
 /* Hand a complete message to a matching handler; false: there is none. */
 bool pvm__handler_dispatch(struct message *);
+/* Is there one? */
+bool pvm__handler_exists(const struct message *);
 
 /*
  * Handlers that the library has from enrolment to exit; each gets the message

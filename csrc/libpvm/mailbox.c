@@ -224,26 +224,36 @@ static int fetch_classes(const char *pattern, struct classes *c)
 	return code;
 }
 
+/* What pvm_getmboxinfo and pvm_getnoresets told this thread last. */
+static __thread struct classes last_classes;
+static __thread int *last_noresets;
+
+void pvm__mailbox_thread_ends(void)
+{
+	free_classes(&last_classes);
+	free(last_noresets);
+	last_noresets = NULL;
+}
+
 static int get_classes(char *pattern, int *nclasses, struct pvmmboxinfo **classes)
 {
-	static struct classes last;
 	struct classes c;
 	int code = fetch_classes(pattern, &c);
 
 	if (code)
 		return pvm__result("pvm_getmboxinfo", code);
-	free_classes(&last);
-	last = c;
+	free_classes(&last_classes);
+	last_classes = c;
 	if (nclasses)
-		*nclasses = last.n;
+		*nclasses = c.n;
 	if (classes)
-		*classes = last.infos;
+		*classes = c.infos;
 	return 0;
 }
 
 /*
  * Classes whose names contain the pattern ("*": any run, NULL: all) with their
- * entries; valid until the next call; each pointer may be NULL. 0 or an error.
+ * entries; valid until the thread's next call; each pointer may be NULL. 0 or an error.
  */
 int pvm_getmboxinfo(char *pattern, int *nclasses, struct pvmmboxinfo **classes)
 {
@@ -251,28 +261,28 @@ int pvm_getmboxinfo(char *pattern, int *nclasses, struct pvmmboxinfo **classes)
 	return API_LEAVE(TEV_GETMBOXINFO, TEV_DID_CC, get_classes(pattern, nclasses, classes));
 }
 
-/* Tasks that set PvmNoReset; valid until the next call. 0 or an error. */
+/* Tasks that set PvmNoReset; valid until the thread's next call. 0 or an error. */
 int pvm_getnoresets(int **tids, int *count)
 {
-	static int *last;
+	API_LOCK();
 	struct classes c;
 	int code = fetch_classes(PVMNORESETCLASS, &c);
 	int n = 0;
 
 	if (code)
 		return pvm__result("pvm_getnoresets", code);
-	free(last);
-	last = NULL;
+	free(last_noresets);
+	last_noresets = NULL;
 	for (int i = 0; i < c.n; i++)
 		if (strcmp(c.infos[i].mi_name, PVMNORESETCLASS) == 0) {
-			last = c.infos[i].mi_owners;
+			last_noresets = c.infos[i].mi_owners;
 			n = c.infos[i].mi_nentries;
 			c.infos[i].mi_owners = NULL;
 			break;
 		}
 	free_classes(&c);
 	if (tids)
-		*tids = last;
+		*tids = last_noresets;
 	if (count)
 		*count = n;
 	return 0;

@@ -155,6 +155,39 @@ int pvm__message_share(struct message *m, struct block *block, unsigned char *da
 	return 0;
 }
 
+/* A message of the same fragments; NULL: out of memory. */
+static struct message *shallow_copy(const struct message *m)
+{
+	struct message *copy = calloc(1, sizeof *copy);
+
+	if (!copy)
+		return NULL;
+	copy->refs = 1;
+	copy->mode = m->mode;
+	copy->enc = m->enc;
+	copy->tag = m->tag;
+	copy->ctx = m->ctx;
+	copy->wid = m->wid;
+	copy->src = m->src;
+	copy->total = m->total;
+	copy->codec = m->codec;
+	for (unsigned i = 0; i < m->nfrags; i++)
+		if (pvm__message_share(copy, m->frags[i].block, m->frags[i].data,
+			m->frags[i].len) < 0) {
+			pvm__message_unref(copy);
+			return NULL;
+		}
+	return copy;
+}
+
+struct message *pvm__message_to_send(struct message *m)
+{
+	if (!pvm__single_threaded())
+		return shallow_copy(m);
+	pvm__message_ref(m);
+	return m;
+}
+
 void pvm__message_rewind(struct message *m)
 {
 	m->at = 0;

@@ -3,6 +3,7 @@
  * Messages inside messages: with their header (pvm_pkmesg, pvm_upkmesg; also the
  * form of mailbox records), or only their body (pvm_pkmesgbody).
  */
+#include "api.h"
 #include "codec.h"
 
 int pvm__put_message(struct message *outer, struct message *inner)
@@ -108,6 +109,7 @@ static int find_inner(int bufid, struct message **inner)
  */
 int pvm_pkmesg(int bufid)
 {
+	API_LOCK();
 	struct message *inner;
 	int code = find_inner(bufid, &inner);
 
@@ -121,6 +123,7 @@ int pvm_pkmesg(int bufid)
  */
 int pvm_pkmesgbody(int bufid)
 {
+	API_LOCK();
 	struct message *inner, *outer = pvm__task.sbuf;
 	int code = find_inner(bufid, &inner);
 
@@ -149,6 +152,7 @@ int pvm_pkmesgbody(int bufid)
  */
 int pvm_upkmesg(void)
 {
+	API_LOCK();
 	struct message *inner;
 	int code;
 

@@ -234,6 +234,7 @@ static int notify(int what, int tag, int n, const int *tids)
  */
 int pvm_notify(int event, int tag, int count, int *tids)
 {
+	API_LOCK();
 	int kind = event & ~PvmNotifyCancel, code;
 	bool counted = kind == PvmHostAdd || kind == PvmRouteAdd; /* so tids mean nothing */
 

@@ -143,6 +143,15 @@ static int set_noreset(int on)
 	return 0;
 }
 
+static int set_thread_buffers(int *option, int on)
+{
+	int code = set_in_range(option, on, 0, 1);
+
+	if (code == 0)
+		pvm__views_per_thread(on);
+	return code;
+}
+
 static int set_frag_size(int size)
 {
 	int code = set_in_range(&pvm__task.frag_size, size, WIRE_FRAG_MIN, WIRE_FRAG_MAX);
@@ -181,6 +190,7 @@ static int *place_of(int option)
 	case PvmSelfTraceOptions: return &pvmtrc.trcopt;
 	case PvmShowTids: return &pvm__task.show_tids;
 	case PvmNoReset: return &pvm__task.noreset;
+	case PvmThreadBuffers: return &pvm__task.thread_buffers;
 	default: return NULL;
 	}
 }
@@ -220,6 +230,8 @@ static int set(int option, int *place, int value)
 		return set_own_trace_tag(value);
 	case PvmNoReset:
 		return set_noreset(value);
+	case PvmThreadBuffers:
+		return set_thread_buffers(place, value);
 	case PvmSelfOutputContext:
 	case PvmSelfTraceContext:
 	case PvmPollType:

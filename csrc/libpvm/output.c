@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api.h"
 #include "codec.h"
 #include "engine.h"
 
@@ -179,6 +180,7 @@ static int catch_output(FILE *file)
  */
 int pvm_catchout(FILE *file)
 {
+	API_LOCK();
 	return pvm__result("pvm_catchout", catch_output(file));
 }
 
@@ -191,7 +193,7 @@ void pvm__output_wait_children(void)
 			pvm__report("child task(s) still running.  waiting...");
 		/* The news of an end may be what was lost. */
 		while (children && code >= 0 && !pvm__task.incomplete)
-			code = pvm__engine_wait(NULL);
+			code = pvm__engine_wait();
 	}
 	sink = NULL;
 }

@@ -178,6 +178,7 @@ int pvm__unpack_text(struct message *m, char *text)
 /* Unpack a string; the caller must know that it fits. 0, PvmNoBuf, PvmNoData, PvmBadMsg. */
 int pvm_upkstr(char *text)
 {
+	API_LOCK();
 	struct message *m = pvm__task.rbuf;
 
 	API_ENTER(TEV_UPKSTR, TEV_DID_PDA, text);

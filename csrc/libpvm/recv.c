@@ -14,6 +14,9 @@ static bool matches(const struct message *m, int tid, int tag)
 		(pvmmyctx == -1 || m->ctx == pvmmyctx);
 }
 
+/* A function that chooses; NULL: by source, tag and context. */
+typedef int matcher(int mid, int tid, int tag);
+
 /* The rule that pvm_recvf can replace, in the form it has for programs. */
 static int match_by_header(int mid, int tid, int tag)
 {
@@ -45,12 +48,13 @@ static bool queued(const struct message *m)
  * Let the program's function rate a message.  *next is the one to rate then: the function
  * may have received this message, or freed its id.
  */
-static int rate(struct message *m, int id, int tid, int tag, struct message **next)
+static int rate(matcher *match, struct message *m, int id, int tid, int tag,
+	struct message **next)
 {
 	int result;
 
 	pvm__message_ref(m);
-	result = pvm__task.match(id, tid, tag);
+	result = match(id, tid, tag);
 	*next = queued(m) ? m->next : pvm__task.inbox.head;
 	if (result > 0 && (!queued(m) || m->id != id))
 		result = 0;
@@ -59,17 +63,20 @@ static int rate(struct message *m, int id, int tid, int tag, struct message **ne
 }
 
 /* Let the program's function rate the messages. Id of its choice, 0 or an error. */
-static int choose_rated(int tid, int tag)
+static int choose_rated(matcher *match, int tid, int tag)
 {
 	struct message *m, *next;
 	int best = 0, best_rate = 0;
+	int code = match == pvm__task.match ? 0 : match(0, tid, tag);
 
+	if (code < 0)
+		return code;
 	for (m = pvm__task.inbox.head; m; m = next) {
 		int id = name(m), rated;
 
 		if (id < 0)
 			return id;
-		rated = rate(m, id, tid, tag, &next);
+		rated = rate(match, m, id, tid, tag, &next);
 		if (rated < 0 || rated == 1)
 			return rated < 0 ? rated : id;
 		if (rated > best_rate) {
@@ -84,37 +91,61 @@ static int choose_rated(int tid, int tag)
  * The message to receive among those from `m` on, which with a function of the
  * program's are all.  It gets an id, which is returned; 0: none.
  */
-static int choose(struct message *m, int tid, int tag)
+static int choose(matcher *match, struct message *m, int tid, int tag)
 {
-	if (pvm__task.match)
-		return choose_rated(tid, tag);
+	if (match)
+		return choose_rated(match, tid, tag);
 	while (m && !matches(m, tid, tag))
 		m = m->next;
 	return m ? name(m) : 0;
+}
+
+/* What wakes a receive. A function of the program's sees every message. */
+static struct interest interest_in(matcher *match, int tid, int tag)
+{
+	if (match)
+		return (struct interest){ .wakes = WAKE_MESSAGE, .tid = -1, .tag = -1, .ctx = -1 };
+	return (struct interest){ .wakes = WAKE_MESSAGE, .tid = tid, .tag = tag, .ctx = pvmmyctx };
+}
+
+/* The first message that came into the receive list after the one with this number. */
+static struct message *first_after(unsigned long serial)
+{
+	struct message *m = pvm__task.inbox.tail, *first = NULL;
+
+	while (m && (long)(m->serial - serial) > 0) {
+		first = m;
+		m = m->prev;
+	}
+	return first;
 }
 
 /*
  * Find a message, waiting for it until `deadline` (as pvm__engine_wait_until;
  * 0: read what is there once). Id, 0 or an error code.
  */
-static int find(int tid, int tag, int64_t deadline)
+static int find(matcher *match, int tid, int tag, int64_t deadline)
 {
 	struct task *t = &pvm__task;
 	int code = pvm__connect();
+	unsigned session = t->session;
+	unsigned long seen;
 	int id;
 
 	if (code < 0)
 		return code;
-	id = choose(t->inbox.head, tid, tag);
+	id = choose(match, t->inbox.head, tid, tag);
 	if (id)
 		return id;
-	/* While a handler runs the list does not grow. */
+	/* A handler may not wait for what comes behind its message. */
 	if (t->in_handler)
 		return deadline ? PvmNotImpl : 0;
 	do {
-		t->fresh = NULL;
-		code = pvm__engine_wait_until(deadline);
-		id = choose(t->fresh, tid, tag);
+		const struct interest interest = interest_in(match, tid, tag);
+
+		seen = t->serial;
+		code = t->session == session ? pvm__engine_wait_for(&interest, deadline) : PvmSysErr;
+		id = choose(match, first_after(seen), tid, tag);
 		if (id)
 			return id;
 	} while (code > 0 && deadline);
@@ -127,8 +158,6 @@ static struct message *take(int id)
 	struct task *t = &pvm__task;
 	struct message *m = pvm__message_of(id);
 
-	if (m == t->fresh)
-		t->fresh = m->next;
 	pvm__queue_remove(&t->inbox, m);
 	pvm__message_unref(m);
 	if (m == t->sbuf)
@@ -139,18 +168,27 @@ static struct message *take(int id)
 	return m;
 }
 
-/* Receive into the current receive buffer. */
-static int receive(int tid, int tag, int64_t deadline)
+int pvm__receive(matcher *match, int tid, int tag, int64_t deadline)
 {
 	struct task *t = &pvm__task;
 	int id;
 
 	if (t->rbuf)
 		pvm__message_retire(t->rbuf);
-	id = find(tid, tag, deadline);
-	if (id > 0)
+	id = find(match, tid, tag, deadline);
+	if (id > 0) {
+		/* Another thread may have received into the same buffer meanwhile. */
+		if (t->rbuf && t->rbuf->id != id)
+			pvm__message_retire(t->rbuf);
 		t->rbuf = take(id);
+	}
 	return id;
+}
+
+/* The same with the program's rule. */
+static int receive(int tid, int tag, int64_t deadline)
+{
+	return pvm__receive(pvm__task.match, tid, tag, deadline);
 }
 
 /* ---- public calls -------------------------------------------------------- */
@@ -196,7 +234,7 @@ int pvm_trecv(int tid, int tag, struct timeval *timeout)
 int pvm_probe(int tid, int tag)
 {
 	API_ENTER(TEV_PROBE, WANTED);
-	return API_LEAVE(TEV_PROBE, TEV_DID_CC, pvm__result("pvm_probe", find(tid, tag, 0)));
+	return API_LEAVE(TEV_PROBE, TEV_DID_CC, pvm__result("pvm_probe", find(pvm__task.match, tid, tag, 0)));
 }
 
 /* Copy the body's first `room` bytes. */
@@ -223,7 +261,7 @@ static int receive_typed(int tid, int tag, void *data, int n, int type,
 		return bytes;
 	if (!data && bytes)
 		return PvmBadParam;
-	id = find(tid, tag, NO_DEADLINE);
+	id = find(pvm__task.match, tid, tag, NO_DEADLINE);
 	if (id < 0)
 		return id;
 	m = take(id);
@@ -261,12 +299,22 @@ int pvm_precv(int tid, int tag, void *data, int n, int type, int *rtid, int *rta
  */
 int (*pvm_recvf(int (*f)(int, int, int)))(int, int, int)
 {
+	API_LOCK();
 	int (*old)(int, int, int) = pvm__task.match ? pvm__task.match : match_by_header;
 
 	API_ENTER(TEV_RECVF);
 	pvm__task.match = f == match_by_header ? NULL : f;
 	API_END(TEV_RECVF);
 	return old;
+}
+
+/* Answer of pvm_getfds to this thread. */
+static __thread int *answered_fds;
+
+void pvm__recv_thread_ends(void)
+{
+	free(answered_fds);
+	answered_fds = NULL;
 }
 
 static int list_fds(int **fds)
@@ -280,10 +328,10 @@ static int list_fds(int **fds)
 	if (!fds)
 		return PvmBadParam;
 	n = 1 + pvm__route_fds(NULL, 0);
-	list = realloc(t->fds, (size_t)n * sizeof *list);
+	list = realloc(answered_fds, (size_t)n * sizeof *list);
 	if (!list)
 		return PvmNoMem;
-	t->fds = list;
+	answered_fds = list;
 	list[0] = t->daemon->source.fd;
 	pvm__route_fds(list + 1, n - 1);
 	*fds = list;
@@ -293,7 +341,7 @@ static int list_fds(int **fds)
 /*
  * Descriptors to select for reading: the daemon's, then those of direct routes.
  * If one is readable, pvm_nrecv or pvm_probe reads it. The list is valid until
- * the next call. Returns how many, PvmBadParam, PvmNoMem, PvmSysErr.
+ * the thread's next call. Returns how many, PvmBadParam, PvmNoMem, PvmSysErr.
  */
 int pvm_getfds(int **fds)
 {

@@ -128,21 +128,33 @@ static int ask_manager(struct pvmhostinfo *host)
 	return code ? code : before;
 }
 
+/* What pvm_reg_rm told this thread last. */
+static __thread struct pvmhostinfo last_host;
+
+static void free_last_host(void)
+{
+	free(last_host.hi_name);
+	free(last_host.hi_arch);
+	last_host = (struct pvmhostinfo){ 0 };
+}
+
+void pvm__register_thread_ends(void)
+{
+	free_last_host();
+}
+
 static int register_manager(struct pvmhostinfo **host)
 {
-	static struct pvmhostinfo last;
 	int before = pvm__connect();
 
 	if (before == 0) {
-		free(last.hi_name);
-		free(last.hi_arch);
-		last = (struct pvmhostinfo){ 0 };
-		before = ask_manager(&last);
+		free_last_host();
+		before = ask_manager(&last_host);
 	}
 	if (before < 0)
 		return pvm__result("pvm_reg_rm", before);
 	if (host)
-		*host = &last;
+		*host = &last_host;
 	if (manager.holder != pvmmytid)
 		enter(&manager, pvm__compose("i", pvmmytid));
 	return before;
@@ -150,7 +162,7 @@ static int register_manager(struct pvmhostinfo **host)
 
 /*
  * Become the resource manager of this host; *host, if not NULL, gets the host of
- * the daemon, valid until the next call. Returns the resource manager before, 0:
+ * the daemon, valid until the thread's next call. Returns the resource manager before, 0:
  * none.
  */
 int pvm_reg_rm(struct pvmhostinfo **host)

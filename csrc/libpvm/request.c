@@ -19,8 +19,9 @@ bool pvm__request_reply(struct message *m)
 		return false;
 	for (p = pvm__task.pending; p; p = p->next)
 		if (!p->reply && m->tag == p->tag && from_source(m, p->src) &&
-		    (!p->wid || m->wid == p->wid)) {
+		    (p->any_wid || m->wid == p->wid)) {
 			p->reply = m;
+			pvm__wake_asker(p);
 			return true;
 		}
 	if (wire_is_daemon((uint32_t)m->src) && m->ctx == SYSCTX_TM &&
@@ -31,19 +32,40 @@ bool pvm__request_reply(struct message *m)
 	return false;
 }
 
+static void link_pending(struct pending *p)
+{
+	struct pending **place = &pvm__task.pending;
+
+	while (*place)
+		place = &(*place)->next;
+	p->next = NULL;
+	*place = p;
+}
+
+static void unlink_pending(struct pending *p)
+{
+	struct pending **place = &pvm__task.pending;
+
+	while (*place && *place != p)
+		place = &(*place)->next;
+	if (*place)
+		*place = p->next;
+}
+
 /* Send `req` and wait for the reply that `p` describes. Consumes `req`. */
 static int ask(struct pending *p, struct message *req, int dst, struct message **reply)
 {
-	struct task *t = &pvm__task;
+	const struct interest interest = { .wakes = WAKE_REPLY, .request = p };
+	unsigned session = pvm__task.session;
 	int code;
 
-	p->next = t->pending;
-	t->pending = p;
+	link_pending(p);
 	code = pvm__send_daemon(req, dst);
 	pvm__message_unref(req);
 	while (code >= 0 && !p->reply)
-		code = pvm__engine_wait_until(NO_DEADLINE);
-	t->pending = p->next;
+		code = pvm__task.session == session ?
+			pvm__engine_wait_for(&interest, NO_DEADLINE) : PvmSysErr;
+	unlink_pending(p);
 	if (!p->reply)
 		return code;
 	*reply = p->reply;
@@ -79,7 +101,7 @@ int pvm__request_sched(int tm_tag, int sm_tag, struct message *req, struct messa
 	req->tag = sm_tag;
 	req->ctx = PvmBaseContext;
 	req->wid = ++pvm__task.wid;
-	struct pending p = { .src = sched, .tag = sm_tag };
+	struct pending p = { .src = sched, .tag = sm_tag, .any_wid = true };
 	return ask(&p, req, sched, reply);
 }
 

@@ -289,7 +289,8 @@ struct stream *pvm__route_stream(int tid)
 	struct task *t = &pvm__task;
 	struct route *r = find(tid);
 
-	if (!r && t->route == PvmRouteDirect && tid != pvmmytid && !t->in_handler) {
+	if (!r && t->route == PvmRouteDirect && tid != pvmmytid && !t->in_handler &&
+	    !pvm__self.unrouted) {
 		request_route(tid);
 		r = find(tid);
 	}

@@ -109,23 +109,46 @@ static bool allowed(int tid, int tag)
 	return pvm__task.resv_tids || (tag >= 0 && wire_is_task((uint32_t)tid));
 }
 
-static int send_buffer(int tid, int tag)
+/*
+ * What a call sends of the send buffer, as pvm__message_to_send; NULL: there is none, *code is
+ * PvmNoBuf, or PvmNoMem.
+ */
+static struct message *outgoing(int tag, int *code)
 {
 	struct message *m = pvm__task.sbuf;
+
+	*code = PvmNoBuf;
+	if (!m)
+		return NULL;
+	m->tag = tag;
+	m->ctx = pvmmyctx;
+	m->wid = 0;
+	*code = PvmNoMem;
+	return pvm__message_to_send(m);
+}
+
+static int send_buffer(int tid, int tag)
+{
+	struct message *m;
 	int code = pvm__connect();
 
 	if (code < 0)
 		return code;
-	if (tid == PVM_TRACE_TID && tag == PVM_TRACE_CODE && m && m->enc == WIRE_ENC_TRACE)
-		return pvm__trace_user_event(m);
+	m = pvm__task.sbuf;
+	if (tid == PVM_TRACE_TID && tag == PVM_TRACE_CODE && m && m->enc == WIRE_ENC_TRACE) {
+		pvm__message_ref(m);
+		code = pvm__trace_user_event(m);
+		pvm__message_unref(m);
+		return code;
+	}
 	if (!allowed(tid, tag))
 		return PvmBadParam;
+	m = outgoing(tag, &code);
 	if (!m)
-		return PvmNoBuf;
-	m->tag = tag;
-	m->ctx = pvmmyctx;
-	m->wid = 0;
-	return pvm__send(m, tid);
+		return code;
+	code = pvm__send(m, tid);
+	pvm__message_unref(m);
+	return code;
 }
 
 /* Send the send buffer to a task. 0, PvmBadParam, PvmNoBuf, PvmSysErr. */
@@ -157,13 +180,13 @@ static int tidy(int *tids, int n)
 
 static int mcast_buffer(const int *tids, int n, int tag)
 {
-	struct message *m = pvm__task.sbuf;
+	struct message *m;
 	int code = pvm__connect();
 	int *list;
 
 	if (code < 0)
 		return code;
-	if (!m)
+	if (!pvm__task.sbuf)
 		return PvmNoBuf;
 	if (n < 0 || (n && !tids) || !allowed(1, tag))
 		return PvmBadParam;
@@ -175,10 +198,10 @@ static int mcast_buffer(const int *tids, int n, int tag)
 		return PvmNoMem;
 	if (n)
 		memcpy(list, tids, (size_t)n * sizeof *list);
-	m->tag = tag;
-	m->ctx = pvmmyctx;
-	m->wid = 0;
-	code = pvm__multicast(m, list, tidy(list, n));
+	m = outgoing(tag, &code);
+	if (m)
+		code = pvm__multicast(m, list, tidy(list, n));
+	pvm__message_unref(m);
 	free(list);
 	return code;
 }

@@ -88,6 +88,7 @@ static int wait_hosts(void)
 {
 	struct pvmhostinfo *hosts;
 	struct timespec pause = { 0, 20 * 1000 * 1000 };
+	unsigned depth;
 	int code, n;
 
 	for (;;) {
@@ -98,7 +99,9 @@ static int wait_hosts(void)
 			code = pvm__ask_code(TM_ADDHOST, pvm__compose("is", 1, hosts[0].hi_name));
 		if (code != PvmAlready)
 			return code < 0 ? code : 0;
+		depth = pvm__unlock_all();
 		nanosleep(&pause, NULL);
+		pvm__relock(depth);
 	}
 }
 
@@ -106,6 +109,7 @@ static int start(int argc, char **argv, int block)
 {
 	char address[ADDRESS_MAX];
 	char **args;
+	unsigned depth;
 	int ends[2];
 	int code;
 
@@ -126,8 +130,10 @@ static int start(int argc, char **argv, int block)
 	code = launch(args, ends[1]);
 	free(args);
 	close(ends[1]);
+	depth = pvm__unlock_all();
 	if (code == 0)
 		code = read_address(ends[0], address);
+	pvm__relock(depth);
 	close(ends[0]);
 	if (code == 0 && setenv("PVMSOCK", address, 1) < 0)
 		code = PvmNoMem;

@@ -49,8 +49,46 @@ void pvm__stream_free(struct stream *s)
 	}
 	if (!s->lost)
 		pvm__unwatch(&s->source);
+	s->lost = true;
+	if (s->users) {
+		/* A writer that waits for room finds that there is no use in waiting. */
+		s->orphan = true;
+		shutdown(s->source.fd, SHUT_RDWR);
+		pvm__wake(WAKE_STATE);
+		return;
+	}
 	close(s->source.fd);
 	free(s);
+}
+
+static void leave(struct stream *s)
+{
+	if (--s->users == 0 && s->orphan)
+		pvm__stream_free(s);
+}
+
+bool pvm__stream_claim(struct stream *s)
+{
+	s->users++;
+	while (!s->lost && s->writer && s->writer != &pvm__self)
+		pvm__await_change();
+	if (s->lost) {
+		leave(s);
+		return false;
+	}
+	s->writer = &pvm__self;
+	s->claims++;
+	return true;
+}
+
+void pvm__stream_release(struct stream *s)
+{
+	if (--s->claims == 0) {
+		s->writer = NULL;
+		if (s->users > 1)
+			pvm__wake(WAKE_STATE);
+	}
+	leave(s);
 }
 
 void pvm__stream_lose(struct stream *s)
@@ -68,6 +106,8 @@ void pvm__stream_abandon(struct stream *s)
 	close(s->source.fd);
 	s->source.fd = -1;
 	s->lost = true;
+	s->users = s->claims = 0;
+	s->writer = NULL;
 }
 
 /* ---- out ----------------------------------------------------------------- */
@@ -160,18 +200,24 @@ static bool write_batch(struct stream *s, struct batch *b)
 bool pvm__stream_write(struct stream *s, const struct parcel *parcels, int n)
 {
 	struct batch b;
+	bool written = true;
 
+	if (!pvm__stream_claim(s))
+		return false;
 	b.niov = b.nfrags = 0;
-	for (const struct parcel *p = parcels; p < parcels + n; p++) {
+	for (const struct parcel *p = parcels; written && p < parcels + n; p++) {
 		unsigned i = 0;
 
 		do {
-			if (b.nfrags == BATCH && !write_batch(s, &b))
-				return false;
-			gather(&b, p->message, i, p->dst);
-		} while (++i < p->message->nfrags);
+			if (b.nfrags == BATCH)
+				written = write_batch(s, &b);
+			if (written)
+				gather(&b, p->message, i, p->dst);
+		} while (written && ++i < p->message->nfrags);
 	}
-	return write_batch(s, &b);
+	written = written && write_batch(s, &b);
+	pvm__stream_release(s);
+	return written;
 }
 
 /* ---- in ------------------------------------------------------------------ */

@@ -8,5 +8,4 @@ struct task pvm__task = {
 	.auto_err = 1,
 	.show_tids = 1,
 	.nsiblings = -1,
-	.epoll_fd = -1,
 };

@@ -71,26 +71,33 @@ static int fetch_table(int where, struct task_table *t)
 	return code;
 }
 
+/* What pvm_tasks told this thread last. */
+static __thread struct task_table last_table;
+
+void pvm__tasks_thread_ends(void)
+{
+	free_table(&last_table);
+}
+
 static int list_tasks(int where, int *ntask, struct pvmtaskinfo **tasks)
 {
-	static struct task_table last;
 	struct task_table t;
 	int code = fetch_table(where, &t);
 
 	if (code)
 		return pvm__result("pvm_tasks", code);
-	free_table(&last);
-	last = t;
+	free_table(&last_table);
+	last_table = t;
 	if (ntask)
-		*ntask = last.n;
+		*ntask = last_table.n;
 	if (tasks)
-		*tasks = last.tasks;
+		*tasks = last_table.tasks;
 	return 0;
 }
 
 /*
  * Table of all tasks (where 0), those of a host, or one task; valid until the
- * next call; each pointer may be NULL. 0; PvmNoHost for an unknown host.
+ * thread's next call; each pointer may be NULL. 0; PvmNoHost for an unknown host.
  */
 int pvm_tasks(int where, int *ntask, struct pvmtaskinfo **tasks)
 {
@@ -153,6 +160,7 @@ int pvm_kill(int tid)
 /* Tid of the parent; PvmNoParent, PvmParentNotSet. */
 int pvm_parent(void)
 {
+	API_LOCK();
 	int code = pvm__connect();
 
 	if (code)
@@ -208,6 +216,7 @@ static int alone(struct task *t)
  */
 int pvm_siblings(int **tids)
 {
+	API_LOCK();
 	struct task *t = &pvm__task;
 	int code = pvm__connect();
 
@@ -215,7 +224,7 @@ int pvm_siblings(int **tids)
 	if (code == 0 && t->ptid == 0 && t->nsiblings < 0)
 		code = alone(t);
 	while (code >= 0 && t->nsiblings < 0)
-		code = t->in_handler ? PvmNotImpl : pvm__engine_wait(NULL);
+		code = t->in_handler ? PvmNotImpl : pvm__engine_wait();
 	if (code >= 0) {
 		code = t->nsiblings;
 		if (tids)

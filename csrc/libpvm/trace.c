@@ -15,6 +15,7 @@ _Static_assert(sizeof EMPTY_MASK == TEV_MASK_LENGTH, "length of a mask");
 
 struct Pvmtracer pvmtrc = { .tmask = EMPTY_MASK };
 struct Pvmtracer pvmctrc = { .tmask = EMPTY_MASK };
+
 /* Mask of PvmTaskSelf or PvmTaskChild; NULL: there is no such one. */
 static char *mask_of(int who)
 {
@@ -28,6 +29,7 @@ static char *mask_of(int who)
 /* Copy a trace mask out. 0, PvmBadParam. */
 int pvm_gettmask(int who, Pvmtmask mask)
 {
+	API_LOCK();
 	char *from = mask_of(who);
 
 	if (!from || !mask)
@@ -39,6 +41,7 @@ int pvm_gettmask(int who, Pvmtmask mask)
 /* Set a trace mask. 0, PvmBadParam. */
 int pvm_settmask(int who, Pvmtmask mask)
 {
+	API_LOCK();
 	char *to = mask_of(who);
 
 	if (!to || !mask)

@@ -109,6 +109,7 @@ class Option(IntEnum):
     SELF_OUTPUT_CONTEXT = lib.PvmSelfOutputContext
     SELF_TRACE_CONTEXT = lib.PvmSelfTraceContext
     NO_RESET = lib.PvmNoReset
+    THREAD_BUFFERS = lib.PvmThreadBuffers
 
 
 class Route(IntEnum):

@@ -45,6 +45,11 @@ BESIDES = {
     *("pvmtevdidlist", "pvmtevinfo", "tev_begin", "tev_fin"),
 }
 
+# What our libgpvm3 uses of our libpvm3 to let threads call it at the same time.
+THREADS = {
+    *("pvmlock", "pvmunlock", "pvmviewbegin", "pvmviewend", "pvmtrecvf", "pvmturn", "pvmturnend"),
+}
+
 # Debian's daemon is linked with inner parts of its library, and stays with that.
 DAEMON = "pvmd"
 
@@ -187,10 +192,10 @@ def exported() -> dict[str, Symbol]:
 
 
 def intended() -> set[str]:
-    """What libpvm3 is to export: what the headers declare for it, and BESIDES."""
+    """What libpvm3 is to export: what the headers declare for it, BESIDES and THREADS."""
     include = pvm_root() / "include"
     declared = {*prototypes(include / "pvm3.h"), *prototypes(include / "pvmtev.h")}
-    return {n for n in declared if n.startswith("pvm")} - GROUPS | BESIDES | WRONG_IN_DEBIAN
+    return {n for n in declared if n.startswith("pvm")} - GROUPS | BESIDES | THREADS | WRONG_IN_DEBIAN
 
 
 @cache

@@ -480,3 +480,42 @@ def test_signal_handler_runs_while_a_task_waits(machine: Machine) -> None:
         recv()
         """,
     )
+
+
+# ---- threads -------------------------------------------------------------------
+
+
+def test_threads_send_and_receive_while_one_is_blocked(machine: Machine) -> None:
+    out = machine.run("""
+        me = mytid()
+        setopt(Option.THREAD_BUFFERS, 1)
+        wrong = []
+
+        def waits():
+            recv(me, tag=999)
+            if upkstr() != "end":
+                wrong.append("end")
+
+        def talks(tag):
+            for number in range(50):
+                initsend()
+                pkint([tag, number])
+                send(me, tag)
+                recv(me, tag)
+                if upkint(2) != [tag, number] or not pstat(me):
+                    wrong.append(tag)
+
+        waiting = threading.Thread(target=waits)
+        waiting.start()
+        talking = [threading.Thread(target=talks, args=(tag,)) for tag in range(1, 5)]
+        for thread in talking:
+            thread.start()
+        for thread in talking:
+            thread.join()
+        initsend()
+        pkstr("end")
+        send(me, 999)
+        waiting.join()
+        print("wrong", wrong)
+    """)
+    assert out.split("\n")[0] == "wrong []"

@@ -98,10 +98,12 @@ def test_exception_in_an_operation_reaches_the_caller(machine: Machine) -> None:
             pass
         else:
             raise SystemExit("swallowed")
+        barrier("g", 2)
         """,
         child="""
         joingroup("g"); barrier("g", 2)
         reduce(Operation.SUM, array.array("d", [1.0]), 2, "g")
+        barrier("g", 2)
         exit()
         """,
     )
