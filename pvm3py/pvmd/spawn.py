@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING
 
 from pvm3py.wire import constants as c
+from pvm3py.wire.codec import WireError
 from pvm3py.wire.system import ExecRequest, StartTask
 from pvm3py.wire.task import Codes, SpawnRequest
 
@@ -86,6 +87,9 @@ async def _spawn_over(pvmd: Pvmd, hosts: list[Host], job: ExecRequest) -> Codes:
             except HostFailed:
                 missing += of_block
                 codes = Codes([c.PvmHostFail] * block.count)
+            except WireError as error:
+                pvmd.log(f"answer of {block.host.name} to a spawn: {error}")
+                codes = Codes([c.PvmDSysErr] * block.count)
             for slot, tid in zip(of_block, codes.values, strict=False):
                 tids[slot] = tid
             if min(codes.values, default=0) < 0:
