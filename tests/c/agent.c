@@ -315,6 +315,26 @@ static void do_event(int n, char **word)
 		say("%d", value);
 }
 
+/* ask TAG ANSWER SECONDS TID...: multicast an empty message; reply: code, tids that answered */
+static void do_ask(int n, char **word)
+{
+	struct timeval limit = interval(word[2]);
+	int *tids = numbers(word + 3, n - 3), count = n - 3, answered = 0, tid, code;
+
+	pvm_initsend(PvmDataDefault);
+	code = pvm_mcast(tids, count, number(word[0]));
+	for (int left = count; left > 0 && pvm_trecv(-1, number(word[1]), &limit) > 0; left--) {
+		pvm_bufinfo(pvm_getrbuf(), NULL, NULL, &tid);
+		for (int i = 0; i < count; i++)
+			if (tids[i] == tid) {
+				tids[i] = 0;
+				answered++;
+			}
+	}
+	say("%d\t%d", code, answered);
+	free(tids);
+}
+
 /* ---- mailbox ---- */
 
 /* put NAME TEXT FLAGS */
@@ -379,7 +399,7 @@ static const struct {
 	{"print", 1, do_print},       {"send", 5, do_send},       {"mcast", 5, do_mcast},
 	{"take", 5, do_take},         {"event", 3, do_event},     {"put", 3, do_put},
 	{"get", 3, do_get},           {"del", 3, do_del},         {"names", 1, do_names},
-	{"process", 0, do_process},   {"on", 2, do_on},
+	{"process", 0, do_process},   {"ask", 4, do_ask},         {"on", 2, do_on},
 };
 
 /* Obey a command, which is cut into its words; the reply is in `reply`. */

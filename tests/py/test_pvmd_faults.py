@@ -162,8 +162,10 @@ def test_silent_name_server_delays_neither_start_nor_end(
         assert "host name slow has no address" in vm.log()
     hosts = tmp_path / "hosts"
     hosts.write_text("other.slow\n10.1.2.3 sp=77\n")
-    machine = VirtualMachine(arguments=["-n10.1.2.3", str(hosts)])
-    with machine as vm, RawTask(vm.address, connector) as task:
+    with (
+        VirtualMachine(arguments=["-n10.1.2.3", str(hosts)]) as vm,
+        RawTask(vm.address, connector) as task,
+    ):
         task.enrol(vm.tmp)
         assert ints(77) in task.request(c.TM_CONFIG).body
         adding = ints(1) + string(b"another.slow")

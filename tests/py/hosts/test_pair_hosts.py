@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import signal
 import subprocess
+import termios
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +16,7 @@ from support.hosts import Bed
 from support.machine import PAIR_IDS, PAIRS, Machine
 from support.net import Namespaces, require_namespaces
 from support.system import Side
-from support.vm import wait_until
+from support.vm import read_line, wait_until
 
 BAD_PARAM, NO_HOST, DUP_HOST, CANT_START = -2, -6, -28, -29
 TASK_EXIT, HOST_DELETE, HOST_ADD, CANCEL = 1, 2, 3, 256
@@ -190,24 +193,21 @@ def test_options_of_an_added_host(master: Side, slave: Side) -> None:
 def test_host_started_by_hand(master: Side, slave: Side) -> None:
     with Bed([master, slave]) as bed:
         name = bed.slaves[0].name
-        command = [*bed.master.enter, str(bed.master.tmp / "bin" / "pvmd"), f"-n{bed.master.name}"]
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env=bed.master.env, start_new_session=True,
-        )
-        bed.master.tasks.append(process)
-        assert process.stdin and process.stdout
-        process.stdout.readline()
-        agent = bed.master.agent()
-        agent.tell("addhosts", f"{name} so=ms")
-        line = b""
-        while f" -S -d0x0 -n{name} ".encode() not in line:
-            line = process.stdout.readline()
-            assert line, "the daemon ended"
-        started = subprocess.run(
-            [str(bed.remote_shell), name, line.decode().strip()], capture_output=True, check=True
-        )
-        process.stdin.write(started.stdout)
-        process.stdin.flush()
-        assert agent.reply()[0] == "1"
-        assert list(agent.config()) == [host.name for host in bed.hosts]
+        program = [*bed.master.enter, str(bed.master.tmp / "bin" / "pvmd"), f"-n{bed.master.name}"]
+        terminal, far = pty.openpty()
+        bed.master.tasks.append(subprocess.Popen(
+            program, stdin=far, stdout=far, stderr=far, env=bed.master.env,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
+        ))
+        os.close(far)
+        with os.fdopen(terminal, "r+b", buffering=0) as user:
+            read_line(user, 20)
+            agent = bed.master.agent()
+            agent.tell("addhosts", f"{name} so=ms")
+            while f" -S -d0x0 -n{name} " not in (line := read_line(user, 20)):
+                pass
+            shell = [str(bed.remote_shell), name, line.strip()]
+            user.write(subprocess.run(shell, capture_output=True, check=True).stdout)
+            assert agent.reply()[0] == "1"
+            assert list(agent.config()) == [host.name for host in bed.hosts]
