@@ -19,7 +19,7 @@ from pathlib import Path
 from bench import machine
 from bench.machine import Daemon, Installation, MeasurementError
 from bench.network import Hosts
-from bench.rows import OURS, PURE, ROWS, Party, Row
+from bench.rows import FORTRAN, OURS, PURE, ROWS, Party, Row
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 IDLE_SECONDS = 10.0
@@ -58,8 +58,9 @@ class Bench:
 
     def measure(self, args: str, party: Party) -> None:
         """One measurement; a failure is kept as None and reported."""
-        driver = self.installations[party.driver].program(self.build, "driver")
-        peer = self.installations[party.peer].program(self.build, "peer")
+        programs = ("fortran", "fortran") if args == FORTRAN else ("driver", "peer")
+        driver = self.installations[party.driver].program(self.build, programs[0])
+        peer = self.installations[party.peer].program(self.build, programs[1])
         seconds = self.seconds * (4 if args == "late" else 1)
         value: float | None = None
         try:
@@ -228,6 +229,9 @@ def main() -> int:
         return 0
     installations = find_installations(options.tree)
     rows = [r for r in ROWS if not options.only or r.key in options.only]
+    if not machine.has_fortran():
+        print("bench: gfortran is not installed: no Fortran row", file=sys.stderr)
+        rows = [r for r in rows if r.args != FORTRAN]
     real = [installations[n] for n in (OURS.daemon, PURE.daemon) if n in installations]
     for installation in real:
         installation.compile(options.build)

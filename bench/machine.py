@@ -40,19 +40,30 @@ class Installation:
     programs: Path  # directory of the group server
 
     def compile(self, build: Path) -> None:
-        """Compile driver and peer against this library into build/NAME."""
-        for program in ("driver", "peer"):
-            target = self.program(build, program)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            command = ["cc", "-std=gnu11", "-O2", f"-I{self.include}", str(HERE / f"{program}.c")]
-            if self.libdir is not None:
-                command.append(f"-L{self.libdir}")
-            libraries = ["-lgpvm3", "-lpvm3"]
-            subprocess.run([*command, "-o", str(target), *libraries], check=True)
+        """Compile the programs against this library into build/NAME."""
+        for source in ("driver.c", "peer.c"):
+            self._compile(build, ["cc", "-std=gnu11"], source, ["-lgpvm3", "-lpvm3"])
+        if has_fortran():
+            flags = ["-w", "-fallow-argument-mismatch"]
+            libraries = ["-lfpvm3", "-lgpvm3", "-lpvm3"]
+            self._compile(build, ["gfortran", *flags], "fortran.f", libraries)
+
+    def _compile(self, build: Path, compiler: list[str], source: str, libraries: list[str]) -> None:
+        target = self.program(build, Path(source).stem)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        command = [*compiler, "-O2", f"-I{self.include}", str(HERE / source)]
+        if self.libdir is not None:
+            command.append(f"-L{self.libdir}")
+        subprocess.run([*command, "-o", str(target), *libraries], check=True)
 
     def program(self, build: Path, name: str) -> Path:
         """Path of a compiled program."""
         return build / self.name / name
+
+
+def has_fortran() -> bool:
+    """Whether Fortran programs can be compiled."""
+    return shutil.which("gfortran") is not None
 
 
 def ours(tree: Path) -> Installation:

@@ -62,6 +62,7 @@ class Row:
         return f"{'>=' if self.unit == '/s' else '<='} {self.target:.3g}"
 
 
+FORTRAN = "fortran"  # a program of its own: bench/fortran.f
 SMALL = "roundtrip 8 raw daemon"
 MEDIUM = "roundtrip 65536 raw daemon"
 LARGE = "roundtrip 1048576 raw daemon"
@@ -108,6 +109,7 @@ DIRECT = {
 ROWS = (
     Row("8B", "half round trip 8 B through the daemon", SMALL, "s", 0.75),
     Row("8B-direct", "half round trip 8 B, direct route", DIRECT["8B-direct"], "s", 0.8),
+    Row("8B-fortran", "half round trip 8 B through the daemon, Fortran", FORTRAN, "s", 0.75),
     Row("64K", "64 KiB raw through the daemon", MEDIUM, "s", 0.25),
     Row("1M", "1 MiB raw through the daemon", LARGE, "s", 0.25),
     Row("1M-xdr", "1 MiB XDR ints through the daemon", "roundtrip 1048576 xdr daemon", "s", 0.15),

@@ -26,6 +26,8 @@ static void check_lookups(void)
 	CHECK(pvm_gettid(group, size) == PvmNoInst);
 	CHECK(pvm_joingroup(group) < 0);
 	CHECK(pvm_gsize("nobody") == PvmNoGroup);
+	CHECK(pvm_joingroup("left") >= 0);
+	CHECK(pvm_lvgroup("left") == 0);
 	CHECK(pvm_barrier(group, -1) == 0);
 }
 

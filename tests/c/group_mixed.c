@@ -5,17 +5,54 @@
  */
 #include "check.h"
 
+/* An operation of the program: x and y become (1 + x)(1 + y) - 1. */
+static void combine(int *type, void *x, void *y, int *count, int *info)
+{
+	double *a = x, *b = y;
+
+	CHECK_INT(*type, PVM_DOUBLE);
+	for (int i = 0; i < *count; i++)
+		a[i] = (1 + a[i]) * (1 + b[i]) - 1;
+	*info = PvmOk;
+}
+
+/* Every operation on two items, with every member as the root, whose function is called. */
+static void check_operations(char *group, int size, int me)
+{
+	void (*operations[])() = { PvmSum, PvmProduct, PvmMin, PvmMax, combine };
+	double expected[5] = { 0, 1, 1, size, 1 };
+
+	for (int i = 1; i <= size; i++) {
+		expected[0] += i;
+		expected[1] *= i;
+		expected[4] *= i + 1;
+	}
+	expected[4] -= 1;
+	for (int root = 0; root < size; root++)
+		for (int i = 0; i < 5; i++) {
+			double items[2] = { me + 1, me + 1 };
+
+			CHECK(pvm_reduce(operations[i], items, 2, PVM_DOUBLE, 10 * root + 10 + i,
+					 group, root) == 0);
+			if (me == root)
+				CHECK(items[0] == expected[i] && items[1] == expected[i]);
+		}
+}
+
 int main(int argc, char **argv)
 {
 	char *group = argc > 2 ? argv[1] : "";
 	int size = argc > 2 ? atoi(argv[2]) : 0;
 	int all[64] = { 0 };
 	int me, one;
-	double sum;
 
 	check_start();
 	me = pvm_joingroup(group);
 	CHECK(pvm_barrier(group, size) == 0);
+	CHECK_INT(pvm_gsize(group), size);
+	for (int i = 0; i < size; i++)
+		CHECK_INT(pvm_getinst(group, pvm_gettid(group, i)), i);
+	CHECK_INT(pvm_gettid(group, me), pvm_mytid());
 	if (me == 0) {
 		pvm_initsend(PvmDataDefault);
 		pvm_pkint(&size, 1, 1);
@@ -29,15 +66,7 @@ int main(int argc, char **argv)
 		CHECK_INT(all[i], 10 * i);
 	CHECK(pvm_scatter(&one, all, 1, PVM_INT, 3, group, 0) == 0);
 	CHECK_INT(one, 10 * me);
-	sum = me + 0.5;
-	CHECK(pvm_reduce(PvmSum, &sum, 1, PVM_DOUBLE, 4, group, 0) == 0);
-	if (me == 0)
-		CHECK(sum == size * (size - 1) / 2 + 0.5 * size);
-	CHECK(pvm_barrier(group, size) == 0);
-	one = me;
-	CHECK(pvm_reduce(PvmMax, &one, 1, PVM_INT, 5, group, size - 1) == 0);
-	if (me == size - 1)
-		CHECK_INT(one, size - 1);
+	check_operations(group, size, me);
 	CHECK_INT(pvm_freezegroup(group, size), size);
 	CHECK_INT(pvm_gsize(group), size);
 	CHECK(pvm_barrier(group, -1) == 0);

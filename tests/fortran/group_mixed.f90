@@ -1,12 +1,23 @@
 ! SPDX-License-Identifier: MIT
 ! group_mixed GROUP SIZE: the Fortran twin of tests/c/group_mixed.c.
+
+! An operation of the program.
+subroutine combine(kind, x, y, n, info)
+  implicit none
+  integer :: kind, n, info
+  double precision :: x(n), y(n)
+
+  x = (1 + x) * (1 + y) - 1
+  info = 0
+end subroutine combine
+
 program group_mixed
   implicit none
   include 'fpvm3.h'
-  external pvmsum, pvmmax
+  external pvmsum, pvmproduct, pvmmin, pvmmax, combine
   character(len=300) :: group, number
-  integer :: n, me, info, one, got, bufid, i, total(64), failed
-  double precision :: total_sum
+  integer :: n, me, info, one, got, bufid, i, root, tid, total(64), failed
+  double precision :: added, multiplied
 
   call get_command_argument(1, group)
   call get_command_argument(2, number)
@@ -16,6 +27,16 @@ program group_mixed
   call pvmfjoingroup(group, me)
   call pvmfbarrier(group, n, info)
   call check(info == 0, 'barrier')
+  call pvmfgsize(group, got)
+  call check(got == n, 'size')
+  do i = 0, n - 1
+    call pvmfgettid(group, i, tid)
+    call pvmfgetinst(group, tid, got)
+    call check(got == i, 'instance')
+  end do
+  call pvmfgettid(group, me, tid)
+  call pvmfmytid(got)
+  call check(got == tid, 'own instance')
   if (me == 0) then
     call pvmfinitsend(PVMDATADEFAULT, bufid)
     call pvmfpack(INTEGER4, n, 1, 1, info)
@@ -32,14 +53,15 @@ program group_mixed
   if (me == 0) call check(all(total(1:n) == [(10 * i, i = 0, n - 1)]), 'gathered')
   call pvmfscatter(one, total, 1, INTEGER4, 3, group, 0, info)
   call check(info == 0 .and. one == 10 * me, 'scatter')
-  total_sum = me + 0.5d0
-  call pvmfreduce(pvmsum, total_sum, 1, REAL8, 4, group, 0, info)
-  call check(info == 0, 'reduce')
-  if (me == 0) call check(total_sum == n * (n - 1) / 2 + 0.5d0 * n, 'sum')
-  call pvmfbarrier(group, n, info)
-  one = me
-  call pvmfreduce(pvmmax, one, 1, INTEGER4, 5, group, n - 1, info)
-  if (me == n - 1) call check(one == n - 1, 'max')
+  added = sum([(1d0 * i, i = 1, n)])
+  multiplied = product([(1d0 * i, i = 1, n)])
+  do root = 0, n - 1
+    call check_operation(pvmsum, 10 * root + 10, added)
+    call check_operation(pvmproduct, 10 * root + 11, multiplied)
+    call check_operation(pvmmin, 10 * root + 12, 1d0)
+    call check_operation(pvmmax, 10 * root + 13, 1d0 * n)
+    call check_operation(combine, 10 * root + 14, multiplied * (n + 1) - 1)
+  end do
   call pvmffreezegroup(group, n, info)
   call check(info == n, 'freeze')
   call pvmfgsize(group, got)
@@ -50,6 +72,19 @@ program group_mixed
   if (failed > 0) error stop 1
 
 contains
+
+  ! An operation on two items with member `root` as the root, whose function is called.
+  subroutine check_operation(operation, tag, expected)
+    external operation
+    integer, intent(in) :: tag
+    double precision, intent(in) :: expected
+    double precision :: items(2)
+
+    items = me + 1
+    call pvmfreduce(operation, items, 2, REAL8, tag, group, root, info)
+    call check(info == 0, 'reduce')
+    if (me == root) call check(all(items == expected), 'reduced')
+  end subroutine check_operation
 
   subroutine check(good, what)
     logical, intent(in) :: good

@@ -234,6 +234,29 @@ def control(tracer: RawTask, tid: int, tag: int, body: bytes) -> None:
     tracer.send(message(tag, body, dst=tid, src=tracer.tid, ctx=c.SYSCTX_TC))
 
 
+def test_only_tasks_that_enrol_after_the_tracer_are_traced(
+    machine: VirtualMachine, connector: Connector
+) -> None:
+    obedient = compile_program("obedient", [C_SOURCES / "obedient.c"], "ours")
+
+    def started() -> tuple[subprocess.Popen[bytes], int]:
+        task = machine.start(obedient)
+        assert task.stdout
+        return task, int(task.stdout.readline())
+
+    older = started()
+    with Collector(machine, connector).task as tracer:
+        decoder = trace.Decoder()
+        assert asked(tracer, older[1], decoder) == []
+        younger = started()
+        names = asked(tracer, younger[1], decoder) + asked(tracer, younger[1], decoder)
+        assert names.count("siblings") == 2
+        assert {"recv", "bufinfo", "initsend", "send"} <= set(names)
+        for task, tid in (older, younger):
+            tracer.send(message(3, dst=tid, src=tracer.tid, ctx=0))
+            assert task.wait(20) == 0
+
+
 def test_running_task_follows_its_new_settings(
     machine: VirtualMachine, connector: Connector
 ) -> None:

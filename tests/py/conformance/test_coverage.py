@@ -10,6 +10,7 @@ from support import compiler, coverage
 from support.documented import LIBRARIES
 from support.system import C_SOURCES, PROJECT
 from support.vm import VirtualMachine
+from test_groups import program, server_dir
 
 DOCUMENT = PROJECT / "docs" / "coverage.md"
 
@@ -22,12 +23,21 @@ def collection() -> coverage.Collection:
         for path in sorted(C_SOURCES.glob("check_*.c")):
             done = vm.run(compiler.test_program(path.stem, "ours"), env=env).check()
             found.collect(path.stem, done.out)
+        done = vm.run(compiler.test_program("halt", "ours")).check()
+        found.collect("halt", done.out.replace("pvm_halt: ", "case\tpvm_halt()\t"))
+    with VirtualMachine("ours", path=[server_dir("ours")]) as vm:
+        members = [vm.start(program("group_member", "ours"), "g", 2, env=env) for _ in range(2)]
+        outputs = [member.communicate(timeout=60)[0].decode() for member in members]
+        assert all(member.returncode == 0 for member in members), outputs
+    found.collect("group_member", "\n".join(outputs))
     return found
 
 
 def test_document_is_up_to_date() -> None:
     """With PVM3PY_WRITE_COVERAGE set it is written instead."""
-    text = coverage.table(collection())
+    found = collection()
+    assert coverage.unchecked(found) == ["pvm_start_pvmd"]
+    text = coverage.table(found)
     if os.environ.get("PVM3PY_WRITE_COVERAGE"):
         DOCUMENT.write_text(text)
     assert text == DOCUMENT.read_text(), "run `make coverage-table`"

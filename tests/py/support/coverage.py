@@ -69,6 +69,16 @@ def missing(collection: Collection) -> list[str]:
     return lines
 
 
+def unchecked(collection: Collection) -> list[str]:
+    """Functions that no program checks at all."""
+    return [
+        name
+        for functions in LIBRARIES.values()
+        for name in functions
+        if name not in collection.functions
+    ]
+
+
 def _untested(name: str, documented: Documented, seen: Seen) -> list[str]:
     return [
         code
@@ -94,11 +104,11 @@ def _listed(found: Mapping[str, str], wanted: Iterable[str], numbers: Mapping[st
 
 _HEAD = """# What is tested, function by function
 
-Made by `make coverage-table` from what the programs `tests/c/check_*.c` report when they run with
-our library under our daemon; a test fails when it is out of date. For each function: the error
-codes and options that a check provokes and compares, and behind each the number of a program that
-does. The last column has what is documented and has no check there. Tests in Python, of groups, of
-Fortran and of the daemon are not part of this table.
+Made by `make coverage-table` from what the programs `tests/c/check_*.c`, `halt.c` and
+`group_member.c` report when they run with our libraries under our daemon; a test fails when it is
+out of date. For each function: the error codes and options that a check provokes and compares, and
+behind each the number of a program that does. The last column has what is documented and has no
+check there. Tests in Python, of Fortran and of the daemon are not part of this table.
 """
 
 
@@ -109,7 +119,7 @@ def table(collection: Collection) -> str:
     lines = [_HEAD, "Programs: " + ", ".join(f"{n} {test}" for test, n in numbers.items()) + ".\n"]
     left = [line.split() for line in missing(collection)]
     lines += ["| function | results | options | no check |", "|---|---|---|---|"]
-    for name, documented in LIBRARIES["libpvm3"].items():
+    for name, documented in (LIBRARIES["libpvm3"] | LIBRARIES["libgpvm3"]).items():
         found = seen.get(name, Seen())
         codes = _listed(found.codes, (OK, *documented.codes), numbers)
         options = _listed(found.words, documented.options, numbers)

@@ -3,15 +3,41 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from array import array
 
 import pvm3py as pvm
 
 
+def combine(x: float, y: float) -> float:
+    """An operation of the program."""
+    return (1 + x) * (1 + y) - 1
+
+
+def check_operations(group: str, size: int, me: int) -> None:
+    """Every operation on two items, with every member as the root, whose function is called."""
+    operations = (
+        (pvm.Operation.SUM, sum(range(size + 1))),
+        (pvm.Operation.PRODUCT, math.factorial(size)),
+        (pvm.Operation.MIN, 1),
+        (pvm.Operation.MAX, size),
+        (combine, math.factorial(size + 1) - 1),
+    )
+    for root in range(size):
+        for i, (operation, expected) in enumerate(operations):
+            items = array("d", [me + 1, me + 1])
+            pvm.reduce(operation, items, 10 * root + 10 + i, group, root=root)
+            assert me != root or items.tolist() == [expected, expected]
+
+
 def main(group: str, size: int) -> None:
     me = pvm.joingroup(group)
     pvm.barrier(group, size)
+    assert pvm.gsize(group) == size
+    tids = [pvm.gettid(group, i) for i in range(size)]
+    assert [pvm.getinst(group, tid) for tid in tids] == list(range(size))
+    assert tids[me] == pvm.mytid()
     if me == 0:
         pvm.initsend()
         pvm.pkint(size)
@@ -28,15 +54,7 @@ def main(group: str, size: int) -> None:
     one = array("i", [0])
     pvm.scatter(one, 3, group, items=every)
     assert one[0] == 10 * me
-    total = array("d", [me + 0.5])
-    pvm.reduce(pvm.Operation.SUM, total, 4, group)
-    if me == 0:
-        assert total[0] == size * (size - 1) / 2 + 0.5 * size
-    pvm.barrier(group, size)
-    one[0] = me
-    pvm.reduce(max, one, 5, group, root=size - 1)
-    if me == size - 1:
-        assert one[0] == size - 1
+    check_operations(group, size, me)
     assert pvm.freezegroup(group, size) == size
     assert pvm.gsize(group) == size
     pvm.barrier(group)
