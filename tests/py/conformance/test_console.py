@@ -128,10 +128,10 @@ nosuch
 conf extra
 delete nosuch
 add
-add nosuchhost
 """.strip().splitlines()
 
 _TID = re.compile(r"\b(t?)4[0-9a-f]{4}\b")
+_PROMPT_BEFORE_OUTPUT = re.compile(r"^pvm> (?=\[)")
 _PROCESS = re.compile(r"(?<= )\d+(?= +\w/[cf])")
 # Our library and daemon agree on larger fragments.
 _FRAGMENT = re.compile(r"(?<=PvmFragSize Currently Set to )\d+")
@@ -143,8 +143,9 @@ def settled(text: str) -> str:
 
 
 def anonymous(lines: list[str]) -> list[str]:
-    """Lines in a fixed order, their tasks without numbers."""
-    return sorted(_TID.sub(r"\1TASK", settled(line)) for line in lines if line.strip("pvm> \n"))
+    """Lines in a fixed order, their tasks without numbers; any may follow a prompt."""
+    texts = [_PROMPT_BEFORE_OUTPUT.sub("", line) for line in lines if line.strip("pvm> \n")]
+    return sorted(_TID.sub(r"\1TASK", settled(text)) for text in texts)
 
 
 @cache
