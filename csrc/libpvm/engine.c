@@ -139,12 +139,14 @@ void pvm__unwatch(struct source *source)
 
 /* ---- reading ------------------------------------------------------------- */
 
-/* Wait at most `ms` for one descriptor; true if there is news. */
+/* Wait at most `ms` for one descriptor; true if there is news, or if that cannot be told. */
 static bool wait_one(int fd, short events, int ms)
 {
 	struct pollfd p = { .fd = fd, .events = events };
 
-	return poll(&p, 1, ms) > 0;
+	int n = poll(&p, 1, ms);
+
+	return n > 0 || (n < 0 && errno != EINTR);
 }
 
 static void intake_daemon(int64_t deadline)
