@@ -211,7 +211,8 @@ int pvm__multicast(struct message *, const int *tids, int n);
 /*
  * Take in what arrives. Waits until at least one complete message has been
  * queued or given to a handler, or the time is over (NULL: for ever, {0,0}: one
- * pass over the sockets without waiting). Returns how many, or PvmSysErr.
+ * pass over the sockets without waiting). Returns how many, PvmSysErr, or PvmNoMem once if a
+ * message was lost for want of memory.
  */
 int pvm__engine_wait(const struct timeval *timeout);
 
