@@ -262,6 +262,8 @@ static int enrol(void)
 		code = take_identity();
 	if (code >= 0)
 		code = pvm__handlers_install();
+	if (code >= 0)
+		code = pvm__routes_prepare();
 	return code;
 }
 

@@ -259,7 +259,10 @@ struct news {
 	struct epoll_event events[EVENTS];
 };
 
-/* Look at a watcher, or at the daemon's descriptor, for at most `ms`. */
+/*
+ * Look at a watcher, or at the daemon's descriptor, for at most `ms`. A poll that cannot
+ * tell, for want of memory, is news: reading tells.
+ */
 static void look(struct news *news, const struct watcher *w, int daemon_fd, int ms)
 {
 	struct pollfd p = { .fd = daemon_fd, .events = POLLIN };
@@ -269,6 +272,8 @@ static void look(struct news *news, const struct watcher *w, int daemon_fd, int 
 	else
 		news->n = poll(&p, 1, ms);
 	news->error = news->n < 0 ? errno : 0;
+	if (!w && news->n < 0 && news->error != EINTR)
+		news->n = 1;
 }
 
 /* Read the sources that have news. */

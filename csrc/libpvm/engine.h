@@ -138,6 +138,8 @@ int pvm__typed_bytes(int type, int n);
 /* Write a message to the daemon, whatever its destination. 0 or PvmSysErr. */
 int pvm__send_daemon(struct message *, int dst);
 
+/* At enrolment: have what answers requests for routes when memory is short. 0 or PvmNoMem. */
+int pvm__routes_prepare(void);
 /* The open direct route to a task, made if wanted; NULL: send through the daemon. */
 struct stream *pvm__route_stream(int tid);
 /* The connection of some route was lost: forget such routes. True if there was one. */

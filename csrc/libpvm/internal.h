@@ -228,7 +228,8 @@ int pvm__multicast(struct message *, const int *tids, int n);
 
 /*
  * Take in what arrives. Waits until at least one complete message has been
- * queued or given to a handler, by whichever thread. 1 or PvmSysErr.
+ * queued or given to a handler, by whichever thread. 1, PvmSysErr, or PvmNoMem once if a
+ * message was lost for want of memory.
  */
 int pvm__engine_wait(void);
 

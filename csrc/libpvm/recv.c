@@ -202,7 +202,8 @@ static int receive(int tid, int tag, int64_t deadline)
 
 /*
  * Wait for a message from `tid` with `tag`, -1 being any, in the current context,
- * and make it the receive buffer. Its id, PvmSysErr, PvmNotImpl in a handler.
+ * and make it the receive buffer. Its id, PvmSysErr, PvmNoMem (some
+ * message was lost for want of it), PvmNotImpl in a handler.
  */
 int pvm_recv(int tid, int tag)
 {

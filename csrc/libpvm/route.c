@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ask.h"
+
 enum { ACCEPT_WAIT_MS = 2000 };
 
 /* ---- table --------------------------------------------------------------- */
@@ -183,42 +185,45 @@ static bool await_task(struct route *r, const char *wanted)
 
 /* ---- messages ------------------------------------------------------------ */
 
-/* Send the first `n` of ints in a TC_ message, and an address. 0 or an error code. */
-static int send_control(int dst, int tag, int n, int first, int second, const char *address)
+/* A TC_ message; NULL: out of memory. The caller has composed its body. */
+static struct message *as_control(struct message *m, int tag)
 {
-	struct message *m = pvm__message_new(WIRE_ENC_XDR);
-	int ints[] = { first, second };
-	int code;
+	if (m) {
+		m->tag = tag;
+		m->ctx = SYSCTX_TC;
+	}
+	return m;
+}
 
-	if (!m)
-		return PvmNoMem;
-	m->tag = tag;
-	m->ctx = SYSCTX_TC;
-	code = pvm__put_ints(m, ints, n);
-	if (code >= 0)
-		code = pvm__put_str(m, address);
-	if (code >= 0)
-		code = pvm__send_daemon(m, dst);
+/* Send a TC_ message and free it. 0, PvmSysErr, PvmNoMem if it is NULL. */
+static int send_control(struct message *m, int dst)
+{
+	int code = m ? pvm__send_daemon(m, dst) : PvmNoMem;
+
 	pvm__message_unref(m);
 	return code;
+}
+
+/* The answer that is always possible, as whoever asked waits for one. */
+static struct message *refusal;
+
+int pvm__routes_prepare(void)
+{
+	if (!refusal)
+		refusal = as_control(pvm__compose("iis", TDPROTOCOL, 1, ""), TC_CONACK);
+	return refusal ? 0 : PvmNoMem;
 }
 
 /* Ask the daemon to tell when the other task exits. */
 static int watch_exit(int tid)
 {
-	struct message *m = pvm__message_new(WIRE_ENC_XDR);
-	int ints[] = { PvmTaskExit, SYSCTX_TC, TC_TASKEXIT, 1, tid };
-	int code;
+	struct message *m = pvm__compose("iiiii", PvmTaskExit, SYSCTX_TC, TC_TASKEXIT, 1, tid);
 
-	if (!m)
-		return PvmNoMem;
-	m->tag = TM_NOTIFY;
-	m->ctx = SYSCTX_TM;
-	code = pvm__put_ints(m, ints, sizeof ints / sizeof ints[0]);
-	if (code >= 0)
-		code = pvm__send_daemon(m, TIDPVMD);
-	pvm__message_unref(m);
-	return code;
+	if (m) {
+		m->tag = TM_NOTIFY;
+		m->ctx = SYSCTX_TM;
+	}
+	return send_control(m, TIDPVMD);
 }
 
 static bool same_host(int tid)
@@ -234,10 +239,14 @@ static void request_route(int tid)
 
 	if (!r)
 		return;
-	if (!pvm__route_bind(r, same_host(tid), address))
-		deny(r);
-	else if (send_control(tid, TC_CONREQ, 1, TDPROTOCOL, 0, address) >= 0)
-		watch_exit(tid);
+	/* Without the watch an end of that task would go unnoticed while this one waits. */
+	if (!pvm__route_bind(r, same_host(tid), address) ||
+	    send_control(as_control(pvm__compose("is", TDPROTOCOL, address), TC_CONREQ), tid) < 0 ||
+	    watch_exit(tid) < 0) {
+		r = find(tid);
+		if (r && r->state == ROUTE_ASKED)
+			deny(r);
+	}
 }
 
 /*
@@ -325,6 +334,7 @@ static void answer_request(int tid, const char *wanted)
 {
 	struct route *r = find(tid);
 	char address[ADDRESS_TEXT] = "";
+	struct message *answer;
 	bool accepted;
 
 	if (r && r->state == ROUTE_ASKED) {
@@ -340,7 +350,12 @@ static void answer_request(int tid, const char *wanted)
 			drop(r);
 		accepted = pvm__task.route != PvmDontRoute && offer(tid, wanted, address);
 	}
-	send_control(tid, TC_CONACK, 2, TDPROTOCOL, !accepted, accepted ? address : "");
+	answer = accepted ? as_control(pvm__compose("iis", TDPROTOCOL, 0, address), TC_CONACK) : NULL;
+	if (accepted && !answer)
+		drop(find(tid));
+	if (!answer)
+		pvm__message_ref(refusal);
+	send_control(answer ? answer : refusal, tid);
 }
 
 int pvm__tc_conreq(int mid)

@@ -204,13 +204,13 @@ static void backlog(void)
 	int tid = pvm_mytid(), got;
 
 	TRY(pvm_setopt(PvmFragSize, 4080));
-	for (int i = 0; i < 40; i++) {
+	for (int i = 0; i < 16; i++) {
 		TRY(pvm_initsend(PvmDataRaw));
 		TRY(pvm_pkint(&i, 1, 1));
 		TRY(pvm_pkint(numbers, i % 4 ? FEW : MANY / 4, 1));
 		TRY(pvm_send(tid, i));
 	}
-	for (int i = 39; i >= 0; i--) {
+	for (int i = 15; i >= 0; i--) {
 		TRY(receive(tid, i));
 		TRY(pvm_upkint(&got, 1, 1));
 		RIGHT(got == i);
@@ -332,25 +332,26 @@ static void mailbox(void)
 {
 	struct pvmmboxinfo *classes;
 	char *name = own_name(), number[40];
-	int n, value = 0, *tids;
+	int n, value = 0, index, *tids;
 
 	snprintf(number, sizeof number, "%s n", name);
 
 	TRY(pvm_initsend(PvmDataDefault));
-	TRY(pvm_pkint(numbers, MANY / 4, 1));
+	TRY(pvm_pkint(numbers, 1000, 1));
 	TRY(pvm_putinfo(name, pvm_getsbuf(), PvmMboxMultiInstance));
 	TRY(pvm_recvinfo(name, 0, PvmMboxDefault));
 	TRY(pvm_upkint(&value, 1, 1));
-	TRY(pvm_insert(number, -1, 42));
-	TRY(pvm_lookup(number, -1, &value));
+	index = pvm_insert(number, -1, 42);
+	TRY(index);
+	TRY(pvm_lookup(number, index, &value));
 	RIGHT(value == 42);
-	TRY(pvm_getmboxinfo("f*", &n, &classes));
+	TRY(pvm_getmboxinfo(name, &n, &classes));
 	RIGHT(n >= 2);
 	TRY(pvm_setopt(PvmNoReset, 1));
 	TRY(pvm_getnoresets(&tids, &n));
 	TRY(pvm_delinfo(name, 0, PvmMboxDefault));
 	REFUSED(pvm_recvinfo(name, 0, PvmMboxDefault), PvmNotFound);
-	TRY(pvm_delete(number, 0));
+	TRY(pvm_delete(number, index));
 }
 
 static void contexts(void)

@@ -5,8 +5,8 @@
  *
  *     faulty SCENARIO CLASS[+] [N]
  *
- * CLASS is one of fault.c; with + all calls from the Nth on fail. Each run is a process of
- * its own. No run may crash, hang, leak memory, descriptors or temporary files; each call that
+ * CLASS is one of fault.c; with + all calls from the Nth on fail, for each third N. Each run is a
+ * process of its own. No run may crash, hang, leak memory, descriptors or temporary files; each call that
  * fails has a code of PVM; faults that only ask for another try are not seen at all; and
  * after the fault the library works. With N only that fault happens, and it is shown where.
  *
@@ -194,27 +194,6 @@ static void stop_helper(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
-/* One run with the fault that is set. */
-static bool run_process(void)
-{
-	pid_t partner = 0, pid;
-	int status = 0;
-
-	if (scenario->partner)
-		partner = start_helper(scenario->partner, &partner_tid);
-	pid = fork();
-	if (pid == 0)
-		exit(run());
-	if (pid < 0 || waitpid(pid, &status, 0) < 0)
-		return false;
-	stop_helper(partner);
-	if (WIFSIGNALED(status))
-		wrong("ended by signal %d", WTERMSIG(status));
-	else if (WEXITSTATUS(status) != 0)
-		wrong("ended with status %d", WEXITSTATUS(status));
-	return status == 0;
-}
-
 /* Sends each message back to where it came from, with its first tag over a direct route. */
 static void send_back(void)
 {
@@ -237,13 +216,38 @@ static void send_back(void)
 	}
 }
 
+/* One run with the fault that is set. */
+static bool run_process(void)
+{
+	pid_t partner = 0, echo = 0, pid;
+	int status = 0;
+
+	/* A route that failed may keep its other end waiting. */
+	if (scenario->lossy)
+		echo = start_helper(send_back, &echo_tid);
+	if (scenario->partner)
+		partner = start_helper(scenario->partner, &partner_tid);
+	pid = fork();
+	if (pid == 0)
+		exit(run());
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return false;
+	stop_helper(partner);
+	stop_helper(echo);
+	if (WIFSIGNALED(status))
+		wrong("ended by signal %d", WTERMSIG(status));
+	else if (WEXITSTATUS(status) != 0)
+		wrong("ended with status %d", WEXITSTATUS(status));
+	return status == 0;
+}
+
 /* Make all faults of the class happen, or only the nth: number of them, -1: something failed. */
 static int run_all(int only)
 {
-	int bad = 0, n;
+	int bad = 0, step = fault->lasting ? 3 : 1, n;
 
 	fault->verbose = only > 0;
-	for (n = only > 0 ? only : 1; n < FAULTS_MAX; n++) {
+	for (n = only > 0 ? only : 1; n < FAULTS_MAX; n += step) {
 		fault->nth = n;
 		fault->seen = fault->fired = 0;
 		fault->armed = false;
@@ -283,7 +287,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: faulty SCENARIO CLASS[+] [N]\n");
 		return 2;
 	}
-	echo = start_helper(send_back, &echo_tid);
+	echo = scenario->lossy ? 0 : start_helper(send_back, &echo_tid);
 	n = run_all(argc > 3 ? atoi(argv[3]) : 0);
 	stop_helper(echo);
 	if (n >= 0)

@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 from support import compiler
-from support.system import ARCH, C_SOURCES, PROJECT, require_program
+from support.system import ARCH, C_SOURCES, require_program
 from support.vm import VirtualMachine
 from test_groups import FORTRAN, finish, server_dir
 
@@ -18,15 +16,7 @@ SANITIZE = "address,undefined"
 
 @pytest.fixture(scope="module")
 def tree() -> Path:
-    """The C libraries as `make lib SANITIZE=...` builds them."""
-    build = compiler.work_dir() / "sanitized-libraries"
-    command = ["make", "-s", "-C", str(PROJECT), "lib", f"SANITIZE={SANITIZE}", f"BUILD={build}"]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
-    done = subprocess.run(
-        [*command, "CFLAGS=-O1"], capture_output=True, text=True, env=environment
-    )
-    assert done.returncode == 0, done.stderr
-    return build / "pvm3"
+    return compiler.sanitized_tree()
 
 
 def build_program(tree: Path, source: Path, *flags: str) -> Path:

@@ -12,8 +12,10 @@ from functools import cache
 from pathlib import Path
 
 from support.system import (
+    ARCH,
     C_SOURCES,
     DEBIAN_EXAMPLES,
+    PROJECT,
     Side,
     library_dir,
     pvm_root,
@@ -125,6 +127,48 @@ def _sanitized_library() -> Path:
     library = directory / "libpvm3.a"
     run_compiler(["ar", "rcs", str(library), *objects])
     return library
+
+
+@cache
+def library_tree(name: str, *settings: str) -> Path:
+    """PVM_ROOT tree of our C libraries alone, as `make lib SETTING...` builds it."""
+    build = work_dir() / f"libraries-{name}"
+    command = ["make", "-s", "-C", str(PROJECT), "lib", f"BUILD={build}", *settings]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    return build / "pvm3"
+
+
+def sanitized_tree() -> Path:
+    """Our C libraries with AddressSanitizer and UBSan."""
+    return library_tree("sanitized", "SANITIZE=address,undefined", "CFLAGS=-O1")
+
+
+# What tests/c/fault.c stands in for: every function of libc that can fail and is called by
+# libpvm or libgpvm, but those that only fail for a wrong argument.
+FAULT_WRAPPED = (
+    *("malloc", "calloc", "realloc", "strdup", "strndup", "setenv", "putenv", "pthread_atfork"),
+    *("socket", "connect", "bind", "listen", "accept4", "getsockname", "getpeername"),
+    *("getsockopt", "setsockopt", "sendmsg", "recvmsg", "poll", "epoll_create1", "epoll_ctl"),
+    *("epoll_wait", "open", "read", "write", "close", "unlink", "stat", "fcntl", "pipe2", "dup2"),
+    *("fork", "waitpid", "execv", "execvp", "sleep"),
+)
+
+
+@cache
+def fault_program() -> Path:
+    """The program tests/c/faulty.c with our libraries, everything instrumented."""
+    tree = sanitized_tree()
+    target = work_dir() / "faulty"
+    sources = [C_SOURCES / f"{name}.c" for name in ("faulty", "fault", "fault_scenarios")]
+    run_compiler(
+        ["gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", *SANITIZE]
+        + [f"-I{tree / 'include'}", *map(str, sources), f"-L{tree / 'lib' / ARCH}"]
+        + ["-lgpvm3", "-lpvm3", *(f"-Wl,--wrap={name}" for name in FAULT_WRAPPED)]
+        + ["-o", str(target)]
+    )
+    return target
 
 
 # ---- PVM's example programs ----------------------------------------------------
