@@ -6,9 +6,9 @@ from __future__ import annotations
 import os
 import select
 import subprocess
-from types import TracebackType
 
 from support import compiler
+from support.scoped import Scoped
 from support.system import Side, require_program
 from support.vm import VirtualMachine
 
@@ -16,7 +16,7 @@ PROMPT = "pvm> "
 _SECONDS = 30.0
 
 
-class Console:
+class Console(Scoped):
     """Debian's console program with the libpvm3 of a side, on a terminal."""
 
     def __init__(self, vm: VirtualMachine, library: Side) -> None:
@@ -75,15 +75,7 @@ class Console:
         """Give back the terminal."""
         os.close(self._reading)
 
-    def __enter__(self) -> Console:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def leave(self, failed: bool) -> None:
         self.close()
 
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 
 from pvm3py.wire import constants as c
 from support.rawtask import fragment
+from support.scoped import Scoped
 from support.vectors import Vector
 
 TID = 0x40001
@@ -86,7 +86,7 @@ def enrolment_body(tid: int = TID) -> bytes:
     return body[:4] + struct.pack("!i", tid) + body[8:]
 
 
-class FakeDaemon:
+class FakeDaemon(Scoped):
     """Serves one connection from a thread; use as a context manager.
 
     answer     called for every request, and for no other message
@@ -121,15 +121,7 @@ class FakeDaemon:
         """Environment of a task that is to find this daemon."""
         return {"PVMSOCK": self.address, "PVM_TMP": str(self.tmp), "PVM_ALLOW_ROOT": "1"}
 
-    def __enter__(self) -> FakeDaemon:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def leave(self, failed: bool) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         for connection in self._connections:
             with contextlib.suppress(OSError):

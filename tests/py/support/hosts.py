@@ -15,11 +15,11 @@ import signal
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from support import compiler
 from support.agent import Agent
 from support.net import Network, NetworkKind, can_make_namespaces, make_network
+from support.scoped import Scoped
 from support.system import ARCH, SIDES, Side, pvm_root, require_daemon
 from support.vm import STOP_SECONDS, VirtualMachine, wait_until
 
@@ -122,7 +122,7 @@ class Host(VirtualMachine):
         self._clean_up()
 
 
-class Bed:
+class Bed(Scoped):
     """Hosts of the given kinds, the first of them the master once `start` is called.
 
     network   "namespaces" or "loopback"; namespaces if possible unless told
@@ -213,16 +213,8 @@ class Bed:
         self.network.close()
         shutil.rmtree(self.directory)
 
-    def __enter__(self) -> Bed:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop(check=kind is None)
+    def leave(self, failed: bool) -> None:
+        self.stop(check=not failed)
 
 
 def _arguments(pid: int) -> list[str]:

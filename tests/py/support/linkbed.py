@@ -6,10 +6,10 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any
 
 from pvm3py.wire import constants as c
+from support.scoped import Scoped
 from support.switchbed import PATIENCE, Bed, fragment
 
 FRAGMENT = 65520
@@ -44,13 +44,8 @@ class Host(Bed):
         self.port: int = self.udp.getsockname()[1]
         self.switch.network(self.udp.fileno(), c.WIRE_PKT_DEFAULT)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        super().__exit__(kind, error, trace)
+    def leave(self, failed: bool) -> None:
+        super().leave(failed)
         self.udp.close()
 
     def found(self, kind: type[Any]) -> list[Any]:
@@ -58,7 +53,7 @@ class Host(Bed):
         return [e for e in self.events if isinstance(e, kind)]
 
 
-class Pair:
+class Pair(Scoped):
     """Two hosts that know each other; `silence` as in `Switch.host`."""
 
     def __init__(self, silence: float = 0.0) -> None:
@@ -67,17 +62,9 @@ class Pair:
         one.switch.host(two.tid, "127.0.0.1", two.port, c.WIRE_PKT_DEFAULT, silence=silence)
         two.switch.host(one.tid, "127.0.0.1", one.port, c.WIRE_PKT_DEFAULT, silence=silence)
 
-    def __enter__(self) -> Pair:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def leave(self, failed: bool) -> None:
         for host in self.hosts:
-            host.__exit__(kind, error, trace)
+            host.leave(failed)
 
     def until(self, condition: Callable[[], Any]) -> None:
         """Run both switches until the condition holds."""

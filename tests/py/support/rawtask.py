@@ -16,9 +16,9 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from pvm3py.wire import constants as c
+from support.scoped import Scoped
 
 REPLY_SECONDS = 20.0
 
@@ -128,7 +128,7 @@ def ints(*values: int) -> bytes:
     return struct.pack(f"!{len(values)}I", *(v & 0xFFFFFFFF for v in values))
 
 
-class RawTask:
+class RawTask(Scoped):
     """One connection to a daemon. Closing it is all the leave it takes."""
 
     def __init__(self, address: str, connector: Connector) -> None:
@@ -140,15 +140,7 @@ class RawTask:
         self.tid = -1
         self.rm = 0  # tid of the resource manager, as told at enrolment
 
-    def __enter__(self) -> RawTask:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def leave(self, failed: bool) -> None:
         self.socket.close()
 
     # ---- bytes ---------------------------------------------------------------

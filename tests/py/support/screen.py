@@ -9,8 +9,8 @@ import struct
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
+from support.scoped import Scoped
 from support.system import require_program
 
 _WIDTH, _HEIGHT = 800, 600
@@ -28,7 +28,7 @@ class Window:
     top: int
 
 
-class Screen:
+class Screen(Scoped):
     """An X server of its own; `display` is what DISPLAY of its clients must be.
 
     directory   where the server keeps its frame buffer, a file in X window dump format
@@ -79,14 +79,6 @@ class Screen:
             found += struct.unpack_from(f"{order}{window.width}I", data, place)
         return [colour & 0xFFFFFF for colour in found]
 
-    def __enter__(self) -> Screen:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def leave(self, failed: bool) -> None:
         self._server.terminate()
         self._server.wait(20)

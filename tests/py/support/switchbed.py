@@ -10,11 +10,11 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple
 
 from pvm3py.pvmd import switch as sw
 from pvm3py.wire import constants as c
+from support.scoped import Scoped
 
 OWN_TID = c.TIDPVMD | 0x40000
 PATIENCE = 20.0
@@ -130,7 +130,7 @@ class Peer:
             return True
 
 
-class Bed:
+class Bed(Scoped):
     """A switch and its events so far."""
 
     def __init__(self, **options: Any) -> None:
@@ -148,15 +148,7 @@ class Bed:
         self.switch.handler = self.events.append
         self.peers: list[Peer] = []
 
-    def __enter__(self) -> Bed:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def leave(self, failed: bool) -> None:
         for peer in self.peers:
             peer.sock.close()
         self.switch.close()

@@ -13,9 +13,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
+from support.scoped import Scoped
 from support.system import (
     DEBIAN_ROOT,
     Side,
@@ -57,7 +57,7 @@ class Finished:
         return self
 
 
-class VirtualMachine:
+class VirtualMachine(Scoped):
     """One daemon in a private PVM_TMP; tasks are started by `run` and `start`.
 
     daemon  whose daemon: "ours" or "debian"
@@ -278,16 +278,8 @@ class VirtualMachine:
         errors = (self.home / "daemon.err").read_text(errors="replace")
         return f"--- daemon's stderr\n{errors[-4000:]}\n--- daemon's log\n{self.log()[-4000:]}"
 
-    def __enter__(self) -> VirtualMachine:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop(check=kind is None)
+    def leave(self, failed: bool) -> None:
+        self.stop(check=not failed)
 
 
 def read_line(stream: IO[bytes], seconds: float) -> str:
