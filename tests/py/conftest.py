@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from support import compiler
+from support.rawtask import Connector
 
 
 def pytest_configure() -> None:
@@ -22,3 +23,11 @@ def _compiled_programs() -> Iterator[None]:
     yield
     if compiler.work_dir.cache_info().currsize:
         shutil.rmtree(compiler.work_dir(), ignore_errors=True)
+
+
+@pytest.fixture
+def connector() -> Iterator[Connector]:
+    """The process whose connections are those of raw tasks."""
+    helper = Connector()
+    yield helper
+    helper.close()

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,13 +50,6 @@ def patched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Patch:
         return program
 
     return make
-
-
-@pytest.fixture
-def connector() -> Iterator[Connector]:
-    helper = Connector()
-    yield helper
-    helper.close()
 
 
 def spawn(task: RawTask, file: str, *args: str) -> int:

@@ -28,13 +28,6 @@ def vm() -> Iterator[VirtualMachine]:
         yield machine
 
 
-@pytest.fixture(scope="module")
-def connector() -> Iterator[Connector]:
-    helper = Connector()
-    yield helper
-    helper.close()
-
-
 @pytest.fixture
 def task(vm: VirtualMachine, connector: Connector) -> Iterator[RawTask]:
     with RawTask(vm.address, connector) as raw:

@@ -25,13 +25,6 @@ def machine() -> Iterator[VirtualMachine]:
         yield vm
 
 
-@pytest.fixture
-def connector() -> Iterator[Connector]:
-    helper = Connector()
-    yield helper
-    helper.close()
-
-
 def tracer(machine: VirtualMachine, connector: Connector) -> RawTask:
     """A task that is the registered tracer."""
     task = RawTask(machine.address, connector).enrol(machine.tmp)

@@ -34,13 +34,6 @@ def machine() -> Iterator[VirtualMachine]:
         yield vm
 
 
-@pytest.fixture
-def connector() -> Iterator[Connector]:
-    helper = Connector()
-    yield helper
-    helper.close()
-
-
 def program(side: Side) -> Path:
     """The traced task."""
     return compile_program("traced", [C_SOURCES / "traced.c"], side, ["-w"])

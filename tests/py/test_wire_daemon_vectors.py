@@ -4,16 +4,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from support.system import VECTORS
-from support.vectors import values as recorded
+from support.vectors import record_values, values
 
 from pvm3py.wire import codec, daemon, hosts, mailbox, output, system, task
 from pvm3py.wire import constants as c
-from pvm3py.wire.mailbox import StoredMessage
 from pvm3py.wire.record import Record
 
 BODIES: dict[str, type[Record]] = {
@@ -87,26 +85,6 @@ def load(name: str) -> tuple[dict[str, Any], bytes]:
     return described["fields"].get("body") or {}, b"".join(raw)[c.MSGHDRLEN :]
 
 
-def leaves(item: Any) -> Iterator[Any]:
-    """The values in a record in order."""
-    if isinstance(item, StoredMessage):
-        yield from leaves(item.head)
-        yield from (part.hex() for part in item.fragments)
-    elif isinstance(item, Record):
-        for name, value in vars(item).items():
-            if name in ("extra", "message"):
-                yield from leaves(StoredMessage.decode(value)) if value else ()
-            else:
-                yield from leaves(value)
-    elif isinstance(item, list | tuple):
-        for value in item:
-            yield from leaves(value)
-    elif isinstance(item, bytes):
-        yield from (len(item), item.decode())
-    else:
-        yield item
-
-
 def test_every_recorded_message_is_tried() -> None:
     assert {path.stem for path in (VECTORS / "daemon").glob("*.json")} == BODIES.keys()
 
@@ -116,7 +94,7 @@ def test_recorded_bytes_decode_to_recorded_fields(name: str) -> None:
     fields, body = load(name)
     record = BODIES[name].decode(body)
     skip = COUNTS - vars(record).keys()
-    assert list(leaves(record)) == list(recorded(fields, skip))
+    assert list(record_values(record)) == list(values(fields, skip))
 
 
 @pytest.mark.parametrize("name", BODIES)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 from support import compiler
@@ -13,13 +12,6 @@ from support.normalise import normalise, recorded, sorted_lines
 from support.rawtask import Connector, RawTask
 from support.system import SIDES, Side
 from support.vm import VirtualMachine, wait_until
-
-
-@pytest.fixture
-def connector() -> Iterator[Connector]:
-    helper = Connector()
-    yield helper
-    helper.close()
 
 
 @pytest.mark.parametrize("library", SIDES)

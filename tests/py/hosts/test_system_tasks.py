@@ -24,13 +24,6 @@ def machine() -> Iterator[Machine]:
     three.bed.stop()
 
 
-@pytest.fixture
-def connector() -> Iterator[Connector]:
-    helper = Connector()
-    yield helper
-    helper.close()
-
-
 def enrolled(host: Host, connector: Connector) -> RawTask:
     """A task on a host."""
     return RawTask((host.tmp / "pvmd.0").read_text(), connector).enrol(host.tmp)

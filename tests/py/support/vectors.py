@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from pvm3py.wire import constants as c
+from pvm3py.wire.mailbox import StoredMessage
+from pvm3py.wire.record import Record
 from support.system import VECTORS
 
 _DIRECTORY = VECTORS / "task"
@@ -79,3 +81,23 @@ def values(fields: Any, skip: frozenset[str] = frozenset()) -> Iterator[Any]:
         yield c.signed(int(fields, 16))
     else:
         yield fields
+
+
+def record_values(item: Any) -> Iterator[Any]:
+    """The values in a decoded record in order, as recordings show them."""
+    if isinstance(item, StoredMessage):
+        yield from record_values(item.head)
+        yield from (part.hex() for part in item.fragments)
+    elif isinstance(item, Record):
+        for name, value in vars(item).items():
+            if name in ("extra", "message"):
+                yield from record_values(StoredMessage.decode(value)) if value else ()
+            else:
+                yield from record_values(value)
+    elif isinstance(item, list | tuple):
+        for value in item:
+            yield from record_values(value)
+    elif isinstance(item, bytes):
+        yield from (len(item), item.decode())
+    elif item is not None:
+        yield item
