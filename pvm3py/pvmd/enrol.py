@@ -78,12 +78,14 @@ def _sign(path: str) -> None:
         os.close(fd)
 
 
-def _signed(path: str) -> bool:
-    """Whether the task wrote to the file created for it."""
+def _signed(connection: Connection) -> bool:
+    """Whether the task wrote to the file created for it, which has served its purpose then."""
     try:
-        return bool(path) and os.stat(path, follow_symlinks=False).st_size == 1
+        return os.stat(connection.auth_file, follow_symlinks=False).st_size == 1
     except OSError:
         return False
+    finally:
+        connection.drop_auth_file()
 
 
 @handles(c.TM_CONN2, EnrolRequest, enrolling=True)
@@ -91,7 +93,7 @@ def enrol(pvmd: Pvmd, request: Request, body: EnrolRequest) -> None:
     """Second round: the connection becomes a task, one started here or a new one."""
     connection = request.connection
     task = pvmd.tasks.started(body.cookie or body.pid)
-    if not _signed(connection.auth_file):
+    if not _signed(connection):
         _refuse(pvmd, request, "did not write to its authentication file")
     elif task is None and pvmd.full():
         _refuse(pvmd, request, "no further task is served")
