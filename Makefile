@@ -248,7 +248,7 @@ TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples gfortran clang libclang-rt-dev
 	xvfb x11-utils iproute2 openssh-server
 
 test: all debian-packages lint
-	$(BUILD)/venv/bin/pytest tests/py $(PYTESTFLAGS)
+	$(BUILD)/venv/bin/pytest -n auto --dist worksteal tests/py $(PYTESTFLAGS)
 
 # docs/coverage.md: what the programs of checks cover.
 coverage-table: all $(STAMPS)/venv-test
