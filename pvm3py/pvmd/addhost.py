@@ -330,6 +330,7 @@ def _judge(pvmd: Pvmd, one: _Candidate, outcome: Outcome) -> None:
         return
     try:
         greeting = Greeting.parse(text)
+        network.check_host(greeting.port, greeting.mtu)
     except WireError as error:
         _refuse(pvmd, one, c.PvmCantStart, str(error))
         return

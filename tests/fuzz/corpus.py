@@ -49,7 +49,7 @@ def network(directory: Path) -> list[bytes]:
     """Inputs of fuzz_network: recorded packets, and links of both kinds in order and not."""
     packets = [data for data in vectors(directory).values() if len(data) > 2 * HEADER]
     whole = [bytes([0, 0x10, place, 3, 0, 20]) for place in range(8)]
-    early = [bytes([0, 0, place, 3, distance, 20]) for place in range(4) for distance in (3, 2, 1, 0)]
+    early = [bytes([0, 0, 2, 3, distance, 20]) for distance in (3, 2, 1, 0)]
     parts = [bytes([0, 0x10, 0, flags, 0, 40]) for flags in (1, 0, 0, 2)]
     multicast = [bytes([0, 0x10, 0x40, 3, 0, 20]), bytes([0, 0x10, 3, 3, 0, 200])]
     large = [bytes([0, 0x90, place, 3, 0, 200]) for place in (0, 2, 3)]
