@@ -246,26 +246,22 @@ class MasterTarget(VirtualMachine):
         """An enrolled task."""
         return RawTask(self.address, self.connector).enrol(self.tmp)
 
-    def join(self, peer: PeerDaemon) -> list[Received]:
-        """Add the peer; what the master has sent it."""
+    def join(self, peer: PeerDaemon, options: str = "") -> None:
+        """Add the peer, with options as in a host file."""
         self.greet(peer.address, peer.greeting().encode() + b"\n")
         with self.task() as task:
-            task.send(message(c.TM_ADDHOST, ints(1) + string(peer.address.encode()),
-                              src=task.tid, wid=1))
+            body = ints(1) + string(f"{peer.address}{options}".encode())
+            task.send(message(c.TM_ADDHOST, body, src=task.tid, wid=1))
             wait_until(lambda: "talks to other hosts" in self.log(), "the master's UDP socket")
             line = next(li for li in self.log().splitlines() if "talks to other hosts" in li)
             port = int(line.split(")")[0].rpartition(":")[2])
             peer.there = (self.own, port)
-            news = [peer.expect(c.DM_SLCONF), peer.expect(c.DM_HTUPD)]
-            peer.send(c.DM_HTUPDACK, wid=news[-1].wid)
-            for other in self.peers:
-                other.send(c.DM_HTUPDACK, wid=other.expect(c.DM_HTUPD).wid)
-            news.append(peer.expect(c.DM_HTCOMMIT))
-            for other in self.peers:
-                other.expect(c.DM_HTCOMMIT)
+            for host in (peer, *self.peers):
+                host.send(c.DM_HTUPDACK, wid=host.expect(c.DM_HTUPD).wid)
+            for host in (peer, *self.peers):
+                host.expect(c.DM_HTCOMMIT)
             assert task.receive().ints()[2] == peer.index << 18
         self.peers.append(peer)
-        return news
 
     def stop(self, *, check: bool = True) -> None:
         """Halt; the peers vanish."""
