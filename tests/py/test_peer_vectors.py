@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -271,12 +271,15 @@ def raw(packet: Any) -> bytes:
 
 def next_packet(peer: PeerDaemon, flags: int) -> Any:
     """Wait for a packet with these flags."""
-    found: Callable[[], Any] = lambda: next(
-        (packet for packet in peer.packets if packet.flags & 0x1F == flags), None
-    )
-    peer.pump(found)
-    assert found() is not None
-    return found()
+    found: list[Any] = []
+
+    def look() -> list[Any]:
+        found[:] = [packet for packet in peer.packets if packet.flags & 0x1F == flags]
+        return found
+
+    peer.pump(look)
+    assert look()
+    return found[0]
 
 
 # ---- a slave -------------------------------------------------------------------------------
