@@ -233,7 +233,7 @@ void receive_packet(struct net *net, struct chunk *ck, uint32_t off, uint32_t le
 		link_acked_one(h, wire_get16(head + WIRE_PKT_ACK));
 	if (h->lost)
 		return;
-	if (flags & FFFIN)
+	if (!(flags & FFDAT))
 		net_control(h, FFACK, seq);
 	else if (take_data(h, ck, off, len, seq))
 		owe(h, seq, flags, now);

@@ -296,7 +296,7 @@ static void add_multicast(struct host *h, const char *body, uint32_t len)
 	uint32_t count = len >= 8 ? wire_get32(body + 4) : 0, address = len >= 8 ? wire_get32(body) : 0;
 	struct multicast *m;
 
-	if (len < 8 || count > (len - 8) / 4 || !wire_is_multicast(address)) {
+	if (len < 8 || count > (len - 8) / 4 || count > TIDLOCAL || !wire_is_multicast(address)) {
 		net_log(h->sw->net, "malformed multicast list of another host dropped");
 		return;
 	}

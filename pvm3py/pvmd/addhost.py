@@ -245,8 +245,11 @@ async def _start(pvmd: Pvmd, chosen: list[_Candidate]) -> None:
     else:
         names = {one.tid: one.name for one in chosen}
         outcomes = await start_all(pvmd, starts, names)
+    known = list(pvmd.hosts.hosts)
     for one in chosen:
-        _judge(pvmd, one, outcomes.get(one.tid, Outcome("PvmCantStart", "the hoster left it out")))
+        outcome = outcomes.get(one.tid, Outcome("PvmCantStart", "the hoster left it out"))
+        _judge(pvmd, one, outcome, known)
+        known += [one.host] if one.host is not None else []
 
 
 def _order(pvmd: Pvmd, one: _Candidate) -> Start:
@@ -321,8 +324,8 @@ def hoster_left(pvmd: Pvmd, tid: int) -> None:
         order.answer.set_exception(Refused(c.PvmDSysErr))
 
 
-def _judge(pvmd: Pvmd, one: _Candidate, outcome: Outcome) -> None:
-    """Whether a start succeeded: then there is a host."""
+def _judge(pvmd: Pvmd, one: _Candidate, outcome: Outcome, known: list[Host]) -> None:
+    """Whether a start succeeded: then there is a host, at another address than those known."""
     text = outcome.text
     code = getattr(c, text, 0) if re.fullmatch(r"Pvm\w+", text) else 0
     if code < 0:
@@ -330,12 +333,19 @@ def _judge(pvmd: Pvmd, one: _Candidate, outcome: Outcome) -> None:
         return
     try:
         greeting = Greeting.parse(text)
+        network.check_host(greeting.port, greeting.mtu)
     except WireError as error:
         _refuse(pvmd, one, c.PvmCantStart, str(error))
         return
     if greeting.protocol != c.DDPROTOCOL:
         why = f"it speaks protocol {greeting.protocol}, this daemon {c.DDPROTOCOL}"
         _refuse(pvmd, one, c.PvmBadVersion, why)
+        return
+    where = greeting.address, greeting.port
+    same = next((host for host in known if (host.address, host.port) == where), None)
+    if same is not None:
+        why = f"its address {where[0]}:{where[1]} is that of {same.name}"
+        _refuse(pvmd, one, c.PvmDupHost, why)
         return
     assert one.line is not None
     speed = c_number(one.line.options.get("sp", "")) or DEFAULT_SPEED

@@ -10,6 +10,7 @@ import struct
 import sys
 from dataclasses import dataclass, field
 
+from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.hosts import parse_address
 
@@ -18,6 +19,7 @@ DEFAULT_SPEED = 1000
 # Seconds of silence after which another daemon of this kind is taken for dead.
 DEFAULT_SILENCE = 2.5
 _SOCKET_PATH_MAX = 107
+_LONG_MAX = 2**63 - 1
 _SIGNATURES = {
     ("little", 8): 0x00408C41,
     ("little", 4): 0x00408841,
@@ -106,17 +108,14 @@ def expand(text: str) -> str:
 
 def c_number(text: str) -> int:
     """The number that `text` starts with, as C's strtol with base 0 reads it; else 0."""
-    match = re.match(r"\s*([+-]?)(0[xX][0-9a-fA-F]+|\d+)", text)
+    match = re.match(r"\s*([+-]?)(?:0[xX]([0-9a-fA-F]+)|0([0-7]+)|([1-9][0-9]*))", text)
     if match is None:
         return 0
-    digits = match[2].lower()
-    if digits.startswith("0x"):
-        number = int(digits, 16)
-    elif digits.startswith("0"):
-        number = int("0" + re.match("[0-7]*", digits)[0], 8)  # type: ignore[index]
-    else:
-        number = int(digits)
-    return -number if match[1] == "-" else number
+    sign, *groups = match.groups()
+    digits, base = next((g, base) for g, base in zip(groups, (16, 8, 10), strict=True) if g)
+    # Python refuses to read thousands of digits; so many mean the largest number anyway.
+    number = min(int(digits[:100], base), _LONG_MAX)
+    return -number if sign == "-" else number
 
 
 # What a starter may set on a slave's standard input; PVM_VMID wins over the environment.
@@ -128,6 +127,7 @@ def read_stdin_settings() -> None:
     for word in os.fsdecode(_waiting_line()).split():
         name, equals, value = word.partition("=")
         if equals and name in _STDIN_SETTINGS:
+            value = value.replace("\0", "")
             if name == "PVM_VMID":
                 os.environ[name] = value
             else:
@@ -192,7 +192,7 @@ def _read_silence(text: str | None) -> float:
 def _read_ports(text: str | None, first: str | None) -> tuple[int, int] | None:
     """PVM_PORT_RANGE=first-last, else PVMNETSOCKPORT, which names the first port to try."""
     if text:
-        match = re.fullmatch(r"(\d+)-(\d+)", text)
+        match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
         ports = (int(match[1]), int(match[2])) if match else (0, 0)
         if not 0 < ports[0] <= ports[1] <= 65535:
             raise StartError(f"PVM_PORT_RANGE={text} is not of the form first-last, like 9000-9100")
@@ -241,7 +241,8 @@ def _read_slave(words: list[str], manual: bool, foreground: bool) -> SlaveStart:
     except WireError as error:
         raise StartError(f"slave: bad args: {error}") from error
     master, mtu, index = (c_number(words[i]) for i in (0, 2, 3))
-    if not (0 < master < 4096 and 0 < index < 4096 and master != index and mtu > 0):
+    mtu_taken = c.WIRE_PKT_LEAST <= mtu <= 0x7FFFFFFF and master_port
+    if not (0 < master < 4096 and 0 < index < 4096 and master != index and mtu_taken):
         raise StartError(f"slave: bad args: {' '.join(words)}")
     return SlaveStart(
         master, master_address, master_port, mtu, index, address, manual, foreground

@@ -173,14 +173,12 @@ class Pvmd:
             return
         try:
             result = route.function(self, request, route.body.decode(request.body))
+            if isinstance(result, Record):
+                self.reply(request, result, route.reply_tag)
         except Exception as error:
             self._failed(request, route, error)
             return
-        if result is None:
-            return
-        if isinstance(result, Record):
-            self.reply(request, result, route.reply_tag)
-        else:
+        if result is not None and not isinstance(result, Record):
             self._await_result(request, route, result)
 
     def _unserved(self, request: Request) -> None:

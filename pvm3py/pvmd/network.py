@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from pvm3py.wire import constants as c
+from pvm3py.wire.codec import WireError
 
 from .hosts import Host
 
@@ -179,6 +180,14 @@ def open_network(pvmd: Pvmd) -> None:
 
 
 # ---- links ---------------------------------------------------------------------------------
+
+
+def check_host(port: int, mtu: int) -> None:
+    """WireError: no packets can be exchanged with a daemon that names this port and MTU."""
+    if not 0 < port <= 0xFFFF:
+        raise WireError(f"UDP port {port}")
+    if mtu < c.WIRE_PKT_LEAST:
+        raise WireError(f"MTU {mtu} is less than {c.WIRE_PKT_LEAST}")
 
 
 def link(pvmd: Pvmd, host: Host, *, pending: bool = False) -> None:

@@ -14,7 +14,10 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pvm3py.wire import constants as c
+from pvm3py.wire.codec import WireError
 from pvm3py.wire.record import Record
+
+from .dispatch import Refused
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
@@ -49,10 +52,6 @@ class _Wait(NamedTuple):
     host: int
     tag: int
     answer: asyncio.Future[bytes]
-
-
-async def _decoded(answer: asyncio.Future[bytes], reply: type[Reply]) -> Reply:
-    return reply.decode(await answer)
 
 
 class Peers:
@@ -97,9 +96,19 @@ class Peers:
     ) -> Coroutine[None, None, Reply]:
         """As ask(), which happens at the call; what is awaited is the answer as a record.
 
-        Raises HostFailed, and WireError if the answer is not a `reply`.
+        Raises HostFailed, and Refused if the answer is not a `reply`.
         """
-        return _decoded(self.ask(host, tag, body), reply)
+        answer = self.ask(host, tag, body)
+
+        async def decoded() -> Reply:
+            try:
+                return reply.decode(await answer)
+            except WireError as error:
+                who = f"t{(c.TIDPVMD | host & c.TIDHOST) & 0xFFFFFFFF:x}"
+                self._pvmd.log(f"answer {tag + 1 & 0xFFFFFFFF:x} from {who}: {error}")
+                raise Refused(c.PvmDSysErr) from error
+
+        return decoded()
 
     def answered(self, event: MessageEvent) -> None:
         """An answer of another daemon has come."""

@@ -26,6 +26,7 @@ from . import failure, network
 from .config import Settings, SlaveStart, StartError, data_signature, expand
 from .dispatch import Refused, Request, handles
 from .hosts import HOSTS_MAX, INDEX_SHIFT, Host
+from .tasks import is_task
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
@@ -103,9 +104,9 @@ def join(pvmd: Pvmd, start: SlaveStart, sock: socket.socket) -> None:
 def update_table(pvmd: Pvmd, request: Request, body: TableUpdate) -> Empty | None:
     """The master announces hosts: talk to them, but take nothing of them before the commit."""
     hosts = pvmd.hosts
-    if hosts.is_master or not _from_master(pvmd, request):
+    if not _from_master(pvmd, request):
         return None
-    entries = [_checked(entry) for entry in body.hosts]
+    entries = [_checked(pvmd, entry) for entry in body.hosts]
     if hosts.join_timer is not None:
         hosts.join_timer.cancel()
         hosts.join_timer = None
@@ -128,13 +129,15 @@ def _from_master(pvmd: Pvmd, request: Request) -> bool:
     return False
 
 
-def _checked(entry: TableEntry) -> Host:
-    """A host of the table. Refused: it cannot be one."""
-    if not 0 < entry.index <= HOSTS_MAX or entry.mtu <= 0:
-        raise Refused(c.PvmBadParam)
+def _checked(pvmd: Pvmd, entry: TableEntry) -> Host:
+    """A host of the table. Refused, and the table with it: it cannot be one."""
     try:
         address, port = parse_address(entry.address)
+        network.check_host(port, entry.mtu)
+        if not 0 < entry.index <= HOSTS_MAX:
+            raise WireError(f"index {entry.index}")
     except WireError as error:
+        pvmd.log(f"host table of the master refused: host {entry.name}: {error}")
         raise Refused(c.PvmBadParam) from error
     return Host(
         entry.index << INDEX_SHIFT,
@@ -162,7 +165,7 @@ def _change(pvmd: Pvmd, known: Host, host: Host) -> None:
 def commit_table(pvmd: Pvmd, request: Request, _body: Empty) -> None:
     """All hosts know the announced ones: they are in the machine now."""
     hosts = pvmd.hosts
-    if hosts.is_master or not _from_master(pvmd, request):
+    if not _from_master(pvmd, request):
         return
     hosts.serial = max(hosts.serial, hosts.pending_serial)
     pending, hosts.pending = hosts.pending, {}
@@ -177,7 +180,7 @@ def commit_table(pvmd: Pvmd, request: Request, _body: Empty) -> None:
 def delete_from_table(pvmd: Pvmd, request: Request, body: TableDelete) -> None:
     """Hosts have failed or were deleted. As with 3.4.6 the news must fit the present table."""
     hosts = pvmd.hosts
-    if hosts.is_master or not _from_master(pvmd, request) or body.serial != hosts.serial:
+    if not _from_master(pvmd, request) or body.serial != hosts.serial:
         return
     for word in body.hosts:
         tid = word & c.TIDHOST
@@ -219,9 +222,13 @@ def _change_directory(pvmd: Pvmd, path: str) -> None:
 
 def _set_sched(pvmd: Pvmd, text: str) -> None:
     try:
-        pvmd.registry.set_sched(pvmd, c.signed(int(text, 16)))
+        tid = int(text, 16)
     except ValueError:
-        pvmd.log(f"resource manager {text!r} of the master is no tid")
+        tid = -1
+    if tid and not (0 < tid < 1 << 32 and is_task(tid)):
+        pvmd.log(f"resource manager {text[:20]!r} of the master is no tid")
+    else:
+        pvmd.registry.set_sched(pvmd, tid)
 
 
 @handles(c.DM_NULL, hosts=True, reply=False)

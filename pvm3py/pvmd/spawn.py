@@ -10,7 +10,6 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING
 
 from pvm3py.wire import constants as c
-from pvm3py.wire.codec import WireError
 from pvm3py.wire.system import ExecRequest, StartTask
 from pvm3py.wire.task import Codes, SpawnRequest
 
@@ -37,22 +36,14 @@ def spawn(
     """Start tasks on the hosts that the request selects; one tid or error for each."""
     check_count(body.count)
     where, colon, directory = body.where.partition(":")
-    job = ExecRequest(
-        ptid=c.PvmParentNotSet if body.flags & c.PvmNoSpawnParent else request.src,
-        file=body.file,
-        flags=body.flags,
-        count=body.count,
-        args=body.args,
-        outtid=body.outtid,
-        outctx=body.outctx,
-        outtag=body.outtag,
-        trctid=body.trctid,
-        trcctx=body.trcctx,
-        trctag=body.trctag,
-        env=[*body.env, f"PVMSPAWNWD={directory}"] if colon else body.env,
-        instance=0,
-        outof=body.count,
-    )
+    fields = vars(body) | {
+        "ptid": c.PvmParentNotSet if body.flags & c.PvmNoSpawnParent else request.src,
+        "env": [*body.env, f"PVMSPAWNWD={directory}"] if colon else body.env,
+        "instance": 0,
+        "outof": body.count,
+    }
+    del fields["where"]
+    job = ExecRequest(**fields)
     hosts = placement.selected(pvmd.hosts, body.flags, where)
     if not hosts:
         return Codes([c.PvmNoHost] * body.count)
@@ -87,9 +78,8 @@ async def _spawn_over(pvmd: Pvmd, hosts: list[Host], job: ExecRequest) -> Codes:
             except HostFailed:
                 missing += of_block
                 codes = Codes([c.PvmHostFail] * block.count)
-            except WireError as error:
-                pvmd.log(f"answer of {block.host.name} to a spawn: {error}")
-                codes = Codes([c.PvmDSysErr] * block.count)
+            except Refused as refused:
+                codes = Codes([refused.code] * block.count)
             for slot, tid in zip(of_block, codes.values, strict=False):
                 tids[slot] = tid
             if min(codes.values, default=0) < 0:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pvm3py.wire import constants as c
-from pvm3py.wire.codec import WireError
 from pvm3py.wire.constants import signed
 from pvm3py.wire.daemon import TaskList
 from pvm3py.wire.record import Record
@@ -192,8 +191,8 @@ async def _collect(pvmd: Pvmd, hosts: list[int], where: int) -> TaskReply:
     for answer in asked:
         try:
             entries += (await answer).tasks if answer else _entries(pvmd, where)
-        except (HostFailed, WireError) as error:
-            pvmd.log(f"tasks of a host are not known: {error}")
+        except (HostFailed, Refused) as error:
+            pvmd.log(f"tasks of a host are not known: {error!r}")
     return TaskReply(0, entries)
 
 

@@ -40,12 +40,37 @@ def announced(data: bytes) -> bytes:
     return start + header + body + struct.pack("!I", SENDER | 0x40000000) + data[4:]
 
 
+def steps(packets: list[bytes]) -> bytes:
+    """Steps of fuzz_network that send packets as they are, from the known host's address."""
+    return b"".join(bytes([3, 0]) + struct.pack("!H", len(p)) + p for p in packets if len(p) < 4096)
+
+
+def network(directory: Path) -> list[bytes]:
+    """Inputs of fuzz_network: recorded packets, and links of both kinds in order and not."""
+    packets = [data for data in vectors(directory).values() if len(data) > 2 * HEADER]
+    whole = [bytes([0, 0x10, place, 3, 0, 20]) for place in range(8)]
+    early = [bytes([0, 0, 2, 3, distance, 20]) for distance in (3, 2, 1, 0)]
+    parts = [bytes([0, 0x10, 0, flags, 0, 40]) for flags in (1, 0, 0, 2)]
+    multicast = [bytes([0, 0x10, 0x40, 3, 0, 20]), bytes([0, 0x10, 3, 3, 0, 200])]
+    large = [bytes([0, 0x90, place, 3, 0, 200]) for place in (0, 2, 3)]
+    pauses = [bytes([0, 0x10, place, 0x40, 0, 2]) for place in (0, 1)]
+    extend = bytes([2, 0, 32, 4, 20, 0, 0, 0])
+    listed = bytes([2, 0, 16, 3, 18, 0, 1, 2, 0xF0, 0x0F])
+    sending = bytes([5, 9, 0, 5, 255, 1, 6, 1, 6, 2, 6, 0, 4, 255])
+    ways = [whole, early, parts, multicast + whole, large, pauses + whole]
+    inputs = [b"".join(way) for way in ways]
+    inputs += [extend + steps_ + sending + listed for steps_ in inputs]
+    inputs += [sending + bytes([7, number]) + one for number in range(5) for one in inputs[:2]]
+    return inputs + [steps(packets)]
+
+
 def main() -> None:
     """Write one file an input into CORPUS/TARGET."""
     source, target = Path(sys.argv[1]), Path(sys.argv[2])
     task, data = vectors(source / "task"), vectors(source / "data")
     assert task and data, f"no vectors in {source}"
     inputs: dict[str, list[bytes]] = {"switch": [], "stream": [], "unpack": []}
+    inputs["network"] = network(source / "daemon")
     for frames in task.values():
         inputs["switch"] += [
             bytes([1, 0xFF, 0xFF]) + frames,

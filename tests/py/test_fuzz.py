@@ -35,6 +35,6 @@ def make(goal: str) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("_targets")
-@pytest.mark.parametrize("target", ["switch", "stream", "unpack"])
+@pytest.mark.parametrize("target", ["switch", "network", "stream", "unpack"])
 def test_fuzz_target_finds_nothing(target: str) -> None:
     make(f"check-{target}")

@@ -39,7 +39,7 @@ class Fragment(NamedTuple):
     payload: bytes
 
 
-def cut(stream: bytes) -> tuple[list[Fragment], bytes]:
+def cut(stream: bytearray) -> tuple[list[Fragment], bytearray]:
     """The complete fragments of a stream, and the rest."""
     found = []
     at = 0
@@ -49,7 +49,8 @@ def cut(stream: bytes) -> tuple[list[Fragment], bytes]:
         end = at + c.TDFRAGHDR + length
         if end > len(stream):
             break
-        found.append(Fragment(dst, src, stream[at + 12], stream[at + c.TDFRAGHDR : end]))
+        payload = bytes(stream[at + c.TDFRAGHDR : end])
+        found.append(Fragment(dst, src, stream[at + 12], payload))
         at = end
     return found, stream[at:]
 
@@ -61,8 +62,8 @@ class Peer:
         self.bed = bed
         self.sock = sock
         self.conn = conn
-        self.unsent = b""
-        self.stream = b""
+        self.unsent = bytearray()
+        self.stream = bytearray()
 
     def send(self, data: bytes) -> None:
         """Write all, letting the switch run."""
@@ -78,13 +79,13 @@ class Peer:
         """Write as much as goes of what has been started."""
         while self.unsent:
             try:
-                n = self.sock.send(self.unsent[: 1 << 20])
+                n = self.sock.send(bytes(self.unsent[: 1 << 18]))
             except BlockingIOError:
                 return
             except (BrokenPipeError, ConnectionResetError):
-                self.unsent = b""
+                self.unsent.clear()
                 return
-            self.unsent = self.unsent[n:]
+            del self.unsent[:n]
 
     def drain(self) -> bool:
         """Read what is there; whether it was something."""

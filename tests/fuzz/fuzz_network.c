@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Any packets from the network: from a committed host, from one that is not
+ * committed yet and from strangers, on classic and extended links, while the
+ * daemon and its tasks send, receive and end, and hosts come and go.
+ *
+ * Each packet lies in memory of its own, so that a byte beyond its end is
+ * noticed. What must hold: strangers change nothing; a packet's message comes
+ * once, in the order of the sequence numbers; counters of a link agree with
+ * what they count; early packets stay within their bound.
+ *
+ * Input: steps, each a byte that says what to do and its arguments (see steps).
+ */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "network.h"
+
+enum {
+	OWN = 0x80040000, KNOWN = 0x80080000, PENDING = 0x800c0000, UNHEARD = 0x80100000,
+	TASK = 0x40001, SENDER = 0x40002, FAR = 0x80001, GROUP = 0x40080001,
+	STEPS_MAX = 400, MARK = 0x5eed,
+};
+
+#define REQUIRE(condition) ((condition) ? (void)0 : broken(#condition))
+
+static void broken(const char *condition)
+{
+	fprintf(stderr, "not true: %s\n", condition);
+	abort();
+}
+
+/* The input that is left. */
+static const uint8_t *at, *end;
+
+static unsigned next(void)
+{
+	return at < end ? *at++ : 0;
+}
+
+static struct sockaddr_un address = { .sun_family = AF_UNIX };
+static int listener, peer_udp;
+static struct sockaddr_in known_address;
+
+/* What one input works on. */
+static struct sw *sw;
+static int task_fd, sender_fd, own_udp;
+static uint32_t life;      /* how often the known host was added */
+static uint32_t last_seen; /* sequence number of its last marked message for the daemon, */
+static uint32_t task_seen; /* and of that for the task */
+static uint16_t base;      /* sequence number near which packets are made */
+
+static int udp_socket(struct sockaddr_in *where)
+{
+	socklen_t len = sizeof *where;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+	*where = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	REQUIRE(fd >= 0 && bind(fd, (struct sockaddr *)where, sizeof *where) == 0);
+	REQUIRE(getsockname(fd, (struct sockaddr *)where, &len) == 0);
+	return fd;
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	/* An abstract name: no file is left behind. */
+	snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "fuzz_network.%d", getpid());
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	REQUIRE(bind(listener, (struct sockaddr *)&address, sizeof address) == 0);
+	REQUIRE(listen(listener, 8) == 0);
+	peer_udp = udp_socket(&known_address);
+	return 0;
+}
+
+/* ---- what must hold ---------------------------------------------------------- */
+
+/*
+ * Marked messages carry their sequence number, and the life of the link, in
+ * the wait id and the context: they come once and in order.
+ */
+static void check_order(uint32_t wid, uint32_t ctx, uint32_t *seen)
+{
+	if (wid >> 16 != MARK || ctx != life)
+		return;
+	REQUIRE((wid & 0xffff) > *seen);
+	*seen = wid & 0xffff;
+}
+
+static uint64_t run(uint32_t type)
+{
+	const struct sw_event *events;
+	uint64_t conn = 0;
+	unsigned sum = 0;
+	uint32_t n;
+
+	sw_run(sw, 0);
+	events = sw_events(sw, &n);
+	for (uint32_t i = 0; i < n; i++) {
+		for (uint32_t k = 0; k < events[i].len; k++)
+			sum += (unsigned char)events[i].data[k];
+		if (events[i].type == type)
+			conn = events[i].conn;
+		if (events[i].type != SW_MESSAGE || events[i].conn)
+			continue;
+		REQUIRE((events[i].src & TIDHOST) == (KNOWN & TIDHOST));
+		check_order(events[i].wid, events[i].ctx, &last_seen);
+	}
+	return sum == 0xffffffffu ? 0 : conn;
+}
+
+/* What the task got: whole fragments; a first one names its message. */
+static void drain_task(void)
+{
+	static unsigned char data[1 << 18];
+	static size_t have;
+	ssize_t n;
+	size_t off = 0;
+
+	if (task_fd < 0)
+		have = 0;
+	while (task_fd >= 0 && (n = recv(task_fd, data + have, sizeof data - have, MSG_DONTWAIT)) > 0) {
+		have += (size_t)n;
+		for (off = 0; have - off >= TDFRAGHDR; ) {
+			unsigned char *p = data + off;
+			uint32_t len = wire_get32(p + WIRE_FRAG_LENGTH);
+
+			REQUIRE((wire_get32(p + WIRE_FRAG_DST) & TIDLOCAL) == (TASK & TIDLOCAL));
+			REQUIRE(p[WIRE_FRAG_FLAGS] <= (FFSOM | FFEOM) && len <= WIRE_PKT_LARGE + 6000);
+			if (len > have - off - TDFRAGHDR)
+				break;
+			if (p[WIRE_FRAG_FLAGS] & FFSOM)
+				check_order(wire_get32(p + TDFRAGHDR + WIRE_MSG_WID),
+					wire_get32(p + TDFRAGHDR + WIRE_MSG_CTX), &task_seen);
+			off += TDFRAGHDR + len;
+		}
+		memmove(data, data + off, have -= off);
+	}
+}
+
+static void check_link(const struct host *h)
+{
+	uint64_t flying = 0, queued = 0;
+	uint32_t lost = 0, early = 0, bytes = 0;
+
+	for (uint16_t s = h->tx_first; s != h->tx_next; s++) {
+		const struct packet *p = link_packet(h, s);
+
+		lost += p->lost;
+		if (!p->acked && !p->lost)
+			flying += p->len + PACKET_COST;
+		if (!p->acked)
+			queued += p->len;
+	}
+	for (uint32_t i = 0; i < h->waiting_count; i++)
+		queued += h->waiting[(h->waiting_head + i) & (h->waiting_size - 1)].len;
+	for (uint32_t i = 0; i < h->ahead_size; i++)
+		if (h->ahead[i])
+			early++, bytes += h->ahead[i]->used;
+	REQUIRE(h->lost_count == lost && h->flying == flying && h->load.bytes == queued);
+	REQUIRE(h->ahead_count == early && h->ahead_bytes == bytes && bytes <= AHEAD_BYTES);
+	REQUIRE(h->window > 0 && h->rtt >= 0);
+}
+
+/* All of a link that a packet may change. */
+struct view {
+	bool extended, lost, open;
+	uint16_t rx_next, tx_first;
+	uint32_t len, ahead, duplicates, multicasts, stops, peer_duplicates, order;
+};
+
+static struct view view(uint32_t tid)
+{
+	const struct host *h = net_host(sw, tid);
+	struct view v;
+
+	memset(&v, 0, sizeof v);
+	if (!h)
+		return v;
+	v.extended = h->extended, v.lost = h->lost, v.open = h->in.open;
+	v.rx_next = h->rx_next, v.tx_first = h->tx_first;
+	v.len = h->in.len, v.ahead = h->ahead_count, v.duplicates = h->duplicates;
+	v.multicasts = h->multicast_count, v.stops = h->stop_count;
+	v.peer_duplicates = h->peer_duplicates, v.order = h->acked_order;
+	return v;
+}
+
+/* ---- steps -------------------------------------------------------------------- */
+
+/* A packet arrives; `who` chooses where it comes from. */
+static void arrive(const char *packet, uint32_t len, unsigned who)
+{
+	struct sockaddr_in from = known_address;
+	struct view before = view(KNOWN), after;
+	struct chunk *ck = chunk_new(sw, len);
+
+	who %= 8;
+	if (who == 1)
+		from.sin_port ^= htons(1);
+	else if (who == 2)
+		from.sin_addr.s_addr ^= htonl(1 << 8);
+	memcpy(ck->data, packet, len);
+	ck->used = len;
+	switch_enter(sw);
+	receive_packet(sw->net, ck, 0, len, &from, switch_now());
+	chunk_unref(sw, ck);
+	switch_leave(sw);
+	after = view(KNOWN);
+	if (who == 1 || who == 2)
+		REQUIRE(!memcmp(&before, &after, sizeof after));
+	REQUIRE(!net_host(sw, PENDING) || net_host(sw, PENDING)->rx_next == 1);
+}
+
+/* Bytes as they are, but for what would look like a marked message. */
+static void any_packet(void)
+{
+	static char packet[4096];
+	unsigned who = next();
+	uint32_t len = (next() << 8 | next()) % sizeof packet;
+
+	for (uint32_t i = 0; i < len; i++)
+		packet[i] = (char)next();
+	for (uint32_t i = 0; i + 1 < len; i++)
+		if (wire_get16(packet + i) == MARK)
+			packet[i] = 0;
+	if (len >= DDFRAGHDR && who & 8)
+		packet_seal(packet, packet_crc(0, packet + DDFRAGHDR, len - DDFRAGHDR));
+	arrive(packet, len, who);
+}
+
+static const uint32_t destinations[] = {
+	OWN, OWN, TASK, GROUP, KNOWN, TASK + 5, TASK & TIDLOCAL, 0x80000000u,
+};
+static const uint32_t sources[] = {
+	KNOWN, KNOWN, FAR, FAR + 1, FAR | TIDGID, PENDING, OWN, UNHEARD,
+};
+
+/* A message, or part of one, with a proper header. */
+static void data_packet(void)
+{
+	static char packet[65000];
+	unsigned who = next(), place = next(), flags = next();
+	uint16_t seq = (uint16_t)(base + (int8_t)next());
+	uint32_t len = next() << (who & 0x80 ? 8 : 2);
+	char *head = packet + DDFRAGHDR;
+
+	if (len > sizeof packet - DDFRAGHDR)
+		len = sizeof packet - DDFRAGHDR;
+	memset(packet, (int)seq, sizeof packet);
+	packet_head(packet, destinations[place & 7], sources[place >> 3 & 7], seq, base,
+		(flags & 0x7f) | FFDAT);
+	if (len >= MSGHDRLEN) {
+		wire_put32(head + WIRE_MSG_TAG, place & 0x40 ? (uint32_t)DM_MCA : 77);
+		wire_put32(head + WIRE_MSG_CTX, life);
+		wire_put32(head + WIRE_MSG_WID, (uint32_t)MARK << 16 | seq);
+	}
+	if (len >= MSGHDRLEN + 12) {
+		wire_put32(head + MSGHDRLEN, GROUP);
+		wire_put32(head + MSGHDRLEN + 4, flags & 0x80 ? 0x40000001u : 1);
+		wire_put32(head + MSGHDRLEN + 8, TASK);
+	}
+	if (flags & WIRE_PKT_CONTROL && len >= 8) {
+		wire_put32(head, 1 + (place & 1));
+		wire_put32(head + 4, FAR);
+	}
+	if (!(place & 0x80))
+		packet_seal(packet, packet_crc(0, head, len));
+	if (who & 0x10)
+		base = (uint16_t)(seq + 1);
+	arrive(packet, DDFRAGHDR + len, who);
+}
+
+/* An extension block, near to what is true if its fields are small. */
+static void state_packet(void)
+{
+	char packet[DDFRAGHDR + WIRE_LINK_BYTES + 4 * WIRE_LINK_WORDS + 8] = {0};
+	unsigned who = next(), flags = next();
+	const struct host *h = net_host(sw, KNOWN);
+	struct packet_state s = { .longest = 4080u << next() % 6, .window = 1u << next() % 32 };
+	uint32_t len;
+
+	s.expected = (uint16_t)((h ? h->tx_first : 0) + (int8_t)next());
+	s.duplicates = next();
+	s.count = (uint16_t)(next() % (WIRE_LINK_WORDS + 1));
+	for (uint32_t i = 0; i < s.count; i++)
+		s.list[i] = next() * 0x01010101u;
+	len = packet_put_state(packet + DDFRAGHDR, &s);
+	if (flags & 0x80)
+		wire_put16(packet + DDFRAGHDR + WIRE_LINK_COUNT, (uint16_t)(s.count + next()));
+	packet_head(packet, OWN, KNOWN, 0, (uint16_t)(s.expected - 1), flags & (FFACK | WIRE_PKT_ASK));
+	packet_seal(packet, packet_crc(0, packet + DDFRAGHDR, len));
+	arrive(packet, DDFRAGHDR + len, who);
+}
+
+/* The known host acknowledges some of what it got, as 3.4.6 does. */
+static void acknowledge(void)
+{
+	unsigned which = next();
+	char packet[65536], reply[DDFRAGHDR];
+
+	for (int i = 0; i < 8 && recv(peer_udp, packet, sizeof packet, 0) >= DDFRAGHDR; i++) {
+		bool sealed;
+
+		if (!(which & 1u << i) || !(packet[WIRE_PKT_FLAGS] & (FFDAT | FFFIN)))
+			continue;
+		packet_head(reply, OWN, KNOWN, 0, wire_get16(packet + WIRE_PKT_SEQ), FFACK);
+		packet_seal(reply, 0);
+		REQUIRE(packet_intact(reply, sizeof reply, &sealed) && sealed);
+		arrive(reply, sizeof reply, 0);
+	}
+}
+
+/* The daemon sends to a host or a task. */
+static void daemon_sends(void)
+{
+	static char frame[TDFRAGHDR + MSGHDRLEN + (255 << 8)];
+	static const uint32_t to[] = { KNOWN, FAR, TASK, PENDING, UNHEARD, OWN };
+	uint32_t len = MSGHDRLEN + (next() << 8);
+
+	wire_put32(frame + WIRE_FRAG_DST, to[next() % 6]);
+	wire_put32(frame + WIRE_FRAG_SRC, OWN);
+	wire_put32(frame + WIRE_FRAG_LENGTH, len);
+	frame[WIRE_FRAG_FLAGS] = FFSOM | FFEOM;
+	sw_send(sw, frame, TDFRAGHDR + len);
+}
+
+/* A task sends to one of the known host, or announces a multicast with it. */
+static void task_sends(void)
+{
+	char frame[TDFRAGHDR + MSGHDRLEN + 16] = {0}, *body = frame + TDFRAGHDR + MSGHDRLEN;
+	unsigned what = next() % 3;
+
+	wire_put32(frame + WIRE_FRAG_DST, what == 0 ? FAR : what == 1 ? 0x80000000u : SENDER | TIDGID);
+	wire_put32(frame + WIRE_FRAG_LENGTH, sizeof frame - TDFRAGHDR);
+	frame[WIRE_FRAG_FLAGS] = FFSOM | FFEOM;
+	wire_put32(frame + TDFRAGHDR + WIRE_MSG_TAG, what == 1 ? (uint32_t)TM_MCA : 5);
+	wire_put32(body, 3);
+	wire_put32(body + 4, FAR);
+	wire_put32(body + 8, TASK);
+	wire_put32(body + 12, PENDING | 1);
+	if (send(sender_fd, frame, sizeof frame, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;
+}
+
+static void add_known(void)
+{
+	struct sw_host host = {
+		.tid = KNOWN, .address = INADDR_LOOPBACK, .port = ntohs(known_address.sin_port),
+		.mtu = WIRE_PKT_DEFAULT, .silence_ms = 60000,
+	};
+
+	if (!net_host(sw, KNOWN)) {
+		life++;
+		last_seen = task_seen = 0;
+		base = 1;
+	}
+	REQUIRE(sw_host(sw, &host) == 0);
+}
+
+/* Hosts and the receiving task come and go. */
+static void change(void)
+{
+	switch (next() % 5) {
+	case 0: sw_host_close(sw, KNOWN); break;
+	case 1: sw_host_forget(sw, KNOWN, 1); break;
+	case 2: sw_forget(sw, TASK); break;
+	case 3: sw_notify_drain(sw, FAR, 100); break;
+	default: add_known(); break;
+	}
+}
+
+static void (*const steps[])(void) = {
+	data_packet, data_packet, state_packet, any_packet, acknowledge, daemon_sends, task_sends, change,
+};
+
+static int open_task(uint32_t tid)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	uint64_t conn = 0;
+
+	REQUIRE(connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
+	for (int i = 0; i < 10 && !conn; i++)
+		conn = run(SW_OPEN);
+	REQUIRE(conn && sw_bind(sw, conn, tid, NULL, 0) == 0);
+	return fd;
+}
+
+static void begin(void)
+{
+	struct sw_config config = { .standby_us = UINT32_MAX, .uid = UINT32_MAX, .message_max = 1 << 20 };
+	struct sw_host pending = {
+		.tid = PENDING, .address = INADDR_LOOPBACK, .port = ntohs(known_address.sin_port),
+		.mtu = WIRE_PKT_DEFAULT, .flags = SW_HOST_PENDING,
+	};
+	struct sockaddr_in own;
+
+	sw = sw_new(listener, OWN, &config);
+	REQUIRE(sw != NULL);
+	own_udp = udp_socket(&own);
+	REQUIRE(sw_network(sw, own_udp, WIRE_PKT_DEFAULT) == 0);
+	REQUIRE(sw_host(sw, &pending) == 0);
+	add_known();
+	task_fd = open_task(TASK);
+	sender_fd = open_task(SENDER);
+}
+
+static void finish(void)
+{
+	char packet[1];
+
+	close(task_fd);
+	close(sender_fd);
+	task_fd = -1;
+	drain_task();
+	run(SW_CLOSE);
+	sw_free(sw);
+	close(own_udp);
+	while (recv(peer_udp, packet, sizeof packet, 0) >= 0)
+		;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	at = data;
+	end = data + size;
+	begin();
+	for (int i = 0; i < STEPS_MAX && at < end; i++) {
+		steps[next() % (sizeof steps / sizeof *steps)]();
+		run(SW_CLOSE);
+		drain_task();
+		if (net_host(sw, KNOWN))
+			check_link(net_host(sw, KNOWN));
+	}
+	finish();
+	return 0;
+}
