@@ -100,8 +100,8 @@ class Crowd:
         time.sleep(SETTLED)
         memory = self.memory()
         self.figures["master, MB"] = f"{memory[0] / 1e6:.2f}"
-        if memory[1:]:
-            self.figures["slave, MB"] = f"{statistics.median(memory[1:]) / 1e6:.2f}"
+        slaves = memory[1:]
+        self.figures["slave, MB"] = f"{statistics.median(slaves) / 1e6:.2f}" if slaves else ""
         first = self.sample()
         time.sleep(seconds)
         last = self.sample()

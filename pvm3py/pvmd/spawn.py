@@ -132,7 +132,6 @@ def start_tasks(pvmd: Pvmd, job: ExecRequest, sched: int = 0) -> list[int]:
 
     sched: the resource manager that is told of their ends.
     """
-    pvmd.trim_later()
     starter = _Starter(pvmd, job, sched)
     tids: list[int] = []
     try:
