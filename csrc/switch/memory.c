@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static void *checked(void *p)
 {
@@ -78,4 +81,14 @@ void chunk_trim(struct sw *sw)
 		munmap(ck, CHUNK_BYTES);
 	}
 	sw->kept_count = 0;
+}
+
+void sw_trim(struct sw *sw)
+{
+	switch_enter(sw);
+	chunk_trim(sw);
+	switch_leave(sw);
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }

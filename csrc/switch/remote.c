@@ -259,15 +259,21 @@ static void end_multicast(struct host *h, struct multicast *m)
 	h->multicast_count--;
 }
 
+/* The announced multicast of this address; NULL: none. */
+static struct multicast *multicast_of(const struct host *h, uint32_t address)
+{
+	for (struct link *l = h->multicasts.next; l != &h->multicasts; l = l->next)
+		if (CONTAINER(l, struct multicast, link)->address == address)
+			return CONTAINER(l, struct multicast, link);
+	return NULL;
+}
+
 static void to_receivers(struct host *h, struct chunk *ck, uint32_t off, uint32_t len,
 	uint32_t address)
 {
-	struct multicast *m = NULL;
+	struct multicast *m = multicast_of(h, address);
 	char *frag = ck->data + off;
 
-	for (struct link *l = h->multicasts.next; l != &h->multicasts && !m; l = l->next)
-		if (CONTAINER(l, struct multicast, link)->address == address)
-			m = CONTAINER(l, struct multicast, link);
 	if (!m) {
 		h->sw->stats.dropped++;
 		return;
@@ -300,8 +306,12 @@ static void add_multicast(struct host *h, const char *body, uint32_t len)
 		net_log(h->sw->net, "malformed multicast list of another host dropped");
 		return;
 	}
-	if (h->multicast_count >= MULTICASTS_MAX)
-		end_multicast(h, CONTAINER(h->multicasts.next, struct multicast, link));
+	/* The message of an earlier list with this address was cut off, else that would be gone. */
+	m = multicast_of(h, address);
+	if (!m && h->multicast_count >= MULTICASTS_MAX)
+		m = CONTAINER(h->multicasts.next, struct multicast, link);
+	if (m)
+		end_multicast(h, m);
 	m = mem_new(sizeof *m + count * sizeof *m->tids);
 	m->address = address;
 	m->count = count;

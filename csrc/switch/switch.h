@@ -145,6 +145,8 @@ uint64_t sw_queued(struct sw *, uint32_t tid);
 int sw_notify_drain(struct sw *, uint32_t tid, uint64_t mark);
 
 void sw_statistics(struct sw *, struct sw_stats *);
+/* Give memory that is not in use back to the system. */
+void sw_trim(struct sw *);
 
 /*
  * Other hosts. Packets are exchanged with the hosts that were named by sw_host;

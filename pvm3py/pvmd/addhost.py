@@ -158,6 +158,7 @@ async def _add_candidates(pvmd: Pvmd, candidates: list[_Candidate]) -> AddHostRe
         return AddHostReply([_entry(candidate) for candidate in candidates])
     finally:
         pvmd.addition.busy = False
+        pvmd.trim_later()
 
 
 def _entry(candidate: _Candidate) -> HostEntry:

@@ -58,6 +58,8 @@ _WITH_CONTEXT = (c.DM_ADDACK, c.DM_EXECACK, c.DM_HTUPDACK, c.SM_EXECACK, c.SM_AD
 _COOKIES = range(10000000, 20000000)
 # Seconds that children have to end after SIGTERM when the daemon stops.
 _GRACE = 1.0
+# Seconds after the last new task or host until memory is given back that their start took.
+_TRIM_SECONDS = 2.0
 
 
 class Pvmd:
@@ -89,6 +91,7 @@ class Pvmd:
         self.loop = new_event_loop(self.switch)
         self._connections: dict[int, Connection] = {}
         self._temporaries = 0
+        self._trim_due = 0.0
         self._cookie = 0
         self.loop.set_exception_handler(self._loop_failed)
         self._stopped: asyncio.Future[int] = self.loop.create_future()
@@ -260,6 +263,19 @@ class Pvmd:
         self._background.add(job)
         job.add_done_callback(self._background.discard)
         return job
+
+    def trim_later(self) -> None:
+        """Something took memory for a while: give it back when no more of that comes."""
+        if not self._trim_due:
+            self.loop.call_later(_TRIM_SECONDS, self._trim)
+        self._trim_due = self.loop.time() + _TRIM_SECONDS
+
+    def _trim(self) -> None:
+        if self.loop.time() < self._trim_due:
+            self.loop.call_at(self._trim_due, self._trim)
+        else:
+            self._trim_due = 0.0
+            self.switch.trim()
 
     def create_temporary(self) -> str:
         """Path of a new empty file of this user in PVM_TMP."""

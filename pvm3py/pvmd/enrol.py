@@ -143,6 +143,7 @@ def _welcome(pvmd: Pvmd, request: Request, task: Task, body: EnrolRequest) -> No
     task.conn = connection.conn
     task.left = False
     connection.enrolled(task)
+    pvmd.trim_later()
     if task.ptid == 0 and not task.cookie:
         tracing.task_started(pvmd, task)
         output.send_start(pvmd, task.out, task.tid, c.TO_NEW, -1)

@@ -174,6 +174,7 @@ def commit_table(pvmd: Pvmd, request: Request, _body: Empty) -> None:
         hosts.add(host)
         network.link(pvmd, host)
     pvmd.notices.hosts_added(pvmd, [host.tid for host in added])
+    pvmd.trim_later()
 
 
 @handles(c.DM_HTDEL, TableDelete, hosts=True, reply=False)

@@ -423,6 +423,10 @@ class Switch:
         self.flush()
         lib.sw_host_forget(self._sw, tid & 0xFFFFFFFF, int(farewell))
 
+    def trim(self) -> None:
+        """Give memory that is not in use back to the system."""
+        lib.sw_trim(self._sw)
+
     def statistics(self) -> Statistics:
         """The counters as they are now."""
         stats = ffi.new("struct sw_stats *")

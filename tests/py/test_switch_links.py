@@ -7,12 +7,12 @@ import os
 import random
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from support.linkbed import Host, Pair, daemon, task_message
-from support.switchbed import cut
+from support.switchbed import cut, fragment
 
 from pvm3py.pvmd import switch as sw
 from pvm3py.wire import constants as c
@@ -177,21 +177,74 @@ def test_partition_makes_the_host_silent(tmp_path: Path, monkeypatch: pytest.Mon
         assert one.found(sw.HostEvent)[0].reason == sw.HOST_SILENT
 
 
+def announcement(tids: Sequence[int]) -> bytes:
+    """TM_MCA as a task's library writes it."""
+    data = struct.pack(">8i", c.WIRE_ENC_XDR, c.TM_MCA, 0, 0, 0, 0, 0, 0)
+    data += struct.pack(f">{len(tids) + 1}i", len(tids), *tids)
+    return struct.pack(">iiiB3x", daemon(1), -1, len(data), c.FFSOM | c.FFEOM) + data
+
+
+def multicast(sender: int, tids: Sequence[int], body: bytes) -> bytes:
+    """A whole multicast of a task."""
+    return announcement(tids) + task_message(sender | c.TIDGID, body)
+
+
 def test_multicast_crosses_once_for_each_host() -> None:
     with Pair() as pair:
         one, two = pair.hosts
-        sender, near = one.peer(0x40001), one.peer(0x40002)
+        sender_tid = 0x40001
+        sender, near = one.peer(sender_tid), one.peer(0x40002)
         far = [two.peer(0x80001), two.peer(0x80002)]
-        tids = [0x80001, 0x40002, 0x80002]
-        announcement = struct.pack(">8i", c.WIRE_ENC_XDR, c.TM_MCA, 0, 0, 0, 0, 0, 0)
-        announcement += struct.pack(">4i", len(tids), *tids)
-        head = struct.pack(">iiiB3x", daemon(1), -1, len(announcement), c.FFSOM | c.FFEOM)
         body = os.urandom(200000)
-        sender.start(head + announcement + task_message(0x40001 | c.TIDGID, body))
+        sender.start(multicast(sender_tid, [0x80001, 0x40002, 0x80002], body))
         for peer in (near, *far):
             pair.until(peer.messages_here)
             fragments, _ = cut(peer.stream)
             assert b"".join(f.payload for f in fragments)[c.MSGHDRLEN :] == body
+
+
+@pytest.mark.parametrize("fault", ["", "loss=0.2,dup=0.1,reorder=0.3,delay=2,seed=7"])
+def test_multicast_waits_for_tasks_that_are_yet_to_connect(
+    fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PVM_TEST_NETFAULT", fault)
+    with Pair() as pair:
+        one, two = pair.hosts
+        sender = one.peer(0x40001)
+        # A list longer than one packet, and two multicasts one after the other.
+        expected = range(0x80001, 0x80001 + 1500)
+        for tid in expected:
+            two.switch.expect(tid)
+        bodies = [b"first" * 20, os.urandom(9000)]
+        sender.start(b"".join(multicast(0x40001, expected, body) for body in bodies))
+        whole = sum(c.TDFRAGHDR + c.MSGHDRLEN + len(body) for body in bodies)
+        pair.until(lambda: two.switch.queued(expected[-1]) >= whole)
+        queued = {two.switch.queued(tid) for tid in expected}
+        assert len(queued) == 1, "every task has the same waiting"
+        for tid in (expected[0], expected[700], expected[-1]):
+            peer = two.peer(tid)
+            pair.until(lambda p=peer: p.messages_here() == 2)
+            parts = [f.payload for f in cut(peer.stream)[0]]
+            heads = bytes(c.MSGHDRLEN)
+            assert b"".join(parts) == heads + bodies[0] + heads + bodies[1]
+
+
+def test_list_of_a_multicast_that_never_ended_is_replaced() -> None:
+    with Pair() as pair:
+        one, two = pair.hosts
+        first, second = two.peer(0x80001), two.peer(0x80002)
+        broken = one.peer(0x40001)
+        begun = fragment(0x40001 | c.TIDGID, bytes(c.MSGHDRLEN) + b"begun", c.FFSOM)
+        broken.send(announcement([0x80001]) + begun)
+        pair.until(first.drain)
+        broken.sock.close()
+        pair.until(lambda: one.found(sw.CloseEvent))
+        sender = one.peer(0x40001)
+        sender.start(multicast(0x40001, [0x80002], b"whole"))
+        pair.until(second.messages_here)
+        assert [f.payload for f in cut(second.stream)[0]] == [bytes(c.MSGHDRLEN) + b"whole"]
+        first.drain()
+        assert len(cut(first.stream)[0]) == 1
 
 
 def test_slow_receiver_parks_senders_of_other_hosts() -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+from support.agent import Remote
 from support.hosts import Host
 from support.machine import Machine
 from support.system import SIDES, Side
@@ -101,3 +102,27 @@ def test_group_of_tasks_on_both_hosts(pair: Machine, library: Side) -> None:
     for member in members:
         out, err = member.communicate(timeout=60)
         assert member.returncode == 0, out.decode() + err.decode() + pair.everything()
+
+
+def test_messages_wait_for_tasks_that_have_not_connected_yet(pair: Machine) -> None:
+    host = pair.hosts[1]
+    gate = host.home / "gate"
+    late = host.program("late")
+    late.write_text(
+        f"#!/bin/sh\nuntil [ -e {gate} ]; do sleep 0.05; done\nexec {host.program('agent')}\n"
+    )
+    late.chmod(0o755)
+    tids = pair.here.spawn("late", where=host.name, count=3)
+    sender = pair.here.tid
+    assert pair.here.code("mcast", TAG, RAW, 10000, 8, *tids) == 0
+    assert pair.here.code("send", tids[0], TAG, RAW, 70000, 9) == 0
+    # The answer comes after both on the same link: they have arrived.
+    assert pair.here.code("pstat", tids[0]) == 0
+    gate.touch()
+    for tid in tids:
+        task = Remote(pair.here, tid)
+        assert task.ints("take", sender, TAG, 20, 10000, 8) == [1, sender, TAG, 1]
+        if tid == tids[0]:
+            assert task.ints("take", sender, TAG, 20, 70000, 9) == [1, sender, TAG, 1]
+        assert pair.here.code("kill", tid) == 0
+    gate.unlink()

@@ -88,6 +88,7 @@ class Namespaces:
             _ip([
                 f"link add eth0 type veth peer name p{i} netns {self._bridge}",
                 f"addr add {self.address(i)}/24 dev eth0",
+                "link set eth0 addrgenmode none",  # IPv6 would send packets by itself
                 "link set eth0 up",
                 "link set lo up",
             ], name)
