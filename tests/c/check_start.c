@@ -11,6 +11,8 @@
 
 enum { WAIT_SECONDS = 20 };
 
+static char *program;
+
 /* Is there a file of this name in the directory? */
 static bool present(const char *directory, const char *pattern)
 {
@@ -25,15 +27,19 @@ static bool present(const char *directory, const char *pattern)
 	return any;
 }
 
-/* Wait for the end of the daemon, which removes its sock file, and remove the directory. */
+/* Wait for the end of the daemon, which removes its sock file. */
+static void wait_for_end(const char *directory)
+{
+	for (int i = 0; present(directory, "pvmd.*") && i < WAIT_SECONDS * 100; i++)
+		usleep(10000);
+	CHECK(!present(directory, "pvmd.*"));
+}
+
 static void clean_up(const char *directory)
 {
 	char command[200];
-	int waited = 0;
 
-	while (present(directory, "pvmd.*") && waited++ < WAIT_SECONDS * 100)
-		usleep(10000);
-	CHECK(!present(directory, "pvmd.*"));
+	wait_for_end(directory);
 	snprintf(command, sizeof command, "rm -r %s", directory);
 	CHECK_INT(system(command), 0);
 }
@@ -113,6 +119,26 @@ static void with_host_file(void)
 	use_and_halt();
 }
 
+/* The machine ends, by another task of it, while this one is in it. */
+static void daemon_gone(void)
+{
+	int status = -1;
+	pid_t pid;
+
+	CHECK_INT(pvm_start_pvmd(0, NULL, 0), 0);
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		execl(program, program, "halt", (char *)NULL);
+		_exit(127);
+	}
+	CHECK_INT(waitpid(pid, &status, 0), pid);
+	CHECK_INT(status, 0);
+	wait_for_end(getenv("PVM_TMP"));
+	CHECK_INT(pvm_exit(), PvmSysErr);
+	CHECK_INT(pvm_exit(), 0);
+}
+
 /* ---- refusals ------------------------------------------------------------------ */
 
 /* The caller is in a machine: started by itself, and found as every task does. */
@@ -176,13 +202,17 @@ static void run_beside(void (*part)(void))
 	CHECK_INT(status, 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_start();
+	program = argv[0];
+	if (argc > 1)
+		return pvm_halt();
 	run_beside(daemon_is_running);
 	apart(at_once);
 	apart(blocking);
 	apart(with_host_file);
+	apart(daemon_gone);
 	apart(already_enrolled);
 	/* 3.4.6 has a path of its own. */
 	if (check_ours("library"))
