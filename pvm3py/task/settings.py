@@ -31,8 +31,16 @@ def setopt(option: Option, value: int) -> int:
 
 
 def getopt(option: Option) -> int:
-    """Return the value of an option."""
-    return int(lib.pvm_getopt(option))
+    """Return the value of an option, which may be negative.
+
+    Raises ConnectionLost if it is one of the SELF options and there is no daemon, PvmError
+    BAD_PARAM for POLL_TYPE and POLL_TIME.
+    """
+    option = Option(option)
+    if option.name.startswith("SELF"):
+        check("getopt", lib.pvm_mytid())
+    value: int = lib.pvm_getopt(option)
+    return check("getopt", value) if option in (Option.POLL_TYPE, Option.POLL_TIME) else value
 
 
 def newcontext() -> int:

@@ -169,24 +169,27 @@ static void sending(void)
 }
 
 /* The value read back is the one set, and the old one comes with setting. */
-#define SETTING(option, value, old)                                            \
+#define OPTION(name, value, old)                                               \
 	do {                                                                   \
-		CHECK_INT(pvm_setopt(option, value), old);                     \
-		CHECK_INT(pvm_getopt(option), value);                          \
-		CHECK_INT(pvm_setopt(option, old), value);                     \
+		CHECK_INT(pvm_setopt(Pvm##name, value), old);                  \
+		CHECK_INT(pvm_getopt(Pvm##name), value);                       \
+		CHECK_INT(pvm_setopt(Pvm##name, old), value);                  \
 	} while (0)
-#define OPTION(name, value, old) SETTING(Pvm##name, value, old)
 
 static void options(int me)
 {
+	OPTION(Route, PvmDontRoute, PvmAllowDirect);
+	OPTION(Route, PvmRouteDirect, PvmAllowDirect);
 	OPTION(DebugMask, 0, 0);
 	OPTION(AutoErr, 0, 0);
 	OPTION(TraceBuffer, 77, 0);
 	OPTION(SelfTraceBuffer, 78, 0);
-	CHECK_INT(pvm_setopt(PvmTraceOptions, PvmTraceCount), 0);
-	CHECK_INT(pvm_getopt(PvmTraceOptions), PvmTraceCount);
-	CHECK_INT(pvm_setopt(PvmSelfTraceOptions, PvmTraceTime), 0);
-	CHECK_INT(pvm_getopt(PvmSelfTraceOptions), PvmTraceTime);
+	CHECK_INT(pvm_setopt(PvmTraceOptions, PvmTraceFull), 0);
+	OPTION(TraceOptions, PvmTraceTime, PvmTraceFull);
+	OPTION(TraceOptions, PvmTraceCount, PvmTraceFull);
+	CHECK_INT(pvm_setopt(PvmSelfTraceOptions, PvmTraceFull), 0);
+	OPTION(SelfTraceOptions, PvmTraceTime, PvmTraceFull);
+	OPTION(SelfTraceOptions, PvmTraceCount, PvmTraceFull);
 	CHECK_INT(pvm_setopt(PvmSelfTraceOptions, 4), PvmBadParam);
 	OPTION(ResvTids, 1, 0);
 	OPTION(ShowTids, 0, 1);
@@ -233,8 +236,7 @@ static int owner(void)
 	pvm_reg_tasker();
 	pvm_reg_tracer(0, 1, 0, 2, mask, 0, PvmTraceFull);
 	parent = pvm_parent();
-	CHECK(pvm_parent() > 0);
-	check_send_int(parent, TAG_READY, check_failed);
+	check_send_int(parent, TAG_READY, parent);
 	pvm_recv(parent, TAG_GO);
 	pvm_exit();
 	return 0;
@@ -285,7 +287,7 @@ static void machine(char **argv, int me)
 	struct timeval none = {0, 0};
 
 	CHECK_INT(pvm_spawn(argv[0], role, PvmTaskDefault, "", 1, tids), 1);
-	pvm_recv(tids[0], TAG_READY);
+	CHECK_CODE("pvm_parent() of a child", check_recv_int(tids[0], TAG_READY), me);
 	mailbox();
 	/* While it holds the offices of tasker and hoster nothing can be started. */
 	offices();

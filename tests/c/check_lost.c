@@ -46,6 +46,18 @@ static void hosts(void)
 	CHECK_INT(pvm_tickle(1, &argument, &count, result), PvmSysErr);
 }
 
+/* Settings of the task itself come with the connection. */
+static void options(void)
+{
+	CHECK_INT(pvm_setopt(PvmSelfOutputTid, 0x40001), PvmSysErr);
+	CHECK_INT(pvm_setopt(PvmSelfTraceTid, 0x40001), PvmSysErr);
+	if (check_ours("library")) {
+		CHECK_INT(pvm_catchout(stdout), PvmSysErr);
+		CHECK_INT(pvm_setopt(PvmSelfOutputCode, 1), PvmSysErr);
+		CHECK_INT(pvm_setopt(PvmSelfTraceCode, 1), PvmSysErr);
+	}
+}
+
 static void messages(void)
 {
 	struct timeval none = {0, 0};
@@ -106,6 +118,7 @@ int main(void)
 	unsetenv("PVMSOCK");
 	tasks();
 	hosts();
+	options();
 	messages();
 	mailbox();
 	offices();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* System tasks, trace masks, what PvmAutoErr does, a task's name, starting a daemon. */
+/* System tasks, trace masks, what PvmAutoErr does, a task's name. */
 #include <stdarg.h>
 #include <sys/wait.h>
 
@@ -182,45 +182,11 @@ static int named(void)
 	return strcmp(tasks[0].ti_a_out, "a task's name") == 0 ? 0 : 3;
 }
 
-/* A machine of its own: started, asked, refused a second time, halted. */
-static int start_machine(void)
-{
-	char directory[] = "/tmp/pvXXXXXX";
-	struct pvmhostinfo *list;
-	int hosts = 0, code;
-
-	if (!mkdtemp(directory))
-		return 1;
-	setenv("PVM_TMP", directory, 1);
-	unsetenv("PVMSOCK");
-	signal(SIGTERM, SIG_IGN);
-	code = pvm_start_pvmd(0, NULL, 1);
-	if (code == 0 && pvm_config(&hosts, NULL, &list) != 0)
-		code = 2;
-	if (code == 0 && hosts != 1)
-		code = 3;
-	if (code == 0 && pvm_start_pvmd(0, NULL, 0) != PvmDupHost)
-		code = 4;
-	pvm_halt();
-	execl("/bin/sh", "sh", "-c",
-	      "n=0; while [ -e \"$0\"/pvmd.* ]; do n=$((n + 1)); [ $n -lt 400 ] || exit 7; "
-	      "sleep 0.05; done; rm -r \"$0\"; exit $1",
-	      directory, code ? "5" : "0", (char *)NULL);
-	return 6;
-}
-
-static void own_machine(char **argv)
-{
-	CHECK_INT(run(argv, "start"), 0);
-}
-
 int main(int argc, char **argv)
 {
 	check_start();
 	if (argc > 1 && strcmp(argv[1], "named") == 0)
 		return named();
-	if (argc > 1 && strcmp(argv[1], "start") == 0)
-		return start_machine();
 	if (argc > 1)
 		return fail(strcmp(argv[1], "exit") == 0 ? 2 : 3);
 	CHECK(pvm_mytid() > 0);
@@ -231,10 +197,8 @@ int main(int argc, char **argv)
 	long_boundaries();
 	automatic_errors(argv);
 	names(argv);
-	if (check_ours("daemon")) {
+	if (check_ours("daemon"))
 		resource_manager();
-		own_machine(argv);
-	}
 	pvm_exit();
 	return check_done();
 }

@@ -38,18 +38,18 @@ static void check_lookups(void)
 	type expected = 1; \
 	for (int i = 0; i < size; i++) \
 		expected = (type)(expected * (i % 3 + 1)); \
-	CHECK(pvm_reduce(PvmSum, v, 1, code, tag, group, size - 1) == 0); \
+	CHECK(pvm_reduce(PvmSum, v, 1, PVM_##code, tag, group, size - 1) == 0); \
 	CHECK(pvm_barrier(group, size) == 0); \
-	CHECK(pvm_reduce(PvmProduct, v + 1, 1, code, tag, group, 0) == 0); \
+	CHECK(pvm_reduce(PvmProduct, v + 1, 1, PVM_##code, tag, group, 0) == 0); \
 	CHECK(pvm_barrier(group, size) == 0); \
-	CHECK(pvm_reduce(PvmMax, w, 3, code, tag, group, 0) == 0); \
+	CHECK(pvm_reduce(PvmMax, w, 3, PVM_##code, tag, group, 0) == 0); \
 	CHECK(pvm_barrier(group, size) == 0); \
 	if (me == size - 1) \
 		CHECK(v[0] == (type)(size * (size + 1) / 2)); \
 	if (me == 0) \
 		CHECK(v[1] == expected && w[0] == size && w[2] == size); \
 	w[0] = (type)(me + 1); \
-	CHECK(pvm_reduce(PvmMin, w, 1, code, tag, group, 0) == 0); \
+	CHECK(pvm_reduce(PvmMin, w, 1, PVM_##code, tag, group, 0) == 0); \
 	CHECK(pvm_barrier(group, size) == 0); \
 	if (me == 0) \
 		CHECK(w[0] == 1); \
@@ -58,18 +58,30 @@ static void check_lookups(void)
 static void check_reduce(int wide)
 {
 	float z[4] = { (float)me, 1, 1, 0 };
+	double w[2] = { me, 1 };
+	signed char bytes[2] = { (signed char)(me + 1), (signed char)(-1 - me) };
 	long long big = wide && sizeof(long) == 8 ? 1LL << 40 : 1000;
 	long l = (long)-big;
 
-	CHECK_TYPE(short, PVM_SHORT, 11);
-	CHECK_TYPE(int, PVM_INT, 12);
-	CHECK_TYPE(long, PVM_LONG, 13);
-	CHECK_TYPE(float, PVM_FLOAT, 14);
-	CHECK_TYPE(double, PVM_DOUBLE, 15);
+	CHECK_TYPE(short, SHORT, 11);
+	CHECK_TYPE(int, INT, 12);
+	CHECK_TYPE(long, LONG, 13);
+	CHECK_TYPE(float, FLOAT, 14);
+	CHECK_TYPE(double, DOUBLE, 15);
 	CHECK(pvm_reduce(PvmSum, z, 2, PVM_CPLX, 16, group, 0) == 0);
 	CHECK(pvm_barrier(group, size) == 0);
 	if (me == 0)
 		CHECK(z[0] == (float)(size * (size - 1) / 2) && z[1] == size && z[3] == 0);
+	CHECK(pvm_reduce(PvmSum, w, 1, PVM_DCPLX, 18, group, 0) == 0);
+	CHECK(pvm_barrier(group, size) == 0);
+	if (me == 0)
+		CHECK(w[0] == size * (size - 1) / 2 && w[1] == size);
+	CHECK(pvm_reduce(PvmMax, bytes, 1, PVM_BYTE, 19, group, 0) == 0);
+	CHECK(pvm_barrier(group, size) == 0);
+	CHECK(me != 0 || bytes[0] == size);
+	CHECK(pvm_reduce(PvmMin, bytes + 1, 1, PVM_BYTE, 20, group, 0) == 0);
+	CHECK(pvm_barrier(group, size) == 0);
+	CHECK(me != 0 || bytes[1] == -size);
 	if (wide) {
 		CHECK(pvm_reduce(PvmSum, &l, 1, PVM_LONG, 17, group, 0) == 0);
 		CHECK(pvm_barrier(group, size) == 0);
@@ -93,6 +105,43 @@ static void check_gather_scatter(void)
 	CHECK(pvm_scatter(pair, all, 2, PVM_INT, 22, group, 0) == 0);
 	CHECK(pair[0] == 7 * me && pair[1] == -me);
 	free(all);
+	CHECK(pvm_barrier(group, size) == 0);
+}
+
+/* Gather items of `parts` numbers at the last member and scatter them again. */
+#define CHECK_EXCHANGE(type, code, parts, tag) do { \
+	type one[2] = { (type)(me + 1), (type)(2 * me) }, back[2] = { 0, 0 }; \
+	type all[2 * MEMBERS]; \
+	CHECK(pvm_gather(all, one, 2 / parts, PVM_##code, tag, group, size - 1) == 0); \
+	for (int i = 0; me == size - 1 && i < size; i++) \
+		CHECK(all[2 * i] == (type)(i + 1) && all[2 * i + 1] == (type)(2 * i)); \
+	CHECK(pvm_scatter(back, all, 2 / parts, PVM_##code, tag, group, size - 1) == 0); \
+	CHECK(back[0] == one[0] && back[1] == one[1]); \
+} while (0)
+
+/* A string is sent as far as it goes, and has room for `count` bytes at the other side. */
+static void check_strings(void)
+{
+	char one[2] = { (char)('a' + me % 26), 0 }, back[2] = "-", all[2 * MEMBERS];
+
+	CHECK(pvm_gather(all, one, 2, PVM_STR, 50, group, size - 1) == 0);
+	for (int i = 0; me == size - 1 && i < size; i++)
+		CHECK(all[2 * i] == 'a' + i % 26 && all[2 * i + 1] == 0);
+	CHECK(pvm_scatter(back, all, 2, PVM_STR, 51, group, size - 1) == 0);
+	CHECK(strcmp(back, one) == 0);
+}
+
+static void check_item_types(void)
+{
+	check_strings();
+	CHECK_EXCHANGE(char, BYTE, 1, 52);
+	CHECK_EXCHANGE(short, SHORT, 1, 53);
+	CHECK_EXCHANGE(int, INT, 1, 54);
+	CHECK_EXCHANGE(long, LONG, 1, 55);
+	CHECK_EXCHANGE(float, FLOAT, 1, 56);
+	CHECK_EXCHANGE(double, DOUBLE, 1, 57);
+	CHECK_EXCHANGE(float, CPLX, 2, 58);
+	CHECK_EXCHANGE(double, DCPLX, 2, 59);
 	CHECK(pvm_barrier(group, size) == 0);
 }
 
@@ -156,6 +205,7 @@ int main(int argc, char **argv)
 	check_lookups();
 	check_bcast();
 	check_gather_scatter();
+	check_item_types();
 	check_reduce(argc > 3);
 	check_large();
 	check_static();

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support import compiler
+from support import cases, compiler
 from support.system import (
     C_SOURCES,
     PROJECT,
@@ -23,7 +23,8 @@ from support.system import (
 from support.vm import VirtualMachine, wait_until
 
 FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror")
-FORTRAN = PROJECT / "tests" / "fortran"
+fortran_program = cases.fortran_program
+server_dir = cases.server_dir
 
 
 def program(name: str, side: Side) -> Path:
@@ -35,28 +36,6 @@ def program(name: str, side: Side) -> Path:
 
 def library_flags(side: Side, *libraries: str) -> list[str]:
     return [f"-L{library_dir()}", *libraries] if side == "ours" else list(libraries)
-
-
-def fortran_program(source: str) -> Path:
-    """A program of tests/fortran with our libraries."""
-    require_program("gfortran", "gfortran")
-    flags = ["-w", "-std=legacy"] if source.endswith(".f") else ["-w", "-fallow-argument-mismatch"]
-    return compiler.compile_program(
-        Path(source).stem,
-        [FORTRAN / source],
-        "ours",
-        flags,
-        compiler="gfortran",
-        libraries=library_flags("ours", "-lfpvm3", "-lgpvm3"),
-    )
-
-
-def server_dir(side: Side) -> Path:
-    """Directory with the group server of a side."""
-    if side == "ours":
-        return pvm_root() / "bin" / library_dir().name
-    require_program("pvmgs", "pvm")
-    return Path("/usr/bin")
 
 
 @pytest.fixture(params=[(d, s) for d in SIDES for s in SIDES], ids="-daemon-".join)
@@ -87,6 +66,12 @@ def test_every_collective_call(machine: VirtualMachine, libraries: tuple[Side, S
     wide = ["wide"] if set(libraries) == {"ours"} else []
     members = [program("group_member", side) for side in libraries] * 2
     finish([machine.start(member, "group", len(members), *wide) for member in members])
+
+
+@pytest.mark.parametrize("library", SIDES)
+@pytest.mark.parametrize(("daemon", "server"), [(d, s) for d in SIDES for s in SIDES])
+def test_every_error_code(daemon: Side, server: Side, library: Side) -> None:
+    assert "FAIL" not in cases.group_codes(daemon, server, library)
 
 
 def test_one_group_of_c_debian_c_fortran_and_python(machine: VirtualMachine) -> None:

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import cases
 from support.compiler import compile_program
-from support.system import ARCH, PROJECT, pvm_root
+from support.system import ARCH, PROJECT, SIDES, Side, pvm_root
 from support.vm import VirtualMachine
 
 PRELUDE = """#!{python}
@@ -57,6 +58,11 @@ def machine() -> Iterator[Machine]:
             yield started
     finally:
         shutil.rmtree(started.programs)
+
+
+@pytest.mark.parametrize("daemon", SIDES)
+def test_every_function_and_its_exceptions(daemon: Side) -> None:
+    assert cases.python(daemon)
 
 
 # ---- messages ------------------------------------------------------------------
@@ -412,17 +418,6 @@ def test_offices_are_taken_and_given_up(machine: Machine) -> None:
             assert len(getmboxinfo()) == before
         before, host = reg_rm()
         assert before == 0 and host.tid == tidtohost(mytid())
-    """)
-
-
-def test_second_daemon_of_a_machine_is_refused(machine: Machine) -> None:
-    machine.run("""
-        try:
-            start_pvmd()
-        except PvmError as error:
-            assert error.code is Code.DUP_HOST
-        else:
-            raise SystemExit("started")
     """)
 
 

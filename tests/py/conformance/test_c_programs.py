@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support import compiler
+from support import cases, compiler
 from support.system import C_SOURCES, SIDES, Side, require_library
 from support.vm import VirtualMachine
 
@@ -23,8 +23,7 @@ def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
 def run_checks(vm: VirtualMachine, name: str, library: Side, *, sanitized: bool = False) -> None:
     """Run a program of checks; its children print into its output."""
     program = compiler.test_program(name, library, sanitized=sanitized)
-    env = {"PVM_TEST_DAEMON": vm.side, "PVM_TEST_LIBRARY": library, "PVM_TEST_CASES": "1"}
-    done = vm.run(program, timeout=30, env=env)
+    done = vm.run(program, timeout=30, env=cases.environment(vm.side, library))
     assert "FAIL" not in done.out, done.out + done.err
     assert "runtime error" not in done.err + vm.log(), done.err
     assert "Sanitizer" not in done.err + vm.log(), done.err
@@ -42,3 +41,9 @@ def test_checks(machine: VirtualMachine, name: str, library: Side) -> None:
 def test_checks_with_sanitizers(machine: VirtualMachine, name: str) -> None:
     require_library("ours")
     run_checks(machine, name, "ours", sanitized=True)
+
+
+@pytest.mark.parametrize("library", SIDES)
+@pytest.mark.parametrize("daemon", SIDES)
+def test_spawning_with_settings_of_the_daemon(daemon: Side, library: Side) -> None:
+    assert "FAIL" not in cases.spawn_codes(daemon, library)
