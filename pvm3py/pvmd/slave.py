@@ -171,6 +171,7 @@ def commit_table(pvmd: Pvmd, request: Request, _body: Empty) -> None:
         hosts.add(host)
         network.link(pvmd, host)
     pvmd.notices.hosts_added(pvmd, [host.tid for host in added])
+    pvmd.registry.hosts_added(pvmd, added)
 
 
 @handles(c.DM_HTDEL, TableDelete, hosts=True, reply=False)
@@ -192,7 +193,7 @@ def delete_from_table(pvmd: Pvmd, request: Request, body: TableDelete) -> None:
 
 
 @handles(c.DM_SLCONF, SlaveSettings, hosts=True, reply=False)
-def configure(pvmd: Pvmd, _request: Request, body: SlaveSettings) -> None:
+def configure(pvmd: Pvmd, request: Request, body: SlaveSettings) -> None:
     """Settings of the host file, and who is resource manager and tracer."""
     for field, text in body.items:
         if field == c.DM_SLCONF_EP:
@@ -202,7 +203,7 @@ def configure(pvmd: Pvmd, _request: Request, body: SlaveSettings) -> None:
         elif field == c.DM_SLCONF_WD:
             _change_directory(pvmd, expand(text))
         elif field == c.DM_SLCONF_SCHED:
-            _set_sched(pvmd, text)
+            _set_sched(pvmd, request, text)
         elif field == c.DM_SLCONF_TRACE:
             pvmd.registry.set_tracer(TraceTargets.parse(text))
         else:
@@ -217,9 +218,9 @@ def _change_directory(pvmd: Pvmd, path: str) -> None:
         pvmd.log(f"working directory {path}: {error}")
 
 
-def _set_sched(pvmd: Pvmd, text: str) -> None:
+def _set_sched(pvmd: Pvmd, request: Request, text: str) -> None:
     try:
-        pvmd.registry.set_sched(pvmd, c.signed(int(text, 16)))
+        pvmd.registry.managers.announced(pvmd, c.signed(int(text, 16)), request.src)
     except ValueError:
         pvmd.log(f"resource manager {text!r} of the master is no tid")
 
