@@ -115,6 +115,8 @@ struct queue {
 	bool broken;         /* the peer cannot receive any more */
 	bool blocked;        /* the socket is full: wait for EPOLLOUT */
 	bool watched;        /* EPOLLOUT is asked for */
+	bool renaming;       /* the speaker's message gets the name of conn's manager */
+	uint32_t speaker;    /* task whose messages are reported (manager.c); 0: none */
 	struct link touched; /* in sw.touched: to be flushed */
 };
 
@@ -132,6 +134,7 @@ struct conn {
 	uint64_t id;           /* generation << 32 | slot */
 	int fd;                /* -1: closed, waiting to be freed */
 	uint32_t tid;          /* who sends here, even if forgotten meanwhile; 0: not bound yet */
+	uint32_t manager;      /* task to which its SM_ messages are reported; 0: none */
 	struct chunk *chunk;   /* holds unparsed input start ... end, if not stashed */
 	uint32_t start, end;
 	char *stash;           /* unparsed input while the connection is idle */
@@ -339,6 +342,13 @@ bool remote_notify_drain(struct sw *, uint32_t tid, uint64_t mark);
 /* Senders of other hosts may go on. */
 void remote_resume(struct sw *, struct backlog *);
 
+/* manager.c */
+
+/* A task's fragment, header first, for its manager: true if it went to the caller. */
+bool manager_asked(struct conn *, const char *frag, uint32_t len);
+/* Report and rename a fragment, header first, of the queue's speaker, ahead of queueing it. */
+void manager_spoke(struct sw *, struct queue *, char *frag, uint32_t len);
+
 /* inbox.c */
 
 /* A fragment for a daemon, this one or that of another host. */
@@ -351,8 +361,8 @@ void inbox_drop(struct assembly *);
  * A whole message for the caller; `owned` is its body if that is a block to
  * give away, else NULL.
  */
-void inbox_message(struct sw *, uint64_t conn, uint32_t dst, uint32_t src, const char *head,
-	const char *body, uint32_t len, char *owned);
+struct sw_event *inbox_message(struct sw *, uint64_t conn, uint32_t dst, uint32_t src,
+	const char *head, const char *body, uint32_t len, char *owned);
 /* New event of the batch being filled; valid until the next one. */
 struct sw_event *inbox_event(struct sw *, uint32_t type, uint64_t conn);
 /* The same with a text. */

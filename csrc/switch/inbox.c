@@ -175,8 +175,8 @@ static bool serve(struct conn *c, const char *head, const char *body, uint32_t l
 	}
 }
 
-void inbox_message(struct sw *sw, uint64_t conn, uint32_t dst, uint32_t src, const char *head,
-	const char *body, uint32_t len, char *owned)
+struct sw_event *inbox_message(struct sw *sw, uint64_t conn, uint32_t dst, uint32_t src,
+	const char *head, const char *body, uint32_t len, char *owned)
 {
 	struct batch *b = sw->filling;
 	struct sw_event *e = inbox_event(sw, SW_MESSAGE, conn);
@@ -195,6 +195,7 @@ void inbox_message(struct sw *sw, uint64_t conn, uint32_t dst, uint32_t src, con
 			owned = memcpy(mem_new(len), body, len);
 		give_block(b, e, owned, len);
 	}
+	return e;
 }
 
 /* A whole message of a connection; `owned` as in inbox_message. */
@@ -203,7 +204,7 @@ static void deliver(struct conn *c, uint32_t dst, const char *head,
 {
 	struct sw *sw = c->sw;
 
-	if (dst != TID_DAEMON && dst != sw->own_tid) {
+	if (wire_is_daemon(dst) && dst != TID_DAEMON && dst != sw->own_tid) {
 		remote_message(sw, dst, c->tid, head, body, len);
 		free(owned);
 	} else if (serve(c, head, body, len)) {

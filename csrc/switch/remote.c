@@ -245,6 +245,8 @@ static void to_task(struct host *h, struct chunk *ck, uint32_t off, uint32_t len
 
 	if (!q)
 		return;
+	if (q->speaker == wire_get32(ck->data + off + WIRE_FRAG_SRC))
+		manager_spoke(h->sw, q, ck->data + off, len);
 	if (len <= COPY_MAX)
 		queue_copy(h->sw, q, ck->data + off, len);
 	else

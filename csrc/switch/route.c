@@ -74,8 +74,11 @@ static struct queue *receiver(struct sw *sw, uint32_t tid)
 
 static void to_task(struct conn *c, uint32_t tid, uint32_t off, uint32_t len)
 {
+	char *frag = c->chunk->data + off;
 	struct queue *q;
 
+	if (tid == c->manager && manager_asked(c, frag, len))
+		return;
 	if (wire_is_task(tid) && !route_local(c->sw, tid)) {
 		remote_fragment(c, tid, tid, off, len);
 		return;
@@ -84,6 +87,8 @@ static void to_task(struct conn *c, uint32_t tid, uint32_t off, uint32_t len)
 
 	if (!q)
 		return;
+	if (q->speaker == c->tid)
+		manager_spoke(c->sw, q, frag, len);
 	queue_ref(c->sw, q, c->chunk, off, len);
 	hold_back(c, q);
 }

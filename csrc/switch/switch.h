@@ -27,6 +27,7 @@ struct sw;
 #define SW_DRAINED 4 /* the queue of tid `dst` fell to the mark asked for by sw_notify_drain */
 #define SW_LOG     5 /* something was ignored or refused: text in data; conn is 0 if none is meant */
 #define SW_HOST    6 /* another host is lost or has left: dst is its daemon; reason, text in data. Once a host. */
+#define SW_SPOKE   7 /* a message passed, see sw_manager: all as in SW_MESSAGE, 64 bytes of its body at most */
 
 /* Why a connection closed (field reason of SW_CLOSE). */
 #define SW_EOF      0 /* the peer closed or died */
@@ -138,6 +139,14 @@ int sw_close(struct sw *, uint64_t conn, int flush);
  * a child of it still holds the connection, then close: SW_CLOSE follows.
  */
 int sw_finish(struct sw *, uint64_t conn);
+
+/*
+ * A task's resource manager. SM_ messages of the connection's task to the task
+ * `manager` are not passed on but reported (SW_MESSAGE with that dst); messages of
+ * the task `speaker` to it are reported as they pass (SW_SPOKE), and its SM_
+ * messages arrive as the manager's. 0: nobody. 0 or -ENOENT.
+ */
+int sw_manager(struct sw *, uint64_t conn, uint32_t manager, uint32_t speaker);
 
 /* Bytes queued for tid. */
 uint64_t sw_queued(struct sw *, uint32_t tid);

@@ -103,7 +103,7 @@ async def add_hosts_here(pvmd: Pvmd, _request: Request, body: HostNames) -> AddH
     return await _add(pvmd, body.names)
 
 
-@handles(c.SM_ADD, HostNames, reply_tag=c.SM_ADDACK)
+@handles(c.SM_ADD, HostNames, reply_tag=c.SM_ADDACK, system=True)
 async def add_hosts_for_manager(pvmd: Pvmd, request: Request, body: HostNames) -> Record:
     """Add hosts for the resource manager."""
     if request.src != pvmd.registry.sched:

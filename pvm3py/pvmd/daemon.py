@@ -18,7 +18,17 @@ from pvm3py.wire.record import Record
 from pvm3py.wire.task import ConnectReply, Status
 
 # The modules with handlers: importing them fills dispatch.ROUTES.
-from . import addhost, enrol, hostinfo, leaving, network, slave, spawn, tickle  # noqa: F401
+from . import (  # noqa: F401
+    addhost,
+    enrol,
+    hostinfo,
+    leaving,
+    manager,
+    network,
+    slave,
+    spawn,
+    tickle,
+)
 from .config import Settings
 from .connections import Connection
 from .contexts import Contexts
@@ -39,6 +49,7 @@ from .switch import (
     HostEvent,
     MessageEvent,
     OpenEvent,
+    SpokeEvent,
     Switch,
     frame,
 )
@@ -114,7 +125,8 @@ class Pvmd:
         """
         body, tag = record.encode(), tag or request.tag
         if request.task is not None:
-            self.switch.send(request.src, c.TIDPVMD, tag, request.ctx, request.wid, body)
+            source, tag = request.manager or (c.TIDPVMD, tag)
+            self.switch.send(request.src, source, tag, request.ctx, request.wid, body)
         elif request.host is not None:
             ctx = request.ctx if tag in _WITH_CONTEXT else c.BASECONTEXT
             self.switch.send(request.src, self.daemon_tid, tag, ctx, request.wid, body)
@@ -135,6 +147,8 @@ class Pvmd:
         """An event of the switch."""
         if isinstance(event, MessageEvent):
             self._message(event)
+        elif isinstance(event, SpokeEvent):
+            manager.spoke(self, event)
         elif isinstance(event, OpenEvent):
             connection = Connection(event.conn, event.pid)
             self._connections[event.conn] = connection
@@ -156,6 +170,9 @@ class Pvmd:
         """A message to the daemon: an answer that is awaited, or a request."""
         if self.log.mask & DEBUG_MESSAGES:
             self.log(f"message {event.tag & 0xFFFFFFFF:x} from {event.src & 0xFFFFFFFF:x}")
+        if not event.dst & c.TIDPVMD:
+            manager.asks(self, event)
+            return
         if event.conn:
             connection = self._connections[event.conn]
             self._serve(_request(event, connection, connection.task, None))
@@ -167,6 +184,15 @@ class Pvmd:
             self.peers.answered(event)
         else:
             self._serve(_request(event, None, None, host))
+
+    def serve_for_manager(self, event: MessageEvent, tag: int, manager: int) -> None:
+        """Serve a task's message to a resource manager as request `tag`, in the manager's name."""
+        connection = self._connections.get(event.conn)
+        if connection is not None and connection.task is not None:
+            request = _request(event, connection, connection.task, None)
+            request.tag = tag
+            request.manager = (manager, event.tag)
+            self._serve(request)
 
     def _serve(self, request: Request) -> None:
         """Find the handler of a request, and do what that says."""

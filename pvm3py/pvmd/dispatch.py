@@ -52,6 +52,7 @@ class Request:
 
     Local senders have a connection and, once enrolled, a task; what comes from another host has
     that host, and `src` says whether its daemon or (SM_ messages) a task of it sent it.
+    manager: tid and tag with which it is answered, if it was meant for a resource manager.
     """
 
     local: Connection | None
@@ -62,6 +63,7 @@ class Request:
     ctx: int
     wid: int
     body: bytes
+    manager: tuple[int, int] | None = None
 
     @property
     def connection(self) -> Connection:

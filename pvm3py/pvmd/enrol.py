@@ -22,7 +22,7 @@ from pvm3py.wire.task import (
     extension,
 )
 
-from . import output, tracing
+from . import manager, output, tracing
 from .dispatch import Request, handles
 from .switch import frame
 from .tasks import Task, settings
@@ -130,6 +130,7 @@ def _welcome(pvmd: Pvmd, request: Request, task: Task, body: EnrolRequest) -> No
         extra = extension(max(size, c.WIRE_FRAG_DEFAULT))
     known = settings(pvmd, task, c.WIRE_FRAG_DEFAULT)
     reply = EnrolReply(1, known, extra).encode()
+    task.dealings = manager.begin(pvmd, connection)
     answer = frame(task.tid, c.TIDPVMD, request.tag, request.ctx, request.wid, reply)
     try:
         pvmd.switch.bind(connection.conn, task.tid, answer)
@@ -149,4 +150,3 @@ def _welcome(pvmd: Pvmd, request: Request, task: Task, body: EnrolRequest) -> No
         output.send_start(pvmd, task.out, task.tid, c.TO_NEW, -1)
         if task.sched:
             pvmd.send(task.sched, c.SM_EXECACK, c.BASECONTEXT, Codes([task.tid]).encode())
-

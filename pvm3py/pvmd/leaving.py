@@ -35,6 +35,8 @@ def leave(pvmd: Pvmd, request: Request, _body: Empty) -> None:
     pvmd.switch.close_conn(request.connection.conn)
     if not task.forked:
         end_task(pvmd, task)
+    else:
+        pvmd.registry.forget(pvmd, task.tid)
 
 
 def connection_closed(pvmd: Pvmd, connection: Connection) -> None:
@@ -107,10 +109,6 @@ def end_task(pvmd: Pvmd, task: Task) -> None:
     task_gone(pvmd, tid)
     if task.sched:
         pvmd.send(task.sched, c.SM_TASKX, c.BASECONTEXT, TaskEnd(tid, status).encode())
-    was_tasker = tid == pvmd.registry.tasker
-    pvmd.registry.forget(pvmd, tid)
-    if was_tasker:
-        tasker_left(pvmd, tid)
     pvmd.contexts.free_all(tid)
     remove_files(pvmd, task)
 

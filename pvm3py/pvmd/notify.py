@@ -139,6 +139,7 @@ def task_gone(pvmd: Pvmd, tid: int) -> None:
     pvmd.tracers.forget(tid)
     pvmd.notices.task_ended(pvmd, tid)
     pvmd.mailbox.owner_ended(tid)
+    pvmd.registry.forget(pvmd, tid)
 
 
 @handles(c.TM_NOTIFY, NotifyRequest, reply=False)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
+from pvm3py.wire.hosts import SlaveSettings
 from pvm3py.wire.record import Record
 
 from .dispatch import Refused
@@ -75,6 +76,12 @@ class Peers:
         pvmd = self._pvmd
         dst = c.TIDPVMD | host & c.TIDHOST
         pvmd.switch.send(dst, pvmd.daemon_tid, tag, ctx, wid, data)
+
+    def tell_all(self, setting: int, text: str) -> None:
+        """Have all other daemons take over a setting of DM_SLCONF."""
+        body = SlaveSettings([(setting, text)]).encode()
+        for host in self._pvmd.hosts.others():
+            self.send(host.tid, c.DM_SLCONF, body)
 
     def ask(self, host: int, tag: int, body: Record | bytes) -> asyncio.Future[bytes]:
         """Send a request to the daemon of another host; the future is the body of its answer.

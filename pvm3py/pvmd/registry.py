@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""System tasks: resource manager, tasker, hoster, tracer; and the SM_ messages they send."""
+"""System tasks: tasker, hoster, tracer; and the SM_ messages that they and managers send."""
 
 from __future__ import annotations
 
@@ -9,22 +9,15 @@ from typing import TYPE_CHECKING
 from pvm3py.wire import constants as c
 from pvm3py.wire.hosts import SlaveSettings, TraceTargets
 from pvm3py.wire.system import ExecRequest, TaskEnd
-from pvm3py.wire.task import (
-    Codes,
-    Empty,
-    Registration,
-    SchedReply,
-    Status,
-    TidBody,
-    TracerRequest,
-)
+from pvm3py.wire.task import Codes, Registration, Status, TidBody, TracerRequest
 
-from . import addhost, leaving, spawn
+from . import addhost, leaving, manager, spawn
 from .dispatch import Refused, Request, handles
-from .tasks import Target, is_task
+from .tasks import Target
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
+    from .hosts import Host
 
 # Bits of roles in the TM_TASK reply.
 _RM = 0x100
@@ -74,9 +67,14 @@ class Registry:
     """Who has which role; tid 0 is nobody."""
 
     def __init__(self) -> None:
-        self.sched = 0
+        self.managers = manager.Managers()
         self.roles = {c.TM_TASKER: 0, c.TM_HOSTER: 0}
         self.tracer: Tracer | None = None
+
+    @property
+    def sched(self) -> int:
+        """The resource manager that serves this host, or 0."""
+        return self.managers.current
 
     @property
     def tasker(self) -> int:
@@ -115,40 +113,42 @@ class Registry:
                 targets.option,
             )
 
-    def set_sched(self, pvmd: Pvmd, tid: int) -> None:
-        """Take over who is resource manager in the machine, unless this host has one of its own."""
-        if pvmd.tasks.get(self.sched) is None:
-            self.sched = tid
-
     def forget(self, pvmd: Pvmd, tid: int) -> None:
-        """A task of this host is gone: its roles are free, and other hosts that know them told."""
-        if self.sched == tid:
-            self.sched = 0
-            _tell_others(pvmd, c.DM_SLCONF_SCHED, "0")
-        for role, holder in self.roles.items():
-            if holder == tid:
-                self.roles[role] = 0
-                addhost.hoster_left(pvmd, tid)
-        if self.tracer is not None and self.tracer.tid == tid:
+        """A task of any host is gone: its roles are free, and other hosts that know them told."""
+        current = self.sched
+        if self.managers.forget(tid) or tid in self.managers.dealers:
+            if current == tid and pvmd.owns(tid):
+                manager.announce(pvmd)
+            manager.manager_gone(pvmd, tid)
+        if self.roles[c.TM_HOSTER] == tid:
+            self.roles[c.TM_HOSTER] = 0
+            addhost.hoster_left(pvmd, tid)
+        if self.roles[c.TM_TASKER] == tid:
+            self.roles[c.TM_TASKER] = 0
+            leaving.tasker_left(pvmd, tid)
+        if self.tracer is not None and self.tracer.tid == tid and pvmd.owns(tid):
             self.tracer = None
-            _tell_others(pvmd, c.DM_SLCONF_TRACE, _NO_TRACER.text())
+            pvmd.peers.tell_all(c.DM_SLCONF_TRACE, _NO_TRACER.text())
+
+    def hosts_added(self, pvmd: Pvmd, hosts: list[Host]) -> None:
+        """A slave has new hosts in its table: the master may not have told them who is here."""
+        self.managers.watch(pvmd)
+        items: list[tuple[int, str]] = []
+        if self.sched and pvmd.owns(self.sched):
+            items.append((c.DM_SLCONF_SCHED, f"{self.sched:x}"))
+        if self.tracer is not None and pvmd.owns(self.tracer.tid):
+            items.append((c.DM_SLCONF_TRACE, self.tracer.targets().text()))
+        for host in hosts if items else ():
+            pvmd.peers.send(host.tid, c.DM_SLCONF, SlaveSettings(items))
 
     def host_lost(self, pvmd: Pvmd, host: int) -> None:
         """A host is gone, and with it the roles of its tasks; the master tells the RM."""
         part = host & c.TIDHOST
-        if self.sched & c.TIDHOST == part:
-            self.sched = 0
+        self.managers.host_lost(part)
         if self.tracer is not None and self.tracer.tid & c.TIDHOST == part:
             self.tracer = None
         if self.sched and pvmd.hosts.is_master:
             pvmd.send(self.sched, c.SM_HOSTX, c.BASECONTEXT, TidBody(c.TIDPVMD | part).encode())
-
-
-def _tell_others(pvmd: Pvmd, setting: int, text: str) -> None:
-    """Have all other daemons take over a setting."""
-    body = SlaveSettings([(setting, text)]).encode()
-    for host in pvmd.hosts.others():
-        pvmd.peers.send(host.tid, c.DM_SLCONF, body)
 
 
 @handles(c.TM_TASKER, Registration)
@@ -182,7 +182,7 @@ def register_tracer(pvmd: Pvmd, request: Request, body: Registration) -> Status:
         if registry.tracer is None or registry.tracer.tid != src:
             return Status(c.PvmNoTask)
         registry.tracer = None
-        _tell_others(pvmd, c.DM_SLCONF_TRACE, _NO_TRACER.text())
+        pvmd.peers.tell_all(c.DM_SLCONF_TRACE, _NO_TRACER.text())
         return Status(0)
     if registry.tracer is not None:
         return Status(c.PvmAlready)
@@ -199,20 +199,8 @@ def register_tracer(pvmd: Pvmd, request: Request, body: Registration) -> Status:
         full.mask,
     )
     registry.set_tracer(targets)
-    _tell_others(pvmd, c.DM_SLCONF_TRACE, targets.text())
+    pvmd.peers.tell_all(c.DM_SLCONF_TRACE, targets.text())
     return Status(0)
-
-
-@handles(c.TM_SCHED)
-def register_sched(pvmd: Pvmd, request: Request, _body: Empty) -> SchedReply:
-    """Become the resource manager, in place of the one before; all hosts are told."""
-    previous = pvmd.registry.sched
-    pvmd.registry.sched = request.src
-    _tell_others(pvmd, c.DM_SLCONF_SCHED, f"{request.src:x}")
-    master = pvmd.hosts.get(pvmd.hosts.master) or pvmd.hosts.own
-    return SchedReply(
-        previous, master.tid, master.name, master.arch, master.speed, master.signature
-    )
 
 
 def _only(holder: int, request: Request) -> None:
@@ -226,16 +214,6 @@ def sm_exec(pvmd: Pvmd, request: Request, body: ExecRequest) -> Codes:
     _only(pvmd.registry.sched, request)
     spawn.check_count(body.count)
     return Codes(spawn.start_tasks(pvmd, body, sched=request.src))
-
-
-@handles(c.SM_HANDOFF, TidBody, reply=False, system=True)
-def sm_handoff(pvmd: Pvmd, request: Request, body: TidBody) -> None:
-    """The resource manager names another one, of this host or another."""
-    _only(pvmd.registry.sched, request)
-    known = pvmd.tasks if pvmd.owns(body.tid) else pvmd.hosts
-    if not is_task(body.tid) or known.get(body.tid) is None:
-        raise Refused(c.PvmNoTask)
-    pvmd.registry.sched = body.tid
 
 
 @handles(c.SM_TASKX, TaskEnd, reply=False)

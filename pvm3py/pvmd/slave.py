@@ -174,6 +174,7 @@ def commit_table(pvmd: Pvmd, request: Request, _body: Empty) -> None:
         hosts.add(host)
         network.link(pvmd, host)
     pvmd.notices.hosts_added(pvmd, [host.tid for host in added])
+    pvmd.registry.hosts_added(pvmd, added)
     pvmd.trim_later()
 
 
@@ -196,7 +197,7 @@ def delete_from_table(pvmd: Pvmd, request: Request, body: TableDelete) -> None:
 
 
 @handles(c.DM_SLCONF, SlaveSettings, hosts=True, reply=False)
-def configure(pvmd: Pvmd, _request: Request, body: SlaveSettings) -> None:
+def configure(pvmd: Pvmd, request: Request, body: SlaveSettings) -> None:
     """Settings of the host file, and who is resource manager and tracer."""
     for field, text in body.items:
         if field == c.DM_SLCONF_EP:
@@ -206,7 +207,7 @@ def configure(pvmd: Pvmd, _request: Request, body: SlaveSettings) -> None:
         elif field == c.DM_SLCONF_WD:
             _change_directory(pvmd, expand(text))
         elif field == c.DM_SLCONF_SCHED:
-            _set_sched(pvmd, text)
+            _set_sched(pvmd, request, text)
         elif field == c.DM_SLCONF_TRACE:
             pvmd.registry.set_tracer(TraceTargets.parse(text))
         else:
@@ -221,7 +222,7 @@ def _change_directory(pvmd: Pvmd, path: str) -> None:
         pvmd.log(f"working directory {path}: {error}")
 
 
-def _set_sched(pvmd: Pvmd, text: str) -> None:
+def _set_sched(pvmd: Pvmd, request: Request, text: str) -> None:
     try:
         tid = int(text, 16)
     except ValueError:
@@ -229,7 +230,7 @@ def _set_sched(pvmd: Pvmd, text: str) -> None:
     if tid and not (0 < tid < 1 << 32 and is_task(tid)):
         pvmd.log(f"resource manager {text[:20]!r} of the master is no tid")
     else:
-        pvmd.registry.set_sched(pvmd, tid)
+        pvmd.registry.managers.announced(pvmd, c.signed(tid), request.src)
 
 
 @handles(c.DM_NULL, hosts=True, reply=False)

@@ -62,6 +62,17 @@ class MessageEvent(NamedTuple):
     body: bytes
 
 
+class SpokeEvent(NamedTuple):
+    """A message of a manager to a task has passed. `body` is its begin."""
+
+    dst: int
+    src: int
+    tag: int
+    ctx: int
+    wid: int
+    body: bytes
+
+
 class DrainedEvent(NamedTuple):
     """What is queued for the tid fell to the mark given to `Switch.notify_drain`."""
 
@@ -83,7 +94,7 @@ class HostEvent(NamedTuple):
     text: str
 
 
-Event = OpenEvent | CloseEvent | MessageEvent | DrainedEvent | HostEvent | LogEvent
+Event = OpenEvent | CloseEvent | MessageEvent | SpokeEvent | DrainedEvent | HostEvent | LogEvent
 
 
 @dataclass(frozen=True)
@@ -278,6 +289,8 @@ class Switch:
                 body = bytes(ffi.buffer(ffi.cast("char *", data), length)) if length else b""
             if kind == lib.SW_MESSAGE:
                 events.append(MessageEvent(conn, dst, src, enc, tag, ctx, wid, body))
+            elif kind == lib.SW_SPOKE:
+                events.append(SpokeEvent(dst, src, tag, ctx, wid, body))
             elif kind == lib.SW_OPEN:
                 events.append(OpenEvent(conn, pid, uid))
             elif kind == lib.SW_CLOSE:
@@ -346,6 +359,16 @@ class Switch:
         self.flush()
         code = lib.sw_bind(self._sw, conn, tid & 0xFFFFFFFF, frames, len(frames))
         _check(code, f"bind task {tid:x}")
+
+    def manager(self, conn: int, manager: int, speaker: int) -> None:
+        """Say who is resource manager of a connection's task; 0: nobody.
+
+        What the task asks `manager` becomes a MessageEvent with that dst instead of being passed
+        on; what `speaker` says to the task is passed on, its SM_ messages in the manager's name,
+        and becomes a SpokeEvent. A connection that has ended is no error.
+        """
+        self.flush()
+        lib.sw_manager(self._sw, conn, manager & 0xFFFFFFFF, speaker & 0xFFFFFFFF)
 
     def forget(self, tid: int) -> None:
         """tid is gone: drop what is kept for it and what is sent to it later.

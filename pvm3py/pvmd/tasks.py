@@ -31,6 +31,7 @@ from .peers import HostFailed
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
+    from .manager import Dealings
     from .output import OutputPipe
 
 # Task flags in the TM_TASK reply (those of a role are in registry.py).
@@ -60,7 +61,8 @@ class Task:
     all who hold it have closed it, for a task flushes its output after its connection.
     conn: its connection, None while it has none; left: it said that it leaves. status: of its
     process, when that has ended, as are the processor times in seconds. flags, path: how it was
-    spawned, -1 if it was not. sched: the resource manager to tell of its end.
+    spawned, -1 if it was not. sched: the resource manager to tell of its end; dealings: what it has
+    open with the one that it was told of.
     """
 
     tid: int
@@ -83,6 +85,7 @@ class Task:
     trc: Target = field(default_factory=Target)
     pipe: OutputPipe | None = None
     output_ended: bool = False
+    dealings: Dealings | None = None
     waits: set[asyncio.Task[None]] = field(default_factory=set)
 
 

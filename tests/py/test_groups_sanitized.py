@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support import compiler
-from support.system import ARCH, C_SOURCES, require_program
+from support.system import ARCH, C_SOURCES, PROJECT, require_program
 from support.vm import VirtualMachine
 from test_groups import finish, server_dir
 

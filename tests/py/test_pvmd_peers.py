@@ -44,6 +44,7 @@ class FakePvmd(SimpleNamespace):
         self.log = self.logged.append
         self.tracers = SimpleNamespace(forget=lambda tid: None)
         self.mailbox = SimpleNamespace(owner_ended=self._owner_ended)
+        self.registry = SimpleNamespace(forget=lambda pvmd, tid: None)
         self.ended: list[int] = []
         self.peers = Peers(self)  # type: ignore[arg-type]
         self.notices = Notices()
