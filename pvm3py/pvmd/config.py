@@ -8,10 +8,12 @@ import re
 import select
 import struct
 import sys
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.hosts import parse_address
+
+from .plain import plain
 
 USAGE = "usage: pvmd3 [-ddebugmask] [-nhostname] [hostfile]"
 DEFAULT_SPEED = 1000
@@ -30,7 +32,7 @@ class StartError(Exception):
     """The daemon cannot start; the text is one line that says what to do."""
 
 
-@dataclass(frozen=True)
+@plain
 class SlaveStart:
     """What the command line of a slave says: its master and its own place in the machine.
 
@@ -47,7 +49,7 @@ class SlaveStart:
     foreground: bool
 
 
-@dataclass
+@plain
 class Settings:
     """All settings of one daemon; host file options replace some of them.
 
