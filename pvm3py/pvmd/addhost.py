@@ -11,8 +11,7 @@ import asyncio
 import os
 import re
 import shlex
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 import pvm3py
@@ -37,14 +36,15 @@ from .hoster import Outcome, start_all
 from .hostfile import HostFile, HostLine
 from .hosts import HOSTS_MAX, INDEX_SHIFT, Host
 from .peers import HostFailed
+from .plain import plain
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
 
-_PLAIN = re.compile(r"[\w.:@%+,-]+")
+_PLAIN = r"[\w.:@%+,-]+"
 
 
-@dataclass(slots=True)
+@plain
 class _Order:
     """What a registered hoster was asked: who, under which wait id, and its answer."""
 
@@ -53,7 +53,7 @@ class _Order:
     answer: asyncio.Future[StartReply]
 
 
-@dataclass
+@plain
 class Addition:
     """The state of additions on a master. index: the last one given to a host."""
 
@@ -63,7 +63,7 @@ class Addition:
     order: _Order | None = None
 
 
-@dataclass
+@plain
 class _Candidate:
     """A host to be added. code: the error that keeps it out, 0 so far."""
 
@@ -260,7 +260,7 @@ def _order(pvmd: Pvmd, one: _Candidate) -> Start:
     so = options.get("so", "")
     own = pvmd.hosts.own
     mask, switch = pvmd.log.mask & 0xFFFFFFFF, "-S" if so == "ms" else "-s"
-    name = one.name if _PLAIN.fullmatch(one.name) else shlex.quote(one.name)
+    name = one.name if re.fullmatch(_PLAIN, one.name) else shlex.quote(one.name)
     address = Host(0, "", "", one.address, 0, 0).address_text()
     words = (
         f"{switch} -d{mask:#x} -n{name} {own.index} {own.address_text()} {own.mtu} "
@@ -283,9 +283,10 @@ def _daemon_path() -> str:
     path = os.environ.get("PVM_DPATH")
     if path:
         return path
-    package = Path(pvm3py.__file__).parent
-    inside = package / "root" / "lib" / "pvmd"
-    return shlex.quote(str(inside if inside.exists() else package.parents[1] / "pvmd"))
+    package = os.path.dirname(pvm3py.__file__)
+    inside = os.path.join(package, "root/lib/pvmd")
+    beside = os.path.join(os.path.dirname(os.path.dirname(package)), "pvmd")
+    return shlex.quote(inside if os.path.exists(inside) else beside)
 
 
 async def _ask_hoster(pvmd: Pvmd, starts: list[Start]) -> dict[int, Outcome]:

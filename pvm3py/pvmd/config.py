@@ -8,11 +8,13 @@ import re
 import select
 import struct
 import sys
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.hosts import parse_address
+
+from .plain import plain
 
 USAGE = "usage: pvmd3 [-ddebugmask] [-nhostname] [hostfile]"
 DEFAULT_SPEED = 1000
@@ -32,7 +34,7 @@ class StartError(Exception):
     """The daemon cannot start; the text is one line that says what to do."""
 
 
-@dataclass(frozen=True)
+@plain
 class SlaveStart:
     """What the command line of a slave says: its master and its own place in the machine.
 
@@ -49,7 +51,7 @@ class SlaveStart:
     foreground: bool
 
 
-@dataclass
+@plain
 class Settings:
     """All settings of one daemon; host file options replace some of them.
 

@@ -6,14 +6,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from .plain import plain
 
 if TYPE_CHECKING:
     from .tasks import Task
 
 
-@dataclass(slots=True)
+@plain
 class Connection:
     """One connection. pid is the peer process by the kernel's word; 0 if it has no number here.
 

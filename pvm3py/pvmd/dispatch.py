@@ -13,13 +13,14 @@ What it returns is sent back under the request's tag, context and wait id; None 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Flag, auto
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.record import Record
 from pvm3py.wire.task import Empty
+
+from .plain import plain
 
 if TYPE_CHECKING:
     from .connections import Connection
@@ -46,7 +47,7 @@ class Sender(Flag):
     REMOTE_TASK = auto()
 
 
-@dataclass(slots=True)
+@plain
 class Request:
     """A message to the daemon, and who sent it.
 
@@ -79,7 +80,7 @@ class Request:
         return Sender.DAEMON if self.src & c.TIDPVMD else Sender.REMOTE_TASK
 
 
-@dataclass(slots=True, frozen=True)
+@plain
 class Route:
     """How a message is served, and for whom. reply_tag is 0 if the message has no reply."""
 

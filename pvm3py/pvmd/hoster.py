@@ -11,15 +11,14 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from pvm3py.wire.hosts import Start
 
-from . import handstart
+from .plain import plain
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
@@ -32,7 +31,7 @@ _LAST_WORDS = 2.0
 _LINE_MAX = 1000
 _WORDS_KEPT = 20
 _SSH = ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=50"]
-_ERROR_NAME = re.compile(r"Pvm[A-Z]\w+")
+_ERROR_NAME = r"Pvm[A-Z]\w+"
 
 # What remote shells say (in lower case), what it means, and the error code of the host.
 _REASONS = (
@@ -69,7 +68,7 @@ _REASONS = (
 )  # fmt: skip
 
 
-@dataclass
+@plain
 class Outcome:
     """How a start ended: the greeting of the slave or the name of an error, and why."""
 
@@ -77,7 +76,7 @@ class Outcome:
     why: str = ""
 
 
-@dataclass
+@plain
 class _Launch:
     """One start that is under way.
 
@@ -97,6 +96,9 @@ class _Launch:
 
 async def start_all(pvmd: Pvmd, starts: list[Start], names: dict[int, str]) -> dict[int, Outcome]:
     """Start all these daemons; the outcome of each by its tid. names: what the log calls them."""
+    # Only a master that is asked to needs this.
+    from . import handstart  # noqa: PLC0415
+
     gate = asyncio.Semaphore(PARALLEL)
     by_hand = asyncio.Lock()
 
@@ -131,7 +133,7 @@ async def _run(pvmd: Pvmd, start: Start, command: str, name: str) -> Outcome:
     """Run one remote shell until the slave has greeted, or cannot any more."""
     launch = _Launch(start, name)
     words = shell_command(start.login, command)
-    path = shutil.which(words[0])
+    path = _find(words[0])
     if path is None:
         why = f"remote shell {words[0]} not found: install it or set PVM_RSH to another"
         return Outcome("PvmCantStart", why)
@@ -162,6 +164,14 @@ async def _last_words(launch: _Launch) -> None:
             await launch.silent.wait()
     except TimeoutError:
         pass
+
+
+def _find(program: str) -> str | None:
+    """Path of a program, which is sought along PATH."""
+    if "/" in program:
+        return program if os.access(program, os.X_OK) else None
+    paths = (os.path.join(directory, program) for directory in os.get_exec_path())
+    return next((path for path in paths if os.access(path, os.X_OK)), None)
 
 
 def _spawn(pvmd: Pvmd, launch: _Launch, path: str, words: list[str]) -> tuple[int, int]:
@@ -197,7 +207,7 @@ def _spawn(pvmd: Pvmd, launch: _Launch, path: str, words: list[str]) -> tuple[in
             launch.silent.set()
 
     def out(line: str) -> None:
-        if not launch.greeting and (line.startswith("ddpro") or _ERROR_NAME.fullmatch(line)):
+        if not launch.greeting and (line.startswith("ddpro") or re.fullmatch(_ERROR_NAME, line)):
             launch.greeting = line
             launch.decided.set()
         elif not line.startswith("ddpro"):

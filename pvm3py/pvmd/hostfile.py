@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from .plain import plain
 
 OPTIONS = ("lo", "so", "dx", "ep", "wd", "sp", "bx", "ip", "id")
 _WORDS_MAX = 10
 
 
-@dataclass
+@plain
 class HostLine:
     """A host as a host file or pvm_addhosts names it."""
 
@@ -38,7 +40,7 @@ def parse_host(line: str, defaults: dict[str, str]) -> HostLine:
     return HostLine(words[0], options, "&" not in marks, "$" in marks)
 
 
-@dataclass
+@plain
 class HostFile:
     """The hosts of a file, and the defaults of its last `*` line, which hold for all others."""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import bisect
-from dataclasses import dataclass
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.hosts import TableEntry, address_text
 from pvm3py.wire.task import HostEntry
+
+from .plain import plain
 
 LOOPBACK = "127.0.0.1"
 FIRST_INDEX = 1
@@ -19,7 +20,7 @@ INDEX_SHIFT = 18
 FIRST_HOST = FIRST_INDEX << INDEX_SHIFT
 
 
-@dataclass(slots=True)
+@plain
 class Host:
     """One host. tid has the S bit clear; address is IPv4 text.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pvm3py.wire import constants as c
@@ -23,6 +22,7 @@ from pvm3py.wire.record import Record
 from pvm3py.wire.task import Codes, Status
 
 from .dispatch import Refused, Request, handles
+from .plain import plain
 from .tasks import is_task
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ ENTRY_SIZE = 200
 _NO_DATA = INT.pack(0)
 
 
-@dataclass(slots=True)
+@plain
 class Entry:
     """One stored message; owner 0 is gone. doomed: even if persistent it goes with its owner."""
 

@@ -8,7 +8,6 @@ and go with the tasks that asked.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pvm3py.wire import constants as c
@@ -16,13 +15,14 @@ from pvm3py.wire.daemon import WatchRequest
 from pvm3py.wire.task import Codes, NotifyRequest, TidBody
 
 from .dispatch import Refused, Request, handles
+from .plain import plain
 from .tasks import is_task
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
 
 
-@dataclass(slots=True, frozen=True)
+@plain
 class Notice:
     """Who gets a message about `tid`, and which. tid is as the requester gave it."""
 

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pvm3py.wire import constants as c
 
 from .hosts import Host, HostTable
+from .plain import plain
 
 
-@dataclass(slots=True)
+@plain
 class Block:
     """Consecutive tasks of a spawn that one host starts; `start` is the number of the first."""
 

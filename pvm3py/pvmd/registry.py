@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pvm3py.wire import constants as c
@@ -13,6 +12,7 @@ from pvm3py.wire.task import Codes, Registration, Status, TidBody, TracerRequest
 
 from . import addhost, leaving, manager, spawn
 from .dispatch import Refused, Request, handles
+from .plain import plain
 from .tasks import Target
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _TRACER = 0x800
 _NO_TRACER = TraceTargets(0, 0, 0, 0, 0, 0, 0, 0, "@" * 35)
 
 
-@dataclass(slots=True)
+@plain
 class Tracer:
     """Where events and output of tasks go that have no target of their own, and how to trace."""
 

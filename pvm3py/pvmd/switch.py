@@ -12,11 +12,12 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pvm3py._switch import ffi, lib
 from pvm3py.wire import constants as c
+
+from .plain import plain
 
 EOF: int = lib.SW_EOF
 """Close reason: the peer closed or died."""
@@ -97,7 +98,7 @@ class HostEvent(NamedTuple):
 Event = OpenEvent | CloseEvent | MessageEvent | SpokeEvent | DrainedEvent | HostEvent | LogEvent
 
 
-@dataclass(frozen=True)
+@plain
 class Limits:
     """Limits of a switch; 0 takes the default of csrc/switch/switch.h."""
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Coroutine, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from pvm3py.wire import constants as c
@@ -28,6 +28,7 @@ from . import output
 from .config import data_signature
 from .dispatch import Refused, Request, handles
 from .peers import HostFailed
+from .plain import plain
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
@@ -39,7 +40,7 @@ FORKED = 0x2
 CONNECTED = 0x4
 
 
-@dataclass(slots=True)
+@plain
 class Target:
     """Where output or trace events of a task go; tid 0 is nowhere."""
 
@@ -52,7 +53,7 @@ class Target:
         return Target(self.tid, self.ctx, self.tag)
 
 
-@dataclass(slots=True)
+@plain
 class Task:
     """A task of this host.
 

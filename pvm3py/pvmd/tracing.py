@@ -6,12 +6,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from pvm3py.trace.message import Event, Item, ItemTable, encode
 from pvm3py.wire import constants as c
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
     from .tasks import Target, Task
+
+# Name, type code and value of an item of an event.
+_Item = tuple[str, int, int | str]
 
 
 class Tracers:
@@ -45,7 +47,7 @@ def task_started(pvmd: Pvmd, task: Task) -> None:
         "newtask",
         _int("PT", task.ptid if task.ptid > 0 else -1),
         _int("TF", task.flags),
-        Item("TN", c.TEV_DATA_STRING, task.path if spawned else "-"),
+        ("TN", c.TEV_DATA_STRING, task.path if spawned else "-"),
     )
 
 
@@ -67,23 +69,26 @@ def task_ended(pvmd: Pvmd, task: Task) -> None:
     )
 
 
-def _int(name: str, value: int) -> Item:
-    return Item(name, c.TEV_DATA_INT, value)
+def _int(name: str, value: int) -> _Item:
+    return name, c.TEV_DATA_INT, value
 
 
-def _seconds(name: str, seconds: float) -> tuple[Item, Item]:
+def _seconds(name: str, seconds: float) -> tuple[_Item, _Item]:
     """Items for seconds and microseconds of a span of time."""
     whole, micro = divmod(round(seconds * 1000000), 1000000)
     return _int(f"{name}S", whole), _int(f"{name}U", micro)
 
 
-def _send(pvmd: Pvmd, to: Target, tid: int, name: str, *items: Item) -> None:
+def _send(pvmd: Pvmd, to: Target, tid: int, name: str, *items: _Item) -> None:
     if to.tid <= 0:
         return
+    # Most machines have no tracer.
+    from pvm3py.trace.message import Event, Item, ItemTable, encode  # noqa: PLC0415
+
     table, described = pvmd.tracers.describe(to.tid, to.ctx, to.tag, name)
     if table:
         pvmd.send(to.tid, to.tag, to.ctx, encode([ItemTable()]))
     second, micro = divmod(time.time_ns() // 1000, 1000000)
     head = _int("TS", second), _int("TU", micro), _int("TID", tid)
-    event = Event(name, "", (*head, *items), described)
+    event = Event(name, "", tuple(Item(*item) for item in (*head, *items)), described)
     pvmd.send(to.tid, to.tag, to.ctx, encode([event]))

@@ -13,9 +13,9 @@ from . import constants as c
 from .codec import INT, STRING, Counted, ToEnd, WireError
 from .record import I32, Record, Str
 
-_ADDRESS = re.compile(r"([0-9a-fA-F]{8}):([0-9a-fA-F]{1,4})(?![0-9a-fA-F])")
-_FIELD = re.compile(r"<([^<>]*)>")
-_DIGITS = re.compile(r"\d{1,10}")
+_ADDRESS = r"([0-9a-fA-F]{8}):([0-9a-fA-F]{1,4})(?![0-9a-fA-F])"
+_FIELD = r"<([^<>]*)>"
+_DIGITS = r"\d{1,10}"
 _GREETING_MAX = 255
 
 
@@ -154,7 +154,7 @@ def address_text(address: str, port: int) -> str:
 
 def parse_address(text: str) -> tuple[str, int]:
     """The address and port that `text` begins with. WireError: it does not."""
-    match = _ADDRESS.match(text)
+    match = re.match(_ADDRESS, text)
     if match is None:
         raise WireError(f"address {text!r} is not like 0a4d0002:e245")
     return socket.inet_ntoa(bytes.fromhex(match[1])), int(match[2], 16)
@@ -162,7 +162,7 @@ def parse_address(text: str) -> tuple[str, int]:
 
 def _number(text: str) -> int:
     """The decimal number that `text` begins with, of 31 bits. WireError: it does not."""
-    match = _DIGITS.match(text)
+    match = re.match(_DIGITS, text)
     if match is None or int(match[0]) > 0x7FFFFFFF:
         raise WireError(f"number {text!r}")
     return int(match[0])
@@ -194,7 +194,7 @@ class Greeting(NamedTuple):
         """
         if not line.startswith("ddpro") or len(line) > _GREETING_MAX:
             raise WireError(f"answer {line[:_GREETING_MAX]!r} is not a daemon's")
-        fields = _FIELD.findall(line)
+        fields = re.findall(_FIELD, line)
         if len(fields) != 5:
             raise WireError(f"answer {line!r} has {len(fields)} fields, not 5")
         protocol, arch, where, mtu, signature = fields
