@@ -28,6 +28,7 @@ enum {
 	UNREAD_MS_MAX = 10,      /* or after this time */
 	SECONDS_MAX = 1 << 30,   /* a time longer than this has no end */
 	LINGER_NS = 100000,      /* a wait up to so long is short */
+	REST_FACTOR = 32,        /* a yield that took longer: no lingering for 32 times its time */
 	LOCKED_MS_MAX = 10,      /* wait with the lock held, where others could not interrupt it */
 };
 
@@ -310,15 +311,25 @@ static void intake(void)
  * Waking from sleep costs more than most answers take. So a task whose last
  * wait was short looks for news a little before it sleeps, giving way to
  * whoever wants its processor. True: there are some.
+ *
+ * On a busy machine giving way takes a time slice, while who sleeps is woken at once:
+ * *rest_until gets the time before which to linger no more.
  */
-static bool linger(struct news *news, const struct watcher *w, int daemon_fd, int64_t start)
+static bool linger(struct news *news, const struct watcher *w, int daemon_fd, int64_t start,
+	int64_t *rest_until)
 {
+	int64_t before, now = start;
+
 	do {
 		look(news, w, daemon_fd, 0);
 		if (news->n > 0)
 			return true;
+		before = now;
 		sched_yield();
-	} while (pvm__now() - start < LINGER_NS);
+		now = pvm__now();
+	} while (now - start < LINGER_NS);
+	if (now - before > LINGER_NS)
+		*rest_until = now + REST_FACTOR * (now - before);
 	return false;
 }
 
@@ -333,8 +344,8 @@ static void await(int64_t deadline)
 	struct watcher *w = t->watcher;
 	int daemon_fd = t->daemon->source.fd, ms = ms_until(deadline);
 	unsigned session = t->session, forgotten = w ? w->forgotten : 0, depth = 0;
-	bool brisk = t->brisk;
-	int64_t start = pvm__now();
+	int64_t start = pvm__now(), rest_until = t->rest_until;
+	bool brisk = t->brisk && start >= rest_until;
 	struct news news;
 
 	if (w)
@@ -344,7 +355,7 @@ static void await(int64_t deadline)
 		depth = pvm__unlock_all();
 	else if (ms < 0 || ms > LOCKED_MS_MAX)
 		ms = LOCKED_MS_MAX;
-	if (!brisk || !linger(&news, w, daemon_fd, start)) {
+	if (!brisk || !linger(&news, w, daemon_fd, start, &rest_until)) {
 		look(&news, w, daemon_fd, ms);
 		brisk = pvm__now() - start < LINGER_NS;
 	}
@@ -353,6 +364,7 @@ static void await(int64_t deadline)
 	pvm__relock(depth);
 	pvm__self.reading = false;
 	t->brisk = brisk;
+	t->rest_until = rest_until;
 	if (t->session == session && t->daemon) {
 		if (w == t->watcher && (!w || w->forgotten == forgotten))
 			read_news(&news, w);
