@@ -317,7 +317,7 @@ static void wait_id_travels(int mytid)
 	CHECK_INT(pvm_getminfo(bufid, &info), 0);
 	CHECK_INT(info.wid, 77);
 	pvm_setrbuf(0);
-	CHECK_INT(pvm_setsbuf(bufid) > 0, 1);
+	CHECK(pvm_setsbuf(bufid) > 0);
 	CHECK_INT(pvm_send(mytid, 6), 0);
 	CHECK_INT(pvm_getminfo(pvm_recv(mytid, 6), &info), 0);
 	CHECK_INT(info.wid, 77);
