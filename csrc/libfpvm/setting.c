@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Fortran calls for options, contexts, message handlers and the mailbox. */
+#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "fortran.h"
 
@@ -25,23 +25,39 @@ static struct handler {
 	procedure run;
 } *handlers;
 
+/* Threads add and remove handlers, and the library runs them, at the same time. */
+static pthread_mutex_t handlers_lock = PTHREAD_MUTEX_INITIALIZER;
+
 static int matches(const struct handler *h, const struct pvmminfo *m)
 {
 	return (h->src == -1 || h->src == m->src) && (h->tag == -1 || h->tag == m->tag)
 		&& (h->context == -1 || h->context == m->ctx);
 }
 
-/* The handler of all procedures: calls the newest that matches, as the library would. */
+/* The newest procedure that matches, as the library would choose; NULL: none. */
+static procedure procedure_for(const struct pvmminfo *head)
+{
+	struct handler *h;
+	procedure run;
+
+	pthread_mutex_lock(&handlers_lock);
+	for (h = handlers; h && !matches(h, head); h = h->next)
+		;
+	run = h ? h->run : NULL;
+	pthread_mutex_unlock(&handlers_lock);
+	return run;
+}
+
+/* The handler of all procedures. */
 static int run_procedure(int bufid)
 {
 	struct pvmminfo head;
+	procedure run;
 
 	if (pvm_getminfo(bufid, &head) < 0)
 		return PvmNoSuchBuf;
-	for (struct handler *h = handlers; h; h = h->next)
-		if (matches(h, &head))
-			return h->run(&bufid);
-	return 0;
+	run = procedure_for(&head);
+	return run ? run(&bufid) : 0;
 }
 
 /* Take a handler out of the list. */
@@ -67,21 +83,26 @@ ENTRY pvmfaddmhf_(int *src, int *tag, int *context, int *unused, procedure run, 
 		*info = PvmNoMem;
 		return;
 	}
+	/* A message that comes at once waits for its procedure to be in the list. */
+	pthread_mutex_lock(&handlers_lock);
 	*info = pvm_addmhf(*src, *tag, *context, run_procedure);
-	if (*info < 0) {
-		free(h);
-		return;
+	if (*info >= 0) {
+		forget(*info);
+		*h = (struct handler){ handlers, *info, *src, *tag, *context, run };
+		handlers = h;
 	}
-	forget(*info);
-	*h = (struct handler){ handlers, *info, *src, *tag, *context, run };
-	handlers = h;
+	pthread_mutex_unlock(&handlers_lock);
+	if (*info < 0)
+		free(h);
 }
 
 ENTRY pvmfdelmhf_(int *id, int *info)
 {
+	pthread_mutex_lock(&handlers_lock);
 	*info = pvm_delmhf(*id);
 	if (*info >= 0)
 		forget(*id);
+	pthread_mutex_unlock(&handlers_lock);
 }
 
 /* ---- mailbox ----------------------------------------------------------------------- */
@@ -114,8 +135,8 @@ ENTRY pvmfdelinfo_(char *name, int *index, int *flags, int *info, int name_lengt
 ENTRY pvmfgetmboxinfo_(char *pattern, char *name, int *classes, int *entries, int *indices,
 	int *owners, int *flags, int *info, int pattern_length, int name_length)
 {
-	static struct pvmmboxinfo *table;
-	static int known, next;
+	static __thread struct pvmmboxinfo *table;
+	static __thread int known, next;
 	struct pvmmboxinfo *c;
 	TEXT(pattern, info)
 

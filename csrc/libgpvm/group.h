@@ -31,6 +31,7 @@
 #include "pvm3.h"
 #include "pvmproto.h"
 #include "pvmtev.h"
+#include "sharing.h"
 
 /* ---- what libpvm3 has besides pvm3.h --------------------------------------- */
 
@@ -46,10 +47,7 @@ int lpvmerr(const char *function, int code);
 int tev_begin(int kind, int entry_exit);
 int tev_fin(void);
 
-/* What this project's libpvm3 has for threads; with 3.4.6's they are NULL. */
-struct pvmview {
-	void *room[6];
-};
+/* What this project's libpvm3 has for threads (sharing.h); with 3.4.6's they are NULL. */
 #pragma weak pvmlock
 #pragma weak pvmunlock
 #pragma weak pvmviewbegin
@@ -57,13 +55,6 @@ struct pvmview {
 #pragma weak pvmtrecvf
 #pragma weak pvmturn
 #pragma weak pvmturnend
-void pvmlock(void);
-void pvmunlock(void);
-void pvmviewbegin(struct pvmview *view, int context);
-void pvmviewend(struct pvmview *view);
-int pvmtrecvf(int (*match)(int, int, int), int tid, int tag, struct timeval *timeout);
-int pvmturn(int *holder);
-void pvmturnend(int *holder);
 
 /* ---- exported, not in pvm3.h ------------------------------------------------- */
 

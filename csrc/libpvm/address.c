@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -72,16 +73,22 @@ bool pvm__temp_name(char *name, size_t size)
 	return n > 0 && (size_t)n < size;
 }
 
+void pvm__address_file(char *path, size_t size)
+{
+	const char *vmid = getenv("PVM_VMID");
+
+	snprintf(path, size, "%s/pvmd.%u%s%s", pvmgettmp(), (unsigned)geteuid(),
+		vmid ? "." : "", vmid ? vmid : "");
+}
+
 /* Read the file in which the daemon left its address. 0 or PvmSysErr, reported. */
 static int read_address(char *address)
 {
-	const char *vmid = getenv("PVM_VMID");
-	char path[2 * TEMP_NAME_MAX];
+	char path[PATH_MAX];
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof path, "%s/pvmd.%u%s%s", pvmgettmp(), (unsigned)geteuid(),
-		vmid ? "." : "", vmid ? vmid : "");
+	pvm__address_file(path, sizeof path);
 	fd = (int)UNINTERRUPTED(open(path, O_RDONLY | O_CLOEXEC));
 	n = fd < 0 ? -1 : UNINTERRUPTED(read(fd, address, ADDRESS_MAX - 1));
 	if (n < 0)

@@ -12,6 +12,7 @@
 #include "internal.h"
 
 #pragma GCC visibility push(default)
+#include "sharing.h"
 
 /* Errors. (error.c) */
 #define PVM_NERR 37
@@ -43,21 +44,6 @@ int pvmputenv(char *setting);
 int pvmstrtoi(char *text);
 char *pvmnametag(int tag, int *found);
 int pvmreset(int mytid, int killtasks, char *noreset_class, int index);
-
-/*
- * For libgpvm3, beyond 3.4.6: the library's lock; buffers and context of a group call; a
- * receive with a choice of its own; turns of threads. (shared.c)
- */
-struct pvmview {
-	void *room[6];
-};
-void pvmlock(void);
-void pvmunlock(void);
-void pvmviewbegin(struct pvmview *view, int context);
-void pvmviewend(struct pvmview *view);
-int pvmtrecvf(int (*match)(int, int, int), int tid, int tag, struct timeval *timeout);
-int pvmturn(int *holder);
-void pvmturnend(int *holder);
 
 /* Tracing: libgpvm3 makes events of its own with these. (trace.c) */
 typedef int (*trace_packer)(int did, int array, void *data, int n, int stride);

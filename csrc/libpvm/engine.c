@@ -6,18 +6,14 @@
  * direct routes, or several threads, an epoll_wait and a recvmsg for each socket with news.
  * Of threads that wait one, the reader, does that; the others sleep until they are woken.
  */
-#include "engine.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <sched.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #define NS_PER_S 1000000000
 #define NS_PER_MS 1000000
@@ -28,6 +24,7 @@ enum {
 	UNREAD_MS_MAX = 10,      /* or after this time */
 	SECONDS_MAX = 1 << 30,   /* a time longer than this has no end */
 	LINGER_NS = 100000,      /* a wait up to so long is short */
+	REST_FACTOR = 32,        /* a yield that took longer: no lingering for 32 times its time */
 	LOCKED_MS_MAX = 10,      /* wait with the lock held, where others could not interrupt it */
 };
 
@@ -96,161 +93,6 @@ static int ms_until(int64_t deadline)
 	return left < INT_MAX ? (int)left : INT_MAX;
 }
 
-/* ---- sources ------------------------------------------------------------- */
-
-/*
- * The sources as an epoll. A thread that waits for it does so without the lock, so that it
- * is closed only when nobody does.
- */
-struct watcher {
-	unsigned users;     /* the task itself, and threads that wait */
-	int epoll_fd;
-	int watched;        /* sources besides the daemon */
-	unsigned forgotten; /* changes when a source is no longer watched */
-	struct source wake; /* eventfd that interrupts the waiting, fd -1: none is needed */
-};
-
-static int epoll_add(const struct watcher *w, struct source *source)
-{
-	struct epoll_event e = { .events = EPOLLIN, .data.ptr = source };
-
-	return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, source->fd, &e);
-}
-
-static void watcher_release(struct watcher *w)
-{
-	if (--w->users)
-		return;
-	close(w->epoll_fd);
-	if (w->wake.fd >= 0)
-		close(w->wake.fd);
-	free(w);
-}
-
-/* Make the watcher if there is none, which watches the daemon. 0 or PvmSysErr. */
-static int watch_begin(void)
-{
-	struct task *t = &pvm__task;
-	struct watcher *w;
-
-	if (t->watcher)
-		return 0;
-	w = malloc(sizeof *w);
-	if (!w)
-		return PvmSysErr;
-	*w = (struct watcher){ .users = 1, .wake.fd = -1 };
-	w->epoll_fd = pvm__off_stdio(epoll_create1(EPOLL_CLOEXEC));
-	if (w->epoll_fd < 0) {
-		free(w);
-		return PvmSysErr;
-	}
-	if (epoll_add(w, &t->daemon->source) < 0) {
-		watcher_release(w);
-		return PvmSysErr;
-	}
-	t->watcher = w;
-	return 0;
-}
-
-void pvm__watch_end(void)
-{
-	struct watcher *w = pvm__task.watcher;
-
-	if (!w)
-		return;
-	pvm__task.watcher = NULL;
-	w->forgotten++;
-	watcher_release(w);
-}
-
-void pvm__watch_abandon(void)
-{
-	if (pvm__task.watcher)
-		pvm__task.watcher->users = 1;
-	pvm__watch_end();
-}
-
-/* End it if only the daemon is left. */
-static void watch_less(struct watcher *w)
-{
-	if (w->watched == 0)
-		pvm__watch_end();
-}
-
-int pvm__watch(struct source *source)
-{
-	struct task *t = &pvm__task;
-
-	if (watch_begin() < 0)
-		return PvmSysErr;
-	if (epoll_add(t->watcher, source) < 0) {
-		watch_less(t->watcher);
-		return PvmSysErr;
-	}
-	t->watcher->watched++;
-	return 0;
-}
-
-void pvm__unwatch(struct source *source)
-{
-	struct task *t = &pvm__task;
-	struct watcher *w = t->watcher;
-
-	if (!w)
-		return;
-	epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
-	w->forgotten++;
-	if (t->daemon && source == &t->daemon->source)
-		return;
-	w->watched--;
-	watch_less(w);
-}
-
-/* ---- interrupting who waits ------------------------------------------------ */
-
-static void take_wake(struct source *source)
-{
-	uint64_t count;
-
-	if (read(source->fd, &count, sizeof count) < 0)
-		return; /* another thread has read it */
-}
-
-/* See that a thread that waits can be woken by others. False: that is not possible. */
-static bool interruptible(void)
-{
-	struct task *t = &pvm__task;
-	struct source wake = { .ready = take_wake };
-
-	if (pvm__single_threaded())
-		return true;
-	if (watch_begin() < 0)
-		return false;
-	if (t->watcher->wake.fd >= 0)
-		return true;
-	wake.fd = pvm__off_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-	if (wake.fd < 0)
-		return false;
-	t->watcher->wake = wake;
-	if (pvm__watch(&t->watcher->wake) == 0)
-		return true;
-	/* Without other sources the watcher has ended, and closed it. */
-	if (t->watcher) {
-		t->watcher->wake.fd = -1;
-		close(wake.fd);
-	}
-	return false;
-}
-
-void pvm__interrupt_reader(void)
-{
-	struct watcher *w = pvm__task.watcher;
-	uint64_t one = 1;
-
-	if (w && w->wake.fd >= 0 && write(w->wake.fd, &one, sizeof one) < 0)
-		pvm__log("cannot wake a thread: %s", strerror(errno));
-}
-
 /* ---- reading ------------------------------------------------------------- */
 
 /* What a wait for the sockets has found. */
@@ -310,15 +152,25 @@ static void intake(void)
  * Waking from sleep costs more than most answers take. So a task whose last
  * wait was short looks for news a little before it sleeps, giving way to
  * whoever wants its processor. True: there are some.
+ *
+ * On a busy machine giving way takes a time slice, while who sleeps is woken at once:
+ * *rest_until gets the time before which to linger no more.
  */
-static bool linger(struct news *news, const struct watcher *w, int daemon_fd, int64_t start)
+static bool linger(struct news *news, const struct watcher *w, int daemon_fd, int64_t start,
+	int64_t *rest_until)
 {
+	int64_t before, now = start;
+
 	do {
 		look(news, w, daemon_fd, 0);
 		if (news->n > 0)
 			return true;
+		before = now;
 		sched_yield();
-	} while (pvm__now() - start < LINGER_NS);
+		now = pvm__now();
+	} while (now - start < LINGER_NS);
+	if (now - before > LINGER_NS)
+		*rest_until = now + REST_FACTOR * (now - before);
 	return false;
 }
 
@@ -329,12 +181,12 @@ static bool linger(struct news *news, const struct watcher *w, int daemon_fd, in
 static void await(int64_t deadline)
 {
 	struct task *t = &pvm__task;
-	bool alone = !interruptible(); /* then the lock is kept for a while */
+	bool alone = !pvm__interruptible(); /* then the lock is kept for a while */
 	struct watcher *w = t->watcher;
 	int daemon_fd = t->daemon->source.fd, ms = ms_until(deadline);
 	unsigned session = t->session, forgotten = w ? w->forgotten : 0, depth = 0;
-	bool brisk = t->brisk;
-	int64_t start = pvm__now();
+	int64_t start = pvm__now(), rest_until = t->rest_until;
+	bool brisk = t->brisk && start >= rest_until;
 	struct news news;
 
 	if (w)
@@ -344,7 +196,7 @@ static void await(int64_t deadline)
 		depth = pvm__unlock_all();
 	else if (ms < 0 || ms > LOCKED_MS_MAX)
 		ms = LOCKED_MS_MAX;
-	if (!brisk || !linger(&news, w, daemon_fd, start)) {
+	if (!brisk || !linger(&news, w, daemon_fd, start, &rest_until)) {
 		look(&news, w, daemon_fd, ms);
 		brisk = pvm__now() - start < LINGER_NS;
 	}
@@ -353,6 +205,7 @@ static void await(int64_t deadline)
 	pvm__relock(depth);
 	pvm__self.reading = false;
 	t->brisk = brisk;
+	t->rest_until = rest_until;
 	if (t->session == session && t->daemon) {
 		if (w == t->watcher && (!w || w->forgotten == forgotten))
 			read_news(&news, w);
@@ -360,7 +213,7 @@ static void await(int64_t deadline)
 			intake();
 	}
 	if (w)
-		watcher_release(w);
+		pvm__watcher_release(w);
 	t->unread_sends = 0;
 	t->last_intake = read_clock(CLOCK_MONOTONIC_COARSE);
 }
@@ -368,7 +221,7 @@ static void await(int64_t deadline)
 void pvm__wait_writable(struct stream *s)
 {
 	struct task *t = &pvm__task;
-	bool alone = !interruptible();
+	bool alone = !pvm__interruptible();
 	struct watcher *w = t->watcher;
 	struct pollfd p[2] = {
 		{ .fd = s->source.fd, .events = POLLOUT },
@@ -388,7 +241,7 @@ void pvm__wait_writable(struct stream *s)
 		depth = pvm__unlock_all();
 	pvm__relock(depth);
 	if (w)
-		watcher_release(w);
+		pvm__watcher_release(w);
 	if (n > 0 && p[1].revents && t->session == session && t->daemon)
 		intake();
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the connection and engine files share among themselves: stream.c,
- * engine.c, address.c, connect.c, route.c, rendezvous.c, send.c, recv.c, request.c, handler.c.
+ * engine.c, watch.c, address.c, connect.c, route.c, rendezvous.c, send.c, recv.c, request.c,
+ * handler.c.
  *
  * Reading sockets and acting on what came are separate steps. A pass over the
  * sockets only collects complete messages in pvm__task.arrived. pvm__settle
@@ -120,7 +121,7 @@ void pvm__discard_received(void);
 struct pending {
 	struct pending *next;
 	int src, tag, wid; /* src TIDPVMD: any daemon */
-	bool any_wid;      /* of who does not return it: the oldest such request is meant */
+	bool any_wid;      /* of who may not return it: then the oldest such request is meant */
 	struct message *reply;
 };
 /* Give the message to the request it answers. True: taken. */

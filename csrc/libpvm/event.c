@@ -313,21 +313,20 @@ struct trace_header pvm__trace_header_of(const struct message *m)
 
 int pvm__trace_user_event(struct message *m)
 {
-	struct fragment *last;
 	int end = TEV_MARK_USER_EVENT_RECORD_END;
+	struct message *event;
 	int code;
 
 	if (pvmtrc.trctid <= 0 || !TEV_MASK_CHECK(pvmtrc.tmask, TEV_USER_DEFINED))
 		return 0;
-	code = pvm__codec_xdr.pack(m, ITEM_INT, (char *)&end, 1, sizeof end);
-	if (code)
-		return code;
-	pvm__message_ref(m);
-	code = send_to_tracer(m);
-	/* The buffer is as it was, so that it can be sent again. */
-	last = &m->frags[m->nfrags - 1];
-	last->len -= sizeof end;
-	last->room += sizeof end;
+	/* The buffer stays as it is, so that it can be sent again. */
+	event = pvm__message_copy(m);
+	if (!event)
+		return PvmNoMem;
+	code = pvm__codec_xdr.pack(event, ITEM_INT, (char *)&end, 1, sizeof end);
+	if (code == 0)
+		return send_to_tracer(event);
+	pvm__message_unref(event);
 	return code;
 }
 

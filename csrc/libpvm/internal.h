@@ -7,7 +7,7 @@
  *   codec.c xdr.c pack.c packf.c nested.c
  *                        putting typed items in and taking them out
  *   stream.c             one connected socket: fragments out, messages in
- *   engine.c             the wait loop over all streams, receive list, handlers
+ *   engine.c watch.c     the wait loop over all streams, receive list, handlers
  *   thread.c             the lock, what belongs to each thread, sleeping and waking
  *   address.c            finding the daemon and connecting to it
  *   connect.c            enrolment, leaving
@@ -100,6 +100,8 @@ struct message *pvm__message_of(int id);
 void pvm__message_retire(struct message *);
 /* Append an empty fragment with room for `cap` bytes; NULL: out of memory. */
 struct fragment *pvm__message_extend(struct message *, size_t cap);
+/* A message that shares the bytes of this one; NULL: out of memory. */
+struct message *pvm__message_copy(const struct message *);
 /*
  * What to send of a message while other threads may change it: one reference to it or to a
  * copy that shares its bytes; NULL: out of memory.
@@ -183,6 +185,7 @@ struct task {
 	unsigned unread_sends;       /* messages sent since the sockets were last read */
 	int64_t last_intake;         /* when that was, coarse monotonic ns */
 	bool brisk;                  /* the last wait for a message was short */
+	int64_t rest_until;          /* before this time a wait sleeps at once, monotonic ns */
 	bool short_of_memory;        /* a message was lost for that; the next wait says so */
 	bool incomplete;             /* the same, since enrolment */
 	bool unreported;             /* the daemon was lost in a call that could not say so */
@@ -223,8 +226,8 @@ void pvm__register_thread_ends(void);
  * socket is full. 0, PvmSysErr, PvmNoMem.
  */
 int pvm__send(struct message *, int dst);
-/* The same to many tasks; tids sorted, without duplicates and self. */
-int pvm__multicast(struct message *, const int *tids, int n);
+/* The same to many tasks, each once and never to this one; the list is tidied for that. */
+int pvm__multicast(struct message *, int *tids, int n);
 
 /*
  * Take in what arrives. Waits until at least one complete message has been
@@ -294,6 +297,8 @@ enum { TEMP_NAME_MAX = 128 };
  * addresses need it within 107 bytes.
  */
 bool pvm__temp_name(char *name, size_t size);
+/* Name of the file in which a daemon of this user leaves its address. */
+void pvm__address_file(char *path, size_t size);
 
 /* ---- errors -------------------------------------------------------------- */
 

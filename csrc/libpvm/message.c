@@ -155,8 +155,7 @@ int pvm__message_share(struct message *m, struct block *block, unsigned char *da
 	return 0;
 }
 
-/* A message of the same fragments; NULL: out of memory. */
-static struct message *shallow_copy(const struct message *m)
+struct message *pvm__message_copy(const struct message *m)
 {
 	struct message *copy = calloc(1, sizeof *copy);
 
@@ -183,7 +182,7 @@ static struct message *shallow_copy(const struct message *m)
 struct message *pvm__message_to_send(struct message *m)
 {
 	if (!pvm__single_threaded())
-		return shallow_copy(m);
+		return pvm__message_copy(m);
 	pvm__message_ref(m);
 	return m;
 }

@@ -85,11 +85,11 @@ int pvm__get_str(struct message *m, char **text)
 
 /* ---- public calls ---------------------------------------------------------- */
 
-/* Pack into the send buffer; `name` for the error report. */
-static inline int pack_items(const char *name, enum item item, size_t size, const void *p, int n,
-	int stride)
+/* Pack into, or unpack from, a current buffer; `name` for the error report. */
+static inline int move_items(const char *name, struct message *m, bool in, enum item item, void *p,
+	int n, int stride)
 {
-	struct message *m = pvm__task.sbuf;
+	ptrdiff_t step = (ptrdiff_t)stride * pvm__item_size[item];
 
 	if (n < 0)
 		return pvm__result(name, PvmBadParam);
@@ -97,24 +97,8 @@ static inline int pack_items(const char *name, enum item item, size_t size, cons
 		return pvm__result(name, PvmNoBuf);
 	if (n == 0)
 		return 0;
-	return pvm__result(name,
-		m->codec->pack(m, item, p, n, (ptrdiff_t)stride * (ptrdiff_t)size));
-}
-
-/* Unpack from the receive buffer. */
-static inline int unpack_items(const char *name, enum item item, size_t size, void *p, int n,
-	int stride)
-{
-	struct message *m = pvm__task.rbuf;
-
-	if (n < 0)
-		return pvm__result(name, PvmBadParam);
-	if (!m)
-		return pvm__result(name, PvmNoBuf);
-	if (n == 0)
-		return 0;
-	return pvm__result(name,
-		m->codec->unpack(m, item, p, n, (ptrdiff_t)stride * (ptrdiff_t)size));
+	return pvm__result(name, in ? m->codec->pack(m, item, p, n, step) :
+		m->codec->unpack(m, item, p, n, step));
 }
 
 /*
@@ -128,14 +112,14 @@ static inline int unpack_items(const char *name, enum item item, size_t size, vo
 	int pvm_pk##name(T *p, int n, int stride) \
 	{ \
 		API_ENTER(TEV_PK##NAME, TEV_DID_PDA, p, TEV_DID_PC, n, TEV_DID_PSD, stride); \
-		return API_LEAVE(TEV_PK##NAME, TEV_DID_CC, pack_items("pvm_pk" #name, \
-			ITEM_##NAME, pvm__item_size[ITEM_##NAME], p, n, stride)); \
+		return API_LEAVE(TEV_PK##NAME, TEV_DID_CC, move_items("pvm_pk" #name, \
+			pvm__task.sbuf, true, ITEM_##NAME, p, n, stride)); \
 	} \
 	int pvm_upk##name(T *p, int n, int stride) \
 	{ \
 		API_ENTER(TEV_UPK##NAME, TEV_DID_PDA, p, TEV_DID_PC, n, TEV_DID_PSD, stride); \
-		return API_LEAVE(TEV_UPK##NAME, TEV_DID_CC, unpack_items("pvm_upk" #name, \
-			ITEM_##NAME, pvm__item_size[ITEM_##NAME], p, n, stride)); \
+		return API_LEAVE(TEV_UPK##NAME, TEV_DID_CC, move_items("pvm_upk" #name, \
+			pvm__task.rbuf, false, ITEM_##NAME, p, n, stride)); \
 	}
 
 ITEM_CALLS(byte, BYTE, char)

@@ -279,6 +279,7 @@ static int receive_typed(int tid, int tag, void *data, int n, int type,
  */
 int pvm_precv(int tid, int tag, void *data, int n, int type, int *rtid, int *rtag, int *rlen)
 {
+	API_LOCK();
 	struct trace_header came = pvm__trace_header_of(NULL);
 	int code;
 

@@ -11,19 +11,34 @@ static bool from_source(const struct message *m, int src)
 	return src == TIDPVMD ? wire_is_daemon((uint32_t)m->src) : m->src == src;
 }
 
+/* The request that a message answers, or NULL. */
+static struct pending *answered_by(const struct message *m)
+{
+	struct pending *oldest = NULL;
+
+	for (struct pending *p = pvm__task.pending; p; p = p->next) {
+		if (p->reply || m->tag != p->tag || !from_source(m, p->src))
+			continue;
+		if (m->wid == p->wid)
+			return p;
+		if (p->any_wid && !oldest)
+			oldest = p;
+	}
+	return oldest;
+}
+
 bool pvm__request_reply(struct message *m)
 {
 	struct pending *p;
 
 	if (!(m->tag & TIDPVMD))
 		return false;
-	for (p = pvm__task.pending; p; p = p->next)
-		if (!p->reply && m->tag == p->tag && from_source(m, p->src) &&
-		    (p->any_wid || m->wid == p->wid)) {
-			p->reply = m;
-			pvm__wake_asker(p);
-			return true;
-		}
+	p = answered_by(m);
+	if (p) {
+		p->reply = m;
+		pvm__wake_asker(p);
+		return true;
+	}
 	if (wire_is_daemon((uint32_t)m->src) && m->ctx == SYSCTX_TM &&
 	    m->tag >= TM_FIRST && m->tag <= TM_LAST) {
 		pvm__message_unref(m);
@@ -101,7 +116,7 @@ int pvm__request_sched(int tm_tag, int sm_tag, struct message *req, struct messa
 	req->tag = sm_tag;
 	req->ctx = PvmBaseContext;
 	req->wid = ++pvm__task.wid;
-	struct pending p = { .src = sched, .tag = sm_tag, .any_wid = true };
+	struct pending p = { .src = sched, .tag = sm_tag, .wid = req->wid, .any_wid = true };
 	return ask(&p, req, sched, reply);
 }
 

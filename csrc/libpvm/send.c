@@ -75,30 +75,46 @@ static struct stream *existing_route(int tid)
 	return pvm__route_exists(tid) ? pvm__route_stream(tid) : NULL;
 }
 
-int pvm__multicast(struct message *m, const int *tids, int n)
+static int ascending(const void *a, const void *b)
+{
+	int x = *(const int *)a, y = *(const int *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Sort, drop duplicates and this task. Returns how many are left. */
+static int tidy(int *tids, int n)
+{
+	int kept = 0;
+
+	qsort(tids, (size_t)n, sizeof *tids, ascending);
+	for (int i = 0; i < n; i++)
+		if (tids[i] != pvmmytid && (!kept || tids[i] != tids[kept - 1]))
+			tids[kept++] = tids[i];
+	return kept;
+}
+
+int pvm__multicast(struct message *m, int *tids, int n)
 {
 	int code = pvm__connect();
-	int *rest, nrest = 0;
+	int nrest = 0;
 
 	if (code < 0)
 		return code;
-	rest = malloc((size_t)(n ? n : 1) * sizeof *rest);
-	if (!rest)
-		return PvmNoMem;
+	n = tidy(tids, n);
 	pvm__read_now_and_then();
 	for (int i = 0; i < n; i++) {
 		struct stream *route = existing_route(tids[i]);
 
 		pvm__task.sending++;
 		if (!route || !write_route(route, m, tids[i]))
-			rest[nrest++] = tids[i];
+			tids[nrest++] = tids[i];
 		pvm__task.sending--;
 	}
 	pvm__task.sending++;
 	if (nrest)
-		code = multicast_daemon(m, rest, nrest);
+		code = multicast_daemon(m, tids, nrest);
 	pvm__task.sending--;
-	free(rest);
 	pvm__settle();
 	return code;
 }
@@ -122,7 +138,6 @@ static struct message *outgoing(int tag, int *code)
 		return NULL;
 	m->tag = tag;
 	m->ctx = pvmmyctx;
-	m->wid = 0;
 	*code = PvmNoMem;
 	return pvm__message_to_send(m);
 }
@@ -135,12 +150,8 @@ static int send_buffer(int tid, int tag)
 	if (code < 0)
 		return code;
 	m = pvm__task.sbuf;
-	if (tid == PVM_TRACE_TID && tag == PVM_TRACE_CODE && m && m->enc == WIRE_ENC_TRACE) {
-		pvm__message_ref(m);
-		code = pvm__trace_user_event(m);
-		pvm__message_unref(m);
-		return code;
-	}
+	if (tid == PVM_TRACE_TID && tag == PVM_TRACE_CODE && m && m->enc == WIRE_ENC_TRACE)
+		return pvm__trace_user_event(m);
 	if (!allowed(tid, tag))
 		return PvmBadParam;
 	m = outgoing(tag, &code);
@@ -157,25 +168,6 @@ int pvm_send(int tid, int tag)
 	API_ENTER(TEV_SEND, TEV_DID_MNB, pvm__trace_header_of(pvm__task.sbuf).bytes,
 		TEV_DID_DST, tid, TEV_DID_MC, tag, TEV_DID_MCX, pvmmyctx);
 	return API_LEAVE(TEV_SEND, TEV_DID_CC, pvm__result("pvm_send", send_buffer(tid, tag)));
-}
-
-static int ascending(const void *a, const void *b)
-{
-	int x = *(const int *)a, y = *(const int *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* Sort, drop duplicates and this task. Returns how many are left. */
-static int tidy(int *tids, int n)
-{
-	int kept = 0;
-
-	qsort(tids, (size_t)n, sizeof *tids, ascending);
-	for (int i = 0; i < n; i++)
-		if (tids[i] != pvmmytid && (!kept || tids[i] != tids[kept - 1]))
-			tids[kept++] = tids[i];
-	return kept;
 }
 
 static int mcast_buffer(const int *tids, int n, int tag)
@@ -200,7 +192,7 @@ static int mcast_buffer(const int *tids, int n, int tag)
 		memcpy(list, tids, (size_t)n * sizeof *list);
 	m = outgoing(tag, &code);
 	if (m)
-		code = pvm__multicast(m, list, tidy(list, n));
+		code = pvm__multicast(m, list, n);
 	pvm__message_unref(m);
 	free(list);
 	return code;

@@ -175,28 +175,20 @@ static int tids_first(int *results, int n)
 	return ntids;
 }
 
-static int compare_tids(const void *a, const void *b)
-{
-	int x = *(const int *)a, y = *(const int *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Tell the started tasks about each other. */
 static int send_siblings(const int *tids, int n)
 {
 	struct message *m = pvm__compose("iv", n, tids, n);
-	int *sorted = malloc((size_t)n * sizeof *sorted);
+	int *to = malloc((size_t)n * sizeof *to);
 	int code = PvmNoMem;
 
-	if (m && sorted) {
-		memcpy(sorted, tids, (size_t)n * sizeof *sorted);
-		qsort(sorted, (size_t)n, sizeof *sorted, compare_tids);
+	if (m && to) {
+		memcpy(to, tids, (size_t)n * sizeof *to);
 		m->tag = TC_SIBLINGS;
 		m->ctx = SYSCTX_TC;
-		code = pvm__multicast(m, sorted, n);
+		code = pvm__multicast(m, to, n);
 	}
-	free(sorted);
+	free(to);
 	pvm__message_unref(m);
 	return code;
 }

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,12 +20,10 @@
 /* Is there a file with the address of a daemon? */
 static bool daemon_has_file(void)
 {
-	const char *vmid = getenv("PVM_VMID");
-	char path[4096];
+	char path[PATH_MAX];
 	struct stat st;
 
-	snprintf(path, sizeof path, "%s/pvmd.%u%s%s", pvmgettmp(), (unsigned)geteuid(),
-		vmid ? "." : "", vmid ? vmid : "");
+	pvm__address_file(path, sizeof path);
 	return stat(path, &st) == 0;
 }
 
@@ -32,7 +31,7 @@ static bool daemon_has_file(void)
 static void run_daemon(char **argv, int out)
 {
 	const char *root = getenv("PVM_ROOT");
-	char path[4096];
+	char path[PATH_MAX];
 	int null = (int)UNINTERRUPTED(open("/dev/null", O_RDONLY));
 
 	setsid();

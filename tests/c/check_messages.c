@@ -302,6 +302,28 @@ static void multicast(char **argv, int mytid)
 	CHECK_INT(pvm_mcast(ends, COUNT, 99), 0);
 }
 
+/* A resource manager returns the wait id of a request with pvm_setminfo. */
+static void wait_id_travels(int mytid)
+{
+	struct pvmminfo info;
+	int bufid = pvm_initsend(PvmDataDefault);
+
+	CHECK_INT(pvm_getminfo(bufid, &info), 0);
+	CHECK_INT(info.wid, 0);
+	info.wid = 77;
+	CHECK_INT(pvm_setminfo(bufid, &info), 0);
+	CHECK_INT(pvm_send(mytid, 6), 0);
+	bufid = pvm_recv(mytid, 6);
+	CHECK_INT(pvm_getminfo(bufid, &info), 0);
+	CHECK_INT(info.wid, 77);
+	pvm_setrbuf(0);
+	CHECK(pvm_setsbuf(bufid) > 0);
+	CHECK_INT(pvm_send(mytid, 6), 0);
+	CHECK_INT(pvm_getminfo(pvm_recv(mytid, 6), &info), 0);
+	CHECK_INT(info.wid, 77);
+	pvm_freebuf(bufid);
+}
+
 int main(int argc, char **argv)
 {
 	int mytid;
@@ -322,6 +344,7 @@ int main(int argc, char **argv)
 	forwarded_before_received(mytid);
 	contexts(mytid);
 	multicast(argv, mytid);
+	wait_id_travels(mytid);
 	pvm_exit();
 	return check_done();
 }

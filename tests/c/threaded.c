@@ -1,36 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads of one task in the library at the same time. */
-#include <pthread.h>
 #include <sys/wait.h>
 
-#include "check.h"
+#include "threads.h"
 
-enum { THREADS = 6, ROUNDS = 60, TAG_END = 1, TAG_QUIET = 2, TAG_BARRIER = 3, TAG_FIRST = 100, BIG = 60000 };
+enum { TAG_BARRIER = 3, BIG = 60000 };
 
-static int peer;
 static char group[] = "threads";
 
-/* ---- the other task: sends back what it gets ------------------------------------ */
+/* ---- the other task of the group ---------------------------------------------------- */
 
-static int echo(void)
-{
-	int parent = pvm_parent(), tag, tid;
-
-	for (;;) {
-		int bufid = pvm_recv(-1, -1);
-
-		if (pvm_bufinfo(bufid, NULL, &tag, &tid) < 0 || tag == TAG_END)
-			break;
-		pvm_setrbuf(0);
-		pvm_setsbuf(bufid);
-		pvm_send(tid == parent ? parent : tid, tag);
-		pvm_freebuf(bufid);
-	}
-	pvm_exit();
-	return 0;
-}
-
-/* A member of the group: says its instance, comes to the barrier when it is told to. */
+/* A member: says its instance, comes to the barrier when it is told to. */
 static int member(void)
 {
 	int parent = pvm_parent();
@@ -41,29 +21,6 @@ static int member(void)
 	pvm_lvgroup(group);
 	pvm_exit();
 	return 0;
-}
-
-/* ---- helpers ------------------------------------------------------------------------ */
-
-typedef void *(*body)(void *);
-
-/* CHECK_... of several threads would count wrongly: they return what they found wrong. */
-static long wrong_of(pthread_t thread)
-{
-	void *wrong;
-
-	pthread_join(thread, &wrong);
-	return (long)wrong;
-}
-
-static void run_threads(body f, int n)
-{
-	pthread_t threads[THREADS];
-
-	for (long i = 0; i < n; i++)
-		CHECK_INT(pthread_create(&threads[i], NULL, f, (void *)i), 0);
-	for (int i = 0; i < n; i++)
-		CHECK_INT(wrong_of(threads[i]), 0);
 }
 
 /* ---- what the threads do -------------------------------------------------------------- */
@@ -95,23 +52,6 @@ static void *exchange(void *argument)
 	return (void *)wrong;
 }
 
-/* Shared buffers: messages past them. */
-static void *exchange_past_buffers(void *argument)
-{
-	int tag = TAG_FIRST + (int)(long)argument;
-	long wrong = 0;
-
-	for (int round = 0; round < ROUNDS; round++) {
-		int numbers[2] = { tag, round }, back[2] = { 0, 0 }, tid, got, bytes;
-
-		wrong += pvm_psend(peer, tag, numbers, 2, PVM_INT) != 0;
-		wrong += pvm_precv(peer, tag, back, 2, PVM_INT, &tid, &got, &bytes) != 0;
-		wrong += tid != peer || got != tag || bytes != (int)sizeof numbers;
-		wrong += back[0] != tag || back[1] != round;
-	}
-	return (void *)wrong;
-}
-
 /* Requests: each answer goes to who asked. */
 static void *ask(void *argument)
 {
@@ -127,17 +67,6 @@ static void *ask(void *argument)
 		wrong += pvm_config(&n, NULL, &hosts) != 0 || n != 1 || !hosts[0].hi_name[0];
 	}
 	return (void *)wrong;
-}
-
-/* Waits for one message while others do everything else. */
-static void *wait_quietly(void *argument)
-{
-	int value = 0;
-
-	(void)argument;
-	if (pvm_precv(peer, TAG_QUIET, &value, 1, PVM_INT, NULL, NULL, NULL) != 0)
-		return (void *)1;
-	return (void *)(long)(value != 4711);
 }
 
 static int members[2]; /* tids by instance */

@@ -140,9 +140,9 @@ def library_tree(name: str, *settings: str) -> Path:
     return build / "pvm3"
 
 
-def sanitized_tree() -> Path:
-    """Our C libraries with AddressSanitizer and UBSan."""
-    return library_tree("sanitized", "SANITIZE=address,undefined", "CFLAGS=-O1")
+def sanitized_tree(sanitize: str = "address,undefined") -> Path:
+    """Our C libraries with sanitizers: AddressSanitizer and UBSan, or others."""
+    return library_tree(sanitize, f"SANITIZE={sanitize}", "CFLAGS=-O1")
 
 
 # What tests/c/fault.c stands in for: every function of libc that can fail and is called by

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What libpvm3 exports beyond 3.4.6, for libgpvm3: the library's lock; buffers and context of a
+ * group call; a receive with a choice of its own; turns of threads. (csrc/libpvm/shared.c)
+ */
+#ifndef PVM3PY_SHARING_H
+#define PVM3PY_SHARING_H
+
+#include <sys/time.h>
+
+/* Storage of a view, struct view in csrc/libpvm/thread.h. */
+struct pvmview {
+	void *room[6];
+};
+
+void pvmlock(void);
+void pvmunlock(void);
+void pvmviewbegin(struct pvmview *view, int context);
+void pvmviewend(struct pvmview *view);
+int pvmtrecvf(int (*match)(int, int, int), int tid, int tag, struct timeval *timeout);
+int pvmturn(int *holder);
+void pvmturnend(int *holder);
+
+#endif
