@@ -198,6 +198,7 @@ struct sw {
 	struct batch batches[2];
 	struct batch *filling, *shown;
 	uint64_t batch;            /* number of the batch being filled */
+	struct mailbox *mail;
 	struct net *net;           /* links to other hosts; NULL: none */
 
 	struct sw_fd fds[PASS_MAX];
@@ -316,6 +317,8 @@ void route_set(struct sw *, uint32_t tid, struct queue *);
  * end c.
  */
 void route_fragment(struct conn *, uint32_t off, uint32_t len);
+/* Let the connection wait if the queue that it has added to is full. */
+void route_hold_back(struct conn *, struct queue *);
 /* Free all. */
 void route_free(struct sw *);
 
@@ -339,8 +342,15 @@ bool remote_notify_drain(struct sw *, uint32_t tid, uint64_t mark);
 /* Senders of other hosts may go on. */
 void remote_resume(struct sw *, struct backlog *);
 
+/* mail.c */
+
+/* A TM_DB request of a connection. False: not answered, the caller is to do it. */
+bool mail_serve(struct conn *, const char *head, const char *body, uint32_t len);
+
 /* inbox.c */
 
+/* Answer a request of a connection with this head: a number, then more bytes. */
+void inbox_answer(struct conn *, const char *head, int32_t number, const char *data, uint32_t len);
 /* A fragment for a daemon, this one or that of another host. */
 void inbox_fragment(struct conn *, const char *frag, uint32_t len);
 /* Begin a message with this message header, add to its body; drop it. */

@@ -5,7 +5,10 @@
  */
 #include "mailbox.h"
 
+#include <errno.h>
 #include <stdlib.h>
+
+#include "pvm3.h"
 
 /*
  * Is the entry's owner a task of this host that has ended? What becomes of the entry is decided
@@ -14,6 +17,12 @@
 static bool orphaned(const struct sw *sw, const struct mail_entry *e)
 {
 	return e && route_local(sw, (uint32_t)e->owner) && !route_find(sw, (uint32_t)e->owner);
+}
+
+/* A get that waits until there is an entry? */
+static bool waits(const struct mail_request *r, const struct mail_entry *e)
+{
+	return !e && r->op == TMDB_GET && (r->flags & PvmMboxWaitForInfo);
 }
 
 bool mail_serve(struct conn *c, const char *head, const char *body, uint32_t len)
@@ -27,11 +36,22 @@ bool mail_serve(struct conn *c, const char *head, const char *body, uint32_t len
 			|| (uint32_t)r.owner != c->tid || route_find(sw, c->tid) != &c->out)
 		return false;
 	e = mailbox_entry(sw->mail, &r);
-	if ((!e && r.op == TMDB_GET) || orphaned(sw, e) || !mailbox_do(sw->mail, &r, &a))
+	if (waits(&r, e) || orphaned(sw, e) || !mailbox_do(sw->mail, &r, &a))
 		return false;
 	inbox_answer(c, head, a.code, a.message, a.len);
 	free(a.taken);
 	return true;
+}
+
+/* The body of the answer, for the caller. */
+static const char *keep_reply(struct mailbox *box, const struct mail_answer *a)
+{
+	free(box->text);
+	box->text = mem_new(4 + (size_t)a->len);
+	wire_put32(box->text, (uint32_t)a->code);
+	if (a->len)
+		memcpy(box->text + 4, a->message, a->len);
+	return box->text;
 }
 
 int sw_mail(struct sw *sw, const char *body, size_t len, const char **reply, size_t *reply_len)
@@ -41,19 +61,17 @@ int sw_mail(struct sw *sw, const char *body, size_t len, const char **reply, siz
 	int rc = SW_MAIL_DONE;
 
 	switch_enter(sw);
-	if (len > UINT32_MAX || !mailbox_read(&r, body, (uint32_t)len) || !mailbox_do(sw->mail, &r, &a)) {
+	if (len > UINT32_MAX || !mailbox_read(&r, body, (uint32_t)len)) {
 		rc = -EINVAL;
-	} else if (r.op == TMDB_GET && a.code == PvmNotFound && (r.flags & PvmMboxWaitForInfo)) {
+	} else if (waits(&r, mailbox_entry(sw->mail, &r))) {
 		sw->mail->serve_puts = false;
 		rc = SW_MAIL_WAIT;
+	} else if (!mailbox_do(sw->mail, &r, &a)) {
+		rc = -EINVAL;
 	} else {
+		*reply = keep_reply(sw->mail, &a);
 		*reply_len = 4 + (size_t)a.len;
-		sw->mail->text = mem_grow(sw->mail->text, *reply_len);
-		wire_put32(sw->mail->text, (uint32_t)a.code);
-		if (a.len)
-			memcpy(sw->mail->text + 4, a.message, a.len);
 		free(a.taken);
-		*reply = sw->mail->text;
 	}
 	switch_leave(sw);
 	return rc;

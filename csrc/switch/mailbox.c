@@ -193,13 +193,15 @@ static bool read_fragments(const char *p, uint32_t left, uint32_t total, char *d
 /* New entry of an embedded message: its head, an empty fragment, all data in one. NULL: malformed. */
 static struct mail_entry *entry_new(const struct mail_request *r)
 {
-	uint32_t total = r->extra_len < HEAD_BYTES ? UINT32_MAX : wire_get32(r->extra), len;
+	uint32_t left = r->extra_len - HEAD_BYTES, total, len;
 	const char *fragments = r->extra + HEAD_BYTES;
 	struct mail_entry *e;
 	char *p;
 
-	if (total > r->extra_len - HEAD_BYTES
-			|| !read_fragments(fragments, r->extra_len - HEAD_BYTES, total, NULL))
+	if (r->extra_len < HEAD_BYTES)
+		return NULL;
+	total = wire_get32(r->extra);
+	if (total > left || !read_fragments(fragments, left, total, NULL))
 		return NULL;
 	len = HEAD_BYTES + 4 + (total ? 4 + (uint32_t)padded(total) : 0);
 	e = mem_new(sizeof *e + len);
@@ -210,7 +212,7 @@ static struct mail_entry *entry_new(const struct mail_request *r)
 	if (total) {
 		memset(e->message + len - 4, 0, 4);
 		wire_put32(p + 4, total);
-		read_fragments(fragments, r->extra_len - HEAD_BYTES, total, p + 8);
+		read_fragments(fragments, left, total, p + 8);
 	}
 	return e;
 }
