@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Barriers one after the other, which the library counts for the group server, and what ends that."""
+"""Barriers one after the other, which the library counts for the server, and what ends that."""
 
 from __future__ import annotations
 
