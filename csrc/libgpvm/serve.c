@@ -86,7 +86,7 @@ static int arrive(struct gs_barrier *b, int tid)
 		: pvm_mcast(b->waiting, b->count, GROUP_BARRIER);
 }
 
-/* Wait for a request that Python serves. `next` is one that was taken before, if it has a caller. */
+/* Wait for a request that Python serves. `next` was taken before, if it has a caller. */
 static int take_first(struct gs_request *r, struct gs_request *next)
 {
 	for (;;) {

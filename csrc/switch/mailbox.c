@@ -190,7 +190,7 @@ static bool read_fragments(const char *p, uint32_t left, uint32_t total, char *d
 	return true;
 }
 
-/* New entry of an embedded message: its head, an empty fragment, all data in one. NULL: malformed. */
+/* New entry of a message: its head, an empty fragment, all data in one. NULL: malformed. */
 static struct mail_entry *entry_new(const struct mail_request *r)
 {
 	uint32_t left = r->extra_len - HEAD_BYTES, total, len;
