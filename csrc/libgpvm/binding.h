@@ -23,8 +23,29 @@ struct gs_request {
 };
 
 /*
- * Wait for a message, and take it with those behind it that are the same. If it is longer
- * than GS_BODY_MAX it is taken alone, and its body left in the receive buffer. 0 or an error code.
+ * A barrier at which members arrive without Python: its memory is the caller's. Between gs_count
+ * and gs_uncount gs_take counts who sends GROUP_BARRIER with this body, and answers all when
+ * `count` have come; then the next ones begin a new barrier.
+ */
+struct gs_barrier {
+	struct gs_barrier *next;
+	const char *body;
+	int length;
+	int members;     /* who may arrive: */
+	const int *tids; /* ascending */
+	int count;
+	int running;     /* somebody waits */
+	int reached;     /* who has arrived, of the last barrier if none is running: */
+	int *waiting;    /* with room for `count` */
+};
+
+void gs_count(struct gs_barrier *barrier);
+void gs_uncount(struct gs_barrier *barrier);
+
+/*
+ * Wait for a message that is no arrival at a counted barrier, and take it with those behind it
+ * that are the same. If it is longer than GS_BODY_MAX it is taken alone, and its body left in
+ * the receive buffer. 0 or an error code.
  */
 int gs_take(struct gs_request *request);
 /* Send a message to n tasks. 0 or an error code. */

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Messages of the group server, a Python task (pvm3py/groups): one call to take them, one to
- * answer, since every step of a barrier waits for the server.
+ * answer. Since every step of a barrier waits for the server, those who arrive at a barrier
+ * that Python has handed over are counted and answered here.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "group.h"
+
+static struct gs_barrier *barriers;
 
 /* Read the receive buffer's message, which `bufid` names. 1 or an error code. */
 static int read_request(struct gs_request *r, int bufid)
@@ -24,21 +28,96 @@ static bool same(const struct gs_request *a, const struct gs_request *b)
 		memcmp(a->body, b->body, (size_t)a->length) == 0;
 }
 
+void gs_count(struct gs_barrier *b)
+{
+	b->next = barriers;
+	barriers = b;
+}
+
+void gs_uncount(struct gs_barrier *b)
+{
+	struct gs_barrier **place = &barriers;
+
+	while (*place && *place != b)
+		place = &(*place)->next;
+	if (*place)
+		*place = b->next;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	int x = *(const int *)a, y = *(const int *)b;
+
+	return (x > y) - (x < y);
+}
+
+static bool is_member(const struct gs_barrier *b, int tid)
+{
+	return bsearch(&tid, b->tids, (size_t)b->members, sizeof tid, ascending) != NULL;
+}
+
+/* The barrier at which the caller of a request arrives, NULL: Python is to serve it. */
+static struct gs_barrier *counted(const struct gs_request *r)
+{
+	struct gs_barrier *b = r->tag == GROUP_BARRIER ? barriers : NULL;
+
+	while (b && (b->length != r->length || memcmp(b->body, r->body, (size_t)r->length) != 0))
+		b = b->next;
+	return b && is_member(b, r->callers[0]) ? b : NULL;
+}
+
+/* One more has arrived; the last one lets all go on. 0 or an error code. */
+static int arrive(struct gs_barrier *b, int tid)
+{
+	int code;
+
+	if (!b->running)
+		b->reached = 0;
+	b->waiting[b->reached++] = tid;
+	b->running = b->reached < b->count;
+	if (b->running)
+		return 0;
+	code = pvm_initsend(PvmDataDefault);
+	if (code >= 0)
+		code = pvm_pkint(&b->count, 1, 1);
+	if (code < 0)
+		return code;
+	return b->count == 1 ? pvm_send(tid, GROUP_BARRIER)
+		: pvm_mcast(b->waiting, b->count, GROUP_BARRIER);
+}
+
+/* Wait for a request that Python serves. `next` was taken before, if it has a caller. */
+static int take_first(struct gs_request *r, struct gs_request *next)
+{
+	for (;;) {
+		struct gs_barrier *b;
+		int bufid, code = 1;
+
+		if (next->count) {
+			*r = *next;
+			next->count = 0;
+		} else {
+			bufid = pvm_recv(-1, -1);
+			code = bufid < 0 ? bufid : read_request(r, bufid);
+		}
+		b = code > 0 && r->length <= GS_BODY_MAX ? counted(r) : NULL;
+		if (!b)
+			return code;
+		code = arrive(b, r->callers[0]);
+		if (code < 0)
+			return code;
+	}
+}
+
 int gs_take(struct gs_request *r)
 {
 	static struct gs_request next;
-	int bufid, code = 1;
+	int code = take_first(r, &next);
 
-	if (next.count) {
-		*r = next;
-		next.count = 0;
-	} else {
-		bufid = pvm_recv(-1, -1);
-		code = bufid < 0 ? bufid : read_request(r, bufid);
-	}
 	/* A long message is still in the receive buffer. */
 	while (code > 0 && r->length <= GS_BODY_MAX && r->count < GS_CALLERS_MAX) {
-		bufid = pvm_nrecv(-1, -1);
+		int bufid = pvm_nrecv(-1, -1);
+
 		code = bufid <= 0 ? bufid : read_request(&next, bufid);
 		if (code <= 0 || !same(r, &next))
 			break;

@@ -201,6 +201,7 @@ struct sw {
 	struct batch batches[2];
 	struct batch *filling, *shown;
 	uint64_t batch;            /* number of the batch being filled */
+	struct mailbox *mail;
 	struct net *net;           /* links to other hosts; NULL: none */
 
 	struct sw_fd fds[PASS_MAX];
@@ -319,6 +320,8 @@ void route_set(struct sw *, uint32_t tid, struct queue *);
  * end c.
  */
 void route_fragment(struct conn *, uint32_t off, uint32_t len);
+/* Let the connection wait if the queue that it has added to is full. */
+void route_hold_back(struct conn *, struct queue *);
 /* Free all. */
 void route_free(struct sw *);
 
@@ -349,8 +352,15 @@ bool manager_asked(struct conn *, const char *frag, uint32_t len);
 /* Report and rename a fragment, header first, of the queue's speaker, ahead of queueing it. */
 void manager_spoke(struct sw *, struct queue *, char *frag, uint32_t len);
 
+/* mail.c */
+
+/* A TM_DB request of a connection. False: not answered, the caller is to do it. */
+bool mail_serve(struct conn *, const char *head, const char *body, uint32_t len);
+
 /* inbox.c */
 
+/* Answer a request of a connection with this head: a number, then more bytes. */
+void inbox_answer(struct conn *, const char *head, int32_t number, const char *data, uint32_t len);
 /* A fragment for a daemon, this one or that of another host. */
 void inbox_fragment(struct conn *, const char *frag, uint32_t len);
 /* Begin a message with this message header, add to its body; drop it. */

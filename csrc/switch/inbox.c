@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "pvm3.h"
+
 /* Memory of a batch above these sizes is given back after use. */
 #define EVENTS_KEPT 1024u
 #define ARENA_KEPT 262144u
@@ -139,25 +141,34 @@ static void set_receivers(struct conn *c, const char *body, uint32_t len)
 	c->receiver_count = announce(c, c->receivers, n);
 }
 
+void inbox_answer(struct conn *c, const char *head, int32_t number, const char *data, uint32_t len)
+{
+	char frag[TDFRAGHDR + MSGHDRLEN + 4] = {0}, *reply = frag + TDFRAGHDR;
+
+	wire_put32(frag + WIRE_FRAG_DST, c->tid);
+	wire_put32(frag + WIRE_FRAG_SRC, TID_DAEMON);
+	wire_put32(frag + WIRE_FRAG_LENGTH, MSGHDRLEN + 4 + len);
+	frag[WIRE_FRAG_FLAGS] = FFSOM | FFEOM;
+	wire_put32(reply + WIRE_MSG_ENC, WIRE_ENC_XDR);
+	wire_put32(reply + WIRE_MSG_TAG, wire_get32(head + WIRE_MSG_TAG));
+	wire_put32(reply + WIRE_MSG_CTX, wire_get32(head + WIRE_MSG_CTX));
+	wire_put32(reply + WIRE_MSG_WID, wire_get32(head + WIRE_MSG_WID));
+	wire_put32(reply + MSGHDRLEN, (uint32_t)number);
+	queue_copy(c->sw, &c->out, frag, sizeof frag);
+	if (len)
+		queue_copy(c->sw, &c->out, data, len);
+	route_hold_back(c, &c->out);
+}
+
 /*
  * TM_PSTAT of a task that messages reach: it runs. The switch knows as much as
  * the caller, who is asked about all others. False: not answered.
  */
 static bool answer_status(struct conn *c, const char *head, const char *body, uint32_t len)
 {
-	char frag[TDFRAGHDR + MSGHDRLEN + 4] = {0}, *reply = frag + TDFRAGHDR;
-
 	if (!c->tid || len < 4 || !route_find(c->sw, wire_get32(body)))
 		return false;
-	wire_put32(frag + WIRE_FRAG_DST, c->tid);
-	wire_put32(frag + WIRE_FRAG_SRC, TID_DAEMON);
-	wire_put32(frag + WIRE_FRAG_LENGTH, MSGHDRLEN + 4);
-	frag[WIRE_FRAG_FLAGS] = FFSOM | FFEOM;
-	wire_put32(reply + WIRE_MSG_ENC, WIRE_ENC_XDR);
-	wire_put32(reply + WIRE_MSG_TAG, wire_get32(head + WIRE_MSG_TAG));
-	wire_put32(reply + WIRE_MSG_CTX, wire_get32(head + WIRE_MSG_CTX));
-	wire_put32(reply + WIRE_MSG_WID, wire_get32(head + WIRE_MSG_WID));
-	queue_copy(c->sw, &c->out, frag, sizeof frag);
+	inbox_answer(c, head, PvmOk, NULL, 0);
 	return true;
 }
 
@@ -170,6 +181,8 @@ static bool serve(struct conn *c, const char *head, const char *body, uint32_t l
 		return true;
 	case (uint32_t)TM_PSTAT:
 		return answer_status(c, head, body, len);
+	case (uint32_t)TM_DB:
+		return mail_serve(c, head, body, len);
 	default:
 		return false;
 	}

@@ -54,8 +54,7 @@ void route_free(struct sw *sw)
 	}
 }
 
-/* The source waits if it has filled the queue. */
-static void hold_back(struct conn *c, struct queue *q)
+void route_hold_back(struct conn *c, struct queue *q)
 {
 	if (!c->finishing && !c->place.next && backlog_full(c->sw, &q->load))
 		backlog_park(&q->load, c);
@@ -90,7 +89,7 @@ static void to_task(struct conn *c, uint32_t tid, uint32_t off, uint32_t len)
 	if (q->speaker == c->tid)
 		manager_spoke(c->sw, q, frag, len);
 	queue_ref(c->sw, q, c->chunk, off, len);
-	hold_back(c, q);
+	route_hold_back(c, q);
 }
 
 /* One copy for each receiver that TM_MCA announced: a header of its own, the body shared. */
@@ -115,7 +114,7 @@ static void to_receivers(struct conn *c, uint32_t off, uint32_t len)
 			queue_copy(c->sw, q, frag, TDFRAGHDR);
 			queue_ref(c->sw, q, c->chunk, off + TDFRAGHDR, len - TDFRAGHDR);
 		}
-		hold_back(c, q);
+		route_hold_back(c, q);
 	}
 	if (frag[WIRE_FRAG_FLAGS] & FFEOM) {
 		free(c->receivers);

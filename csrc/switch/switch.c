@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The switch's life and its loop. */
+#include "mailbox.h"
 #include "network.h"
 
 #include <errno.h>
@@ -14,6 +15,8 @@
 
 /* Most that is queued to one task by default, however much memory there is. */
 #define QUEUE_HIGH_MAX (256u << 20)
+/* Room of the mailbox by default. */
+#define MAIL_ROOM (256u << 20)
 
 int64_t switch_now(void)
 {
@@ -58,6 +61,8 @@ static void set_defaults(struct sw_config *cf)
 		cf->queue_total = ram / 4;
 	if (!cf->message_max)
 		cf->message_max = 64u << 20;
+	if (!cf->mail_room)
+		cf->mail_room = MAIL_ROOM;
 	if (!cf->standby_us)
 		cf->standby_us = 300;
 }
@@ -112,12 +117,15 @@ struct sw *sw_new(int listen_fd, uint32_t own_tid, const struct sw_config *cf)
 	list_init(&sw->dead);
 	list_init(&sw->touched);
 	list_init(&sw->stalled);
+	sw->mail = mem_new(sizeof *sw->mail);
+	mailbox_init(sw->mail, sw->cf.mail_room);
 	pthread_mutex_init(&sw->turn, NULL);
 	pthread_mutex_init(&sw->lock, NULL);
 	if (open_descriptors(sw) || standby_start(sw)) {
 		int e = errno;
 
 		close_descriptors(sw);
+		free(sw->mail);
 		free(sw);
 		errno = e;
 		return NULL;
@@ -135,6 +143,8 @@ void sw_free(struct sw *sw)
 	route_free(sw);
 	net_free(sw);
 	inbox_free(sw);
+	mailbox_clear(sw->mail);
+	free(sw->mail);
 	if (sw->spare)
 		chunk_unref(sw, sw->spare);
 	chunk_trim(sw);

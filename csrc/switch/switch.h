@@ -64,6 +64,7 @@ struct sw_config {
 	uint64_t queue_total;   /* bytes in all queues above which only the first bound is granted */
 	uint32_t message_max;   /* longest message to the daemon itself, bytes */
 	uint32_t standby_us;    /* the standby thread takes over after so long; 0: default 300; UINT32_MAX: none */
+	uint64_t mail_room;     /* bytes that all entries of the mailbox together may take */
 	uint32_t uid;           /* only this user's processes are served (SO_PEERCRED); UINT32_MAX: anyone */
 };
 
@@ -156,6 +157,35 @@ int sw_notify_drain(struct sw *, uint32_t tid, uint64_t mark);
 void sw_statistics(struct sw *, struct sw_stats *);
 /* Give memory that is not in use back to the system. */
 void sw_trim(struct sw *);
+
+/*
+ * The mailbox. Bodies are those of TM_DB. sw_mail_serve: from now on requests of
+ * tasks of this host to put, get or remove are answered without the caller, if
+ * they are ordinary.
+ */
+void sw_mail_serve(struct sw *);
+
+#define SW_MAIL_ENTRY 200 /* bytes that an entry takes besides message and class name */
+#define SW_MAIL_DONE 0
+#define SW_MAIL_WAIT 1
+
+/*
+ * Do a request to put, get or remove, whoever makes it: SW_MAIL_DONE with the
+ * reply, valid until the next call about the mailbox. SW_MAIL_WAIT: a get that
+ * waits for an entry; from then on until sw_mail_serve is called the caller
+ * gets all requests to put. -EINVAL: malformed.
+ */
+int sw_mail(struct sw *, const char *body, size_t len, const char **reply, size_t *reply_len);
+/* All entries, as the reply to TMDB_NAMES; valid as above. */
+const char *sw_mail_list(struct sw *, size_t *len);
+/* A task has ended: its entries go; persistent ones that are not doomed stay without owner. */
+void sw_mail_disown(struct sw *, int32_t owner);
+/*
+ * TMDB_RESET in a class (name_len 0: all) at an index (-1: all): persistent entries
+ * without an owner go. kill: those of other owners than `keep` are doomed.
+ */
+void sw_mail_reset(struct sw *, const char *name, size_t name_len, int32_t index, int kill,
+	const int32_t *keep, uint32_t kept);
 
 /*
  * Other hosts. Packets are exchanged with the hosts that were named by sw_host;

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pvm3py._task import ffi, lib
 from pvm3py.wire import constants as c
 
 FREE = -1
@@ -69,6 +70,17 @@ class Rendezvous:
         self.count = ALL
         return True
 
+    def settled(self) -> bool:
+        """Is nobody waiting, nobody to be refused, and did all arrive for themselves?"""
+        return self.count == ALL and not self._late and self.reached == len(self.waiting)
+
+    def restore(self, count: int, waiting: list[int]) -> None:
+        """Take over what others have counted."""
+        self.count = count
+        self.waiting = waiting
+        self.reached = len(self.waiting)
+        self._arrived = set(self.waiting)
+
     def fail(self, present: set[int]) -> list[int]:
         """End it without success; those of `present` that have not arrived will be told later.
 
@@ -94,22 +106,54 @@ class Rendezvous:
         return self.fail(present)
 
 
+class Counter:
+    """Barriers of a group while the library counts who arrives (csrc/libgpvm/serve.c)."""
+
+    def __init__(self, request: bytes, count: int, members: list[int], waited: list[int]) -> None:
+        """Let it count those of `members` that send this request; `waited` have done so before."""
+        room = max(count, len(waited))
+        self._memory = (
+            ffi.new("char[]", request),
+            ffi.new("int[]", sorted(members)),
+            ffi.new("int[]", waited + [0] * (room - len(waited))),
+        )
+        self._counted = ffi.gc(ffi.new("struct gs_barrier *"), lib.gs_uncount)
+        counted = self._counted
+        counted.body, counted.tids, counted.waiting = self._memory
+        counted.length = len(request)
+        counted.members = len(members)
+        counted.count = count
+        counted.reached = len(waited)
+        lib.gs_count(counted)
+
+    def end(self) -> tuple[int, list[int]]:
+        """Stop; the count of the barrier that is running or ALL, and who waits or has waited."""
+        counted = self._counted
+        lib.gs_uncount(counted)
+        count = counted.count if counted.running else ALL
+        return count, ffi.unpack(counted.waiting, counted.reached) if counted.reached else []
+
+
 class Group:
     """Members of a group.
 
     slots  tid by instance, or FREE
     kind   GROUP_DYNAMIC; after freezing GROUP_STATIC; when a member of that has gone GROUP_DEAD
     lost   members that died and whose places nobody has taken since
+
+    From `count_barrier` on the library counts who arrives at the barrier, until that is looked at
+    or the members change.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.slots: list[int] = []
         self.kind = c.GROUP_DYNAMIC
-        self.barrier = Rendezvous()
         self.freeze = Rendezvous()
-        self._instances: dict[int, int] = {}
         self.lost = 0
+        self._instances: dict[int, int] = {}
+        self._barrier = Rendezvous()
+        self._counter: Counter | None = None
 
     def __len__(self) -> int:
         return len(self._instances)
@@ -117,12 +161,35 @@ class Group:
     def __contains__(self, tid: int) -> bool:
         return tid in self._instances
 
+    @property
+    def barrier(self) -> Rendezvous:
+        """The barrier, which the library does not count any more."""
+        self._end_counter()
+        return self._barrier
+
+    def _end_counter(self) -> None:
+        if self._counter is not None:
+            self._barrier.restore(*self._counter.end())
+            self._counter = None
+
+    def count_barrier(self, request: bytes, count: int) -> None:
+        """Let the library count members that send this request; `count` may be ALL.
+
+        Only if such a barrier can begin, whoever comes first.
+        """
+        if count == ALL:
+            count = len(self)
+        barrier = self.barrier
+        if barrier.settled() and 0 < count <= len(self):
+            self._counter = Counter(request, count, self.members(), barrier.waiting)
+
     def join(self, tid: int) -> int:
         """Add a member; return its instance, the lowest that is free."""
         if self.kind != c.GROUP_DYNAMIC:
             raise GroupError(c.PvmNotInGroup)
         if tid in self:
             raise GroupError(c.PvmDupGroup)
+        self._end_counter()
         if len(self) == len(self.slots):
             self.slots += [FREE] * _GROWTH
         instance = self.slots.index(FREE)
@@ -133,7 +200,9 @@ class Group:
 
     def leave(self, tid: int) -> None:
         """Remove a member; a static group is dead then."""
-        self.slots[self.instance(tid)] = FREE
+        instance = self.instance(tid)
+        self._end_counter()
+        self.slots[instance] = FREE
         del self._instances[tid]
         if self.kind == c.GROUP_STATIC:
             self.kind = c.GROUP_DEAD

@@ -251,7 +251,8 @@ class GroupServer:
 
     @_serves(c.GROUP_BARRIER, GroupNumber)
     def _barrier(self, caller: int, request: GroupNumber) -> None:
-        self._arrive_at_barrier(request, caller, [caller])
+        if self._arrive_at_barrier(request, caller, [caller]):
+            self._group(request.group).count_barrier(request.encode(), request.number)
 
     @_serves(c.GROUP_BARRIERV, GroupNumber)
     def _host_barrier(self, caller: int, request: GroupNumber) -> None:
@@ -259,13 +260,16 @@ class GroupServer:
         here = group.hosts().get(caller & c.TIDHOST, []) if group else []
         self._arrive_at_barrier(request, caller, here)
 
-    def _arrive_at_barrier(self, request: GroupNumber, caller: int, members: list[int]) -> None:
+    def _arrive_at_barrier(self, request: GroupNumber, caller: int, members: list[int]) -> bool:
+        """One arrives for itself or others; is the barrier complete?"""
         group = self._living_group(request.group)
         group.instance(caller)
         barrier = group.barrier
-        if barrier.arrive(caller, request.number, members, group):
+        complete = barrier.arrive(caller, request.number, members, group)
+        if complete:
             answer = Result(barrier.reached).encode()
             self.outbox.append(Answer(barrier.waiting, c.GROUP_BARRIER, answer))
+        return complete
 
     @_serves(c.GROUP_FREEZE, GroupNumber)
     def _freeze(self, caller: int, request: GroupNumber) -> None:

@@ -84,7 +84,6 @@ class Pvmd:
         self.registry = Registry()
         self.tracers = Tracers()
         self.notices = Notices()
-        self.mailbox = Mailbox()
         self.peers = Peers(self)
         self.placement = Placement(own.tid)
         self.contexts = Contexts(own.tid)
@@ -99,6 +98,7 @@ class Pvmd:
         self.daemon_tid = c.TIDPVMD | own.tid
         self.switch = Switch(listener.fileno(), self.daemon_tid)
         self.switch.handler = self._event
+        self.mailbox = Mailbox(self.switch)
         self.loop = new_event_loop(self.switch)
         self._connections: dict[int, Connection] = {}
         self._temporaries = 0
@@ -338,6 +338,8 @@ class Pvmd:
     def run(self) -> int:
         """Serve until stop() or an unforeseen error, then end all tasks; the exit status."""
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        if self.hosts.is_master:
+            self.switch.serve_mail()
         try:
             for plugin in self.settings.plugins:
                 spawn.start_plugin(self, plugin)

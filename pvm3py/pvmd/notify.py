@@ -137,8 +137,8 @@ def deliver(pvmd: Pvmd, notice: Notice) -> None:
 def task_gone(pvmd: Pvmd, tid: int) -> None:
     """A task of any host is gone: tell who watches it, and drop what it owned here."""
     pvmd.tracers.forget(tid)
-    pvmd.notices.task_ended(pvmd, tid)
     pvmd.mailbox.owner_ended(tid)
+    pvmd.notices.task_ended(pvmd, tid)
     pvmd.registry.forget(pvmd, tid)
 
 

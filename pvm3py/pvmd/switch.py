@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from pvm3py._switch import ffi, lib
 from pvm3py.wire import constants as c
+from pvm3py.wire.codec import WireError
 
 from .plain import plain
 
@@ -25,6 +26,9 @@ PROTOCOL: int = lib.SW_PROTOCOL
 """Close reason: the peer sent what the protocol does not allow."""
 CLOSED: int = lib.SW_CLOSED
 """Close reason: `Switch.close` or `Switch.finish` was called."""
+
+MAIL_ENTRY: int = lib.SW_MAIL_ENTRY
+"""Bytes that an entry of the mailbox takes besides its message and the name of its class."""
 
 HOST_SILENT: int = lib.SW_HOST_SILENT
 """Reason of a host's loss: it does not answer."""
@@ -112,6 +116,8 @@ class Limits:
     """Bytes in all queues above which every queue gets only the first bound."""
     message_max: int = 0
     """Bytes of the longest message to the daemon."""
+    mail_room: int = 0
+    """Bytes that all entries of the mailbox together may take."""
     standby_us: int = 0
     """Microseconds after which a second thread forwards while Python is busy; -1: never."""
 
@@ -202,6 +208,7 @@ class Switch:
         config.queue_high = limits.queue_high
         config.queue_total = limits.queue_total
         config.message_max = limits.message_max
+        config.mail_room = limits.mail_room
         config.standby_us = limits.standby_us & _NO_STANDBY
         config.uid = (os.geteuid() if uid is None else uid) & _ANY_UID
         self._sw = lib.sw_new(listen_fd, own_tid & 0xFFFFFFFF, config)
@@ -210,6 +217,7 @@ class Switch:
         self._fd: int = lib.sw_epoll_fd(self._sw)
         self._count = ffi.new("uint32_t *")
         self._size = ffi.new("size_t *")
+        self._reply = ffi.new("const char **")
         self._output: list[bytes] = []
         self._output_bytes = 0
         self.has_events = False
@@ -404,6 +412,36 @@ class Switch:
         """Ask for one DrainedEvent, when at most `mark` bytes are queued for tid or tid is gone."""
         self.flush()
         _check(lib.sw_notify_drain(self._sw, tid & 0xFFFFFFFF, mark), "notify of drain")
+
+    def serve_mail(self) -> None:
+        """Answer ordinary requests of tasks here to the mailbox, from now on."""
+        lib.sw_mail_serve(self._sw)
+
+    def mail(self, body: bytes) -> bytes | None:
+        """Put, get or remove as a TM_DB body says; the reply's body.
+
+        None: a get that waits for an entry; until `serve_mail` is called again all requests to
+        put are reported. WireError: malformed.
+        """
+        code = lib.sw_mail(self._sw, body, len(body), self._reply, self._size)
+        if code == -errno.EINVAL:
+            raise WireError("malformed request to the mailbox")
+        if code == lib.SW_MAIL_WAIT:
+            return None
+        return bytes(ffi.buffer(self._reply[0], self._size[0]))
+
+    def mail_list(self) -> bytes:
+        """All entries of the mailbox, as the reply to TMDB_NAMES."""
+        text = lib.sw_mail_list(self._sw, self._size)
+        return bytes(ffi.buffer(text, self._size[0]))
+
+    def mail_disown(self, owner: int) -> None:
+        """A task has ended: its entries go; persistent ones that are not doomed stay."""
+        lib.sw_mail_disown(self._sw, owner)
+
+    def mail_reset(self, name: bytes, index: int, kill: bool, keep: Sequence[int]) -> None:
+        """TMDB_RESET of a class (empty: all) at an index (-1: all); see csrc/switch/switch.h."""
+        lib.sw_mail_reset(self._sw, name, len(name), index, kill, keep, len(keep))
 
     def network(self, fd: int, mtu: int) -> None:
         """Exchange packets of at most `mtu` bytes over a bound non-blocking UDP socket.

@@ -32,6 +32,11 @@ def to_receiver(data: bytes) -> bytes:
     return struct.pack("!I", RECEIVER) + data[4:]
 
 
+def owned(data: bytes) -> bytes:
+    """The same request to the mailbox with its sender as the owner."""
+    return data[: HEADER + 4] + struct.pack("!I", SENDER) + data[HEADER + 8 :]
+
+
 def announced(data: bytes) -> bytes:
     """The same message as a multicast, announced before."""
     body = struct.pack("!III", 2, RECEIVER, RECEIVER + 1)
@@ -71,7 +76,9 @@ def main() -> None:
     assert task and data, f"no vectors in {source}"
     inputs: dict[str, list[bytes]] = {"switch": [], "stream": [], "unpack": []}
     inputs["network"] = network(source / "daemon")
-    for frames in task.values():
+    for name, frames in task.items():
+        if name.startswith("db_") and name.endswith("_req"):
+            inputs["switch"].append(bytes([1, 0xFF, 0xFF]) + owned(frames) * 2)
         inputs["switch"] += [
             bytes([1, 0xFF, 0xFF]) + frames,
             bytes([0, 0, 20]) + frames,

@@ -40,6 +40,21 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
+/* Let the mailbox have a message that the switch has not answered, and look at what it says. */
+static unsigned ask_mailbox(struct sw *sw, const struct sw_event *e)
+{
+	const char *reply = NULL;
+	size_t len = 0;
+	unsigned sum = 0;
+	int code = sw_mail(sw, e->data, e->len, &reply, &len);
+
+	if (code == SW_MAIL_WAIT)
+		sw_mail_serve(sw);
+	for (size_t i = 0; code == SW_MAIL_DONE && i < len; i++)
+		sum += (unsigned char)reply[i];
+	return sum;
+}
+
 /* One pass, then look at every event; the connection opened or closed last goes to `conn`. */
 static uint64_t run(struct sw *sw, uint32_t type)
 {
@@ -53,6 +68,8 @@ static uint64_t run(struct sw *sw, uint32_t type)
 	for (uint32_t i = 0; i < n; i++) {
 		for (uint32_t k = 0; k < events[i].len; k++)
 			sum += (unsigned char)events[i].data[k];
+		if (events[i].type == SW_MESSAGE && events[i].tag == (uint32_t)TM_DB)
+			sum += ask_mailbox(sw, &events[i]);
 		if (events[i].type == type)
 			conn = events[i].conn;
 	}
@@ -105,7 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static unsigned char received[RECEIVED_MAX];
 	struct sw_config config = { .standby_us = UINT32_MAX, .uid = UINT32_MAX };
 	uint64_t sender_conn, receiver_conn;
-	size_t piece, have = 0;
+	size_t piece, have = 0, have_mail;
 	struct sw *sw;
 	int sender, receiver, flags;
 
@@ -117,6 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size -= 3;
 	sw = sw_new(listener, 0x80040000, &config);
 	REQUIRE(sw != NULL);
+	sw_mail_serve(sw);
 	receiver = open_connection(sw, &receiver_conn);
 	sender = open_connection(sw, &sender_conn);
 	REQUIRE(sw_bind(sw, receiver_conn, RECEIVER, NULL, 0) == 0);
@@ -132,6 +150,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		else if (receiver >= 0)
 			have = drain(receiver, received, have);
 	}
+	REQUIRE(sw_mail_list(sw, &have_mail) && have_mail >= 8);
+	sw_mail_disown(sw, SENDER);
 	if (flags & 2)
 		sw_close(sw, sender_conn, 1);
 	close(sender);

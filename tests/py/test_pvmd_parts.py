@@ -13,7 +13,7 @@ from pvm3py.pvmd.config import c_number, expand
 from pvm3py.pvmd.contexts import Contexts
 from pvm3py.pvmd.hostfile import parse_host
 from pvm3py.pvmd.log import Log
-from pvm3py.pvmd.mailbox import ENTRY_SIZE, Mailbox, matches
+from pvm3py.pvmd.mailbox import matches
 from pvm3py.pvmd.sockfile import answers
 from pvm3py.pvmd.spawn import environment
 from pvm3py.pvmd.tasks import Task, TaskTable, is_task
@@ -66,17 +66,6 @@ def test_first_of_duplicate_host_options_wins() -> None:
 def test_bad_host_lines(line: str) -> None:
     with pytest.raises(ValueError, match=r"option|too long|no host"):
         parse_host(line, {})
-
-
-def test_full_mailbox_refuses() -> None:
-    box = Mailbox(room=2 * ENTRY_SIZE + 10)
-    assert box.put(1, "a", -1, c.PvmMboxOverWritable, bytes(7)) == 0
-    assert box.put(1, "b", -1, 0, bytes(2)) == c.PvmOutOfRes
-    assert box.put(1, "b" * 3, -1, 0, b"") == c.PvmOutOfRes
-    assert box.put(1, "a", -1, 0, bytes(ENTRY_SIZE + 9)) == 0
-    assert box.put(1, "a", -1, 0, bytes(ENTRY_SIZE + 10)) == c.PvmOutOfRes
-    assert box.remove(1, "a", 0) == 0
-    assert box.put(1, "b", -1, 0, bytes(ENTRY_SIZE + 9)) == 0
 
 
 def test_full_disk_costs_log_lines_only() -> None:
