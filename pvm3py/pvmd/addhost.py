@@ -25,6 +25,7 @@ from pvm3py.wire.hosts import (
     Start,
     StartReply,
     StartRequest,
+    TableDelete,
     TableUpdate,
 )
 from pvm3py.wire.record import Record
@@ -55,11 +56,16 @@ class _Order:
 
 @dataclass
 class Addition:
-    """The state of additions on a master. index: the last one given to a host."""
+    """The state of additions on a master.
+
+    index: the last one given to a host; lost: hosts that are gone since the new table was
+    announced, None while none is.
+    """
 
     host_file: HostFile = field(default_factory=HostFile)
     busy: bool = False
     index: int = 1
+    lost: list[int] | None = None
     order: _Order | None = None
 
 
@@ -158,6 +164,7 @@ async def _add_candidates(pvmd: Pvmd, candidates: list[_Candidate]) -> AddHostRe
         return AddHostReply([_entry(candidate) for candidate in candidates])
     finally:
         pvmd.addition.busy = False
+        pvmd.addition.lost = None
 
 
 def _entry(candidate: _Candidate) -> HostEntry:
@@ -355,12 +362,16 @@ def _judge(pvmd: Pvmd, one: _Candidate, outcome: Outcome) -> None:
 
 
 async def _announce(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
-    """Bring the new hosts into all tables."""
+    """Bring the new hosts into all tables.
+
+    Until the commit the others compare the news of lost hosts with the number of the old table,
+    and new hosts know none; so all are told again behind the commit.
+    """
     hosts = pvmd.hosts
     joining = [one for one in candidates if one.host is not None]
     new = sorted((one.host for one in joining if one.host), key=lambda host: -host.tid)
     old = hosts.others()
-    hosts.serial += 1
+    pvmd.addition.lost = lost = []
     everything = _update(pvmd, [*reversed(hosts.hosts), *new])
     only_new = _update(pvmd, new).encode()
     for host in new:
@@ -377,8 +388,12 @@ async def _announce(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
     for error in results:
         if isinstance(error, BaseException) and not isinstance(error, HostFailed):
             raise error
+    pvmd.addition.lost = None
+    hosts.serial += 1
     for host in hosts.others():
         pvmd.peers.send(host.tid, c.DM_HTCOMMIT, b"")
+        if lost:
+            pvmd.peers.send(host.tid, c.DM_HTDEL, TableDelete(hosts.serial, lost))
     for one in joining:
         if hosts.get(one.tid) is not one.host:
             one.code = c.PvmCantStart
@@ -389,7 +404,7 @@ async def _announce(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
 def _update(pvmd: Pvmd, listed: list[Host]) -> TableUpdate:
     master = pvmd.hosts.own.index
     entries = [host.table_entry() for host in listed]
-    return TableUpdate(pvmd.hosts.serial, master, master, entries)
+    return TableUpdate(pvmd.hosts.serial + 1, master, master, entries)
 
 
 def _settings(pvmd: Pvmd, line: HostLine | None) -> SlaveSettings:
