@@ -203,11 +203,16 @@ static int send_control(int dst, int tag, int n, int first, int second, const ch
 	return code;
 }
 
-/* Ask the daemon to tell when the other task exits. */
-static int watch_exit(int tid)
+static bool same_host(int tid)
+{
+	return (tid & TIDHOST) == (pvmmytid & TIDHOST);
+}
+
+/* Ask the daemon to tell of the end of a task (PvmTaskExit) or a host (PvmHostDelete). */
+static int watch_end(int what, int tid)
 {
 	struct message *m = pvm__message_new(WIRE_ENC_XDR);
-	int ints[] = { PvmTaskExit, SYSCTX_TC, TC_TASKEXIT, 1, tid };
+	int ints[] = { what, SYSCTX_TC, TC_TASKEXIT, 1, tid };
 	int code;
 
 	if (!m)
@@ -221,9 +226,12 @@ static int watch_exit(int tid)
 	return code;
 }
 
-static bool same_host(int tid)
+/* Ask to be told of what ends a route: one to a lost host would not end by itself. */
+static void watch_peer(int tid)
 {
-	return (tid & TIDHOST) == (pvmmytid & TIDHOST);
+	watch_end(PvmTaskExit, tid);
+	if (!same_host(tid))
+		watch_end(PvmHostDelete, tid & (int)TIDHOST);
 }
 
 /* Ask a task for a route. */
@@ -237,7 +245,7 @@ static void request_route(int tid)
 	if (!pvm__route_bind(r, same_host(tid), address))
 		deny(r);
 	else if (send_control(tid, TC_CONREQ, 1, TDPROTOCOL, 0, address) >= 0)
-		watch_exit(tid);
+		watch_peer(tid);
 }
 
 /*
@@ -305,6 +313,19 @@ struct stream *pvm__route_stream(int tid)
 	return r && r->state == ROUTE_OPEN && !r->stream->lost ? r->stream : NULL;
 }
 
+void pvm__routes_notice(struct message *m)
+{
+	int host = 0;
+
+	if (wire_is_daemon((uint32_t)m->src) && pvm__get_int(m, &host) == 0 && host &&
+	    !(host & (int)TIDLOCAL))
+		for (int i = 0; i < ROUTE_BUCKETS; i++)
+			for (struct route *r = pvm__task.routes[i]; r; r = r->next)
+				if (r->stream && (r->tid & (int)TIDHOST) == host)
+					pvm__stream_lose(r->stream);
+	pvm__message_rewind(m);
+}
+
 /* ---- handlers ------------------------------------------------------------ */
 
 /* Listen for the other task on a socket of the kind it asked with. */
@@ -340,6 +361,8 @@ static void answer_request(int tid, const char *wanted)
 			drop(r);
 		accepted = pvm__task.route != PvmDontRoute && offer(tid, wanted, address);
 	}
+	if (accepted && !same_host(tid))
+		watch_peer(tid);
 	send_control(tid, TC_CONACK, 2, TDPROTOCOL, !accepted, accepted ? address : "");
 }
 

@@ -31,7 +31,7 @@ from pvm3py.wire.hosts import (
 from pvm3py.wire.record import Record
 from pvm3py.wire.task import AddHostReply, Empty, HostEntry, HostNames
 
-from . import network
+from . import failure, network
 from .config import DEFAULT_SPEED, c_number
 from .dispatch import Refused, Request, handles
 from .hoster import Outcome, start_all
@@ -42,6 +42,8 @@ from .peers import HostFailed
 if TYPE_CHECKING:
     from .daemon import Pvmd
 
+# Seconds that a new host, which may have died since it was started, has to answer its first table.
+_ANSWER_SECONDS = 30.0
 _PLAIN = re.compile(r"[\w.:@%+,-]+")
 
 
@@ -371,7 +373,8 @@ async def _announce(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
     joining = [one for one in candidates if one.host is not None]
     new = sorted((one.host for one in joining if one.host), key=lambda host: -host.tid)
     old = hosts.others()
-    pvmd.addition.lost = lost = []
+    lost: list[int] = []
+    pvmd.addition.lost = lost
     everything = _update(pvmd, [*reversed(hosts.hosts), *new])
     only_new = _update(pvmd, new).encode()
     for host in new:
@@ -384,7 +387,13 @@ async def _announce(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
     bodies = [(host, body) for host in new] + [(host, only_new) for host in old]
     requests = [pvmd.peers.request(h.tid, c.DM_HTUPD, update, Empty) for h, update in bodies]
     pvmd.notices.hosts_added(pvmd, sorted(host.tid for host in new))
-    results = await asyncio.gather(*requests, return_exceptions=True)
+    answers = [pvmd.loop.create_task(request) for request in requests]
+    await asyncio.wait(answers[: len(new)], timeout=_ANSWER_SECONDS)
+    for host, answer in zip(new, answers[: len(new)], strict=True):
+        if not answer.done() and hosts.get(host.tid) is host:
+            why = f"no answer to its first table within {_ANSWER_SECONDS:g} s"
+            failure.host_failed(pvmd, host.tid, why)
+    results = await asyncio.gather(*answers, return_exceptions=True)
     for error in results:
         if isinstance(error, BaseException) and not isinstance(error, HostFailed):
             raise error

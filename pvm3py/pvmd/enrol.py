@@ -88,10 +88,15 @@ def _signed(path: str) -> bool:
 
 @handles(c.TM_CONN2, EnrolRequest, enrolling=True)
 def enrol(pvmd: Pvmd, request: Request, body: EnrolRequest) -> None:
-    """Second round: the connection becomes a task, one started here or a new one."""
+    """Second round: the connection becomes a task, one started here or a new one.
+
+    The file goes before the answer, behind which a daemon that is killed would leave it.
+    """
     connection = request.connection
     task = pvmd.tasks.started(body.cookie or body.pid)
-    if not _signed(connection.auth_file):
+    signed = _signed(connection.auth_file)
+    connection.drop_auth_file()
+    if not signed:
         _refuse(pvmd, request, "did not write to its authentication file")
     elif task is None and pvmd.full():
         _refuse(pvmd, request, "no further task is served")

@@ -183,7 +183,6 @@ def delete_from_table(pvmd: Pvmd, request: Request, body: TableDelete) -> None:
     if hosts.is_master or not _from_master(pvmd, request):
         return
     if body.serial not in (hosts.serial, hosts.pending_serial):
-        pvmd.log(f"deletion of hosts from table {body.serial} ignored, this is {hosts.serial}")
         return
     for word in body.hosts:
         tid = word & c.TIDHOST

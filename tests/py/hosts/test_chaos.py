@@ -39,6 +39,12 @@ class Run:
         for host in (self.chaos.bed.master, *self.up()):
             self.chaos.spawn(host, WORKERS)
 
+    def kill(self, host: Host, number: signal.Signals) -> None:
+        """End a host's daemon, or stop it, if it is there."""
+        if self.chaos.signal_daemon(host, number):
+            self.dead.add(host.name)
+            self.deaths += 1
+
     def kill_daemon(self) -> None:
         up = self.up()
         if len(up) > LEAST:
@@ -46,9 +52,7 @@ class Run:
             number = self.random.choice(
                 [signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP]
             )
-            self.chaos.signal_daemon(host, number)
-            self.dead.add(host.name)
-            self.deaths += 1
+            self.kill(host, number)
 
     def kill_task(self) -> None:
         self.chaos.kill_task(self.random.choice([self.chaos.bed.master, *self.up()]))
@@ -58,11 +62,11 @@ class Run:
 
     def revive(self) -> None:
         """Add hosts that are out of the machine; one of them may be killed meanwhile."""
+        self.dead -= self.chaos.thaw()
         there = set(self.chaos.config())
         out = [host for host in self.chaos.bed.slaves if host.name not in there]
         if not out:
             return
-        self.chaos.thaw()
         for host in out:
             for pid in host.processes():
                 # What the dead daemon has left behind must not answer in place of the new one.
@@ -74,8 +78,7 @@ class Run:
         if self.random.random() < 0.3:
             time.sleep(self.random.random() * 0.4)
             victim = self.random.choice(chosen)
-            self.chaos.signal_daemon(victim, signal.SIGKILL)
-            self.dead.add(victim.name)
+            self.kill(victim, signal.SIGKILL)
         if self.random.random() < 0.3:
             self.kill_daemon_while_adding()
         tids = self.chaos.end_adding()
@@ -90,9 +93,7 @@ class Run:
         others = [h for h in self.chaos.bed.slaves if h.name not in adding | self.dead]
         if len(others) > LEAST:
             victim = self.random.choice(others)
-            self.chaos.signal_daemon(victim, signal.SIGKILL)
-            self.dead.add(victim.name)
-            self.deaths += 1
+            self.kill(victim, signal.SIGKILL)
 
     def step(self) -> None:
         """Something happens."""
@@ -142,9 +143,6 @@ def test_random_deaths() -> None:
         error.add_note("\n".join(["what happened:", *chaos.events, *chaos.wrong]))
         error.add_note(f"PVM3PY_CHAOS_SEED={seed}")
         error.add_note(chaos.bed.logs())
-        if os.environ.get("HOLD"):
-            print(error, error.__notes__, chaos.bed.directory, flush=True)
-            while os.path.exists("/tmp/w/hold"): time.sleep(1)
         raise
     finally:
         for host in chaos.bed.slaves:

@@ -12,7 +12,6 @@ import random
 import signal
 from dataclasses import dataclass
 
-from support.agent import Agent
 from support.hosts import Bed, Host
 from support.system import Side
 from support.vm import read_line, wait_until
@@ -60,7 +59,7 @@ class Chaos:
         self.workers: set[int] = set()
         self.adding: list[Host] = []
         self.hosts: dict[int, Host] = {}  # by the tid under which each is in the machine
-        self.frozen: list[int] = []
+        self.frozen: dict[int, Host] = {}  # daemons that were stopped
         try:
             self.bed.start()
             self.agent = self.bed.master.agent()
@@ -140,27 +139,37 @@ class Chaos:
         if started:
             self.tell("know", *started)
 
-    def signal_daemon(self, host: Host, number: signal.Signals) -> None:
-        """A signal to the daemons on a host, one or, in the middle of a start, more or none."""
-        self.note(f"{number.name} to the daemon on {host.name}")
-        if number == signal.SIGKILL:
-            host.killed = True
-        for pid in host.daemon_pids():
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                continue
-            if number == signal.SIGSTOP:
-                self.frozen.append(pid)
+    def signal_daemon(self, host: Host, number: signal.Signals) -> bool:
+        """A signal to the daemon on a host. False: in the middle of a start there may be none."""
+        host.killed |= number == signal.SIGKILL
+        met: set[int] = set()
+        # It may just be going to the background, as a child.
+        while new := set(host.daemon_pids()) - met:
+            for pid in new:
+                try:
+                    os.kill(pid, number)
+                except ProcessLookupError:
+                    continue
+                if number == signal.SIGSTOP:
+                    self.frozen[pid] = host
+            met |= new
+        self.note(f"{number.name} to {len(met)} daemons on {host.name}")
+        return bool(met)
 
-    def thaw(self) -> None:
-        """Let daemons that were stopped go on: each finds that the machine went on without it."""
+    def thaw(self) -> set[str]:
+        """Let daemons that were stopped go on; the names of their hosts.
+
+        Such a one that was stopped for too long finds that the machine went on without it.
+        """
         for pid in self.frozen:
             try:
                 os.kill(pid, signal.SIGCONT)
             except ProcessLookupError:
                 continue
-        self.frozen = []
+        names = {host.name for host in self.frozen.values()}
+        self.note(f"thawed {names}")
+        self.frozen = {}
+        return names
 
     def kill_task(self, host: Host) -> None:
         """Kill one of the workers of a host."""
