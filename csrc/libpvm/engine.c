@@ -269,6 +269,8 @@ void pvm__deliver(struct message *m)
 	pvm__message_set_codec(m);
 	pvm__message_rewind(m);
 	t->deliveries++;
+	if (m->ctx == SYSCTX_TC && m->tag == TC_TASKEXIT)
+		pvm__routes_notice(m);
 	if (!pvm__request_reply(m))
 		pvm__queue_append(&t->arrived, m);
 }

@@ -143,6 +143,11 @@ int pvm__send_daemon(struct message *, int dst);
 int pvm__routes_prepare(void);
 /* The open direct route to a task, made if wanted; NULL: send through the daemon. */
 struct stream *pvm__route_stream(int tid);
+/*
+ * A TC_TASKEXIT has come. If it tells of a host's end its tasks' routes are lost: at once, since
+ * who waits for room in one would wait for ever.
+ */
+void pvm__routes_notice(struct message *);
 /* The connection of some route was lost: forget such routes. True if there was one. */
 bool pvm__routes_reap(void);
 /* Close all routes. */

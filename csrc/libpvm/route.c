@@ -214,10 +214,15 @@ int pvm__routes_prepare(void)
 	return refusal ? 0 : PvmNoMem;
 }
 
-/* Ask the daemon to tell when the other task exits. */
-static int watch_exit(int tid)
+static bool same_host(int tid)
 {
-	struct message *m = pvm__compose("iiiii", PvmTaskExit, SYSCTX_TC, TC_TASKEXIT, 1, tid);
+	return (tid & TIDHOST) == (pvmmytid & TIDHOST);
+}
+
+/* Be told of the end of a task (PvmTaskExit) or a host (PvmHostDelete). 0 or an error code. */
+static int watch_end(int what, int tid)
+{
+	struct message *m = pvm__compose("iiiii", what, SYSCTX_TC, TC_TASKEXIT, 1, tid);
 
 	if (m) {
 		m->tag = TM_NOTIFY;
@@ -226,9 +231,14 @@ static int watch_exit(int tid)
 	return send_control(m, TIDPVMD);
 }
 
-static bool same_host(int tid)
+/* Be told of what ends a route: one to a lost host would not end by itself. 0 or an error code. */
+static int watch_peer(int tid)
 {
-	return (tid & TIDHOST) == (pvmmytid & TIDHOST);
+	int code = watch_end(PvmTaskExit, tid);
+
+	if (code >= 0 && !same_host(tid))
+		code = watch_end(PvmHostDelete, tid & (int)TIDHOST);
+	return code;
 }
 
 /* Ask a task for a route. */
@@ -239,10 +249,10 @@ static void request_route(int tid)
 
 	if (!r)
 		return;
-	/* Without the watch an end of that task would go unnoticed while this one waits. */
+	/* Without the watch an end of the other side would go unnoticed while this one waits. */
 	if (!pvm__route_bind(r, same_host(tid), address) ||
 	    send_control(as_control(pvm__compose("is", TDPROTOCOL, address), TC_CONREQ), tid) < 0 ||
-	    watch_exit(tid) < 0) {
+	    watch_peer(tid) < 0) {
 		r = find(tid);
 		if (r && r->state == ROUTE_ASKED)
 			deny(r);
@@ -314,6 +324,19 @@ struct stream *pvm__route_stream(int tid)
 	return r && r->state == ROUTE_OPEN && !r->stream->lost ? r->stream : NULL;
 }
 
+void pvm__routes_notice(struct message *m)
+{
+	int host = 0;
+
+	if (wire_is_daemon((uint32_t)m->src) && pvm__get_int(m, &host) == 0 && host &&
+	    !(host & (int)TIDLOCAL))
+		for (int i = 0; i < ROUTE_BUCKETS; i++)
+			for (struct route *r = pvm__task.routes[i]; r; r = r->next)
+				if (r->stream && (r->tid & (int)TIDHOST) == host)
+					pvm__stream_lose(r->stream);
+	pvm__message_rewind(m);
+}
+
 /* ---- handlers ------------------------------------------------------------ */
 
 /* Listen for the other task on a socket of the kind it asked with. */
@@ -349,6 +372,10 @@ static void answer_request(int tid, const char *wanted)
 		if (r)
 			drop(r);
 		accepted = pvm__task.route != PvmDontRoute && offer(tid, wanted, address);
+	}
+	if (accepted && !same_host(tid) && watch_peer(tid) < 0) {
+		drop(find(tid));
+		accepted = false;
 	}
 	answer = accepted ? as_control(pvm__compose("iis", TDPROTOCOL, 0, address), TC_CONACK) : NULL;
 	if (accepted && !answer)

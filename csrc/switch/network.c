@@ -10,9 +10,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Period in which silent hosts are looked for; probes sent while one is silent. */
+/* Period in which silent hosts are looked for; while one is silent for long. */
 #define TICK_MS 250
-#define PROBES 5
+#define TICK_HURRY_MS 100
+/*
+ * A silent host is asked after this part of its limit, and again, then more often: on a bad
+ * network most questions and answers may get lost. Least number of questions.
+ */
+#define FIRST_PROBES 5
+#define MORE_PROBES 25
+#define PROBES 4
 /* At most one log event in this time, ns. */
 #define LOG_NS (200 * NS_PER_MS)
 
@@ -94,21 +101,30 @@ static void serve_timers(struct net *net, int64_t now)
 	net->timer = due;
 }
 
-/* Look whether a host has been silent for too long, or ask it to say something. */
-static void look_after(struct host *h, uint32_t elapsed_ms)
+/*
+ * Look whether a host has been silent for too long, or ask it to say something. True: it is to
+ * be looked after again soon.
+ */
+static bool look_after(struct host *h, uint32_t elapsed_ms)
 {
+	bool hurry;
 	char text[60];
 
 	if (!h->silence_ms || !h->extended || h->pending || h->lost)
-		return;
+		return false;
 	h->quiet_ms += elapsed_ms;
-	if (h->quiet_ms >= h->silence_ms && h->probes >= PROBES - 1) {
+	if (h->quiet_ms >= h->silence_ms && h->probes >= PROBES) {
 		snprintf(text, sizeof text, "nothing heard for %.1f s", h->quiet_ms / 1000.0);
 		net_lost(h, SW_HOST_SILENT, text);
-	} else if (h->quiet_ms >= h->silence_ms / PROBES * (h->probes + 1)) {
+		return false;
+	}
+	hurry = h->quiet_ms >= h->silence_ms / FIRST_PROBES * 2;
+	if (h->quiet_ms >= h->asked_ms + h->silence_ms / (hurry ? MORE_PROBES : FIRST_PROBES)) {
+		h->asked_ms = h->quiet_ms;
 		h->probes++;
 		net_control(h, WIRE_PKT_ASK, 0);
 	}
+	return hurry;
 }
 
 /*
@@ -118,14 +134,15 @@ static void look_after(struct host *h, uint32_t elapsed_ms)
 static void tick(struct net *net, int64_t now)
 {
 	int64_t elapsed = (now - net->ticked) / NS_PER_MS;
+	bool hurry = false;
 
 	if (elapsed > 2 * TICK_MS)
 		elapsed = 2 * TICK_MS;
 	for (uint32_t i = 1; i < HOSTS_MAX; i++)
 		if (net->hosts[i])
-			look_after(net->hosts[i], (uint32_t)elapsed);
+			hurry |= look_after(net->hosts[i], (uint32_t)elapsed);
 	net->ticked = now;
-	net->tick = now + TICK_MS * NS_PER_MS;
+	net->tick = now + (hurry ? TICK_HURRY_MS : TICK_MS) * NS_PER_MS;
 }
 
 void net_serve(struct sw *sw)
@@ -314,7 +331,7 @@ int sw_host(struct sw *sw, const struct sw_host *host)
 		h->pending = host->flags & SW_HOST_PENDING;
 		if (!h->extended)
 			h->mtu = host->mtu < sw->net->mtu ? host->mtu : sw->net->mtu;
-		h->quiet_ms = h->probes = 0;
+		h->quiet_ms = h->asked_ms = h->probes = 0;
 		set_silence(sw->net, h, host->silence_ms);
 	}
 	switch_leave(sw);

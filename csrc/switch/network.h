@@ -107,7 +107,8 @@ struct host {
 	bool ack_now, answer;    /* do not wait for data to carry it; the other side asked */
 	int64_t owed_due;
 	struct link owing;       /* in net.owing */
-	uint32_t quiet_ms, probes; /* since something was heard */
+	uint32_t quiet_ms;       /* since something was heard, */
+	uint32_t probes, asked_ms; /* questions asked since, and after how long the last one */
 
 	struct assembly in;      /* message for this daemon */
 	struct link multicasts;  /* struct multicast (remote.c) */

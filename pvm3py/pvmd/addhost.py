@@ -24,12 +24,13 @@ from pvm3py.wire.hosts import (
     Start,
     StartReply,
     StartRequest,
+    TableDelete,
     TableUpdate,
 )
 from pvm3py.wire.record import Record
 from pvm3py.wire.task import AddHostReply, Empty, HostEntry, HostNames
 
-from . import network
+from . import failure, network
 from .config import DEFAULT_SPEED, c_number
 from .dispatch import Refused, Request, handles
 from .hoster import Outcome, start_all
@@ -41,6 +42,8 @@ from .plain import plain
 if TYPE_CHECKING:
     from .daemon import Pvmd
 
+# Seconds that a new host, which may have died since it was started, has to answer its first table.
+_ANSWER_SECONDS = 30.0
 _PLAIN = r"[\w.:@%+,-]+"
 
 
@@ -55,11 +58,16 @@ class _Order:
 
 @plain
 class Addition:
-    """The state of additions on a master. index: the last one given to a host."""
+    """The state of additions on a master.
+
+    index: the last one given to a host; lost: hosts that are gone since the new table was
+    announced, None while none is.
+    """
 
     host_file: HostFile = field(default_factory=HostFile)
     busy: bool = False
     index: int = 1
+    lost: list[int] | None = None
     order: _Order | None = None
 
 
@@ -158,6 +166,7 @@ async def _add_candidates(pvmd: Pvmd, candidates: list[_Candidate]) -> AddHostRe
         return AddHostReply([_entry(candidate) for candidate in candidates])
     finally:
         pvmd.addition.busy = False
+        pvmd.addition.lost = None
         pvmd.trim_later()
 
 
@@ -367,12 +376,17 @@ def _judge(pvmd: Pvmd, one: _Candidate, outcome: Outcome, known: list[Host]) -> 
 
 
 async def _announce(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
-    """Bring the new hosts into all tables."""
+    """Bring the new hosts into all tables.
+
+    Until the commit the others compare the news of lost hosts with the number of the old table,
+    and new hosts know none; so all are told again behind the commit.
+    """
     hosts = pvmd.hosts
     joining = [one for one in candidates if one.host is not None]
     new = sorted((one.host for one in joining if one.host), key=lambda host: -host.tid)
     old = hosts.others()
-    hosts.serial += 1
+    lost: list[int] = []
+    pvmd.addition.lost = lost
     everything = _update(pvmd, [*reversed(hosts.hosts), *new])
     only_new = _update(pvmd, new).encode()
     for host in new:
@@ -385,12 +399,22 @@ async def _announce(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
     bodies = [(host, body) for host in new] + [(host, only_new) for host in old]
     requests = [pvmd.peers.request(h.tid, c.DM_HTUPD, update, Empty) for h, update in bodies]
     pvmd.notices.hosts_added(pvmd, sorted(host.tid for host in new))
-    results = await asyncio.gather(*requests, return_exceptions=True)
+    answers = [pvmd.loop.create_task(request) for request in requests]
+    await asyncio.wait(answers[: len(new)], timeout=_ANSWER_SECONDS)
+    for host, answer in zip(new, answers[: len(new)], strict=True):
+        if not answer.done() and hosts.get(host.tid) is host:
+            why = f"no answer to its first table within {_ANSWER_SECONDS:g} s"
+            failure.host_failed(pvmd, host.tid, why)
+    results = await asyncio.gather(*answers, return_exceptions=True)
     for error in results:
         if isinstance(error, BaseException) and not isinstance(error, HostFailed):
             raise error
+    pvmd.addition.lost = None
+    hosts.serial += 1
     for host in hosts.others():
         pvmd.peers.send(host.tid, c.DM_HTCOMMIT, b"")
+        if lost:
+            pvmd.peers.send(host.tid, c.DM_HTDEL, TableDelete(hosts.serial, lost))
     for one in joining:
         if hosts.get(one.tid) is not one.host:
             one.code = c.PvmCantStart
@@ -401,7 +425,7 @@ async def _announce(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
 def _update(pvmd: Pvmd, listed: list[Host]) -> TableUpdate:
     master = pvmd.hosts.own.index
     entries = [host.table_entry() for host in listed]
-    return TableUpdate(pvmd.hosts.serial, master, master, entries)
+    return TableUpdate(pvmd.hosts.serial + 1, master, master, entries)
 
 
 def _settings(pvmd: Pvmd, line: HostLine | None) -> SlaveSettings:

@@ -69,6 +69,8 @@ def host_failed(pvmd: Pvmd, tid: int, why: str, *, closing: bool = False) -> Non
     pvmd.registry.host_lost(pvmd, tid)
     output.host_lost(pvmd, tid)
     if hosts.is_master:
+        if pvmd.addition.lost is not None:
+            pvmd.addition.lost.append(tid)
         news = TableDelete(hosts.serial, [tid]).encode()
         for other in hosts.others():
             if other is not host:

@@ -180,9 +180,14 @@ def commit_table(pvmd: Pvmd, request: Request, _body: Empty) -> None:
 
 @handles(c.DM_HTDEL, TableDelete, hosts=True, reply=False)
 def delete_from_table(pvmd: Pvmd, request: Request, body: TableDelete) -> None:
-    """Hosts have failed or were deleted. As with 3.4.6 the news must fit the present table."""
+    """Hosts have failed or were deleted. As with 3.4.6 the news must fit the present table.
+
+    The announced one does as well: a master may count it before the commit.
+    """
     hosts = pvmd.hosts
-    if not _from_master(pvmd, request) or body.serial != hosts.serial:
+    if not _from_master(pvmd, request):
+        return
+    if body.serial not in (hosts.serial, hosts.pending_serial):
         return
     for word in body.hosts:
         tid = word & c.TIDHOST
