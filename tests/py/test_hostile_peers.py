@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.daemon_vectors import recording
 from support.peerdaemon import (
     WHOLE,
     MasterTarget,
@@ -27,7 +28,6 @@ from support.peerdaemon import (
 )
 from support.rawtask import RawTask, ints, message, string
 from support.vm import wait_until
-from test_wire_daemon_vectors import load
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.hosts import TableDelete, TableEntry, TableUpdate, address_text
@@ -157,7 +157,7 @@ def slave(shared_slave: SlaveTarget) -> Iterator[SlaveTarget]:
 @pytest.mark.parametrize("tag", REQUESTS | ANSWERS, ids=ids)
 def test_body_cut_anywhere_or_with_an_impossible_number(master: MasterTarget, tag: int) -> None:
     peer = master.peers[0]
-    _, body = load((REQUESTS | ANSWERS)[tag])
+    body = recording((REQUESTS | ANSWERS)[tag]).body
     cuts = [body[:size] for size in range(0, min(len(body), 100) + 1, 3)]
     words = [body[: 4 * at] + ints(word) + body[4 * at + 4 :]
              for word in WORDS for at in range(min(4, len(body) // 4))]
@@ -178,7 +178,7 @@ def test_mutated_bodies(master: MasterTarget, seed: int) -> None:
     tags = [tag for tag in REQUESTS | ANSWERS if tag not in (c.DM_ADD, c.DM_DELHOST, c.SM_ADD)]
     for _ in range(8):
         tag = rng.choice(tags)
-        body = bytearray(load((REQUESTS | ANSWERS)[tag])[1])
+        body = bytearray(recording((REQUESTS | ANSWERS)[tag]).body)
         for _ in range(rng.randint(0, 3)):
             if body:
                 body[rng.randrange(len(body))] = rng.choice((0, 255, 127, 128, 47, 1))
@@ -202,7 +202,7 @@ def test_message_that_no_daemon_serves_is_logged(master: MasterTarget, tag: int)
 @pytest.mark.parametrize("tag", [c.SM_EXEC, c.SM_HANDOFF, c.TM_EXIT, c.DM_HALT, c.DM_DB], ids=ids)
 def test_task_of_another_host_that_has_no_role_is_refused(master: MasterTarget, tag: int) -> None:
     peer = master.peers[0]
-    peer.send(tag, load("dm-exec")[1], src=0x80001, wid=5)
+    peer.send(tag, recording("dm-exec").body, src=0x80001, wid=5)
     peer.sync()
     check_log(master, f"{tag & 0xFFFFFFFF:x}")
 
@@ -462,7 +462,7 @@ def test_setting_that_makes_no_sense(slave: SlaveTarget, field: int, text: str, 
 
 @pytest.mark.parametrize("tag", sorted(REQUESTS | ANSWERS), ids=ids)
 def test_slave_gets_bodies_cut_anywhere(slave: SlaveTarget, tag: int) -> None:
-    _, body = load((REQUESTS | ANSWERS)[tag])
+    body = recording((REQUESTS | ANSWERS)[tag]).body
     for size in itertools.chain(range(0, min(len(body), 60), 5), [max(0, len(body) - 1)]):
         if tag != c.DM_HTUPD or size < 16:
             slave.master.send(tag, body[:size], wid=0x80001)
@@ -478,7 +478,7 @@ def test_malformed_answer_of_a_master_ends_the_wait(
             c.TM_DELHOST: (c.DM_DELHOST, "dm-delhost")}
     question, vector = asks[tag]
     with slave.task() as task:
-        task.send(message(tag, load(vector)[1], src=task.tid, wid=8))
+        task.send(message(tag, recording(vector).body, src=task.tid, wid=8))
         asked = slave.master.expect(question)
         slave.master.send(question + 1, answer, wid=asked.wid)
         assert task.receive().wid == 8

@@ -4,17 +4,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from support import rawtask
-from support.vectors import Vector
-from support.vectors import values as recorded_values
+from support.vectors import Vector, leaves, values
 
 from pvm3py.wire import codec, mailbox, output, task
 from pvm3py.wire import constants as c
-from pvm3py.wire.mailbox import StoredMessage
 from pvm3py.wire.record import Record
 
 # The record of each vector that is a control message.
@@ -121,26 +117,6 @@ USER_DATA = Vector.names("user_*") + Vector.names("direct_*")
 COUNTS = frozenset({"count", "nargs", "nenv", "nhosts", "narches", "nclasses", "nentries"})
 
 
-def values(item: Any) -> Iterator[Any]:
-    """The values in a record in order, as recordings show them."""
-    if isinstance(item, StoredMessage):
-        yield from values(item.head)
-        yield from (part.hex() for part in item.fragments)
-    elif isinstance(item, Record):
-        for name, value in vars(item).items():
-            if name in ("extra", "message"):
-                yield from values(StoredMessage.decode(value)) if value else ()
-            else:
-                yield from values(value)
-    elif isinstance(item, list):
-        for value in item:
-            yield from values(value)
-    elif isinstance(item, bytes):
-        yield from (len(item), item.decode())
-    elif item is not None:
-        yield item
-
-
 def test_every_control_message_of_the_recordings_is_tried() -> None:
     assert set(Vector.names()) - BODIES.keys() == set(USER_DATA)
 
@@ -150,7 +126,7 @@ def test_recorded_bytes_decode_to_recorded_fields(name: str) -> None:
     vector = Vector(name)
     record = BODIES[name].decode(vector.body)
     skip = COUNTS - vars(record).keys()
-    assert list(values(record)) == list(recorded_values(vector.fields, skip))
+    assert list(leaves(record)) == list(values(vector.fields, skip))
 
 
 @pytest.mark.parametrize("name", Vector.names())
@@ -158,12 +134,12 @@ def test_recorded_frames_decode_to_recorded_headers(name: str) -> None:
     vector = Vector(name)
     for frame, described in zip(vector.fragments, vector.described, strict=True):
         words = [described["dst"], described["src"]]
-        assert [frame.dst, frame.src] == list(recorded_values(words))
+        assert [frame.dst, frame.src] == list(values(words))
         assert (frame.flags, len(frame.data)) == (described["flags"], described["data_bytes"])
     header = vector.described[0]["message_header"]
     words = [header[word] for word in ("encoding", "tag", "ctx", "wid", "crc")]
     actual = [vector.enc, vector.tag, vector.ctx, vector.wid, vector.crc]
-    assert actual == list(recorded_values(words))
+    assert actual == list(values(words))
 
 
 @pytest.mark.parametrize("name", Vector.names())

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from pvm3py.wire import constants as c
+from pvm3py.wire.mailbox import StoredMessage
+from pvm3py.wire.record import Record
 from support.system import VECTORS
 
 _DIRECTORY = VECTORS / "task"
@@ -64,6 +66,26 @@ def split(stream: bytes) -> tuple[list[Fragment], tuple[int, int, int, int, int]
             header, data = struct.unpack_from("!iii4xii", data), data[c.MSGHDRLEN :]
         fragments.append(Fragment(dst, src, flags, data))
     return fragments, header
+
+
+def leaves(item: Any) -> Iterator[Any]:
+    """The values in a record in order, as recordings show them."""
+    if isinstance(item, StoredMessage):
+        yield from leaves(item.head)
+        yield from (part.hex() for part in item.fragments)
+    elif isinstance(item, Record):
+        for name, value in vars(item).items():
+            if name in ("extra", "message"):
+                yield from leaves(StoredMessage.decode(value)) if value else ()
+            else:
+                yield from leaves(value)
+    elif isinstance(item, list | tuple):
+        for value in item:
+            yield from leaves(value)
+    elif isinstance(item, bytes):
+        yield from (len(item), item.decode())
+    elif item is not None:
+        yield item
 
 
 def values(fields: Any, skip: frozenset[str] = frozenset()) -> Iterator[Any]:
