@@ -18,7 +18,7 @@ from support.rawtask import RawTask, fragment, ints, message, string
 from support.vm import wait_until
 
 from pvm3py.wire import constants as c
-from pvm3py.wire.hosts import SlaveSettings
+from pvm3py.wire.hosts import SlaveSettings, TraceTargets
 from pvm3py.wire.system import ExecRequest
 
 FIN_ACK = c.FFFIN | c.FFACK
@@ -316,4 +316,61 @@ def test_halt_from_a_slave() -> None:
     last = next_packet(target.master, FIN_ACK)
     assert raw(last) == farewell[:8] + farewell[12:13]
     wait_until(lambda: not target.processes(), "the slave has ended")
+    target.stop()
+
+
+# ---- system tasks --------------------------------------------------------------------------
+
+RM = 0x40001
+
+
+def test_resource_manager_on_another_host(slave: SlaveTarget) -> None:
+    master = slave.master
+    master.send(c.DM_SLCONF, recording("slconf-sched").body)
+    job = ExecRequest.decode(recording("sm-exec-remote").body)
+    master.send(c.SM_EXEC, job.encode(), src=RM, wid=7)
+    refused = master.expect(c.SM_EXECACK, 7)
+    want = recording("sm-execack-remote")
+    assert (refused.dst, refused.src, refused.ctx) == (want.dst, want.src, want.ctx)
+    assert refused.ints() == (2, c.PvmNoFile, c.PvmNoFile)
+    job.file, job.args, job.count = "/bin/true", [], 1
+    master.send(c.SM_EXEC, job.encode(), src=RM, wid=8)
+    (tid,) = master.expect(c.SM_EXECACK, 8).ints()[1:]
+    end = master.expect(c.SM_TASKX)
+    want = recording("sm-taskx-remote")
+    assert (end.dst, end.src, end.ctx, len(end.body)) == (RM, want.src, want.ctx, len(want.body))
+    assert end.ints()[:2] == (tid, 0)
+    with slave.task() as task:
+        assert task.rm == RM
+        told = master.expect(c.SM_EXECACK)
+        want = recording("sm-execack-newtask")
+        assert (told.wid, told.ctx, told.body) == (0, want.ctx, ints(1, task.tid))
+    master.send(c.DM_SLCONF, ints(c.DM_SLCONF_SCHED) + string(b"0"))
+
+
+def test_tracer_is_announced_and_taken_back(slave: SlaveTarget) -> None:
+    on, off = (SlaveSettings.decode(recording(f"slconf-trace-{n}").body) for n in ("on", "off"))
+    targets = TraceTargets.parse(on.items[-1][1])
+    with slave.task() as task:
+        words = [targets.trcctx, targets.trctag, targets.outctx, targets.outtag]
+        body = ints(1, *words) + string(targets.mask.encode())
+        ask(task, c.TM_TRACER, body + ints(targets.buffer, targets.option))
+        told = SlaveSettings.decode(slave.master.expect(c.DM_SLCONF).body)
+        mine = targets._replace(trctid=task.tid, outtid=task.tid)
+        assert told.items == [(c.DM_SLCONF_TRACE, mine.text())]
+        ask(task, c.TM_TRACER, ints(0))
+        assert slave.master.expect(c.DM_SLCONF).body == off.encode()
+
+
+def test_resource_manager_learns_that_a_host_is_gone() -> None:
+    target = MasterTarget(1)
+    with target.task() as manager:
+        manager.request(c.TM_SCHED)
+        assert target.peers[0].expect(c.DM_SLCONF).body == SlaveSettings(
+            [(c.DM_SLCONF_SCHED, f"{manager.tid:x}")]
+        ).encode()
+        target.peers[0].leave()
+        while (told := manager.receive()).tag != c.SM_HOSTX:
+            pass
+        assert told.body == recording("sm-hostx").body
     target.stop()
