@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import select
 import subprocess
-from types import TracebackType
 
 from support import compiler
 from support.system import Side, require_program
@@ -78,12 +77,7 @@ class Console:
     def __enter__(self) -> Console:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 
 from pvm3py.wire import constants as c
 from support.rawtask import fragment
@@ -124,12 +123,7 @@ class FakeDaemon:
     def __enter__(self) -> FakeDaemon:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         for connection in self._connections:
             with contextlib.suppress(OSError):

@@ -15,7 +15,6 @@ import signal
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from support import compiler
 from support.agent import Agent
@@ -216,12 +215,7 @@ class Bed:
     def __enter__(self) -> Bed:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         self.stop(check=kind is None)
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any
 
 from pvm3py.wire import constants as c
@@ -44,13 +43,8 @@ class Host(Bed):
         self.port: int = self.udp.getsockname()[1]
         self.switch.network(self.udp.fileno(), c.WIRE_PKT_DEFAULT)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        super().__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
         self.udp.close()
 
     def found(self, kind: type[Any]) -> list[Any]:
@@ -70,14 +64,9 @@ class Pair:
     def __enter__(self) -> Pair:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for host in self.hosts:
-            host.__exit__(kind, error, trace)
+            host.__exit__()
 
     def until(self, condition: Callable[[], Any]) -> None:
         """Run both switches until the condition holds."""
