@@ -81,6 +81,8 @@ def strange_greetings() -> dict[str, bytes]:
         "number ''": good.replace(b"4230209", b"") + b"\n",
         "MTU 0 ": good.replace(b"4080", b"0") + b"\n",
         "MTU 127 ": good.replace(b"4080", b"127") + b"\n",
+        "address 0.0.0.0 is not": good.replace(b"0a4d0002", b"00000000") + b"\n",
+        "address 239.0.0.1 is not": good.replace(b"0a4d0002", b"ef000001") + b"\n",
         "UDP port 0": good.replace(b"e245", b"0000") + b"\n",
         "address '10.77.0.2:99'": good.replace(b"0a4d0002:e245", b"10.77.0.2:99") + b"\n",
         "address '0a4d0002:e2455'": good.replace(b":e245", b":e2455") + b"\n",
