@@ -250,6 +250,8 @@ def test_known_host_cannot_speak_for_another(master: MasterTarget) -> None:
     for forged in forgeries(peer, other):
         if forged[4:8] != struct.pack("!i", peer.tid) and forged[4:8] != ints(0x80001):
             peer.emit(forged)
+    for nobody in (peer.tid | 5, peer.tid | c.TIDGID, 0x80001 | c.TIDGID, 0x80000):
+        peer.emit(packet(peer.other, nobody, peer._seq + 1, WHOLE, head(c.DM_HALT)))
     peer.sync()
     assert master.process.poll() is None
 
