@@ -202,3 +202,15 @@ def test_slow_receiver_parks_senders_of_other_hosts() -> None:
         sender.start(task_message(0x80001, body))
         pair.until(lambda: one.switch.statistics().parked and two.switch.statistics().parked)
         pair.until(lambda: receiver.drain() is None or len(receiver.stream) >= len(body))
+
+
+def test_sender_that_waits_for_a_lost_host_goes_on() -> None:
+    with Pair() as pair:
+        one, two = pair.hosts
+        sender, receiver = one.peer(0x40001), two.peer(0x80001)
+        near = one.peer(0x40002)
+        sender.start(task_message(0x80001, bytes(60 << 20)) + task_message(0x40002, b"near"))
+        pair.until(lambda: one.switch.statistics().parked and two.switch.statistics().parked)
+        assert not receiver.messages_here()
+        one.switch.forget_host(two.tid)
+        assert near.message() == (0x40001, b"near")
