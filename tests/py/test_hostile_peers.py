@@ -25,7 +25,8 @@ from support.hostility import (
     forgeries,
     ids,
 )
-from support.peerdaemon import WHOLE, MasterTarget, head, packet
+from support.packets import WHOLE, head, packet
+from support.peerdaemon import MasterTarget
 from support.rawtask import ints, message, string
 
 from pvm3py.wire import constants as c

@@ -6,15 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pvm3py.wire import constants as c
-from support.peerdaemon import (
-    WHOLE,
-    MasterTarget,
-    PeerDaemon,
-    SlaveTarget,
-    daemon,
-    head,
-    packet,
-)
+from support.packets import WHOLE, daemon, head, packet
+from support.peerdaemon import MasterTarget, PeerDaemon, SlaveTarget
 from support.rawtask import RawTask, ints, message
 from support.vm import wait_until
 

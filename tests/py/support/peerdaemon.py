@@ -19,6 +19,7 @@ from typing import NamedTuple
 from pvm3py.wire import constants as c
 from pvm3py.wire.hosts import Greeting, TableEntry, TableUpdate, address_text
 from support.net import Loopback
+from support.packets import Packet, daemon, head, packet, parse
 from support.rawtask import Connector, RawTask, ints, message, string
 from support.system import Side
 from support.vm import START_SECONDS, VirtualMachine, read_line, wait_until
@@ -26,24 +27,6 @@ from support.vm import START_SECONDS, VirtualMachine, read_line, wait_until
 PATIENCE = 20.0
 RESEND = 0.3
 ARCH, SIGNATURE = "LINUX64", 0x00408C41
-WHOLE = c.FFSOM | c.FFEOM | c.FFDAT
-_HEAD = struct.Struct("!iiHHB3x")
-
-
-def daemon(index: int) -> int:
-    """The tid of a host's daemon."""
-    return c.TIDPVMD | index << 18
-
-
-class Packet(NamedTuple):
-    """A packet as it arrived."""
-
-    dst: int
-    src: int
-    seq: int
-    ack: int
-    flags: int
-    data: bytes
 
 
 class Received(NamedTuple):
@@ -59,16 +42,6 @@ class Received(NamedTuple):
     def ints(self) -> tuple[int, ...]:
         """The body as ints."""
         return struct.unpack(f"!{len(self.body) // 4}i", self.body[: len(self.body) // 4 * 4])
-
-
-def packet(dst: int, src: int, seq: int, flags: int, data: bytes = b"", ack: int = 0) -> bytes:
-    """The bytes of a packet without check."""
-    return _HEAD.pack(dst, src, seq & 0xFFFF, ack & 0xFFFF, flags) + data
-
-
-def head(tag: int, wid: int = 0, ctx: int = 0) -> bytes:
-    """A message header."""
-    return struct.pack("!iii4xi12x", c.WIRE_ENC_XDR, tag, ctx, wid)
 
 
 class PeerDaemon:
@@ -151,7 +124,7 @@ class PeerDaemon:
             if left <= 0 or not select.select([self.socket], [], [], left)[0]:
                 return
             data, _ = self.socket.recvfrom(65536)
-            self._take(Packet(*_HEAD.unpack_from(data), data[16:]))
+            self._take(parse(data))
 
     def _take(self, arrived: Packet) -> None:
         self.packets.append(arrived)
