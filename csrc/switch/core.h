@@ -38,6 +38,8 @@
 #define STASH_MAX 4096u
 /* Queued pieces below this size do not hold their receive chunk while their receiver is slow. */
 #define SETTLE_MAX 65536u
+/* A fragment up to this size is copied where sharing its chunk would cost more. */
+#define FRAGMENT_COPY_MAX 1024u
 /* Descriptors, connections and accepted peers served in one pass. */
 #define PASS_MAX 64
 /* Message bodies up to this size are collected in the arena of a batch. */
@@ -297,6 +299,9 @@ void queue_clear(struct sw *, struct queue *);
 /* Add bytes of a chunk by reference, or a copy of bytes. */
 void queue_ref(struct sw *, struct queue *, struct chunk *, uint32_t off, uint32_t len);
 void queue_copy(struct sw *, struct queue *, const char *data, size_t len);
+/* Add a multicast fragment, header first, for one of its receivers; a long body is shared. */
+void queue_multicast(struct sw *, struct queue *, uint32_t dst, struct chunk *, uint32_t off,
+	uint32_t len);
 /* Move everything, waiting senders too, from one queue to the end of another. */
 void queue_move(struct sw *, struct queue *from, struct queue *to);
 /* Send what the socket takes. */
@@ -312,6 +317,8 @@ void queue_check_mark(struct sw *, struct queue *);
 
 /* Where messages for the tid go; NULL: unknown. */
 struct queue *route_find(const struct sw *, uint32_t tid);
+/* The same for a fragment that is on its way; without a receiver it is counted as dropped. */
+struct queue *route_receiver(struct sw *, uint32_t tid);
 /* Is tid a task of this host? */
 bool route_local(const struct sw *, uint32_t tid);
 void route_set(struct sw *, uint32_t tid, struct queue *);

@@ -209,6 +209,18 @@ static void settle(struct sw *sw, struct queue *q)
 	q->settled = q->count;
 }
 
+void queue_multicast(struct sw *sw, struct queue *q, uint32_t dst, struct chunk *ck, uint32_t off,
+	uint32_t len)
+{
+	char *frag = ck->data + off;
+	uint32_t own = len <= FRAGMENT_COPY_MAX ? len : TDFRAGHDR;
+
+	wire_put32(frag + WIRE_FRAG_DST, dst);
+	queue_copy(sw, q, frag, own);
+	if (own < len)
+		queue_ref(sw, q, ck, off + own, len - own);
+}
+
 void queue_move(struct sw *sw, struct queue *from, struct queue *to)
 {
 	for (uint32_t i = 0; i < from->count; i++) {

@@ -30,12 +30,14 @@ static struct host *sender(struct net *net, const char *head, uint32_t len,
 {
 	struct host *h;
 	bool sealed, intact;
+	uint32_t src;
 
 	if (len < DDFRAGHDR) {
 		stranger(net, from, "short packet");
 		return NULL;
 	}
-	h = net_host(net->sw, wire_get32(head + WIRE_PKT_SRC));
+	src = wire_get32(head + WIRE_PKT_SRC);
+	h = wire_is_daemon(src) || wire_is_task(src) ? net_host(net->sw, src) : NULL;
 	if (!h || h->pending || h->address.sin_addr.s_addr != from->sin_addr.s_addr
 			|| h->address.sin_port != from->sin_port) {
 		stranger(net, from, "packet of a stranger");

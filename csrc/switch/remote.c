@@ -4,8 +4,6 @@
 
 #include <stdlib.h>
 
-/* A multicast fragment up to this size is copied whole for each receiver, another one too. */
-#define COPY_MAX 1024u
 /* Multicasts that a host has announced and not finished. */
 #define MULTICASTS_MAX 1024u
 /* Bytes of messages from other hosts that wait for the caller. */
@@ -222,17 +220,6 @@ static void obey(struct host *h, const char *data, uint32_t len)
 	}
 }
 
-/* Where a fragment from another host for a task here goes. */
-static struct queue *receiver(struct host *h, uint32_t tid)
-{
-	struct queue *q = route_find(h->sw, tid);
-
-	if (q && !q->broken)
-		return q;
-	h->sw->stats.dropped++;
-	return NULL;
-}
-
 static void added(struct host *h, struct queue *q, uint32_t key)
 {
 	if (h->extended && backlog_full(h->sw, &q->load))
@@ -241,13 +228,13 @@ static void added(struct host *h, struct queue *q, uint32_t key)
 
 static void to_task(struct host *h, struct chunk *ck, uint32_t off, uint32_t len, uint32_t tid)
 {
-	struct queue *q = receiver(h, tid);
+	struct queue *q = route_receiver(h->sw, tid);
 
 	if (!q)
 		return;
 	if (q->speaker == wire_get32(ck->data + off + WIRE_FRAG_SRC))
 		manager_spoke(h->sw, q, ck->data + off, len);
-	if (len <= COPY_MAX)
+	if (len <= FRAGMENT_COPY_MAX)
 		queue_copy(h->sw, q, ck->data + off, len);
 	else
 		queue_ref(h->sw, q, ck, off, len);
@@ -274,27 +261,20 @@ static void to_receivers(struct host *h, struct chunk *ck, uint32_t off, uint32_
 	uint32_t address)
 {
 	struct multicast *m = multicast_of(h, address);
-	char *frag = ck->data + off;
 
 	if (!m) {
 		h->sw->stats.dropped++;
 		return;
 	}
 	for (uint32_t i = 0; i < m->count; i++) {
-		struct queue *q = receiver(h, m->tids[i]);
+		struct queue *q = route_receiver(h->sw, m->tids[i]);
 
 		if (!q)
 			continue;
-		wire_put32(frag + WIRE_FRAG_DST, m->tids[i]);
-		if (len <= COPY_MAX) {
-			queue_copy(h->sw, q, frag, len);
-		} else {
-			queue_copy(h->sw, q, frag, TDFRAGHDR);
-			queue_ref(h->sw, q, ck, off + TDFRAGHDR, len - TDFRAGHDR);
-		}
+		queue_multicast(h->sw, q, m->tids[i], ck, off, len);
 		added(h, q, address);
 	}
-	if (frag[WIRE_FRAG_FLAGS] & FFEOM)
+	if (ck->data[off + WIRE_FRAG_FLAGS] & FFEOM)
 		end_multicast(h, m);
 }
 

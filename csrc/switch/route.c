@@ -5,9 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* A multicast fragment up to this size is copied whole for each receiver. */
-#define COPY_MAX 1024u
-
 bool route_local(const struct sw *sw, uint32_t tid)
 {
 	uint32_t host = tid & TIDHOST;
@@ -60,8 +57,7 @@ void route_hold_back(struct conn *c, struct queue *q)
 		backlog_park(&q->load, c);
 }
 
-/* Where a task's or the daemon's fragment for `tid` goes, or NULL: it is dropped and counted. */
-static struct queue *receiver(struct sw *sw, uint32_t tid)
+struct queue *route_receiver(struct sw *sw, uint32_t tid)
 {
 	struct queue *q = route_find(sw, tid);
 
@@ -82,8 +78,7 @@ static void to_task(struct conn *c, uint32_t tid, uint32_t off, uint32_t len)
 		remote_fragment(c, tid, tid, off, len);
 		return;
 	}
-	q = receiver(c->sw, tid);
-
+	q = route_receiver(c->sw, tid);
 	if (!q)
 		return;
 	if (q->speaker == c->tid)
@@ -95,8 +90,6 @@ static void to_task(struct conn *c, uint32_t tid, uint32_t off, uint32_t len)
 /* One copy for each receiver that TM_MCA announced: a header of its own, the body shared. */
 static void to_receivers(struct conn *c, uint32_t off, uint32_t len)
 {
-	char *frag = c->chunk->data + off;
-
 	for (uint32_t i = 0; i < c->receiver_count; i++) {
 		struct queue *q;
 
@@ -104,19 +97,13 @@ static void to_receivers(struct conn *c, uint32_t off, uint32_t len)
 			remote_fragment(c, c->receivers[i], c->tid | TIDGID, off, len);
 			continue;
 		}
-		q = receiver(c->sw, c->receivers[i]);
+		q = route_receiver(c->sw, c->receivers[i]);
 		if (!q)
 			continue;
-		wire_put32(frag + WIRE_FRAG_DST, c->receivers[i]);
-		if (len <= COPY_MAX) {
-			queue_copy(c->sw, q, frag, len);
-		} else {
-			queue_copy(c->sw, q, frag, TDFRAGHDR);
-			queue_ref(c->sw, q, c->chunk, off + TDFRAGHDR, len - TDFRAGHDR);
-		}
+		queue_multicast(c->sw, q, c->receivers[i], c->chunk, off, len);
 		route_hold_back(c, q);
 	}
-	if (frag[WIRE_FRAG_FLAGS] & FFEOM) {
+	if (c->chunk->data[off + WIRE_FRAG_FLAGS] & FFEOM) {
 		free(c->receivers);
 		c->receivers = NULL;
 		c->receiver_count = 0;
@@ -242,7 +229,7 @@ int sw_send(struct sw *sw, const char *frames, size_t len)
 
 		if (remote_frame(sw, frames, (uint32_t)n))
 			continue;
-		q = receiver(sw, wire_get32(frames + WIRE_FRAG_DST));
+		q = route_receiver(sw, wire_get32(frames + WIRE_FRAG_DST));
 		if (q)
 			queue_copy(sw, q, frames, n);
 	}

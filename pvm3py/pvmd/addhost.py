@@ -26,6 +26,7 @@ from pvm3py.wire.hosts import (
     StartRequest,
     TableDelete,
     TableUpdate,
+    is_host_address,
 )
 from pvm3py.wire.record import Record
 from pvm3py.wire.task import AddHostReply, Empty, HostEntry, HostNames
@@ -194,6 +195,9 @@ async def _find(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
         assert one.line is not None
         if address is None:
             _refuse(pvmd, one, c.PvmNoHost, f"no address of {one.contact} is known")
+            continue
+        if not is_host_address(address):
+            _refuse(pvmd, one, c.PvmNoHost, f"address {address} is not that of a host")
             continue
         if not _reaches(pvmd, one, address):
             continue

@@ -34,12 +34,15 @@ async def manual(pvmd: Pvmd, start: Start, name: str) -> tuple[str, str]:
     text = f'*** Manual startup ***\nLogin to "{name}" and type:\n{start.command}\n\n'
     if start.windows:
         text += f"or, if that command fails, for WIN32 hosts try:\n{start.windows}\n\n"
-    os.write(stderr, f"{text}Type response: ".encode())
-    answer = await _in_thread(pvmd.loop, lambda: _read_line(stdin))
-    if start.vmid:
-        note = f"Now Type the Virtual Machine ID on {name}:\n{start.vmid}\n"
-        os.write(stderr, note.encode())
-    os.write(stderr, b"Thanks\n")
+    note = f"Now Type the Virtual Machine ID on {name}:\n{start.vmid}\n" if start.vmid else ""
+
+    def ask() -> str:
+        os.write(stderr, f"{text}Type response: ".encode())
+        answer = _read_line(stdin)
+        os.write(stderr, f"{note}Thanks\n".encode())
+        return answer
+
+    answer = await _in_thread(pvmd.loop, ask)
     return (answer, "") if answer else (_FAILED, "manual start: no answer was typed")
 
 
@@ -67,7 +70,7 @@ def _read_line(fd: int) -> str:
 
 
 async def _in_thread(loop: asyncio.AbstractEventLoop, work: Callable[[], str]) -> str:
-    """The result of something that blocks. The daemon can end while it does."""
+    """What the user types, empty if he cannot. Blocks, but the daemon can end meanwhile."""
     done: asyncio.Future[str] = loop.create_future()
 
     def tell(result: str) -> None:
@@ -75,7 +78,10 @@ async def _in_thread(loop: asyncio.AbstractEventLoop, work: Callable[[], str]) -
             done.set_result(result)
 
     def run() -> None:
-        result = work()
+        try:
+            result = work()
+        except (OSError, ValueError, termios.error):
+            result = ""
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(tell, result)
 
@@ -96,7 +102,9 @@ async def password(pvmd: Pvmd, start: Start, name: str, seconds: float) -> tuple
         if problem:
             return _FAILED, f"no password in ~/.netrc, and none can be asked for: {problem}"
         secret = await _in_thread(pvmd.loop, lambda: _ask_password(pvmd, host, user))
-    order = b"".join(word.encode() + b"\0" for word in ("", user, secret, start.command))
+        if not secret:
+            return _FAILED, "rexec: no password was typed"
+    order = b"".join(os.fsencode(word) + b"\0" for word in ("", user, secret, start.command))
     try:
         async with asyncio.timeout(seconds):
             return await _rexec(pvmd, host, order, start.vmid, name)
@@ -104,6 +112,8 @@ async def password(pvmd: Pvmd, start: Start, name: str, seconds: float) -> tuple
         return _FAILED, f"rexec: no answer within {seconds:g} s"
     except OSError as error:
         return _FAILED, f"rexec: {error.strerror or error}"
+    except ValueError:
+        return _FAILED, "rexec: the answer is no line of text"
 
 
 def _known_password(host: str, user: str) -> str | None:

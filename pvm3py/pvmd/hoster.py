@@ -9,6 +9,7 @@ from the exit status and the words of the remote shell.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -92,6 +93,11 @@ class _Launch:
     words: list[str] = field(default_factory=list)
     decided: asyncio.Event = field(default_factory=asyncio.Event)
     silent: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def exited(self, status: int) -> None:
+        """The remote shell has ended with this wait(2) status."""
+        self.status = os.waitstatus_to_exitcode(status)
+        self.decided.set()
 
 
 async def start_all(pvmd: Pvmd, starts: list[Start], names: dict[int, str]) -> dict[int, Outcome]:
@@ -197,7 +203,16 @@ def _spawn(pvmd: Pvmd, launch: _Launch, path: str, words: list[str]) -> tuple[in
             os.close(fd)
     line = input_line(launch.start.vmid)
     if line:
-        os.write(stdin, line.encode())
+        # A shell that has ended already is reported as any other that ends.
+        with contextlib.suppress(BrokenPipeError):
+            os.write(stdin, line.encode())
+    pvmd.children[pid] = launch.exited
+    _listen(pvmd, launch, stdout, stderr)
+    return pid, stdin
+
+
+def _listen(pvmd: Pvmd, launch: _Launch, stdout: int, stderr: int) -> None:
+    """Take in what the remote shell writes, and notice that both outputs have ended."""
     open_pipes = 2
 
     def end() -> None:
@@ -218,14 +233,8 @@ def _spawn(pvmd: Pvmd, launch: _Launch, path: str, words: list[str]) -> tuple[in
         launch.words.append(line)
         del launch.words[:-_WORDS_KEPT]
 
-    def exited(status: int) -> None:
-        launch.status = os.waitstatus_to_exitcode(status)
-        launch.decided.set()
-
-    pvmd.children[pid] = exited
     _Lines(pvmd.loop, stdout, out, end)
     _Lines(pvmd.loop, stderr, err, end)
-    return pid, stdin
 
 
 def input_line(vmid: str) -> str:

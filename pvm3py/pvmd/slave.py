@@ -220,7 +220,6 @@ def configure(pvmd: Pvmd, request: Request, body: SlaveSettings) -> None:
 
 
 def _change_directory(pvmd: Pvmd, path: str) -> None:
-    pvmd.settings.work_dir = path
     try:
         os.chdir(path)
     except (OSError, ValueError) as error:

@@ -152,12 +152,20 @@ def address_text(address: str, port: int) -> str:
     return f"{socket.inet_aton(address).hex()}:{port:04x}"
 
 
+def is_host_address(address: str) -> bool:
+    """Whether an IPv4 address can be that of one host: not 0.x.x.x, multicast or broadcast."""
+    return 0 < socket.inet_aton(address)[0] < 224
+
+
 def parse_address(text: str) -> tuple[str, int]:
-    """The address and port that `text` begins with. WireError: it does not."""
+    """The address of a host and the port that `text` begins with. WireError: it does not."""
     match = re.match(_ADDRESS, text)
     if match is None:
         raise WireError(f"address {text!r} is not like 0a4d0002:e245")
-    return socket.inet_ntoa(bytes.fromhex(match[1])), int(match[2], 16)
+    address = socket.inet_ntoa(bytes.fromhex(match[1]))
+    if not is_host_address(address):
+        raise WireError(f"address {address} is not that of a host")
+    return address, int(match[2], 16)
 
 
 def _number(text: str) -> int:

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,11 +20,11 @@ from support.peerdaemon import MasterTarget
 from support.rawtask import ints, message, string
 from support.system import daemon_program
 
-from pvm3py.pvmd import config
+from pvm3py.pvmd import config, handstart
 from pvm3py.pvmd.config import StartError
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
-from pvm3py.wire.hosts import Greeting
+from pvm3py.wire.hosts import Greeting, Start
 
 GREETING = "ddpro<2316> arch<LINUX64> ip<0a4d0002:e245> mtu<4080> dsig<4230209>"
 SLAVE = ["-s", "-d0x0", "-nnode1", "1", "7f000001:cf5f", "4080", "2", "7f000001:0000"]
@@ -77,6 +81,8 @@ def strange_greetings() -> dict[str, bytes]:
         "number ''": good.replace(b"4230209", b"") + b"\n",
         "MTU 0 ": good.replace(b"4080", b"0") + b"\n",
         "MTU 127 ": good.replace(b"4080", b"127") + b"\n",
+        "address 0.0.0.0 is not": good.replace(b"0a4d0002", b"00000000") + b"\n",
+        "address 239.0.0.1 is not": good.replace(b"0a4d0002", b"ef000001") + b"\n",
         "UDP port 0": good.replace(b"e245", b"0000") + b"\n",
         "address '10.77.0.2:99'": good.replace(b"0a4d0002:e245", b"10.77.0.2:99") + b"\n",
         "address '0a4d0002:e2455'": good.replace(b":e245", b":e2455") + b"\n",
@@ -230,3 +236,52 @@ def test_slave_with_a_wrong_line_on_its_input_says_so(
     done = start_slave(tmp_path_factory, ["-t"] if "too long" not in said else [], line)
     assert done.returncode == 1, done
     assert said in done.stderr and "Traceback" not in done.stderr
+
+
+# ---- starts with a password ----------------------------------------------------------------
+
+ANSWERS = {
+    b"": "rexec refused: ",
+    b"\1no such user\n": "rexec refused: no such user",
+    b"\0": "the command ended without an answer",
+    b"\0hello\n": "the command ended without an answer",
+    b"\0" + b"x" * 200000: "no line of text",
+}
+
+
+def start_by_rexec(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes, netrc: str, terminal: tuple[int, int] | None
+) -> tuple[str, str]:
+    """What a start with a password comes to when the server answers so."""
+    monkeypatch.setattr(handstart, "_known_password", lambda _host, _user: netrc or None)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"command\0")
+        writer.write(answer)
+        writer.close()
+
+    async def run() -> tuple[str, str]:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            monkeypatch.setattr(socket, "getservbyname", lambda *_: port)
+            loop = asyncio.get_running_loop()
+            pvmd: Any = SimpleNamespace(log=lambda _: None, loop=loop, terminal=terminal)
+            start = Start(2 << 18, "pw", "me@127.0.0.1", "command", "", "")
+            return await handstart.password(pvmd, start, "host", 20.0)
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: repr(answer[:8]))
+def test_strange_answers_of_rexec_servers(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
+    text, why = start_by_rexec(monkeypatch, answer, "secret", None)
+    assert text == "PvmCantStart" and ANSWERS[answer] in why
+
+
+def test_password_without_a_terminal_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    try:
+        text, why = start_by_rexec(monkeypatch, b"\0", "", (null, null))
+    finally:
+        os.close(null)
+    assert (text, why) == ("PvmCantStart", "rexec: no password was typed")

@@ -3,102 +3,26 @@
 
 from __future__ import annotations
 
-import json
 import random
 from pathlib import Path
-from typing import Any
 
 import pytest
-from support.system import VECTORS
-from support.vectors import values as recorded_values
+from support.daemon_vectors import recording
 
 from pvm3py.pvmd import config, hoster, network
 from pvm3py.pvmd.config import Settings, StartError
 from pvm3py.pvmd.hostfile import read_host_file
 from pvm3py.pvmd.hosts import INDEX_SHIFT, Host, HostTable
-from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.hosts import (
     Greeting,
     SlaveSettings,
-    StartReply,
-    StartRequest,
-    TableDelete,
-    TableUpdate,
     TraceTargets,
     parse_address,
 )
-from pvm3py.wire.record import Record
-from pvm3py.wire.task import AddHostReply, Empty, HostNames
 
-_HEADERS = 16 + c.MSGHDRLEN
 GREETING = "ddpro<2316> arch<LINUX64> ip<0a4d0002:e245> mtu<4080> dsig<4230209>"
 SLAVE = ["-s", "-d0x0", "-nnode1", "1", "0a4d0001:cf5f", "4080", "2", "0a4d0002:0000"]
-
-# The record of each recorded message, and what of its fields is a count that the record implies.
-BODIES: dict[str, type[Record]] = {
-    "dm-add": HostNames,
-    "dm-addack": AddHostReply,
-    "dm-delhost": HostNames,
-    "dm-htdel": TableDelete,
-    "htcommit": Empty,
-    "htupd-delta": TableUpdate,
-    "htupd-full-table": TableUpdate,
-    "htupdack": Empty,
-    "slconf-empty": SlaveSettings,
-    "slconf-hostfile": SlaveSettings,
-    "slconf-sched": SlaveSettings,
-    "slconf-trace-off": SlaveSettings,
-    "slconf-trace-on": SlaveSettings,
-    "sm-sthost": StartRequest,
-    "sm-sthostack": StartReply,
-}
-
-
-def recording(name: str) -> tuple[bytes, Any]:
-    """The body of a recorded message, and its fields."""
-    data = json.loads((VECTORS / "daemon" / f"{name}.json").read_text())
-    if isinstance(data["hex"], list):
-        first, second = (bytes.fromhex(text) for text in data["hex"])
-        return first[_HEADERS:] + second[16:], data["fields"]["body"]
-    raw = bytes.fromhex(data["hex"])
-    return raw[c.MSGHDRLEN if name.startswith("sm-") else _HEADERS :], data["fields"]["body"]
-
-
-def flat(item: Any) -> list[Any]:
-    """The values in a record, in order."""
-    if isinstance(item, Record):
-        return [value for part in vars(item).values() for value in flat(part)]
-    if isinstance(item, list | tuple):
-        return [value for part in item for value in flat(part)]
-    return [item]
-
-
-@pytest.mark.parametrize("name", BODIES)
-def test_recorded_message_has_its_fields_and_is_encoded_alike(name: str) -> None:
-    body, fields = recording(name)
-    record = BODIES[name].decode(body)
-    skip = frozenset({"count", "narch"})
-    recorded = [v for v in recorded_values(fields or [], skip) if v is not None]
-    assert flat(record) == recorded
-    again = record.encode()
-    assert len(again) == len(body)
-    assert flat(BODIES[name].decode(again)) == recorded
-
-
-@pytest.mark.parametrize("name", BODIES)
-def test_damaged_message_is_decoded_or_refused(name: str) -> None:
-    body, _ = recording(name)
-    generator = random.Random(7)
-    for _ in range(300):
-        bad = bytearray(body[: generator.randrange(len(body) + 1)])
-        for _ in range(generator.randrange(4)):
-            if bad:
-                bad[generator.randrange(len(bad))] = generator.randrange(256)
-        try:
-            BODIES[name].decode(bytes(bad))
-        except WireError:
-            pass
 
 
 def test_settings_end_at_the_first_item_that_is_none() -> None:
@@ -108,8 +32,7 @@ def test_settings_end_at_the_first_item_that_is_none() -> None:
 
 
 def test_trace_targets_survive_their_text() -> None:
-    _, fields = recording("slconf-trace-on")
-    text = fields["items"][-1]["value"]
+    text = recording("slconf-trace-on").fields["items"][-1]["value"]
     assert TraceTargets.parse(text).text() == text
     for bad in ("", "1 2 3", "x 0 0 0 0 0 0 0 @"):
         with pytest.raises(WireError):

@@ -7,50 +7,27 @@ the peers of the recording were called, are replaced by the test's own; all else
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from support.daemon_vectors import BODIES, link_packets, recording
 from support.peerdaemon import MasterTarget, PeerDaemon, Received, SlaveTarget
 from support.rawtask import RawTask, fragment, ints, message, string
-from support.system import VECTORS
 from support.vm import wait_until
-from test_wire_daemon_vectors import BODIES, load
 
 from pvm3py.wire import constants as c
-from pvm3py.wire.hosts import SlaveSettings
+from pvm3py.wire.hosts import SlaveSettings, TraceTargets
 from pvm3py.wire.system import ExecRequest
 
 FIN_ACK = c.FFFIN | c.FFACK
 RELAYED = 524286  # the context of a task's request, which 3.4.6 passes on
 
 
-def recorded_packets(name: str) -> list[bytes]:
-    """The packets of a recorded sequence."""
-    text = json.loads((VECTORS / "links" / f"{name}.json").read_text())["hex"]
-    return [bytes.fromhex(packet) for packet in ([text] if isinstance(text, str) else text)]
-
-
-def recorded(name: str) -> Received:
-    """A recorded message without its wait id."""
-    for directory in ("daemon", "links"):
-        path = VECTORS / directory / f"{name}.json"
-        if path.exists():
-            break
-    text = json.loads(path.read_text())["hex"]
-    packets = [bytes.fromhex(packet) for packet in ([text] if isinstance(text, str) else text)]
-    dst, src = struct.unpack_from("!ii", packets[0])
-    data = b"".join(packet[c.DDFRAGHDR :] for packet in packets)
-    enc, tag, ctx = struct.unpack_from("!iii", data)
-    assert enc == c.WIRE_ENC_XDR
-    return Received(dst, src, tag, ctx, 0, data[c.MSGHDRLEN :])
-
-
 def compare(got: Received, name: str, **changes: Any) -> None:
     """Assert that a message is the recorded one, but for the fields of its body that differ."""
-    want = recorded(name)
+    want = recording(name)
     if name in BODIES:
         record = BODIES[name].decode(want.body)
         vars(record).update(changes)
@@ -107,9 +84,9 @@ def ask(task: RawTask, tag: int, body: bytes) -> None:
 def test_first_messages_to_a_new_host(master: MasterTarget) -> None:
     node1, node2 = master.peers
     first = arrived(node1, c.DM_SLCONF)
-    assert (first.body, node1.packets[0].seq) == (recorded("slconf-empty").body, 1)
+    assert (first.body, node1.packets[0].seq) == (recording("slconf-empty").body, 1)
     compare(first, "slconf-empty")
-    entries = BODIES["htupd-full-table"].decode(recorded("htupd-full-table").body).hosts
+    entries = BODIES["htupd-full-table"].decode(recording("htupd-full-table").body).hosts
     port = struct.pack("!H", node2.there[1]).hex()
     own = "".join(f"{int(part):02x}" for part in master.own.split("."))
     entries[1].name, entries[1].address = master.own, f"{own}:{port}"
@@ -118,12 +95,12 @@ def test_first_messages_to_a_new_host(master: MasterTarget) -> None:
     compare(arrived(node2, c.DM_HTUPD), "htupd-full-table", hosts=entries)
     compare(arrived(node1, c.DM_HTUPD), "htupd-delta", hosts=entries[2:])
     commit = arrived(node2, c.DM_HTCOMMIT)
-    assert (commit.body, commit.ctx, commit.wid) == (recorded("htcommit").body, 0, 0)
+    assert (commit.body, commit.ctx, commit.wid) == (recording("htcommit").body, 0, 0)
 
 
 def test_spawn_on_a_host(master: MasterTarget, task: RawTask) -> None:
     node1 = master.peers[0]
-    job = ExecRequest.decode(recorded("dm-exec").body)
+    job = ExecRequest.decode(recording("dm-exec").body)
     strings = ints(len(job.args)) + b"".join(string(a.encode()) for a in job.args)
     env = ints(len(job.env)) + b"".join(string(e.encode()) for e in job.env)
     targets = ints(job.outtid, job.outctx, job.outtag, job.trctid, job.trcctx, job.trctag)
@@ -156,7 +133,7 @@ def test_request_to_another_host(
     master: MasterTarget, task: RawTask, tag: int, body: bytes, name: str, answer: bytes | None
 ) -> None:
     node1, node2 = master.peers
-    want = recorded(name)
+    want = recording(name)
     ask(task, tag, body)
     asked = node1.expect(want.tag)
     if name == "dm-mca":
@@ -174,7 +151,7 @@ def test_request_to_another_host(
 
 def test_multicast_of_a_task(master: MasterTarget, task: RawTask) -> None:
     node1 = master.peers[0]
-    (want,) = recorded_packets("multicast-data")
+    (want,) = link_packets("multicast-data")
     data = want[c.DDFRAGHDR :]
     group = task.tid | c.TIDGID
     ask(task, c.TM_MCA, ints(1, 0x80001))
@@ -186,7 +163,7 @@ def test_multicast_of_a_task(master: MasterTarget, task: RawTask) -> None:
 
 def answer_to(peer: PeerDaemon, name: str, tag: int, wid: int) -> Received:
     """Send a recorded request; the answer."""
-    request = recorded(name)
+    request = recording(name)
     peer.send(request.tag, request.body, wid=wid, ctx=request.ctx)
     return peer.expect(tag, wid)
 
@@ -204,14 +181,14 @@ def test_mailbox_of_the_master(master: MasterTarget) -> None:
 def test_answers_about_tasks(master: MasterTarget, task: RawTask) -> None:
     node1 = master.peers[0]
     nothing = answer_to(node1, "dm-pstat", c.DM_PSTATACK, 5)
-    want = recorded("dm-pstatack-notask")
+    want = recording("dm-pstatack-notask")
     assert (nothing.body, nothing.ctx) == (want.body, want.ctx)
     node1.send(c.DM_PSTAT, ints(task.tid), wid=6)
-    assert node1.expect(c.DM_PSTATACK, 6).body == recorded("dm-pstatack").body
+    assert node1.expect(c.DM_PSTATACK, 6).body == recording("dm-pstatack").body
     refused = answer_to(node1, "dm-exec", c.DM_EXECACK, 7)
-    assert refused.body == recorded("dm-execack-nofile").body
+    assert refused.body == recording("dm-execack-nofile").body
     clock = answer_to(node1, "dm-hostsync", c.DM_HOSTSYNCACK, 8)
-    assert len(clock.body) == len(recorded("dm-hostsyncack").body)
+    assert len(clock.body) == len(recording("dm-hostsyncack").body)
     node1.send(c.DM_NOTIFY, ints(c.PvmTaskExit, task.tid), wid=9)
     task.request(c.TM_EXIT)
     assert node1.expect(c.DM_NOTIFYACK, 9).body == ints(task.tid)
@@ -219,21 +196,21 @@ def test_answers_about_tasks(master: MasterTarget, task: RawTask) -> None:
 
 def test_output_of_a_task_that_another_host_has_started(master: MasterTarget) -> None:
     node1 = master.peers[0]
-    job = ExecRequest.decode(recorded("dm-exec").body)
+    job = ExecRequest.decode(recording("dm-exec").body)
     job.file, job.args, job.outtid = "/bin/echo", ["hello"], 0x80003
     node1.send(c.DM_EXEC, job.encode(), wid=11)
     start = node1.expect(c.TC_OUTPUT)
     (tid,) = node1.expect(c.DM_EXECACK, 11).ints()[1:]
     text, end = node1.expect(c.TC_OUTPUT), node1.expect(c.TC_OUTPUT)
     for got, name in ((start, "output-new"), (text, "output-data"), (end, "output-eof")):
-        want = BODIES[name].decode(recorded(name).body)
+        want = BODIES[name].decode(recording(name).body)
         vars(want).update({"tid": tid} | ({"text": b"hello\n"} if got is text else {}))
         assert (got.body, got.ctx, got.dst) == (want.encode(), job.outctx, 0x80003), name
         assert got.src == 0x40000 | c.TIDPVMD
 
 
 def test_settings_of_the_host_file_go_first() -> None:
-    want = SlaveSettings.decode(recorded("slconf-hostfile").body)
+    want = SlaveSettings.decode(recording("slconf-hostfile").body)
     (_, path), (_, debugger), (_, directory) = want.items
     target = MasterTarget(0)
     peer = target.make_peer(2)
@@ -245,7 +222,7 @@ def test_settings_of_the_host_file_go_first() -> None:
 def test_deletion_and_halt() -> None:
     target = MasterTarget(2)
     node1, node2 = target.peers
-    fin, news, _, _, farewell, *_ = recorded_packets("delete-host")
+    fin, news, _, _, farewell, *_ = link_packets("delete-host")
     serial_and_host = news[c.DDFRAGHDR + c.MSGHDRLEN :]
     with target.task() as task:
         body = ints(1) + string(node2.address.encode())
@@ -259,7 +236,7 @@ def test_deletion_and_halt() -> None:
         assert raw(last) == farewell[:8] + farewell[12:13] and not last.data
         ask(task, c.TM_HALT, b"")
         last = next_packet(node1, FIN_ACK)
-        halt = recorded_packets("halt-on-master")[0]
+        halt = link_packets("halt-on-master")[0]
         assert raw(last) == halt[:8] + halt[12:13]
     target.stop()
 
@@ -288,7 +265,7 @@ def next_packet(peer: PeerDaemon, flags: int) -> Any:
 def test_slave_acknowledges_packets_and_tables(slave: SlaveTarget) -> None:
     answer = slave.update(slave.table)
     compare(answer._replace(wid=0), "htupdack")
-    (ack,) = recorded_packets("ack")
+    (ack,) = link_packets("ack")
     got = next_packet(slave.master, c.FFACK)
     assert (got.dst, got.src) == (struct.unpack_from("!i", ack)[0], 0x80000 | c.TIDPVMD)
     assert (got.seq, got.flags) == (0, ack[c.WIRE_PKT_FLAGS])
@@ -307,29 +284,29 @@ def test_slave_acknowledges_packets_and_tables(slave: SlaveTarget) -> None:
 def test_slave_passes_requests_to_the_master_and_answers_back(
     slave: SlaveTarget, tag: int, name: str, answer: str
 ) -> None:
-    master, (_, answered) = slave.master, load(answer)
+    master, answered = slave.master, recording(answer).body
     with slave.task() as task:
-        ask(task, tag, recorded(name).body)
-        asked = master.expect(recorded(name).tag)
+        ask(task, tag, recording(name).body)
+        asked = master.expect(recording(name).tag)
         compare(asked, name)
         master.send(asked.tag + 1, answered, wid=asked.wid)
         assert task.receive().body == answered
 
 
 def test_output_without_a_collector_goes_to_the_master(slave: SlaveTarget) -> None:
-    job = ExecRequest.decode(recorded("dm-exec").body)
+    job = ExecRequest.decode(recording("dm-exec").body)
     job.file, job.args, job.outtid = "/bin/echo", ["hello"], 0
     slave.master.send(c.DM_EXEC, job.encode(), wid=11)
     (tid,) = slave.master.expect(c.DM_EXECACK, 11).ints()[1:]
     got = slave.master.expect(c.DM_TASKOUT)
-    want = BODIES["dm-taskout"].decode(recorded("dm-taskout").body)
+    want = BODIES["dm-taskout"].decode(recording("dm-taskout").body)
     vars(want).update(tid=tid, text=b"hello\n")
     assert (got.body, got.ctx, got.wid) == (want.encode(), 0, 0)
 
 
 def test_halt_from_a_slave() -> None:
     target = SlaveTarget()
-    halt, _, farewell = recorded_packets("halt-from-slave")
+    halt, _, farewell = link_packets("halt-from-slave")
     with target.task() as task:
         ask(task, c.TM_HALT, b"")
         got = target.master.expect(c.DM_HALT)
@@ -339,4 +316,61 @@ def test_halt_from_a_slave() -> None:
     last = next_packet(target.master, FIN_ACK)
     assert raw(last) == farewell[:8] + farewell[12:13]
     wait_until(lambda: not target.processes(), "the slave has ended")
+    target.stop()
+
+
+# ---- system tasks --------------------------------------------------------------------------
+
+RM = 0x40001
+
+
+def test_resource_manager_on_another_host(slave: SlaveTarget) -> None:
+    master = slave.master
+    master.send(c.DM_SLCONF, recording("slconf-sched").body)
+    job = ExecRequest.decode(recording("sm-exec-remote").body)
+    master.send(c.SM_EXEC, job.encode(), src=RM, wid=7)
+    refused = master.expect(c.SM_EXECACK, 7)
+    want = recording("sm-execack-remote")
+    assert (refused.dst, refused.src, refused.ctx) == (want.dst, want.src, want.ctx)
+    assert refused.ints() == (2, c.PvmNoFile, c.PvmNoFile)
+    job.file, job.args, job.count = "/bin/true", [], 1
+    master.send(c.SM_EXEC, job.encode(), src=RM, wid=8)
+    (tid,) = master.expect(c.SM_EXECACK, 8).ints()[1:]
+    end = master.expect(c.SM_TASKX)
+    want = recording("sm-taskx-remote")
+    assert (end.dst, end.src, end.ctx, len(end.body)) == (RM, want.src, want.ctx, len(want.body))
+    assert end.ints()[:2] == (tid, 0)
+    with slave.task() as task:
+        assert task.rm == RM
+        told = master.expect(c.SM_EXECACK)
+        want = recording("sm-execack-newtask")
+        assert (told.wid, told.ctx, told.body) == (0, want.ctx, ints(1, task.tid))
+    master.send(c.DM_SLCONF, ints(c.DM_SLCONF_SCHED) + string(b"0"))
+
+
+def test_tracer_is_announced_and_taken_back(slave: SlaveTarget) -> None:
+    on, off = (SlaveSettings.decode(recording(f"slconf-trace-{n}").body) for n in ("on", "off"))
+    targets = TraceTargets.parse(on.items[-1][1])
+    with slave.task() as task:
+        words = [targets.trcctx, targets.trctag, targets.outctx, targets.outtag]
+        body = ints(1, *words) + string(targets.mask.encode())
+        ask(task, c.TM_TRACER, body + ints(targets.buffer, targets.option))
+        told = SlaveSettings.decode(slave.master.expect(c.DM_SLCONF).body)
+        mine = targets._replace(trctid=task.tid, outtid=task.tid)
+        assert told.items == [(c.DM_SLCONF_TRACE, mine.text())]
+        ask(task, c.TM_TRACER, ints(0))
+        assert slave.master.expect(c.DM_SLCONF).body == off.encode()
+
+
+def test_resource_manager_learns_that_a_host_is_gone() -> None:
+    target = MasterTarget(1)
+    with target.task() as manager:
+        manager.request(c.TM_SCHED)
+        assert target.peers[0].expect(c.DM_SLCONF).body == SlaveSettings(
+            [(c.DM_SLCONF_SCHED, f"{manager.tid:x}")]
+        ).encode()
+        target.peers[0].leave()
+        while (told := manager.receive()).tag != c.SM_HOSTX:
+            pass
+        assert told.body == recording("sm-hostx").body
     target.stop()

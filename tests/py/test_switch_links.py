@@ -11,21 +11,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from support.linkbed import Host, Pair, daemon, task_message
+from support.linkbed import Host, Pair, task_message
+from support.packets import WHOLE, Packet, daemon, head, packet, parse
 from support.switchbed import cut, fragment
 
 from pvm3py.pvmd import switch as sw
 from pvm3py.wire import constants as c
 
-HEAD = struct.Struct(">iiHHB3x")
+# The last word of a daemon that ends.
+FAREWELL = packet(daemon(1), daemon(2), 0, c.FFFIN | c.FFACK)
 
 
-def packet(seq: int, body: bytes, flags: int = c.FFDAT, dst: int = daemon(1)) -> bytes:
-    return HEAD.pack(dst, daemon(2), seq, 0, flags) + body
-
-
-def message(tag: int, body: bytes) -> bytes:
-    return struct.pack(">iiiiiiii", c.WIRE_ENC_XDR, tag, 0, 0, 7, 0, 0, 0) + body
+def whole(seq: int, tag: int, body: bytes = b"") -> bytes:
+    """A message in one packet."""
+    return packet(daemon(1), daemon(2), seq, WHOLE, head(tag) + body)
 
 
 class OldPeer:
@@ -41,8 +40,8 @@ class OldPeer:
     def send(self, data: bytes) -> None:
         self.sock.sendto(data, ("127.0.0.1", self.host.port))
 
-    def receive(self) -> tuple[int, int, int, int, int, bytes]:
-        """The next packet: dst, src, seq, ack, flags, the rest."""
+    def receive(self) -> Packet:
+        """The next packet."""
         got: list[bytes] = []
 
         def arrived() -> bool:
@@ -53,10 +52,10 @@ class OldPeer:
             return True
 
         self.host.until(arrived)
-        return (*HEAD.unpack_from(got[0]), got[0][16:])
+        return parse(got[0])
 
     def acknowledge(self, seq: int) -> None:
-        self.send(HEAD.pack(daemon(1), daemon(2), 0, seq, c.FFACK))
+        self.send(packet(daemon(1), daemon(2), 0, c.FFACK, ack=seq))
 
 
 @pytest.fixture
@@ -72,25 +71,21 @@ def old(host: Host) -> Iterator[OldPeer]:
     peer.sock.close()
 
 
-WHOLE = c.FFDAT | c.FFSOM | c.FFEOM
-
-
 def test_each_packet_is_acknowledged_by_itself_and_taken_once(host: Host, old: OldPeer) -> None:
-    bodies = [message(100 + i, b"%04d" % i) for i in range(20)]
     order = list(range(20)) * 2
     random.Random(1).shuffle(order)
     for i in order:
-        old.send(packet(i + 1, bodies[i], WHOLE))
+        old.send(whole(i + 1, 100 + i, b"%04d" % i))
     acks = [old.receive() for _ in order]
-    assert sorted(a[3] for a in acks) == sorted(i + 1 for i in order)
-    assert {a[4] for a in acks} == {c.FFACK}
+    assert sorted(a.ack for a in acks) == sorted(i + 1 for i in order)
+    assert {a.flags for a in acks} == {c.FFACK}
     assert [e.tag for e in host.wait(sw.MessageEvent, 20)] == [100 + i for i in range(20)]
 
 
 def test_unacknowledged_packet_comes_again_unchanged(host: Host, old: OldPeer) -> None:
     host.switch.send(daemon(2), daemon(1), 5, 0, 9, b"body")
     first = old.receive()
-    assert first[2] == 1
+    assert first.seq == 1
     old.acknowledge(1)
     host.switch.send(daemon(2), daemon(1), 6, 0, 9, b"body")
     second = old.receive()
@@ -99,29 +94,29 @@ def test_unacknowledged_packet_comes_again_unchanged(host: Host, old: OldPeer) -
 
 def test_stranger_changes_nothing(host: Host, old: OldPeer) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
-        stranger.sendto(packet(1, message(1, b""), WHOLE), ("127.0.0.1", host.port))
+        stranger.sendto(whole(1, 1), ("127.0.0.1", host.port))
         host.wait(sw.LogEvent)
-    old.send(packet(1, message(2, b""), WHOLE))
+    old.send(whole(1, 2))
     assert [e.tag for e in host.wait(sw.MessageEvent)] == [2]
 
 
 def test_end_of_the_peer_is_reported(host: Host, old: OldPeer) -> None:
-    old.send(HEAD.pack(daemon(1), daemon(2), 0, 0, c.FFFIN | c.FFACK))
+    old.send(FAREWELL)
     (event,) = host.wait(sw.HostEvent)
     assert (event.tid, event.reason) == (daemon(2), sw.HOST_LEFT)
 
 
 def test_garbage_behind_the_flags_of_a_bare_header_is_ignored(host: Host, old: OldPeer) -> None:
-    old.send(HEAD.pack(daemon(1), daemon(2), 0, 0, c.FFFIN | c.FFACK)[:13] + b"\xa5\x5a\x01")
+    old.send(FAREWELL[:13] + b"\xa5\x5a\x01")
     assert host.wait(sw.HostEvent)[0].reason == sw.HOST_LEFT
 
 
 def test_closing_is_agreed_upon(host: Host, old: OldPeer) -> None:
     host.switch.close_host(daemon(2))
     fin = old.receive()
-    assert (fin[2], fin[4]) == (1, c.FFFIN)
+    assert (fin.seq, fin.flags) == (1, c.FFFIN)
     old.acknowledge(1)
-    assert old.receive()[4] == c.FFFIN | c.FFACK
+    assert old.receive().flags == c.FFFIN | c.FFACK
     assert host.wait(sw.HostEvent)[0].reason == sw.HOST_CLOSED
 
 
@@ -255,3 +250,15 @@ def test_slow_receiver_parks_senders_of_other_hosts() -> None:
         sender.start(task_message(0x80001, body))
         pair.until(lambda: one.switch.statistics().parked and two.switch.statistics().parked)
         pair.until(lambda: receiver.drain() is None or len(receiver.stream) >= len(body))
+
+
+def test_sender_that_waits_for_a_lost_host_goes_on() -> None:
+    with Pair() as pair:
+        one, two = pair.hosts
+        sender, receiver = one.peer(0x40001), two.peer(0x80001)
+        near = one.peer(0x40002)
+        sender.start(task_message(0x80001, bytes(60 << 20)) + task_message(0x40002, b"near"))
+        pair.until(lambda: one.switch.statistics().parked and two.switch.statistics().parked)
+        assert not receiver.messages_here()
+        one.switch.forget_host(two.tid)
+        assert near.message() == (0x40001, b"near")

@@ -3,86 +3,15 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
+from support.daemon_vectors import BODIES, recording
 from support.system import VECTORS
-from support.vectors import record_values, values
+from support.vectors import leaves, values
 
-from pvm3py.wire import codec, daemon, hosts, mailbox, output, system, task
-from pvm3py.wire import constants as c
-from pvm3py.wire.record import Record
+from pvm3py.wire import codec
 
-BODIES: dict[str, type[Record]] = {
-    "dm-add": task.HostNames,
-    "dm-addack": task.AddHostReply,
-    "dm-db-get": mailbox.MailRequest,
-    "dm-db-get-missing": mailbox.MailRequest,
-    "dm-db-names": mailbox.MailRequest,
-    "dm-db-put": mailbox.MailRequest,
-    "dm-db-remove": mailbox.MailRequest,
-    "dm-dback-get": mailbox.MailReply,
-    "dm-dback-get-missing": mailbox.MailReply,
-    "dm-dback-names": mailbox.NamesReply,
-    "dm-dback-put": task.Status,
-    "dm-delhost": task.HostNames,
-    "dm-exec": system.ExecRequest,
-    "dm-exec-part2": system.ExecRequest,
-    "dm-execack": task.Codes,
-    "dm-execack-nofile": task.Codes,
-    "dm-hostsync": task.Empty,
-    "dm-hostsyncack": daemon.Clock,
-    "dm-htdel": hosts.TableDelete,
-    "dm-notify": daemon.WatchRequest,
-    "dm-notifyack": task.TidBody,
-    "dm-pstat": task.TidBody,
-    "dm-pstatack": task.Status,
-    "dm-pstatack-notask": task.Status,
-    "dm-sendsig": task.SignalRequest,
-    "dm-task": task.TidBody,
-    "dm-taskack": daemon.TaskList,
-    "dm-taskout": output.OutputText,
-    "htcommit": task.Empty,
-    "htupd-delta": hosts.TableUpdate,
-    "htupd-full-table": hosts.TableUpdate,
-    "htupdack": task.Empty,
-    "output-data": output.OutputText,
-    "output-eof": output.OutputEnd,
-    "output-new": output.OutputStart,
-    "slconf-empty": hosts.SlaveSettings,
-    "slconf-hostfile": hosts.SlaveSettings,
-    "slconf-sched": hosts.SlaveSettings,
-    "slconf-trace-off": hosts.SlaveSettings,
-    "slconf-trace-on": hosts.SlaveSettings,
-    "sm-add": task.HostNames,
-    "sm-addack": task.AddHostReply,
-    "sm-addhost": task.HostNames,
-    "sm-addhost-reply": task.AddHostReply,
-    "sm-delhost": task.HostNames,
-    "sm-exec-remote": system.ExecRequest,
-    "sm-execack-newtask": task.Codes,
-    "sm-execack-remote": task.Codes,
-    "sm-hostx": task.TidBody,
-    "sm-spawn-remote": task.SpawnRequest,
-    "sm-sthost": hosts.StartRequest,
-    "sm-sthostack": hosts.StartReply,
-    "sm-sttask": system.StartTask,
-    "sm-taskx-from-tasker": system.TaskEnd,
-    "sm-taskx-remote": system.TaskEnd,
-}
 # Words that recordings list and records imply.
 COUNTS = frozenset({"count", "nargs", "nenv", "narch", "nhost", "nclass", "n", "argc"})
-
-
-def load(name: str) -> tuple[dict[str, Any], bytes]:
-    """The description of a recorded message, and its body."""
-    described = json.loads((VECTORS / "daemon" / f"{name}.json").read_text())
-    packets = described["hex"] if isinstance(described["hex"], list) else [described["hex"]]
-    # Messages of tasks to their own daemon were recorded without what is in front of them.
-    front = c.DDFRAGHDR if "flags" in described["fields"] else 0
-    raw = [bytes.fromhex(packet)[front:] for packet in packets]
-    return described["fields"].get("body") or {}, b"".join(raw)[c.MSGHDRLEN :]
 
 
 def test_every_recorded_message_is_tried() -> None:
@@ -91,17 +20,17 @@ def test_every_recorded_message_is_tried() -> None:
 
 @pytest.mark.parametrize("name", BODIES)
 def test_recorded_bytes_decode_to_recorded_fields(name: str) -> None:
-    fields, body = load(name)
-    record = BODIES[name].decode(body)
+    recorded = recording(name)
+    record = BODIES[name].decode(recorded.body)
     skip = COUNTS - vars(record).keys()
-    assert list(record_values(record)) == list(values(fields, skip))
+    assert list(leaves(record)) == list(values(recorded.fields, skip))
 
 
 @pytest.mark.parametrize("name", BODIES)
 def test_decoded_fields_encode_to_recorded_bytes(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, body = load(name)
+    body = recording(name).body
     record = BODIES[name].decode(body)
     zero_padded = record.encode()
     monkeypatch.setattr(codec, "_PADDING", (b"", b"\xff" * 3, b"\xff" * 2, b"\xff"))

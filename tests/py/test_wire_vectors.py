@@ -7,7 +7,7 @@ import struct
 
 import pytest
 from support import rawtask
-from support.vectors import Vector, record_values, values
+from support.vectors import Vector, leaves, values
 
 from pvm3py.wire import codec, mailbox, output, task
 from pvm3py.wire import constants as c
@@ -126,7 +126,7 @@ def test_recorded_bytes_decode_to_recorded_fields(name: str) -> None:
     vector = Vector(name)
     record = BODIES[name].decode(vector.body)
     skip = COUNTS - vars(record).keys()
-    assert list(record_values(record)) == list(values(vector.fields, skip))
+    assert list(leaves(record)) == list(values(vector.fields, skip))
 
 
 @pytest.mark.parametrize("name", Vector.names())

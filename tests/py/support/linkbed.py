@@ -9,15 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from pvm3py.wire import constants as c
+from support.packets import daemon
 from support.scoped import Scoped
 from support.switchbed import PATIENCE, Bed, fragment
 
 FRAGMENT = 65520
-
-
-def daemon(index: int) -> int:
-    """The tid of a host's daemon."""
-    return c.TIDPVMD | index << 18
 
 
 def task_message(dst: int, body: bytes) -> bytes:

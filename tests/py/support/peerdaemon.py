@@ -12,37 +12,21 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.hosts import Greeting, TableEntry, TableUpdate, address_text
 from support.net import Loopback
+from support.packets import Packet, daemon, head, packet, parse
 from support.rawtask import Connector, RawTask, ints, message, string
+from support.system import Side
 from support.vm import START_SECONDS, VirtualMachine, read_line, wait_until
 
 PATIENCE = 20.0
 RESEND = 0.3
 ARCH, SIGNATURE = "LINUX64", 0x00408C41
-WHOLE = c.FFSOM | c.FFEOM | c.FFDAT
-_HEAD = struct.Struct("!iiHHB3x")
-
-
-def daemon(index: int) -> int:
-    """The tid of a host's daemon."""
-    return c.TIDPVMD | index << 18
-
-
-class Packet(NamedTuple):
-    """A packet as it arrived."""
-
-    dst: int
-    src: int
-    seq: int
-    ack: int
-    flags: int
-    data: bytes
 
 
 class Received(NamedTuple):
@@ -58,16 +42,6 @@ class Received(NamedTuple):
     def ints(self) -> tuple[int, ...]:
         """The body as ints."""
         return struct.unpack(f"!{len(self.body) // 4}i", self.body[: len(self.body) // 4 * 4])
-
-
-def packet(dst: int, src: int, seq: int, flags: int, data: bytes = b"", ack: int = 0) -> bytes:
-    """The bytes of a packet without check."""
-    return _HEAD.pack(dst, src, seq & 0xFFFF, ack & 0xFFFF, flags) + data
-
-
-def head(tag: int, wid: int = 0, ctx: int = 0) -> bytes:
-    """A message header."""
-    return struct.pack("!iii4xi12x", c.WIRE_ENC_XDR, tag, ctx, wid)
 
 
 class PeerDaemon:
@@ -150,7 +124,7 @@ class PeerDaemon:
             if left <= 0 or not select.select([self.socket], [], [], left)[0]:
                 return
             data, _ = self.socket.recvfrom(65536)
-            self._take(Packet(*_HEAD.unpack_from(data), data[16:]))
+            self._take(parse(data))
 
     def _take(self, arrived: Packet) -> None:
         self.packets.append(arrived)
@@ -158,8 +132,8 @@ class PeerDaemon:
             self._acknowledged.add(arrived.ack)
         if not arrived.flags & (c.FFDAT | c.FFFIN):
             return
-        self.emit(packet(arrived.src & ~c.TIDLOCAL | c.TIDPVMD, self.tid, 0, c.FFACK,
-                         ack=arrived.seq))
+        sender = arrived.src & ~c.TIDLOCAL | c.TIDPVMD
+        self.emit(packet(sender, self.tid, 0, c.FFACK, ack=arrived.seq))
         if arrived.flags & c.FFDAT and (arrived.seq - self._expected) & 0x8000 == 0:
             self._early[arrived.seq] = arrived
         while self._expected in self._early:
@@ -184,17 +158,17 @@ class PeerDaemon:
             )
 
         self.pump(found)
-        message_ = found()
+        first = found()
         seen = [f"{m.tag & 0xFFFFFFFF:x}" for m in self.messages]
-        assert message_ is not None, f"no message {tag & 0xFFFFFFFF:x}; seen {seen}"
-        del self.messages[: self.messages.index(message_) + 1]
-        return message_
+        assert first is not None, f"no message {tag & 0xFFFFFFFF:x}; seen {seen}"
+        del self.messages[: self.messages.index(first) + 1]
+        return first
 
     def sync(self) -> list[Received]:
         """Have a request answered; what came before the answer."""
         wid = 0x1000000 + self._seq
         self.send(c.DM_HOSTSYNC, wid=wid)
-        before = list[Received]()
+        before: list[Received] = []
 
         def answered() -> bool:
             before.extend(self.messages)
@@ -208,6 +182,7 @@ class PeerDaemon:
 
 # ---- our daemon in a machine of such peers ------------------------------------------------
 
+_LONG_LOG = {"PVMDLOGMAX": "100000000"}
 _SHELL = """#!/bin/sh
 cat {directory}/greeting-$1
 cat >/dev/null
@@ -221,18 +196,22 @@ class MasterTarget(VirtualMachine):
         self.network = Loopback(peers + 1)
         self.own = self.network.address(0)
         self.connector = Connector()
-        shell = {"PVM_RSH": "", "PVMDLOGMAX": "100000000"}
-        super().__init__("ours", arguments=[f"-n{self.own}"], env=shell)
+        super().__init__("ours", arguments=[f"-n{self.own}"], env=_LONG_LOG)
         self.peers: list[PeerDaemon] = []
-        for number in range(peers):
-            self.join(self.make_peer(number + 2))
+        try:
+            for number in range(peers):
+                self.join(self.make_peer(number + 2))
+        except BaseException:
+            self.stop(check=False)
+            raise
 
-    def _prepare(self, daemon: object, tmp: Path, path: object, env: object) -> None:  # type: ignore[override]
-        assert isinstance(env, dict)
+    def _prepare(
+        self, daemon: Side, tmp: Path, path: Iterable[Path | str], env: Mapping[str, str] | None
+    ) -> None:
         script = tmp / "shell"
         script.write_text(_SHELL.format(directory=tmp))
         script.chmod(0o755)
-        super()._prepare("ours", tmp, (), env | {"PVM_RSH": str(script)})
+        super()._prepare(daemon, tmp, path, {**(env or {}), "PVM_RSH": str(script)})
 
     def make_peer(self, index: int) -> PeerDaemon:
         """A slave that is to get this index."""
@@ -279,14 +258,18 @@ class SlaveTarget(VirtualMachine):
         self.own = self.network.address(1)
         self.connector = Connector()
         self.master = PeerDaemon(self.network.address(0), 1, 2)
-        super().__init__("ours", arguments=self.arguments(), env={"PVMDLOGMAX": "100000000"})
+        super().__init__("ours", arguments=self.arguments(), env=_LONG_LOG)
         self.serial = 1
-        self.address = wait_until(
-            lambda: self.sock_file.read_text() if self.sock_file.exists() else "", "sock file"
-        )
         self.table = [self.master.entry("master"), self._entry()]
-        self.master.send(c.DM_SLCONF)
-        self.update(self.table)
+        try:
+            self.address = wait_until(
+                lambda: self.sock_file.read_text() if self.sock_file.exists() else "", "sock file"
+            )
+            self.master.send(c.DM_SLCONF)
+            self.update(self.table)
+        except BaseException:
+            self.stop(check=False)
+            raise
 
     def arguments(self) -> Sequence[str]:
         """Command line of the slave."""
@@ -294,10 +277,11 @@ class SlaveTarget(VirtualMachine):
         return ["-s", "-d0x0", "-nslave", "1", there, "4080", "2", address_text(self.own, 0)]
 
     def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=(self.home / "daemon.err").open("wb"), env=self.env, start_new_session=True,
-        )
+        with (self.home / "daemon.err").open("wb") as errors:
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+                env=self.env, start_new_session=True,
+            )
         assert process.stdin and process.stdout
         greeting = Greeting.parse(read_line(process.stdout, START_SECONDS))
         process.stdin.close()

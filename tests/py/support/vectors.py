@@ -68,6 +68,26 @@ def split(stream: bytes) -> tuple[list[Fragment], tuple[int, int, int, int, int]
     return fragments, header
 
 
+def leaves(item: Any) -> Iterator[Any]:
+    """The values in a record in order, as recordings show them."""
+    if isinstance(item, StoredMessage):
+        yield from leaves(item.head)
+        yield from (part.hex() for part in item.fragments)
+    elif isinstance(item, Record):
+        for name, value in vars(item).items():
+            if name in ("extra", "message"):
+                yield from leaves(StoredMessage.decode(value)) if value else ()
+            else:
+                yield from leaves(value)
+    elif isinstance(item, list | tuple):
+        for value in item:
+            yield from leaves(value)
+    elif isinstance(item, bytes):
+        yield from (len(item), item.decode())
+    elif item is not None:
+        yield item
+
+
 def values(fields: Any, skip: frozenset[str] = frozenset()) -> Iterator[Any]:
     """The values in recorded fields in order, without those named; hexadecimal ones signed."""
     if isinstance(fields, dict):
@@ -81,23 +101,3 @@ def values(fields: Any, skip: frozenset[str] = frozenset()) -> Iterator[Any]:
         yield c.signed(int(fields, 16))
     else:
         yield fields
-
-
-def record_values(item: Any) -> Iterator[Any]:
-    """The values in a decoded record in order, as recordings show them."""
-    if isinstance(item, StoredMessage):
-        yield from record_values(item.head)
-        yield from (part.hex() for part in item.fragments)
-    elif isinstance(item, Record):
-        for name, value in vars(item).items():
-            if name in ("extra", "message"):
-                yield from record_values(StoredMessage.decode(value)) if value else ()
-            else:
-                yield from record_values(value)
-    elif isinstance(item, list | tuple):
-        for value in item:
-            yield from record_values(value)
-    elif isinstance(item, bytes):
-        yield from (len(item), item.decode())
-    elif item is not None:
-        yield item

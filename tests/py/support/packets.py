@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""Packets between daemons as 3.4.6 makes them, without this project's check."""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+from pvm3py.wire import constants as c
+
+WHOLE = c.FFSOM | c.FFEOM | c.FFDAT
+_HEAD = struct.Struct("!iiHHB3x")
+
+
+def daemon(index: int) -> int:
+    """The tid of a host's daemon."""
+    return c.TIDPVMD | index << 18
+
+
+class Packet(NamedTuple):
+    """A packet as it arrived."""
+
+    dst: int
+    src: int
+    seq: int
+    ack: int
+    flags: int
+    data: bytes
+
+
+def parse(data: bytes) -> Packet:
+    """A packet from its bytes."""
+    return Packet(*_HEAD.unpack_from(data), data[c.DDFRAGHDR :])
+
+
+def packet(dst: int, src: int, seq: int, flags: int, data: bytes = b"", ack: int = 0) -> bytes:
+    """The bytes of a packet without check."""
+    return _HEAD.pack(dst, src, seq & 0xFFFF, ack & 0xFFFF, flags) + data
+
+
+def head(tag: int, wid: int = 0, ctx: int = 0) -> bytes:
+    """A message header."""
+    return struct.pack("!iii4xi12x", c.WIRE_ENC_XDR, tag, ctx, wid)
