@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -23,15 +24,12 @@ from pvm3py.wire.hosts import (
 from pvm3py.wire.task import Empty
 
 from . import failure, network
-from .config import Settings, SlaveStart, StartError, data_signature, expand
+from .config import JOIN_FACTOR, Settings, SlaveStart, StartError, data_signature, expand
 from .dispatch import Refused, Request, handles
 from .hosts import HOSTS_MAX, INDEX_SHIFT, Host
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
-
-# Seconds from the start to the first table; then the master is taken for dead.
-JOIN_SECONDS = 300.0
 
 
 # ---- before the daemon serves --------------------------------------------------------------
@@ -42,10 +40,10 @@ def greet(settings: Settings, start: SlaveStart) -> socket.socket:
     try:
         sock = network.bind(start.address, settings.ports)
     except OSError as error:
-        raise StartError(
-            f"cannot open a UDP socket on {start.address}: {error.strerror or error}; "
-            "is this the host that the master means?"
-        ) from error
+        why = f"cannot open a UDP socket on {start.address}: {error.strerror or error}"
+        if error.errno == errno.EADDRNOTAVAIL:
+            why += "; is this the host that the master means?"
+        raise StartError(why) from error
     port = sock.getsockname()[1]
     signature = data_signature()
     greeting = Greeting(
@@ -72,7 +70,7 @@ def go_background(start: SlaveStart) -> None:
 
 
 def join(pvmd: Pvmd, start: SlaveStart, sock: socket.socket) -> None:
-    """Be a host of the master's machine; it has JOIN_SECONDS to send the table."""
+    """Be a host of the master's machine; it has some time to send the table."""
     network.attach(pvmd, sock)
     master = Host(
         start.master << INDEX_SHIFT,
@@ -89,11 +87,13 @@ def join(pvmd: Pvmd, start: SlaveStart, sock: socket.socket) -> None:
     hosts.master = master.tid
     network.link(pvmd, master)
 
+    patience = pvmd.settings.patience * JOIN_FACTOR
+
     def expired() -> None:
-        pvmd.log(f"no host table from the master within {JOIN_SECONDS:g} s, ending")
+        pvmd.log(f"no host table from the master within {patience:g} s, ending")
         pvmd.stop(1)
 
-    hosts.join_timer = pvmd.loop.call_later(JOIN_SECONDS, expired)
+    hosts.join_timer = pvmd.loop.call_later(patience, expired)
 
 
 # ---- the table -----------------------------------------------------------------------------
@@ -164,6 +164,7 @@ def commit_table(pvmd: Pvmd, request: Request, _body: Empty) -> None:
     hosts = pvmd.hosts
     if hosts.is_master or not _from_master(pvmd, request):
         return
+    pvmd.trim_later()
     hosts.serial = max(hosts.serial, hosts.pending_serial)
     pending, hosts.pending = hosts.pending, {}
     added = sorted(pending.values(), key=lambda host: host.tid)
@@ -171,7 +172,6 @@ def commit_table(pvmd: Pvmd, request: Request, _body: Empty) -> None:
         hosts.add(host)
         network.link(pvmd, host)
     pvmd.notices.hosts_added(pvmd, [host.tid for host in added])
-    pvmd.trim_later()
 
 
 @handles(c.DM_HTDEL, TableDelete, hosts=True, reply=False)

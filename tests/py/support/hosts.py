@@ -48,6 +48,7 @@ class Host(VirtualMachine):
         self.ip = bed.network.address(number)
         self.enter = tuple(bed.network.enter(number))
         self.killed = False  # its daemon was, and could not remove its files
+        self._switch = f"-n{self.name}"  # by which its daemon is known
         self._bed = bed
         tmp = bed.directory / self.name
         (tmp / "bin").mkdir(parents=True)
@@ -71,9 +72,14 @@ class Host(VirtualMachine):
         script.chmod(0o755)
 
     def start_daemon(self, *arguments: str) -> None:
-        """Start a daemon by hand: the master of the machine."""
+        """Start a daemon by hand: the master of the machine; "-n": it is not told its name."""
         self.killed = False
-        self.process = self._start([str(self.tmp / "bin" / "pvmd"), f"-n{self.name}", *arguments])
+        switches = [word for word in arguments if word.startswith("-n")]
+        if not switches:
+            switches = [f"-n{self.name}"]
+            arguments = (switches[0], *arguments)
+        self._switch = switches[0]
+        self.process = self._start([str(self.tmp / "bin" / "pvmd"), *arguments])
 
     def program(self, name: str) -> Path:
         """The program tests/c/NAME.c of this host's kind; it must be one of the bed's."""
@@ -86,7 +92,7 @@ class Host(VirtualMachine):
 
     def daemon_pids(self) -> list[int]:
         """Daemons of this host; two for a moment while one goes to the background."""
-        return [pid for pid in self.processes() if f"-n{self.name}" in _arguments(pid)]
+        return [pid for pid in self.processes() if self._switch in _arguments(pid)]
 
     @property
     def pid(self) -> int:
