@@ -28,8 +28,9 @@ _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 _REMOTE_SHELL = """#!/bin/sh
 # Stands for rsh and ssh: host [-l login] command
 host=$1; shift
-if [ "$1" = -l ]; then shift 2; fi
-echo "$host|$*" >>{bed}/rsh.log
+login=
+if [ "$1" = -l ]; then login=$2@; shift 2; fi
+echo "$login$host|$*" >>{bed}/rsh.log
 if [ ! -x {bed}/$host/run ]; then echo "$host: no such host" >&2; exit 255; fi
 exec {bed}/$host/run sh -c "$*"
 """
@@ -192,7 +193,7 @@ class Bed:
         return self
 
     def shell_log(self) -> list[str]:
-        """Calls of the remote shell so far, "host|command" each."""
+        """Calls of the remote shell so far, "[login@]host|command" each."""
         path = self.directory / "rsh.log"
         return path.read_text().splitlines() if path.exists() else []
 
