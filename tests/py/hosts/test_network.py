@@ -47,6 +47,9 @@ def in_range(found: set[Socket], host: Host) -> bool:
     return all(s.address == host.ip and FIRST <= s.port <= LAST for s in found)
 
 
+OWN_NAMES = "{} h1\n10.78.0.2 h2\n10.77.0.3 h3\n10.78.0.3 other\n127.0.1.1 local\n"
+
+
 # ---- ports -----------------------------------------------------------------------------------
 
 
@@ -120,7 +123,7 @@ class TwoNetworks:
         require_namespaces()
         require_program("unshare", "util-linux")
         self.net = Namespaces(3, networks=2, named=True)
-        self.net.names(0, f"{own} h1\n10.78.0.2 h2\n10.77.0.3 h3\n10.78.0.3 other\n")
+        self.net.names(0, OWN_NAMES.format(own))
         self.bed = Bed(["ours"] * 3, network=self.net, libraries=["ours"])
 
     def __enter__(self) -> TwoNetworks:
@@ -170,6 +173,14 @@ def test_hosts_on_different_ways_need_a_choice_which_the_log_names() -> None:
         assert list(agent.config()) == ["10.78.0.1", "h2", "h3"]
         for number, host in enumerate(nets.bed.hosts, 1):
             assert {s.address for s in sockets(host, "udp")} == {f"10.78.0.{number}"}
+
+
+def test_host_whose_name_is_good_for_itself_alone_needs_another_address() -> None:
+    with TwoNetworks() as nets:
+        agent = nets.bed.start("-n10.78.0.1").master.agent()
+        assert agent.ints("addhosts", "local") == [0, LOOPBACK]
+        assert "cannot add host local: its address 127.0.1.1 is for its own machine" in nets.log
+        assert "give another with ip=" in nets.log
 
 
 def test_host_on_another_way_than_the_masters_address_is_said() -> None:
