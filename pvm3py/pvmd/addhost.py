@@ -164,11 +164,11 @@ async def _add_candidates(pvmd: Pvmd, candidates: list[_Candidate]) -> AddHostRe
         new = [candidate.host for candidate in candidates if candidate.host is not None]
         if new:
             await _announce(pvmd, candidates)
+            pvmd.trim_later()
         return AddHostReply([_entry(candidate) for candidate in candidates])
     finally:
         pvmd.addition.busy = False
         pvmd.addition.lost = None
-        pvmd.trim_later()
 
 
 def _entry(candidate: _Candidate) -> HostEntry:
@@ -189,6 +189,7 @@ async def _find(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
     """The address of each host, and whether it may be added."""
     valid = [candidate for candidate in candidates if not candidate.code]
     addresses = await network.resolve_all(pvmd.loop, [one.contact for one in valid])
+    network.settle_address(pvmd, [address for address in addresses.values() if address])
     taken = {host.address for host in pvmd.hosts.hosts}
     for one in valid:
         address = addresses.get(one.contact)
@@ -223,11 +224,17 @@ def _reaches(pvmd: Pvmd, candidate: _Candidate, address: str) -> bool:
         network.is_loopback(own.address) != network.is_loopback(address)
     ):
         if network.is_loopback(own.address):
-            why = network.loopback_advice(pvmd)
+            why = network.loopback_advice(pvmd, address)
         else:
             why = f"its address {address} is for its own machine only: give another with ip="
         _refuse(pvmd, candidate, c.PvmIPLoopback, why)
         return False
+    way = None if network.is_loopback(address) else network.address_towards(address)
+    if way not in (None, own.address):
+        pvmd.log(
+            f"packets to {candidate.name} ({address}) leave with address {way}, but this host is "
+            f"known as {own.address}: if that is not reached, start the master with -n{way}"
+        )
     return True
 
 

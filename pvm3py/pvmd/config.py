@@ -18,6 +18,10 @@ from .plain import plain
 
 USAGE = "usage: pvmd3 [-ddebugmask] [-nhostname] [hostfile]"
 DEFAULT_SPEED = 1000
+# Seconds that the start of a daemon on another host may take; that daemon waits JOIN_FACTOR times
+# as long for its first host table.
+DEFAULT_START = 60.0
+JOIN_FACTOR = 5
 # Seconds of silence after which another daemon of this kind is taken for dead.
 DEFAULT_SILENCE = 2.5
 _SOCKET_PATH_MAX = 107
@@ -55,8 +59,8 @@ class SlaveStart:
 class Settings:
     """All settings of one daemon; host file options replace some of them.
 
-    silence: seconds until a silent host is lost, 0: only by 3.4.6's rule; ports: first and last
-    that UDP sockets may have, or None.
+    silence: seconds until a silent host is lost, 0: only by 3.4.6's rule; patience: seconds that a
+    start may take; ports: first and last that UDP sockets may have, or None.
     """
 
     tmp: str
@@ -75,6 +79,7 @@ class Settings:
     plugins: list[str] = field(default_factory=list)
     slave: SlaveStart | None = None
     silence: float = DEFAULT_SILENCE
+    patience: float = DEFAULT_START
     ports: tuple[int, int] | None = None
 
     def file(self, prefix: str) -> str:
@@ -120,20 +125,20 @@ def c_number(text: str) -> int:
     return -number if sign == "-" else number
 
 
-# What a starter may set on a slave's standard input; PVM_VMID wins over the environment.
-_STDIN_SETTINGS = ("PVM_VMID", "PVM_HOST_TIMEOUT", "PVM_PORT_RANGE")
+# What a starter may set on a slave's standard input unless its environment does, besides
+# PVM_VMID, which wins over the environment.
+PASSED_ON = ("PVM_HOST_TIMEOUT", "PVM_PORT_RANGE", "PVM_START_TIMEOUT")
 
 
 def read_stdin_settings() -> None:
     """Take NAME=value words from a line that is waiting on standard input, if one is."""
     for word in os.fsdecode(_waiting_line()).split():
         name, equals, value = word.partition("=")
-        if equals and name in _STDIN_SETTINGS:
-            value = value.replace("\0", "")
-            if name == "PVM_VMID":
-                os.environ[name] = value
-            else:
-                os.environ.setdefault(name, value)
+        value = value.replace("\0", "")
+        if equals and name == "PVM_VMID":
+            os.environ[name] = value
+        elif equals and name in PASSED_ON:
+            os.environ.setdefault(name, value)
 
 
 def _waiting_line() -> bytes:
@@ -168,7 +173,8 @@ def read_settings(args: list[str]) -> Settings:
     )
     _read_arguments(args, settings)
     _check_tmp(settings)
-    settings.silence = _read_silence(env("PVM_HOST_TIMEOUT"))
+    settings.silence = _read_seconds("PVM_HOST_TIMEOUT", DEFAULT_SILENCE)
+    settings.patience = _read_seconds("PVM_START_TIMEOUT", DEFAULT_START, least=0.001)
     settings.ports = _read_ports(env("PVM_PORT_RANGE"), env("PVMNETSOCKPORT"))
     path = env("PVM_PATH") or "$HOME/pvm3/bin/$PVM_ARCH:$PVM_ROOT/bin/$PVM_ARCH"
     settings.search_path = expand(path).split(":")
@@ -178,16 +184,17 @@ def read_settings(args: list[str]) -> Settings:
     return settings
 
 
-def _read_silence(text: str | None) -> float:
-    """PVM_HOST_TIMEOUT in seconds."""
+def _read_seconds(name: str, default: float, least: float = 0.0) -> float:
+    """A number of seconds from the environment."""
+    text = os.environ.get(name)
     if not text:
-        return DEFAULT_SILENCE
+        return default
     try:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
-    if not 0 <= seconds <= 1e6:
-        raise StartError(f"PVM_HOST_TIMEOUT={text} is not a number of seconds")
+    if not least <= seconds <= 1e6:
+        raise StartError(f"{name}={text} is not a number of seconds")
     return seconds
 
 

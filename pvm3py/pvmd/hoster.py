@@ -19,19 +19,18 @@ from typing import TYPE_CHECKING
 
 from pvm3py.wire.hosts import Start
 
+from .config import PASSED_ON
 from .plain import plain
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
 
-# Starts that run at a time, and seconds that each may take.
+# Starts that run at a time.
 PARALLEL = 32
-START_SECONDS = 60.0
 # Seconds for the last words of a remote shell that has closed its standard output.
 _LAST_WORDS = 2.0
 _LINE_MAX = 1000
 _WORDS_KEPT = 20
-_SSH = ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=50"]
 _ERROR_NAME = r"Pvm[A-Z]\w+"
 
 # What remote shells say (in lower case), what it means, and the error code of the host.
@@ -107,6 +106,7 @@ async def start_all(pvmd: Pvmd, starts: list[Start], names: dict[int, str]) -> d
 
     gate = asyncio.Semaphore(PARALLEL)
     by_hand = asyncio.Lock()
+    patience = pvmd.settings.patience
 
     async def run(start: Start) -> Outcome:
         name = names[start.tid]
@@ -115,7 +115,7 @@ async def start_all(pvmd: Pvmd, starts: list[Start], names: dict[int, str]) -> d
                 return Outcome(*await handstart.manual(pvmd, start, name))
         async with gate:
             if start.so == "pw":
-                return Outcome(*await handstart.password(pvmd, start, name, START_SECONDS))
+                return Outcome(*await handstart.password(pvmd, start, name, patience))
             outcome = await _run(pvmd, start, start.command, name)
             if start.windows and outcome.text == "PvmCantStart":
                 outcome = await _run(pvmd, start, start.windows, name)
@@ -125,20 +125,22 @@ async def start_all(pvmd: Pvmd, starts: list[Start], names: dict[int, str]) -> d
     return {start.tid: outcome for start, outcome in zip(starts, outcomes, strict=True)}
 
 
-def shell_command(login: str, command: str) -> list[str]:
+def shell_command(login: str, command: str, patience: float) -> list[str]:
     """The words of the remote shell: PVM_RSH as the original calls it, else ssh.
 
-    login: [name@]host.
+    login: [name@]host; ssh has most of the `patience` in seconds to connect, to say why not.
     """
     user, _, host = login.rpartition("@")
     shell = os.environ.get("PVM_RSH")
-    return [*([shell] if shell else _SSH), host, *(["-l", user] if user else []), command]
+    seconds = max(int(patience * 5 / 6), 1)
+    ssh = ["ssh", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={seconds}"]
+    return [*([shell] if shell else ssh), host, *(["-l", user] if user else []), command]
 
 
 async def _run(pvmd: Pvmd, start: Start, command: str, name: str) -> Outcome:
     """Run one remote shell until the slave has greeted, or cannot any more."""
     launch = _Launch(start, name)
-    words = shell_command(start.login, command)
+    words = shell_command(start.login, command, pvmd.settings.patience)
     path = _find(words[0])
     if path is None:
         why = f"remote shell {words[0]} not found: install it or set PVM_RSH to another"
@@ -148,7 +150,7 @@ async def _run(pvmd: Pvmd, start: Start, command: str, name: str) -> Outcome:
     except OSError as error:
         return Outcome("PvmCantStart", f"remote shell {path}: {error.strerror}")
     try:
-        async with asyncio.timeout(START_SECONDS):
+        async with asyncio.timeout(pvmd.settings.patience):
             await launch.decided.wait()
             if not launch.greeting:
                 await _last_words(launch)
@@ -156,7 +158,7 @@ async def _run(pvmd: Pvmd, start: Start, command: str, name: str) -> Outcome:
             return Outcome(launch.greeting)
         return explain(launch.status, launch.words)
     except TimeoutError:
-        return Outcome("PvmCantStart", f"no answer within {START_SECONDS:g} s")
+        return Outcome("PvmCantStart", f"no answer within {pvmd.settings.patience:g} s")
     finally:
         os.close(stdin)
         if not launch.greeting and pid in pvmd.children:
@@ -240,7 +242,7 @@ def _listen(pvmd: Pvmd, launch: _Launch, stdout: int, stderr: int) -> None:
 def input_line(vmid: str) -> str:
     """What a slave is to find on its standard input: 3.4.6 looks at PVM_VMID only."""
     words = [f"PVM_VMID={vmid}"] if vmid else []
-    for name in ("PVM_HOST_TIMEOUT", "PVM_PORT_RANGE"):
+    for name in PASSED_ON:
         if os.environ.get(name):
             words.append(f"{name}={os.environ[name]}")
     return " ".join(words) + "\n" if words else ""

@@ -158,7 +158,8 @@ def bind(address: str, ports: tuple[int, int] | None) -> socket.socket:
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     raise
-        raise OSError(errno.EADDRINUSE, f"no free UDP port in {ports}")
+        limits = "{}-{}".format(*ports) if ports else "any"
+        raise OSError(errno.EADDRINUSE, f"no free UDP port in {limits} (see PVM_PORT_RANGE)")
     except OSError:
         sock.close()
         raise
@@ -208,15 +209,31 @@ def leave(pvmd: Pvmd) -> None:
         pvmd.switch.forget_host(c.TIDPVMD | host.tid, farewell=True)
 
 
-def loopback_advice(pvmd: Pvmd) -> str:
-    """What to do when this daemon has an address that other machines cannot reach."""
+def settle_address(pvmd: Pvmd, targets: list[str]) -> None:
+    """Before the first hosts are added: the address on the way to them, if there was no better.
+
+    That is where the host's name has only one like 127.0.1.1, and several interfaces are up.
+    """
+    own = pvmd.hosts.own
+    if pvmd.udp is not None or pvmd.settings.name or not is_loopback(own.address):
+        return
+    ways = {address_towards(target) for target in targets if not is_loopback(target)}
+    way = ways.pop() if len(ways) == 1 else None
+    if way is not None:
+        pvmd.log(f"host name {own.name} has address {own.address}, using {way} for other hosts")
+        own.address = way
+
+
+def loopback_advice(pvmd: Pvmd, target: str) -> str:
+    """What to do when the host at `target` cannot reach the address of this one."""
     own = pvmd.hosts.own
     others = sorted({a for a in local_addresses() if not is_loopback(a)})
     if not others:
         return f"this host's name {own.name} has only address {own.address}, and no network is up"
-    choice = others[0] if len(others) == 1 else f"one of {', '.join(others)}"
+    way = address_towards(target)
+    choice = way if way in others else f"ADDRESS, one of {', '.join(others)}"
     return (
         f"this host's name {own.name} has address {own.address}, which other machines cannot "
-        f"reach: start the master with -n{others[0]} ({choice}), or correct /etc/hosts; "
+        f"reach: start the master with -n{choice}, or correct /etc/hosts; "
         f"host file: ip= names the address of a host to add"
     )

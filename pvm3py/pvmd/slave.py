@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -23,16 +24,13 @@ from pvm3py.wire.hosts import (
 from pvm3py.wire.task import Empty
 
 from . import failure, network
-from .config import Settings, SlaveStart, StartError, data_signature, expand
+from .config import JOIN_FACTOR, Settings, SlaveStart, StartError, data_signature, expand
 from .dispatch import Refused, Request, handles
 from .hosts import HOSTS_MAX, INDEX_SHIFT, Host
 from .tasks import is_task
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
-
-# Seconds from the start to the first table; then the master is taken for dead.
-JOIN_SECONDS = 300.0
 
 
 # ---- before the daemon serves --------------------------------------------------------------
@@ -43,10 +41,10 @@ def greet(settings: Settings, start: SlaveStart) -> socket.socket:
     try:
         sock = network.bind(start.address, settings.ports)
     except OSError as error:
-        raise StartError(
-            f"cannot open a UDP socket on {start.address}: {error.strerror or error}; "
-            "is this the host that the master means?"
-        ) from error
+        why = f"cannot open a UDP socket on {start.address}: {error.strerror or error}"
+        if error.errno == errno.EADDRNOTAVAIL:
+            why += "; is this the host that the master means?"
+        raise StartError(why) from error
     port = sock.getsockname()[1]
     signature = data_signature()
     greeting = Greeting(
@@ -73,7 +71,7 @@ def go_background(start: SlaveStart) -> None:
 
 
 def join(pvmd: Pvmd, start: SlaveStart, sock: socket.socket) -> None:
-    """Be a host of the master's machine; it has JOIN_SECONDS to send the table."""
+    """Be a host of the master's machine; it has some time to send the table."""
     network.attach(pvmd, sock)
     master = Host(
         start.master << INDEX_SHIFT,
@@ -90,11 +88,13 @@ def join(pvmd: Pvmd, start: SlaveStart, sock: socket.socket) -> None:
     hosts.master = master.tid
     network.link(pvmd, master)
 
+    patience = pvmd.settings.patience * JOIN_FACTOR
+
     def expired() -> None:
-        pvmd.log(f"no host table from the master within {JOIN_SECONDS:g} s, ending")
+        pvmd.log(f"no host table from the master within {patience:g} s, ending")
         pvmd.stop(1)
 
-    hosts.join_timer = pvmd.loop.call_later(JOIN_SECONDS, expired)
+    hosts.join_timer = pvmd.loop.call_later(patience, expired)
 
 
 # ---- the table -----------------------------------------------------------------------------
@@ -167,6 +167,7 @@ def commit_table(pvmd: Pvmd, request: Request, _body: Empty) -> None:
     hosts = pvmd.hosts
     if not _from_master(pvmd, request):
         return
+    pvmd.trim_later()
     hosts.serial = max(hosts.serial, hosts.pending_serial)
     pending, hosts.pending = hosts.pending, {}
     added = sorted(pending.values(), key=lambda host: host.tid)
@@ -175,7 +176,6 @@ def commit_table(pvmd: Pvmd, request: Request, _body: Empty) -> None:
         network.link(pvmd, host)
     pvmd.notices.hosts_added(pvmd, [host.tid for host in added])
     pvmd.registry.hosts_added(pvmd, added)
-    pvmd.trim_later()
 
 
 @handles(c.DM_HTDEL, TableDelete, hosts=True, reply=False)

@@ -126,18 +126,22 @@ def test_wrong_slave_command_line_is_refused(args: list[str]) -> None:
         settings_of(args)
 
 
-def test_ports_and_silence_are_read_from_the_environment() -> None:
+def test_ports_and_seconds_are_read_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert config._read_ports("9000-9100", None) == (9000, 9100)
     assert config._read_ports(None, "10001") == (10001, 65535)
     assert config._read_ports(None, None) is None
-    assert config._read_silence("10") == 10.0
-    assert config._read_silence(None) == config.DEFAULT_SILENCE
+    for text, seconds in (("10", 10.0), ("0", 0.0), ("", 2.5)):
+        monkeypatch.setenv("PVM_HOST_TIMEOUT", text)
+        assert config._read_seconds("PVM_HOST_TIMEOUT", 2.5) == seconds
     for bad in ("9100-9000", "9000", "0-1", "1-70000"):
         with pytest.raises(StartError, match="PVM_PORT_RANGE"):
             config._read_ports(bad, None)
     for bad in ("x", "-1", "nan"):
         with pytest.raises(StartError, match="PVM_HOST_TIMEOUT"):
-            config._read_silence(bad)
+            monkeypatch.setenv("PVM_HOST_TIMEOUT", bad)
+            config._read_seconds("PVM_HOST_TIMEOUT", 2.5)
 
 
 def test_socket_takes_the_first_free_port_of_a_range() -> None:
@@ -202,12 +206,12 @@ def test_failed_start_is_told_apart(words: str, status: int, code: str, why: str
 
 def test_remote_shell_is_ssh_unless_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PVM_RSH", raising=False)
-    words = hoster.shell_command("me@node", "pvmd -s")
+    words = hoster.shell_command("me@node", "pvmd -s", 60.0)
     assert words[0] == "ssh" and words[-4:] == ["node", "-l", "me", "pvmd -s"]
-    assert "BatchMode=yes" in words
+    assert "BatchMode=yes" in words and "ConnectTimeout=50" in words
     monkeypatch.setenv("PVM_RSH", "/bin/rsh")
-    assert hoster.shell_command("me@node", "c") == ["/bin/rsh", "node", "-l", "me", "c"]
-    assert hoster.shell_command("node", "c") == ["/bin/rsh", "node", "c"]
+    assert hoster.shell_command("me@node", "c", 60.0) == ["/bin/rsh", "node", "-l", "me", "c"]
+    assert hoster.shell_command("node", "c", 60.0) == ["/bin/rsh", "node", "c"]
 
 
 def test_addresses_have_one_form() -> None:

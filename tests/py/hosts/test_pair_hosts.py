@@ -14,7 +14,6 @@ from collections.abc import Iterator
 import pytest
 from support.hosts import Bed
 from support.machine import PAIR_IDS, PAIRS, Machine
-from support.net import Namespaces, require_namespaces
 from support.system import Side
 from support.vm import read_line, wait_until
 
@@ -170,23 +169,6 @@ def test_host_file_of_a_master(master: Side, slave: Side) -> None:
         assert working == [str(directory)] * 2
         agent.add(later.name)
         assert agent.call("config")[-1] == "5"
-
-
-@pytest.mark.parametrize(("master", "slave"), PAIRS, ids=PAIR_IDS)
-def test_options_of_an_added_host(master: Side, slave: Side) -> None:
-    require_namespaces()
-    network = Namespaces(2, hosts="10.77.0.2 alias\n")
-    with Bed([master, slave], network=network) as bed:
-        here, there = bed.hosts
-        agent = bed.start().master.agent()
-        program = there.tmp / "bin" / "pvmd"
-        (bed.directory / "alias").symlink_to(there.tmp)
-        agent.add(f"{there.name} ip=alias lo=somebody id=vm1 dx={program}")
-        assert bed.shell_log()[-1].startswith(f"alias|{program} -s -d0x0 -n{there.name} 1 ")
-        assert (there.tmp / f"pvmd.{os.geteuid()}.vm1").exists()
-        # A task by hand finds the daemon by the same suffix.
-        done = there.run(bed.programs(slave) / "agent", stdin="config\n", env={"PVM_VMID": "vm1"})
-        assert done.check().out.split("\t")[4::4] == [here.name, there.name]
 
 
 @pytest.mark.parametrize(("master", "slave"), PAIRS, ids=PAIR_IDS)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from support.hosts import Bed
 from support.machine import PAIR_IDS, PAIRS
+from support.net import Namespaces, require_namespaces
 from support.sshd import SecureShell
 from support.system import SIDES, Side
 
@@ -42,11 +43,11 @@ def test_ssh_is_the_remote_shell_unless_told_otherwise(slave: Side) -> None:
         assert list(task.config()) == [host.name for host in bed.hosts]
 
 
-def failure(bed: Bed) -> tuple[int, str]:
+def failure(bed: Bed, options: str = "") -> tuple[int, str]:
     """Code of adding the slave by plain ssh, and the master's log."""
     bed.master.env.pop("PVM_RSH", None)
     agent = bed.start().master.agent()
-    code, *results = agent.ints("addhosts", bed.slaves[0].name)
+    code, *results = agent.ints("addhosts", bed.slaves[0].name + options)
     assert code == 0
     assert list(agent.config()) == [bed.master.name]
     return results[0], bed.master.log()
@@ -66,6 +67,23 @@ def test_refused_connection_is_said(bed: Bed) -> None:
     code, log = failure(bed)
     assert code == CANT_START
     assert "refused" in log
+
+
+@pytest.mark.parametrize("why", ["no route to host", "connection timed out"])
+def test_host_that_is_not_reached_is_said(why: str) -> None:
+    require_namespaces()
+    network = Namespaces(2)
+    with Bed(["ours", "ours"], network=network) as bed:
+        SecureShell(bed)
+        if "timed out" in why:
+            # Nobody has this hardware address: what is sent there gets lost.
+            network.ip(0, "neigh add 10.77.0.9 lladdr 02:00:00:00:00:09 dev eth0")
+            bed.master.set_env({"PVM_START_TIMEOUT": "2"})
+        code, log = failure(bed, " ip=10.77.0.9" if "timed out" in why else " ip=10.99.0.1")
+        name = bed.slaves[0].name
+        assert code == CANT_START
+        assert f"stderr@{name}: ssh: connect to host" in log
+        assert why in log[log.index(f"cannot add host {name}: "):]
 
 
 def test_missing_daemon_is_said(bed: Bed) -> None:

@@ -28,8 +28,9 @@ _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 _REMOTE_SHELL = """#!/bin/sh
 # Stands for rsh and ssh: host [-l login] command
 host=$1; shift
-if [ "$1" = -l ]; then shift 2; fi
-echo "$host|$*" >>{bed}/rsh.log
+login=
+if [ "$1" = -l ]; then login=$2@; shift 2; fi
+echo "$login$host|$*" >>{bed}/rsh.log
 if [ ! -x {bed}/$host/run ]; then echo "$host: no such host" >&2; exit 255; fi
 exec {bed}/$host/run sh -c "$*"
 """
@@ -48,6 +49,7 @@ class Host(VirtualMachine):
         self.ip = bed.network.address(number)
         self.enter = tuple(bed.network.enter(number))
         self.killed = False  # its daemon was, and could not remove its files
+        self._switch = f"-n{self.name}"  # by which its daemon is known
         self._bed = bed
         tmp = bed.directory / self.name
         (tmp / "bin").mkdir(parents=True)
@@ -71,9 +73,14 @@ class Host(VirtualMachine):
         script.chmod(0o755)
 
     def start_daemon(self, *arguments: str) -> None:
-        """Start a daemon by hand: the master of the machine."""
+        """Start a daemon by hand: the master of the machine; "-n": it is not told its name."""
         self.killed = False
-        self.process = self._start([str(self.tmp / "bin" / "pvmd"), f"-n{self.name}", *arguments])
+        switches = [word for word in arguments if word.startswith("-n")]
+        if not switches:
+            switches = [f"-n{self.name}"]
+            arguments = (switches[0], *arguments)
+        self._switch = switches[0]
+        self.process = self._start([str(self.tmp / "bin" / "pvmd"), *arguments])
 
     def program(self, name: str) -> Path:
         """The program tests/c/NAME.c of this host's kind; it must be one of the bed's."""
@@ -86,7 +93,7 @@ class Host(VirtualMachine):
 
     def daemon_pids(self) -> list[int]:
         """Daemons of this host; two for a moment while one goes to the background."""
-        return [pid for pid in self.processes() if f"-n{self.name}" in _arguments(pid)]
+        return [pid for pid in self.processes() if self._switch in _arguments(pid)]
 
     @property
     def pid(self) -> int:
@@ -186,7 +193,7 @@ class Bed(Scoped):
         return self
 
     def shell_log(self) -> list[str]:
-        """Calls of the remote shell so far, "host|command" each."""
+        """Calls of the remote shell so far, "[login@]host|command" each."""
         path = self.directory / "rsh.log"
         return path.read_text().splitlines() if path.exists() else []
 

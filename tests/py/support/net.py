@@ -63,16 +63,22 @@ class Loopback:
 
 
 class Namespaces:
-    """A namespace a host, and one with the bridge; host 0 is called h1 and has 10.77.0.1.
+    """A namespace a host, and one with the bridges; host 0 is called h1 and has 10.77.0.1.
 
-    hosts  lines for everybody's /etc/hosts besides the hosts' own
+    hosts     lines for everybody's /etc/hosts besides the hosts' own
+    networks  so many: on the second one, host 0 has 10.78.0.1 at its interface eth1
+    named     gethostname() gives the name, too
     """
 
-    def __init__(self, count: int, *, hosts: str = "") -> None:
+    def __init__(
+        self, count: int, *, hosts: str = "", networks: int = 1, named: bool = False
+    ) -> None:
         require_namespaces()
         _remove_abandoned()
         self._stem = f"{_PREFIX}{os.getpid()}-{next(_serial)}-"
         self._bridge = self._stem + "br"
+        self._networks = range(networks)
+        self._named = named
         self._names = [self._stem + str(i + 1) for i in range(count)]
         try:
             self._make(hosts)
@@ -83,33 +89,44 @@ class Namespaces:
     def _make(self, hosts: str) -> None:
         everyone = [self._bridge, *self._names]
         _ip([f"netns add {name}" for name in everyone])
-        _ip(["link add br0 type bridge", "link set br0 up"], self._bridge)
-        for i, name in enumerate(self._names):
-            _ip([
-                f"link add eth0 type veth peer name p{i} netns {self._bridge}",
-                f"addr add {self.address(i)}/24 dev eth0",
-                "link set eth0 addrgenmode none",  # IPv6 would send packets by itself
-                "link set eth0 up",
-                "link set lo up",
-            ], name)
-        _ip(
-            [f"link set p{i} master br0 up" for i in range(len(self._names))],
-            self._bridge,
-        )
-        table = "".join(f"{self.address(i)} {self.name(i)}\n" for i in range(len(self._names)))
         for name in self._names:
-            directory = _ETC / name
-            directory.mkdir(parents=True)
-            (directory / "hosts").write_text("127.0.0.1 localhost\n" + table + hosts)
+            _ip(["link set lo up"], name)
+        for n in self._networks:
+            _ip([f"link add br{n} type bridge", f"link set br{n} up"], self._bridge)
+            for i, name in enumerate(self._names):
+                _ip([
+                    f"link add eth{n} type veth peer name p{n}-{i} netns {self._bridge}",
+                    f"addr add {self.address(i, n)}/24 dev eth{n}",
+                    f"link set eth{n} addrgenmode none",  # IPv6 would send packets by itself
+                    f"link set eth{n} up",
+                ], name)
+            ports = [f"link set p{n}-{i} master br{n} up" for i in range(len(self._names))]
+            _ip(ports, self._bridge)
+        table = "".join(f"{self.address(i)} {self.name(i)}\n" for i in range(len(self._names)))
+        for i, name in enumerate(self._names):
+            (_ETC / name).mkdir(parents=True)
+            self.names(i, table + hosts)
+
+    def names(self, host: int, table: str) -> None:
+        """Replace the lines of a host's /etc/hosts, for what starts there from now on."""
+        (_ETC / self._names[host] / "hosts").write_text("127.0.0.1 localhost\n" + table)
+
+    def ip(self, host: int, *lines: str) -> None:
+        """Run lines of ip(8) on a host."""
+        _ip(list(lines), self._names[host])
 
     def name(self, host: int) -> str:
         return f"h{host + 1}"
 
-    def address(self, host: int) -> str:
-        return f"10.77.0.{host + 1}"
+    def address(self, host: int, network: int = 0) -> str:
+        return f"10.{77 + network}.0.{host + 1}"
 
     def enter(self, host: int) -> list[str]:
-        return ["ip", "netns", "exec", self._names[host]]
+        words = ["ip", "netns", "exec", self._names[host]]
+        if self._named:
+            name = f'echo {self.name(host)} >/proc/sys/kernel/hostname && exec "$@"'
+            words += ["unshare", "--uts", "sh", "-c", name, "sh"]
+        return words
 
     def close(self) -> None:
         self._remove()
