@@ -122,7 +122,6 @@ static struct message *outgoing(int tag, int *code)
 		return NULL;
 	m->tag = tag;
 	m->ctx = pvmmyctx;
-	m->wid = 0;
 	*code = PvmNoMem;
 	return pvm__message_to_send(m);
 }
