@@ -15,6 +15,8 @@ from support.console import Console
 from support.rawtask import Connector, RawTask
 from support.system import ARCH, pvm_root
 from support.vm import VirtualMachine, wait_until
+from test_groups import server_dir
+from test_groups_death import Member
 
 from pvm3py.rm import Host, LeastLoaded, Order, ResourceManager
 from pvm3py.wire import constants as c
@@ -129,6 +131,22 @@ def test_error_of_a_policy_is_answered_and_reported(
         assert spawned(agent, 2)[0] == c.PvmDSysErr
         assert "has no attribute 'missing'" in errors.read_text()
         assert agent.call("config")[0] == "0"
+
+
+def test_groups_learn_of_the_death_of_a_member_through_the_manager(
+    manager_of: Callable[[VirtualMachine], int],
+) -> None:
+    with VirtualMachine(path=[server_dir("ours"), PVMRM.parent]) as vm:
+        vm.start(PVMRM, stderr=None)
+        wait_until(lambda: manager_of(vm), "there is a manager")
+        members = [Member(vm) for _ in range(3)]
+        members[0].tell("barrier(group, 3)")
+        members[1].kill()
+        members[2].tell("barrier(group, 3)")
+        answers = {members[0].answer(), members[2].answer()}
+        assert answers == {"NO_TASK"}
+        for member in (members[0], members[2]):
+            member.task.communicate(timeout=20)
 
 
 # ---- choices of least-loaded ---------------------------------------------------------------
