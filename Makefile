@@ -204,22 +204,23 @@ $(STAMPS)/package: $(PY_SRC) $(EXTENSIONS) csrc/python/stage.py
 
 # ---- the tree --------------------------------------------------------------
 
-SCRIPTS := $(TREE)/lib/pvmd $(TREE)/lib/pvmgetarch $(LIBDIR)/pvmd3 $(LIBDIR)/pvmgs
+SCRIPTS := $(TREE)/lib/pvmd $(TREE)/lib/pvmgetarch $(LIBDIR)/pvmd3 $(LIBDIR)/pvmgs $(LIBDIR)/pvmrm
+SPAWNED := $(TREE)/bin/$(PVM_ARCH)/pvmgs $(TREE)/bin/$(PVM_ARCH)/pvmrm
 
-all tree: lib $(SCRIPTS) $(STAMPS)/package $(TREE)/bin/$(PVM_ARCH)/pvmgs
+all tree: lib $(SCRIPTS) $(STAMPS)/package $(SPAWNED)
 
 $(TREE)/lib/%: tree/%
 	@mkdir -p $(@D)
 	@install -m 755 $< $@
 
-$(LIBDIR)/pvmd3 $(LIBDIR)/pvmgs: tree/pvmd3.in csrc/python/stage.py $(VENV_STAMP)
+$(LIBDIR)/pvmd3 $(LIBDIR)/pvmgs $(LIBDIR)/pvmrm: tree/pvmd3.in csrc/python/stage.py $(VENV_STAMP)
 	@mkdir -p $(@D)
 	@'$(PYTHON)' csrc/python/stage.py launcher $< $@
 
 # Where the daemon looks for programs that are spawned by name.
-$(TREE)/bin/$(PVM_ARCH)/pvmgs:
+$(SPAWNED):
 	@mkdir -p $(@D)
-	@ln -sf ../../lib/$(PVM_ARCH)/pvmgs $@
+	@ln -sf ../../lib/$(PVM_ARCH)/$(@F) $@
 
 install: ROOT = $(DESTDIR)$(PREFIX)/lib/pvm3
 install: BIN = $(DESTDIR)$(PREFIX)/bin

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,7 +15,8 @@ from pvm3py.trace import __main__ as trace
 USAGE = """usage: python -m pvm3py COMMAND
   root   print PVM_ROOT: include/, lib/$PVM_ARCH/ and lib/pvmd are below it
   arch   print PVM_ARCH, the name of this kind of machine
-  trace  convert trace files: `python -m pvm3py trace -h` tells more"""
+  trace  convert trace files: `python -m pvm3py trace -h` tells more
+  rm     run a resource manager: `python -m pvm3py rm -h` tells more"""
 
 
 def _become(program: Path) -> NoReturn:
@@ -43,6 +45,9 @@ def main() -> int:
             print(launcher().parent.name)
         case ["trace", *arguments]:
             return trace.main(arguments)
+        case ["rm", *arguments]:
+            program = "python -m pvm3py rm"
+            return int(import_module("pvm3py.rm.__main__").main(arguments, program))
         case _:
             print(USAGE, file=sys.stderr)
             return 2

@@ -15,6 +15,8 @@ from pvm3py.wire import constants as c
 
 # Class of the mailbox where members look for the server.
 CLASS = "pvmgs"
+# Class where resource managers register: PVMRMCLASS of pvm3.h.
+MANAGERS = "###_PVM_RM_###"
 
 
 def register(tid: int) -> bool:
@@ -46,6 +48,14 @@ def requests() -> Iterator[tuple[list[int], int, bytes]]:
         yield unpack(callers, request.count), request.tag, body
 
 
+def is_manager(tid: int) -> bool:
+    """Whether a task is a resource manager; if there is one, notices come from it."""
+    if tid == c.TIDPVMD:
+        return False
+    classes = pvm.getmboxinfo(MANAGERS)
+    return any(entry.owner == tid for one in classes for entry in one.entries)
+
+
 def send_all(server: GroupServer) -> None:
     """Do what the server's state machine wants done, the notices first."""
     if server.watch:
@@ -63,7 +73,8 @@ def serve(tid: int) -> None:
         if tag == c.GROUP_DUMP:
             print(server.describe("DUMP", tid), end="", file=sys.stderr, flush=True)
             continue
-        server.handle(callers, tag, body)
+        notice = tag == c.GROUP_DEADTID and is_manager(callers[0])
+        server.handle([c.TIDPVMD] if notice else callers, tag, body)
         if server.outbox or server.watch:
             send_all(server)
         if not server.running:

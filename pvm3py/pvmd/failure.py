@@ -103,15 +103,15 @@ def _delete(pvmd: Pvmd, names: list[str]) -> Codes:
     for name, code in zip(names, codes, strict=True):
         host = chosen[name]
         if code == c.PvmOk and host is not None and hosts.get(host.tid) is host:
-            pvmd.loop.call_soon(_close, pvmd, host.tid)
+            pvmd.loop.call_soon(take_out, pvmd, host.tid, "deleted")
     return Codes(codes)
 
 
-def _close(pvmd: Pvmd, tid: int) -> None:
-    """Take a host out that is to be deleted; its answer, if it asked itself, goes before."""
+def take_out(pvmd: Pvmd, tid: int, why: str) -> None:
+    """Take another host out and tell it; its answer, if it asked itself, goes before."""
     if pvmd.hosts.get(tid) is not None:
         pvmd.switch.close_host(c.TIDPVMD | tid)
-        host_failed(pvmd, tid, "deleted", closing=True)
+        host_failed(pvmd, tid, why, closing=True)
 
 
 @handles(c.TM_DELHOST, HostNames)

@@ -111,7 +111,7 @@ async def password(pvmd: Pvmd, start: Start, name: str, seconds: float) -> tuple
     except TimeoutError:
         return _FAILED, f"rexec: no answer within {seconds:g} s"
     except OSError as error:
-        return _FAILED, f"rexec: {error.strerror or error}"
+        return _FAILED, f"rexec: {os.strerror(error.errno) if error.errno else error}"
     except ValueError:
         return _FAILED, "rexec: the answer is no line of text"
 

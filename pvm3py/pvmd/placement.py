@@ -3,17 +3,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
 from pvm3py.wire import constants as c
 
-from .hosts import Host, HostTable
 from .plain import plain
+
+if TYPE_CHECKING:
+    from .hosts import Host, HostTable
+
+
+class Numbered(Protocol):
+    """Something with a host's tid."""
+
+    tid: int
+
+
+AnyHost = TypeVar("AnyHost", bound=Numbered)
 
 
 @plain
-class Block:
+class Block(Generic[AnyHost]):
     """Consecutive tasks of a spawn that one host starts; `start` is the number of the first."""
 
-    host: Host
+    host: AnyHost
     start: int
     count: int
 
@@ -41,11 +54,11 @@ class Placement:
     def __init__(self, own: int) -> None:
         self._next = own + 1
 
-    def blocks(self, hosts: list[Host], count: int) -> list[Block]:
+    def blocks(self, hosts: list[AnyHost], count: int) -> list[Block[AnyHost]]:
         """Spread `count` tasks over hosts, which are in the order of their tids."""
         part = min(len(hosts), count)
         at = next((i for i, host in enumerate(hosts) if host.tid >= self._next), 0)
-        blocks: list[Block] = []
+        blocks: list[Block[AnyHost]] = []
         start = share = 0
         for task in range(count):
             share += part

@@ -90,7 +90,7 @@ async def _spawn_over(pvmd: Pvmd, hosts: list[Host], job: ExecRequest) -> Codes:
 
 
 def _start_block(
-    pvmd: Pvmd, block: Block, job: ExecRequest, outof: int
+    pvmd: Pvmd, block: Block[Host], job: ExecRequest, outof: int
 ) -> Codes | Coroutine[None, None, Codes]:
     """Have one host start its part."""
     fields = vars(job) | {"count": block.count, "instance": block.start, "outof": outof}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""TM_TICKLE: hooks for a person who looks into a daemon."""
+"""TM_TICKLE: hooks for a person who looks into a daemon, with the numbers of 3.4.6."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import Codes
 
+from . import failure
 from .dispatch import Refused, Request, handles
 from .log import mask_text
 
@@ -61,8 +62,18 @@ def _set_mask(pvmd: Pvmd, args: list[int]) -> list[int]:
     return []
 
 
-def _fail_host(_pvmd: Pvmd, _args: list[int]) -> list[int]:
-    return [0]
+def _set_window(pvmd: Pvmd, _args: list[int]) -> list[int]:
+    pvmd.log("tickle: links find the number of packets without acknowledgement by themselves")
+    return []
+
+
+def _fail_host(pvmd: Pvmd, args: list[int]) -> list[int]:
+    """1: the host is taken out. 0: there is none, or it is this one or the master."""
+    host = pvmd.hosts.get(args[1]) if len(args) > 1 else None
+    if host is None or host.tid in (pvmd.hosts.own.tid, pvmd.hosts.master):
+        return [0]
+    failure.take_out(pvmd, host.tid, "declared failed by a tickle")
+    return [1]
 
 
 def _send_noops(pvmd: Pvmd, args: list[int]) -> list[int]:
@@ -80,7 +91,9 @@ _ACTIONS = {
     4: _dump_mailbox,
     5: _get_mask,
     6: _set_mask,
+    7: _set_window,
     8: _fail_host,
+    9: _dump_memory,
     20: _send_noops,
 }
 

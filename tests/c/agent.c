@@ -67,6 +67,17 @@ static int *numbers(char **words, int n)
 
 /* ---- hosts ---- */
 
+/* tickle NUMBER...; reply: code, results */
+static void do_tickle(int n, char **word)
+{
+	int *arguments = numbers(word, n), results[10], count = 0;
+
+	say("%d", pvm_tickle(n, arguments, &count, results));
+	for (int i = 0; i < count; i++)
+		say("%d", results[i]);
+	free(arguments);
+}
+
 /* mytid; reply: tid, parent */
 static void do_mytid(int n, char **word)
 {
@@ -391,6 +402,7 @@ static const struct {
 	int least; /* words behind the name */
 	void (*function)(int n, char **word);
 } commands[] = {
+	{"tickle", 1, do_tickle},
 	{"mytid", 0, do_mytid},       {"config", 0, do_config},   {"addhosts", 1, do_addhosts},
 	{"delhosts", 1, do_delhosts}, {"mstat", 1, do_mstat},     {"hostsync", 1, do_hostsync},
 	{"halt", 0, do_halt},         {"spawn", 4, do_spawn},     {"tasks", 1, do_tasks},

@@ -83,6 +83,11 @@ static void information(void)
 	CHECK_INT(info.dst, 5);
 	CHECK_INT(info.len, 4);
 	CHECK_INT(info.enc, 0x10000000);
+	/* The wait id is sent; context and tag are those of the send. */
+	CHECK_INT(pvm_send(pvm_mytid(), 3), 0);
+	CHECK_INT(pvm_getminfo(pvm_recv(pvm_mytid(), 3), &info), 0);
+	CHECK_INT(info.wid, 7);
+	CHECK_INT(info.ctx, 0);
 	CHECK_INT(pvm_freebuf(id), 0);
 }
 

@@ -7,7 +7,7 @@ The managers here are raw tasks: they answer what a test wants answered, and die
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import contextmanager
 
 import pytest
 from support.agent import Agent
@@ -99,11 +99,15 @@ def client(request: pytest.FixtureRequest) -> Side:
     return side
 
 
-def started(machine: Machine, client: Side) -> Agent:
+@contextmanager
+def started(machine: Machine, client: Side) -> Iterator[Agent]:
     """An agent on the master, enrolled."""
     agent = machine.hosts[0].agent(client)
-    assert agent.tid
-    return agent
+    try:
+        assert agent.tid
+        yield agent
+    finally:
+        agent.process.kill()
 
 
 REQUESTS: dict[str, tuple[int, tuple[object, ...]]] = {
@@ -121,7 +125,7 @@ def test_unanswered_request_of_a_dead_manager_is_served_by_the_daemon(
 ) -> None:
     tag, words = REQUESTS[what]
     manager = office()
-    with closing(started(machine, client)) as agent:
+    with started(machine, client) as agent:
         agent.tell(*words)
         manager.asked(tag)
         manager.die()
@@ -144,7 +148,7 @@ def test_successor_is_asked_in_place_of_a_dead_manager(
     first = office()
     hosts = [HostEntry(host << 18, f"host{host}", "LINUX64", 1000, 1) for host in range(1, 400)]
     answer = ConfigReply(hosts).encode()
-    with closing(started(machine, client)) as agent:
+    with started(machine, client) as agent:
         second = office()
         agent.tell("config")
         request = first.asked(c.SM_CONFIG)
@@ -166,7 +170,7 @@ def test_answered_request_of_a_dead_manager_is_not_answered_again(
     client: Side, office: Callable[[], Manager], machine: Machine
 ) -> None:
     manager = office()
-    with closing(started(machine, client)) as agent:
+    with started(machine, client) as agent:
         agent.tell("spawn", "agent", 0, "", 1)
         manager.answer(manager.asked(c.SM_SPAWN), ints(1, c.PvmNoFile))
         assert agent.reply()[0] == "0"
@@ -180,7 +184,7 @@ def test_notices_that_a_dead_manager_owes_are_given_by_the_daemon(
     client: Side, office: Callable[[], Manager], machine: Machine
 ) -> None:
     manager = office()
-    with closing(started(machine, client)) as agent:
+    with started(machine, client) as agent:
         victims = [machine.there.spawn("agent")[0] for _ in range(3)]
         assert agent.code("notify", TASK_EXIT, 77, *victims) == 0
         request = manager.asked(c.SM_NOTIFY)

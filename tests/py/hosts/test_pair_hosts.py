@@ -3,18 +3,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import signal
 import subprocess
-import termios
 from collections.abc import Iterator
 
 import pytest
 from support.hosts import Bed
 from support.machine import PAIR_IDS, PAIRS, Machine
 from support.system import Side
+from support.terminal import master_on_terminal
 from support.vm import read_line, wait_until
 
 BAD_PARAM, NO_HOST, DUP_HOST, CANT_START = -2, -6, -28, -29
@@ -175,16 +173,7 @@ def test_host_file_of_a_master(master: Side, slave: Side) -> None:
 def test_host_started_by_hand(master: Side, slave: Side) -> None:
     with Bed([master, slave]) as bed:
         name = bed.slaves[0].name
-        program = [*bed.master.enter, str(bed.master.tmp / "bin" / "pvmd"), f"-n{bed.master.name}"]
-        terminal, far = pty.openpty()
-        bed.master.tasks.append(subprocess.Popen(
-            program, stdin=far, stdout=far, stderr=far, env=bed.master.env,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
-        ))
-        os.close(far)
-        with os.fdopen(terminal, "r+b", buffering=0) as user:
-            read_line(user, 20)
+        with master_on_terminal(bed) as user:
             agent = bed.master.agent()
             agent.tell("addhosts", f"{name} so=ms")
             while f" -S -d0x0 -n{name} " not in (line := read_line(user, 20)):

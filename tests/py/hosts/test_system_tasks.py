@@ -13,7 +13,7 @@ from support.vm import wait_until
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.system import ExecRequest, TaskEnd
-from pvm3py.wire.task import Codes, Settings
+from pvm3py.wire.task import AddHostReply, Codes, HostNames, Settings
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +96,71 @@ def test_only_the_master_takes_a_hoster(machine: Machine, connector: Connector) 
     machine.ready()
     with enrolled(machine.hosts[2], connector) as task:
         assert task.request(c.TM_HOSTER, ints(1)).ints() == (c.PvmHostrNMstr,)
+
+
+@pytest.mark.parametrize("at", [0, 2], ids=["master", "slave"])
+def test_manager_adds_hosts_and_is_told_of_their_loss(
+    machine: Machine, connector: Connector, at: int
+) -> None:
+    """The master tells it (SM_HOSTX); SM_ADD goes to the master itself or to the own daemon."""
+    machine.ready()
+    name = machine.hosts[1].name
+    with enrolled(machine.hosts[at], connector) as manager:
+        manager.request(c.TM_SCHED)
+        host = machine.hosts[0]
+        wait_until(
+            lambda: settings(host, connector).schedtid == manager.tid, "the master knows it"
+        )
+        tid = machine.here.config()[name]
+        machine.here.call("delhosts", name)
+        while (news := manager.receive()).tag != c.SM_HOSTX:
+            pass
+        assert news.ints() == (c.signed(c.TIDPVMD | tid),)
+        machine.hosts[1].wait_gone()
+        master = c.TIDPVMD | machine.here.tid & c.TIDHOST
+        names = HostNames([name, "no.such.host"]).encode()
+        for dst, codes in ((master, None), (c.TIDPVMD, [c.PvmDupHost, c.PvmNoHost])):
+            manager.send(message(c.SM_ADD, names, dst=dst, src=manager.tid, ctx=0, wid=5))
+            while (answer := manager.receive()).tag != c.SM_ADDACK:
+                pass
+            assert answer.wid == 5
+            found = [entry.tid for entry in AddHostReply.decode(answer.body).hosts]
+            if codes is None:
+                assert found[0] > 0 and found[1] == c.PvmNoHost
+            else:
+                assert found == codes
+
+
+def test_tickle_declares_a_host_failed(machine: Machine) -> None:
+    machine.ready()
+    name = machine.hosts[2].name
+    tid = machine.here.config()[name]
+    assert machine.here.code("notify", 2, 31, tid) == 0
+    for wrong in (0x3FC0000, machine.here.tid):
+        assert machine.here.ints("tickle", 8, wrong) == [0, 0]
+    assert machine.here.ints("tickle", 8, tid) == [0, 1]
+    assert int(machine.here.call("event", -1, 31, "20")[-1]) == tid
+    machine.hosts[2].wait_gone()
+    machine.here.add(name)
+    for number in (7, 9):
+        assert machine.here.ints("tickle", number, 5) == [0]
+
+
+def test_dead_manager_of_a_slave_that_is_lost_is_no_manager(
+    machine: Machine, connector: Connector
+) -> None:
+    machine.ready()
+    with enrolled(machine.hosts[2], connector) as manager:
+        manager.request(c.TM_SCHED)
+        here = machine.hosts[0]
+        wait_until(lambda: settings(here, connector).schedtid == manager.tid, "it is known")
+        agent = here.agent()
+        assert agent.tid
+        agent.tell("spawn", "agent", 0, "", 1)
+        while (asked := manager.receive()).tag != c.SM_SPAWN:
+            pass
+        assert asked.src & c.TIDHOST == machine.here.tid & c.TIDHOST
+        machine.hosts[2].kill_daemon()
+        assert agent.reply()[0] == "1"
+        assert settings(here, connector).schedtid == 0
+        agent.close()

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: MIT
+"""The resource manager as a script, which lib/$PVM_ARCH/pvmrm runs in an isolated interpreter."""
+
+import os.path
+import sys
+
+if __name__ == "__main__":
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    from pvm3py.rm.__main__ import main
+
+    sys.exit(main(sys.argv[1:]))
