@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Being a slave: the start under a master, and the messages with which it keeps the table."""
+"""Being a slave: joining the master, and the messages with which it keeps the table."""
 
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import sys
 from typing import TYPE_CHECKING
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.hosts import (
-    Greeting,
     SlaveSettings,
     TableDelete,
     TableEntry,
@@ -23,7 +20,7 @@ from pvm3py.wire.hosts import (
 from pvm3py.wire.task import Empty
 
 from . import failure, network
-from .config import Settings, SlaveStart, StartError, data_signature, expand
+from .config import SlaveStart, expand
 from .dispatch import Refused, Request, handles
 from .hosts import HOSTS_MAX, INDEX_SHIFT, Host
 
@@ -32,43 +29,6 @@ if TYPE_CHECKING:
 
 # Seconds from the start to the first table; then the master is taken for dead.
 JOIN_SECONDS = 300.0
-
-
-# ---- before the daemon serves --------------------------------------------------------------
-
-
-def greet(settings: Settings, start: SlaveStart) -> socket.socket:
-    """Open the UDP socket and print its address for the starter. StartError: it cannot be."""
-    try:
-        sock = network.bind(start.address, settings.ports)
-    except OSError as error:
-        raise StartError(
-            f"cannot open a UDP socket on {start.address}: {error.strerror or error}; "
-            "is this the host that the master means?"
-        ) from error
-    port = sock.getsockname()[1]
-    signature = data_signature()
-    greeting = Greeting(
-        c.DDPROTOCOL, settings.arch, start.address, port, c.WIRE_FRAG_DEFAULT, signature
-    )
-    os.write(1, greeting.line().encode() + b"\n")
-    return sock
-
-
-def go_background(start: SlaveStart) -> None:
-    """Wait until the starter closes standard input, then go on as a child of nobody."""
-    if not start.manual:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
-        try:
-            os.read(0, 1)
-        except OSError:
-            pass
-    if start.foreground:
-        return
-    sys.stderr.flush()
-    if os.fork():
-        os._exit(0)
-    os.setsid()
 
 
 def join(pvmd: Pvmd, start: SlaveStart, sock: socket.socket) -> None:
