@@ -8,12 +8,11 @@ import re
 import select
 import struct
 import sys
-from dataclasses import field
 
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.hosts import parse_address
 
-from .plain import plain
+from .plain import Plain, field
 
 USAGE = "usage: pvmd3 [-ddebugmask] [-nhostname] [hostfile]"
 DEFAULT_SPEED = 1000
@@ -32,8 +31,7 @@ class StartError(Exception):
     """The daemon cannot start; the text is one line that says what to do."""
 
 
-@plain
-class SlaveStart:
+class SlaveStart(Plain):
     """What the command line of a slave says: its master and its own place in the machine.
 
     manual: started by hand, so there is no starter to wait for; foreground: do not fork.
@@ -49,8 +47,7 @@ class SlaveStart:
     foreground: bool
 
 
-@plain
-class Settings:
+class Settings(Plain):
     """All settings of one daemon; host file options replace some of them.
 
     silence: seconds until a silent host is lost, 0: only by 3.4.6's rule; ports: first and last
@@ -66,11 +63,11 @@ class Settings:
     log_limit: int = 1000000
     max_tasks: int = 0
     test_only: bool = False
-    search_path: list[str] = field(default_factory=list)
+    search_path: list[str] = field(factory=list)
     work_dir: str = "/"
     debugger: str = ""
     speed: int = DEFAULT_SPEED
-    plugins: list[str] = field(default_factory=list)
+    plugins: list[str] = field(factory=list)
     slave: SlaveStart | None = None
     silence: float = DEFAULT_SILENCE
     ports: tuple[int, int] | None = None

@@ -22,7 +22,7 @@ from pvm3py.wire.record import Record
 from pvm3py.wire.task import Codes, Status
 
 from .dispatch import Refused, Request, handles
-from .plain import plain
+from .plain import Plain
 from .tasks import is_task
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ ENTRY_SIZE = 200
 _NO_DATA = INT.pack(0)
 
 
-@plain
-class Entry:
+class Entry(Plain):
     """One stored message; owner 0 is gone. doomed: even if persistent it goes with its owner."""
 
     owner: int

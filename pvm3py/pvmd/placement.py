@@ -6,11 +6,10 @@ from __future__ import annotations
 from pvm3py.wire import constants as c
 
 from .hosts import Host, HostTable
-from .plain import plain
+from .plain import Plain
 
 
-@plain
-class Block:
+class Block(Plain):
     """Consecutive tasks of a spawn that one host starts; `start` is the number of the first."""
 
     host: Host

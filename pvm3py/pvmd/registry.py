@@ -20,7 +20,7 @@ from pvm3py.wire.task import (
 
 from . import addhost, leaving, spawn
 from .dispatch import Refused, Request, handles
-from .plain import plain
+from .plain import Plain
 from .tasks import Target, is_task
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ _TRACER = 0x800
 _NO_TRACER = TraceTargets(0, 0, 0, 0, 0, 0, 0, 0, "@" * 35)
 
 
-@plain
-class Tracer:
+class Tracer(Plain):
     """Where events and output of tasks go that have no target of their own, and how to trace."""
 
     tid: int

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from pvm3py._switch import ffi, lib
 from pvm3py.wire import constants as c
 
-from .plain import plain
+from .plain import Plain
 
 EOF: int = lib.SW_EOF
 """Close reason: the peer closed or died."""
@@ -87,8 +87,7 @@ class HostEvent(NamedTuple):
 Event = OpenEvent | CloseEvent | MessageEvent | DrainedEvent | HostEvent | LogEvent
 
 
-@plain
-class Limits:
+class Limits(Plain):
     """Limits of a switch; 0 takes the default of csrc/switch/switch.h."""
 
     budget: int = 0
