@@ -50,13 +50,23 @@ class Plain(metaclass=_Fields):
         type(self).__init__ = initialise  # type: ignore[method-assign]
         initialise(self, *values, **named)
 
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in _names(type(self)))
+        return f"{type(self).__name__}({fields})"
+
+
+def _names(cls: type[Plain]) -> tuple[str, ...]:
+    """The fields of a class."""
+    names: tuple[str, ...] = cls.__slots__  # type: ignore[attr-defined]
+    return names
+
 
 def _initialiser(cls: type[Plain]) -> Callable[..., None]:
     """The __init__ of a class, with its fields as parameters."""
     defaults: dict[str, Any] = cls._defaults  # type: ignore[attr-defined]
     scope = {f"_{name}": value for name, value in defaults.items()}
     parameters, lines = ["self"], []
-    for name in cls.__slots__:  # type: ignore[attr-defined]
+    for name in _names(cls):
         parameters.append(f"{name}=_{name}" if name in defaults else name)
         fresh = isinstance(defaults.get(name), _Made)
         value = f"_{name}.factory() if {name} is _{name} else {name}" if fresh else name

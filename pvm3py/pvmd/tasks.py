@@ -82,7 +82,13 @@ class Task(Plain):
     trc: Target = field(factory=Target)
     pipe: OutputPipe | None = None
     output_ended: bool = False
-    waits: set[asyncio.Task[None]] = field(factory=set)
+    waits: set[asyncio.Task[None]] | None = None
+
+    def waiting(self) -> set[asyncio.Task[None]]:
+        """Its requests that wait for something; most tasks never have one."""
+        if self.waits is None:
+            self.waits = set()
+        return self.waits
 
 
 class TaskTable:
