@@ -20,6 +20,8 @@ NETWORKS: dict[str, tuple[int, bool, dict[str, str]]] = {
     "two lossy": (2, True, {"PVM_TEST_NETFAULT": "loss=0.01,seed=1"}),
     "eight": (8, True, {}),
     "adding": (9, False, {}),
+    "adding one": (2, False, {}),
+    "adding slowly": (9, False, {"PVM_TEST_LOGIN": "0.3"}),
 }
 
 

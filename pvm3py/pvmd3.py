@@ -1,18 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The daemon as a script, which lib/$PVM_ARCH/pvmd3 runs in an isolated interpreter."""
 
-import gc
 import os.path
 import sys
 
 if __name__ == "__main__":
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    # Nothing that is loaded becomes garbage: there is no use in looking for it.
-    gc.disable()
     # asyncio would load the TLS library: 20 ms and 4 MB for nothing.
     sys.modules["ssl"] = None  # type: ignore[assignment]
     from pvm3py.pvmd.main import main
 
-    gc.freeze()
-    gc.enable()
     sys.exit(main())

@@ -11,7 +11,6 @@ import asyncio
 import os
 import re
 import shlex
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 import pvm3py
@@ -38,7 +37,7 @@ from .hoster import Outcome, start_all
 from .hostfile import HostFile, HostLine
 from .hosts import HOSTS_MAX, INDEX_SHIFT, Host
 from .peers import HostFailed
-from .plain import plain
+from .plain import Plain, field
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
@@ -48,8 +47,7 @@ _ANSWER_SECONDS = 30.0
 _PLAIN = r"[\w.:@%+,-]+"
 
 
-@plain
-class _Order:
+class _Order(Plain):
     """What a registered hoster was asked: who, under which wait id, and its answer."""
 
     hoster: int
@@ -57,23 +55,21 @@ class _Order:
     answer: asyncio.Future[StartReply]
 
 
-@plain
-class Addition:
+class Addition(Plain):
     """The state of additions on a master.
 
     index: the last one given to a host; lost: hosts that are gone since the new table was
     announced, None while none is.
     """
 
-    host_file: HostFile = field(default_factory=HostFile)
+    host_file: HostFile = field(factory=HostFile)
     busy: bool = False
     index: int = 1
     lost: list[int] | None = None
     order: _Order | None = None
 
 
-@plain
-class _Candidate:
+class _Candidate(Plain):
     """A host to be added. code: the error that keeps it out, 0 so far."""
 
     text: str

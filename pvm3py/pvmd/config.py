@@ -8,13 +8,12 @@ import re
 import select
 import struct
 import sys
-from dataclasses import field
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.hosts import parse_address
 
-from .plain import plain
+from .plain import Plain, field
 
 USAGE = "usage: pvmd3 [-ddebugmask] [-nhostname] [hostfile]"
 DEFAULT_SPEED = 1000
@@ -38,8 +37,7 @@ class StartError(Exception):
     """The daemon cannot start; the text is one line that says what to do."""
 
 
-@plain
-class SlaveStart:
+class SlaveStart(Plain):
     """What the command line of a slave says: its master and its own place in the machine.
 
     manual: started by hand, so there is no starter to wait for; foreground: do not fork.
@@ -55,8 +53,7 @@ class SlaveStart:
     foreground: bool
 
 
-@plain
-class Settings:
+class Settings(Plain):
     """All settings of one daemon; host file options replace some of them.
 
     silence: seconds until a silent host is lost, 0: only by 3.4.6's rule; patience: seconds that a
@@ -72,11 +69,11 @@ class Settings:
     log_limit: int = 1000000
     max_tasks: int = 0
     test_only: bool = False
-    search_path: list[str] = field(default_factory=list)
+    search_path: list[str] = field(factory=list)
     work_dir: str = "/"
     debugger: str = ""
     speed: int = DEFAULT_SPEED
-    plugins: list[str] = field(default_factory=list)
+    plugins: list[str] = field(factory=list)
     slave: SlaveStart | None = None
     silence: float = DEFAULT_SILENCE
     patience: float = DEFAULT_START

@@ -8,14 +8,13 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from .plain import plain
+from .plain import Plain
 
 if TYPE_CHECKING:
     from .tasks import Task
 
 
-@plain
-class Connection:
+class Connection(Plain):
     """One connection. pid is the peer process by the kernel's word; 0 if it has no number here.
 
     auth_file: between the rounds of enrolment, the file that the task must write to.

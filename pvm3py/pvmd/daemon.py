@@ -256,7 +256,7 @@ class Pvmd:
         """Answer when a handler that waits is done, unless its requester is gone before."""
         if request.task is None:
             waits = self.peers.serving[request.src & c.TIDHOST]
-        elif len(waits := request.task.waits) >= _WAITS_MAX:
+        elif len(waits := request.task.waiting()) >= _WAITS_MAX:
             work.close()
             self._failed(request, route, Refused(c.PvmOutOfRes))
             return

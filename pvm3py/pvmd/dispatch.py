@@ -20,7 +20,7 @@ from pvm3py.wire import constants as c
 from pvm3py.wire.record import Record
 from pvm3py.wire.task import Empty
 
-from .plain import plain
+from .plain import Plain
 
 if TYPE_CHECKING:
     from .connections import Connection
@@ -47,8 +47,7 @@ class Sender(Flag):
     REMOTE_TASK = auto()
 
 
-@plain
-class Request:
+class Request(Plain):
     """A message to the daemon, and who sent it.
 
     Local senders have a connection and, once enrolled, a task; what comes from another host has
@@ -80,8 +79,7 @@ class Request:
         return Sender.DAEMON if self.src & c.TIDPVMD else Sender.REMOTE_TASK
 
 
-@plain
-class Route:
+class Route(Plain):
     """How a message is served, and for whom. reply_tag is 0 if the message has no reply."""
 
     function: Callable[..., Any]

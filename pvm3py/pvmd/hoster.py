@@ -14,13 +14,12 @@ import os
 import re
 import signal
 from collections.abc import Callable
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from pvm3py.wire.hosts import Start
 
 from .config import PASSED_ON
-from .plain import plain
+from .plain import Plain, field
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
@@ -68,16 +67,14 @@ _REASONS = (
 )  # fmt: skip
 
 
-@plain
-class Outcome:
+class Outcome(Plain):
     """How a start ended: the greeting of the slave or the name of an error, and why."""
 
     text: str
     why: str = ""
 
 
-@plain
-class _Launch:
+class _Launch(Plain):
     """One start that is under way.
 
     greeting: what the slave said; status: exit status of the remote shell; words: the last lines
@@ -89,9 +86,9 @@ class _Launch:
     name: str
     greeting: str = ""
     status: int = 0
-    words: list[str] = field(default_factory=list)
-    decided: asyncio.Event = field(default_factory=asyncio.Event)
-    silent: asyncio.Event = field(default_factory=asyncio.Event)
+    words: list[str] = field(factory=list)
+    decided: asyncio.Event = field(factory=asyncio.Event)
+    silent: asyncio.Event = field(factory=asyncio.Event)
 
     def exited(self, status: int) -> None:
         """The remote shell has ended with this wait(2) status."""

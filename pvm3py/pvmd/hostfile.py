@@ -4,20 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
 
-from .plain import plain
+from .plain import Plain, field
 
 OPTIONS = ("lo", "so", "dx", "ep", "wd", "sp", "bx", "ip", "id")
 _WORDS_MAX = 10
 
 
-@plain
-class HostLine:
+class HostLine(Plain):
     """A host as a host file or pvm_addhosts names it."""
 
     name: str
-    options: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str] = field(factory=dict)
     start: bool = True
     overload: bool = False
 
@@ -40,12 +38,11 @@ def parse_host(line: str, defaults: dict[str, str]) -> HostLine:
     return HostLine(words[0], options, "&" not in marks, "$" in marks)
 
 
-@plain
-class HostFile:
+class HostFile(Plain):
     """The hosts of a file, and the defaults of its last `*` line, which hold for all others."""
 
-    hosts: list[HostLine] = field(default_factory=list)
-    defaults: dict[str, str] = field(default_factory=dict)
+    hosts: list[HostLine] = field(factory=list)
+    defaults: dict[str, str] = field(factory=dict)
 
     def parse(self, line: str) -> HostLine:
         """A host that is named later, with the options that the file has for it. ValueError."""

@@ -10,7 +10,7 @@ from pvm3py.wire import constants as c
 from pvm3py.wire.hosts import TableEntry, address_text
 from pvm3py.wire.task import HostEntry
 
-from .plain import plain
+from .plain import Plain
 
 LOOPBACK = "127.0.0.1"
 FIRST_INDEX = 1
@@ -20,8 +20,7 @@ INDEX_SHIFT = 18
 FIRST_HOST = FIRST_INDEX << INDEX_SHIFT
 
 
-@plain
-class Host:
+class Host(Plain):
     """One host. tid has the S bit clear; address is IPv4 text.
 
     port: of the daemon's UDP socket, 0 while it has none; mtu: longest packet that it takes.

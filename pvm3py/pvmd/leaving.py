@@ -53,7 +53,7 @@ def connection_closed(pvmd: Pvmd, connection: Connection) -> None:
 def _disconnected(task: Task) -> None:
     """A task has no connection now: nobody is there for what it asked and waits for."""
     task.conn = None
-    for wait in task.waits:
+    for wait in task.waits or ():
         wait.cancel()
 
 

@@ -8,6 +8,8 @@ import os
 import sys
 import time
 
+from pvm3py import __version__
+
 # Debug mask bits that produce lines here.
 DEBUG_MESSAGES = 0x2
 DEBUG_TASKS = 0x4
@@ -79,3 +81,13 @@ def mask_text(mask: int) -> str:
     """A debug mask as "0x6 (msg,tsk)"."""
     names = [name for bit, name in enumerate(_DEBUG_NAMES) if mask >> bit & 1]
     return f"{mask:#x} ({','.join(names)})"
+
+
+def start_log(path: str, log: Log) -> None:
+    """Begin to write the log file, and say what is logged."""
+    try:
+        log.open(path)
+    except OSError as error:
+        log(f"no log file: {path}: {error.strerror}")
+    if log.mask:
+        log(f"version {__version__}, debug mask is {mask_text(log.mask)}")

@@ -10,7 +10,6 @@ it knows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pvm3py.wire import constants as c
@@ -18,6 +17,7 @@ from pvm3py.wire.codec import WireError
 from pvm3py.wire.task import Empty, NotifyRequest, SchedReply, TidBody
 
 from .dispatch import Refused, Request, handles
+from .plain import Plain, field
 from .switch import MessageEvent, SpokeEvent
 from .tasks import Task, is_task
 
@@ -135,16 +135,14 @@ def sm_handoff(pvmd: Pvmd, request: Request, body: TidBody) -> None:
 # ---- what tasks have asked -----------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Asked:
+class _Asked(Plain):
     """A request that was passed on to the manager `server`."""
 
     server: int
     event: MessageEvent
 
 
-@dataclass(slots=True)
-class _Wish:
+class _Wish(Plain):
     """A notice that the manager owes: about tid, or `count` times about new hosts."""
 
     what: int
@@ -154,14 +152,13 @@ class _Wish:
     count: int
 
 
-@dataclass(slots=True)
-class Dealings:
+class Dealings(Plain):
     """What a task has open. manager: as it was told; gone: that one has ended."""
 
     manager: int
     gone: bool = False
-    asked: list[_Asked] = field(default_factory=list)
-    wishes: list[_Wish] = field(default_factory=list)
+    asked: list[_Asked] = field(factory=list)
+    wishes: list[_Wish] = field(factory=list)
 
 
 def begin(pvmd: Pvmd, connection: Connection) -> Dealings | None:

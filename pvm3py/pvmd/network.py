@@ -6,7 +6,6 @@ from __future__ import annotations
 import array
 import asyncio
 import contextlib
-import errno
 import fcntl
 import socket
 import struct
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 
+from .greeting import bind
 from .hosts import Host
 
 if TYPE_CHECKING:
@@ -142,27 +142,6 @@ def _resolve_in_threads(
 
 
 # ---- the socket ----------------------------------------------------------------------------
-
-
-def bind(address: str, ports: tuple[int, int] | None) -> socket.socket:
-    """A UDP socket on this address, and on the first free port of a range if one is given.
-
-    Raises OSError.
-    """
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-    try:
-        for port in range(ports[0], ports[1] + 1) if ports else (0,):
-            try:
-                sock.bind((address, port))
-                return sock
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    raise
-        limits = "{}-{}".format(*ports) if ports else "any"
-        raise OSError(errno.EADDRINUSE, f"no free UDP port in {limits} (see PVM_PORT_RANGE)")
-    except OSError:
-        sock.close()
-        raise
 
 
 def attach(pvmd: Pvmd, sock: socket.socket) -> None:

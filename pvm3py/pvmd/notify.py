@@ -15,15 +15,14 @@ from pvm3py.wire.daemon import WatchRequest
 from pvm3py.wire.task import Codes, NotifyRequest, TidBody
 
 from .dispatch import Refused, Request, handles
-from .plain import plain
+from .plain import Plain
 from .tasks import is_task
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
 
 
-@plain
-class Notice:
+class Notice(Plain):
     """Who gets a message about `tid`, and which. tid is as the requester gave it."""
 
     owner: int

@@ -90,6 +90,8 @@ class OutputPipe:
     Pauses while the collector has too much queued.
     """
 
+    __slots__ = ("_fd", "_pvmd", "_task")
+
     def __init__(self, pvmd: Pvmd, task: Task, fd: int) -> None:
         self._pvmd = pvmd
         self._task = task

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from pvm3py.wire import constants as c
 
-from .plain import plain
+from .plain import Plain
 
 if TYPE_CHECKING:
     from .hosts import Host, HostTable
@@ -22,8 +22,7 @@ class Numbered(Protocol):
 AnyHost = TypeVar("AnyHost", bound=Numbered)
 
 
-@plain
-class Block(Generic[AnyHost]):
+class Block(Plain, Generic[AnyHost]):
     """Consecutive tasks of a spawn that one host starts; `start` is the number of the first."""
 
     host: AnyHost

@@ -12,7 +12,7 @@ from pvm3py.wire.task import Codes, Registration, Status, TidBody, TracerRequest
 
 from . import addhost, leaving, manager, spawn
 from .dispatch import Refused, Request, handles
-from .plain import plain
+from .plain import Plain
 from .tasks import Target
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ _TRACER = 0x800
 _NO_TRACER = TraceTargets(0, 0, 0, 0, 0, 0, 0, 0, "@" * 35)
 
 
-@plain
-class Tracer:
+class Tracer(Plain):
     """Where events and output of tasks go that have no target of their own, and how to trace."""
 
     tid: int

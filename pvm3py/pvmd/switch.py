@@ -18,7 +18,7 @@ from pvm3py._switch import ffi, lib
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 
-from .plain import plain
+from .plain import Plain
 
 EOF: int = lib.SW_EOF
 """Close reason: the peer closed or died."""
@@ -102,8 +102,7 @@ class HostEvent(NamedTuple):
 Event = OpenEvent | CloseEvent | MessageEvent | SpokeEvent | DrainedEvent | HostEvent | LogEvent
 
 
-@plain
-class Limits:
+class Limits(Plain):
     """Limits of a switch; 0 takes the default of csrc/switch/switch.h."""
 
     budget: int = 0

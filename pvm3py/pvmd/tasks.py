@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Coroutine, Iterator
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from pvm3py.wire import constants as c
@@ -28,7 +27,7 @@ from . import output
 from .config import data_signature
 from .dispatch import Refused, Request, handles
 from .peers import HostFailed
-from .plain import plain
+from .plain import Plain, field
 
 if TYPE_CHECKING:
     from .daemon import Pvmd
@@ -40,8 +39,7 @@ FORKED = 0x2
 CONNECTED = 0x4
 
 
-@plain
-class Target:
+class Target(Plain):
     """Where output or trace events of a task go; tid 0 is nowhere."""
 
     tid: int = 0
@@ -53,8 +51,7 @@ class Target:
         return Target(self.tid, self.ctx, self.tag)
 
 
-@plain
-class Task:
+class Task(Plain):
     """A task of this host.
 
     forked: this daemon's child, whose end is the end of its process; else that of its connection.
@@ -82,12 +79,18 @@ class Task:
     flags: int = -1
     path: str = ""
     sched: int = 0
-    out: Target = field(default_factory=Target)
-    trc: Target = field(default_factory=Target)
+    out: Target = field(factory=Target)
+    trc: Target = field(factory=Target)
     pipe: OutputPipe | None = None
     output_ended: bool = False
     dealings: Dealings | None = None
-    waits: set[asyncio.Task[None]] = field(default_factory=set)
+    waits: set[asyncio.Task[None]] | None = None
+
+    def waiting(self) -> set[asyncio.Task[None]]:
+        """Its requests that wait for something; most tasks never have one."""
+        if self.waits is None:
+            self.waits = set()
+        return self.waits
 
 
 class TaskTable:

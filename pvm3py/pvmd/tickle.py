@@ -41,7 +41,7 @@ def _dump_tasks(pvmd: Pvmd, _args: list[int]) -> list[int]:
 
 def _dump_waits(pvmd: Pvmd, _args: list[int]) -> list[int]:
     for task in pvmd.tasks:
-        for wait in task.waits:
+        for wait in task.waits or ():
             pvmd.log(f"t{task.tid:x} waits: {wait.get_coro()}")
     return []
 

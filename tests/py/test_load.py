@@ -9,8 +9,13 @@ from collections.abc import Iterator
 
 import pytest
 from support import compiler
+from support.rawtask import Connector, RawTask
 from support.system import SIDES, Side
 from support.vm import VirtualMachine, wait_until
+
+from pvm3py.pvmd.tasks import CONNECTED
+from pvm3py.wire import constants as c
+from pvm3py.wire.task import SpawnRequest, TaskReply, TidBody
 
 MIB = 1 << 20
 
@@ -98,6 +103,29 @@ def test_messages_of_a_task_that_just_ends_arrive(
 ) -> None:
     done = machine.run(compiler.test_program("careless", library), "watch", 500)
     assert done.check().out == "500\n"
+
+
+def test_further_task_takes_4_kb_at_most(machine: VirtualMachine) -> None:
+    connector = Connector()
+    program = str(compiler.test_program("flood", "ours"))
+    spawn = SpawnRequest(program, 0, "", 50, ["pong"], 0, 0, 0, 0, 0, 0, [])
+    with RawTask(machine.address, connector) as task:
+        task.enrol(machine.tmp)
+
+        def connected() -> int:
+            answer = task.request(c.TM_TASK, TidBody(0).encode())
+            return sum(bool(t.flags & CONNECTED) for t in TaskReply.decode(answer.body).tasks)
+
+        def grow(count: int) -> int:
+            """The daemon's memory when so many tasks are there, besides this one."""
+            while (there := connected() - 1) < count:
+                task.request(c.TM_SPAWN, spawn.encode())
+                wait_until(lambda n=there + 50: connected() > n, "tasks are connected")
+            return machine.rss()
+
+        before = grow(100)
+        assert (grow(400) - before) / 300 <= 4096
+    connector.close()
 
 
 def test_sequence_of_short_tasks_leaves_no_descriptor_open(machine: VirtualMachine) -> None:

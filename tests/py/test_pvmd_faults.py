@@ -118,7 +118,7 @@ def test_handler_that_raises_is_answered_and_logged(patched: Patch, connector: C
 def test_signal_during_the_start_leaves_no_file(patched: Patch, tmp_path: Path) -> None:
     program = patched("""
         import signal
-        from pvm3py.pvmd import main as module
+        from pvm3py.pvmd import serve as module
         master_host = module._master_host
         def interrupted(*args):
             os.kill(os.getpid(), signal.SIGTERM)

@@ -26,11 +26,12 @@ from support.vm import STOP_SECONDS, VirtualMachine, wait_until
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
 _REMOTE_SHELL = """#!/bin/sh
-# Stands for rsh and ssh: host [-l login] command
+# Stands for rsh and ssh: host [-l login] command. PVM_TEST_LOGIN: seconds that a login takes.
 host=$1; shift
 login=
 if [ "$1" = -l ]; then login=$2@; shift 2; fi
 echo "$login$host|$*" >>{bed}/rsh.log
+if [ -n "$PVM_TEST_LOGIN" ]; then sleep "$PVM_TEST_LOGIN"; fi
 if [ ! -x {bed}/$host/run ]; then echo "$host: no such host" >&2; exit 255; fi
 exec {bed}/$host/run sh -c "$*"
 """
