@@ -57,7 +57,9 @@ def libraries(name: str) -> Path:
     require_program(machine.compiler, machine.packages)
     if machine.emulator:
         require_program(machine.emulator, machine.packages)
-    return library_tree(name, f"CC={machine.compiler}", f"PVM_ARCH={machine.arch}", "WERROR=-Werror")
+    return library_tree(
+        name, f"CC={machine.compiler}", f"PVM_ARCH={machine.arch}", "WERROR=-Werror"
+    )
 
 
 @cache
