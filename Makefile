@@ -142,11 +142,12 @@ $(LIBDIR)/libfpvm3.so.3: $(FPVM_OBJ)
 	$(CC) -shared $(CFLAGS) $(filter-out -Wl$(,)-z$(,)defs,$(LIB_LDFLAGS)) -Wl,-soname,$(@F) \
 		-o $@ $(FPVM_OBJ)
 
-# One object whose internal names are local, so that none can clash with a program's own.
+# One object whose internal names are local, so that none can clash with a program's own; without
+# section groups, in which names must stay global.
 $(OBJ)/pvm.o: $(LIB_OBJ)
 $(OBJ)/gpvm.o: $(GPVM_OBJ)
 $(OBJ)/pvm.o $(OBJ)/gpvm.o:
-	$(CC) -r -nostdlib -o $@.tmp $^
+	$(CC) -r -nostdlib -Wl,--force-group-allocation -o $@.tmp $^
 	$(OBJCOPY) --localize-hidden $@.tmp $@
 	@rm $@.tmp
 
@@ -246,7 +247,9 @@ fuzz: all
 
 # Debian packages that tests use: 3.4.6 as the peer, and the compilers of its programs.
 TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples gfortran clang libclang-rt-dev valgrind \
-	xvfb x11-utils iproute2 openssh-server
+	xvfb x11-utils iproute2 openssh-server qemu-user-static gcc-s390x-linux-gnu \
+	gcc-powerpc-linux-gnu gcc-i686-linux-gnu libc6-dev-s390x-cross libc6-dev-powerpc-cross \
+	libc6-dev-i386-cross
 
 test: all debian-packages lint
 	$(BUILD)/venv/bin/pytest -n auto --dist worksteal tests/py $(PYTESTFLAGS)

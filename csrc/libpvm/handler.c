@@ -151,9 +151,9 @@ static void call(int (*f)(int mid), int id, bool own)
 
 /*
  * Run the handler on the message in buffers and context of its own. Its calls are
- * traced as if nothing called it.
+ * traced as if nothing called it. Meanwhile it may be removed: `h` is a copy.
  */
-static void run(const struct handler *h, struct message *m)
+static void run(const struct handler h, struct message *m)
 {
 	struct task *t = &pvm__task;
 	struct message *sbuf, *rbuf;
@@ -171,8 +171,8 @@ static void run(const struct handler *h, struct message *m)
 	pvm__view_begin(&view, NULL, m, m->ctx);
 	pvmtoplvl = 1;
 	t->in_handler++;
-	trace_invocation(h, m);
-	call(h->f, id, h->ctx == SYSCTX_TC);
+	trace_invocation(&h, m);
+	call(h.f, id, h.ctx == SYSCTX_TC);
 	t->in_handler--;
 	pvmtoplvl = outer;
 	pvm__message_retire(m);
@@ -207,7 +207,7 @@ bool pvm__handler_dispatch(struct message *m)
 
 	if (!h)
 		return false;
-	run(h, m);
+	run(*h, m);
 	return true;
 }
 

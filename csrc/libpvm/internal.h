@@ -230,9 +230,9 @@ int pvm__send(struct message *, int dst);
 int pvm__multicast(struct message *, int *tids, int n);
 
 /*
- * Take in what arrives. Waits until at least one complete message has been
- * queued or given to a handler, by whichever thread. 1, PvmSysErr, or PvmNoMem once if a
- * message was lost for want of memory.
+ * Take in what arrives. Waits until at least one complete message has been queued or given to
+ * a handler, by whichever thread, or a direct route has been opened. 1, PvmSysErr, or PvmNoMem
+ * once if a message was lost for want of memory.
  */
 int pvm__engine_wait(void);
 

@@ -169,6 +169,7 @@ static void accept_ready(struct source *source)
 	pvm__route_close_socket(r);
 	if (!open_stream(r, fd))
 		r->state = ROUTE_DENIED;
+	pvm__wake(WAKE_NEWS); /* for await_connection */
 }
 
 /* Wait for the task that asked for a route with the address `wanted`. */

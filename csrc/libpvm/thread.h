@@ -38,7 +38,7 @@ struct view {
 enum {
 	WAKE_MESSAGE = 1, /* a message in the receive list that `tid`, `tag` and `ctx` select */
 	WAKE_REPLY = 2,   /* the reply to `request` */
-	WAKE_NEWS = 4,    /* any message, also one that a handler had */
+	WAKE_NEWS = 4,    /* any message, also one that a handler had; a direct route opened */
 	WAKE_STATE = 8,   /* a change of what pvm__await_change waits for */
 };
 struct interest {

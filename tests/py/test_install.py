@@ -238,7 +238,8 @@ def test_start_script_names_the_missing_daemon(fake_tree: Path) -> None:
     [
         ("x86_64", "LINUX64"),
         ("aarch64", "LINUX64"),
-        ("s390x", "LINUX64"),
+        ("s390x", "LINUXS390"),
+        ("mips64el", "LINUXMIPS"),
         ("i686", "LINUX"),
         ("armv7l", "LINUXARM"),
         ("pdp11", "UNKNOWN"),
