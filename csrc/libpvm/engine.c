@@ -28,6 +28,8 @@ enum {
 	UNREAD_MS_MAX = 10,      /* or after this time */
 	SECONDS_MAX = 1 << 30,   /* a time longer than this has no end */
 	LINGER_NS = 100000,      /* a wait up to so long is short */
+	TURN_NS = 50000,         /* others that keep the processor so long have work of their own: */
+	CROWDED_WAITS = 100,     /* so many waits then sleep at once */
 	LOCKED_MS_MAX = 10,      /* wait with the lock held, where others could not interrupt it */
 };
 
@@ -304,16 +306,23 @@ static void intake(void)
 /*
  * Waking from sleep costs more than most answers take. So a task whose last
  * wait was short looks for news a little before it sleeps, giving way to
- * whoever wants its processor. True: there are some.
+ * whoever wants its processor. If those keep it, *crowded is set: a sleeping task
+ * gets it back sooner. True: there is news.
  */
-static bool linger(struct news *news, const struct watcher *w, int daemon_fd, int64_t start)
+static bool linger(struct news *news, const struct watcher *w, int daemon_fd, int64_t start,
+	bool *crowded)
 {
+	int64_t before, now = start;
+
 	do {
 		look(news, w, daemon_fd, 0);
 		if (news->n > 0)
 			return true;
+		before = now;
 		sched_yield();
-	} while (pvm__now() - start < LINGER_NS);
+		now = pvm__now();
+		*crowded = now - before > TURN_NS;
+	} while (!*crowded && now - start < LINGER_NS);
 	return false;
 }
 
@@ -328,7 +337,7 @@ static void await(int64_t deadline)
 	struct watcher *w = t->watcher;
 	int daemon_fd = t->daemon->source.fd, ms = ms_until(deadline);
 	unsigned session = t->session, forgotten = w ? w->forgotten : 0, depth = 0;
-	bool brisk = t->brisk;
+	bool brisk = t->brisk && !t->crowded, crowded = false;
 	int64_t start = pvm__now();
 	struct news news;
 
@@ -339,7 +348,7 @@ static void await(int64_t deadline)
 		depth = pvm__unlock_all();
 	else if (ms < 0 || ms > LOCKED_MS_MAX)
 		ms = LOCKED_MS_MAX;
-	if (!brisk || !linger(&news, w, daemon_fd, start)) {
+	if (!brisk || !linger(&news, w, daemon_fd, start, &crowded)) {
 		look(&news, w, daemon_fd, ms);
 		brisk = pvm__now() - start < LINGER_NS;
 	}
@@ -348,6 +357,10 @@ static void await(int64_t deadline)
 	pvm__relock(depth);
 	pvm__self.reading = false;
 	t->brisk = brisk;
+	if (crowded)
+		t->crowded = CROWDED_WAITS;
+	else if (t->crowded)
+		t->crowded--;
 	if (t->session == session && t->daemon) {
 		if (w == t->watcher && (!w || w->forgotten == forgotten))
 			read_news(&news, w);

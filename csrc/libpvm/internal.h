@@ -183,6 +183,7 @@ struct task {
 	unsigned unread_sends;       /* messages sent since the sockets were last read */
 	int64_t last_intake;         /* when that was, coarse monotonic ns */
 	bool brisk;                  /* the last wait for a message was short */
+	unsigned crowded;            /* waits to come that sleep at once: others want the processor */
 	bool short_of_memory;        /* a message was lost for that; the next wait says so */
 	bool incomplete;             /* the same, since enrolment */
 	bool unreported;             /* the daemon was lost in a call that could not say so */
