@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from support.mail import MailReply, StoredMessage
 from support.system import VECTORS
 from support.vectors import values as recorded
 
 from pvm3py.wire import codec, daemon, hosts, mailbox, output, system, task
 from pvm3py.wire import constants as c
-from pvm3py.wire.mailbox import StoredMessage
 from pvm3py.wire.record import Record
 
 BODIES: dict[str, type[Record]] = {
@@ -24,8 +24,8 @@ BODIES: dict[str, type[Record]] = {
     "dm-db-names": mailbox.MailRequest,
     "dm-db-put": mailbox.MailRequest,
     "dm-db-remove": mailbox.MailRequest,
-    "dm-dback-get": mailbox.MailReply,
-    "dm-dback-get-missing": mailbox.MailReply,
+    "dm-dback-get": MailReply,
+    "dm-dback-get-missing": MailReply,
     "dm-dback-names": mailbox.NamesReply,
     "dm-dback-put": task.Status,
     "dm-delhost": task.HostNames,

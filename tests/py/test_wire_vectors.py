@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from support import rawtask
+from support.mail import MailReply, StoredMessage
 from support.vectors import Vector
 from support.vectors import values as recorded_values
 
 from pvm3py.wire import codec, mailbox, output, task
 from pvm3py.wire import constants as c
-from pvm3py.wire.mailbox import StoredMessage
 from pvm3py.wire.record import Record
 
 # The record of each vector that is a control message.
@@ -35,17 +35,17 @@ BODIES: dict[str, type[Record]] = {
     "conreq_notify": task.NotifyRequest,
     "conreq_tcp": output.RouteRequest,
     "conreq_unix": output.RouteRequest,
-    "db_get_notfound_rep": mailbox.MailReply,
+    "db_get_notfound_rep": MailReply,
     "db_get_notfound_req": mailbox.MailRequest,
-    "db_get_rep": mailbox.MailReply,
+    "db_get_rep": MailReply,
     "db_get_req": mailbox.MailRequest,
-    "db_insert_dup_rep": mailbox.MailReply,
+    "db_insert_dup_rep": MailReply,
     "db_insert_dup_req": mailbox.MailRequest,
     "db_names_rep": mailbox.NamesReply,
     "db_names_req": mailbox.MailRequest,
-    "db_put_rep": mailbox.MailReply,
+    "db_put_rep": MailReply,
     "db_put_req": mailbox.MailRequest,
-    "db_remove_rep": mailbox.MailReply,
+    "db_remove_rep": MailReply,
     "db_remove_req": mailbox.MailRequest,
     "delhost_self_rep": task.Codes,
     "delhost_self_req": task.HostNames,
