@@ -11,17 +11,17 @@
 
 /* ---- classes and entries ----------------------------------------------------- */
 
-static struct mail_class **chain_of(const struct mailbox *box, const char *name, uint32_t len)
+static struct mail_class **chain_of(struct mailbox *box, const char *name, uint32_t len)
 {
 	uint32_t hash = 2166136261u;
 
 	for (uint32_t i = 0; i < len; i++)
 		hash = (hash ^ (unsigned char)name[i]) * 16777619u;
-	return (struct mail_class **)&box->chains[hash % MAIL_CHAINS];
+	return &box->chains[hash % MAIL_CHAINS];
 }
 
 /* Where the pointer to a class is, or to the NULL at the end. */
-static struct mail_class **place(const struct mailbox *box, const char *name, uint32_t len)
+static struct mail_class **place(struct mailbox *box, const char *name, uint32_t len)
 {
 	struct mail_class **at = chain_of(box, name, len);
 
@@ -265,7 +265,7 @@ static int32_t put(struct mailbox *box, const struct mail_request *r, struct mai
 	return e->index;
 }
 
-struct mail_entry *mailbox_entry(const struct mailbox *box, const struct mail_request *r)
+struct mail_entry *mailbox_entry(struct mailbox *box, const struct mail_request *r)
 {
 	struct mail_class *cl = *place(box, r->name, r->name_len);
 	uint32_t i;

@@ -57,7 +57,7 @@ void mailbox_clear(struct mailbox *);
 /* Read a TM_DB body. False: malformed, or another operation. */
 bool mailbox_read(struct mail_request *, const char *body, uint32_t len);
 /* The entry that a request is about, before it is done; NULL: none. */
-struct mail_entry *mailbox_entry(const struct mailbox *, const struct mail_request *);
+struct mail_entry *mailbox_entry(struct mailbox *, const struct mail_request *);
 /* Do it. False: malformed message. */
 bool mailbox_do(struct mailbox *, const struct mail_request *, struct mail_answer *);
 /* All classes as the reply to TMDB_NAMES, malloc'ed. */

@@ -185,33 +185,7 @@ class Trailing:
             return None, at
 
 
-class Fragments:
-    """Fragments {length, bytes, padding} of an embedded message, up to `total` data bytes.
-
-    Empty fragments occur anywhere; a message without data has one or none.
-    """
-
-    smallest = 0
-
-    def unpack_total(self, total: int, body: bytes, at: int) -> tuple[list[bytes], int]:
-        """The fragments that hold `total` bytes of data together."""
-        parts: list[bytes] = []
-        missing = total
-        while missing > 0 or (total == 0 and not parts and at < len(body)):
-            part, at = BYTES.unpack(body, at)
-            missing -= len(part)
-            parts.append(part)
-        if missing < 0:
-            raise WireError(f"fragments exceed the {total} bytes of their message")
-        return parts, at
-
-    def pack(self, parts: list[bytes]) -> bytes:
-        """The fragments one after the other."""
-        return b"".join(map(BYTES.pack, parts))
-
-
 INT = Int()
 STRING = String()
 BYTES = Bytes()
 REST = Rest()
-FRAGMENTS = Fragments()

@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from support.mail import MailReply, MessageHead, StoredMessage
 from support.rawtask import ClosedError, Connector, Message, RawTask, ints, message, string
 from support.vm import VirtualMachine
 
 from pvm3py.wire import constants as c
-from pvm3py.wire.mailbox import MailReply, MessageHead, NamesReply, StoredMessage
+from pvm3py.wire.mailbox import NamesReply
 from pvm3py.wire.task import (
     AddHostReply,
     Codes,

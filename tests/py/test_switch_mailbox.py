@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.mail import MessageHead, StoredMessage
 from support.switchbed import Bed, Peer, tid
 
 from pvm3py.pvmd import switch as sw
@@ -17,7 +18,7 @@ from pvm3py.pvmd.mailbox import Mailbox
 from pvm3py.pvmd.switch import MAIL_ENTRY, frame
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
-from pvm3py.wire.mailbox import MailEntry, MailRequest, MessageHead, StoredMessage
+from pvm3py.wire.mailbox import MailEntry, MailRequest
 
 A, B, C = tid(1), tid(2), tid(3)
 AWAY = 0x80001

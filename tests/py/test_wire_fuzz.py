@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.daemon_vectors import BODIES, recording
+from support.mail import StoredMessage
 from support.system import VECTORS
 
 from pvm3py.wire import daemon, hosts, mailbox, output, system, task
 from pvm3py.wire.codec import WireError
-from pvm3py.wire.mailbox import StoredMessage
 from pvm3py.wire.record import Record
 
 MODULES = (task, mailbox, output, system, daemon, hosts)

@@ -7,6 +7,7 @@ import struct
 
 import pytest
 from support import rawtask
+from support.mail import MailReply
 from support.vectors import Vector, leaves, values
 
 from pvm3py.wire import codec, mailbox, output, task
@@ -31,17 +32,17 @@ BODIES: dict[str, type[Record]] = {
     "conreq_notify": task.NotifyRequest,
     "conreq_tcp": output.RouteRequest,
     "conreq_unix": output.RouteRequest,
-    "db_get_notfound_rep": mailbox.MailReply,
+    "db_get_notfound_rep": MailReply,
     "db_get_notfound_req": mailbox.MailRequest,
-    "db_get_rep": mailbox.MailReply,
+    "db_get_rep": MailReply,
     "db_get_req": mailbox.MailRequest,
-    "db_insert_dup_rep": mailbox.MailReply,
+    "db_insert_dup_rep": MailReply,
     "db_insert_dup_req": mailbox.MailRequest,
     "db_names_rep": mailbox.NamesReply,
     "db_names_req": mailbox.MailRequest,
-    "db_put_rep": mailbox.MailReply,
+    "db_put_rep": MailReply,
     "db_put_req": mailbox.MailRequest,
-    "db_remove_rep": mailbox.MailReply,
+    "db_remove_rep": MailReply,
     "db_remove_req": mailbox.MailRequest,
     "delhost_self_rep": task.Codes,
     "delhost_self_req": task.HostNames,

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from pvm3py.wire import constants as c
 from pvm3py.wire import daemon, hosts, mailbox, output, system, task
 from pvm3py.wire.record import Record
+from support.mail import MailReply
 from support.system import VECTORS
 
 # The record of each message's body.
@@ -25,8 +26,8 @@ BODIES: dict[str, type[Record]] = {
     "dm-db-names": mailbox.MailRequest,
     "dm-db-put": mailbox.MailRequest,
     "dm-db-remove": mailbox.MailRequest,
-    "dm-dback-get": mailbox.MailReply,
-    "dm-dback-get-missing": mailbox.MailReply,
+    "dm-dback-get": MailReply,
+    "dm-dback-get-missing": MailReply,
     "dm-dback-names": mailbox.NamesReply,
     "dm-dback-put": task.Status,
     "dm-delhost": task.HostNames,

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from pvm3py.wire import constants as c
-from pvm3py.wire.mailbox import StoredMessage
 from pvm3py.wire.record import Record
+from support.mail import StoredMessage
 from support.system import VECTORS
 
 _DIRECTORY = VECTORS / "task"
