@@ -290,7 +290,10 @@ static void to_receivers(struct host *h, struct chunk *ck, uint32_t off, uint32_
 		end_multicast(h, m);
 }
 
-/* DM_MCA: tasks here that get the next message to a multicast address. */
+/*
+ * DM_MCA: tasks here that get the next message to a multicast address. The latest stand first:
+ * older ones may be of senders that died before they had sent all.
+ */
 static void add_multicast(struct host *h, const char *body, uint32_t len)
 {
 	uint32_t count = len >= 8 ? wire_get32(body + 4) : 0, address = len >= 8 ? wire_get32(body) : 0;
@@ -301,13 +304,13 @@ static void add_multicast(struct host *h, const char *body, uint32_t len)
 		return;
 	}
 	if (h->multicast_count >= MULTICASTS_MAX)
-		end_multicast(h, CONTAINER(h->multicasts.next, struct multicast, link));
+		end_multicast(h, CONTAINER(h->multicasts.prev, struct multicast, link));
 	m = mem_new(sizeof *m + count * sizeof *m->tids);
 	m->address = address;
 	m->count = count;
 	for (uint32_t i = 0; i < count; i++)
 		m->tids[i] = wire_get32(body + 8 + 4 * i);
-	list_append(&h->multicasts, &m->link);
+	list_append(h->multicasts.next, &m->link); /* before the first one */
 	h->multicast_count++;
 }
 

@@ -101,7 +101,7 @@ class Mailbox:
         return index, entry.message
 
     async def arrival(self, name: str, waiter: int) -> None:
-        """Wait until something is stored in a class. Cancelled if the waiter, a task, ends."""
+        """Wait until something is stored in a class. Refused: the waiter, a task, ends before."""
         future = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(name, {})[future] = waiter
         try:
@@ -143,8 +143,8 @@ class Mailbox:
         """A task is gone: so are its entries, but persistent ones stay without an owner."""
         for waiting in self._waiting.values():
             for future, waiter in waiting.items():
-                if waiter == owner:
-                    future.cancel()
+                if waiter == owner and not future.done():
+                    future.set_exception(Refused(c.PvmNotFound))
         for name, entries in list(self._classes.items()):
             for at, entry in list(entries.items()):
                 if entry.owner != owner:

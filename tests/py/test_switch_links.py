@@ -202,3 +202,52 @@ def test_slow_receiver_parks_senders_of_other_hosts() -> None:
         sender.start(task_message(0x80001, body))
         pair.until(lambda: one.switch.statistics().parked and two.switch.statistics().parked)
         pair.until(lambda: receiver.drain() is None or len(receiver.stream) >= len(body))
+
+
+def test_packet_for_another_host_is_not_taken(host: Host, old: OldPeer) -> None:
+    """One that was on its way to a daemon that had our address before."""
+    old.send(packet(1, message(1, b""), WHOLE, dst=daemon(3)))
+    host.wait(sw.LogEvent)
+    old.send(packet(1, message(2, b""), WHOLE))
+    assert [e.tag for e in host.wait(sw.MessageEvent)] == [2]
+
+
+def test_multicast_that_was_not_finished_does_not_get_the_next_ones_place(host: Host) -> None:
+    old, tids = OldPeer(host), (0x40001, 0x40002)
+    peers = [host.peer(tid) for tid in tids]
+    gid = 0x80001 | c.TIDGID
+    for tid in tids:
+        receivers = message(c.DM_MCA, struct.pack(">iii", gid, 1, tid))
+        old.send(packet(2 * tids.index(tid) + 1, receivers, WHOLE))
+        if tid == tids[0]:
+            old.send(packet(2, message(5, b"begun"), c.FFDAT | c.FFSOM, dst=gid))
+    old.send(HEAD.pack(gid, 0x80001, 4, 0, WHOLE) + message(6, b"whole"))
+    host.until(peers[1].messages_here)
+    assert cut(peers[1].stream)[0][0].payload[c.MSGHDRLEN :] == b"whole"
+    assert not peers[0].messages_here()
+    old.sock.close()
+
+
+def test_what_waits_for_a_silent_host_does_not_keep_other_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    barrier = tmp_path / "cut"
+    monkeypatch.setenv("PVM_TEST_NETFAULT", f"file={barrier}")
+    with Pair() as pair:
+        one, two = pair.hosts
+        sender, near, far = one.peer(0x40001), one.peer(0x40002), two.peer(0x80001)
+        sender.start(task_message(0x80001, b""))
+        pair.until(lambda: far.drain() is None or far.messages_here())
+        barrier.touch()
+        before = _resident()
+        one_of_each = task_message(0x80001, bytes(9000)) + task_message(0x40002, bytes(250000))
+        while one.switch.queued(0x80001) < 100 * 9000:
+            sender.start(one_of_each)
+            pair.until(near.messages_here)
+            near.stream = b""
+        pair.until(lambda: _resident() - before < 8 << 20)
+
+
+def _resident() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
