@@ -15,6 +15,8 @@
 #define ASKS 4
 /* A ring longer than this is given back when it is empty. */
 #define RING_KEPT 16u
+/* Data that have to wait and are shorter than this hold no receive chunk. */
+#define LINK_SETTLE_MAX 32768u
 
 static uint16_t span(const struct host *h)
 {
@@ -51,13 +53,11 @@ static bool refused(struct host *h)
 	return h->lost || h->closing;
 }
 
-void link_push_copy(struct host *h, uint32_t dst, uint32_t src, unsigned flags,
-	const char *data, uint32_t len)
+/* Copy data into the tail; where they are there. */
+static uint32_t copy_data(struct host *h, const char *data, uint32_t len)
 {
 	struct chunk *ck = h->tail;
 
-	if (refused(h))
-		return;
 	if (!ck || ck->room - ck->used < len) {
 		uint64_t size = h->load.bytes / 4 + len;
 
@@ -67,9 +67,20 @@ void link_push_copy(struct host *h, uint32_t dst, uint32_t src, unsigned flags,
 		ck = h->tail = chunk_new(h->sw, (uint32_t)(size < len ? len : size));
 	}
 	memcpy(ck->data + ck->used, data, len);
-	ck->refs++;
-	add_fragment(h, (struct fragment){ck, ck->used, len, dst, src, (uint8_t)flags});
 	ck->used += len;
+	return ck->used - len;
+}
+
+void link_push_copy(struct host *h, uint32_t dst, uint32_t src, unsigned flags,
+	const char *data, uint32_t len)
+{
+	uint32_t off;
+
+	if (refused(h))
+		return;
+	off = copy_data(h, data, len);
+	h->tail->refs++;
+	add_fragment(h, (struct fragment){h->tail, off, len, dst, src, (uint8_t)flags});
 }
 
 void link_push(struct host *h, uint32_t dst, uint32_t src, unsigned flags,
@@ -80,6 +91,29 @@ void link_push(struct host *h, uint32_t dst, uint32_t src, unsigned flags,
 	} else if (!refused(h)) {
 		ck->refs++;
 		add_fragment(h, (struct fragment){ck, off, len, dst, src, (uint8_t)flags});
+	}
+}
+
+/* Copy data that would keep a whole receive chunk for little. */
+static void settle_data(struct host *h, struct chunk **chunk, uint32_t *off, uint32_t len)
+{
+	struct chunk *ck = *chunk;
+
+	if (!ck || len >= LINK_SETTLE_MAX || ck->room != CHUNK_ROOM)
+		return;
+	*off = copy_data(h, ck->data + *off, len);
+	*chunk = h->tail;
+	h->tail->refs++;
+	chunk_unref(h->sw, ck);
+}
+
+/* The same for what waits for the window; what has been looked at once stays. */
+static void settle_waiting(struct host *h)
+{
+	for (; h->settled < h->waiting_count; h->settled++) {
+		struct fragment *f = &h->waiting[(h->waiting_head + h->settled) & (h->waiting_size - 1)];
+
+		settle_data(h, &f->chunk, &f->off, f->len);
 	}
 }
 
@@ -143,6 +177,7 @@ static struct packet *cut(struct host *h)
 		p->flags |= f->flags & FFEOM;
 		h->waiting_head++;
 		h->waiting_count--;
+		h->settled -= h->settled > 0;
 	} else {
 		f->chunk->refs++;
 		f->off += n;
@@ -190,6 +225,7 @@ static struct packet *next_packet(struct host *h, uint16_t *lost)
 		if (p->lost) {
 			p->lost = false;
 			h->lost_count--;
+			settle_data(h, &p->chunk, &p->off, p->len);
 			return p;
 		}
 	}
@@ -223,6 +259,7 @@ bool link_send(struct host *h)
 			link_resend(h, list[n - left]);
 		sent |= n > 0;
 	} while (n == NET_BATCH && !h->sw->net->blocked);
+	settle_waiting(h);
 	timing_set(h);
 	return sent;
 }
@@ -248,7 +285,7 @@ void link_finish(struct host *h)
 		waiting += f->len;
 		chunk_unref(h->sw, f->chunk);
 	}
-	h->waiting_count = 0;
+	h->waiting_count = h->settled = 0;
 	backlog_take(h->sw, &h->load, waiting);
 	backlog_release(h->sw, &h->load);
 	p = new_packet(h, FFFIN);
@@ -388,7 +425,8 @@ void link_drop(struct host *h)
 	free(h->flight);
 	h->waiting = NULL;
 	h->flight = NULL;
-	h->waiting_size = h->waiting_count = h->flight_size = h->lost_count = 0;
+	h->waiting_size = h->waiting_count = h->settled = 0;
+	h->flight_size = h->lost_count = 0;
 	h->tx_first = h->tx_next;
 	h->flying = 0;
 	backlog_take(h->sw, &h->load, h->load.bytes);

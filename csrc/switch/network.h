@@ -80,6 +80,7 @@ struct host {
 
 	struct fragment *waiting; /* ring */
 	uint32_t waiting_size, waiting_head, waiting_count;
+	uint32_t settled;        /* so many of them, the first ones, need not be copied any more */
 	struct packet *flight;   /* ring, by sequence number */
 	uint32_t flight_size;
 	uint16_t tx_first, tx_next; /* oldest number without acknowledgement; next new one */

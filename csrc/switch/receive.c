@@ -30,7 +30,7 @@ static struct host *sender(struct net *net, const char *head, uint32_t len,
 {
 	struct host *h;
 	bool sealed, intact;
-	uint32_t src;
+	uint32_t src, dst;
 
 	if (len < DDFRAGHDR) {
 		stranger(net, from, "short packet");
@@ -47,6 +47,12 @@ static struct host *sender(struct net *net, const char *head, uint32_t len,
 	intact = packet_intact(head, len, &sealed);
 	if (h->extended ? !(intact && sealed) : !intact && len > DDFRAGHDR) {
 		stranger(net, from, "damaged packet");
+		return NULL;
+	}
+	/* A daemon that had this address and port before was another host. */
+	dst = wire_get32(head + WIRE_PKT_DST);
+	if (!wire_is_multicast(dst) && HOST_INDEX(dst) != HOST_INDEX(net->sw->own_tid)) {
+		stranger(net, from, "packet for another host");
 		return NULL;
 	}
 	return h->lost ? NULL : h;

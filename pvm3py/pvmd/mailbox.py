@@ -39,7 +39,7 @@ class Mailbox:
         return reply
 
     async def arrival(self, name: str, waiter: int) -> None:
-        """Wait until something is stored in a class. Cancelled if the waiter, a task, ends."""
+        """Wait until something is stored in a class. Refused: the waiter, a task, ends before."""
         future = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(name, {})[future] = waiter
         try:
@@ -71,8 +71,8 @@ class Mailbox:
         """A task is gone: so are its entries, but persistent ones stay without an owner."""
         for waiting in self._waiting.values():
             for future, waiter in waiting.items():
-                if waiter == owner:
-                    future.cancel()
+                if waiter == owner and not future.done():
+                    future.set_exception(Refused(c.PvmNotFound))
         self._switch.mail_disown(owner)
 
 

@@ -262,3 +262,36 @@ def test_sender_that_waits_for_a_lost_host_goes_on() -> None:
         assert not receiver.messages_here()
         one.switch.forget_host(two.tid)
         assert near.message() == (0x40001, b"near")
+
+
+def test_packet_for_another_host_is_not_taken(host: Host, old: OldPeer) -> None:
+    """One that was on its way to a daemon that had our address before."""
+    old.send(packet(daemon(3), daemon(2), 1, WHOLE, head(1)))
+    host.wait(sw.LogEvent)
+    old.send(whole(1, 2))
+    assert [e.tag for e in host.wait(sw.MessageEvent)] == [2]
+
+
+def test_what_waits_for_a_silent_host_does_not_keep_other_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    barrier = tmp_path / "cut"
+    monkeypatch.setenv("PVM_TEST_NETFAULT", f"file={barrier}")
+    with Pair() as pair:
+        one, two = pair.hosts
+        sender, near, far = one.peer(0x40001), one.peer(0x40002), two.peer(0x80001)
+        sender.start(task_message(0x80001, b""))
+        pair.until(lambda: far.drain() is None or far.messages_here())
+        barrier.touch()
+        before = _resident()
+        one_of_each = task_message(0x80001, bytes(9000)) + task_message(0x40002, bytes(250000))
+        while one.switch.queued(0x80001) < 100 * 9000:
+            sender.start(one_of_each)
+            pair.until(near.messages_here)
+            near.stream.clear()
+        pair.until(lambda: _resident() - before < 8 << 20)
+
+
+def _resident() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

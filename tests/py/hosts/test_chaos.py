@@ -6,10 +6,10 @@ from __future__ import annotations
 import os
 import random
 import signal
-import sys
 import time
 from collections.abc import Callable
 
+import pytest
 from support.chaos import Chaos, chaos_seconds
 from support.hosts import Host
 from support.vm import wait_until
@@ -18,6 +18,7 @@ HOSTS = 8
 LEAST = 3  # slaves that are to be alive
 WORKERS = 2  # on each host
 SECONDS = 12.0
+BAD_NETWORK = "loss=0.1,dup=0.1,reorder=0.2,delay=5,corrupt=0.02"
 
 
 class Run:
@@ -114,11 +115,14 @@ def _kill(pid: int) -> None:
         pass
 
 
-def test_random_deaths() -> None:
+@pytest.mark.parametrize("fault", ["", BAD_NETWORK], ids=["good network", "bad network"])
+def test_random_deaths(fault: str) -> None:
+    if fault and "PVM3PY_CHAOS_SECONDS" not in os.environ:
+        pytest.skip("only with PVM3PY_CHAOS_SECONDS")
     seed = int(os.environ.get("PVM3PY_CHAOS_SEED") or random.randrange(1 << 30))
     seconds = chaos_seconds(SECONDS)
     print(f"seed {seed}, {seconds:g} s")
-    chaos = Chaos(HOSTS, seed)
+    chaos = Chaos(HOSTS, seed, env={"PVM_TEST_NETFAULT": fault})
     done = False
     try:
         run = Run(chaos)
@@ -148,4 +152,3 @@ def test_random_deaths() -> None:
         for host in chaos.bed.slaves:
             host.killed = True
         chaos.close(check=done)
-    sys.stdout.flush()

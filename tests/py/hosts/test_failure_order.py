@@ -3,18 +3,26 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support.agent import Agent
+from support.hosts import Bed
 from support.machine import Machine
+from support.system import pvm_root
 from support.vm import wait_until
 
+from pvm3py.pvmd.config import data_signature
+from pvm3py.wire import constants as c
+
 TASK_EXIT, HOST_DELETE, HOST_ADD = 1, 2, 3
-NO_HOST, HOST_FAIL, NO_TASK, NOT_FOUND = -6, -22, -31, -32
+NO_HOST, HOST_FAIL, CANT_START, NO_TASK, NOT_FOUND = -6, -22, -29, -31, -32
 PERSISTENT, WAIT_FOR = 1, 32
 ROUTE, DIRECT = 1, 3
 TAG, RAW = 70, 1
@@ -142,6 +150,62 @@ def test_hosts_that_die_while_others_are_added(three: Machine) -> None:
         assert list(agent.config()) == [three.hosts[0].name, three.hosts[2].name]
     for pid in victim.daemon_pids():
         os.kill(pid, signal.SIGKILL)
+
+
+def test_started_host_that_never_answers_is_not_added(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As one whose daemon dies when it has just printed its greeting; the limit is shortened."""
+    daemon = tmp_path / "pvmd"
+    daemon.write_text(
+        f"#!{sys.executable}\nimport sys\n"
+        f"sys.path.insert(0, {str(pvm_root() / 'lib/python')!r})\n"
+        "from pvm3py.pvmd import addhost, main\n"
+        "addhost._ANSWER_SECONDS = 0.5\nsys.exit(main.main())\n"
+    )
+    daemon.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setattr("support.hosts.daemon_command", lambda _side: daemon)
+        bed = Bed(["ours", "ours"], libraries=("ours",))
+    with bed:
+        agent, slave = bed.start().master.agent(), bed.slaves[0]
+        address = ipaddress.IPv4Address(slave.ip)
+        mute = slave.tmp / "mute"
+        mute.write_text(
+            "#!/bin/sh\n"
+            f"echo 'ddpro<{c.DDPROTOCOL}> arch<LINUX64> ip<{int(address):08x}:0009> mtu<4080> "
+            f"dsig<{data_signature()}>'\n"
+        )
+        mute.chmod(0o755)
+        assert agent.ints("addhosts", f"{slave.name} dx={mute}") == [0, CANT_START]
+        assert "no answer to its first table" in bed.master.log()
+        assert list(agent.config()) == [bed.master.name]
+        assert agent.add(slave.name)
+
+
+def test_master_that_dies_between_announcement_and_commit() -> None:
+    bed = Bed(["ours"] * 3, libraries=("ours",))
+    done = False
+    try:
+        master, stopped, new = bed.start().hosts
+        agent = master.agent()
+        agent.add(stopped.name)
+        os.kill(stopped.pid, signal.SIGSTOP)
+        agent.tell("addhosts", new.name)
+        # The new one has the table, which is not committed: the other one does not answer.
+        wait_until(new.sock_file.exists, "the new daemon")
+        task = new.agent()
+        wait_until(lambda: master.name in task.config(), "its table")
+        assert stopped.name not in task.config()
+        master.kill_daemon()
+        for pid in stopped.daemon_pids():
+            os.kill(pid, signal.SIGCONT)
+        for slave in (stopped, new):
+            wait_until(lambda s=slave: not s.daemon_pids(), "the slave's daemon gone")
+            assert "master lost: nothing heard" in slave.log()
+        done = True
+    finally:
+        bed.stop(check=done)
 
 
 def test_group_whose_server_is_lost_with_its_host(three: Machine) -> None:
