@@ -210,7 +210,7 @@ def tasks(me: int) -> None:
         ok("catchout(file)")
         names["tids"] = tids = ok("spawn(sys.executable, [child, 'child'], count=2)")
         for tid in tids:
-            (family, parent_tid), message = pvm3py.recv_obj(tid)
+            (family, parent_tid), _ = pvm3py.recv_obj(tid)
             assert (family, parent_tid) == (tids, me)
         assert ok("pstat(tids[0])") is True
         assert [t.tid for t in ok("tasks(tids[0])")] == [tids[0]]
