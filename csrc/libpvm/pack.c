@@ -125,17 +125,20 @@ static inline int unpack_items(const char *name, enum item item, size_t size, vo
  * is packed); unpacking: PvmNoData, PvmBadMsg.
  */
 #define ITEM_CALLS(name, NAME, T) \
-	int pvm_pk##name(T *p, int n, int stride) \
+	ITEM_CALL(pvm_pk##name, pack_items, PK##NAME, NAME, T) \
+	ITEM_CALL(pvm_upk##name, unpack_items, UPK##NAME, NAME, T)
+#define ITEM_CALL(function, work, EVENT, NAME, T) \
+	API_TRACED_WAY int function##_traced(T *p, int n, int stride) \
 	{ \
-		API_ENTER(TEV_PK##NAME, TEV_DID_PDA, p, TEV_DID_PC, n, TEV_DID_PSD, stride); \
-		return API_LEAVE(TEV_PK##NAME, TEV_DID_CC, pack_items("pvm_pk" #name, \
+		API_ENTER(TEV_##EVENT, TEV_DID_PDA, p, TEV_DID_PC, n, TEV_DID_PSD, stride); \
+		return API_LEAVE(TEV_##EVENT, TEV_DID_CC, work(#function, \
 			ITEM_##NAME, pvm__item_size[ITEM_##NAME], p, n, stride)); \
 	} \
-	int pvm_upk##name(T *p, int n, int stride) \
+	int function(T *p, int n, int stride) \
 	{ \
-		API_ENTER(TEV_UPK##NAME, TEV_DID_PDA, p, TEV_DID_PC, n, TEV_DID_PSD, stride); \
-		return API_LEAVE(TEV_UPK##NAME, TEV_DID_CC, unpack_items("pvm_upk" #name, \
-			ITEM_##NAME, pvm__item_size[ITEM_##NAME], p, n, stride)); \
+		API_IF_TRACED(function##_traced(p, n, stride)); \
+		API_LOCK(); \
+		return work(#function, ITEM_##NAME, pvm__item_size[ITEM_##NAME], p, n, stride); \
 	}
 
 ITEM_CALLS(byte, BYTE, char)
