@@ -23,6 +23,7 @@ from support.system import (
 from support.vm import VirtualMachine, wait_until
 
 FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror")
+FORTRAN = PROJECT / "tests" / "fortran"
 fortran_program = cases.fortran_program
 server_dir = cases.server_dir
 
