@@ -38,6 +38,18 @@
 		api_code; \
 	})
 
+/*
+ * In front of a function that is called often: a traced task goes another way, so that the
+ * usual one has nothing of the trace but this comparison. It is made without the lock: a
+ * call that begins while another thread sets a tracer is traced or not.
+ */
+#define API_IF_TRACED(call) \
+	do { \
+		if (__builtin_expect(pvmtrc.trctid > 0, 0)) \
+			return call; \
+	} while (0)
+#define API_TRACED_WAY static __attribute__((noinline, cold))
+
 /* End a function that has no result or another one, with the event's items. */
 #define API_END(kind, ...) \
 	do { \

@@ -118,18 +118,31 @@ int pvm_mkbuf(int encoding)
 	return API_LEAVE(TEV_MKBUF, TEV_DID_MB, pvm__result("pvm_mkbuf", make_buffer(encoding)));
 }
 
-/* Replace the send buffer by a new empty one. Returns its id, PvmBadParam, PvmNoMem. */
-int pvm_initsend(int encoding)
+/* Replace the send buffer by a new one. Its id or an error code, reported for pvm_mkbuf too. */
+static inline int renew_send_buffer(int encoding)
 {
 	int id;
 
-	API_ENTER(TEV_INITSEND, TEV_DID_ME, encoding);
 	if (encoding_word(encoding) && pvm__task.sbuf)
 		pvm__message_retire(pvm__task.sbuf);
-	id = pvm_mkbuf(encoding);
+	id = pvm__result("pvm_mkbuf", make_buffer(encoding));
 	if (id > 0)
 		pvm__task.sbuf = pvm__message_of(id);
-	return API_LEAVE(TEV_INITSEND, TEV_DID_MSB, pvm__result("pvm_initsend", id));
+	return pvm__result("pvm_initsend", id);
+}
+
+API_TRACED_WAY int initsend_traced(int encoding)
+{
+	API_ENTER(TEV_INITSEND, TEV_DID_ME, encoding);
+	return API_LEAVE(TEV_INITSEND, TEV_DID_MSB, renew_send_buffer(encoding));
+}
+
+/* Replace the send buffer by a new empty one. Returns its id, PvmBadParam, PvmNoMem. */
+int pvm_initsend(int encoding)
+{
+	API_IF_TRACED(initsend_traced(encoding));
+	API_LOCK();
+	return renew_send_buffer(encoding);
 }
 
 static int free_buffer(int bufid)

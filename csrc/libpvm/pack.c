@@ -109,17 +109,20 @@ static inline int move_items(const char *name, struct message *m, bool in, enum 
  * is packed); unpacking: PvmNoData, PvmBadMsg.
  */
 #define ITEM_CALLS(name, NAME, T) \
-	int pvm_pk##name(T *p, int n, int stride) \
+	ITEM_CALL(pvm_pk##name, pvm__task.sbuf, true, PK##NAME, NAME, T) \
+	ITEM_CALL(pvm_upk##name, pvm__task.rbuf, false, UPK##NAME, NAME, T)
+#define ITEM_CALL(function, buffer, in, EVENT, NAME, T) \
+	API_TRACED_WAY int function##_traced(T *p, int n, int stride) \
 	{ \
-		API_ENTER(TEV_PK##NAME, TEV_DID_PDA, p, TEV_DID_PC, n, TEV_DID_PSD, stride); \
-		return API_LEAVE(TEV_PK##NAME, TEV_DID_CC, move_items("pvm_pk" #name, \
-			pvm__task.sbuf, true, ITEM_##NAME, p, n, stride)); \
+		API_ENTER(TEV_##EVENT, TEV_DID_PDA, p, TEV_DID_PC, n, TEV_DID_PSD, stride); \
+		return API_LEAVE(TEV_##EVENT, TEV_DID_CC, \
+			move_items(#function, buffer, in, ITEM_##NAME, p, n, stride)); \
 	} \
-	int pvm_upk##name(T *p, int n, int stride) \
+	int function(T *p, int n, int stride) \
 	{ \
-		API_ENTER(TEV_UPK##NAME, TEV_DID_PDA, p, TEV_DID_PC, n, TEV_DID_PSD, stride); \
-		return API_LEAVE(TEV_UPK##NAME, TEV_DID_CC, move_items("pvm_upk" #name, \
-			pvm__task.rbuf, false, ITEM_##NAME, p, n, stride)); \
+		API_IF_TRACED(function##_traced(p, n, stride)); \
+		API_LOCK(); \
+		return move_items(#function, buffer, in, ITEM_##NAME, p, n, stride); \
 	}
 
 ITEM_CALLS(byte, BYTE, char)

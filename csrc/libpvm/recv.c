@@ -200,6 +200,13 @@ static int receive(int tid, int tag, int64_t deadline)
 /* The same of the message that a receive made current, if one came. */
 #define RECEIVED CAME(pvm__trace_header_of(pvm__task.rbuf))
 
+API_TRACED_WAY int recv_traced(int tid, int tag)
+{
+	API_ENTER(TEV_RECV, WANTED);
+	return API_LEAVE(TEV_RECV, TEV_DID_MB,
+		pvm__result("pvm_recv", receive(tid, tag, NO_DEADLINE)), RECEIVED);
+}
+
 /*
  * Wait for a message from `tid` with `tag`, -1 being any, in the current context,
  * and make it the receive buffer. Its id, PvmSysErr, PvmNoMem (some
@@ -207,9 +214,9 @@ static int receive(int tid, int tag, int64_t deadline)
  */
 int pvm_recv(int tid, int tag)
 {
-	API_ENTER(TEV_RECV, WANTED);
-	return API_LEAVE(TEV_RECV, TEV_DID_MB,
-		pvm__result("pvm_recv", receive(tid, tag, NO_DEADLINE)), RECEIVED);
+	API_IF_TRACED(recv_traced(tid, tag));
+	API_LOCK();
+	return pvm__result("pvm_recv", receive(tid, tag, NO_DEADLINE));
 }
 
 /* As pvm_recv without waiting: 0 if there is no such message. */

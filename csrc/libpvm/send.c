@@ -142,7 +142,7 @@ static struct message *outgoing(int tag, int *code)
 	return pvm__message_to_send(m);
 }
 
-static int send_buffer(int tid, int tag)
+static inline int send_buffer(int tid, int tag)
 {
 	struct message *m;
 	int code = pvm__connect();
@@ -162,12 +162,19 @@ static int send_buffer(int tid, int tag)
 	return code;
 }
 
-/* Send the send buffer to a task. 0, PvmBadParam, PvmNoBuf, PvmSysErr. */
-int pvm_send(int tid, int tag)
+API_TRACED_WAY int send_traced(int tid, int tag)
 {
 	API_ENTER(TEV_SEND, TEV_DID_MNB, pvm__trace_header_of(pvm__task.sbuf).bytes,
 		TEV_DID_DST, tid, TEV_DID_MC, tag, TEV_DID_MCX, pvmmyctx);
 	return API_LEAVE(TEV_SEND, TEV_DID_CC, pvm__result("pvm_send", send_buffer(tid, tag)));
+}
+
+/* Send the send buffer to a task. 0, PvmBadParam, PvmNoBuf, PvmSysErr. */
+int pvm_send(int tid, int tag)
+{
+	API_IF_TRACED(send_traced(tid, tag));
+	API_LOCK();
+	return pvm__result("pvm_send", send_buffer(tid, tag));
 }
 
 static int mcast_buffer(const int *tids, int n, int tag)

@@ -178,15 +178,17 @@ static void sending(void)
 
 static void options(int me)
 {
-	OPTION(Route, PvmDontRoute, PvmAllowDirect);
-	OPTION(Route, PvmRouteDirect, PvmAllowDirect);
+	CHECK_INT(pvm_setopt(PvmRoute, PvmDontRoute), PvmAllowDirect);
+	CHECK_INT(pvm_setopt(PvmRoute, PvmRouteDirect), PvmDontRoute);
+	CHECK_INT(pvm_setopt(PvmRoute, PvmAllowDirect), PvmRouteDirect);
 	OPTION(DebugMask, 0, 0);
 	OPTION(AutoErr, 0, 0);
 	OPTION(TraceBuffer, 77, 0);
 	OPTION(SelfTraceBuffer, 78, 0);
 	CHECK_INT(pvm_setopt(PvmTraceOptions, PvmTraceFull), 0);
-	OPTION(TraceOptions, PvmTraceTime, PvmTraceFull);
-	OPTION(TraceOptions, PvmTraceCount, PvmTraceFull);
+	CHECK_INT(pvm_setopt(PvmTraceOptions, PvmTraceTime), PvmTraceFull);
+	CHECK_INT(pvm_setopt(PvmTraceOptions, PvmTraceCount), PvmTraceTime);
+	OPTION(TraceOptions, PvmTraceFull, PvmTraceCount);
 	CHECK_INT(pvm_setopt(PvmSelfTraceOptions, PvmTraceFull), 0);
 	OPTION(SelfTraceOptions, PvmTraceTime, PvmTraceFull);
 	OPTION(SelfTraceOptions, PvmTraceCount, PvmTraceFull);
@@ -242,6 +244,20 @@ static int owner(void)
 	return 0;
 }
 
+/* In every form of the events, given up again each time. */
+static void tracers(void)
+{
+	Pvmtmask mask;
+
+	TEV_MASK_INIT(mask);
+	CHECK_INT(pvm_reg_tracer(0, 1, 0, 2, mask, 0, PvmTraceFull), 0);
+	CHECK_INT(pvm_reg_tracer(0, 1, 0, 2, mask, 0, PvmTraceFull), 0);
+	CHECK_INT(pvm_reg_tracer(0, 1, 0, 2, mask, 0, PvmTraceTime), 0);
+	CHECK_INT(pvm_reg_tracer(0, 1, 0, 2, mask, 0, PvmTraceTime), 0);
+	CHECK_INT(pvm_reg_tracer(0, 1, 0, 2, mask, 0, PvmTraceCount), 0);
+	CHECK_INT(pvm_reg_tracer(0, 1, 0, 2, mask, 0, PvmTraceCount), 0);
+}
+
 static void offices(void)
 {
 	Pvmtmask mask;
@@ -269,6 +285,8 @@ static void mailbox(void)
 	CHECK_INT(pvm_delinfo("codes", 0, PvmMboxDefault), 0);
 	CHECK_INT(pvm_putinfo("codes", id, PvmMboxMultiInstance), 0);
 	CHECK_INT(pvm_putinfo("codes", id, PvmMboxMultiInstance | PvmMboxOverWritable), 1);
+	CHECK_INT(pvm_putinfo("codes", id, PvmMboxDirectIndex(7)), 7);
+	CHECK_INT(pvm_delinfo("codes", 7, PvmMboxDefault), 7);
 	CHECK_INT(pvm_delinfo("codes", 1, PvmMboxDefault), 1);
 	CHECK_INT(pvm_delinfo("codes", 0, PvmMboxDefault), 0);
 	CHECK_INT(pvm_putinfo("codes locked", id, PvmMboxDefault), PvmDenied);
@@ -332,6 +350,7 @@ int main(int argc, char **argv)
 	sending();
 	options(me);
 	masks();
+	tracers();
 	CHECK_INT(pvm_freecontext(-1), PvmNotFound);
 	machine(argv, me);
 	pvm_exit();

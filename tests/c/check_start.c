@@ -179,9 +179,11 @@ static void refused_arguments(void)
 
 static void no_descriptors(void)
 {
-	struct rlimit few = {3, 3};
+	struct rlimit limit;
 
-	CHECK_INT(setrlimit(RLIMIT_NOFILE, &few), 0);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = 3;
+	CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	CHECK_INT(pvm_start_pvmd(0, NULL, 0), PvmSysErr);
 }
 

@@ -4,6 +4,7 @@
 !     entry_points            by hand, in a machine
 !     entry_points machine    by hand, outside of any: starts one and halts it
 !     entry_points lost       by hand, where there is none
+!     entry_points hosts NAME by hand; NAME can be added to the machine
 !
 ! Spawned it is the child of the first. Each check of a call prints "case", the call and its
 ! result, separated by tabs, or "FAIL"; the last line is "good" if none failed.
@@ -66,6 +67,8 @@ program entry_points
     call machine_of_its_own
   else if (role == 'lost') then
     call lost
+  else if (role == 'hosts') then
+    call second_host
   else
     call pvmfmytid(me)
     call pvmfparent(parent)
@@ -331,8 +334,9 @@ contains
     integer :: count, tid, buffer
 
     call pvmfsiblings(count, 1, tid)
+    call pvmfjoingroup('family', info)
     call pvmfinitsend(PVMDATADEFAULT, buffer)
-    call pvmfpack(INTEGER4, [count, tid], 2, 1, info)
+    call pvmfpack(INTEGER4, [parent, count, tid], 3, 1, info)
     call pvmfsend(parent, 1, info)
     call pvmfrecv(parent, 2, buffer)
     call pvmfexit(info)
@@ -340,7 +344,7 @@ contains
 
   subroutine tasks(me)
     integer, intent(in) :: me
-    integer :: tids(2), started, told(2), buffer, count, tid, parent, host, flag
+    integer :: tids(2), started, told(3), buffer, count, tid, parent, host, flag
     character(len=80) :: program
     character(len=3) :: short
 
@@ -363,8 +367,11 @@ contains
     call pvmfspawn('entry_points   ', PVMDEFAULT, '*', 2, tids, started)
     call check('pvmfspawn', started, 2)
     call pvmfrecv(tids(1), 1, buffer)
-    call pvmfunpack(INTEGER4, told, 2, 1, info)
-    call right('siblings of a child', all(told == [2, tids(2)]))
+    call pvmfunpack(INTEGER4, told, 3, 1, info)
+    call check('pvmfparent', merge(0, 1, told(1) == me), 0)
+    call check('pvmfsiblings', merge(0, 1, all(told(2:3) == [2, tids(2)])), 0)
+    call pvmfbcast('family', 4, info)
+    call check('pvmfbcast', info, PvmOk)
     call pvmfpstat(tids(1), info)
     call check('pvmfpstat', info, PvmOk)
     call pvmftasks(tids(1), count, tid, parent, host, flag, program, info)
@@ -565,6 +572,19 @@ contains
     call pvmfhalt(info)
     call check('pvmfhalt', info, PvmOk)
   end subroutine machine_of_its_own
+
+  subroutine second_host
+    character(len=100) :: name
+
+    call get_command_argument(2, name)
+    call pvmfaddhost(name, info)
+    call check('pvmfaddhost', merge(0, 1, info == 2 * 2**18), 0)
+    call pvmfaddhost(name, info)
+    call check('pvmfaddhost', info, PvmDupHost)
+    call pvmfdelhost(name, info)
+    call check('pvmfdelhost', info, PvmOk)
+    call pvmfexit(info)
+  end subroutine second_host
 
   subroutine lost
     integer :: got

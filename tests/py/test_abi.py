@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from support.system import library_dir, missing, pvm_root, require_library
+from support.system import C_SOURCES, library_dir, missing, pvm_root, require_library
 
 DEBIAN_INCLUDE = Path("/usr/include")
 CTYPESGEN = "from ctypesgen.main import main; main()"
@@ -225,8 +225,8 @@ def test_exports_are_exactly_the_intended_ones() -> None:
     assert set(exported()) == intended()
 
 
-def test_every_import_of_debians_binaries_is_exported() -> None:
-    ours = exported()
+def debian_imports() -> dict[str, str]:
+    """What Debian's binaries import from libpvm3, each name with one that does."""
     theirs = dynamic_symbols(debian_library(), defined=True)
     wanted: dict[str, str] = {}
     for file in debian_programs():
@@ -235,7 +235,54 @@ def test_every_import_of_debians_binaries_is_exported() -> None:
                 if name in theirs:
                     wanted[name] = file.name
     assert wanted, "no installed program imports anything from libpvm3"
+    return wanted
+
+
+def test_every_import_of_debians_binaries_is_exported() -> None:
+    ours = exported()
+    wanted = debian_imports()
     assert {name: user for name, user in wanted.items() if name not in ours} == {}
+
+
+def test_meaning_of_imports_beside_the_interface_is_checked() -> None:
+    """By tests/c/check_symbols.c; of the tables of names below."""
+    checked = set(re.findall(r"\w+", (C_SOURCES / "check_symbols.c").read_text()))
+    beside = {name for name in debian_imports() if not name.startswith("pvm_")}
+    assert beside - checked == {"pvmtevdidlist", "pvmtevinfo"}
+
+
+# Prints the tables of names in a library as one list.
+TABLES = """
+import ctypes, json, sys
+class Info(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("status", ctypes.c_int), ("rest", ctypes.c_long * 5)]
+class Did(ctypes.Structure):
+    _fields_ = [("did", ctypes.c_char_p), ("text", ctypes.c_char_p)]
+library = ctypes.CDLL(sys.argv[1])
+infos = (Info * 109).in_dll(library, "pvmtevinfo")
+dids = (Did * 123).in_dll(library, "pvmtevdidlist")
+errors = (ctypes.c_char_p * 37).in_dll(library, "pvm_errlist")
+texts = [i.name for i in infos] + [t for d in dids for t in (d.did, d.text)] + list(errors)
+print(json.dumps([ctypes.sizeof(Info), [t and t.decode() for t in texts]]))
+"""
+
+
+def test_tables_of_names_are_debians() -> None:
+    """Names of events, of their items with descriptions, of errors."""
+    require_library("ours")
+    ours, theirs = (
+        json.loads(
+            subprocess.run(
+                [sys.executable, "-c", TABLES, str(library)],
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+        )
+        for library in (library_dir() / "libpvm3.so.3", debian_library())
+    )
+    assert len(theirs[1]) == 109 + 2 * 123 + 37
+    assert ours == theirs
 
 
 def test_data_objects_have_debians_sizes() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from support import compiler
-from support.system import ARCH, C_SOURCES, PROJECT, require_program
+from support.system import ARCH, C_SOURCES, require_program
 from support.vm import VirtualMachine
-from test_groups import finish, server_dir
+from test_groups import FORTRAN, finish, server_dir
 
 SANITIZE = "address,undefined"
 
@@ -39,7 +39,7 @@ def test_group_members_in_c(tree: Path) -> None:
 def test_entry_points_in_fortran(tree: Path) -> None:
     require_program("gfortran", "gfortran")
     program = build_program(
-        tree, PROJECT / "tests/fortran/entry_points.f90", "gfortran", "-w", "-std=legacy"
+        tree, FORTRAN / "entry_points.f90", "gfortran", "-w", "-std=legacy"
     )
     (program.parent / "entry_points").symlink_to(program)
     with VirtualMachine("ours", path=[program.parent, server_dir("ours")]) as vm:

@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from support.daemon_vectors import recording
 
-from pvm3py.pvmd import config, hoster, network
+from pvm3py.pvmd import addhost, config, hoster, network
 from pvm3py.pvmd.config import Settings, StartError
-from pvm3py.pvmd.hostfile import read_host_file
-from pvm3py.pvmd.hosts import INDEX_SHIFT, Host, HostTable
+from pvm3py.pvmd.hostfile import HostLine, read_host_file
+from pvm3py.pvmd.hosts import HOSTS_MAX, INDEX_SHIFT, Host, HostTable
+from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.hosts import (
     Greeting,
@@ -181,6 +184,22 @@ def test_table_keeps_its_order_and_finds_hosts() -> None:
     assert found is not None and found.name == "h3"
     table.remove(3 << INDEX_SHIFT)
     assert table.named("h3") is None and table.named(".") is own and table.is_master
+
+
+def test_full_machine_takes_no_more_hosts() -> None:
+    def host(index: int) -> Host:
+        return Host(index << INDEX_SHIFT, f"h{index}", "LINUX64", "10.0.0.1", 1000, 0)
+
+    table = HostTable(host(1))
+    for index in range(2, HOSTS_MAX):
+        table.add(host(index))
+    log: list[str] = []
+    pvmd: Any = SimpleNamespace(hosts=table, addition=addhost.Addition(), log=log.append)
+    last, further = (addhost._Candidate(name, HostLine(name, {})) for name in ("last", "further"))
+    addhost._give_indexes(pvmd, [last, further])
+    assert (last.code, last.tid) == (0, HOSTS_MAX << INDEX_SHIFT)
+    assert further.code == c.PvmOutOfRes
+    assert log == ["cannot add host further: the machine has 4095 hosts"]
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,18 @@ class Collector:
         assert answer.ints() == (0,), answer
         self._daemon, self._tasks = trace.Decoder(), trace.Decoder()
 
+    def family(self, size: int) -> dict[int, list[trace.Event]]:
+        """The events of each of so many tasks until all have ended; those of the daemon apart."""
+        tasks: dict[int, list[trace.Event]] = {}
+        decoders: dict[int, trace.Decoder] = {}
+        while len(tasks) < size or not all(e[-1].name == "endtask" for e in tasks.values()):
+            got = self.task.receive()
+            if got.tag == TRACE_TAG:
+                decoder = decoders.setdefault(got.src, trace.Decoder())
+                for event in events_of([decoder.decode(got.body, got.src)]):
+                    tasks.setdefault(event.tid, []).append(event)
+        return tasks
+
     def messages(self) -> Iterator[list[Part]]:
         """Each message of the task, up to its end."""
         while True:
@@ -207,6 +219,29 @@ def test_sums_come_with_the_end_of_the_task(
     assert (counts["send"], counts["exit"], counts["mhf_invoke"]) == (20, 1, 2)
     assert (name == "timing") == (total.get("TGU") is not None)
     assert {e.name for e in events[1:-1]} <= {"mytid", "setopt", name, "user_defined"}
+
+
+@pytest.mark.parametrize("daemon", SIDES)
+def test_siblings_of_one_spawn_inherit_tracer_and_mask(
+    daemon: Side, connector: Connector
+) -> None:
+    with VirtualMachine(daemon) as machine:
+        collector = Collector(machine, connector)
+        with collector.task:
+            machine.start(compile_program("family", [C_SOURCES / "family.c"], "ours"))
+            tasks = collector.family(4)
+    (parent,) = (tid for tid, events in tasks.items() if any(e.name == "spawn" for e in events))
+    ended = next(e for e in tasks.pop(parent) if (e.name, e.half) == ("spawn", "exit"))
+    assert sorted(tasks) == sorted(ended["STL"])
+    daemons = ["newtask", "spntask", "endtask"]
+    for events in tasks.values():
+        assert {e.name for e in events if e.name in daemons} == set(daemons)
+        own = [event for event in events if event.name not in daemons]
+        assert [(event.name, event.half) for event in own] == [
+            (name, half) for name in ("siblings", "send") for half in ("entry", "exit")
+        ]
+        assert all(event.described for event in own)
+        assert own[1]["SIB"] == ended["STL"]
 
 
 # ---- settings changed while the task runs -----------------------------------------------

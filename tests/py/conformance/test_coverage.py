@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""docs/coverage.md is what the programs of checks report now, and leaves no function out."""
+"""docs/coverage.md is what the programs of checks report now, and leaves nothing out."""
 
 from __future__ import annotations
 
 import os
 import re
 
-from support import compiler, coverage
+from support import cases, compiler, coverage, host_codes
 from support.documented import LIBRARIES
 from support.system import C_SOURCES, PROJECT
 from support.vm import VirtualMachine
-from test_groups import program, server_dir
 
 DOCUMENT = PROJECT / "docs" / "coverage.md"
 
@@ -18,28 +17,30 @@ DOCUMENT = PROJECT / "docs" / "coverage.md"
 def collection() -> coverage.Collection:
     """The cases of all programs with our library under our daemon."""
     found = coverage.Collection()
-    env = {"PVM_TEST_DAEMON": "ours", "PVM_TEST_LIBRARY": "ours", "PVM_TEST_CASES": "1"}
+    env = cases.environment("ours", "ours")
     with VirtualMachine("ours") as vm:
         for path in sorted(C_SOURCES.glob("check_*.c")):
             done = vm.run(compiler.test_program(path.stem, "ours"), env=env).check()
             found.collect(path.stem, done.out)
-        done = vm.run(compiler.test_program("halt", "ours")).check()
-        found.collect("halt", done.out.replace("pvm_halt: ", "case\tpvm_halt()\t"))
-    with VirtualMachine("ours", path=[server_dir("ours")]) as vm:
-        members = [vm.start(program("group_member", "ours"), "g", 2, env=env) for _ in range(2)]
-        outputs = [member.communicate(timeout=60)[0].decode() for member in members]
-        assert all(member.returncode == 0 for member in members), outputs
-    found.collect("group_member", "\n".join(outputs))
+    found.collect("halt", cases.halting("ours"))
+    found.collect("group_member", cases.group_members("ours"))
+    found.collect("group_codes", cases.group_codes("ours", "ours", "ours"))
+    found.collect("spawn_codes", cases.spawn_codes("ours", "ours"))
+    found.collect("host_codes", host_codes.run("ours", "ours", "ours"))
+    found.collect("entry_points.f90", cases.fortran("ours"))
+    found.collect("api_cases.py", cases.python("ours"))
     return found
 
 
 def test_document_is_up_to_date() -> None:
     """With PVM3PY_WRITE_COVERAGE set it is written instead."""
     found = collection()
-    assert coverage.unchecked(found) == ["pvm_start_pvmd"]
     text = coverage.table(found)
     if os.environ.get("PVM3PY_WRITE_COVERAGE"):
         DOCUMENT.write_text(text)
+    assert coverage.missing(found) == []
+    assert coverage.superfluous(found) == []
+    assert coverage.unused(found) == set()
     assert text == DOCUMENT.read_text(), "run `make coverage-table`"
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from support import compiler
+from support.hosts import Bed
 from support.system import PROJECT, Side, library_dir, pvm_root, require_program
 from support.vm import VirtualMachine
 
@@ -84,7 +85,10 @@ def fortran(daemon: Side) -> str:
     """Every entry point of libfpvm3."""
     program = fortran_program("entry_points.f90")
     out = _three_ways(daemon, [program], [program.parent], {})
-    assert out.count("good\n") == 3 and "FAIL" not in out, out
+    with Bed([daemon, daemon]) as bed:
+        bed.start()
+        out += bed.master.run(program, "hosts", bed.slaves[0].name).check().out
+    assert out.count("good\n") == 4 and "FAIL" not in out, out
     return out
 
 

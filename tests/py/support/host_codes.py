@@ -41,7 +41,8 @@ def run(master: Side, slave: Side, library: Side) -> str:
         program = bed.programs(library) / "host_codes"
         names = [bed.master.name, bed.slaves[0].name, *broken, "no-such-host.invalid"]
         output = bed.master.run(program, bed.directory, *names).check().out
-        if master == "ours":
+        if master == library == "ours":
+            # 3.4.6's daemon waits for minutes.
             os.kill(bed.slaves[0].pid, signal.SIGSTOP)
             output += bed.master.run(program, "frozen", bed.slaves[0].name).check().out
             bed.slaves[0].kill_daemon()
