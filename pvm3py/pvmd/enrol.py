@@ -132,10 +132,16 @@ def _welcome(pvmd: Pvmd, request: Request, task: Task, body: EnrolRequest) -> No
     reply = EnrolReply(1, known, extra).encode()
     task.dealings = manager.begin(pvmd, connection)
     answer = frame(task.tid, c.TIDPVMD, request.tag, request.ctx, request.wid, reply)
+    by_hand = task.ptid == 0 and not task.cookie
+    if by_hand:
+        _announce(pvmd, task)
     try:
         pvmd.switch.bind(connection.conn, task.tid, answer)
     except OSError as error:
         pvmd.drop(connection, f"{error}")
+        if by_hand:
+            tracing.task_ended(pvmd, task)
+            output.send_end(pvmd, task)
         return
     if pvmd.tasks.get(task.tid) is None:
         pvmd.tasks.add(task)
@@ -145,8 +151,11 @@ def _welcome(pvmd: Pvmd, request: Request, task: Task, body: EnrolRequest) -> No
     task.left = False
     connection.enrolled(task)
     pvmd.trim_later()
-    if task.ptid == 0 and not task.cookie:
-        tracing.task_started(pvmd, task)
-        output.send_start(pvmd, task.out, task.tid, c.TO_NEW, -1)
-        if task.sched:
-            pvmd.send(task.sched, c.SM_EXECACK, c.BASECONTEXT, Codes([task.tid]).encode())
+    if by_hand and task.sched:
+        pvmd.send(task.sched, c.SM_EXECACK, c.BASECONTEXT, Codes([task.tid]).encode())
+
+
+def _announce(pvmd: Pvmd, task: Task) -> None:
+    """Tell of a task that was started by hand, before it can send: its collectors expect that."""
+    tracing.task_started(pvmd, task)
+    output.send_start(pvmd, task.out, task.tid, c.TO_NEW, -1)
