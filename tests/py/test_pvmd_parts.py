@@ -148,6 +148,6 @@ def test_plain_classes_hold_their_fields() -> None:
     assert Pair(1, [4]).right == [4]
     assert repr(second) == "Pair(left=2, right=[], name='other')"
     assert not hasattr(first, "__dict__")
-    for wrong in (lambda: Pair(), lambda: Pair(1, wrong=2), lambda: Pair(1, [], "a", 2)):
+    for wrong in (Pair, lambda: Pair(1, wrong=2), lambda: Pair(1, [], "a", 2)):
         with pytest.raises(TypeError):
             wrong()
