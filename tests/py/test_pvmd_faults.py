@@ -241,6 +241,7 @@ def test_task_of_a_killed_daemon_gets_an_error(side: Side) -> None:
         task = vm.start(sys.executable, "-c", code)
         assert task.stdout
         assert int(task.stdout.readline()) > 0
+        wait_until(lambda: not [*vm.tmp.glob("pvmtmp*.1")], "file of the enrolment removed")
         vm.process.kill()
         vm.process.wait()
         out, _ = task.communicate(timeout=SECONDS)

@@ -14,6 +14,7 @@ from pvm3py.pvmd.contexts import Contexts
 from pvm3py.pvmd.hostfile import parse_host
 from pvm3py.pvmd.log import Log
 from pvm3py.pvmd.mailbox import matches
+from pvm3py.pvmd.plain import Plain, field
 from pvm3py.pvmd.sockfile import answers
 from pvm3py.pvmd.spawn import environment
 from pvm3py.pvmd.tasks import Task, TaskTable, is_task
@@ -120,3 +121,22 @@ def test_environment_strings_are_added_last_first() -> None:
 )
 def test_what_is_a_task(tid: int, task: bool) -> None:
     assert is_task(tid) is task
+
+
+class Pair(Plain):
+    left: int
+    right: list[int] = field(factory=list)
+    name: str = "pair"
+
+
+def test_plain_classes_hold_their_fields() -> None:
+    first, second = Pair(1), Pair(left=2, name="other")
+    first.right.append(3)
+    assert (first.left, first.right, first.name) == (1, [3], "pair")
+    assert (second.left, second.right, second.name) == (2, [], "other")
+    assert Pair(1, [4]).right == [4]
+    assert repr(second) == "Pair(left=2, right=[], name='other')"
+    assert not hasattr(first, "__dict__")
+    for wrong in (Pair, lambda: Pair(1, wrong=2), lambda: Pair(1, [], "a", 2)):
+        with pytest.raises(TypeError):
+            wrong()

@@ -8,13 +8,14 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.rawtask import Connector, RawTask, ints, message
-from support.system import daemon_program, require_daemon
+from support.system import daemon_program, pvm_root, require_daemon
 from support.vm import VirtualMachine, wait_until
 
 from pvm3py.wire import constants as c
@@ -230,3 +231,20 @@ def test_max_tasks_refuses_further_ones() -> None:
 def test_idle_daemon_is_small() -> None:
     with VirtualMachine("ours") as vm:
         assert vm.rss() < 25 << 20
+
+
+@pytest.mark.parametrize(
+    ("module", "unneeded"),
+    [
+        ("main", ["asyncio", "dataclasses", "pvm3py.pvmd.daemon"]),
+        ("serve", ["dataclasses", "pathlib", "pvm3py.task", "pvm3py.trace.message"]),
+    ],
+)
+def test_start_loads_only_what_it_needs(module: str, unneeded: list[str]) -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(pvm_root() / 'lib/python')!r})\n"
+        f"sys.modules['ssl'] = None; import pvm3py.pvmd.{module}\n"
+        f"print(*set(sys.modules).intersection({unneeded}))"
+    )
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "\n"), done.stderr

@@ -29,7 +29,7 @@ STOP_SECONDS = 20.0
 _INHERITED = ("PATH", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "COVERAGE_PROCESS_START")
 
 
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
     """Poll until `condition()` is true; return its value, or fail naming `what`."""
     deadline = time.monotonic() + seconds
     while True:
