@@ -203,11 +203,10 @@ static int send_control(int dst, int tag, int n, int first, int second, const ch
 	return code;
 }
 
-/* Ask the daemon to tell when the other task exits. */
-static int watch_exit(int tid)
+int pvm__watch_exit(int tid, int tag)
 {
 	struct message *m = pvm__message_new(WIRE_ENC_XDR);
-	int ints[] = { PvmTaskExit, SYSCTX_TC, TC_TASKEXIT, 1, tid };
+	int ints[] = { PvmTaskExit, SYSCTX_TC, tag, 1, tid };
 	int code;
 
 	if (!m)
@@ -237,7 +236,7 @@ static void request_route(int tid)
 	if (!pvm__route_bind(r, same_host(tid), address))
 		deny(r);
 	else if (send_control(tid, TC_CONREQ, 1, TDPROTOCOL, 0, address) >= 0)
-		watch_exit(tid);
+		pvm__watch_exit(tid, TC_TASKEXIT);
 }
 
 /*
