@@ -112,13 +112,18 @@ static int env_int(const char *name, int otherwise)
 	return text ? (int)strtoul(text, NULL, 0) : otherwise;
 }
 
-/* Take the fragment size out of the daemon's extension block, or `old` if it sent none. */
+/*
+ * Take capabilities and fragment size out of the daemon's extension block; if it sent
+ * none, there are no capabilities, and `old` is the size.
+ */
 static int granted_size(struct message *reply, int old)
 {
 	int ext[3];
 
+	pvm__task.capabilities = 0;
 	if (pvm__get_ints(reply, ext, 3) < 0 || ext[0] != WIRE_EXT_MAGIC)
 		return old;
+	pvm__task.capabilities = ext[1];
 	return ext[2];
 }
 
@@ -318,7 +323,7 @@ void pvm__disconnect(void)
 	pvm__notices_forget();
 	t->ptid = 0;
 	t->noreset = 0;
-	t->schedtid = 0;
+	t->schedtid = t->watched_sched = 0;
 	pvmmytid = -1;
 	pvmtrc.trctid = 0;
 }

@@ -123,6 +123,7 @@ struct pending {
 	int src, tag, wid; /* src TIDPVMD: any daemon */
 	bool any_wid;      /* of who may not return it: then the oldest such request is meant */
 	struct message *reply;
+	bool lost;         /* the resource manager that was asked has ended */
 };
 /* Give the message to the request it answers. True: taken. */
 bool pvm__request_reply(struct message *);

@@ -33,13 +33,17 @@ int pvm__get_host(struct message *m, struct pvmhostinfo *h)
 		&h->hi_dsig);
 }
 
-/* Read the reply of TM_CONFIG. 0 or an error code with an empty table. */
+/* Read the reply of TM_CONFIG. 0 or an error code, maybe the reply's, with an empty table. */
 static int read_table(struct message *reply, struct host_table *t)
 {
 	int n;
-	int code = pvm__get(reply, "ii", &n, &t->narch);
+	int code = pvm__get_int(reply, &n);
 
-	if (code == 0 && (n < 0 || (size_t)n > pvm__bytes_left(reply)))
+	if (code == 0 && n < 0)
+		code = n;
+	if (code == 0)
+		code = pvm__get_int(reply, &t->narch);
+	if (code == 0 && (size_t)n > pvm__bytes_left(reply))
 		code = PvmBadMsg;
 	if (code)
 		return code;

@@ -157,6 +157,8 @@ struct task {
 	char daemon_addr[32];  /* IP and port of the daemon, "%08x:%04x" */
 	char *name;            /* from pvmsettaskname, or NULL */
 	int schedtid;          /* resource manager; 0: none */
+	int watched_sched;     /* whose end the daemon is to tell; 0: nobody's */
+	int capabilities;      /* WIRE_EXT_ bits of the daemon */
 	int frag_size;         /* PvmFragSize */
 	bool frag_size_set;    /* by the program: enrolment does not change it */
 	int route;             /* PvmRoute */
@@ -247,6 +249,11 @@ int pvm__request(int tag, struct message *req, struct message **reply);
  * is not this task.
  */
 int pvm__request_sched(int tm_tag, int sm_tag, struct message *req, struct message **reply);
+/*
+ * Ask the daemon for a message with this tag, in context SYSCTX_TC, at the end of a task
+ * (PvmTaskExit) or host (PvmHostDelete). 0, PvmSysErr, PvmNoMem.
+ */
+int pvm__ask_notice(int what, int tid, int tag);
 /* The common case: reply is one int, which is returned; or an error code. */
 int pvm__request_code(int tag, struct message *req);
 

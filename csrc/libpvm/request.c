@@ -27,12 +27,35 @@ static struct pending *answered_by(const struct message *m)
 	return oldest;
 }
 
+/* ask: the resource manager has ended before it answered. */
+#define MANAGER_LOST 1
+
+/* Notice of the daemon: the resource manager has ended. From now on the daemon is asked. */
+static void manager_ended(struct message *m)
+{
+	int tid;
+
+	if (pvm__get_int(m, &tid) == 0 && tid == pvm__task.schedtid) {
+		pvm__task.schedtid = 0;
+		for (struct pending *p = pvm__task.pending; p; p = p->next)
+			if (p->src == tid && !p->reply) {
+				p->lost = true;
+				pvm__wake_asker(p);
+			}
+	}
+	pvm__message_unref(m);
+}
+
 bool pvm__request_reply(struct message *m)
 {
 	struct pending *p;
 
 	if (!(m->tag & TIDPVMD))
 		return false;
+	if (m->tag == SM_TASKX && m->ctx == SYSCTX_TC && wire_is_daemon((uint32_t)m->src)) {
+		manager_ended(m);
+		return true;
+	}
 	p = answered_by(m);
 	if (p) {
 		p->reply = m;
@@ -77,12 +100,12 @@ static int ask(struct pending *p, struct message *req, int dst, struct message *
 	link_pending(p);
 	code = pvm__send_daemon(req, dst);
 	pvm__message_unref(req);
-	while (code >= 0 && !p->reply)
+	while (code >= 0 && !p->reply && !p->lost)
 		code = pvm__task.session == session ?
 			pvm__engine_wait_for(&interest, NO_DEADLINE) : PvmSysErr;
 	unlink_pending(p);
 	if (!p->reply)
-		return code;
+		return code >= 0 ? MANAGER_LOST : code;
 	*reply = p->reply;
 	return 0;
 }
@@ -102,6 +125,20 @@ int pvm__request(int tag, struct message *req, struct message **reply)
 	return ask(&p, req, TIDPVMD, reply);
 }
 
+/* Have a daemon of 3.4.6 tell of the manager's end; one of ours answers in its place. */
+static int watch_manager(int sched)
+{
+	struct task *t = &pvm__task;
+	int code;
+
+	if (t->capabilities & WIRE_EXT_MANAGER || t->watched_sched == sched)
+		return 0;
+	code = pvm__ask_notice(PvmTaskExit, sched, SM_TASKX);
+	if (code >= 0)
+		t->watched_sched = sched;
+	return code;
+}
+
 int pvm__request_sched(int tm_tag, int sm_tag, struct message *req, struct message **reply)
 {
 	int code = pvm__connect();
@@ -113,11 +150,21 @@ int pvm__request_sched(int tm_tag, int sm_tag, struct message *req, struct messa
 	}
 	if (!sched || sched == pvmmytid)
 		return pvm__request(tm_tag, req, reply);
+	code = watch_manager(sched);
+	if (code < 0) {
+		pvm__message_unref(req);
+		return code;
+	}
 	req->tag = sm_tag;
 	req->ctx = PvmBaseContext;
 	req->wid = ++pvm__task.wid;
 	struct pending p = { .src = sched, .tag = sm_tag, .wid = req->wid, .any_wid = true };
-	return ask(&p, req, sched, reply);
+	pvm__message_ref(req);
+	code = ask(&p, req, sched, reply);
+	if (code == MANAGER_LOST)
+		return pvm__request(tm_tag, req, reply);
+	pvm__message_unref(req);
+	return code;
 }
 
 int pvm__request_code(int tag, struct message *req)

@@ -220,10 +220,9 @@ static bool same_host(int tid)
 	return (tid & TIDHOST) == (pvmmytid & TIDHOST);
 }
 
-/* Be told of the end of a task (PvmTaskExit) or a host (PvmHostDelete). 0 or an error code. */
-static int watch_end(int what, int tid)
+int pvm__ask_notice(int what, int tid, int tag)
 {
-	struct message *m = pvm__compose("iiiii", what, SYSCTX_TC, TC_TASKEXIT, 1, tid);
+	struct message *m = pvm__compose("iiiii", what, SYSCTX_TC, tag, 1, tid);
 
 	if (m) {
 		m->tag = TM_NOTIFY;
@@ -235,10 +234,10 @@ static int watch_end(int what, int tid)
 /* Be told of what ends a route: one to a lost host would not end by itself. 0 or an error code. */
 static int watch_peer(int tid)
 {
-	int code = watch_end(PvmTaskExit, tid);
+	int code = pvm__ask_notice(PvmTaskExit, tid, TC_TASKEXIT);
 
 	if (code >= 0 && !same_host(tid))
-		code = watch_end(PvmHostDelete, tid & (int)TIDHOST);
+		code = pvm__ask_notice(PvmHostDelete, tid & (int)TIDHOST, TC_TASKEXIT);
 	return code;
 }
 

@@ -273,8 +273,8 @@ void inbox_fragment(struct conn *c, const char *frag, uint32_t len)
 	char *owned;
 
 	len -= TDFRAGHDR;
-	if (!(flags & FFSOM) != in->open) {
-		inbox_log(c, in->open ? "first fragment within a message dropped"
+	if (!(flags & FFSOM) != in->open || (in->open && in->dst != dst)) {
+		inbox_log(c, in->open ? "fragment of another message within a message dropped"
 			: "fragment outside of a message dropped");
 		return;
 	}

@@ -52,11 +52,13 @@
 /*
  * Extension block.  Behind the task name of the TM_CONN2 request and behind
  * schedtid in its reply, places that 3.4.6 ignores, stand three XDR ints:
- * WIRE_EXT_MAGIC, a set of WIRE_EXT_ capability bits (none defined yet: 0),
- * and a fragment size.  The library names the largest fragment it likes to
+ * WIRE_EXT_MAGIC, a set of WIRE_EXT_ capability bits, and a fragment size.  The
+ * library names the largest fragment it likes to
  * send, the daemon answers with the one to use.
  */
 #define WIRE_EXT_MAGIC 0x70334578
+/* The daemon sees to it that what a resource manager leaves open when it ends is answered. */
+#define WIRE_EXT_MANAGER 1
 /* Fragment size that this project's library and daemon agree on. */
 #define WIRE_FRAG_LARGE 65536
 

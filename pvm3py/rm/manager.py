@@ -37,15 +37,20 @@ from .notices import Notices
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
-# Message -> its body and the name of the method that serves it.
-_ROUTES: dict[int, tuple[type[Record], str]] = {}
+# Message -> its body, the name of the method that serves it, and whether daemons send it.
+_ROUTES: dict[int, tuple[type[Record], str, bool]] = {}
 
 
-def _serves(tag: int, body: type[Record] = Empty) -> Callable[[Handler], Handler]:
-    """The method serves this message; what it returns is the answer, None is none."""
+def _serves(
+    tag: int, body: type[Record] = Empty, *, daemon: bool = False
+) -> Callable[[Handler], Handler]:
+    """The method serves this message of tasks; what it returns is the answer, None is none.
+
+    daemon: it comes from daemons instead, and has no answer.
+    """
 
     def register(method: Handler) -> Handler:
-        _ROUTES[tag] = body, method.__name__
+        _ROUTES[tag] = body, method.__name__, daemon
         return method
 
     return register
@@ -62,11 +67,13 @@ class _Start(NamedTuple):
 class ResourceManager:
     """Base of resource managers: subclasses define `place`.
 
-    hosts: the machine's hosts by tid, kept up to date; tid: the own.
+    hosts: the machine's hosts by tid, kept up to date; tid: the own; successor: the manager that
+    has taken over, 0: none.
     """
 
     def __init__(self) -> None:
         self.tid = 0
+        self.successor = 0
         self.machine = Machine()
         self.notices = Notices()
         self._wid = 0
@@ -105,10 +112,14 @@ class ResourceManager:
     # ---- life --------------------------------------------------------------
 
     def run(self) -> None:
-        """Serve, after `register`, until the machine is halted."""
+        """Serve, after `register`, until the machine is halted or another has taken over.
+
+        What is asked after that stays unanswered: the end of this task brings it to the successor.
+        """
         try:
-            while True:
+            while not self.successor or self._starts or self._additions:
                 self.serve(link.receive())
+            pvm.exit()
         except pvm.ConnectionLost:
             pass
 
@@ -127,7 +138,10 @@ class ResourceManager:
     def serve(self, message: Received) -> None:
         """Serve one message. An error in it, or of the policy, is answered and reported."""
         route = _ROUTES.get(message.tag)
-        if route is None:
+        from_daemon = bool(message.src & c.TIDPVMD)
+        if route is None or route[2] is not from_daemon:
+            return
+        if self.successor and not from_daemon:
             return
         try:
             answer = getattr(self, route[1])(message, route[0].decode(message.body))
@@ -141,7 +155,7 @@ class ResourceManager:
         except Exception:
             self._complain(traceback.format_exc())
             answer = Status(c.PvmDSysErr)
-        if answer is not None and not message.src & c.TIDPVMD:
+        if answer is not None and not from_daemon:
             self.reply(message, answer)
 
     def reply(self, message: Received, answer: Record) -> None:
@@ -173,33 +187,39 @@ class ResourceManager:
         )
         self.start(host, job, done)
 
-    @_serves(link.OUTPUT, RestBody)
+    @_serves(link.OUTPUT, RestBody, daemon=True)
     def _output(self, _message: Received, body: RestBody) -> None:
         """Text of a task; other news of it have a length that is not positive."""
         if int.from_bytes(body.data[4:8], "big", signed=True) > 0:
             text = OutputText.decode(body.data)
             self.task_output(text.tid, text.text.decode(errors="replace"))
 
-    @_serves(c.SM_EXECACK, Codes)
-    def _started(self, message: Received, body: Codes) -> None:
-        for tid in body.values:
+    @_serves(c.SM_EXECACK, RestBody, daemon=True)
+    def _started(self, message: Received, body: RestBody) -> None:
+        """A host has started tasks (or refuses), or, without wait id, a task has connected."""
+        start = self._starts.pop(message.wid, None) if message.wid else None
+        try:
+            codes = Codes.decode(body.data).values
+        except WireError:
+            code = int.from_bytes(body.data[:4], "big", signed=True)
+            codes = [min(code, 0) or c.PvmDSysErr] * (start.tasks if start else 1)
+        for tid in codes:
             host = self.machine.host_of(tid)
             if tid > 0 and host is not None:
                 self._begin(tid, host)
-        start = self._starts.pop(message.wid, None) if message.wid else None
         if start is not None:
-            start.done(body.values)
+            start.done(codes)
 
     def _begin(self, tid: int, host: Host) -> None:
         if tid not in host.tasks:
             host.tasks.add(tid)
             self.task_started(tid, host)
 
-    @_serves(c.SM_TASKX, TaskEnd)
+    @_serves(c.SM_TASKX, TaskEnd, daemon=True)
     def _task_ended(self, _message: Received, body: TaskEnd) -> None:
         self._end(body.tid, body.status)
 
-    @_serves(link.TASK_ENDED, TidBody)
+    @_serves(link.TASK_ENDED, TidBody, daemon=True)
     def _watched_task_ended(self, _message: Received, body: TidBody) -> None:
         self.notices.task_ended(body.tid)
         self._end(body.tid, 0)
@@ -299,13 +319,13 @@ class ResourceManager:
                 link.watch(pvm.Event.HOST_DELETE, link.HOST_LOST, [tid])
                 self.host_added(host)
 
-    @_serves(link.HOST_ADDED, Codes)
+    @_serves(link.HOST_ADDED, Codes, daemon=True)
     def _hosts_added(self, _message: Received, body: Codes) -> None:
         self._look_for_hosts()
         self.notices.hosts_added(body)
 
-    @_serves(c.SM_HOSTX, TidBody)
-    @_serves(link.HOST_LOST, TidBody)
+    @_serves(c.SM_HOSTX, TidBody, daemon=True)
+    @_serves(link.HOST_LOST, TidBody, daemon=True)
     def _host_lost(self, _message: Received, body: TidBody) -> None:
         """Told by the master and by the own daemon; whichever is first counts."""
         tid = body.tid & c.TIDHOST
@@ -327,7 +347,7 @@ class ResourceManager:
         self._additions[wid] = message
         link.post(c.TIDPVMD, c.SM_ADD, body.encode(), wid=wid)
 
-    @_serves(c.SM_ADDACK, Empty)
+    @_serves(c.SM_ADDACK, daemon=True)
     def _added(self, message: Received, _body: Empty) -> None:
         request = self._additions.pop(message.wid, None)
         if request is not None:
@@ -347,6 +367,7 @@ class ResourceManager:
     @_serves(c.SM_SCHED)
     def _hand_over(self, message: Received, _body: Empty) -> SchedReply:
         """Another task becomes resource manager: all daemons are told."""
+        self.successor = message.src
         for host in self.hosts.values():
             link.post(c.TIDPVMD | host.tid, c.SM_HANDOFF, TidBody(message.src).encode())
         master = pvm.config()[0]

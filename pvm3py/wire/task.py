@@ -230,5 +230,5 @@ class SetOptRequest(Record):
 
 
 def extension(fragment: int) -> Extension:
-    """The extension block that names a fragment size and no capabilities."""
-    return Extension(c.WIRE_EXT_MAGIC, 0, fragment)
+    """The extension block of a daemon that names this fragment size."""
+    return Extension(c.WIRE_EXT_MAGIC, c.WIRE_EXT_MANAGER, fragment)

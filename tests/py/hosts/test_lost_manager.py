@@ -199,3 +199,30 @@ def test_notices_that_a_dead_manager_owes_are_given_by_the_daemon(
         machine.there.call("kill", victims[2])
         assert int(agent.call("event", -1, 77, "20")[-1]) == victims[2]
         assert agent.call("event", -1, 77, "0.2") == ["0"]
+
+
+@pytest.mark.parametrize("what", REQUESTS)
+def test_library_itself_asks_a_daemon_that_cannot_replace_a_dead_manager(
+    what: str, machine: Machine, connector: Connector
+) -> None:
+    """A task with our library on a host of 3.4.6, which knows the manager for ever."""
+    tag, words = REQUESTS[what]
+    host = machine.ready().hosts[2]
+    manager = Manager(machine.hosts[0], connector)
+    wait_until(lambda: manager_of(host, connector) == manager.tid, "the manager is known")
+    agent = host.agent("ours")
+    try:
+        assert agent.tid
+        for _ in range(2):
+            agent.tell(*words)
+            manager.answer(manager.asked(tag), ints(c.PvmDenied))
+            assert agent.reply()[0] == str(c.PvmDenied)
+        agent.tell(*words)
+        manager.asked(tag)
+        manager.die()
+        before = agent.reply()
+        assert int(before[0]) >= 0
+        assert agent.call(*words)[0] == before[0]
+    finally:
+        agent.process.kill()
+        manager.die()

@@ -137,6 +137,7 @@ def test_output_of_children_is_collected_to_its_end(
             for child in agent.agents(count=3):
                 child.call("print", "hello")
                 agent.call("kill", child.tid)
+            agent.close()
         assert file.read_text().count("hello") == 3
 
 
@@ -187,13 +188,32 @@ def test_second_manager_takes_over_from_the_first(managed: Machine, connector: C
         second = start_manager(managed, connector, "round-robin", on=1)
         assert second != first
         assert old.config() == managed.here.config()
+        assert len(old.spawn("agent", count=3)) == 3
         with enrolled(managed.hosts[1].agent()) as new:
             assert len(new.spawn("agent", count=3)) == 3
-        managed.here.call("kill", first)
         wait_until(lambda: managed.here.code("pstat", first) < 0, "the first has ended")
-        assert len(old.spawn("agent", count=3)) == 3
     for host in managed.hosts:
         assert known(host, connector) == second
+
+
+def test_manager_on_our_slave_serves_a_machine_of_3_4_6(connector: Connector) -> None:
+    machine = Machine(("debian", "ours", "debian"))
+    try:
+        start_manager(machine, connector, "round-robin", on=1)
+        name = machine.hosts[2].name
+        for place, side in ((0, "debian"), (1, "ours"), (2, "debian")):
+            with enrolled(machine.hosts[place].agent(side)) as agent:
+                assert {tid >> 18 for tid in agent.spawn("agent", count=3)} == {1, 2, 3}
+                assert agent.config() == machine.here.config()
+        with enrolled(machine.hosts[0].agent("debian")) as agent:
+            assert agent.ints("delhosts", name)[:2] == [1, 0]
+            wait_until(lambda: name not in agent.config(), "the host is gone")
+            machine.hosts[2].wait_gone()
+            agent.add(name)
+            assert known(machine.hosts[2], connector)
+            assert len(agent.spawn("agent", where=name)) == 1
+    finally:
+        machine.bed.stop()
 
 
 def test_least_loaded_fills_the_hosts_evenly_and_watches_their_load(connector: Connector) -> None:

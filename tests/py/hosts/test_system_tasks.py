@@ -164,3 +164,47 @@ def test_dead_manager_of_a_slave_that_is_lost_is_no_manager(
         assert agent.reply()[0] == "1"
         assert settings(here, connector).schedtid == 0
         agent.close()
+
+
+def test_manager_before_serves_again_when_its_rival_ends(
+    machine: Machine, connector: Connector
+) -> None:
+    """Each host keeps to its own manager; all others go by the last that has registered."""
+    machine.ready()
+    master, old, slave = machine.hosts
+
+    def known(*tids: int) -> bool:
+        hosts = (master, old, slave)
+        return tuple(settings(host, connector).schedtid for host in hosts) == tids
+
+    with enrolled(master, connector) as first:
+        first.request(c.TM_SCHED)
+        wait_until(lambda: known(*[first.tid] * 3), "all know the first")
+        with enrolled(slave, connector) as second:
+            second.request(c.TM_SCHED)
+            wait_until(lambda: known(first.tid, second.tid, second.tid), "two know the second")
+        wait_until(lambda: known(*[first.tid] * 3), "all know the first again")
+    wait_until(lambda: known(0, 0, 0), "the manager is forgotten everywhere")
+
+
+def test_dead_manager_of_a_master_of_3_4_6_is_forgotten_by_our_slave(connector: Connector) -> None:
+    """The master itself never forgets it."""
+    pair = Machine(("debian", "ours"))
+    try:
+        name = pair.hosts[1].name
+        with enrolled(pair.hosts[0], connector) as manager:
+            manager.request(c.TM_SCHED)
+            pair.here.call("delhosts", name)
+            pair.hosts[1].wait_gone()
+            wait_until(lambda: pair.here.ints("addhosts", name)[0] == 1, "the slave is back")
+            assert settings(pair.hosts[1], connector).schedtid == manager.tid
+            agent = pair.hosts[1].agent("debian")
+            assert agent.tid
+            agent.tell("spawn", "agent", 0, "", 1)
+            while manager.receive().tag != c.SM_SPAWN:
+                pass
+        assert agent.reply()[0] == "1"
+        assert settings(pair.hosts[1], connector).schedtid == 0
+        agent.close()
+    finally:
+        pair.bed.stop()
