@@ -261,7 +261,12 @@ def test_task_that_outlives_its_daemon_is_not_heard_any_more(three: Machine) -> 
     assert here.ints("take", tid, TAG, 20, 10, 0)[0] == 1
     assert orphan.reply() == ["0"]
     assert here.code("notify", TASK_EXIT, TAG + 1, tid) == 0
+    assert orphan.code("send", here.tid, TAG, RAW, 20000, 0) == 0
     three.hosts[1].kill_daemon()
+    third = three.agents[2]
+    wait_until(lambda: three.hosts[1].name not in third.config(), "the host gone")
+    # What came before is not lost.
+    assert here.ints("take", tid, TAG, 20, 20000, 0)[0] == 1
     assert here.ints("event", -1, TAG + 1, 20)[2:] == [tid]
     assert int(orphan.call("send", here.tid, TAG, RAW, 10, 0)[0]) < 0
     assert here.ints("event", -1, -1, 0.3) == [0]
