@@ -57,6 +57,8 @@ bool pvm__stream_claim(struct stream *);
 void pvm__stream_release(struct stream *);
 /* The connection has ended or cannot be used any more. */
 void pvm__stream_lose(struct stream *);
+/* The same after what has come is read: it was sent before that. */
+void pvm__stream_end(struct stream *);
 /* Close the descriptor at once, which another process uses too, and lose the stream. */
 void pvm__stream_abandon(struct stream *);
 /* A message and where it goes. */

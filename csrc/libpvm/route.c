@@ -333,7 +333,7 @@ void pvm__routes_notice(struct message *m)
 		for (int i = 0; i < ROUTE_BUCKETS; i++)
 			for (struct route *r = pvm__task.routes[i]; r; r = r->next)
 				if (r->stream && (r->tid & (int)TIDHOST) == host)
-					pvm__stream_lose(r->stream);
+					pvm__stream_end(r->stream);
 	pvm__message_rewind(m);
 }
 

@@ -17,6 +17,7 @@ enum {
 	READ_AHEAD = 4096,   /* bytes of what follows read along with it */
 	PIECE_MAX = 1 << 20, /* memory taken for announced bytes before they are there */
 	READS_PER_TURN = 16, /* buffers read from one stream before the others' turn */
+	LAST_READS = 256,    /* buffers read at most from one that is lost */
 };
 
 static void stream_ready(struct source *source)
@@ -99,6 +100,13 @@ void pvm__stream_lose(struct stream *s)
 	pvm__unwatch(&s->source);
 	if (s->peer != TIDPVMD)
 		pvm__task.route_lost = true;
+}
+
+void pvm__stream_end(struct stream *s)
+{
+	for (int i = 0; i < LAST_READS && !s->lost && pvm__stream_read(s, MSG_DONTWAIT); i++)
+		;
+	pvm__stream_lose(s);
 }
 
 void pvm__stream_abandon(struct stream *s)
@@ -190,7 +198,7 @@ static bool write_batch(struct stream *s, struct batch *b)
 		else if (errno == EAGAIN || errno == EWOULDBLOCK)
 			pvm__wait_writable(s);
 		else if (errno != EINTR) {
-			pvm__stream_lose(s);
+			pvm__stream_end(s);
 			return false;
 		}
 	}
@@ -399,6 +407,8 @@ bool pvm__stream_read(struct stream *s, int flags)
 	size_t direct = 0, room;
 	ssize_t n;
 
+	if (s->lost)
+		return false;
 	if (s->inside && s->msg && s->left >= DIRECT_MIN && (f = body_room(s))) {
 		direct = f->room < s->left ? f->room : s->left;
 		iov[0] = (struct iovec){ f->data + f->len, direct };

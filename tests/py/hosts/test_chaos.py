@@ -18,6 +18,8 @@ HOSTS = 8
 LEAST = 3  # slaves that are to be alive
 WORKERS = 2  # on each host
 SECONDS = 12.0
+# A host that comes back has the port it had before.
+PORTS = "9000-9009"
 BAD_NETWORK = "loss=0.1,dup=0.1,reorder=0.2,delay=5,corrupt=0.02"
 
 
@@ -122,7 +124,7 @@ def test_random_deaths(fault: str) -> None:
     seed = int(os.environ.get("PVM3PY_CHAOS_SEED") or random.randrange(1 << 30))
     seconds = chaos_seconds(SECONDS)
     print(f"seed {seed}, {seconds:g} s")
-    chaos = Chaos(HOSTS, seed, env={"PVM_TEST_NETFAULT": fault})
+    chaos = Chaos(HOSTS, seed, env={"PVM_TEST_NETFAULT": fault, "PVM_PORT_RANGE": PORTS})
     done = False
     try:
         run = Run(chaos)

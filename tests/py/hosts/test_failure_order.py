@@ -23,7 +23,7 @@ from pvm3py.wire import constants as c
 
 TASK_EXIT, HOST_DELETE, HOST_ADD = 1, 2, 3
 NO_HOST, HOST_FAIL, CANT_START, NO_TASK, NOT_FOUND = -6, -22, -29, -31, -32
-PERSISTENT, WAIT_FOR = 1, 32
+PERSISTENT, WAIT_FOR, READ_AND_DELETE = 1, 32, 16
 ROUTE, DIRECT = 1, 3
 TAG, RAW = 70, 1
 VICTIM = 2 << 18
@@ -47,6 +47,7 @@ def test_everybody_is_told_in_the_documented_order(
     (owner,) = three.here.agents(victim.name)
     assert owner.code("put", "transient", "x", 0) == 0
     assert owner.code("put", "lasting", "y", PERSISTENT) == 0
+    three.agents[1].tell("get", "awaited", 0, WAIT_FOR | READ_AND_DELETE)
     for agent, tids in zip(watchers, children, strict=True):
         # The order of the requests is not that of the notices.
         assert agent.code("notify", HOST_DELETE, TAG + 1, VICTIM) == 0
@@ -71,6 +72,9 @@ def test_everybody_is_told_in_the_documented_order(
         assert list(agent.config()) == [three.hosts[0].name, three.hosts[2].name]
         assert agent.code("notify", TASK_EXIT, TAG, tids[0]) == 0
         assert agent.ints("event", -1, TAG, 20)[2:] == [tids[0]]
+    # A reader that waited there does not take what comes now.
+    assert watchers[0].code("put", "awaited", "for the living", 0) == 0
+    assert watchers[1].call("get", "awaited", 0, 0) == ["1", "for the living"]
     # The machine goes on, and so does the one that was silent: alone, which is its end.
     assert watchers[0].code("send", watchers[1].tid, TAG, RAW, 100000, 1) == 0
     assert watchers[1].ints("take", -1, TAG, 20, 100000, 1)[0] == 1
@@ -97,10 +101,15 @@ def test_every_request_to_a_lost_host_is_answered(three: Machine) -> None:
     anywhere = here.agent()
     for agent in (*(one for one, _, _ in waiting), anywhere):
         assert agent.tid > 0
-    victim.kill_daemon()
+    os.kill(victim.pid, signal.SIGSTOP)
     for agent, words, _ in waiting:
         agent.tell(*words)
     anywhere.tell("spawn", "agent", 0, "", 4)
+    for agent in (*(one for one, _, _ in waiting), anywhere):
+        wait_until(lambda a=agent: _waits_for_daemon(a), "all requests made")
+    assert three.here.code("pstat", three.here.tid) == 0
+    # Deleting it does what its silence would do later.
+    assert three.here.ints("delhosts", victim.name) == [1, 0]
     for agent, words, expected in waiting:
         assert agent.reply() == expected, words
     code, *tids = map(int, anywhere.reply())
@@ -108,13 +117,9 @@ def test_every_request_to_a_lost_host_is_answered(three: Machine) -> None:
     assert {tid >> 18 for tid in tids} == {1, 3}
 
 
-def test_a_reader_of_the_mailbox_that_dies_with_its_host_gets_nothing(three: Machine) -> None:
-    reader = three.agents[1]
-    reader.tell("get", "awaited", 0, WAIT_FOR | 2)
-    three.hosts[1].kill_daemon()
-    wait_until(lambda: three.hosts[1].name not in three.here.config(), "the host gone")
-    assert three.here.code("put", "awaited", "for the living", 0) == 0
-    assert three.agents[2].call("get", "awaited", 0, 0) == ["1", "for the living"]
+def _waits_for_daemon(agent: Agent) -> bool:
+    """Whether the agent sleeps in poll, and not for a command in read."""
+    return "poll" in Path(f"/proc/{agent.process.pid}/wchan").read_text()
 
 
 def test_host_can_be_added_again_at_once_and_is_another_one(three: Machine) -> None:
@@ -256,7 +261,12 @@ def test_task_that_outlives_its_daemon_is_not_heard_any_more(three: Machine) -> 
     assert here.ints("take", tid, TAG, 20, 10, 0)[0] == 1
     assert orphan.reply() == ["0"]
     assert here.code("notify", TASK_EXIT, TAG + 1, tid) == 0
+    assert orphan.code("send", here.tid, TAG, RAW, 20000, 0) == 0
     three.hosts[1].kill_daemon()
+    third = three.agents[2]
+    wait_until(lambda: three.hosts[1].name not in third.config(), "the host gone")
+    # What came before is not lost.
+    assert here.ints("take", tid, TAG, 20, 20000, 0)[0] == 1
     assert here.ints("event", -1, TAG + 1, 20)[2:] == [tid]
     assert int(orphan.call("send", here.tid, TAG, RAW, 10, 0)[0]) < 0
     assert here.ints("event", -1, -1, 0.3) == [0]

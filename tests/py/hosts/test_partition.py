@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ TASK_EXIT, HOST_DELETE = 1, 2
 TAG, RAW = 90, 1
 VICTIM = 2 << 18
 SECONDS = 4.0  # of a cut that heals; ten if there is time
+STOPPED_SECONDS = 3.5  # longer than the default limit
 
 
 class Cut:
@@ -125,3 +127,22 @@ def test_interface_or_route_that_fails(three: Machine, how: str) -> None:
     assert three.here.ints("event", -1, -1, 0.2) == [0]
     assert three.here.code("pstat", child) == 0
     assert os.path.exists(victim.sock_file)
+
+
+def test_daemon_of_the_original_that_is_slow_is_not_taken_for_dead() -> None:
+    """Towards it the rule of 3.4.6 holds; it may well be busy for longer than our limit."""
+    machine = Machine(["ours", "debian"], programs=("agent",))
+    done = False
+    try:
+        slave = machine.hosts[1]
+        (child,) = machine.here.spawn("agent", where=slave.name)
+        pid = slave.pid
+        os.kill(pid, signal.SIGSTOP)
+        machine.here.tell("pstat", child)
+        time.sleep(STOPPED_SECONDS)
+        os.kill(pid, signal.SIGCONT)
+        assert machine.here.reply() == ["0"]
+        assert len(machine.here.config()) == 2
+        done = True
+    finally:
+        machine.bed.stop(check=done)
