@@ -70,9 +70,8 @@ class Crowd:
 
     def sample(self) -> Sample:
         """Counters of all daemons now."""
-        run = [Path(f"/proc/{pid}/schedstat").read_text().split()[0] for pid in self.pids]
         packets, _ = zip(*map(_sent, self.pids), strict=True)
-        return Sample(time.monotonic(), [int(ns) / 1e9 for ns in run], [*packets])
+        return Sample(time.monotonic(), [_cpu(pid) for pid in self.pids], [*packets])
 
     def memory(self) -> list[int]:
         """Resident memory of each daemon, bytes."""
@@ -81,18 +80,20 @@ class Crowd:
     def add(self) -> None:
         """Let the machine grow to its size at once."""
         names = [slave.name for slave in self.bed.slaves]
-        _, before = _sent(self.hosts[0].pid)
-        began = time.monotonic()
+        master = self.hosts[0].pid
+        _, before = _sent(master)
+        cpu, began = _cpu(master), time.monotonic()
         if names:
             code, *_ = self.tell("addhosts", *names)
             assert code == len(names), self.hosts[0].log()
         self.figures["add all, s"] = f"{time.monotonic() - began:.1f}"
+        self.figures["CPU of master for it, s"] = f"{_cpu(master) - cpu:.2f}"
         self.pids = [host.pid for host in self.hosts]
         for host in self.hosts:
             far = host.agent("ours")
             wait_until(lambda a=far: len(a.config()) == len(self.hosts), "the whole table")
             far.close()
-        _, after = _sent(self.hosts[0].pid)
+        _, after = _sent(master)
         self.figures["sent by master, KB"] = f"{(after - before) / 1000:.1f}"
 
     def idle(self, seconds: float) -> None:
@@ -165,6 +166,11 @@ def _sent(pid: int) -> tuple[int, int]:
             words = rest.split()
             return int(words[9]), int(words[8])
     raise AssertionError(f"process {pid} has no eth0")
+
+
+def _cpu(pid: int) -> float:
+    """Processor time that a process has used, seconds."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 def _resident(pid: int) -> int:

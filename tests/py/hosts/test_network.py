@@ -221,7 +221,7 @@ def test_ordinary_user_runs_tests_of_hosts_on_loopback() -> None:
         )
     ] + ["test_network.py::test_namespaces_are_not_for_everybody"]
     done = subprocess.run(
-        [*as_ordinary_user(), sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider"]
+        [*as_ordinary_user(), sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         + [f"tests/py/hosts/{test}" for test in tests],
         cwd=PROJECT,
         env={k: v for k, v in os.environ.items() if not k.startswith(("PVM_", "PYTEST"))},
