@@ -73,34 +73,39 @@ bool pvm__temp_name(char *name, size_t size)
 	return n > 0 && (size_t)n < size;
 }
 
-void pvm__address_file(char *path, size_t size)
+enum { PATH_ROOM = 2 * TEMP_NAME_MAX };
+
+/* Read the file in which the daemon left its address; `path` gets its name. Bytes, -1: error. */
+static ssize_t read_sock_file(char path[PATH_ROOM], char address[ADDRESS_MAX])
 {
 	const char *vmid = getenv("PVM_VMID");
+	ssize_t n;
+	int fd, error;
 
-	snprintf(path, size, "%s/pvmd.%u%s%s", pvmgettmp(), (unsigned)geteuid(),
+	snprintf(path, PATH_ROOM, "%s/pvmd.%u%s%s", pvmgettmp(), (unsigned)geteuid(),
 		vmid ? "." : "", vmid ? vmid : "");
+	fd = (int)UNINTERRUPTED(open(path, O_RDONLY | O_CLOEXEC));
+	if (fd < 0)
+		return -1;
+	n = UNINTERRUPTED(read(fd, address, ADDRESS_MAX - 1));
+	error = errno;
+	close(fd);
+	errno = error;
+	address[n > 0 ? n : 0] = '\0';
+	return n;
 }
 
-/* Read the file in which the daemon left its address. 0 or PvmSysErr, reported. */
+/* The address of the daemon: 0 or PvmSysErr, reported. */
 static int read_address(char *address)
 {
-	char path[PATH_MAX];
-	ssize_t n;
-	int fd;
+	char path[PATH_ROOM];
+	ssize_t n = read_sock_file(path, address);
 
-	pvm__address_file(path, sizeof path);
-	fd = (int)UNINTERRUPTED(open(path, O_RDONLY | O_CLOEXEC));
-	n = fd < 0 ? -1 : UNINTERRUPTED(read(fd, address, ADDRESS_MAX - 1));
 	if (n < 0)
 		pvm__log("%s: %s", path, strerror(errno));
 	else if (n == 0)
 		pvm__log("mksocs() read addr file: wrong length read");
-	if (fd >= 0)
-		close(fd);
-	if (n <= 0)
-		return PvmSysErr;
-	address[n] = '\0';
-	return 0;
+	return n > 0 ? 0 : PvmSysErr;
 }
 
 static int find_daemon(char *address)
@@ -165,6 +170,28 @@ static int connect_tcp(const char *address)
 	return -1;
 }
 
+static int connect_daemon(const char *address)
+{
+	return address[0] == '/' ? connect_unix(address) : connect_tcp(address);
+}
+
+bool pvm__daemon_exists(void)
+{
+	char path[PATH_ROOM], address[ADDRESS_MAX];
+	ssize_t n = read_sock_file(path, address);
+	int fd;
+
+	if (n < 0)
+		return errno == EACCES;
+	if (n == 0)
+		return true;
+	fd = connect_daemon(address);
+	if (fd < 0)
+		return errno != ECONNREFUSED && errno != ENOENT;
+	close(fd);
+	return true;
+}
+
 int pvm__open_daemon(void)
 {
 	char address[ADDRESS_MAX];
@@ -179,7 +206,7 @@ int pvm__open_daemon(void)
 			sleep(1);
 			pvm__relock(depth);
 		}
-		fd = address[0] == '/' ? connect_unix(address) : connect_tcp(address);
+		fd = connect_daemon(address);
 		if (fd >= 0 || (errno != ECONNREFUSED && errno != ENOENT))
 			break;
 	}

@@ -160,6 +160,8 @@ void pvm__routes_abandon(void);
 /* Descriptors of routes to wait for, at most `max`; returns how many there are. */
 int pvm__route_fds(int *fds, int max);
 
+/* Is there a daemon, or one that is just starting? A file of one that was killed does not count. */
+bool pvm__daemon_exists(void);
 /* Connect to the daemon, which may just be starting. 0, or PvmSysErr, reported, or PvmNoMem. */
 int pvm__open_daemon(void);
 /*

@@ -304,8 +304,6 @@ enum { TEMP_NAME_MAX = 128 };
  * addresses need it within 107 bytes.
  */
 bool pvm__temp_name(char *name, size_t size);
-/* Name of the file in which a daemon of this user leaves its address. */
-void pvm__address_file(char *path, size_t size);
 
 /* ---- errors -------------------------------------------------------------- */
 

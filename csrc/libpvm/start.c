@@ -6,26 +6,16 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "api.h"
 #include "ask.h"
+#include "engine.h"
 
 /* Longest address text a daemon prints. */
 #define ADDRESS_MAX 256
-
-/* Is there a file with the address of a daemon? */
-static bool daemon_has_file(void)
-{
-	char path[PATH_MAX];
-	struct stat st;
-
-	pvm__address_file(path, sizeof path);
-	return stat(path, &st) == 0;
-}
 
 /* In the new process: become the daemon. */
 static void run_daemon(char **argv, int out)
@@ -114,7 +104,7 @@ static int start(int argc, char **argv, int block)
 
 	if (argc < 0 || (argc > 0 && !argv))
 		return PvmBadParam;
-	if (pvmmytid != -1 || daemon_has_file())
+	if (pvmmytid != -1 || pvm__daemon_exists())
 		return PvmDupHost;
 	args = calloc((size_t)argc + 2, sizeof *args);
 	if (!args)

@@ -42,8 +42,9 @@ from .plain import Plain, field
 if TYPE_CHECKING:
     from .daemon import Pvmd
 
-# Seconds that a new host, which may have died since it was started, has to answer its first table.
-_ANSWER_SECONDS = 30.0
+# A new host, which may have died since it was started, has so many times the time for a start to
+# answer its first table.
+_ANSWER_FACTOR = 1.0
 _PLAIN = r"[\w.:@%+,-]+"
 
 
@@ -407,10 +408,11 @@ async def _announce(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
     requests = [pvmd.peers.request(h.tid, c.DM_HTUPD, update, Empty) for h, update in bodies]
     pvmd.notices.hosts_added(pvmd, sorted(host.tid for host in new))
     answers = [pvmd.loop.create_task(request) for request in requests]
-    await asyncio.wait(answers[: len(new)], timeout=_ANSWER_SECONDS)
+    limit = pvmd.settings.patience * _ANSWER_FACTOR
+    await asyncio.wait(answers[: len(new)], timeout=limit)
     for host, answer in zip(new, answers[: len(new)], strict=True):
         if not answer.done() and hosts.get(host.tid) is host:
-            why = f"no answer to its first table within {_ANSWER_SECONDS:g} s"
+            why = f"no answer to its first table within {limit:g} s"
             failure.host_failed(pvmd, host.tid, why)
     results = await asyncio.gather(*answers, return_exceptions=True)
     for error in results:

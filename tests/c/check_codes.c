@@ -211,6 +211,10 @@ static void options(int me)
 	CHECK_INT(pvm_setopt(PvmSelfTraceContext, 1), PvmNotImpl);
 	CHECK_INT(pvm_getopt(PvmSelfOutputContext), 0);
 	CHECK_INT(pvm_getopt(PvmSelfTraceContext), 0);
+#ifdef PvmThreadBuffers
+	OPTION(ThreadBuffers, 1, 0);
+	CHECK_INT(pvm_setopt(PvmThreadBuffers, 2), PvmBadParam);
+#endif
 	CHECK_INT(pvm_setopt(PvmPollTime, 1), PvmNotImpl);
 	CHECK_INT(pvm_getopt(PvmPollTime), PvmBadParam);
 }

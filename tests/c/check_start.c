@@ -139,6 +139,20 @@ static void daemon_gone(void)
 	CHECK_INT(pvm_exit(), 0);
 }
 
+/* A daemon was killed and has left its file: it does not count. */
+static void after_a_killed_daemon(void)
+{
+	char path[200];
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/pvmd.%d", getenv("PVM_TMP"), (int)geteuid());
+	file = fopen(path, "w");
+	fprintf(file, "%s/pvmtmp000001.0", getenv("PVM_TMP"));
+	fclose(file);
+	CHECK_INT(pvm_start_pvmd(0, NULL, 0), 0);
+	use_and_halt();
+}
+
 /* ---- refusals ------------------------------------------------------------------ */
 
 /* The caller is in a machine: started by itself, and found as every task does. */
@@ -216,6 +230,8 @@ int main(int argc, char **argv)
 	apart(with_host_file);
 	apart(daemon_gone);
 	apart(already_enrolled);
+	if (check_ours("library") && check_ours("daemon"))
+		apart(after_a_killed_daemon);
 	/* 3.4.6 has a path of its own. */
 	if (check_ours("library"))
 		apart(no_program);

@@ -166,7 +166,7 @@ def test_started_host_that_never_answers_is_not_added(
         f"#!{sys.executable}\nimport sys\n"
         f"sys.path.insert(0, {str(pvm_root() / 'lib/python')!r})\n"
         "from pvm3py.pvmd import addhost, main\n"
-        "addhost._ANSWER_SECONDS = 0.5\nsys.exit(main.main())\n"
+        "addhost._ANSWER_FACTOR = 0.01\nsys.exit(main.main())\n"
     )
     daemon.chmod(0o755)
     with monkeypatch.context() as patch:

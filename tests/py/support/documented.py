@@ -32,7 +32,7 @@ _SETTINGS = (
     " PvmTraceBuffer PvmTraceOptions PvmFragSize PvmResvTids PvmSelfOutputTid"
     " PvmSelfOutputCode PvmSelfTraceTid PvmSelfTraceCode PvmSelfTraceBuffer"
     " PvmSelfTraceOptions PvmShowTids PvmPollType PvmPollTime PvmOutputContext"
-    " PvmTraceContext PvmSelfOutputContext PvmSelfTraceContext PvmNoReset"
+    " PvmTraceContext PvmSelfOutputContext PvmSelfTraceContext PvmNoReset PvmThreadBuffers"
 )
 _PACK = "PvmBadParam PvmNoBuf PvmNoMem PvmNotImpl"
 _UNPACK = "PvmBadParam PvmNoBuf PvmNoData PvmBadMsg"
