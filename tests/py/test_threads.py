@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support import compiler
 from support.rawtask import Connector
-from support.system import ARCH, C_SOURCES, missing
+from support.system import ARCH, C_SOURCES, missing, require_program
 from support.vm import VirtualMachine
 from test_groups import server_dir
 from test_tracing import Collector, events_of
@@ -56,6 +56,7 @@ def thread_sanitizer() -> tuple[str, ...]:
 
     They fail where addresses are randomised over too wide a range.
     """
+    require_program("gcc", "gcc")
     nothing = compiler.work_dir() / "nothing.c"
     nothing.write_text("int main(void) { return 0; }\n")
     program = nothing.with_suffix("")
