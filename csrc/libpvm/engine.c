@@ -24,7 +24,7 @@ enum {
 	UNREAD_MS_MAX = 10,      /* or after this time */
 	SECONDS_MAX = 1 << 30,   /* a time longer than this has no end */
 	LINGER_NS = 100000,      /* a wait up to so long is short */
-	REST_FACTOR = 32,        /* a yield that took longer: no lingering for 32 times its time */
+	REST_MAX = 64,           /* no lingering for at most so many times what a yield took */
 	LOCKED_MS_MAX = 10,      /* wait with the lock held, where others could not interrupt it */
 };
 
@@ -153,11 +153,10 @@ static void intake(void)
  * wait was short looks for news a little before it sleeps, giving way to
  * whoever wants its processor. True: there are some.
  *
- * On a busy machine giving way takes a time slice, while who sleeps is woken at once:
- * *rest_until gets the time before which to linger no more.
+ * *yield gets the time that giving way took at last.
  */
 static bool linger(struct news *news, const struct watcher *w, int daemon_fd, int64_t start,
-	int64_t *rest_until)
+	int64_t *yield)
 {
 	int64_t before, now = start;
 
@@ -168,10 +167,25 @@ static bool linger(struct news *news, const struct watcher *w, int daemon_fd, in
 		before = now;
 		sched_yield();
 		now = pvm__now();
+		*yield = now - before;
 	} while (now - start < LINGER_NS);
-	if (now - before > LINGER_NS)
-		*rest_until = now + REST_FACTOR * (now - before);
 	return false;
+}
+
+/*
+ * On a busy machine giving way may take a time slice, while who sleeps is woken at once. So
+ * after that waits sleep at once for a while, longer each time that it happens again soon.
+ */
+static void rest_from_lingering(int64_t yield, int64_t now)
+{
+	struct task *t = &pvm__task;
+
+	if (yield < LINGER_NS)
+		return;
+	t->rest = now - t->rest_until < t->rest ? 2 * t->rest : yield;
+	if (t->rest > REST_MAX * yield)
+		t->rest = REST_MAX * yield;
+	t->rest_until = now + t->rest;
 }
 
 /*
@@ -185,8 +199,8 @@ static void await(int64_t deadline)
 	struct watcher *w = t->watcher;
 	int daemon_fd = t->daemon->source.fd, ms = ms_until(deadline);
 	unsigned session = t->session, forgotten = w ? w->forgotten : 0, depth = 0;
-	int64_t start = pvm__now(), rest_until = t->rest_until;
-	bool brisk = t->brisk && start >= rest_until;
+	int64_t start = pvm__now(), now = start, yield = 0;
+	bool brisk = t->brisk && start >= t->rest_until;
 	struct news news;
 
 	if (w)
@@ -196,16 +210,17 @@ static void await(int64_t deadline)
 		depth = pvm__unlock_all();
 	else if (ms < 0 || ms > LOCKED_MS_MAX)
 		ms = LOCKED_MS_MAX;
-	if (!brisk || !linger(&news, w, daemon_fd, start, &rest_until)) {
+	if (!brisk || !linger(&news, w, daemon_fd, start, &yield)) {
 		look(&news, w, daemon_fd, ms);
-		brisk = pvm__now() - start < LINGER_NS;
+		now = pvm__now();
+		brisk = now - start < LINGER_NS;
 	}
 	if (alone)
 		depth = pvm__unlock_all();
 	pvm__relock(depth);
 	pvm__self.reading = false;
 	t->brisk = brisk;
-	t->rest_until = rest_until;
+	rest_from_lingering(yield, now);
 	if (t->session == session && t->daemon) {
 		if (w == t->watcher && (!w || w->forgotten == forgotten))
 			read_news(&news, w);

@@ -187,7 +187,7 @@ struct task {
 	unsigned unread_sends;       /* messages sent since the sockets were last read */
 	int64_t last_intake;         /* when that was, coarse monotonic ns */
 	bool brisk;                  /* the last wait for a message was short */
-	int64_t rest_until;          /* before this time a wait sleeps at once, monotonic ns */
+	int64_t rest_until, rest;    /* till this time, monotonic ns, so long, waits sleep at once */
 	bool short_of_memory;        /* a message was lost for that; the next wait says so */
 	bool incomplete;             /* the same, since enrolment */
 	bool unreported;             /* the daemon was lost in a call that could not say so */

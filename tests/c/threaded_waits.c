@@ -149,6 +149,40 @@ static void collective_calls_wait_side_by_side(char **argv)
 	CHECK_INT(pvm_lvgroup(group), 0);
 }
 
+/* ---- Fortran's handlers -------------------------------------------------------------------- */
+
+void pvmfaddmhf_(int *src, int *tag, int *context, int *unused, int (*run)(int *), int *info);
+void pvmfdelmhf_(int *id, int *info);
+
+static int handled[THREADS];
+
+static int count_handled(int *bufid)
+{
+	int tag = 0;
+
+	if (pvm_bufinfo(*bufid, NULL, &tag, NULL) == 0)
+		__atomic_add_fetch(&handled[tag - TAG_FIRST], 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* Adds a handler, has a message come, removes it, again and again. */
+static void *handle(void *argument)
+{
+	int i = (int)(long)argument, tag = TAG_FIRST + i, context = pvm_getcontext(), id, info;
+	long wrong = 0;
+
+	for (int round = 1; round <= ROUNDS / 3; round++) {
+		pvmfaddmhf_(&peer, &tag, &context, NULL, count_handled, &id);
+		wrong += id < 0;
+		wrong += pvm_psend(peer, tag, &round, 1, PVM_INT) != 0;
+		while (__atomic_load_n(&handled[i], __ATOMIC_RELAXED) < round)
+			wrong += pvm_probe(peer, TAG_NEVER) != 0;
+		pvmfdelmhf_(&id, &info);
+		wrong += info != 0;
+	}
+	return (void *)wrong;
+}
+
 /* ---- signals, forks, ends ------------------------------------------------------------------ */
 
 static int finished;
@@ -335,6 +369,7 @@ int main(int argc, char **argv)
 	pvm_setopt(PvmThreadBuffers, 1);
 	records_are_awaited();
 	collective_calls_wait_side_by_side(argv);
+	run_threads(handle, THREADS);
 	signals_interrupt_no_call();
 	exchange_disturbed(fork_once);
 	what_a_thread_had_is_freed();

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support import compiler
 from support.rawtask import Connector
-from support.system import ARCH, C_SOURCES, missing
+from support.system import ARCH, C_SOURCES, missing, require_program
 from support.vm import VirtualMachine
 from test_groups import server_dir
 from test_tracing import Collector, events_of
@@ -28,7 +28,8 @@ def plain(name: str) -> Path:
     """tests/c/NAME.c with the libraries as they are built."""
     flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread"]
     source = C_SOURCES / f"{name}.c"
-    return compiler.compile_program(name, [source], "ours", flags, libraries=["-lgpvm3"])
+    libraries = ["-lfpvm3", "-lgpvm3"]
+    return compiler.compile_program(name, [source], "ours", flags, libraries=libraries)
 
 
 @cache
@@ -39,7 +40,7 @@ def sanitized(name: str, sanitize: str) -> Path:
     compiler.run_compiler(
         ["gcc", "-std=gnu11", "-g", "-pthread", f"-fsanitize={sanitize}"]
         + [f"-I{tree / 'include'}", str(C_SOURCES / f"{name}.c"), f"-L{tree / 'lib' / ARCH}"]
-        + ["-lgpvm3", "-lpvm3", "-o", str(target)]
+        + ["-lfpvm3", "-lgpvm3", "-lpvm3", "-o", str(target)]
     )
     return target
 
@@ -55,6 +56,7 @@ def thread_sanitizer() -> tuple[str, ...]:
 
     They fail where addresses are randomised over too wide a range.
     """
+    require_program("gcc", "gcc")
     nothing = compiler.work_dir() / "nothing.c"
     nothing.write_text("int main(void) { return 0; }\n")
     program = nothing.with_suffix("")
