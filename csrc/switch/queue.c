@@ -276,7 +276,9 @@ static bool send_all(struct sw *sw, struct queue *q)
 
 	while (q->count) {
 		uint64_t sum = gather(q, iov, &msg);
-		ssize_t n = sendmsg(q->conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = msg.msg_iovlen == 1
+			? send(q->conn->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
+			: sendmsg(q->conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n > 0) {
 			q->load.progress = true;

@@ -343,6 +343,30 @@ def test_entries_go_with_their_owner_unless_persistent(task: RawTask, other: Raw
     assert code(task, c.TM_DB, mail(task, c.TMDB_GET, b"stays", 0, 0)) == c.PvmNotFound
 
 
+def test_entries_are_gone_when_their_owner_s_end_is_told(
+    vm: VirtualMachine, connector: Connector, task: RawTask
+) -> None:
+    for _ in range(20):
+        with RawTask(vm.address, connector) as raw:
+            owner = raw.enrol(vm.tmp)
+            assert put(owner, b"told", 0) == 0
+            notify(task, c.PvmTaskExit, 13, [owner.tid])
+            task.sync()
+        assert wait_message(task, 13).ints() == (owner.tid,)
+        assert code(task, c.TM_DB, mail(task, c.TMDB_GET, b"told", 0, 0)) == c.PvmNotFound
+
+
+def test_entries_are_gone_when_their_owner_has_closed(
+    vm: VirtualMachine, connector: Connector, task: RawTask
+) -> None:
+    for _ in range(20):
+        with RawTask(vm.address, connector) as raw:
+            assert put(raw.enrol(vm.tmp), b"closed", 0) == 0
+            raw.request(c.TM_EXIT)
+            raw.wait_closed()
+        assert code(task, c.TM_DB, mail(task, c.TMDB_GET, b"closed", 0, 0)) == c.PvmNotFound
+
+
 def test_reset_with_kill_dooms_entries_of_tasks_not_kept(task: RawTask, other: RawTask) -> None:
     put(task, b"kept", c.PvmMboxPersistent)
     put(other, b"doomed", c.PvmMboxPersistent)
