@@ -76,6 +76,7 @@ struct host {
 	bool pending, extended;
 	bool closing;            /* our FIN is under way */
 	bool lost;               /* reported: nothing is sent any more, what comes is ignored */
+	bool heard;              /* something has come from it */
 	bool offload;            /* equal packets may be handed to the system as one */
 
 	struct fragment *waiting; /* ring */

@@ -221,6 +221,7 @@ void receive_packet(struct net *net, struct chunk *ck, uint32_t off, uint32_t le
 
 	if (!h)
 		return;
+	h->heard = true;
 	h->quiet_ms = h->asked_ms = h->probes = 0;
 	if ((flags & (FFFIN | FFACK)) == (FFFIN | FFACK)) {
 		net_lost(h, SW_HOST_LEFT, "it has left");

@@ -17,6 +17,9 @@
 #define WAIT_MAX 9000000000ll
 #define GIVE_UP_TRIES 10u
 #define GIVE_UP_NS 180000000000ll
+/* The same for a host that was never heard of: it may just be starting, or cut off. */
+#define RTT_UNHEARD (250 * NS_PER_MS)
+#define WAIT_UNHEARD 1000000000ll
 /* A classic packet is not sent again earlier than this: 3.4.6 acknowledges at once. */
 #define WAIT_MIN (5 * NS_PER_MS)
 
@@ -41,9 +44,9 @@ void timing_sent(struct host *h, struct packet *p, int64_t now)
 		return;
 	}
 	if (p->tries == 1) {
-		p->wait = 2 * (h->rtt ? h->rtt : RTT_FIRST);
+		p->wait = 2 * (h->rtt ? h->rtt : h->heard ? RTT_FIRST : RTT_UNHEARD);
 		p->wait = p->wait < WAIT_MIN ? WAIT_MIN : p->wait;
-	} else if (p->wait < WAIT_MAX) {
+	} else if (p->wait < (h->heard ? WAIT_MAX : WAIT_UNHEARD)) {
 		p->wait *= 2;
 	}
 	p->waited += p->wait;

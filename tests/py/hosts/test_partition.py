@@ -20,8 +20,8 @@ from support.vm import wait_until
 TASK_EXIT, HOST_DELETE = 1, 2
 TAG, RAW = 90, 1
 VICTIM = 2 << 18
-SECONDS = 4.0  # of a cut that heals; ten if there is time
-STOPPED_SECONDS = 3.5  # longer than the default limit
+SECONDS = 3.0  # of a cut that heals; ten if there is time
+STOPPED_SECONDS = 3.0  # longer than the default limit
 
 
 class Cut:
