@@ -515,9 +515,9 @@ def mutate(data: bytearray, rng: random.Random) -> None:
 
 
 def is_dangerous(data: bytes) -> bool:
-    """Whether it could end the machine or signal a process: not what is tested here."""
+    """Whether it could end the machine, signal a process or reach another host."""
     words = struct.unpack(f"!{len(data) // 4}i", data[: len(data) // 4 * 4])
-    return c.TM_HALT in words or c.TM_SENDSIG in words
+    return not {c.TM_HALT, c.TM_SENDSIG, c.TM_ADDHOST}.isdisjoint(words)
 
 
 FIELD = st.one_of(
