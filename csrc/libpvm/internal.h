@@ -243,7 +243,7 @@ int pvm__engine_wait(void);
  */
 int pvm__request(int tag, struct message *req, struct message **reply);
 /*
- * As pvm__request, but to the resource manager (sm_tag) if one is registered and
+ * As pvm__request, but to the resource manager (sm_tag) if one is registered, lives, and
  * is not this task.
  */
 int pvm__request_sched(int tm_tag, int sm_tag, struct message *req, struct message **reply);

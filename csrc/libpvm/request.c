@@ -6,6 +6,11 @@
  */
 #include "engine.h"
 
+#include "ask.h"
+
+/* Between looks whether a resource manager that does not answer still lives. */
+#define LOOK_NS 1000000000
+
 static bool from_source(const struct message *m, int src)
 {
 	return src == TIDPVMD ? wire_is_daemon((uint32_t)m->src) : m->src == src;
@@ -67,19 +72,45 @@ static void unlink_pending(struct pending *p)
 		*place = p->next;
 }
 
+/* Has the task ended? */
+static bool has_ended(int tid)
+{
+	return pvm__ask_code(TM_PSTAT, pvm__compose("i", tid)) == PvmNoTask;
+}
+
+/*
+ * Wait for the reply to a request of this session. 0 or an error code; PvmNoTask: the resource
+ * manager that was asked has ended.
+ */
+static int await_reply(const struct pending *p, unsigned session)
+{
+	const struct interest interest = { .wakes = WAKE_REPLY, .request = p };
+	bool of_task = p->src != TIDPVMD;
+	int code = 0;
+
+	while (code >= 0 && !p->reply) {
+		int64_t look = of_task ? pvm__now() + LOOK_NS : NO_DEADLINE;
+
+		if (pvm__task.session != session)
+			return PvmSysErr;
+		code = pvm__engine_wait_for(&interest, look);
+		if (code == 0 && of_task && has_ended(p->src))
+			code = PvmNoTask;
+	}
+	return code;
+}
+
 /* Send `req` and wait for the reply that `p` describes. Consumes `req`. */
 static int ask(struct pending *p, struct message *req, int dst, struct message **reply)
 {
-	const struct interest interest = { .wakes = WAKE_REPLY, .request = p };
 	unsigned session = pvm__task.session;
 	int code;
 
 	link_pending(p);
 	code = pvm__send_daemon(req, dst);
 	pvm__message_unref(req);
-	while (code >= 0 && !p->reply)
-		code = pvm__task.session == session ?
-			pvm__engine_wait_for(&interest, NO_DEADLINE) : PvmSysErr;
+	if (code >= 0)
+		code = await_reply(p, session);
 	unlink_pending(p);
 	if (!p->reply)
 		return code;
@@ -117,7 +148,16 @@ int pvm__request_sched(int tm_tag, int sm_tag, struct message *req, struct messa
 	req->ctx = PvmBaseContext;
 	req->wid = ++pvm__task.wid;
 	struct pending p = { .src = sched, .tag = sm_tag, .wid = req->wid, .any_wid = true };
-	return ask(&p, req, sched, reply);
+	pvm__message_ref(req);
+	code = ask(&p, req, sched, reply);
+	if (code != PvmNoTask) {
+		pvm__message_unref(req);
+		return code;
+	}
+	/* Without a manager the daemon serves it. */
+	if (pvm__task.schedtid == sched)
+		pvm__task.schedtid = 0;
+	return pvm__request(tm_tag, req, reply);
 }
 
 int pvm__request_code(int tag, struct message *req)

@@ -40,7 +40,7 @@ static void answer_tasks(const struct pvmminfo *request, int where)
 	pvm_send(request->src, SM_TASK);
 }
 
-/* A resource manager: answers two questions for tasks, the later one first. */
+/* A resource manager: answers two questions for tasks, the later one first; not the third. */
 static int manager(void)
 {
 	struct pvmminfo requests[2];
@@ -55,6 +55,7 @@ static int manager(void)
 	}
 	for (int i = 1; i >= 0; i--)
 		answer_tasks(&requests[i], wheres[i]);
+	pvm_recv(-1, SM_TASK);
 	pvm_exit();
 	return 0;
 }
@@ -330,7 +331,7 @@ static void *ask_manager(void *argument)
 
 static void managers_answers_go_to_who_asked(char **argv)
 {
-	int child = 0;
+	int child = 0, n = 0;
 
 	CHECK_INT(check_spawn(argv, "manager", 1, &child), 1);
 	CHECK_INT(check_recv_int(child, TAG_READY), 0);
@@ -338,6 +339,9 @@ static void managers_answers_go_to_who_asked(char **argv)
 	CHECK_INT(pvm_exit(), 0);
 	CHECK(pvm_mytid() > 0);
 	run_threads(ask_manager, 2);
+	/* One that ends instead of answering: the daemon answers. */
+	CHECK_INT(pvm_tasks(pvm_mytid(), &n, NULL), 0);
+	CHECK_INT(n, 1);
 }
 
 /* ---- traced: messages of threads to the task itself --------------------------------------------- */
