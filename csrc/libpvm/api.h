@@ -45,7 +45,7 @@
  */
 #define API_IF_TRACED(call) \
 	do { \
-		if (__builtin_expect(pvmtrc.trctid > 0, 0)) \
+		if (__builtin_expect(__atomic_load_n(&pvmtrc.trctid, __ATOMIC_RELAXED) > 0, 0)) \
 			return call; \
 	} while (0)
 #define API_TRACED_WAY static __attribute__((noinline, cold))

@@ -148,7 +148,7 @@ static int accept_identity(struct message *m)
 	pvmtrc.outtid = ints[3];
 	pvmtrc.outctx = ints[4];
 	pvmtrc.outtag = ints[5];
-	pvmtrc.trctid = ints[6];
+	pvm__set_tracer(ints[6]);
 	pvmtrc.trcctx = ints[7];
 	pvmtrc.trctag = ints[8];
 	t->daemon_dsig = ints[10];
@@ -325,7 +325,7 @@ void pvm__disconnect(void)
 	t->noreset = 0;
 	t->schedtid = t->watched_sched = 0;
 	pvmmytid = -1;
-	pvmtrc.trctid = 0;
+	pvm__set_tracer(0);
 }
 
 /* Own tid; connects. PvmSysErr. */

@@ -138,6 +138,12 @@ extern struct Pvmtracer pvmtrc, pvmctrc; /* output and trace settings, own and o
                                            future children (trace.c) */
 #pragma GCC visibility pop
 
+/* The tracer is another: API_IF_TRACED (api.h) looks at it without the lock. */
+static inline void pvm__set_tracer(int tid)
+{
+	__atomic_store_n(&pvmtrc.trctid, tid, __ATOMIC_RELAXED);
+}
+
 /* Messages in order of arrival. */
 struct queue {
 	struct message *head, *tail;

@@ -57,7 +57,7 @@ int pvm__redirect_trace(int tid)
 		pvm__trace_flush();
 		pvm__trace_renew();
 	}
-	pvmtrc.trctid = tid;
+	pvm__set_tracer(tid);
 	inherit_trace();
 	return 0;
 }

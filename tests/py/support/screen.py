@@ -41,7 +41,8 @@ class Screen(Scoped):
         self._frame = directory / "Xvfb_screen0"
         self._server = subprocess.Popen(
             ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{_WIDTH}x{_HEIGHT}x24"]
-            + ["-fbdir", str(directory), "-nolisten", "tcp"],
+            # Without -noreset it throws out who connects while the last client leaves.
+            + ["-fbdir", str(directory), "-nolisten", "tcp", "-noreset"],
             pass_fds=[writing],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
