@@ -145,7 +145,8 @@ int sw_finish(struct sw *, uint64_t conn);
  * A task's resource manager. SM_ messages of the connection's task to the task
  * `manager` are not passed on but reported (SW_MESSAGE with that dst); messages of
  * the task `speaker` to it are reported as they pass (SW_SPOKE), and its SM_
- * messages arrive as the manager's. 0: nobody. 0 or -ENOENT.
+ * messages arrive as the manager's. 0: nobody. What the task sends behind a message that is
+ * reported waits for the next sw_run, so that the caller can pass that on before. 0 or -ENOENT.
  */
 int sw_manager(struct sw *, uint64_t conn, uint32_t manager, uint32_t speaker);
 

@@ -100,6 +100,38 @@ def test_stranger_changes_nothing(host: Host, old: OldPeer) -> None:
     assert [e.tag for e in host.wait(sw.MessageEvent)] == [2]
 
 
+def test_peer_without_pause_fills_a_queue_to_the_bound_of_all_queues() -> None:
+    limit, size = 100_000, 4000
+    with Host(1, queue_low=20_000, queue_total=limit) as host:
+        old, task = OldPeer(host), host.peer(0x40001)
+
+        def state() -> tuple[int, int]:
+            stats = host.switch.statistics()
+            return stats.packets_received, stats.packets_dropped
+
+        def send(seq: int) -> bool:
+            """Whether it is taken."""
+            received, dropped = state()
+            data = head(seq) + bytes(size)
+            old.send(packet(0x40001, 0x80001, seq, WHOLE, data))
+            host.until(lambda: state()[0] > received)
+            return state()[1] == dropped
+
+        seq = 1
+        while send(seq):
+            assert old.receive().ack == seq
+            seq += 1
+            assert host.switch.statistics().queued_bytes < limit + 2 * size
+        assert not send(seq), "as long as it is full"
+        old.send(packet(0x40005, 0x80001, seq + 1, WHOLE, head(1)))
+        assert old.receive().ack == seq + 1, "the packet behind it is kept"
+        host.until(lambda: task.drain() is None or task.messages_here() == seq - 1)
+        assert send(seq)
+        assert old.receive().ack == seq
+        host.until(lambda: task.messages_here() == seq)
+        old.sock.close()
+
+
 def test_end_of_the_peer_is_reported(host: Host, old: OldPeer) -> None:
     old.send(FAREWELL)
     (event,) = host.wait(sw.HostEvent)
