@@ -5,8 +5,10 @@
  * Received bytes lie in reference-counted chunks. A connection cuts its stream
  * into fragments (conn.c); each goes to the daemon's inbox (inbox.c) or by its
  * tid (route.c) to the output queue of another connection (queue.c), which
- * holds references to the bytes, not copies. switch.c runs the loop, standby.c
- * the thread that takes over while the caller is busy.
+ * holds references to the bytes, not copies. On the way manager.c reports what
+ * goes between tasks and their resource manager, and mail.c answers requests to
+ * the mailbox. switch.c runs the loop, standby.c the thread that takes over
+ * while the caller is busy.
  *
  * All connections are in one edge-triggered epoll, so none is ever masked: one
  * that is readable but must wait (for its receiver's queue, or for the next

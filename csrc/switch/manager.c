@@ -55,6 +55,7 @@ int sw_manager(struct sw *sw, uint64_t id, uint32_t manager, uint32_t speaker)
 	c = conn_find(sw, id);
 	if (c) {
 		c->manager = manager;
+		c->out.renaming = c->out.renaming && c->out.speaker == speaker;
 		c->out.speaker = speaker;
 	}
 	switch_leave(sw);
