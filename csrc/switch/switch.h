@@ -77,7 +77,7 @@ struct sw_stats {
 	uint64_t queued_bytes;           /* in all queues now */
 	uint64_t packets, retransmitted; /* with data to other hosts so far, and of these those sent again */
 	uint64_t packets_received;       /* with data, duplicates included */
-	uint64_t packets_dropped;        /* of strangers, damaged, malformed, or too far ahead */
+	uint64_t packets_dropped;        /* of strangers, damaged, malformed, too far ahead, or without room */
 };
 
 /* What sw_run returns: a set of these. */
