@@ -36,11 +36,3 @@ ffibuilder.set_source(
     extra_compile_args=["-std=gnu11", "-O2", "-fvisibility=hidden", "-pthread"],
     extra_link_args=["-pthread"],
 )
-
-if __name__ == "__main__":
-    import tempfile
-
-    from compile import compile_module
-
-    with tempfile.TemporaryDirectory(prefix="pvm3py-build-") as scratch:
-        print(compile_module(Path(__file__), Path(scratch), ROOT / "pvm3py"))

@@ -77,8 +77,3 @@ ffibuilder.set_source(
     # The library's names stay inside the module: a process may also load libpvm3.so.3.
     extra_link_args=["-Wl,--exclude-libs,ALL"],
 )
-
-if __name__ == "__main__":
-    from inplace import compile_inplace
-
-    print(compile_inplace(ffibuilder))

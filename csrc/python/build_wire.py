@@ -73,11 +73,3 @@ ffibuilder.set_source(
     include_dirs=[str(ROOT / d) for d in ("include", "csrc/wire", "csrc/libpvm")],
     depends=[str(ROOT / h) for h in HEADERS],
 )
-
-if __name__ == "__main__":
-    import tempfile
-
-    from compile import compile_module
-
-    with tempfile.TemporaryDirectory(prefix="pvm3py-build-") as scratch:
-        print(compile_module(Path(__file__), Path(scratch), ROOT / "pvm3py"))

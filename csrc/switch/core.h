@@ -5,8 +5,10 @@
  * Received bytes lie in reference-counted chunks. A connection cuts its stream
  * into fragments (conn.c); each goes to the daemon's inbox (inbox.c) or by its
  * tid (route.c) to the output queue of another connection (queue.c), which
- * holds references to the bytes, not copies. switch.c runs the loop, standby.c
- * the thread that takes over while the caller is busy.
+ * holds references to the bytes, not copies. On the way manager.c reports what
+ * goes between tasks and their resource manager, and mail.c answers requests to
+ * the mailbox. switch.c runs the loop, standby.c the thread that takes over
+ * while the caller is busy.
  *
  * All connections are in one edge-triggered epoll, so none is ever masked: one
  * that is readable but must wait (for its receiver's queue, or for the next
@@ -166,7 +168,7 @@ struct batch {
 	size_t used, arena_size;
 	struct block *blocks;
 	uint32_t block_count, block_size;
-	uint64_t remote_bytes;     /* of messages from other hosts */
+	uint64_t remote_bytes;     /* that messages from other hosts have added */
 };
 
 /* Local parts of tids, in pages that come into being when needed. */
@@ -194,7 +196,7 @@ struct sw {
 	uint32_t kept_count;
 
 	struct link ready;         /* connections to serve */
-	struct link held;          /* connections that have used up their budget in this batch */
+	struct link held;          /* connections that wait for the caller to handle their batch, oldest first */
 	struct link dead;          /* connections to free */
 	struct link touched;       /* queues to flush */
 	struct link stalled;       /* backlogs that somebody waits for */
@@ -354,10 +356,13 @@ void remote_resume(struct sw *, struct backlog *);
 
 /* manager.c */
 
-/* A task's fragment, header first, for its manager: true if it went to the caller. */
-bool manager_asked(struct conn *, const char *frag, uint32_t len);
-/* Report and rename a fragment, header first, of the queue's speaker, ahead of queueing it. */
-void manager_spoke(struct sw *, struct queue *, char *frag, uint32_t len);
+/* A task's fragment, header first, for tid: true if it was for its manager and went to the caller. */
+bool manager_asked(struct conn *, uint32_t tid, const char *frag, uint32_t len);
+/*
+ * Rename a fragment, header first, of the queue's speaker, ahead of queueing it. True: it was the
+ * first of its message, which is reported.
+ */
+bool manager_spoke(struct sw *, struct queue *, char *frag, uint32_t len);
 
 /* mail.c */
 
@@ -384,8 +389,12 @@ struct sw_event *inbox_message(struct sw *, uint64_t conn, uint32_t dst, uint32_
 struct sw_event *inbox_event(struct sw *, uint32_t type, uint64_t conn);
 /* The same with a text. */
 struct sw_event *inbox_text(struct sw *, uint32_t type, uint64_t conn, const char *text);
+/* The connection has added an event of so many bytes; at the end of its budget it is held. */
+void inbox_charge(struct conn *, uint32_t bytes);
 /* Log event about a connection's fragment; counts in its budget. */
 void inbox_log(struct conn *, const char *text);
+/* The caller has handled the batch that it was shown: who was held for it goes on. */
+void inbox_handled(struct sw *);
 /* Show the batch filled so far to the caller, and begin the next. */
 void inbox_turn(struct sw *);
 void inbox_free(struct sw *);

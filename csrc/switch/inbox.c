@@ -48,8 +48,16 @@ struct sw_event *inbox_text(struct sw *sw, uint32_t type, uint64_t conn, const c
 	return e;
 }
 
-/* The connection has added an event of so many bytes: does it have to wait for the next batch? */
-static void charge(struct conn *c, uint32_t bytes)
+/* The connection is not served until the caller has handled the batch that it has added to. */
+static void hold(struct conn *c)
+{
+	if (c->finishing)
+		return;
+	list_remove(&c->place);
+	list_append(&c->sw->held, &c->place);
+}
+
+void inbox_charge(struct conn *c, uint32_t bytes)
 {
 	struct sw *sw = c->sw;
 
@@ -60,17 +68,26 @@ static void charge(struct conn *c, uint32_t bytes)
 	}
 	c->batch_events++;
 	c->batch_bytes += bytes;
-	if (c->finishing || (c->batch_events < sw->cf.budget && c->batch_bytes < BUDGET_BYTES))
-		return;
-	list_remove(&c->place);
-	list_append(&sw->held, &c->place);
+	if (c->batch_events >= sw->cf.budget || c->batch_bytes >= BUDGET_BYTES)
+		hold(c);
+}
+
+void inbox_handled(struct sw *sw)
+{
+	while (!list_empty(&sw->held)) {
+		struct conn *c = CONTAINER(sw->held.next, struct conn, place);
+
+		if (c->batch == sw->batch)
+			return;
+		conn_ready(c);
+	}
 }
 
 void inbox_log(struct conn *c, const char *text)
 {
 	c->sw->stats.dropped++;
 	inbox_text(c->sw, SW_LOG, c->id, text);
-	charge(c, 0);
+	inbox_charge(c, 0);
 }
 
 void inbox_drop(struct assembly *in)
@@ -224,7 +241,10 @@ static void deliver(struct conn *c, uint32_t dst, const char *head,
 		free(owned);
 	} else {
 		inbox_message(sw, c->id, dst, c->tid ? c->tid : WIRE_TID_NONE, head, body, len, owned);
-		charge(c, len);
+		inbox_charge(c, len);
+		/* The caller passes it on: what the task sends to its manager next comes after it. */
+		if (wire_is_task(dst))
+			hold(c);
 	}
 }
 
@@ -328,8 +348,6 @@ void inbox_turn(struct sw *sw)
 	for (uint32_t i = 0; i < b->block_count; i++)
 		b->events[b->blocks[i].event].data = b->blocks[i].data;
 	sw->batch++;
-	while (!list_empty(&sw->held))
-		conn_ready(CONTAINER(sw->held.next, struct conn, place));
 }
 
 void inbox_free(struct sw *sw)

@@ -231,9 +231,18 @@ static int32_t put_index(const struct mail_request *r)
 /* The first free index from one that is taken on. */
 static int32_t free_index(const struct mail_class *cl, int32_t index)
 {
-	for (uint32_t i = below(cl, index); i < cl->count && cl->entries[i]->index == index; i++)
-		index++;
-	return index;
+	uint32_t first = below(cl, index), low = first, high = cl->count;
+
+	/* As long as no index is missing, the number of an entry tells its index. */
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (cl->entries[middle]->index == index + (int32_t)(middle - first))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return index + (int32_t)(low - first);
 }
 
 /* Store the entry; its index, or an error. */

@@ -3,8 +3,8 @@
  * The mailbox: messages that tasks leave under a class name and an index. A store without
  * rules about who may ask; it knows nothing of connections (mail.c does).
  *
- * Entries are found by class and index in logarithmic time; classes keep the order in which
- * they came into being.
+ * Classes are found by a hash of their names, entries of a class by binary search; classes keep
+ * the order in which they came into being.
  */
 #ifndef PVM3PY_SWITCH_MAILBOX_H
 #define PVM3PY_SWITCH_MAILBOX_H

@@ -19,23 +19,24 @@ static bool is_system(const char *head)
 	return tag >= (uint32_t)SM_FIRST && tag <= (uint32_t)SM_LAST;
 }
 
-bool manager_asked(struct conn *c, const char *frag, uint32_t len)
+bool manager_asked(struct conn *c, uint32_t tid, const char *frag, uint32_t len)
 {
 	bool first = (unsigned char)frag[WIRE_FRAG_FLAGS] & FFSOM;
 
-	if (first ? c->in.open || !is_system(frag + TDFRAGHDR)
-			: !c->in.open || c->in.dst != c->manager)
+	if (first ? tid != c->manager || c->in.open || !is_system(frag + TDFRAGHDR)
+			: !c->in.open || c->in.dst != tid)
 		return false;
 	inbox_fragment(c, frag, len);
 	return true;
 }
 
-void manager_spoke(struct sw *sw, struct queue *q, char *frag, uint32_t len)
+bool manager_spoke(struct sw *sw, struct queue *q, char *frag, uint32_t len)
 {
+	bool first = (unsigned char)frag[WIRE_FRAG_FLAGS] & FFSOM;
 	const char *head = frag + TDFRAGHDR;
 	uint32_t body = len - TDFRAGHDR - MSGHDRLEN;
 
-	if ((unsigned char)frag[WIRE_FRAG_FLAGS] & FFSOM) {
+	if (first) {
 		q->renaming = q->conn->manager && q->speaker != q->conn->manager
 			&& is_system(head) && !wire_get32(head + WIRE_MSG_CTX);
 		inbox_message(sw, 0, q->tid, q->speaker, head, head + MSGHDRLEN,
@@ -43,6 +44,7 @@ void manager_spoke(struct sw *sw, struct queue *q, char *frag, uint32_t len)
 	}
 	if (q->renaming)
 		wire_put32(frag + WIRE_FRAG_SRC, q->conn->manager);
+	return first;
 }
 
 int sw_manager(struct sw *sw, uint64_t id, uint32_t manager, uint32_t speaker)
@@ -53,6 +55,7 @@ int sw_manager(struct sw *sw, uint64_t id, uint32_t manager, uint32_t speaker)
 	c = conn_find(sw, id);
 	if (c) {
 		c->manager = manager;
+		c->out.renaming = c->out.renaming && c->out.speaker == speaker;
 		c->out.speaker = speaker;
 	}
 	switch_leave(sw);

@@ -232,8 +232,11 @@ void receive_drop(struct host *);
 
 /* remote.c */
 
-/* Do messages for the daemon find room? */
-bool remote_room(const struct host *);
+/*
+ * Is there room for data from the host for this address? Else the packet is not acknowledged, and
+ * so comes again.
+ */
+bool remote_room(const struct host *, uint32_t dst);
 /* Report SW_DRAINED where it is due. */
 void remote_check_drains(struct host *);
 /* Data from a host, with a packet header, in order. */

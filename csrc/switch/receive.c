@@ -185,7 +185,7 @@ static bool take_data(struct host *h, struct chunk *ck, uint32_t off, uint32_t l
 	}
 	if (h->ahead_count)
 		h->ack_now = true;
-	if (!remote_room(h) && wire_get32(ck->data + off + WIRE_PKT_DST) == h->sw->own_tid)
+	if (!remote_room(h, wire_get32(ck->data + off + WIRE_PKT_DST)))
 		return false;
 	remote_deliver(h, ck, off, len);
 	h->rx_next++;

@@ -6,7 +6,7 @@
 
 /* Multicasts that a host has announced and not finished. */
 #define MULTICASTS_MAX 1024u
-/* Bytes of messages from other hosts that wait for the caller. */
+/* Bytes of events that messages from other hosts have made for the caller. */
 #define INBOX_BYTES (64u << 20)
 /* Receivers for which a host may have asked us to pause. */
 #define STOPS_MAX 65536u
@@ -226,14 +226,21 @@ static void added(struct host *h, struct queue *q, uint32_t key)
 		ask_pause(h, &q->load, key);
 }
 
+/* The caller gets an event with so many bytes. */
+static void count_event(struct host *h, uint32_t bytes)
+{
+	h->sw->filling->remote_bytes += bytes + sizeof(struct sw_event);
+}
+
 static void to_task(struct host *h, struct chunk *ck, uint32_t off, uint32_t len, uint32_t tid)
 {
 	struct queue *q = route_receiver(h->sw, tid);
 
 	if (!q)
 		return;
-	if (q->speaker == wire_get32(ck->data + off + WIRE_FRAG_SRC))
-		manager_spoke(h->sw, q, ck->data + off, len);
+	if (q->speaker == wire_get32(ck->data + off + WIRE_FRAG_SRC)
+			&& manager_spoke(h->sw, q, ck->data + off, len))
+		count_event(h, 0);
 	if (len <= FRAGMENT_COPY_MAX)
 		queue_copy(h->sw, q, ck->data + off, len);
 	else
@@ -312,7 +319,7 @@ static void to_caller(struct host *h, uint32_t src, const char *head, const char
 		free(owned);
 		return;
 	}
-	h->sw->filling->remote_bytes += len + sizeof(struct sw_event);
+	count_event(h, len);
 	inbox_message(h->sw, 0, h->sw->own_tid, src, head, body, len, owned);
 }
 
@@ -352,9 +359,40 @@ static void to_daemon(struct host *h, const char *packet, uint32_t len, uint32_t
 	inbox_drop(in);
 }
 
-bool remote_room(const struct host *h)
+/* Does a message for this address become an event? */
+static bool reported(const struct sw *sw, uint32_t dst)
 {
-	return h->sw->filling->remote_bytes < INBOX_BYTES;
+	const struct queue *q = route_find(sw, dst);
+
+	return dst == sw->own_tid || (q && q->speaker);
+}
+
+/* Is the queue of a task here full, for a sender that cannot be asked to pause? */
+static bool crowded(const struct sw *sw, uint32_t tid)
+{
+	const struct queue *q = route_find(sw, tid);
+
+	return q && backlog_full(sw, &q->load);
+}
+
+/*
+ * Not to acknowledge holds up all that comes from the host, so what 3.4.6 sends is refused only
+ * when the queues have taken all memory that they may.
+ */
+bool remote_room(const struct host *h, uint32_t dst)
+{
+	const struct sw *sw = h->sw;
+	const struct multicast *m;
+
+	if (sw->filling->remote_bytes >= INBOX_BYTES && reported(sw, dst))
+		return false;
+	if (h->extended || sw->stats.queued_bytes <= sw->cf.queue_total)
+		return true;
+	m = multicast_of(h, dst);
+	for (uint32_t i = 0; m && i < m->count; i++)
+		if (crowded(sw, m->tids[i]))
+			return false;
+	return m || !crowded(sw, dst);
 }
 
 void remote_deliver(struct host *h, struct chunk *ck, uint32_t off, uint32_t len)

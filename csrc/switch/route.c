@@ -72,7 +72,7 @@ static void to_task(struct conn *c, uint32_t tid, uint32_t off, uint32_t len)
 	char *frag = c->chunk->data + off;
 	struct queue *q;
 
-	if (tid == c->manager && manager_asked(c, frag, len))
+	if ((tid == c->manager || c->in.open) && manager_asked(c, tid, frag, len))
 		return;
 	if (wire_is_task(tid) && !route_local(c->sw, tid)) {
 		remote_fragment(c, tid, tid, off, len);
@@ -81,8 +81,8 @@ static void to_task(struct conn *c, uint32_t tid, uint32_t off, uint32_t len)
 	q = route_receiver(c->sw, tid);
 	if (!q)
 		return;
-	if (q->speaker == c->tid)
-		manager_spoke(c->sw, q, frag, len);
+	if (q->speaker == c->tid && manager_spoke(c->sw, q, frag, len))
+		inbox_charge(c, 0);
 	queue_ref(c->sw, q, c->chunk, off, len);
 	route_hold_back(c, q);
 }

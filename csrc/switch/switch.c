@@ -321,6 +321,7 @@ int sw_run(struct sw *sw, int64_t us)
 	switch_enter(sw);
 	sw->inside = true;
 	sw->fd_count = 0;
+	inbox_handled(sw);
 	do {
 		if (sw->watch_ready)
 			collect_watched(sw);

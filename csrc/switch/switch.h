@@ -77,7 +77,7 @@ struct sw_stats {
 	uint64_t queued_bytes;           /* in all queues now */
 	uint64_t packets, retransmitted; /* with data to other hosts so far, and of these those sent again */
 	uint64_t packets_received;       /* with data, duplicates included */
-	uint64_t packets_dropped;        /* of strangers, damaged, malformed, or too far ahead */
+	uint64_t packets_dropped;        /* of strangers, damaged, malformed, too far ahead, or without room */
 };
 
 /* What sw_run returns: a set of these. */
@@ -145,7 +145,8 @@ int sw_finish(struct sw *, uint64_t conn);
  * A task's resource manager. SM_ messages of the connection's task to the task
  * `manager` are not passed on but reported (SW_MESSAGE with that dst); messages of
  * the task `speaker` to it are reported as they pass (SW_SPOKE), and its SM_
- * messages arrive as the manager's. 0: nobody. 0 or -ENOENT.
+ * messages arrive as the manager's. 0: nobody. What the task sends behind a message that is
+ * reported waits for the next sw_run, so that the caller can pass that on before. 0 or -ENOENT.
  */
 int sw_manager(struct sw *, uint64_t conn, uint32_t manager, uint32_t speaker);
 

@@ -36,6 +36,8 @@ class Mailbox:
         reply = self._switch.mail(request.encode())
         if request.op == c.TMDB_PUT:
             self._wake(request.name)
+        if reply is not None:
+            self._resume()
         return reply
 
     async def arrival(self, name: str, waiter: int) -> None:
@@ -49,8 +51,12 @@ class Mailbox:
             waiting.pop(future, None)
             if not waiting:
                 self._waiting.pop(name, None)
-            if not self._waiting:
-                self._switch.serve_mail()
+            self._resume()
+
+    def _resume(self) -> None:
+        """Nobody waits: the switch answers puts, too. Who is about to wait looks again before."""
+        if not self._waiting:
+            self._switch.serve_mail()
 
     def _wake(self, name: str) -> None:
         for future in self._waiting.pop(name, ()):
@@ -116,6 +122,8 @@ def dm_db(
     pvmd: Pvmd, _request: Request, body: MailRequest
 ) -> Record | Coroutine[None, None, Record]:
     """The same, asked for by a task of any host."""
+    if not pvmd.hosts.is_master:
+        raise Refused(c.PvmBadParam)
     box = pvmd.mailbox
     if body.op in (c.TMDB_PUT, c.TMDB_GET, c.TMDB_REMOVE):
         reply = box.request(body)

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 TIDPVMD, SENDER, RECEIVER = 0x80000000, 0x40001, 0x40002
+SM_SPAWN = 0x80040001
 HEADER = 48
 # Every unpack call once, then strings and bytes (see unpack_all.h).
 PLAN = bytes([3, 1, 0, 1, 8, 1, 0, 1, 11, 3, 2, 0, 1, 13, 1, 11, 12, 2, 0, 60, 0, 1, 15])
@@ -30,6 +31,11 @@ def vectors(directory: Path) -> dict[str, bytes]:
 def to_receiver(data: bytes) -> bytes:
     """The same message with the receiving task as destination."""
     return struct.pack("!I", RECEIVER) + data[4:]
+
+
+def system(data: bytes) -> bytes:
+    """The same message to the receiving task with the tag of a request to a manager."""
+    return to_receiver(data)[:20] + struct.pack("!I", SM_SPAWN) + data[24:]
 
 
 def owned(data: bytes) -> bytes:
@@ -84,6 +90,9 @@ def main() -> None:
             bytes([0, 0, 20]) + frames,
             bytes([1, 0, 50]) + to_receiver(frames),
             bytes([3, 0xFF, 0xFF]) + announced(frames),
+            bytes([9, 0, 200]) + system(frames) + to_receiver(frames),
+            bytes([25, 0, 20]) + system(frames) + frames,
+            bytes([33, 0xFF, 0xFF]) + system(frames),
         ]
     for frames in (task | data).values():
         inputs["stream"] += [

@@ -393,7 +393,10 @@ static int open_task(uint32_t tid)
 
 static void begin(void)
 {
-	struct sw_config config = { .standby_us = UINT32_MAX, .uid = UINT32_MAX, .message_max = 1 << 20 };
+	struct sw_config config = {
+		.standby_us = UINT32_MAX, .uid = UINT32_MAX, .message_max = 1 << 20,
+		.queue_low = 1 << 12, .queue_total = 1 << 16,
+	};
 	struct sw_host pending = {
 		.tid = PENDING, .address = INADDR_LOOPBACK, .port = ntohs(known_address.sin_port),
 		.mtu = WIRE_PKT_DEFAULT, .flags = SW_HOST_PENDING,

@@ -4,7 +4,9 @@
  * what is forwarded: it must get whole, well-formed fragments.
  *
  * Input: flags, bytes per write (2 bytes), the stream. Flags: 1 the sender is
- * enrolled, 2 it is closed by the daemon before it ends, 4 the receiver closes.
+ * enrolled, 2 it is closed by the daemon before it ends, 4 the receiver closes,
+ * 8 the receiver is the sender's resource manager, 16 only at times, 32 the
+ * sender has taken the place of the receiver's manager.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,7 +17,7 @@
 #include "layout.h"
 #include "switch.h"
 
-enum { SENDER = 0x40001, RECEIVER = 0x40002, RECEIVED_MAX = 1 << 20 };
+enum { SENDER = 0x40001, RECEIVER = 0x40002, MANAGER = 0x40003, RECEIVED_MAX = 1 << 20 };
 
 static struct sockaddr_un address = { .sun_family = AF_UNIX };
 static int listener;
@@ -88,8 +90,8 @@ static int open_connection(struct sw *sw, uint64_t *conn)
 	return fd;
 }
 
-/* What the receiver got: whole fragments from the sender to it. */
-static void check_received(const unsigned char *data, size_t size)
+/* What the receiver got: whole fragments from the sender to it, some in another one's name. */
+static void check_received(const unsigned char *data, size_t size, uint32_t name)
 {
 	size_t at = 0;
 
@@ -98,7 +100,7 @@ static void check_received(const unsigned char *data, size_t size)
 
 		/* A tid without host part is on this host. */
 		REQUIRE((wire_get32(p + WIRE_FRAG_DST) & TIDLOCAL) == (RECEIVER & TIDLOCAL));
-		REQUIRE(wire_get32(p + WIRE_FRAG_SRC) == SENDER);
+		REQUIRE(wire_get32(p + WIRE_FRAG_SRC) == SENDER || wire_get32(p + WIRE_FRAG_SRC) == name);
 		REQUIRE(p[WIRE_FRAG_FLAGS] <= (FFSOM | FFEOM));
 		REQUIRE(p[13] == 0 && p[14] == 0 && p[15] == 0);
 		if (wire_get32(p + WIRE_FRAG_LENGTH) > size - at - TDFRAGHDR)
@@ -140,8 +142,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	REQUIRE(sw_bind(sw, receiver_conn, RECEIVER, NULL, 0) == 0);
 	if (flags & 1)
 		REQUIRE(sw_bind(sw, sender_conn, SENDER, NULL, 0) == 0);
+	if (flags & 32)
+		REQUIRE(sw_manager(sw, receiver_conn, MANAGER, SENDER) == 0);
 	for (size_t n; size; data += n, size -= n) {
 		n = size < piece ? size : piece;
+		if (flags & 8)
+			sw_manager(sw, sender_conn, flags & 16 && size & 1 ? 0 : RECEIVER, 0);
 		if (send(sender, data, n, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)n)
 			break;
 		run(sw, SW_CLOSE);
@@ -159,7 +165,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		run(sw, SW_CLOSE);
 	if (receiver >= 0) {
 		have = drain(receiver, received, have);
-		check_received(received, have);
+		check_received(received, have, flags & 32 ? MANAGER : SENDER);
 		close(receiver);
 	}
 	sw_free(sw);

@@ -140,6 +140,12 @@ def test_slave_gets_bodies_cut_anywhere(slave: SlaveTarget, tag: int) -> None:
     slave.master.sync()
 
 
+def test_slave_keeps_no_mailbox(slave: SlaveTarget) -> None:
+    for number, name in enumerate(("put", "get", "names"), 70):
+        slave.master.send(c.DM_DB, recording(f"dm-db-{name}").body, wid=number)
+        assert slave.master.expect(c.DM_DBACK, number).ints() == (c.PvmBadParam,)
+
+
 @pytest.mark.parametrize("answer", [b"", b"\0\0", ints(-(2**31)), ints(2**31 - 1) * 3])
 @pytest.mark.parametrize("tag", [c.TM_DB, c.TM_ADDHOST, c.TM_DELHOST], ids=ids)
 def test_malformed_answer_of_a_master_ends_the_wait(

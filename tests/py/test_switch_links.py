@@ -8,6 +8,7 @@ import random
 import socket
 import struct
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,9 @@ class OldPeer:
     def acknowledge(self, seq: int) -> None:
         self.send(packet(daemon(1), daemon(2), 0, c.FFACK, ack=seq))
 
+    def close(self) -> None:
+        self.sock.close()
+
 
 @pytest.fixture
 def host() -> Iterator[Host]:
@@ -66,9 +70,8 @@ def host() -> Iterator[Host]:
 
 @pytest.fixture
 def old(host: Host) -> Iterator[OldPeer]:
-    peer = OldPeer(host)
-    yield peer
-    peer.sock.close()
+    with closing(OldPeer(host)) as peer:
+        yield peer
 
 
 def test_each_packet_is_acknowledged_by_itself_and_taken_once(host: Host, old: OldPeer) -> None:
@@ -98,6 +101,37 @@ def test_stranger_changes_nothing(host: Host, old: OldPeer) -> None:
         host.wait(sw.LogEvent)
     old.send(whole(1, 2))
     assert [e.tag for e in host.wait(sw.MessageEvent)] == [2]
+
+
+def test_peer_without_pause_fills_a_queue_to_the_bound_of_all_queues() -> None:
+    limit, size = 100_000, 4000
+    with Host(1, queue_low=20_000, queue_total=limit) as host, closing(OldPeer(host)) as old:
+        task = host.peer(0x40001)
+
+        def state() -> tuple[int, int]:
+            stats = host.switch.statistics()
+            return stats.packets_received, stats.packets_dropped
+
+        def send(seq: int) -> bool:
+            """Whether it is taken."""
+            received, dropped = state()
+            data = head(seq) + bytes(size)
+            old.send(packet(0x40001, 0x80001, seq, WHOLE, data))
+            host.until(lambda: state()[0] > received)
+            return state()[1] == dropped
+
+        seq = 1
+        while send(seq):
+            assert old.receive().ack == seq
+            seq += 1
+            assert host.switch.statistics().queued_bytes < limit + 2 * size
+        assert not send(seq), "as long as it is full"
+        old.send(packet(0x40005, 0x80001, seq + 1, WHOLE, head(1)))
+        assert old.receive().ack == seq + 1, "the packet behind it is kept"
+        host.until(lambda: task.messages_here() == seq - 1)
+        assert send(seq)
+        assert old.receive().ack == seq
+        host.until(lambda: task.messages_here() == seq)
 
 
 def test_end_of_the_peer_is_reported(host: Host, old: OldPeer) -> None:

@@ -317,6 +317,14 @@ def test_daemon_gets_puts_while_somebody_waits(bed: Bed) -> None:
     assert ask(a, put(A, "m")) == reply(0)
 
 
+def test_switch_serves_puts_again_though_a_get_did_not_wait_after_all(bed: Bed) -> None:
+    a, box = bed.peer(A), Mailbox(bed.switch)
+    assert box.request(MailRequest(c.TMDB_GET, B, "m", 0, c.PvmMboxWaitForInfo)) is None
+    reported(a, put(A, "m"))
+    assert box.request(MailRequest.decode(put(A, "m"))) == reply(0)
+    assert ask(a, put(A, "m")) == reply(0)
+
+
 def test_request_behind_the_end_of_an_owner_waits_for_the_daemon(bed: Bed) -> None:
     a, b = bed.peer(A), bed.peer(B)
     for name in ("m", "n"):

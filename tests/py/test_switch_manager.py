@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
-from support.switchbed import Bed, Peer, tid
+from support.switchbed import PATIENCE, Bed, Peer, tid
 
 from pvm3py.pvmd import switch as sw
 from pvm3py.pvmd.switch import frame
@@ -43,6 +44,39 @@ def test_request_to_the_manager_is_handed_over(
     assert manager.message() == (TASK, b"user"), "other messages pass"
 
 
+def test_message_behind_a_request_does_not_overtake_it() -> None:
+    with Bed(standby_us=1) as bed:
+        task, manager, other = bed.peer(TASK), bed.peer(MANAGER), bed.peer(OTHER)
+        bed.switch.manager(task.conn, MANAGER, 0)
+        task.send(frame(MANAGER, -1, c.SM_NOTIFY, 0, 7, b"first"))
+        task.start(frame(MANAGER, -1, 5, 0, 0, b"second"))
+        bed.until(lambda: any(isinstance(e, sw.MessageEvent) for e in bed.events))
+        # The handler is not done yet, and others are served meanwhile.
+        other.start(frame(MANAGER, -1, 5, 0, 0, b"other"))
+        end = time.monotonic() + PATIENCE
+        while not manager.messages_here():
+            assert time.monotonic() < end, "nobody stood in"
+        assert manager.message() == (OTHER, b"other")
+        (event,) = bed.wait(sw.MessageEvent)
+        _, _, src, enc, tag, ctx, wid, body = event
+        bed.switch.send(MANAGER, src, tag, ctx, wid, body, enc)
+        pieces = manager.fragments(2)
+        assert [p.payload[c.MSGHDRLEN :] for p in pieces] == [b"first", b"second"]
+
+
+def test_request_that_the_manager_changes_within_is_handed_over_whole(
+    bed: Bed, task: Peer
+) -> None:
+    bed.peer(MANAGER)
+    request = frame(MANAGER, -1, c.SM_SPAWN, 0, 7, LONG, fragment=4080)
+    task.send(request[:4080])
+    bed.until(lambda: bed.switch.statistics().fragments)
+    bed.switch.manager(task.conn, SUCCESSOR, 0)
+    task.send(request[4080:] + frame(c.TIDPVMD, -1, c.TM_TASK, 0, 8, b"next"))
+    found = bed.wait(sw.MessageEvent, 2)
+    assert [(e.dst, e.body) for e in found] == [(MANAGER, LONG), (c.TIDPVMD, b"next")]
+
+
 def test_system_message_to_another_task_passes(bed: Bed, task: Peer) -> None:
     other = bed.peer(OTHER)
     task.send(frame(OTHER, -1, c.SM_SPAWN, 0, 7, b"body"))
@@ -68,6 +102,19 @@ def test_speaker_is_reported_and_heard(bed: Bed, task: Peer) -> None:
     (event,) = bed.wait(sw.SpokeEvent)
     assert event == (TASK, MANAGER, c.SM_SPAWN, 0, 7, LONG[:64])
     assert not [e for e in bed.events if isinstance(e, sw.MessageEvent)]
+
+
+def test_flood_of_a_speaker_is_reported_in_small_batches(bed: Bed, task: Peer) -> None:
+    manager = bed.peer(MANAGER)
+    bed.switch.manager(task.conn, MANAGER, MANAGER)
+    manager.start(b"".join(frame(TASK, -1, 5, 0, i, b"user") for i in range(200)))
+    found: list[int] = []
+    while len(found) < 200:
+        new = bed.wait(sw.SpokeEvent)
+        assert len(new) <= 4
+        found += [e.wid for e in new]
+        task.drain()
+    assert found == list(range(200))
 
 
 def test_answer_of_a_successor_arrives_in_the_managers_name(bed: Bed, task: Peer) -> None:
