@@ -7,7 +7,7 @@ A handler is a function, plain or async, of a daemon, a request and the decoded 
     def pstat(pvmd: Pvmd, request: Request, body: TidBody) -> Status: ...
 
 What it returns is sent back under the request's tag, context and wait id; None sends nothing.
-`raise Refused(code)` answers with an error code.
+`raise Refused(code, why)` answers with an error code.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 class Refused(Exception):
-    """A request is answered with an error code."""
+    """A request is answered with an error code. why: what the log says besides its name."""
 
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
+    def __init__(self, code: int, why: str = "refused") -> None:
+        super().__init__(why)
         self.code = code
 
 

@@ -204,7 +204,7 @@ def register_tracer(pvmd: Pvmd, request: Request, body: Registration) -> Status:
 
 def _only(holder: int, request: Request) -> None:
     if request.src != holder:
-        raise Refused(c.PvmDenied)
+        raise Refused(c.PvmDenied, "only who has that role may")
 
 
 @handles(c.SM_EXEC, ExecRequest, reply_tag=c.SM_EXECACK, system=True)
@@ -221,5 +221,5 @@ def sm_taskx(pvmd: Pvmd, request: Request, body: TaskEnd) -> None:
     _only(pvmd.registry.tasker, request)
     task = pvmd.tasks.get(body.tid)
     if task is None or task.tasker != request.src:
-        raise Refused(c.PvmNoTask)
+        raise Refused(c.PvmNoTask, f"t{body.tid & 0xFFFFFFFF:x} is no task of the tasker")
     leaving.process_ended(pvmd, task, body.status)
