@@ -227,6 +227,23 @@ def test_host_lines_that_make_no_sense(master: MasterTarget) -> None:
         assert peer.expect(c.DM_ADDACK, 4).ints() == (c.PvmBadParam,)
 
 
+def test_new_host_that_refuses_the_table_is_not_added() -> None:
+    master = MasterTarget(1)
+    peer, fresh = master.peers[0], master.make_peer(3)
+    try:
+        fresh.there = peer.there
+        master.greet(fresh.address, fresh.greeting().encode() + b"\n")
+        peer.send(c.DM_ADD, ints(1) + string(fresh.address.encode()), wid=5)
+        fresh.send(c.DM_HTUPDACK, ints(c.PvmBadParam), wid=fresh.expect(c.DM_HTUPD).wid)
+        peer.send(c.DM_HTUPDACK, wid=peer.expect(c.DM_HTUPD).wid)
+        peer.expect(c.DM_HTCOMMIT)
+        assert peer.expect(c.DM_ADDACK, 5).ints()[:3] == (1, 0, c.PvmCantStart)
+        check_log(master, "is gone: it refuses the host table: PvmBadParam")
+    finally:
+        fresh.close()
+        master.stop()
+
+
 # ---- packets -------------------------------------------------------------------------------
 
 
