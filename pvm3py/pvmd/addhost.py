@@ -34,7 +34,7 @@ from pvm3py.wire.task import AddHostReply, HostEntry, HostNames
 
 from . import failure, network
 from .config import DEFAULT_SPEED, c_number
-from .dispatch import Refused, Request, handles
+from .dispatch import Refused, Request, handles, only
 from .hoster import Outcome, start_all
 from .hostfile import HostFile, HostLine
 from .hosts import HOSTS_MAX, INDEX_SHIFT, Host
@@ -114,18 +114,22 @@ async def add_hosts_here(pvmd: Pvmd, _request: Request, body: HostNames) -> AddH
 @handles(c.SM_ADD, HostNames, reply_tag=c.SM_ADDACK, system=True)
 async def add_hosts_for_manager(pvmd: Pvmd, request: Request, body: HostNames) -> Record:
     """Add hosts for the resource manager."""
-    if request.src != pvmd.registry.sched:
-        raise Refused(c.PvmDenied, "only the resource manager may")
+    only(pvmd.registry.sched, request)
     return await add_hosts(pvmd, request, body)
 
 
 def add_from_file(pvmd: Pvmd) -> None:
     """Begin to start the hosts of the master's host file."""
     lines = [line for line in pvmd.addition.host_file.hosts if line.start]
+
+    async def add() -> None:
+        # Nobody waits for the answer, and the log has it.
+        with contextlib.suppress(Refused):
+            await _add_candidates(pvmd, [_Candidate(line.name, line) for line in lines])
+
     if lines:
-        candidates = [_Candidate(line.name, line) for line in lines]
         pvmd.addition.busy = True
-        pvmd.background(_add_candidates(pvmd, candidates))
+        pvmd.background(add())
 
 
 async def _add(pvmd: Pvmd, names: list[str]) -> AddHostReply:
@@ -461,9 +465,4 @@ def _settings(pvmd: Pvmd, line: HostLine | None) -> SlaveSettings:
     options = line.options if line is not None else {}
     fields = ((c.DM_SLCONF_EP, "ep"), (c.DM_SLCONF_BP, "bx"), (c.DM_SLCONF_WD, "wd"))
     items = [(number, options[name]) for number, name in fields if name in options]
-    registry = pvmd.registry
-    if registry.sched:
-        items.append((c.DM_SLCONF_SCHED, f"{registry.sched & 0xFFFFFFFF:x}"))
-    if registry.tracer is not None:
-        items.append((c.DM_SLCONF_TRACE, registry.tracer.targets().text()))
-    return SlaveSettings(items)
+    return SlaveSettings(items + pvmd.registry.settings())

@@ -72,7 +72,6 @@ class Settings(Plain):
     search_path: list[str] = field(factory=list)
     work_dir: str = "/"
     debugger: str = ""
-    speed: int = DEFAULT_SPEED
     plugins: list[str] = field(factory=list)
     slave: SlaveStart | None = None
     silence: float = DEFAULT_SILENCE

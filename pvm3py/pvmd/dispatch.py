@@ -38,6 +38,12 @@ class Refused(Exception):
         self.code = code
 
 
+def only(holder: int, request: Request) -> None:
+    """Refuse a request that only the task with some role may make, unless it comes from that."""
+    if request.src != holder:
+        raise Refused(c.PvmDenied, "only the task that has the role may")
+
+
 class Sender(Flag):
     """Who sends a message: a connection that is to become a task, a task of this host, ..."""
 

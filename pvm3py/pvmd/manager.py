@@ -16,7 +16,7 @@ from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.task import Empty, NotifyRequest, SchedReply, TidBody
 
-from .dispatch import Refused, Request, handles
+from .dispatch import Refused, Request, handles, only
 from .notify import about_tids
 from .plain import Plain, field
 from .switch import MessageEvent, SpokeEvent
@@ -102,9 +102,14 @@ class Managers:
         self._others = [tid for tid in self._others if tid & c.TIDHOST != part]
 
 
+def setting(tid: int) -> tuple[int, str]:
+    """Who is manager, as DM_SLCONF tells it."""
+    return c.DM_SLCONF_SCHED, f"{tid & 0xFFFFFFFF:x}"
+
+
 def announce(pvmd: Pvmd) -> None:
     """Tell all other daemons who is manager here."""
-    pvmd.peers.tell_all(c.DM_SLCONF_SCHED, f"{pvmd.registry.sched & 0xFFFFFFFF:x}")
+    pvmd.peers.tell_all(*setting(pvmd.registry.sched))
 
 
 # ---- becoming the manager ------------------------------------------------------------------
@@ -125,8 +130,7 @@ def register_sched(pvmd: Pvmd, request: Request, _body: Empty) -> SchedReply:
 @handles(c.SM_HANDOFF, TidBody, reply=False, system=True)
 def sm_handoff(pvmd: Pvmd, request: Request, body: TidBody) -> None:
     """The resource manager names another one, of this host or another."""
-    if request.src != pvmd.registry.sched:
-        raise Refused(c.PvmDenied, "only the resource manager may")
+    only(pvmd.registry.sched, request)
     known = pvmd.tasks if pvmd.owns(body.tid) else pvmd.hosts
     if not is_task(body.tid) or known.get(body.tid) is None:
         raise Refused(c.PvmNoTask, f"t{body.tid & 0xFFFFFFFF:x} is no task")

@@ -44,7 +44,7 @@ def spawn(
     }
     del fields["where"]
     job = ExecRequest(**fields)
-    hosts = placement.selected(pvmd.hosts, body.flags, where)
+    hosts = placement.selected(pvmd.hosts.hosts, body.flags, where, pvmd.hosts.own)
     if not hosts:
         return Codes([c.PvmNoHost] * body.count)
     if hosts != [pvmd.hosts.own]:
