@@ -248,7 +248,9 @@ class Pvmd:
         self.log(f"{name} of t{who:x}: {why} ({c.error_name(code)})")
         if request.sender is Sender.ENROLLING:
             self.drop(request.connection, "enrolment failed")
-        elif route.reply_tag and not (request.host and isinstance(error, WireError)):
+            return
+        from_daemon = request.sender is Sender.DAEMON
+        if route.reply_tag and not (from_daemon and isinstance(error, WireError)):
             self.reply(request, Status(code), route.reply_tag)
 
     def _await_result(
