@@ -117,6 +117,12 @@ def test_task_of_another_host_that_has_no_role_is_refused(master: MasterTarget, 
     check_log(master, f"{c.message_name(tag)} of t80001")
 
 
+def test_malformed_request_of_another_hosts_task_is_answered(master: MasterTarget) -> None:
+    peer = master.peers[0]
+    peer.send(c.SM_EXEC, b"\0", src=0x80001, wid=6)
+    assert peer.expect(c.SM_EXECACK, 6).ints() == (c.PvmBadParam,)
+
+
 def test_table_messages_do_not_change_a_master(master: MasterTarget) -> None:
     peer = master.peers[0]
     everything = TableUpdate(9, 2, 2, [master.peers[0].entry("other")]).encode()
