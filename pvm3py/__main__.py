@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from pvm3py.root import launcher, pvm_root
-from pvm3py.trace import __main__ as trace
 
 USAGE = """usage: python -m pvm3py COMMAND
   root   print PVM_ROOT: include/, lib/$PVM_ARCH/ and lib/pvmd are below it
@@ -43,11 +42,11 @@ def main() -> int:
             print(pvm_root())
         case ["arch"]:
             print(launcher().parent.name)
-        case ["trace", *arguments]:
-            return trace.main(arguments)
-        case ["rm", *arguments]:
-            program = "python -m pvm3py rm"
-            return int(import_module("pvm3py.rm.__main__").main(arguments, program))
+        case [("trace" | "rm") as command, *arguments]:
+            package = import_module(f"pvm3py.{command}.__main__")
+            return int(package.main(arguments, f"python -m pvm3py {command}"))
+        case ["-h" | "--help"]:
+            print(USAGE)
         case _:
             print(USAGE, file=sys.stderr)
             return 2

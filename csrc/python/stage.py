@@ -42,9 +42,8 @@ def package(dest: Path) -> None:
     libraries = backend.parent / "cffi.libs"
     if libraries.is_dir():
         shutil.copytree(libraries, dest / libraries.name, dirs_exist_ok=True)
-    # Not checked against the sources: copies and moves of the tree keep it valid, and the daemon
-    # starts without reading them.
-    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    # By their contents, not their times: copies of the tree keep it valid, edited sources do not.
+    mode = py_compile.PycInvalidationMode.CHECKED_HASH
     if not compileall.compile_dir(target, quiet=1, invalidation_mode=mode):
         sys.exit("stage.py: a module does not compile")
 

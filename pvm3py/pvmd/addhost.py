@@ -8,6 +8,7 @@ use the new table (DM_HTCOMMIT). One addition runs at a time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import shlex
@@ -25,14 +26,15 @@ from pvm3py.wire.hosts import (
     StartRequest,
     TableDelete,
     TableUpdate,
+    UpdateReply,
     is_host_address,
 )
 from pvm3py.wire.record import Record
-from pvm3py.wire.task import AddHostReply, Empty, HostEntry, HostNames
+from pvm3py.wire.task import AddHostReply, HostEntry, HostNames
 
 from . import failure, network
 from .config import DEFAULT_SPEED, c_number
-from .dispatch import Refused, Request, handles
+from .dispatch import Refused, Request, handles, only
 from .hoster import Outcome, start_all
 from .hostfile import HostFile, HostLine
 from .hosts import HOSTS_MAX, INDEX_SHIFT, Host
@@ -112,28 +114,32 @@ async def add_hosts_here(pvmd: Pvmd, _request: Request, body: HostNames) -> AddH
 @handles(c.SM_ADD, HostNames, reply_tag=c.SM_ADDACK, system=True)
 async def add_hosts_for_manager(pvmd: Pvmd, request: Request, body: HostNames) -> Record:
     """Add hosts for the resource manager."""
-    if request.src != pvmd.registry.sched:
-        raise Refused(c.PvmDenied)
+    only(pvmd.registry.sched, request)
     return await add_hosts(pvmd, request, body)
 
 
 def add_from_file(pvmd: Pvmd) -> None:
     """Begin to start the hosts of the master's host file."""
     lines = [line for line in pvmd.addition.host_file.hosts if line.start]
+
+    async def add() -> None:
+        # Nobody waits for the answer, and the log has it.
+        with contextlib.suppress(Refused):
+            await _add_candidates(pvmd, [_Candidate(line.name, line) for line in lines])
+
     if lines:
-        candidates = [_Candidate(line.name, line) for line in lines]
         pvmd.addition.busy = True
-        pvmd.background(_add_candidates(pvmd, candidates))
+        pvmd.background(add())
 
 
 async def _add(pvmd: Pvmd, names: list[str]) -> AddHostReply:
     """Add hosts; it goes on to its end even if whoever asked is gone before."""
     if not pvmd.hosts.is_master:
-        raise Refused(c.PvmDSysErr)
+        raise Refused(c.PvmDSysErr, "this is not the master")
     if not 1 <= len(names) <= HOSTS_MAX:
-        raise Refused(c.PvmBadParam)
+        raise Refused(c.PvmBadParam, f"{len(names)} hosts")
     if pvmd.addition.busy:
-        raise Refused(c.PvmAlready)
+        raise Refused(c.PvmAlready, "another addition is running")
     pvmd.addition.busy = True
     candidates = [_parse(pvmd, name) for name in names]
     return await asyncio.shield(pvmd.background(_add_candidates(pvmd, candidates)))
@@ -321,7 +327,7 @@ async def _ask_hoster(pvmd: Pvmd, starts: list[Start]) -> dict[int, Outcome]:
     known = {start.tid for start in starts}
     if any(result.tid not in known for result in reply.results):
         pvmd.log(f"hoster t{hoster:x} answers for a host that it was not to start")
-        raise Refused(c.PvmDSysErr)
+        raise Refused(c.PvmDSysErr, "the hoster has failed")
     return {result.tid: Outcome(result.text) for result in reply.results}
 
 
@@ -340,7 +346,7 @@ def hoster_left(pvmd: Pvmd, tid: int) -> None:
     order = pvmd.addition.order
     if order is not None and order.hoster == tid and not order.answer.done():
         pvmd.log(f"hoster t{tid:x} is gone before its hosts were started")
-        order.answer.set_exception(Refused(c.PvmDSysErr))
+        order.answer.set_exception(Refused(c.PvmDSysErr, "the hoster has failed"))
 
 
 def _judge(pvmd: Pvmd, one: _Candidate, outcome: Outcome, known: list[Host]) -> None:
@@ -405,19 +411,12 @@ async def _announce(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
         pvmd.peers.send(host.tid, c.DM_SLCONF, _settings(pvmd, lines[host.tid]))
     body = everything.encode()
     bodies = [(host, body) for host in new] + [(host, only_new) for host in old]
-    requests = [pvmd.peers.request(h.tid, c.DM_HTUPD, update, Empty) for h, update in bodies]
+    answers = [
+        (host, pvmd.loop.create_task(pvmd.peers.request(host.tid, c.DM_HTUPD, update, UpdateReply)))
+        for host, update in bodies
+    ]
     pvmd.notices.hosts_added(pvmd, sorted(host.tid for host in new))
-    answers = [pvmd.loop.create_task(request) for request in requests]
-    limit = pvmd.settings.patience * _ANSWER_FACTOR
-    await asyncio.wait(answers[: len(new)], timeout=limit)
-    for host, answer in zip(new, answers[: len(new)], strict=True):
-        if not answer.done() and hosts.get(host.tid) is host:
-            why = f"no answer to its first table within {limit:g} s"
-            failure.host_failed(pvmd, host.tid, why)
-    results = await asyncio.gather(*answers, return_exceptions=True)
-    for error in results:
-        if isinstance(error, BaseException) and not isinstance(error, HostFailed):
-            raise error
+    await _collect(pvmd, answers, len(new))
     pvmd.addition.lost = None
     hosts.serial += 1
     for host in hosts.others():
@@ -431,6 +430,30 @@ async def _announce(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
             pvmd.log(f"host {one.name} ({one.host.address}) added")  # type: ignore[union-attr]
 
 
+async def _collect(
+    pvmd: Pvmd, answers: list[tuple[Host, asyncio.Task[UpdateReply]]], new: int
+) -> None:
+    """Wait for all answers to the table; for those of the first `new` hosts only so long.
+
+    Hosts that do not answer or refuse are lost.
+    """
+
+    def lost(host: Host, why: str) -> None:
+        if pvmd.hosts.get(host.tid) is host:
+            failure.host_failed(pvmd, host.tid, why)
+
+    limit = pvmd.settings.patience * _ANSWER_FACTOR
+    await asyncio.wait([answer for _, answer in answers[:new]], timeout=limit)
+    for host, answer in answers[:new]:
+        if not answer.done():
+            lost(host, f"no answer to its first table within {limit:g} s")
+    for host, answer in answers:
+        with contextlib.suppress(HostFailed):
+            code = (await answer).code
+            if code is not None and code < 0:
+                lost(host, f"it refuses the host table: {c.error_name(code)}")
+
+
 def _update(pvmd: Pvmd, listed: list[Host]) -> TableUpdate:
     master = pvmd.hosts.own.index
     entries = [host.table_entry() for host in listed]
@@ -442,9 +465,4 @@ def _settings(pvmd: Pvmd, line: HostLine | None) -> SlaveSettings:
     options = line.options if line is not None else {}
     fields = ((c.DM_SLCONF_EP, "ep"), (c.DM_SLCONF_BP, "bx"), (c.DM_SLCONF_WD, "wd"))
     items = [(number, options[name]) for number, name in fields if name in options]
-    registry = pvmd.registry
-    if registry.sched:
-        items.append((c.DM_SLCONF_SCHED, f"{registry.sched & 0xFFFFFFFF:x}"))
-    if registry.tracer is not None:
-        items.append((c.DM_SLCONF_TRACE, registry.tracer.targets().text()))
-    return SlaveSettings(items)
+    return SlaveSettings(items + pvmd.registry.settings())

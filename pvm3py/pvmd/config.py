@@ -72,7 +72,6 @@ class Settings(Plain):
     search_path: list[str] = field(factory=list)
     work_dir: str = "/"
     debugger: str = ""
-    speed: int = DEFAULT_SPEED
     plugins: list[str] = field(factory=list)
     slave: SlaveStart | None = None
     silence: float = DEFAULT_SILENCE
@@ -90,7 +89,7 @@ class Settings(Plain):
 
 
 def machine_arch() -> str:
-    """PVM's name for this machine."""
+    """PVM's name for this machine, if the program that started the daemon has not told it."""
     if struct.calcsize("P") == 8:
         return "LINUX64"
     return "LINUXARM" if os.uname().machine.startswith("arm") else "LINUX"
@@ -156,7 +155,7 @@ def _waiting_line() -> bytes:
 
 def read_settings(args: list[str]) -> Settings:
     """Settings from environment and command line. StartError: they do not work."""
-    arch = os.environ["PVM_ARCH"] = machine_arch()
+    arch = os.environ["PVM_ARCH"] = os.environ.get("PVM_ARCH") or machine_arch()
     env = os.environ.get
     settings = Settings(
         tmp=env("PVM_TMP") or "/tmp",

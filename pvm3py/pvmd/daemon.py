@@ -169,7 +169,7 @@ class Pvmd:
     def _message(self, event: MessageEvent) -> None:
         """A message to the daemon: an answer that is awaited, or a request."""
         if self.log.mask & DEBUG_MESSAGES:
-            self.log(f"message {event.tag & 0xFFFFFFFF:x} from {event.src & 0xFFFFFFFF:x}")
+            self.log(f"{c.message_name(event.tag)} from {event.src & 0xFFFFFFFF:x}")
         if not event.dst & c.TIDPVMD:
             manager.asks(self, event)
             return
@@ -179,7 +179,7 @@ class Pvmd:
             return
         host = self.hosts.get(event.src)
         if host is None:
-            self.log(f"message {event.tag & 0xFFFFFFFF:x} from no host, dropped")
+            self.log(f"{c.message_name(event.tag)} of no host, dropped")
         elif event.tag in ANSWERS and event.src & c.TIDPVMD:
             self.peers.answered(event)
         else:
@@ -212,21 +212,21 @@ class Pvmd:
 
     def _unserved(self, request: Request) -> None:
         """A message that has no handler, or none for this sender."""
-        tag, src = request.tag & 0xFFFFFFFF, request.src & 0xFFFFFFFF
+        name, src = c.message_name(request.tag), request.src & 0xFFFFFFFF
         if request.host is not None:
-            self.log(f"t{src:x}: message {tag:x} not served, dropped")
+            self.log(f"{name} of t{src:x} is not served, dropped")
         elif request.task is None:
-            self.drop(request.connection, f"message {tag:x} before enrolment")
+            self.drop(request.connection, f"{name} before enrolment")
         elif request.tag == c.TM_CONNECT:
             self.log(f"t{src:x}: is enrolled and connects again, refused")
             self.reply(request, ConnectReply(c.TDPROTOCOL, 0, ""))
         elif c.TM_LAST < request.tag < c.TM_FIRST + 0x10000:
-            self.log(f"t{src:x}: request {tag:x} not served")
+            self.log(f"{name} of t{src:x} is not served")
             self.reply(request, Status(c.PvmNotImpl))
         elif request.tag in (c.TM_CONN2, c.TM_SHMCONN):
-            self.drop(request.connection, f"message {tag:x} of an enrolled task")
+            self.drop(request.connection, f"{name} of an enrolled task")
         else:
-            self.log(f"t{src:x}: message {tag:x} not for a pvmd, ignored")
+            self.log(f"{name} of t{src:x} is not for a pvmd, ignored")
 
     def _failed(self, request: Request, route: Route, error: BaseException) -> None:
         """A handler raised: say so, and answer if the sender waits.
@@ -234,20 +234,23 @@ class Pvmd:
         A body that cannot be decoded is answered to tasks only: what comes from a daemon was not
         asked for by a task that waits, or the daemon is broken.
         """
+        code, why = c.PvmDSysErr, f"{error}"
         if isinstance(error, Refused):
             code = error.code
         elif isinstance(error, HostFailed):
             code = c.PvmHostFail
         elif isinstance(error, WireError):
-            code = c.PvmBadParam
+            code, why = c.PvmBadParam, f"malformed: {error}"
         else:
-            code = c.PvmDSysErr
             self.log("".join(traceback.format_exception(error)))
-        who, tag = request.src & 0xFFFFFFFF, request.tag & 0xFFFFFFFF
-        self.log(f"message {tag:x} from t{who:x}: {error!r}, error {code}")
+            why = "internal error"
+        name, who = c.message_name(request.tag), request.src & 0xFFFFFFFF
+        self.log(f"{name} of t{who:x}: {why} ({c.error_name(code)})")
         if request.sender is Sender.ENROLLING:
             self.drop(request.connection, "enrolment failed")
-        elif route.reply_tag and not (request.host and isinstance(error, WireError)):
+            return
+        from_daemon = request.sender is Sender.DAEMON
+        if route.reply_tag and not (from_daemon and isinstance(error, WireError)):
             self.reply(request, Status(code), route.reply_tag)
 
     def _await_result(
@@ -258,7 +261,8 @@ class Pvmd:
             waits = self.peers.serving[request.src & c.TIDHOST]
         elif len(waits := request.task.waiting()) >= _WAITS_MAX:
             work.close()
-            self._failed(request, route, Refused(c.PvmOutOfRes))
+            why = f"{_WAITS_MAX} requests are waiting"
+            self._failed(request, route, Refused(c.PvmOutOfRes, why))
             return
 
         async def answer() -> None:

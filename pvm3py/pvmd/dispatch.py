@@ -7,7 +7,7 @@ A handler is a function, plain or async, of a daemon, a request and the decoded 
     def pstat(pvmd: Pvmd, request: Request, body: TidBody) -> Status: ...
 
 What it returns is sent back under the request's tag, context and wait id; None sends nothing.
-`raise Refused(code)` answers with an error code.
+`raise Refused(code, why)` answers with an error code.
 """
 
 from __future__ import annotations
@@ -31,11 +31,17 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 class Refused(Exception):
-    """A request is answered with an error code."""
+    """A request is answered with an error code. why: what the log says besides its name."""
 
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
+    def __init__(self, code: int, why: str = "refused") -> None:
+        super().__init__(why)
         self.code = code
+
+
+def only(holder: int, request: Request) -> None:
+    """Refuse a request that only the task with some role may make, unless it comes from that."""
+    if request.src != holder:
+        raise Refused(c.PvmDenied, "only the task that has the role may")
 
 
 class Sender(Flag):

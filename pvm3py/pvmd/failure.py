@@ -86,7 +86,7 @@ def host_failed(pvmd: Pvmd, tid: int, why: str, *, closing: bool = False) -> Non
 def _delete(pvmd: Pvmd, names: list[str]) -> Codes:
     """Delete hosts: the master's part. One code for each name."""
     if not 1 <= len(names) <= HOSTS_MAX:
-        raise Refused(c.PvmBadParam)
+        raise Refused(c.PvmBadParam, f"{len(names)} hosts")
     hosts = pvmd.hosts
     chosen = {name: hosts.named(name) for name in names}
     codes = []

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from pvm3py.wire.hosts import Start
 
+from . import network
+
 if TYPE_CHECKING:
     from .daemon import Pvmd
 
@@ -147,7 +149,10 @@ async def _rexec(
         port = socket.getservbyname("exec", "tcp")
     except OSError:
         port = _REXEC_PORT
-    reader, writer = await asyncio.open_connection(host, port, family=socket.AF_INET)
+    address = (await network.resolve_all(pvmd.loop, [host])).get(host)
+    if address is None:
+        return _FAILED, f"rexec: no address of {host} is known"
+    reader, writer = await asyncio.open_connection(address, port, family=socket.AF_INET)
     try:
         writer.write(order)
         refused = await reader.read(1) != b"\0"

@@ -10,9 +10,8 @@ import time
 
 from pvm3py import __version__
 
-# Debug mask bits that produce lines here.
+# The debug mask bit that produces lines here.
 DEBUG_MESSAGES = 0x2
-DEBUG_TASKS = 0x4
 _DEBUG_NAMES = ["pkt", "msg", "tsk", "slv", "hst", "sel", "net", "mpp"]
 _DEBUG_NAMES += ["sch", "app", "wai", "mem", "sem", "lck", "rtg", "mbx"]
 
@@ -62,11 +61,6 @@ class Log:
                 self._early.append(f"{head}{line}\n")
             else:
                 self._write(f"{head}{line}\n")
-
-    def debug(self, bit: int, text: str) -> None:
-        """A line if the debug mask has `bit`."""
-        if self.mask & bit:
-            self(text)
 
     def _write(self, line: str) -> None:
         if self._fd < 0 or self._room <= 0:

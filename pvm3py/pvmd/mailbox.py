@@ -78,7 +78,7 @@ class Mailbox:
         for waiting in self._waiting.values():
             for future, waiter in waiting.items():
                 if waiter == owner and not future.done():
-                    future.set_exception(Refused(c.PvmNotFound))
+                    future.set_exception(Refused(c.PvmNotFound, "it has ended"))
         self._switch.mail_disown(owner)
 
 
@@ -137,7 +137,7 @@ def dm_db(
         keep = Codes.decode(body.extra).values
         box.reset(body.name, body.index, bool(body.flags), keep)
         return Status(0)
-    raise Refused(c.PvmBadParam)
+    raise Refused(c.PvmBadParam, f"operation {body.op}")
 
 
 def _watch(pvmd: Pvmd, owner: int) -> None:

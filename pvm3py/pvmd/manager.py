@@ -16,7 +16,8 @@ from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.task import Empty, NotifyRequest, SchedReply, TidBody
 
-from .dispatch import Refused, Request, handles
+from .dispatch import Refused, Request, handles, only
+from .notify import about_tids
 from .plain import Plain, field
 from .switch import MessageEvent, SpokeEvent
 from .tasks import Task, is_task
@@ -101,9 +102,14 @@ class Managers:
         self._others = [tid for tid in self._others if tid & c.TIDHOST != part]
 
 
+def setting(tid: int) -> tuple[int, str]:
+    """Who is manager, as DM_SLCONF tells it."""
+    return c.DM_SLCONF_SCHED, f"{tid & 0xFFFFFFFF:x}"
+
+
 def announce(pvmd: Pvmd) -> None:
     """Tell all other daemons who is manager here."""
-    pvmd.peers.tell_all(c.DM_SLCONF_SCHED, f"{pvmd.registry.sched & 0xFFFFFFFF:x}")
+    pvmd.peers.tell_all(*setting(pvmd.registry.sched))
 
 
 # ---- becoming the manager ------------------------------------------------------------------
@@ -124,11 +130,10 @@ def register_sched(pvmd: Pvmd, request: Request, _body: Empty) -> SchedReply:
 @handles(c.SM_HANDOFF, TidBody, reply=False, system=True)
 def sm_handoff(pvmd: Pvmd, request: Request, body: TidBody) -> None:
     """The resource manager names another one, of this host or another."""
-    if request.src != pvmd.registry.sched:
-        raise Refused(c.PvmDenied)
+    only(pvmd.registry.sched, request)
     known = pvmd.tasks if pvmd.owns(body.tid) else pvmd.hosts
     if not is_task(body.tid) or known.get(body.tid) is None:
-        raise Refused(c.PvmNoTask)
+        raise Refused(c.PvmNoTask, f"t{body.tid & 0xFFFFFFFF:x} is no task")
     pvmd.registry.managers.hand_over(pvmd, body.tid)
 
 
@@ -153,7 +158,10 @@ class _Wish(Plain):
 
 
 class Dealings(Plain):
-    """What a task has open. manager: as it was told; gone: that one has ended."""
+    """What a task has open. manager: as it was told; gone: that one has ended.
+
+    Wishes have no bound of their own, as the daemon's notices have none (notify.py).
+    """
 
     manager: int
     gone: bool = False
@@ -190,7 +198,7 @@ def asks(pvmd: Pvmd, event: MessageEvent) -> None:
         dealings.asked.append(_Asked(server, event))
         pvmd.registry.managers.dealers.add(server)
     elif not server:
-        pvmd.log(f"t{event.src:x}: message {event.tag & 0xFFFFFFFF:x} for no manager, dropped")
+        pvmd.log(f"{c.message_name(event.tag)} of t{event.src:x} for no manager, dropped")
         return
     _listen(pvmd, task, dealings)
     _, _, src, enc, tag, ctx, wid, body = event
@@ -239,8 +247,8 @@ def _keep_wishes(dealings: Dealings, event: MessageEvent) -> None:
         ]
         if body.count and not cancel:
             dealings.wishes.append(_Wish(what, body.ctx, body.tag, 0, body.count))
-    elif not cancel:
-        tids = body.tids[: max(body.count, 0)]
+    elif not cancel and about_tids(body):
+        tids = body.tids[: body.count]
         dealings.wishes += [_Wish(what, body.ctx, body.tag, tid, 1) for tid in tids]
 
 

@@ -150,8 +150,8 @@ def notify(pvmd: Pvmd, request: Request, body: NotifyRequest) -> None:
     if what == c.PvmHostAdd:
         pvmd.notices.watch_additions(src, body.ctx, body.tag, 0 if cancel else count)
         return
-    if what not in (c.PvmTaskExit, c.PvmHostDelete) or not 0 < count <= len(tids):
-        raise Refused(c.PvmBadParam)
+    if not about_tids(body):
+        raise Refused(c.PvmBadParam, f"notice {body.what} about {count} of {len(tids)} tids")
     for tid in tids[:count]:
         if what == c.PvmTaskExit:
             notice = Notice(src, tid, body.ctx, body.tag, request.wid)
@@ -171,6 +171,12 @@ def notify(pvmd: Pvmd, request: Request, body: NotifyRequest) -> None:
                 pvmd.notices.watch(pvmd, tid)
 
 
+def about_tids(body: NotifyRequest) -> bool:
+    """Whether a request is about tasks or hosts that it lists."""
+    kinds = (c.PvmTaskExit, c.PvmHostDelete)
+    return body.what & ~c.PvmNotifyCancel in kinds and 0 < body.count <= len(body.tids)
+
+
 def _gone(pvmd: Pvmd, what: int, tid: int) -> bool:
     """Whether a host, or a task as far as this daemon knows, is not there."""
     if what == c.PvmHostDelete:
@@ -184,7 +190,7 @@ def _gone(pvmd: Pvmd, what: int, tid: int) -> bool:
 def dm_notify(pvmd: Pvmd, request: Request, body: WatchRequest) -> TidBody | None:
     """Another daemon's wish to be told of the end of a task: an answer then."""
     if body.what != c.PvmTaskExit:
-        raise Refused(c.PvmBadParam)
+        raise Refused(c.PvmBadParam, f"notice {body.what}")
     return _tell_end(pvmd, request, body.tid, c.DM_NOTIFYACK)
 
 

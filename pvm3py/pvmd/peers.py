@@ -112,8 +112,8 @@ class Peers:
                 return reply.decode(await answer)
             except WireError as error:
                 who = f"t{(c.TIDPVMD | host & c.TIDHOST) & 0xFFFFFFFF:x}"
-                self._pvmd.log(f"answer {tag + 1 & 0xFFFFFFFF:x} from {who}: {error}")
-                raise Refused(c.PvmDSysErr) from error
+                self._pvmd.log(f"{c.message_name(tag + 1)} of {who}, malformed: {error}")
+                raise Refused(c.PvmDSysErr, f"the answer of {who} is malformed") from error
 
         return decoded()
 
@@ -121,8 +121,8 @@ class Peers:
         """An answer of another daemon has come."""
         wait = self._waits.get(event.wid)
         if wait is None or (event.tag, event.src & c.TIDHOST) != (wait.tag, wait.host):
-            tag, src = event.tag & 0xFFFFFFFF, event.src & 0xFFFFFFFF
-            self._pvmd.log(f"answer {tag:x} from t{src:x} to no request ({event.wid:x}), ignored")
+            name, src = c.message_name(event.tag), event.src & 0xFFFFFFFF
+            self._pvmd.log(f"{name} of t{src:x} answers no request ({event.wid:x}), ignored")
             return
         del self._waits[event.wid]
         if not wait.answer.done():

@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from pvm3py.wire import constants as c
 
 from .plain import Plain
-
-if TYPE_CHECKING:
-    from .hosts import Host, HostTable
 
 
 class Numbered(Protocol):
@@ -19,7 +16,15 @@ class Numbered(Protocol):
     tid: int
 
 
+class Described(Numbered, Protocol):
+    """A host with the names that a spawn may give."""
+
+    name: str
+    arch: str
+
+
 AnyHost = TypeVar("AnyHost", bound=Numbered)
+NamedHost = TypeVar("NamedHost", bound=Described)
 
 
 class Block(Plain, Generic[AnyHost]):
@@ -30,17 +35,19 @@ class Block(Plain, Generic[AnyHost]):
     count: int
 
 
-def selected(hosts: HostTable, flags: int, where: str) -> list[Host]:
-    """The hosts that a spawn names, in the order of their tids."""
+def selected(
+    hosts: list[NamedHost], flags: int, where: str, own: NamedHost | None
+) -> list[NamedHost]:
+    """Those of some hosts that a spawn names, in their order; "." is the host `own`."""
     if flags & c.PvmTaskHost:
-        named = hosts.named(where)
-        chosen = [named] if named else []
+        chosen = [host for host in hosts if (host is own if where == "." else host.name == where)]
+        del chosen[1:]
     elif flags & c.PvmTaskArch:
-        chosen = [host for host in hosts.hosts if host.arch == where]
+        chosen = [host for host in hosts if host.arch == where]
     else:
-        chosen = list(hosts.hosts)
+        chosen = list(hosts)
     if flags & c.PvmHostCompl:
-        return [host for host in hosts.hosts if host not in chosen]
+        return [host for host in hosts if host not in chosen]
     return chosen
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pvm3py.wire import constants as c
@@ -11,7 +12,7 @@ from pvm3py.wire.system import ExecRequest, TaskEnd
 from pvm3py.wire.task import Codes, Registration, Status, TidBody, TracerRequest
 
 from . import addhost, leaving, manager, spawn
-from .dispatch import Refused, Request, handles
+from .dispatch import Refused, Request, handles, only
 from .plain import Plain
 from .tasks import Target
 
@@ -99,6 +100,15 @@ class Registry:
             trc = trc if trc.tid else tracer.trc
         return out, trc
 
+    def settings(self, of: Callable[[int], bool] = bool) -> list[tuple[int, str]]:
+        """Who is resource manager and tracer, as DM_SLCONF tells it, as far as `of` their tids."""
+        items: list[tuple[int, str]] = []
+        if of(self.sched):
+            items.append(manager.setting(self.sched))
+        if self.tracer is not None and of(self.tracer.tid):
+            items.append((c.DM_SLCONF_TRACE, self.tracer.targets().text()))
+        return items
+
     def set_tracer(self, targets: TraceTargets | None) -> None:
         """Take over who is tracer in the machine; None, or targets without a tid: nobody."""
         self.tracer = None
@@ -132,11 +142,7 @@ class Registry:
     def hosts_added(self, pvmd: Pvmd, hosts: list[Host]) -> None:
         """A slave has new hosts in its table: the master may not have told them who is here."""
         self.managers.watch(pvmd)
-        items: list[tuple[int, str]] = []
-        if self.sched and pvmd.owns(self.sched):
-            items.append((c.DM_SLCONF_SCHED, f"{self.sched:x}"))
-        if self.tracer is not None and pvmd.owns(self.tracer.tid):
-            items.append((c.DM_SLCONF_TRACE, self.tracer.targets().text()))
+        items = self.settings(pvmd.owns)
         for host in hosts if items else ():
             pvmd.peers.send(host.tid, c.DM_SLCONF, SlaveSettings(items))
 
@@ -202,15 +208,10 @@ def register_tracer(pvmd: Pvmd, request: Request, body: Registration) -> Status:
     return Status(0)
 
 
-def _only(holder: int, request: Request) -> None:
-    if request.src != holder:
-        raise Refused(c.PvmDenied)
-
-
 @handles(c.SM_EXEC, ExecRequest, reply_tag=c.SM_EXECACK, system=True)
 def sm_exec(pvmd: Pvmd, request: Request, body: ExecRequest) -> Codes:
     """Start tasks here for the resource manager, of whatever host it is."""
-    _only(pvmd.registry.sched, request)
+    only(pvmd.registry.sched, request)
     spawn.check_count(body.count)
     return Codes(spawn.start_tasks(pvmd, body, sched=request.src))
 
@@ -218,8 +219,8 @@ def sm_exec(pvmd: Pvmd, request: Request, body: ExecRequest) -> Codes:
 @handles(c.SM_TASKX, TaskEnd, reply=False)
 def sm_taskx(pvmd: Pvmd, request: Request, body: TaskEnd) -> None:
     """The tasker reports the end of a task it was to start."""
-    _only(pvmd.registry.tasker, request)
+    only(pvmd.registry.tasker, request)
     task = pvmd.tasks.get(body.tid)
     if task is None or task.tasker != request.src:
-        raise Refused(c.PvmNoTask)
+        raise Refused(c.PvmNoTask, f"t{body.tid & 0xFFFFFFFF:x} is no task of the tasker")
     leaving.process_ended(pvmd, task, body.status)

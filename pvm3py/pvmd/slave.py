@@ -15,6 +15,7 @@ from pvm3py.wire.hosts import (
     TableEntry,
     TableUpdate,
     TraceTargets,
+    UpdateReply,
     parse_address,
 )
 from pvm3py.wire.task import Empty
@@ -60,7 +61,7 @@ def join(pvmd: Pvmd, start: SlaveStart, sock: socket.socket) -> None:
 
 
 @handles(c.DM_HTUPD, TableUpdate, hosts=True, reply_tag=c.DM_HTUPDACK)
-def update_table(pvmd: Pvmd, request: Request, body: TableUpdate) -> Empty | None:
+def update_table(pvmd: Pvmd, request: Request, body: TableUpdate) -> UpdateReply | None:
     """The master announces hosts: talk to them, but take nothing of them before the commit."""
     hosts = pvmd.hosts
     if not _from_master(pvmd, request):
@@ -77,14 +78,14 @@ def update_table(pvmd: Pvmd, request: Request, body: TableUpdate) -> Empty | Non
             network.link(pvmd, host, pending=True)
         else:
             _change(pvmd, known, host)
-    return Empty()
+    return UpdateReply()
 
 
 def _from_master(pvmd: Pvmd, request: Request) -> bool:
     if request.host is not None and request.host.tid == pvmd.hosts.master:
         return True
-    who, tag = request.src & 0xFFFFFFFF, request.tag & 0xFFFFFFFF
-    pvmd.log(f"message {tag:x} of t{who:x}, which is not the master, ignored")
+    who, name = request.src & 0xFFFFFFFF, c.message_name(request.tag)
+    pvmd.log(f"{name} of t{who:x}, which is not the master, ignored")
     return False
 
 
@@ -96,8 +97,8 @@ def _checked(pvmd: Pvmd, entry: TableEntry) -> Host:
         if not 0 < entry.index <= HOSTS_MAX:
             raise WireError(f"index {entry.index}")
     except WireError as error:
-        pvmd.log(f"host table of the master refused: host {entry.name}: {error}")
-        raise Refused(c.PvmBadParam) from error
+        why = f"host table of the master refused: host {entry.name}: {error}"
+        raise Refused(c.PvmBadParam, why) from error
     return Host(
         entry.index << INDEX_SHIFT,
         entry.name,

@@ -44,7 +44,7 @@ def spawn(
     }
     del fields["where"]
     job = ExecRequest(**fields)
-    hosts = placement.selected(pvmd.hosts, body.flags, where)
+    hosts = placement.selected(pvmd.hosts.hosts, body.flags, where, pvmd.hosts.own)
     if not hosts:
         return Codes([c.PvmNoHost] * body.count)
     if hosts != [pvmd.hosts.own]:
@@ -56,7 +56,7 @@ def spawn(
 def check_count(count: int) -> None:
     """Refuse a number of tasks that no host can have."""
     if not 1 <= count <= c.TIDLOCAL:
-        raise Refused(c.PvmBadParam)
+        raise Refused(c.PvmBadParam, f"{count} tasks")
 
 
 async def _spawn_over(pvmd: Pvmd, hosts: list[Host], job: ExecRequest) -> Codes:
@@ -128,11 +128,10 @@ def start_tasks(pvmd: Pvmd, job: ExecRequest, sched: int = 0) -> list[int]:
         starter.prepare()
         while len(tids) < job.count:
             tids.append(starter.start_one(job.instance + len(tids)))
-    except Refused as refused:
-        tids += [refused.code] * (job.count - len(tids))
-    except OSError as error:
+    except (Refused, OSError) as error:
         pvmd.log(f"start of {job.file}: {error}")
-        tids += [c.PvmOutOfRes] * (job.count - len(tids))
+        code = error.code if isinstance(error, Refused) else c.PvmOutOfRes
+        tids += [code] * (job.count - len(tids))
     return tids
 
 
@@ -162,8 +161,8 @@ class _Starter:
         path = find_program(self._job.file, self._pvmd.settings.search_path, self._cwd)
         if path is None:
             self._pvmd.tasks.next_tid()
-            self._pvmd.log(f"no program {self._job.file} in {self._pvmd.settings.search_path}")
-            raise Refused(c.PvmNoFile)
+            where = ":".join(self._pvmd.settings.search_path)
+            raise Refused(c.PvmNoFile, f"no such program in {where}")
         self._path = path
         self._argv = [path, *self._job.args]
         if self._job.flags & c.PvmTaskDebug and not self._pvmd.registry.tasker:
@@ -175,7 +174,7 @@ class _Starter:
         """Start one task and return its tid. Refused, OSError: it cannot be started."""
         pvmd = self._pvmd
         if pvmd.full():
-            raise Refused(c.PvmOutOfRes)
+            raise Refused(c.PvmOutOfRes, f"{len(pvmd.tasks)} tasks are there, or the daemon ends")
         if pvmd.registry.tasker:
             return self._delegate(instance)
         task = self._new_task()
@@ -272,4 +271,4 @@ def start_plugin(pvmd: Pvmd, command: str) -> None:
         c.PvmParentNotSet, words[0], c.PvmMppFront, 1, words[1:5], 0, 0, 0, 0, 0, 0, [], 0, 1
     )
     (tid,) = start_tasks(pvmd, job)
-    pvmd.log(f"plug-in {command}: " + (f"t{tid:x}" if tid > 0 else f"error {tid}"))
+    pvmd.log(f"plug-in {command}: " + (f"t{tid:x}" if tid > 0 else c.error_name(tid)))

@@ -112,7 +112,7 @@ class TaskTable:
     def next_tid(self) -> int:
         """Use up the next local number: 1, 2, 3, ... around, without those alive."""
         if len(self._tasks) >= c.TIDLOCAL:
-            raise Refused(c.PvmOutOfRes)
+            raise Refused(c.PvmOutOfRes, "all numbers of tasks are in use")
         while True:
             self._last = self._last % c.TIDLOCAL + 1
             if self._host | self._last not in self._tasks:
@@ -199,7 +199,7 @@ async def _collect(pvmd: Pvmd, hosts: list[int], where: int) -> TaskReply:
         try:
             entries += (await answer).tasks if answer else _entries(pvmd, where)
         except (HostFailed, Refused) as error:
-            pvmd.log(f"tasks of a host are not known: {error!r}")
+            pvmd.log(f"tasks of a host are not known: {error}")
     return TaskReply(0, entries)
 
 
@@ -230,7 +230,7 @@ def dm_pstat(pvmd: Pvmd, _request: Request, body: TidBody) -> Status:
 def sendsig(pvmd: Pvmd, request: Request, body: SignalRequest) -> None:
     """Answer, then signal a task; an unknown one is not an error."""
     if not is_task(body.tid):
-        raise Refused(c.PvmBadParam)
+        raise Refused(c.PvmBadParam, f"t{body.tid & 0xFFFFFFFF:x} is no task")
     pvmd.reply(request, Empty())
     if pvmd.owns(body.tid):
         dm_sendsig(pvmd, request, body)

@@ -103,7 +103,7 @@ def tickle(pvmd: Pvmd, _request: Request, body: Codes) -> Codes:
     """One of the actions above; an unknown number is logged and answered with nothing."""
     args = body.values
     if not 1 <= len(args) <= _ARGS_MAX:
-        raise Refused(c.PvmBadParam)
+        raise Refused(c.PvmBadParam, f"{len(args)} arguments")
     pvmd.log("tickle #" + " ".join(map(str, args)))
     action = _ACTIONS.get(args[0])
     if action is None:

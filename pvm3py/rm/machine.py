@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pvm3py.pvmd import placement
 from pvm3py.wire import constants as c
 from pvm3py.wire.system import ExecRequest
 from pvm3py.wire.task import SpawnRequest
@@ -57,16 +58,7 @@ class Machine:
     def selected(self, flags: int, where: str, home: int) -> list[Host]:
         """The hosts that a spawn allows, in the order of their tids; "." is the host `home`."""
         hosts = sorted(self.hosts.values(), key=lambda host: host.tid)
-        if flags & c.PvmTaskHost:
-            own = self.host_of(home)
-            chosen = [h for h in hosts if h.name == where or (where == "." and h is own)][:1]
-        elif flags & c.PvmTaskArch:
-            chosen = [host for host in hosts if host.arch == where]
-        else:
-            chosen = hosts
-        if flags & c.PvmHostCompl:
-            return [host for host in hosts if host not in chosen]
-        return chosen
+        return placement.selected(hosts, flags, where, self.host_of(home))
 
 
 class Spawn:

@@ -12,9 +12,9 @@ from .chrome import convert
 from .file import read
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], program: str = "python -m pvm3py trace") -> int:
     """Do what the command line asks for; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m pvm3py trace")
+    parser = argparse.ArgumentParser(prog=program)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     one = commands.add_parser("convert", help="make Chrome or Perfetto trace JSON of a trace file")
     one.add_argument("file", type=Path, help="trace file, as the program tracer writes them")

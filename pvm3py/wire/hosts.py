@@ -10,7 +10,7 @@ import socket
 from typing import Annotated, Any, NamedTuple
 
 from . import constants as c
-from .codec import INT, STRING, Counted, ToEnd, WireError
+from .codec import INT, STRING, Counted, ToEnd, Trailing, WireError
 from .record import I32, Record, Str
 
 _ADDRESS = r"([0-9a-fA-F]{8}):([0-9a-fA-F]{1,4})(?![0-9a-fA-F])"
@@ -67,6 +67,12 @@ class TableUpdate(Record):
     master: I32
     console: I32
     hosts: Annotated[list[TableEntry], Counted(TableEntry)]
+
+
+class UpdateReply(Record):
+    """DM_HTUPDACK: nothing; an error code from a daemon of this project that refuses the table."""
+
+    code: Annotated[int | None, Trailing(INT)] = None
 
 
 class TableDelete(Record):

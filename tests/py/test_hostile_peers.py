@@ -76,7 +76,7 @@ def test_body_cut_anywhere_or_with_an_impossible_number(master: MasterTarget, ta
     answers = {m.tag for m in peer.sync()}
     assert answers <= {tag + 1, c.SM_EXECACK, c.SM_ADDACK, tag, c.DM_NOTIFY}
     if tag in ANSWERS:
-        check_log(master, f"{tag & 0xFFFFFFFF:x} from t80080000 to no request (4d)"
+        check_log(master, f"{c.message_name(tag)} of t80080000 answers no request (4d)"
                   if tag != c.DM_STARTACK else "not served")
 
 
@@ -106,7 +106,7 @@ def test_mutated_bodies(master: MasterTarget, seed: int) -> None:
 )
 def test_message_that_no_daemon_serves_is_logged(master: MasterTarget, tag: int) -> None:
     master.peers[0].send(tag, ints(1, 2, 3))
-    check_log(master, f"t80080000: message {tag & 0xFFFFFFFF:x} not served, dropped")
+    check_log(master, f"{c.message_name(tag)} of t80080000 is not served, dropped")
 
 
 @pytest.mark.parametrize("tag", [c.SM_EXEC, c.SM_HANDOFF, c.TM_EXIT, c.DM_HALT, c.DM_DB], ids=ids)
@@ -114,7 +114,13 @@ def test_task_of_another_host_that_has_no_role_is_refused(master: MasterTarget, 
     peer = master.peers[0]
     peer.send(tag, recording("dm-exec").body, src=0x80001, wid=5)
     peer.sync()
-    check_log(master, f"{tag & 0xFFFFFFFF:x}")
+    check_log(master, f"{c.message_name(tag)} of t80001")
+
+
+def test_malformed_request_of_another_hosts_task_is_answered(master: MasterTarget) -> None:
+    peer = master.peers[0]
+    peer.send(c.SM_EXEC, b"\0", src=0x80001, wid=6)
+    assert peer.expect(c.SM_EXECACK, 6).ints() == (c.PvmBadParam,)
 
 
 def test_table_messages_do_not_change_a_master(master: MasterTarget) -> None:
@@ -125,7 +131,7 @@ def test_table_messages_do_not_change_a_master(master: MasterTarget) -> None:
     peer.send(c.DM_HTDEL, TableDelete(3, [master.peers[1].index << 18]).encode())
     assert peer.sync() == []
     for tag in (c.DM_HTUPD, c.DM_HTCOMMIT, c.DM_HTDEL):
-        check_log(master, f"message {tag & 0xFFFFFFFF:x} of t80080000, which is not the master")
+        check_log(master, f"{c.message_name(tag)} of t80080000, which is not the master")
 
 
 def test_many_messages_in_one_go_are_all_answered(master: MasterTarget) -> None:
@@ -168,7 +174,7 @@ def test_malformed_answer_ends_the_wait(
         good = len(answer) >= least
         assert reply.wid == wid and (good or reply.ints() == (c.PvmDSysErr,))
     if not good:
-        check_log(master, f"answer {question + 1 & 0xFFFFFFFF:x} from t80080000: ")
+        check_log(master, f"{c.message_name(question + 1)} of t80080000, malformed: ")
 
 
 @pytest.mark.parametrize("codes", [(), (1,), (1, 2, 3, 4, 5), (-1,), (2**31 - 1,), (1, -7)])
@@ -198,7 +204,7 @@ def test_only_the_host_that_was_asked_can_answer(master: MasterTarget) -> None:
         peer.send(c.DM_HOSTSYNCACK, ints(1, 2), wid=asked.wid)
         assert task.receive().ints() == (0, 1, 2)
         peer.send(c.DM_HOSTSYNCACK, ints(1, 2), wid=asked.wid)
-    check_log(master, "from t800c0000 to no request", "from t80080000 to no request")
+    check_log(master, "of t800c0000 answers no request", "of t80080000 answers no request")
 
 
 LINES = {
@@ -225,6 +231,23 @@ def test_host_lines_that_make_no_sense(master: MasterTarget) -> None:
     for count in (0, 4096):
         peer.send(c.DM_ADD, ints(count) + string(b"x") * count, wid=4)
         assert peer.expect(c.DM_ADDACK, 4).ints() == (c.PvmBadParam,)
+
+
+def test_new_host_that_refuses_the_table_is_not_added() -> None:
+    master = MasterTarget(1)
+    peer, fresh = master.peers[0], master.make_peer(3)
+    try:
+        fresh.there = peer.there
+        master.greet(fresh.address, fresh.greeting().encode() + b"\n")
+        peer.send(c.DM_ADD, ints(1) + string(fresh.address.encode()), wid=5)
+        fresh.send(c.DM_HTUPDACK, ints(c.PvmBadParam), wid=fresh.expect(c.DM_HTUPD).wid)
+        peer.send(c.DM_HTUPDACK, wid=peer.expect(c.DM_HTUPD).wid)
+        peer.expect(c.DM_HTCOMMIT)
+        assert peer.expect(c.DM_ADDACK, 5).ints()[:3] == (1, 0, c.PvmCantStart)
+        check_log(master, "is gone: it refuses the host table: PvmBadParam")
+    finally:
+        fresh.close()
+        master.stop()
 
 
 # ---- packets -------------------------------------------------------------------------------

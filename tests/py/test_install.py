@@ -117,6 +117,18 @@ def test_moved_tree_runs_from_its_new_place(scratch: Path) -> None:
     check_hello(root, root / "lib" / "pvmd", scratch=scratch)
 
 
+def test_edited_source_takes_effect(scratch: Path) -> None:
+    require_daemon("ours")
+    root = scratch / "tree"
+    shutil.copytree(pvm_root(), root, symlinks=True)
+    source = root / "lib" / "python" / "pvm3py" / "__init__.py"
+    source.write_text(source.read_text() + '__version__ = "edited"\n')
+    env = clean_environment() | {"PVM_TMP": str(scratch), "PVM_ALLOW_ROOT": "1"}
+    run(root / "lib" / ARCH / "pvmd3", "-t", env=env)
+    (log,) = scratch.glob("pvml.*")
+    assert "pvmd3 edited" in log.read_text()
+
+
 def test_daemon_called_through_a_link_finds_its_tree(scratch: Path) -> None:
     require_daemon("ours")
     link = scratch / "pvmd3"
@@ -136,7 +148,9 @@ def test_make_install_gives_a_working_prefix(scratch: Path) -> None:
     require_program("make", "make")
     prefix = scratch / "usr"
     run("make", "install", f"PREFIX={prefix}", cwd=PROJECT, env=clean_environment())
-    check_hello(prefix / "lib" / "pvm3", prefix / "bin" / "pvmd", scratch=scratch)
+    root = prefix / "lib" / "pvm3"
+    check_hello(root, prefix / "bin" / "pvmd", scratch=scratch)
+    assert "usage: pvmrm" in run(root / "bin" / ARCH / "pvmrm", "-h", env=clean_environment())
 
 
 def test_make_install_honours_destdir(scratch: Path) -> None:
@@ -162,7 +176,9 @@ def test_pip_install_in_a_bare_environment(checkout: Path, scratch: Path) -> Non
     root = Path(run(python, "-m", "pvm3py", "root", cwd=scratch, env=env).strip())
     assert venv in root.parents
     assert run(python, "-m", "pvm3py", "arch", cwd=scratch, env=env).strip() == ARCH
+    assert "root" in run(python, "-m", "pvm3py", "--help", cwd=scratch, env=env)
     check_hello(root, venv / "bin" / "pvmd3", scratch=scratch)
+    assert "usage: pvmrm" in run(root / "bin" / ARCH / "pvmrm", "-h", env=env)
     with daemon(venv / "bin" / "pvmd", path=scratch) as task_env:
         code = "import pvm3py; print(hex(pvm3py.mytid())); pvm3py.exit()"
         assert run(python, "-c", code, cwd=scratch, env=task_env).strip() == "0x40001"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pvm3py.pvmd.config import c_number, expand
+from pvm3py.pvmd.config import c_number, expand, read_settings
 from pvm3py.pvmd.contexts import Contexts
 from pvm3py.pvmd.hostfile import parse_host
 from pvm3py.pvmd.log import Log
@@ -35,6 +35,15 @@ def test_unknown_variables_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KNOWN", "value")
     monkeypatch.delenv("UNKNOWN", raising=False)
     assert expand("$KNOWN/${KNOWN}x:$UNKNOWN:${UNKNOWN}:$") == "value/valuex:$UNKNOWN:${UNKNOWN}:$"
+
+
+def test_daemon_of_a_tree_has_its_architecture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PVM_ARCH", "LINUXS390")
+    monkeypatch.setenv("PVM_ROOT", "/opt/pvm3")
+    monkeypatch.delenv("PVM_PATH", raising=False)
+    settings = read_settings([])
+    assert settings.arch == "LINUXS390"
+    assert settings.search_path[-1] == "/opt/pvm3/bin/LINUXS390"
 
 
 @pytest.mark.parametrize(

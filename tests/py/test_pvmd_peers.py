@@ -219,7 +219,7 @@ def test_hosts_are_selected_by_name_architecture_and_complement() -> None:
     table.add(host(THIRD))
 
     def names(flags: int, where: str) -> list[str]:
-        return [one.name for one in selected(table, flags, where)]
+        return [one.name for one in selected(table.hosts, flags, where, table.own)]
 
     assert names(0, "h2") == ["h1", "h2", "h3"]
     assert names(c.PvmTaskHost, "h2") == ["h2"]

@@ -158,6 +158,20 @@ def test_hoster_that_fails_fails_the_addition_and_not_the_next(
         assert config(agent, bed) == [0, 1]
 
 
+def test_silent_hoster_keeps_additions_waiting_and_nothing_else(connector: Connector) -> None:
+    with Bed(["ours", "ours", "ours", "ours"]) as bed:
+        agent, other = bed.start().master.agent(), bed.master.agent()
+        present, wanted, refused = (host.name for host in bed.slaves)
+        agent.add(present)
+        with Hoster(bed, connector) as hoster:
+            agent.tell("addhosts", wanted)
+            hoster.ordered()
+            assert other.code("addhosts", refused) == c.PvmAlready
+            assert other.ints("delhosts", present) == [1, 0]
+            wait_until(lambda: config(other, bed) == [0], "the host is gone")
+            assert bed.halt() == []
+
+
 def test_late_and_strange_answers_of_a_hoster_change_nothing(
     bed: Bed, connector: Connector
 ) -> None:

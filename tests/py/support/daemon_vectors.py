@@ -50,7 +50,7 @@ BODIES: dict[str, type[Record]] = {
     "htcommit": task.Empty,
     "htupd-delta": hosts.TableUpdate,
     "htupd-full-table": hosts.TableUpdate,
-    "htupdack": task.Empty,
+    "htupdack": hosts.UpdateReply,
     "output-data": output.OutputText,
     "output-eof": output.OutputEnd,
     "output-new": output.OutputStart,
