@@ -6,6 +6,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+from support import compiler
 from support.system import PROJECT, missing, require_program
 
 BUILD = PROJECT / "build" / "fuzz"
@@ -21,7 +22,7 @@ def _targets() -> None:
     )
     if probe.returncode:
         missing("clang has no libFuzzer: apt-get install libclang-rt-dev")
-    make("build")
+    compiler.made_once("fuzz", lambda done: (make("build"), done.touch()))
 
 
 def make(goal: str) -> None:

@@ -83,14 +83,10 @@ def tree() -> Path:
 
 
 @pytest.fixture(scope="module")
-def memcheck(tree: Path) -> Iterator[Memcheck]:
+def memcheck(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memcheck]:
     """One machine for all tests of this module."""
-    directory = compiler.work_dir() / "valgrind"
-    logs = directory / "logs"
-    logs.mkdir(parents=True)
-    starter = directory / "starter"
-    starter.write_text(COMMAND)
-    starter.chmod(0o755)
+    logs = tmp_path_factory.mktemp("valgrind")
+    starter = compiler.script("valgrind/starter", COMMAND)
     env = {
         "PVM_DEBUGGER": str(starter),
         "PVMTASK": PVM_TASK_DEBUG,
@@ -98,22 +94,20 @@ def memcheck(tree: Path) -> Iterator[Memcheck]:
         "PVM_TEST_DAEMON": "ours",
         "PVM_TEST_LIBRARY": "ours",
     }
-    path = [directory, pvm_root() / "bin" / library_dir().name]
+    path = [starter.parent, pvm_root() / "bin" / library_dir().name]
     with VirtualMachine("ours", path=path, env=env) as vm:
         yield Memcheck(vm, starter, logs)
 
 
 def build(tree: Path, name: str, sources: list[Path], *flags: str) -> Path:
     """Compile and link a program with the libraries of the tree."""
-    target = compiler.work_dir() / "valgrind" / name
-    if not target.exists():
-        fortran = sources[0].suffix == ".f"
-        compiler.run_compiler(
-            ["gfortran" if fortran else "gcc", "-g", *flags, f"-I{tree / 'include'}"]
-            + [*map(str, sources), f"-L{tree / 'lib' / ARCH}"]
-            + [*(["-lfpvm3"] if fortran else []), "-lgpvm3", "-lpvm3", "-o", str(target)]
-        )
-    return target
+    fortran = sources[0].suffix == ".f"
+    return compiler.compiled(
+        f"valgrind/{name}",
+        ["gfortran" if fortran else "gcc", "-g", *flags, f"-I{tree / 'include'}"]
+        + [*map(str, sources), f"-L{tree / 'lib' / ARCH}"]
+        + [*(["-lfpvm3"] if fortran else []), "-lgpvm3", "-lpvm3"],
+    )
 
 
 def check_program(tree: Path, name: str) -> Path:
@@ -133,10 +127,6 @@ def example(tree: Path, name: str) -> Path:
         return build(tree, name, [sources / source], *compiler.OLD_C, *flags)
     require_program("gfortran", "gfortran")
     source = FORTRAN_PROGRAMS[name]
-    header = (sources / source).parent.parent / "include" / "fpvm3.h"
-    header.parent.mkdir(exist_ok=True)
-    if not header.exists():
-        header.symlink_to(pvm_root() / "include" / "fpvm3.h")
     return build(tree, name, [sources / source], *compiler.OLD_FORTRAN)
 
 

@@ -51,10 +51,7 @@ def group_members(daemon: Side, size: int = 2) -> str:
 
 def spawn_codes(daemon: Side, library: Side) -> str:
     """Results of pvm_spawn that need settings of the daemon."""
-    debugger = compiler.work_dir() / "debugger"
-    debugger.write_text(_DEBUGGER)
-    debugger.chmod(0o755)
-    settings = {"PVM_MAX_TASKS": "3", "PVM_DEBUGGER": str(debugger)}
+    settings = {"PVM_MAX_TASKS": "3", "PVM_DEBUGGER": str(compiler.script("debugger", _DEBUGGER))}
     with VirtualMachine(daemon, env=settings) as vm:
         program = compiler.test_program("spawn_codes", library)
         return vm.run(program, env=environment(daemon, library)).check().out
