@@ -26,9 +26,7 @@ WORKERS, LEAST_MESSAGES = 2, 100
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 def test_every_message_arrives_once_in_order_and_intact(fault: str) -> None:
     """And all services work: the tasks of this test make all kinds of requests besides."""
-    chaos = Chaos(3, 7, env={"PVM_TEST_NETFAULT": fault})
-    done = False
-    try:
+    with Chaos(3, 7, env={"PVM_TEST_NETFAULT": fault}) as chaos:
         chaos.begin_adding(list(chaos.bed.slaves))
         assert min(chaos.end_adding()) > 0
         for host in chaos.bed.hosts:
@@ -43,13 +41,6 @@ def test_every_message_arrives_once_in_order_and_intact(fault: str) -> None:
         assert not chaos.wrong, "\n".join(chaos.wrong)
         assert len(reports) == 1 + 3 * WORKERS
         assert len(chaos.config()) == 3
-        done = True
-    except BaseException as error:
-        error.add_note("\n".join(chaos.events + chaos.wrong))
-        error.add_note(chaos.bed.logs())
-        raise
-    finally:
-        chaos.close(check=done)
 
 
 @pytest.mark.parametrize(

@@ -31,13 +31,6 @@ def machine() -> Iterator[Machine]:
     three.bed.stop()
 
 
-@pytest.fixture
-def connector() -> Iterator[Connector]:
-    helper = Connector()
-    yield helper
-    helper.close()
-
-
 class Manager(RawTask):
     """A task that has registered as resource manager."""
 

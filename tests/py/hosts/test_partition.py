@@ -41,9 +41,7 @@ class Cut:
 @pytest.mark.parametrize("limit", ["20", "0"])
 def test_nothing_is_lost_by_a_cut_that_heals_in_time(limit: str) -> None:
     """PVM_HOST_TIMEOUT=0 is the rule of 3.4.6, who waits for minutes."""
-    chaos = Chaos(3, 11, env={"PVM_HOST_TIMEOUT": limit})
-    done = False
-    try:
+    with Chaos(3, 11, env={"PVM_HOST_TIMEOUT": limit}) as chaos:
         victim = chaos.bed.slaves[0]
         cut = Cut(victim)
         chaos.begin_adding(list(chaos.bed.slaves))
@@ -58,12 +56,6 @@ def test_nothing_is_lost_by_a_cut_that_heals_in_time(limit: str) -> None:
         assert not chaos.wrong, "\n".join(chaos.wrong)
         assert len(reports) == 7
         assert len(chaos.config()) == 3
-        done = True
-    except BaseException as error:
-        error.add_note(chaos.bed.logs())
-        raise
-    finally:
-        chaos.close(check=done)
 
 
 @pytest.fixture

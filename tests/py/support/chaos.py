@@ -11,8 +11,10 @@ import os
 import random
 import signal
 from dataclasses import dataclass
+from types import TracebackType
 
 from support.hosts import Bed, Host
+from support.scoped import Scoped
 from support.system import Side
 from support.vm import read_line, wait_until
 
@@ -46,8 +48,11 @@ class Report:
         )
 
 
-class Chaos:
-    """A machine of `count` hosts of ours with workers, the master and its tasks never die."""
+class Chaos(Scoped):
+    """A machine of `count` hosts of ours with workers, the master and its tasks never die.
+
+    For a `with` block; the error that ends it is told what had happened.
+    """
 
     def __init__(self, count: int, seed: int, *, env: dict[str, str] | None = None) -> None:
         self.random = random.Random(seed)
@@ -234,10 +239,20 @@ class Chaos:
                     problems.append(f"t{report.tid:x} told {notices} times of {host:x}'s end")
         return problems
 
-    def close(self, *, check: bool) -> None:
-        """End everything; with `check` nothing may be left."""
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error:
+            error.add_note("\n".join(["what happened:", *self.events, *self.wrong]))
+            error.add_note(self.bed.logs())
+        super().__exit__(kind, error, trace)
+
+    def leave(self, failed: bool) -> None:
         self.thaw()
-        self.bed.stop(check=check)
+        self.bed.stop(check=not failed)
 
 
 def _is_worker(pid: int) -> bool:

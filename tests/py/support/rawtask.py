@@ -14,8 +14,8 @@ import struct
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pvm3py.wire import constants as c
 from support.scoped import Scoped
@@ -74,8 +74,7 @@ class Connector:
         self._process.wait()
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """A message as it arrived: words signed, body bytes."""
 
     dst: int
