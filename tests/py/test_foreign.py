@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.compiler import compiled, library_tree, script, test_program
-from support.system import C_SOURCES, require_program
+from support.system import C_SOURCES, PATIENCE, require_program
 from support.vm import VirtualMachine
 
 
@@ -84,7 +84,7 @@ def test_messages_between_machines_of_different_kinds(name: str, route: str) -> 
     with VirtualMachine() as vm:
         far = vm.start(far_program, "far")
         near = vm.run(near_program, "near", route)
-        out, err = far.communicate(timeout=20)
+        out, err = far.communicate(timeout=PATIENCE)
         assert (far.returncode, near.status) == (0, 0), near.out + near.err + (out + err).decode()
         assert f"signature {MACHINES[name].signature}" in near.out
 

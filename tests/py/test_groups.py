@@ -13,6 +13,7 @@ import pytest
 from support import cases, compiler
 from support.system import (
     C_SOURCES,
+    PATIENCE,
     PROJECT,
     SIDES,
     Side,
@@ -134,7 +135,7 @@ class Waiters:
         pipe.flush()
 
     def result(self, index: int) -> int:
-        out, _ = self.tasks[index].communicate(timeout=20)
+        out, _ = self.tasks[index].communicate(timeout=PATIENCE)
         return int(out)
 
 

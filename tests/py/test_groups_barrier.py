@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+from support.system import PATIENCE
 from support.vm import VirtualMachine
 from test_groups import program, server_dir, wait_for_arrivals
 from test_groups_death import Member
@@ -46,7 +47,7 @@ def members(vm: VirtualMachine) -> Iterator[Members]:
     yield members
     for member in members.all:
         if member.task.poll() is None:
-            member.task.communicate(timeout=20)
+            member.task.communicate(timeout=PATIENCE)
 
 
 def test_barriers_in_different_words(members: Members) -> None:
@@ -144,6 +145,6 @@ def test_member_with_the_old_library(members: Members) -> None:
             call(member, "barrier(group, 4)")
     assert old.stdout and old.stdout.readline() == b"ready\n"
     assert [member.answer() for member in members.all] == [DONE] * 3
-    out, _ = old.communicate(b"go\n", timeout=20)
+    out, _ = old.communicate(b"go\n", timeout=PATIENCE)
     assert int(out) == 0
     assert [member.answer() for member in members.all] == [DONE] * 3

@@ -15,12 +15,10 @@ from pathlib import Path
 
 import pytest
 from support.rawtask import Connector, RawTask, ints, message
-from support.system import daemon_program, pvm_root, require_daemon
+from support.system import PATIENCE, daemon_program, pvm_root, require_daemon
 from support.vm import VirtualMachine, wait_until
 
 from pvm3py.wire import constants as c
-
-SECONDS = 20
 
 
 @pytest.fixture
@@ -39,7 +37,7 @@ def start(tmp: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -76,7 +74,7 @@ def test_root_must_be_allowed(tmp: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=PATIENCE,
         check=False,
     )
     check_failed(done, "root", "PVM_ALLOW_ROOT")
@@ -120,7 +118,7 @@ def test_vmid_from_standard_input(tmp: Path) -> None:
         address = process.stdout.readline().decode().strip()
         assert (tmp / f"pvmd.{os.geteuid()}.in").read_text() == address
         process.terminate()
-        assert process.wait(SECONDS) == signal.SIGTERM
+        assert process.wait(PATIENCE) == signal.SIGTERM
 
 
 @pytest.mark.parametrize("content", ["", "/tmp/no/such/socket", "7f000001:0001", "nonsense"])
@@ -152,7 +150,7 @@ def test_killed_daemon_is_succeeded_and_its_log_replaced() -> None:
 def test_signal_ends_the_daemon_with_its_number(signum: signal.Signals) -> None:
     with VirtualMachine("ours") as vm:
         vm.process.send_signal(signum)
-        assert vm.process.wait(SECONDS) == signum
+        assert vm.process.wait(PATIENCE) == signum
         assert f"caught signal {signum:d}" in vm.log()
         assert not list(vm.tmp.glob("pvm[dt]*"))
 
@@ -173,7 +171,7 @@ def test_halt_ends_daemon_and_tasks() -> None:
             task.enrol(vm.tmp)
             task.send(message(c.TM_HALT, src=task.tid))
             task.wait_closed()
-        assert vm.process.wait(SECONDS) == 0
+        assert vm.process.wait(PATIENCE) == 0
         wait_until(lambda: not connector.alive(), "task got SIGTERM")
         connector.close()
         assert not list(vm.tmp.glob("pvm[dt]*"))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support import compiler
 from support.rawtask import Connector
-from support.system import ARCH, C_SOURCES, missing, require_program
+from support.system import ARCH, C_SOURCES, PATIENCE, missing, require_program
 from support.vm import VirtualMachine
 from test_groups import server_dir
 from test_tracing import Collector, events_of
@@ -91,7 +91,7 @@ def check_output(out: str, err: str, log: str = "") -> None:
 def run_threaded(program: Path, route: str) -> None:
     """Run a program, which checks what its threads got."""
     with VirtualMachine("ours", path=[server_dir("ours")]) as vm:
-        done = vm.run(program, route, timeout=90, env=ENVIRONMENT)
+        done = vm.run(program, route, env=ENVIRONMENT)
         check_output(done.out, done.err, vm.log())
         done.check()
 
@@ -126,7 +126,7 @@ def run_traced(program: Path, option: str, buffer: int) -> collections.Counter[t
             with collector.task:
                 task = machine.start(program, "traced", option, buffer, env=ENVIRONMENT)
                 events = events_of(list(collector.messages()))
-                out, err = task.communicate(timeout=60)
+                out, err = task.communicate(timeout=PATIENCE)
                 machine.tasks.remove(task)
                 check_output(out.decode(), err.decode())
                 assert task.returncode == 0

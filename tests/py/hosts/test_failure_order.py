@@ -15,7 +15,7 @@ import pytest
 from support.agent import Agent
 from support.hosts import Bed
 from support.machine import Machine
-from support.system import pvm_root
+from support.system import PATIENCE, pvm_root
 from support.vm import wait_until
 
 from pvm3py.pvmd.config import data_signature
@@ -82,7 +82,7 @@ def test_everybody_is_told_in_the_documented_order(
         os.kill(pid, signal.SIGCONT)
     wait_until(lambda: not victim.daemon_pids(), "the daemon that was silent gone")
     assert "master lost: nothing heard" in victim.log()
-    three.agents[1].process.wait(20)
+    three.agents[1].process.wait(PATIENCE)
     wait_until(lambda: not victim.processes(), "its tasks gone")
 
 
@@ -225,7 +225,7 @@ def test_group_whose_server_is_lost_with_its_host(three: Machine) -> None:
         assert member.stdout.readline() == b"ready\n"
     victim.kill_daemon()
     for member in members:
-        out, err = member.communicate(b"\n", timeout=40)
+        out, err = member.communicate(b"\n", timeout=PATIENCE)
         assert int(out) < 0, out + err
     assert three.here.code("pstat", server) == NO_TASK
 
@@ -286,6 +286,6 @@ def test_loss_of_the_master_ends_everything_in_order(three: Machine) -> None:
         assert "ending all tasks and this daemon" in slave.log()
         assert not slave.sock_file.exists()
         assert not list(slave.tmp.glob("pvmtmp*"))
-    waiting.process.wait(20)
+    waiting.process.wait(PATIENCE)
     for slave in three.hosts[1:]:
         wait_until(lambda s=slave: not s.processes(), "the slave's tasks gone")

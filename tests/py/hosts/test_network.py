@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 from support.hosts import Bed, Host
 from support.net import Namespaces, can_make_namespaces, require_namespaces
-from support.system import PROJECT, missing, pvm_root, require_program
+from support.system import PATIENCE, PROJECT, missing, pvm_root, require_program
 from support.vm import wait_until
 
 ROUTE, DIRECT, RAW, TAG = 1, 3, 1, 61
@@ -227,7 +227,7 @@ def test_ordinary_user_runs_tests_of_hosts_on_loopback() -> None:
         env={k: v for k, v in os.environ.items() if not k.startswith(("PVM_", "PYTEST"))},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "7 passed" in done.stdout, done.stdout

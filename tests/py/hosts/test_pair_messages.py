@@ -9,7 +9,7 @@ import pytest
 from support.agent import Remote
 from support.hosts import Host
 from support.machine import Machine
-from support.system import SIDES, Side
+from support.system import PATIENCE, SIDES, Side
 
 # Around the borders of packets (4032 and 4064 bytes of data, and those of larger packets).
 SIZES = (0, 1, 3, 4, 5, 4031, 4032, 4033, 8095, 8096, 8097, 59999, 65488, 65489, 1 << 20)
@@ -29,8 +29,8 @@ def talk(
     answering = answerer.start(programs[1], "answer", route, *sizes, stderr=subprocess.STDOUT)
     assert answering.stdout
     tid = answering.stdout.readline().decode().strip()
-    calling = caller.run(programs[0], "call", route, *sizes, tid, timeout=100, merged=True)
-    out, _ = answering.communicate(timeout=60)
+    calling = caller.run(programs[0], "call", route, *sizes, tid, merged=True)
+    out, _ = answering.communicate(timeout=PATIENCE)
     assert "FAIL" not in out.decode(), out.decode() + caller.log() + answerer.log()
     calling.check()
     assert answering.returncode == 0, out.decode()
@@ -100,7 +100,7 @@ def test_group_of_tasks_on_both_hosts(pair: Machine, library: Side) -> None:
     name = f"group-{library}"
     members = [host.start(program, name, 4, *wide) for host in pair.hosts for _ in range(2)]
     for member in members:
-        out, err = member.communicate(timeout=60)
+        out, err = member.communicate(timeout=PATIENCE)
         assert member.returncode == 0, out.decode() + err.decode() + pair.everything()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.agent import AgentBase, Remote
 from support.machine import Machine
-from support.system import DEBIAN_ROOT, library_dir
+from support.system import DEBIAN_ROOT, PATIENCE, library_dir
 from support.vm import wait_until
 
 NO_HOST, NO_FILE, DENIED, NO_TASK, NOT_FOUND = -6, -7, -8, -31, -32
@@ -228,4 +228,4 @@ def test_console_shows_all_hosts_and_resets_them(
     assert f"t{task:x}" in console.out or f"{task:x}" in console.out
     # The agents of this test were reset as well; the machine is mended for the next.
     for agent in pair.agents:
-        agent.process.wait(20)
+        agent.process.wait(PATIENCE)

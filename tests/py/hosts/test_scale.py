@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 from support.agent import Agent
 from support.hosts import Bed
+from support.system import PATIENCE
 from support.vm import wait_until
 
 HOSTS, TASKS = 100, 2000
 # Memory that a daemon may take for each further host, bytes.
 HOST_MEMORY = 10000
-# Nothing here takes as long, however busy the machine: seconds.
-PATIENCE = 100
 TASK_EXIT, HOST_DELETE, TAG, CALL, ANSWER, END, RAW = 1, 2, 70, 1, 2, 3, 1
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.machine import Machine
-from support.system import Side
+from support.system import PATIENCE, Side
 from support.vm import wait_until
 
 MIXES: tuple[tuple[Side, ...], ...] = (
@@ -63,13 +63,13 @@ def test_direct_route_between_two_slaves(three: Machine) -> None:
     assert answering.stdout
     tid = answering.stdout.readline().decode().strip()
     caller.run(caller.program("talk"), "call", "direct", *sizes, tid).check()
-    assert answering.wait(20) == 0
+    assert answering.wait(PATIENCE) == 0
 
 
 def test_group_over_three_hosts(three: Machine) -> None:
     members = [host.start(host.program("group_member"), "three", 3) for host in three.hosts]
     for member in members:
-        out, err = member.communicate(timeout=60)
+        out, err = member.communicate(timeout=PATIENCE)
         assert member.returncode == 0, out.decode() + err.decode() + three.everything()
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import subprocess
 
+from support.system import PATIENCE
 from support.vm import read_line
-
-REPLY_SECONDS = 40.0
 
 
 class AgentBase:
@@ -80,7 +79,7 @@ class Agent(AgentBase):
         except (OSError, ValueError):
             raise AssertionError(f"{words}: the agent has ended") from None
 
-    def reply(self, seconds: float = REPLY_SECONDS) -> list[str]:
+    def reply(self, seconds: float = PATIENCE) -> list[str]:
         """The reply to `tell`."""
         assert self.process.stdout
         return read_line(self.process.stdout, seconds).split("\t")
@@ -89,7 +88,7 @@ class Agent(AgentBase):
         """Let it leave the machine and end."""
         assert self.process.stdin
         self.process.stdin.close()
-        self.process.wait(20)
+        self.process.wait(PATIENCE)
 
 
 class Remote(AgentBase):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from support import compiler
 from support.hosts import Bed
-from support.system import PROJECT, Side, library_dir, pvm_root, require_program
+from support.system import PATIENCE, PROJECT, Side, library_dir, pvm_root, require_program
 from support.vm import VirtualMachine
 
 _DEBUGGER = '#!/bin/sh\nPVM_TEST_DEBUGGED=1 exec "$@"\n'
@@ -44,7 +44,7 @@ def group_members(daemon: Side, size: int = 2) -> str:
     program, env = compiler.test_program("group_member", "ours"), environment(daemon, "ours")
     with VirtualMachine(daemon, path=[server_dir("ours")]) as vm:
         members = [vm.start(program, "g", size, "wide", env=env) for _ in range(size)]
-        outputs = [member.communicate(timeout=60)[0].decode() for member in members]
+        outputs = [member.communicate(timeout=PATIENCE)[0].decode() for member in members]
         assert all(member.returncode == 0 for member in members), outputs
     return "\n".join(outputs)
 

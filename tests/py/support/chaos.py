@@ -15,10 +15,8 @@ from types import TracebackType
 
 from support.hosts import Bed, Host
 from support.scoped import Scoped
-from support.system import Side
+from support.system import PATIENCE, Side
 from support.vm import read_line, wait_until
-
-PATIENCE = 60.0
 
 
 def chaos_seconds(short: float) -> float:
@@ -206,7 +204,7 @@ class Chaos(Scoped):
             return not self.missing(reports)
 
         try:
-            wait_until(at_rest, "everything at rest", PATIENCE)
+            wait_until(at_rest, "everything at rest")
         except AssertionError as error:
             error.add_note("\n".join(self.missing(reports)))
             raise

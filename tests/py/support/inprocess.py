@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from support.fakedaemon import FakeDaemon
-from support.system import Side, debian_library, library_dir
+from support.system import PATIENCE, Side, debian_library, library_dir
 
 PVM_AUTO_ERR = 3
 
@@ -34,7 +34,7 @@ def run_module(
         [sys.executable, "-m", f"support.{module}", str(library), *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         cwd=Path(__file__).parents[1],
         env=os.environ | {"PVM_ALLOW_ROOT": "1"},
     )

@@ -21,9 +21,8 @@ from support.net import Loopback
 from support.packets import Packet, daemon, head, packet, parse
 from support.rawtask import Connector, Message, RawTask, ints, message, string
 from support.system import Side
-from support.vm import START_SECONDS, VirtualMachine, read_line, wait_until
+from support.vm import PATIENCE, VirtualMachine, read_line, wait_until
 
-PATIENCE = 20.0
 RESEND = 0.3
 ARCH, SIGNATURE = "LINUX64", 0x00408C41
 
@@ -267,11 +266,11 @@ class SlaveTarget(VirtualMachine):
                 env=self.env, start_new_session=True,
             )
         assert process.stdin and process.stdout
-        greeting = Greeting.parse(read_line(process.stdout, START_SECONDS))
+        greeting = Greeting.parse(read_line(process.stdout, PATIENCE))
         process.stdin.close()
         self.greeting = greeting
         self.master.there = (greeting.address, greeting.port)
-        assert process.wait(START_SECONDS) == 0
+        assert process.wait(PATIENCE) == 0
         return process
 
     def _entry(self) -> TableEntry:
