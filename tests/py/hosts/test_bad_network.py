@@ -62,12 +62,12 @@ def test_packets_lost_doubled_and_late_towards_the_original(master: Side, slave:
         for sender, receiver in ends:
             for size in SIZES:
                 for _ in (XDR, RAW):
-                    got = receiver.ints("take", sender.tid, TAG, 60, size, size)
+                    got = receiver.taken(sender.tid, TAG, size, size)
                     assert got == [1, sender.tid, TAG, 1], (size, machine.everything())
             (child,) = sender.agents(machine.hosts[receiver is machine.there].name)
             assert sender.code("notify", TASK_EXIT, TAG + 1, child.tid) == 0
             assert sender.code("kill", child.tid) == 0
-            assert sender.ints("event", -1, TAG + 1, 60)[2:] == [child.tid]
+            assert sender.notice(TAG + 1) == [child.tid]
             assert sender.ints("event", -1, TAG + 1, 0.1) == [0]
         done = True
     finally:

@@ -69,7 +69,7 @@ def test_daemons_and_direct_routes_stay_in_the_range_of_ports() -> None:
         near, far = (agent.agents(slave.name)[0] for slave in bed.slaves)
         assert near.code("setopt", ROUTE, DIRECT) >= 0
         assert near.code("send", far.tid, TAG, RAW, 70000, 1) == 0
-        assert far.ints("take", near.tid, TAG, 20, 70000, 1) == [1, near.tid, TAG, 1]
+        assert far.taken(near.tid, TAG, 70000, 1) == [1, near.tid, TAG, 1]
         for slave in bed.slaves:
             assert sockets(slave, "tcp"), "a direct route"
             assert in_range(sockets(slave, "tcp"), slave)
@@ -108,7 +108,7 @@ def test_without_a_free_port_for_a_direct_route_messages_go_through_the_daemons(
         assert agent.code("setopt", ROUTE, DIRECT) >= 0
         for size in (8, 70000):
             assert agent.code("send", far.tid, TAG, RAW, size, 2) == 0
-            assert far.ints("take", agent.tid, TAG, 20, size, 2) == [1, agent.tid, TAG, 1]
+            assert far.taken(agent.tid, TAG, size, 2) == [1, agent.tid, TAG, 1]
         ours = {host.ip for host in two.hosts}
         assert not {s for s in sockets(two.master, "tcp") if s.address in ours}
 

@@ -81,8 +81,8 @@ def _watch(machine: Machine) -> int:
 def _check_told(machine: Machine, child: int) -> None:
     """Both have been told, once, in order, and the machine goes on."""
     for agent in (machine.agents[0], machine.agents[2]):
-        assert agent.ints("event", -1, -1, 20)[2:] == [child]
-        assert agent.ints("event", -1, -1, 20)[2:] == [VICTIM]
+        assert agent.notice() == [child]
+        assert agent.notice() == [VICTIM]
         assert list(agent.config()) == [machine.hosts[0].name, machine.hosts[2].name]
 
 

@@ -104,6 +104,6 @@ def test_everybody_is_told_of_a_deleted_host(crowd: Crowd) -> None:
         assert watcher.code("notify", HOST_DELETE, TAG, tids[names[-1]]) == 0
     assert crowd.agent.ints("delhosts", names[-1]) == [1, 0]
     for watcher in watchers:
-        assert watcher.ints("event", -1, TAG, 20)[2:] == [tids[names[-1]]]
+        assert watcher.notice(TAG) == [tids[names[-1]]]
         wait_until(lambda a=watcher: names[-1] not in a.config(), "the host gone")
     crowd.bed.hosts[-1].wait_gone()

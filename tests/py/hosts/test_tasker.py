@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from support.agent import Agent
 from support.hosts import Host
 from support.machine import Machine
 from support.rawtask import Connector, RawTask, ints, message
@@ -89,11 +88,6 @@ def spawned(machine: Machine, *arguments: str) -> int:
     return machine.here.spawn("agent", *arguments, where=machine.hosts[1].name)[0]
 
 
-def notice(agent: Agent, tag: int) -> int:
-    """The tid in the next notice."""
-    return int(agent.call("event", -1, tag, "20")[-1])
-
-
 def test_tasker_starts_tasks_that_are_tasks_like_others(machine: Machine, tasker: Tasker) -> None:
     tid = spawned(machine, "an argument")
     order = tasker.ordered()
@@ -108,14 +102,14 @@ def test_tasker_starts_tasks_that_are_tasks_like_others(machine: Machine, tasker
     tasker.children[tid].kill()
     tasker.children[tid].wait()
     tasker.ended(tid, 9)
-    assert notice(machine.here, 71) == tid
+    assert machine.here.notice(71)[-1] == tid
 
 
 def test_task_that_the_tasker_cannot_start_has_ended(machine: Machine, tasker: Tasker) -> None:
     tid = spawned(machine)
     assert machine.here.code("notify", TASK_EXIT, 72, tid) == 0
     tasker.ended(tasker.ordered().tid, 256)
-    assert notice(machine.here, 72) == tid
+    assert machine.here.notice(72)[-1] == tid
 
 
 def test_end_of_the_tasker_ends_what_it_has_not_started(machine: Machine, tasker: Tasker) -> None:
@@ -126,7 +120,7 @@ def test_end_of_the_tasker_ends_what_it_has_not_started(machine: Machine, tasker
     lost = spawned(machine)
     assert machine.here.code("notify", TASK_EXIT, 73, lost) == 0
     tasker.socket.close()
-    assert notice(machine.here, 73) == lost
+    assert machine.here.notice(73)[-1] == lost
     if machine.hosts[1].side == "ours":  # 3.4.6 gives it up, too, though it runs
         assert machine.here.call("on", running, "mytid")[0] == str(running)
     third = spawned(machine)

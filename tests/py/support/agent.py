@@ -28,6 +28,14 @@ class AgentBase:
         """First int of the reply: what the PVM function returned."""
         return self.ints(*words)[0]
 
+    def notice(self, tag: int = -1) -> list[int]:
+        """What the next message with this tag tells; nothing if none comes."""
+        return self.ints("event", -1, tag, PATIENCE - 20)[2:]
+
+    def taken(self, tid: int, tag: int, size: int, seed: int) -> list[int]:
+        """Receive so many packed bytes: 1, sender, tag, 1 if they are right; 0 if none come."""
+        return self.ints("take", tid, tag, PATIENCE - 20, size, seed)
+
     @property
     def tid(self) -> int:
         """The agent's tid."""

@@ -11,7 +11,6 @@ import os
 import random
 import signal
 from dataclasses import dataclass
-from types import TracebackType
 
 from support.hosts import Bed, Host
 from support.scoped import Scoped
@@ -49,7 +48,7 @@ class Report:
 class Chaos(Scoped):
     """A machine of `count` hosts of ours with workers, the master and its tasks never die.
 
-    For a `with` block; the error that ends it is told what had happened.
+    For a `with` block.
     """
 
     def __init__(self, count: int, seed: int, *, env: dict[str, str] | None = None) -> None:
@@ -237,16 +236,8 @@ class Chaos(Scoped):
                     problems.append(f"t{report.tid:x} told {notices} times of {host:x}'s end")
         return problems
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error:
-            error.add_note("\n".join(["what happened:", *self.events, *self.wrong]))
-            error.add_note(self.bed.logs())
-        super().__exit__(kind, error, trace)
+    def story(self) -> str:
+        return "\n".join(["what happened:", *self.events, *self.wrong, self.bed.logs()])
 
     def leave(self, failed: bool) -> None:
         self.thaw()

@@ -221,6 +221,9 @@ class Bed(Scoped):
         self.network.close()
         shutil.rmtree(self.directory)
 
+    def story(self) -> str:
+        return self.logs()
+
     def leave(self, failed: bool) -> None:
         self.stop(check=not failed)
 

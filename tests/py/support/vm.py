@@ -275,7 +275,11 @@ class VirtualMachine(Scoped):
 
     def _diagnosis(self) -> str:
         errors = (self.home / "daemon.err").read_text(errors="replace")
-        return f"--- daemon's stderr\n{errors[-4000:]}\n--- daemon's log\n{self.log()[-4000:]}"
+        status = self.process.poll()
+        return (
+            f"--- daemon {'runs' if status is None else f'ended with {status}'}; its stderr\n"
+            f"{errors[-4000:]}\n--- daemon's log\n{self.log()[-4000:]}"
+        )
 
     def leave(self, failed: bool) -> None:
         self.stop(check=not failed)
