@@ -105,8 +105,7 @@ def test_messages_of_a_task_that_just_ends_arrive(
     assert done.check().out == "500\n"
 
 
-def test_further_task_takes_4_kb_at_most(machine: VirtualMachine) -> None:
-    connector = Connector()
+def test_further_task_takes_4_kb_at_most(machine: VirtualMachine, connector: Connector) -> None:
     program = str(compiler.test_program("flood", "ours"))
     spawn = SpawnRequest(program, 0, "", 50, ["pong"], 0, 0, 0, 0, 0, 0, [])
     with RawTask(machine.address, connector) as task:
@@ -125,7 +124,6 @@ def test_further_task_takes_4_kb_at_most(machine: VirtualMachine) -> None:
 
         before = grow(100)
         assert (grow(400) - before) / 300 <= 4096
-    connector.close()
 
 
 def test_sequence_of_short_tasks_leaves_no_descriptor_open(machine: VirtualMachine) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from support import compiler
 from support.hosts import Bed, Host
 from support.net import Namespaces, can_make_namespaces, require_namespaces
 from support.system import PATIENCE, PROJECT, missing, pvm_root, require_program
@@ -220,14 +221,15 @@ def test_ordinary_user_runs_tests_of_hosts_on_loopback() -> None:
             "test_pair_messages.py::test_direct_route_asked_for_by_the_slaves_task",
         )
     ] + ["test_network.py::test_namespaces_are_not_for_everybody"]
+    dropped = ("PVM_", "PYTEST", compiler.WORK_DIR)
     done = subprocess.run(
         [*as_ordinary_user(), sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         + [f"tests/py/hosts/{test}" for test in tests],
         cwd=PROJECT,
-        env={k: v for k, v in os.environ.items() if not k.startswith(("PVM_", "PYTEST"))},
+        env={k: v for k, v in os.environ.items() if not k.startswith(dropped)},
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=4 * PATIENCE,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "7 passed" in done.stdout, done.stdout

@@ -72,13 +72,11 @@ def machine(shared: Machine) -> Machine:
 
 
 @pytest.fixture
-def tasker(machine: Machine) -> Iterator[Tasker]:
+def tasker(machine: Machine, connector: Connector) -> Iterator[Tasker]:
     """A tasker on the slave."""
-    connector = Connector()
     helper = Tasker(machine.hosts[1], connector)
     yield helper
     helper.close()
-    connector.close()
     machine.here.call("pstat", helper.tid)
     wait_until(lambda: machine.here.code("pstat", helper.tid) < 0, "the tasker has gone")
 
@@ -130,15 +128,14 @@ def test_end_of_the_tasker_ends_what_it_has_not_started(machine: Machine, tasker
 
 @pytest.mark.parametrize("answer", [(c.TM_TASKER, 1, c.PvmAlready), (c.TM_TASKER, 0, c.PvmNoTask)])
 def test_there_is_one_tasker_of_a_host(
-    machine: Machine, tasker: Tasker, answer: tuple[int, int, int]
+    machine: Machine, tasker: Tasker, answer: tuple[int, int, int],
+    connector: Connector,
 ) -> None:
     tag, word, code = answer
-    connector = Connector()
     host = machine.hosts[1]
     with RawTask((host.tmp / f"pvmd.{host.suffix}").read_text(), connector) as other:
         other.enrol(host.tmp)
         assert other.request(tag, ints(word)).ints() == (code,)
-    connector.close()
 
 
 def test_tasker_that_resigns_is_asked_no_more(machine: Machine, tasker: Tasker) -> None:

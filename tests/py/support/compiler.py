@@ -43,17 +43,18 @@ OLD_FORTRAN = ("-w", "-std=legacy", "-fallow-argument-mismatch")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g")
 
 
-_WORK_DIR = "PVM3PY_TEST_PROGRAMS"
+# Names the directory to the processes that run tests; it belongs to one user.
+WORK_DIR = "PVM3PY_TEST_PROGRAMS"
 
 
 def begin_session() -> Callable[[], None]:
     """Make the session's directory unless a parent process has; what removes it again."""
-    if _WORK_DIR in os.environ:
+    if WORK_DIR in os.environ:
         return lambda: None
-    directory = os.environ[_WORK_DIR] = tempfile.mkdtemp(prefix="pvcc", dir="/tmp")
+    directory = os.environ[WORK_DIR] = tempfile.mkdtemp(prefix="pvcc", dir="/tmp")
 
     def end() -> None:
-        del os.environ[_WORK_DIR]
+        del os.environ[WORK_DIR]
         shutil.rmtree(directory, ignore_errors=True)
 
     return end
@@ -61,7 +62,7 @@ def begin_session() -> Callable[[], None]:
 
 def work_dir() -> Path:
     """Directory for everything compiled in this session."""
-    return Path(os.environ[_WORK_DIR])
+    return Path(os.environ[WORK_DIR])
 
 
 def made_once(name: str, make: Callable[[Path], object]) -> Path:
