@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import time
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from bench import machine
 from bench.machine import Daemon, Installation, MeasurementError
-from bench.network import Hosts
+from bench.network import Hosts, begin_session
 from bench.rows import FORTRAN, OURS, PURE, ROWS, Party, Row
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -227,6 +228,7 @@ def main() -> int:
     if options.list:
         print(*(f"{row.key:22} {row.title}" for row in ROWS), sep="\n")
         return 0
+    os.environ["PVM3PY_ROOT"] = str(options.tree)  # for machines of several hosts
     installations = find_installations(options.tree)
     rows = [r for r in ROWS if not options.only or r.key in options.only]
     if not machine.has_fortran():
@@ -237,6 +239,7 @@ def main() -> int:
         installation.compile(options.build)
     started = time.monotonic()
     with ExitStack() as stack:
+        stack.callback(begin_session())
         idle = None if options.only else Idle(stack, real)
         bench = Bench(stack, installations, options)
         for number in range(options.rounds):

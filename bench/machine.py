@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-READY_TIMEOUT = 20.0  # seconds until a daemon must serve
-DRIVER_TIMEOUT = 15.0  # seconds until a measurement must have ended
+READY_TIMEOUT = 120.0  # seconds until a daemon must serve
+DRIVER_TIMEOUT = 120.0  # seconds until a measurement must have ended
 
 TM_CONNECT = 0x80010001
 XDR = 0x10000000

@@ -11,8 +11,11 @@ from bench.machine import DRIVER_TIMEOUT, HERE, Installation, MeasurementError
 
 sys.path.append(str(HERE.parent / "tests/py"))
 
+from support.compiler import begin_session
 from support.hosts import Bed
 from support.system import Side
+
+__all__ = ["NETWORKS", "Hosts", "begin_session"]
 
 # Networks by name: hosts, whether they form a machine from the start, environment.
 NETWORKS: dict[str, tuple[int, bool, dict[str, str]]] = {

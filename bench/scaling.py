@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import statistics
 import sys
 import time
@@ -197,12 +196,13 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, default=2000, help="tasks of the large multicast")
     parser.add_argument("--idle", type=float, default=10.0, help="seconds to watch it idle")
     options = parser.parse_args()
+    end_session = compiler.begin_session()
     try:
         rows = [
             measure(int(count), options.tasks, options.idle) for count in options.hosts.split(",")
         ]
     finally:
-        shutil.rmtree(compiler.work_dir())
+        end_session()
     columns = list(dict.fromkeys(name for row in rows for name in row))
     for column in columns:
         print(f"| {column} | " + " | ".join(row.get(column, "") for row in rows) + " |")

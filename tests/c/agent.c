@@ -21,7 +21,7 @@
 enum { TAG_COMMAND = 900001, TAG_REPLY = 900002, MAX_WORDS = 3000, LINE = 1 << 17 };
 
 /* How long an agent waits for another's reply, seconds. */
-#define REPLY_SECONDS 60
+#define REPLY_SECONDS 110
 
 static char reply[LINE];
 static size_t used;

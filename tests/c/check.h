@@ -148,4 +148,18 @@ static inline int check_recv_int(int tid, int tag)
 	return value;
 }
 
+/* Send every message back to its sender, on the way by which it came, until one with `last`. */
+static inline int check_echo(int last)
+{
+	int bufid, tag, tid;
+
+	while (pvm_bufinfo(bufid = pvm_recv(-1, -1), NULL, &tag, &tid) == 0 && tag != last) {
+		pvm_setrbuf(0);
+		pvm_setsbuf(bufid);
+		pvm_send(tid, tag);
+		pvm_freebuf(bufid);
+	}
+	return pvm_exit();
+}
+
 #endif

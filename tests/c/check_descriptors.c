@@ -7,19 +7,6 @@
 
 enum { TAG_DATA = 1, TAG_END = 2 };
 
-static int echo(void)
-{
-	int bytes, tag, tid;
-
-	while (pvm_bufinfo(pvm_recv(-1, -1), &bytes, &tag, &tid) == 0 && tag != TAG_END) {
-		int value = -1;
-
-		pvm_upkint(&value, 1, 1);
-		check_send_int(tid, TAG_DATA, value);
-	}
-	return pvm_exit();
-}
-
 static void exchange(int peer, int value)
 {
 	CHECK_INT(check_send_int(peer, TAG_DATA, value), 0);
@@ -136,7 +123,7 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "direct") == 0)
 		pvm_setopt(PvmRoute, PvmRouteDirect);
 	if (argc > 1)
-		return echo();
+		return check_echo(TAG_END);
 	CHECK(pvm_mytid() > 0);
 	if (check_ours("library")) {
 		asking_without_descriptors(argv);

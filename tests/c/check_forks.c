@@ -56,20 +56,6 @@ static int becomes_a_task(void)
 	return 0;
 }
 
-/* A task that answers on the way by which it is asked, until TAG_END comes. */
-static int echo(void)
-{
-	int bytes, tag, tid;
-
-	while (pvm_bufinfo(pvm_recv(-1, -1), &bytes, &tag, &tid) == 0 && tag != TAG_END) {
-		int value = -1;
-
-		pvm_upkint(&value, 1, 1);
-		check_send_int(tid, TAG_DATA, value);
-	}
-	return pvm_exit();
-}
-
 /* The parent's daemon connection and its direct route still work. */
 static void parent_works(int peer)
 {
@@ -89,7 +75,7 @@ int main(int argc, char **argv)
 
 	check_start();
 	if (argc > 1)
-		return echo();
+		return check_echo(TAG_END);
 	if (!check_ours("library")) {
 		CHECK(pvm_exit() == 0);
 		return check_done();

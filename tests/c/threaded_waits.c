@@ -356,7 +356,7 @@ int main(int argc, char **argv)
 {
 	check_start();
 	if (argc > 1 && strcmp(argv[1], "echo") == 0)
-		return echo();
+		return check_echo(TAG_END);
 	if (argc > 1 && strcmp(argv[1], "member") == 0)
 		return member();
 	if (argc > 1 && strcmp(argv[1], "manager") == 0)

@@ -12,26 +12,6 @@ enum { THREADS = 6, ROUNDS = 60, TAG_END = 1, TAG_QUIET = 2, TAG_FIRST = 100 };
 /* The task that sends back what it gets. */
 static int peer;
 
-/* ---- the other task: sends back what it gets ------------------------------------ */
-
-static inline int echo(void)
-{
-	int tag, tid;
-
-	for (;;) {
-		int bufid = pvm_recv(-1, -1);
-
-		if (pvm_bufinfo(bufid, NULL, &tag, &tid) < 0 || tag == TAG_END)
-			break;
-		pvm_setrbuf(0);
-		pvm_setsbuf(bufid);
-		pvm_send(tid, tag);
-		pvm_freebuf(bufid);
-	}
-	pvm_exit();
-	return 0;
-}
-
 /* ---- helpers ------------------------------------------------------------------------ */
 
 typedef void *(*body)(void *);

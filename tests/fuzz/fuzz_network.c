@@ -13,26 +13,14 @@
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 #include "network.h"
+#include "require.h"
 
 enum {
 	OWN = 0x80040000, KNOWN = 0x80080000, PENDING = 0x800c0000, UNHEARD = 0x80100000,
 	TASK = 0x40001, SENDER = 0x40002, FAR = 0x80001, GROUP = 0x40080001,
 	STEPS_MAX = 400, MARK = 0x5eed,
 };
-
-#define REQUIRE(condition) ((condition) ? (void)0 : broken(#condition))
-
-static void broken(const char *condition)
-{
-	fprintf(stderr, "not true: %s\n", condition);
-	abort();
-}
 
 /* The input that is left. */
 static const uint8_t *at, *end;
@@ -42,7 +30,6 @@ static unsigned next(void)
 	return at < end ? *at++ : 0;
 }
 
-static struct sockaddr_un address = { .sun_family = AF_UNIX };
 static int listener, peer_udp;
 static struct sockaddr_in known_address;
 
@@ -69,11 +56,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	/* An abstract name: no file is left behind. */
-	snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "fuzz_network.%d", getpid());
-	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	REQUIRE(bind(listener, (struct sockaddr *)&address, sizeof address) == 0);
-	REQUIRE(listen(listener, 8) == 0);
+	listener = listen_as("fuzz_network");
 	peer_udp = udp_socket(&known_address);
 	return 0;
 }

@@ -9,36 +9,19 @@
  * sender has taken the place of the receiver's manager.
  */
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 #include "layout.h"
+#include "require.h"
 #include "switch.h"
 
 enum { SENDER = 0x40001, RECEIVER = 0x40002, MANAGER = 0x40003, RECEIVED_MAX = 1 << 20 };
 
-static struct sockaddr_un address = { .sun_family = AF_UNIX };
 static int listener;
-
-#define REQUIRE(condition) ((condition) ? (void)0 : broken(#condition))
-
-static void broken(const char *condition)
-{
-	fprintf(stderr, "not true: %s\n", condition);
-	abort();
-}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	/* An abstract name: no file is left behind. */
-	snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "fuzz_switch.%d", getpid());
-	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	REQUIRE(bind(listener, (struct sockaddr *)&address, sizeof address) == 0);
-	REQUIRE(listen(listener, 8) == 0);
+	listener = listen_as("fuzz_switch");
 	return 0;
 }
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Fixtures of all tests: what is compiled in a session is removed at its end."""
+"""Fixtures of all tests; what is compiled in a session is removed at its end."""
 
 from __future__ import annotations
 
-import shutil
 import signal
 from collections.abc import Iterator
 
@@ -12,17 +11,11 @@ from support import compiler
 from support.rawtask import Connector
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Signals that a shell ignores for its background jobs work for the programs under test."""
+    config.add_cleanup(compiler.begin_session())
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _compiled_programs() -> Iterator[None]:
-    yield
-    if compiler.work_dir.cache_info().currsize:
-        shutil.rmtree(compiler.work_dir(), ignore_errors=True)
 
 
 @pytest.fixture

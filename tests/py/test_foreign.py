@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import pytest
-from support.compiler import library_tree, run_compiler, test_program, work_dir
-from support.system import C_SOURCES, require_program
+from support.compiler import compiled, library_tree, script, test_program
+from support.system import C_SOURCES, PATIENCE, require_program
 from support.vm import VirtualMachine
 
 
@@ -50,7 +49,6 @@ CHECKS = [(name, check) for name in MACHINES for check in ("check_buffers", "che
 CHECKS.append(("s390x", "check_pack"))
 
 
-@cache
 def libraries(name: str) -> Path:
     """PVM_ROOT tree of the C libraries for the machine; skips without the tools."""
     machine = MACHINES[name]
@@ -62,24 +60,21 @@ def libraries(name: str) -> Path:
     )
 
 
-@cache
 def starter(name: str, program: str) -> Path:
     """Starts tests/c/PROGRAM.c as compiled for the machine, also as a task that spawns itself."""
     machine = MACHINES[name]
     tree = libraries(name)
-    target = work_dir() / name / program
-    target.parent.mkdir(exist_ok=True)
-    run_compiler(
+    target = compiled(
+        f"{name}/{program}",
         [machine.compiler, "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-static"]
         + [f"-I{tree / 'include'}", str(C_SOURCES / f"{program}.c")]
-        + [f"-L{tree / 'lib' / machine.arch}", "-lpvm3", "-o", str(target)]
+        + [f"-L{tree / 'lib' / machine.arch}", "-lpvm3"],
     )
     if not machine.emulator:
         return target
-    script = target.with_suffix(".sh")
-    script.write_text(f'#!/bin/sh\nexec {machine.emulator} -0 "$0" {target} "$@"\n')
-    script.chmod(0o755)
-    return script
+    return script(
+        f"{name}/{program}.sh", f'#!/bin/sh\nexec {machine.emulator} -0 "$0" {target} "$@"\n'
+    )
 
 
 @pytest.mark.parametrize("route", ["daemon", "direct"])
@@ -89,7 +84,7 @@ def test_messages_between_machines_of_different_kinds(name: str, route: str) -> 
     with VirtualMachine() as vm:
         far = vm.start(far_program, "far")
         near = vm.run(near_program, "near", route)
-        out, err = far.communicate(timeout=20)
+        out, err = far.communicate(timeout=PATIENCE)
         assert (far.returncode, near.status) == (0, 0), near.out + near.err + (out + err).decode()
         assert f"signature {MACHINES[name].signature}" in near.out
 

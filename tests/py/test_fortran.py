@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support import cases, compiler
 from support.normalise import normalise, recorded, sorted_lines
-from support.system import PROJECT, SIDES, Side, library_dir, missing, pvm_root, require_program
+from support.system import PROJECT, SIDES, Side, library_dir, missing, require_program
 from support.vm import VirtualMachine
 from test_groups import library_flags, server_dir
 
@@ -29,13 +29,7 @@ EXAMPLES = {
 def example(name: str, source: str) -> Path:
     """A Fortran example program of PVM with our header and libraries."""
     require_program("gfortran", "gfortran")
-    sources = compiler.example_sources()
-    include = sources / "include"
-    include.mkdir(exist_ok=True)
-    header = include / "fpvm3.h"
-    if not header.exists():
-        header.symlink_to(pvm_root() / "include" / "fpvm3.h")
-    path = sources / source
+    path = compiler.example_sources() / source
     return compiler.compile_program(
         name,
         [path],

@@ -13,6 +13,7 @@ import pytest
 from support import cases, compiler
 from support.system import (
     C_SOURCES,
+    PATIENCE,
     PROJECT,
     SIDES,
     Side,
@@ -104,6 +105,17 @@ def test_server_is_found_without_any_setting(monkeypatch: pytest.MonkeyPatch) ->
         finish([vm.start(program("group_mixed", "ours"), "group", 2) for _ in range(2)])
 
 
+def wait_for_arrivals(vm: VirtualMachine, number: int) -> None:
+    """Until pvm_gstat shows so many who wait in the running barrier."""
+    wanted = f"barrier_reached {number}"
+
+    def arrived() -> bool:
+        listing = vm.run(library_dir() / "pvm_gstat").out
+        return wanted in listing and "barrier_count -1" not in listing
+
+    wait_until(arrived, wanted)
+
+
 class Waiters:
     """Tasks that have joined a group and call a barrier when told."""
 
@@ -122,18 +134,8 @@ class Waiters:
         pipe.write(b"go\n")
         pipe.flush()
 
-    def wait_for_arrivals(self, number: int) -> None:
-        """Until pvm_gstat shows so many in the running barrier."""
-        wanted = f"barrier_reached {number}"
-
-        def arrived() -> bool:
-            listing = self.vm.run(library_dir() / "pvm_gstat").out
-            return wanted in listing and "barrier_count -1" not in listing
-
-        wait_until(arrived, wanted)
-
     def result(self, index: int) -> int:
-        out, _ = self.tasks[index].communicate(timeout=20)
+        out, _ = self.tasks[index].communicate(timeout=PATIENCE)
         return int(out)
 
 
@@ -144,7 +146,7 @@ def test_member_dies_while_others_wait_at_a_barrier(
 ) -> None:
     waiters = Waiters(own_machine, 3, 3, mode, side)
     waiters.go(0)
-    waiters.wait_for_arrivals(1)
+    wait_for_arrivals(waiters.vm, 1)
     waiters.tasks[2].kill()
     waiters.tasks[2].wait()
     assert waiters.result(0) == code
@@ -155,7 +157,7 @@ def test_member_dies_while_others_wait_at_a_barrier(
 def test_server_dies_while_a_member_waits(own_machine: VirtualMachine) -> None:
     waiters = Waiters(own_machine, 2, 2, "join", "ours")
     waiters.go(0)
-    waiters.wait_for_arrivals(1)
+    wait_for_arrivals(waiters.vm, 1)
 
     def servers_running() -> list[int]:
         return [pid for pid in own_machine.processes() if _runs(pid, "pvmgs.py")]

@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from support.system import library_dir
-from support.vm import VirtualMachine, wait_until
-from test_groups import program, server_dir
+from support.system import PATIENCE
+from support.vm import VirtualMachine
+from test_groups import program, server_dir, wait_for_arrivals
 from test_groups_death import Member
 
 DONE = "done"
@@ -30,16 +30,6 @@ class Members:
                 call(member, words.format(n=len(members)))
             assert [member.answer() for member in members] == [DONE] * len(members)
 
-    def wait_for_arrivals(self, number: int) -> None:
-        """Until pvm_gstat shows so many who wait in the running barrier."""
-        wanted = f"barrier_reached {number}"
-
-        def arrived() -> bool:
-            listing = self.vm.run(library_dir() / "pvm_gstat").out
-            return wanted in listing and "barrier_count -1" not in listing
-
-        wait_until(arrived, wanted)
-
 
 def call(member: Member, words: str) -> None:
     member.tell(f"{words} or '{DONE}'")
@@ -57,7 +47,7 @@ def members(vm: VirtualMachine) -> Iterator[Members]:
     yield members
     for member in members.all:
         if member.task.poll() is None:
-            member.task.communicate(timeout=20)
+            member.task.communicate(timeout=PATIENCE)
 
 
 def test_barriers_in_different_words(members: Members) -> None:
@@ -75,7 +65,7 @@ def test_barriers_in_different_words(members: Members) -> None:
 def test_other_count_is_refused_and_the_barrier_goes_on(members: Members) -> None:
     a, b, c = members.all
     call(a, "barrier(group, 3)")
-    members.wait_for_arrivals(1)
+    wait_for_arrivals(members.vm, 1)
     call(b, "barrier(group, 2)")
     assert b.answer() == "MISMATCH"
     for member in (b, c):
@@ -90,9 +80,9 @@ def test_questions_of_those_who_do_not_wait_yet(members: Members) -> None:
     for _ in range(2):
         b.tell("[gsize(group), getinst(group, gettid(group, 2))]")
         assert b.answer() == "[3, 2]"
-    members.wait_for_arrivals(1)
+    wait_for_arrivals(members.vm, 1)
     call(b, "barrier(group, 3)")
-    members.wait_for_arrivals(2)
+    wait_for_arrivals(members.vm, 2)
     call(c, "barrier(group, 3)")
     assert [member.answer() for member in members.all] == [DONE] * 3
 
@@ -101,7 +91,7 @@ def test_member_joins_while_others_wait(members: Members) -> None:
     a, b, c = members.all
     members.pass_barriers(a, b, c, words="barrier(group)")
     call(a, "barrier(group)")
-    members.wait_for_arrivals(1)
+    wait_for_arrivals(members.vm, 1)
     members.all.append(Member(members.vm))
     for member in (b, c):
         call(member, "barrier(group)")
@@ -112,7 +102,7 @@ def test_member_joins_while_others_wait(members: Members) -> None:
 def test_member_leaves_while_others_wait(members: Members) -> None:
     a, b, c = members.all
     call(a, "barrier(group, 2)")
-    members.wait_for_arrivals(1)
+    wait_for_arrivals(members.vm, 1)
     call(c, "lvgroup(group)")
     assert c.answer() == DONE
     call(c, "barrier(group, 2)")
@@ -155,6 +145,6 @@ def test_member_with_the_old_library(members: Members) -> None:
             call(member, "barrier(group, 4)")
     assert old.stdout and old.stdout.readline() == b"ready\n"
     assert [member.answer() for member in members.all] == [DONE] * 3
-    out, _ = old.communicate(b"go\n", timeout=20)
+    out, _ = old.communicate(b"go\n", timeout=PATIENCE)
     assert int(out) == 0
     assert [member.answer() for member in members.all] == [DONE] * 3

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from support.system import PROJECT, pvm_root
+from support.system import PATIENCE, PROJECT, pvm_root
 from support.vm import VirtualMachine
 from test_groups import server_dir
 
@@ -52,7 +52,7 @@ def members() -> Iterator[list[Member]]:
         yield found
         for member in found:
             if member.task.poll() is None:
-                member.task.communicate(timeout=20)
+                member.task.communicate(timeout=PATIENCE)
 
 
 def freeze(members: list[Member]) -> None:

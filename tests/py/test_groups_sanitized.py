@@ -21,13 +21,12 @@ def tree() -> Path:
 
 def build_program(tree: Path, source: Path, *flags: str) -> Path:
     """A program instrumented like the libraries."""
-    target = compiler.work_dir() / f"sanitized-{source.stem}"
-    compiler.run_compiler(
+    return compiler.compiled(
+        f"sanitized-groups/{source.stem}",
         [*flags, f"-fsanitize={SANITIZE}", "-fno-sanitize-recover=all", "-g"]
         + [f"-I{tree / 'include'}", str(source), f"-L{tree / 'lib' / ARCH}"]
-        + ["-lfpvm3", "-lgpvm3", "-lpvm3", "-o", str(target)]
+        + ["-lfpvm3", "-lgpvm3", "-lpvm3"],
     )
-    return target
 
 
 def test_group_members_in_c(tree: Path) -> None:
@@ -41,6 +40,5 @@ def test_entry_points_in_fortran(tree: Path) -> None:
     program = build_program(
         tree, FORTRAN / "entry_points.f90", "gfortran", "-w", "-std=legacy"
     )
-    (program.parent / "entry_points").symlink_to(program)
     with VirtualMachine("ours", path=[program.parent, server_dir("ours")]) as vm:
         assert vm.run(program).check().out.endswith("good\n")

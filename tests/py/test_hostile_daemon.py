@@ -26,12 +26,12 @@ from support.fakedaemon import (
     reply,
 )
 from support.rawtask import fragment, ints, message, string
+from support.system import PATIENCE
 
 from pvm3py.wire import constants as c
 
 HEADERS = c.TDFRAGHDR + c.MSGHDRLEN
 # Longest a task may take that only has to see its connection closed.
-SECONDS = 30.0
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=1024",
     "UBSAN_OPTIONS": "print_stacktrace=1",
@@ -45,7 +45,7 @@ def survive(answer: Answer, *, lie_at_enrolment: bool = False) -> str:
         env = {"PATH": os.environ["PATH"]} | SANITIZER_OPTIONS | daemon.env()
         done = subprocess.run(
             [program], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=SECONDS, check=False,
+            timeout=PATIENCE, check=False,
         )
     assert done.returncode == 0, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.peerdaemon import MasterTarget
 from support.rawtask import ints, message, string
-from support.system import daemon_program
+from support.system import PATIENCE, daemon_program
 
 from pvm3py.pvmd import config, handstart
 from pvm3py.pvmd.config import StartError
@@ -209,7 +209,7 @@ def start_slave(
     with stdin.open("rb") as source:
         done = subprocess.run(
             [str(daemon_program("ours")), *words], env=env, stdin=source, capture_output=True,
-            timeout=20, check=False,
+            timeout=PATIENCE, check=False,
         )
     return subprocess.CompletedProcess(
         words, done.returncode, done.stdout.decode(), done.stderr.decode(errors="replace")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from support import compiler
 from support.rawtask import Connector, RawTask
-from support.system import SIDES, Side
+from support.system import PATIENCE, SIDES, Side
 from support.vm import VirtualMachine, wait_until
 
 from pvm3py.pvmd.tasks import CONNECTED
@@ -38,7 +38,7 @@ def first_line(task: subprocess.Popen[bytes]) -> str:
 
 @pytest.mark.parametrize("library", SIDES)
 def test_500_tasks_exchange_messages_all_to_all(machine: VirtualMachine, library: Side) -> None:
-    done = machine.run(compiler.test_program("alltoall", library), 500, timeout=150)
+    done = machine.run(compiler.test_program("alltoall", library), 500)
     assert done.check().out.split() == [str(500 * 499)]
 
 
@@ -63,12 +63,12 @@ def test_sleeping_receiver_of_2_gib_bounds_memory_and_blocks_nobody(
         assert first_line(ping), "the other pair stopped"
         peak = max(peak, machine.rss())
     stop.touch()
-    sent, got = (task.communicate(timeout=120)[0].split() for task in (sender, receiver))
+    sent, got = (task.communicate(timeout=PATIENCE)[0].split() for task in (sender, receiver))
     assert got == sent
     assert got[0] == b"2048"
     assert peak - idle < QUEUE_MAX + 128 * MIB, f"daemon grew by {(peak - idle) // MIB} MiB"
     for task in (ping, pong):
-        task.communicate(timeout=30)
+        task.communicate(timeout=PATIENCE)
         assert task.returncode == 0
 
 
@@ -77,13 +77,13 @@ def test_sleeping_receiver_of_2_gib_bounds_memory_and_blocks_nobody(
 def test_every_death_is_told_exactly_once(
     machine: VirtualMachine, library: Side, route: int
 ) -> None:
-    done = machine.run(compiler.test_program("killed", library), 40, route, timeout=110)
+    done = machine.run(compiler.test_program("killed", library), 40, route)
     assert done.check().out == "ok\n"
 
 
 def test_deaths_under_the_original_daemon() -> None:
     with VirtualMachine("debian") as vm:
-        done = vm.run(compiler.test_program("killed", "ours"), 40, 3, timeout=110)
+        done = vm.run(compiler.test_program("killed", "ours"), 40, 3)
         assert done.check().out == "ok\n"
 
 
@@ -105,8 +105,7 @@ def test_messages_of_a_task_that_just_ends_arrive(
     assert done.check().out == "500\n"
 
 
-def test_further_task_takes_4_kb_at_most(machine: VirtualMachine) -> None:
-    connector = Connector()
+def test_further_task_takes_4_kb_at_most(machine: VirtualMachine, connector: Connector) -> None:
     program = str(compiler.test_program("flood", "ours"))
     spawn = SpawnRequest(program, 0, "", 50, ["pong"], 0, 0, 0, 0, 0, 0, [])
     with RawTask(machine.address, connector) as task:
@@ -125,7 +124,6 @@ def test_further_task_takes_4_kb_at_most(machine: VirtualMachine) -> None:
 
         before = grow(100)
         assert (grow(400) - before) / 300 <= 4096
-    connector.close()
 
 
 def test_sequence_of_short_tasks_leaves_no_descriptor_open(machine: VirtualMachine) -> None:

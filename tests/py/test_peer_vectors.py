@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from support.daemon_vectors import BODIES, link_packets, recording
-from support.peerdaemon import MasterTarget, PeerDaemon, Received, SlaveTarget
-from support.rawtask import RawTask, fragment, ints, message, string
+from support.peerdaemon import MasterTarget, PeerDaemon, SlaveTarget
+from support.rawtask import Message, RawTask, fragment, ints, message, string
 from support.vm import wait_until
 
 from pvm3py.wire import constants as c
@@ -25,7 +25,7 @@ FIN_ACK = c.FFFIN | c.FFACK
 RELAYED = 524286  # the context of a task's request, which 3.4.6 passes on
 
 
-def compare(got: Received, name: str, **changes: Any) -> None:
+def compare(got: Message, name: str, **changes: Any) -> None:
     """Assert that a message is the recorded one, but for the fields of its body that differ."""
     want = recording(name)
     if name in BODIES:
@@ -40,14 +40,14 @@ def compare(got: Received, name: str, **changes: Any) -> None:
     assert (got.dst, got.src, got.tag, got.ctx) == (want.dst, want.src, want.tag, ctx)
 
 
-def arrived(peer: PeerDaemon, tag: int) -> Received:
+def arrived(peer: PeerDaemon, tag: int) -> Message:
     """The last message with this tag that the peer has had."""
     for packet in reversed(peer.packets):
         if packet.flags & c.FFSOM and packet.flags & c.FFEOM:
             enc, found, ctx, wid = struct.unpack_from("!iii4xi", packet.data)
             assert enc == c.WIRE_ENC_XDR
             if found == tag:
-                return Received(packet.dst, packet.src, tag, ctx, wid, packet.data[c.MSGHDRLEN :])
+                return Message(packet.dst, packet.src, tag, ctx, wid, packet.data[c.MSGHDRLEN :])
     raise AssertionError(f"no message {tag:x}")
 
 
@@ -161,7 +161,7 @@ def test_multicast_of_a_task(master: MasterTarget, task: RawTask) -> None:
     assert (got.src, got.flags, got.data) == (task.tid, want[c.WIRE_PKT_FLAGS], data)
 
 
-def answer_to(peer: PeerDaemon, name: str, tag: int, wid: int) -> Received:
+def answer_to(peer: PeerDaemon, name: str, tag: int, wid: int) -> Message:
     """Send a recorded request; the answer."""
     request = recording(name)
     peer.send(request.tag, request.body, wid=wid, ctx=request.ctx)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from support.rawtask import ClosedError, Connector, RawTask, ints, message, string
 from support.system import (
+    PATIENCE,
     Side,
     daemon_program,
     debian_library,
@@ -26,7 +27,6 @@ from support.vm import VirtualMachine, wait_until
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import AddHostReply, Codes, SpawnRequest, TaskReply
 
-SECONDS = 20
 HOST = 0x40000
 
 Patch = Callable[[str], Path]
@@ -94,7 +94,7 @@ def test_unforeseen_error_ends_the_machine_in_order(
         flag.touch()
         task.send(message(c.TM_CONFIG, src=task.tid))
         task.wait_closed()
-        assert vm.process.wait(SECONDS) == 1
+        assert vm.process.wait(PATIENCE) == 1
         wait_until(lambda: not connector.alive(), "task got SIGTERM")
         wait_until(lambda: not vm.processes(), "all processes gone")
         assert "RuntimeError: selector out of order" in vm.log()
@@ -132,7 +132,7 @@ def test_signal_during_the_start_leaves_no_file(patched: Patch, tmp_path: Path) 
         env={"PVM_TMP": str(directory), "PVM_ALLOW_ROOT": "1"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=SECONDS,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == signal.SIGTERM, done
@@ -244,7 +244,7 @@ def test_task_of_a_killed_daemon_gets_an_error(side: Side) -> None:
         wait_until(lambda: not [*vm.tmp.glob("pvmtmp*.1")], "file of the enrolment removed")
         vm.process.kill()
         vm.process.wait()
-        out, _ = task.communicate(timeout=SECONDS)
+        out, _ = task.communicate(timeout=PATIENCE)
         assert int(out) == c.PvmSysErr
         vm.tasks.remove(task)
         vm.process = vm._start([str(daemon_program("ours"))])

@@ -15,12 +15,10 @@ from pathlib import Path
 
 import pytest
 from support.rawtask import Connector, RawTask, ints, message
-from support.system import daemon_program, pvm_root, require_daemon
+from support.system import PATIENCE, daemon_program, pvm_root, require_daemon
 from support.vm import VirtualMachine, wait_until
 
 from pvm3py.wire import constants as c
-
-SECONDS = 20
 
 
 @pytest.fixture
@@ -39,7 +37,7 @@ def start(tmp: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -76,7 +74,7 @@ def test_root_must_be_allowed(tmp: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=PATIENCE,
         check=False,
     )
     check_failed(done, "root", "PVM_ALLOW_ROOT")
@@ -120,7 +118,7 @@ def test_vmid_from_standard_input(tmp: Path) -> None:
         address = process.stdout.readline().decode().strip()
         assert (tmp / f"pvmd.{os.geteuid()}.in").read_text() == address
         process.terminate()
-        assert process.wait(SECONDS) == signal.SIGTERM
+        assert process.wait(PATIENCE) == signal.SIGTERM
 
 
 @pytest.mark.parametrize("content", ["", "/tmp/no/such/socket", "7f000001:0001", "nonsense"])
@@ -152,41 +150,35 @@ def test_killed_daemon_is_succeeded_and_its_log_replaced() -> None:
 def test_signal_ends_the_daemon_with_its_number(signum: signal.Signals) -> None:
     with VirtualMachine("ours") as vm:
         vm.process.send_signal(signum)
-        assert vm.process.wait(SECONDS) == signum
+        assert vm.process.wait(PATIENCE) == signum
         assert f"caught signal {signum:d}" in vm.log()
         assert not list(vm.tmp.glob("pvm[dt]*"))
 
 
-def test_hangup_is_ignored() -> None:
+def test_hangup_is_ignored(connector: Connector) -> None:
     with VirtualMachine("ours") as vm:
         vm.process.send_signal(signal.SIGHUP)
-        connector = Connector()
         with RawTask(vm.address, connector) as task:
             task.enrol(vm.tmp)
-        connector.close()
 
 
-def test_halt_ends_daemon_and_tasks() -> None:
+def test_halt_ends_daemon_and_tasks(connector: Connector) -> None:
     with VirtualMachine("ours") as vm:
-        connector = Connector()
         with RawTask(vm.address, connector) as task:
             task.enrol(vm.tmp)
             task.send(message(c.TM_HALT, src=task.tid))
             task.wait_closed()
-        assert vm.process.wait(SECONDS) == 0
+        assert vm.process.wait(PATIENCE) == 0
         wait_until(lambda: not connector.alive(), "task got SIGTERM")
-        connector.close()
         assert not list(vm.tmp.glob("pvm[dt]*"))
 
 
-def test_log_is_limited() -> None:
+def test_log_is_limited(connector: Connector) -> None:
     with VirtualMachine("ours", env={"PVMDLOGMAX": "200"}) as vm:
-        connector = Connector()
         with RawTask(vm.address, connector) as task:
             task.enrol(vm.tmp)
             for _ in range(20):
                 task.request(c.TM_TICKLE, ints(1, 99))
-        connector.close()
         assert vm.log().endswith("*** logging truncated\n")
         assert len(vm.log()) < 400
 
@@ -197,35 +189,29 @@ def test_log_lines_have_tid_and_time() -> None:
         assert re.fullmatch(pattern, vm.log().splitlines()[0])
 
 
-def test_unresolvable_name_gives_a_machine_of_one_host() -> None:
-    with VirtualMachine("ours", arguments=["-nno.such.name.invalid"]) as vm:
-        connector = Connector()
-        with RawTask(vm.address, connector) as task:
-            assert b"no.such.name.invalid" in task.enrol(vm.tmp).request(c.TM_CONFIG).body
-        connector.close()
+def test_unresolvable_name_gives_a_machine_of_one_host(connector: Connector) -> None:
+    vm = VirtualMachine("ours", arguments=["-nno.such.name.invalid"])
+    with vm, RawTask(vm.address, connector) as task:
+        assert b"no.such.name.invalid" in task.enrol(vm.tmp).request(c.TM_CONFIG).body
 
 
-def test_host_file_options_apply_to_this_host(tmp: Path) -> None:
+def test_host_file_options_apply_to_this_host(tmp: Path, connector: Connector) -> None:
     path = tmp / "hosts"
     path.write_text("# comment\n* sp=7\nlocalhost sp=500 wd=/usr zz=1\nlocalhost sp=600\nbad zz\n")
     with VirtualMachine("ours", arguments=["-nlocalhost", str(path)]) as vm:
-        connector = Connector()
         with RawTask(vm.address, connector) as task:
             assert ints(600) in task.enrol(vm.tmp).request(c.TM_CONFIG).body
-        connector.close()
         assert 'unknown option "zz=1"' in vm.log()
         assert "2 errors" in vm.log()
 
 
-def test_max_tasks_refuses_further_ones() -> None:
-    with VirtualMachine("ours", env={"PVM_MAX_TASKS": "1"}) as vm:
-        connector = Connector()
-        with RawTask(vm.address, connector) as first, RawTask(vm.address, connector) as second:
-            first.enrol(vm.tmp)
-            with pytest.raises(AssertionError, match="refused"):
-                second.enrol(vm.tmp)
-            second.wait_closed()
-        connector.close()
+def test_max_tasks_refuses_further_ones(connector: Connector) -> None:
+    vm = VirtualMachine("ours", env={"PVM_MAX_TASKS": "1"})
+    with vm, RawTask(vm.address, connector) as first, RawTask(vm.address, connector) as second:
+        first.enrol(vm.tmp)
+        with pytest.raises(AssertionError, match="refused"):
+            second.enrol(vm.tmp)
+        second.wait_closed()
 
 
 def test_idle_daemon_is_small() -> None:

@@ -13,7 +13,7 @@ from support import compiler
 from support.agent import Agent
 from support.console import Console
 from support.rawtask import Connector, RawTask
-from support.system import ARCH, pvm_root
+from support.system import ARCH, PATIENCE, pvm_root
 from support.vm import VirtualMachine, wait_until
 from test_groups import server_dir
 from test_groups_death import Member
@@ -146,7 +146,7 @@ def test_groups_learn_of_the_death_of_a_member_through_the_manager(
         answers = {members[0].answer(), members[2].answer()}
         assert answers == {"NO_TASK"}
         for member in (members[0], members[2]):
-            member.task.communicate(timeout=20)
+            member.task.communicate(timeout=PATIENCE)
 
 
 # ---- choices of least-loaded ---------------------------------------------------------------

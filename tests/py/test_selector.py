@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from support.switchbed import Bed, Peer, tid
+from support.system import PATIENCE
 
 from pvm3py.pvmd import switch as sw
 from pvm3py.pvmd.selector import SwitchSelector, new_event_loop
@@ -234,7 +235,7 @@ def ping_while_away(peer: Peer, other: Peer, dst: int) -> None:
     """One message from peer to other, while nobody is in the switch's run."""
     peer.sock.setblocking(True)
     other.sock.setblocking(True)
-    other.sock.settimeout(10)
+    other.sock.settimeout(PATIENCE)
     peer.sock.send(sw.frame(dst, -1, 1, 0, 0, b"ping"))
     assert other.sock.recv(4096)[-4:] == b"ping"
 
@@ -289,7 +290,7 @@ def test_caller_and_standby_take_turns() -> None:
         def play(sock: socket.socket, out: bytes, first: bool) -> None:
             try:
                 sock.setblocking(True)
-                sock.settimeout(15)
+                sock.settimeout(PATIENCE)
                 for i in range(3000):
                     if first:
                         sock.sendall(out)

@@ -46,7 +46,6 @@ def modules() -> Path:
     return tree
 
 
-@pytest.mark.timeout(300)
 def test_links_with_an_instrumented_switch(modules: Path) -> None:
     runtime = Path(run(["gcc", "-print-file-name=libasan.so"], {}).strip())
     if not runtime.is_absolute():

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from support import cases
 from support.compiler import compile_program
-from support.system import ARCH, PROJECT, SIDES, Side, pvm_root
+from support.system import ARCH, PATIENCE, PROJECT, SIDES, Side, pvm_root
 from support.vm import VirtualMachine
 
 PRELUDE = """#!{python}
@@ -143,7 +143,7 @@ def test_polling_calls_return_none_when_nothing_is_there(machine: Machine) -> No
         assert nrecv() is None and probe() is None
         start = time.monotonic()
         assert trecv(timeout=0.05) is None
-        assert 0.05 <= time.monotonic() - start < 5
+        assert time.monotonic() - start >= 0.05
         initsend(); pkint(1); send(mytid(), 9)
         while not (seen := probe(tag=9)):
             pass
@@ -362,7 +362,7 @@ def test_lost_daemon_raises_connection_lost(machine: Machine) -> None:
         else:
             raise SystemExit("received")
     """)
-    machine.vm.process.wait(20)
+    machine.vm.process.wait(PATIENCE)
 
 
 def test_function_of_the_task_chooses_the_message(machine: Machine) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support import compiler
 from support.rawtask import Connector
-from support.system import ARCH, C_SOURCES, missing, require_program
+from support.system import ARCH, C_SOURCES, PATIENCE, missing, require_program
 from support.vm import VirtualMachine
 from test_groups import server_dir
 from test_tracing import Collector, events_of
@@ -23,7 +23,6 @@ ROUTES = ("daemon", "direct")
 THREADS, ROUNDS = 6, 60  # of tests/c/threads.h
 
 
-@cache
 def plain(name: str) -> Path:
     """tests/c/NAME.c with the libraries as they are built."""
     flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread"]
@@ -32,17 +31,15 @@ def plain(name: str) -> Path:
     return compiler.compile_program(name, [source], "ours", flags, libraries=libraries)
 
 
-@cache
 def sanitized(name: str, sanitize: str) -> Path:
     """tests/c/NAME.c and the libraries, built with sanitizers."""
     tree = compiler.sanitized_tree(sanitize)
-    target = tree.parent / name
-    compiler.run_compiler(
+    return compiler.compiled(
+        f"{sanitize}/{name}",
         ["gcc", "-std=gnu11", "-g", "-pthread", f"-fsanitize={sanitize}"]
         + [f"-I{tree / 'include'}", str(C_SOURCES / f"{name}.c"), f"-L{tree / 'lib' / ARCH}"]
-        + ["-lfpvm3", "-lgpvm3", "-lpvm3", "-o", str(target)]
+        + ["-lfpvm3", "-lgpvm3", "-lpvm3"],
     )
-    return target
 
 
 def starts(*command: Path | str) -> bool:
@@ -57,11 +54,10 @@ def thread_sanitizer() -> tuple[str, ...]:
     They fail where addresses are randomised over too wide a range.
     """
     require_program("gcc", "gcc")
-    nothing = compiler.work_dir() / "nothing.c"
-    nothing.write_text("int main(void) { return 0; }\n")
-    program = nothing.with_suffix("")
-    build = ["gcc", "-fsanitize=thread", str(nothing), "-o", str(program)]
-    if not starts(*build):
+    source = compiler.script("nothing.c", "int main(void) { return 0; }\n")
+    try:
+        program = compiler.compiled("nothing", ["gcc", "-fsanitize=thread", str(source)])
+    except AssertionError:
         missing("gcc cannot build with ThreadSanitizer: apt-get install gcc libtsan2")
     fixed = ("setarch", "-R")
     if shutil.which("setarch") and starts(*fixed, program):
@@ -77,10 +73,9 @@ def with_thread_sanitizer(name: str) -> Path:
     program = sanitized(name, "thread")
     if not command:
         return program
-    starter = program.with_name(f"{name}-starter")
-    starter.write_text(f'#!/bin/sh\nexec {" ".join(command)} {program} "$@"\n')
-    starter.chmod(0o755)
-    return starter
+    return compiler.script(
+        f"thread/{name}-starter", f'#!/bin/sh\nexec {" ".join(command)} {program} "$@"\n'
+    )
 
 
 ENVIRONMENT = {"TSAN_OPTIONS": "halt_on_error=1 die_after_fork=0"}
@@ -96,7 +91,7 @@ def check_output(out: str, err: str, log: str = "") -> None:
 def run_threaded(program: Path, route: str) -> None:
     """Run a program, which checks what its threads got."""
     with VirtualMachine("ours", path=[server_dir("ours")]) as vm:
-        done = vm.run(program, route, timeout=90, env=ENVIRONMENT)
+        done = vm.run(program, route, env=ENVIRONMENT)
         check_output(done.out, done.err, vm.log())
         done.check()
 
@@ -131,7 +126,7 @@ def run_traced(program: Path, option: str, buffer: int) -> collections.Counter[t
             with collector.task:
                 task = machine.start(program, "traced", option, buffer, env=ENVIRONMENT)
                 events = events_of(list(collector.messages()))
-                out, err = task.communicate(timeout=60)
+                out, err = task.communicate(timeout=PATIENCE)
                 machine.tasks.remove(task)
                 check_output(out.decode(), err.decode())
                 assert task.returncode == 0

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.compiler import compile_program, installed_examples
 from support.rawtask import Connector, RawTask, ints, message, string
-from support.system import C_SOURCES, SIDES, VECTORS, Side, require_program
+from support.system import C_SOURCES, PATIENCE, SIDES, VECTORS, Side, require_program
 from support.vm import VirtualMachine, wait_until
 
 from pvm3py import trace
@@ -82,7 +82,7 @@ def tracer_file(
     assert tracer.stdin
     tracer.stdin.write(b"quit\n")
     tracer.stdin.close()
-    tracer.wait(20)
+    tracer.wait(PATIENCE)
     machine.tasks.remove(tracer)
     for stream in (tracer.stdout, tracer.stderr):
         assert stream
@@ -159,7 +159,7 @@ def collected(
     with collector.task:
         task = machine.start(program(side), *arguments)
         messages = list(collector.messages())
-        out, err = task.communicate(timeout=20)
+        out, err = task.communicate(timeout=PATIENCE)
         machine.tasks.remove(task)
         assert (task.returncode, out, err) == (0, b"", b"")
     return messages
@@ -282,7 +282,7 @@ def test_only_tasks_that_enrol_after_the_tracer_are_traced(
         assert {"recv", "bufinfo", "initsend", "send"} <= set(names)
         for task, tid in (older, younger):
             tracer.send(message(3, dst=tid, src=tracer.tid, ctx=0))
-            assert task.wait(20) == 0
+            assert task.wait(PATIENCE) == 0
 
 
 def test_running_task_follows_its_new_settings(
@@ -318,4 +318,4 @@ def test_running_task_follows_its_new_settings(
         collected = asked(tracer, tid, decoder) + asked(tracer, tid, decoder)
         assert collected.count("send") > 4
         tracer.send(message(3, dst=tid, src=tracer.tid, ctx=0))
-        assert task.wait(20) == 0
+        assert task.wait(PATIENCE) == 0

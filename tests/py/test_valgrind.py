@@ -16,6 +16,7 @@ from support.group_examples import C_PROGRAMS, FORTRAN_PROGRAMS
 from support.system import (
     ARCH,
     C_SOURCES,
+    PATIENCE,
     library_dir,
     pvm_root,
     require_examples,
@@ -52,11 +53,11 @@ class Memcheck:
 
     def run(self, program: Path, *args: object, stdin: str = "") -> Finished:
         """Run a program to its end; its exit status is its own business."""
-        return self.vm.run(self.starter, program, *args, stdin=stdin, timeout=60)
+        return self.vm.run(self.starter, program, *args, stdin=stdin)
 
     def check(self) -> None:
         """All tasks have ended and no error was found."""
-        wait_until(lambda: not self._running(), "all tasks ended", 60)
+        wait_until(lambda: not self._running(), "all tasks ended")
         found = "".join(log.read_text() for log in sorted(self.logs.iterdir()))
         for log in self.logs.iterdir():
             log.unlink()
@@ -83,14 +84,10 @@ def tree() -> Path:
 
 
 @pytest.fixture(scope="module")
-def memcheck(tree: Path) -> Iterator[Memcheck]:
+def memcheck(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memcheck]:
     """One machine for all tests of this module."""
-    directory = compiler.work_dir() / "valgrind"
-    logs = directory / "logs"
-    logs.mkdir(parents=True)
-    starter = directory / "starter"
-    starter.write_text(COMMAND)
-    starter.chmod(0o755)
+    logs = tmp_path_factory.mktemp("valgrind")
+    starter = compiler.script("valgrind/starter", COMMAND)
     env = {
         "PVM_DEBUGGER": str(starter),
         "PVMTASK": PVM_TASK_DEBUG,
@@ -98,22 +95,20 @@ def memcheck(tree: Path) -> Iterator[Memcheck]:
         "PVM_TEST_DAEMON": "ours",
         "PVM_TEST_LIBRARY": "ours",
     }
-    path = [directory, pvm_root() / "bin" / library_dir().name]
+    path = [starter.parent, pvm_root() / "bin" / library_dir().name]
     with VirtualMachine("ours", path=path, env=env) as vm:
         yield Memcheck(vm, starter, logs)
 
 
 def build(tree: Path, name: str, sources: list[Path], *flags: str) -> Path:
     """Compile and link a program with the libraries of the tree."""
-    target = compiler.work_dir() / "valgrind" / name
-    if not target.exists():
-        fortran = sources[0].suffix == ".f"
-        compiler.run_compiler(
-            ["gfortran" if fortran else "gcc", "-g", *flags, f"-I{tree / 'include'}"]
-            + [*map(str, sources), f"-L{tree / 'lib' / ARCH}"]
-            + [*(["-lfpvm3"] if fortran else []), "-lgpvm3", "-lpvm3", "-o", str(target)]
-        )
-    return target
+    fortran = sources[0].suffix == ".f"
+    return compiler.compiled(
+        f"valgrind/{name}",
+        ["gfortran" if fortran else "gcc", "-g", *flags, f"-I{tree / 'include'}"]
+        + [*map(str, sources), f"-L{tree / 'lib' / ARCH}"]
+        + [*(["-lfpvm3"] if fortran else []), "-lgpvm3", "-lpvm3"],
+    )
 
 
 def check_program(tree: Path, name: str) -> Path:
@@ -133,10 +128,6 @@ def example(tree: Path, name: str) -> Path:
         return build(tree, name, [sources / source], *compiler.OLD_C, *flags)
     require_program("gfortran", "gfortran")
     source = FORTRAN_PROGRAMS[name]
-    header = (sources / source).parent.parent / "include" / "fpvm3.h"
-    header.parent.mkdir(exist_ok=True)
-    if not header.exists():
-        header.symlink_to(pvm_root() / "include" / "fpvm3.h")
     return build(tree, name, [sources / source], *compiler.OLD_FORTRAN)
 
 
@@ -151,7 +142,7 @@ def test_collective_calls(memcheck: Memcheck, tree: Path) -> None:
     member = check_program(tree, "group_member")
     tasks = [memcheck.vm.start(memcheck.starter, member, "group", 2, "wide") for _ in range(2)]
     for task in tasks:
-        out, err = task.communicate(timeout=60)
+        out, err = task.communicate(timeout=PATIENCE)
         assert task.returncode == 0, out + err
     memcheck.check()
 
@@ -207,7 +198,7 @@ def test_examples_in_copies(memcheck: Memcheck, tree: Path, name: str) -> None:
 def test_examples_of_bandwidth(memcheck: Memcheck, tree: Path, name: str) -> None:
     program = example(tree, name)
     tasks = [memcheck.vm.start(memcheck.starter, program) for _ in range(2)]
-    text = b"".join(task.communicate(timeout=60)[0] for task in tasks)
+    text = b"".join(task.communicate(timeout=PATIENCE)[0] for task in tasks)
     assert b"100000 doubles received correctly" in text
     memcheck.check()
 
@@ -219,7 +210,7 @@ def test_examples_of_a_service(memcheck: Memcheck, tree: Path) -> None:
     wait_until(lambda: "<svc>" in memcheck.vm.run(look).out, "service svc in a mailbox")
     memcheck.run(client, "svc", 0, "d").check()
     memcheck.run(end, "svc", 0).check()
-    task.communicate(timeout=30)
+    task.communicate(timeout=PATIENCE)
     memcheck.check()
 
 
@@ -228,5 +219,5 @@ def test_examples_of_handlers(memcheck: Memcheck, tree: Path) -> None:
     task = memcheck.vm.start(memcheck.starter, server)
     wait_until(lambda: "mhf_server" in memcheck.vm.run(look).out, "the server in the mailbox")
     memcheck.run(client, stdin="0\n9\n").check()
-    task.communicate(timeout=30)
+    task.communicate(timeout=PATIENCE)
     memcheck.check()

@@ -23,7 +23,7 @@ def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
 def run_checks(vm: VirtualMachine, name: str, library: Side, *, sanitized: bool = False) -> None:
     """Run a program of checks; its children print into its output."""
     program = compiler.test_program(name, library, sanitized=sanitized)
-    done = vm.run(program, timeout=100, env=cases.environment(vm.side, library))
+    done = vm.run(program, env=cases.environment(vm.side, library))
     assert "FAIL" not in done.out, done.out + done.err
     assert "runtime error" not in done.err + vm.log(), done.err
     assert "Sanitizer" not in done.err + vm.log(), done.err

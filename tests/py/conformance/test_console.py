@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 from support.console import Console
-from support.system import SIDES, Side
+from support.system import PATIENCE, SIDES, Side
 from support.vm import VirtualMachine, wait_until
 
 CELLS = [(d, lib) for d in SIDES for lib in SIDES if (d, lib) != ("debian", "debian")]
@@ -272,6 +272,6 @@ def test_halt_ends_the_machine_and_every_console(cell: Cell) -> None:
         first.do("spawn -2 -> /bin/sleep 1000")
         second.type("halt")
         assert second.finish()[0] == KILLED
-        assert first.process.wait(20) == KILLED
-        assert cell.vm.process.wait(20) == 0
+        assert first.process.wait(PATIENCE) == KILLED
+        assert cell.vm.process.wait(PATIENCE) == 0
         wait_until(lambda: not cell.vm.sock_file.exists(), "the sock file is gone")

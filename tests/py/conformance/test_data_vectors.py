@@ -4,15 +4,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
-from support.system import SIDES, VECTORS, Side, debian_library, library_dir, require_library
+from support.inprocess import run_module
+from support.system import SIDES, VECTORS, Side, require_library
 
 FILES = sorted((VECTORS / "data").glob("*.json"))
 
@@ -52,15 +49,7 @@ def results(side: Side) -> dict[str, Any]:
 @cache
 def run_vectors(side: Side) -> tuple[str, str]:
     """What the vectors' runner prints, and what went wrong if anything."""
-    library = library_dir() / "libpvm3.so.3" if side == "ours" else debian_library()
-    done = subprocess.run(
-        [sys.executable, "-m", "support.pack_vectors", str(library), *map(str, FILES)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=Path(__file__).parents[1],
-        env=os.environ | {"PVM_ALLOW_ROOT": "1"},
-    )
+    done = run_module("pack_vectors", side, FILES)
     failure = f"ended with {done.returncode} after {done.stderr[-3000:]}{done.stdout[-500:]}"
     return done.stdout, failure if done.returncode else ""
 

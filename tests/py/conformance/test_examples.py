@@ -12,7 +12,7 @@ import pytest
 from support import compiler
 from support.console import Console
 from support.normalise import mask_numbers, normalise, recorded, sorted_lines
-from support.system import SIDES, Side
+from support.system import PATIENCE, SIDES, Side
 from support.vm import VirtualMachine, wait_until
 
 Flavour = str  # "installed": /usr/bin's binaries; "compiled": their sources, compiled here
@@ -154,7 +154,7 @@ def test_service_found_through_a_mailbox(cell: Cell) -> None:
     wait_until(lambda: "<svc>" in cell.run("gmbi", status=None), "service svc in a mailbox")
     text = "== task1 svc 0 d\n" + cell.vm.run(cell.programs / "task1", "svc", 0, "d").check().out
     text += "== task_end svc 0\n" + cell.vm.run(cell.programs / "task_end", "svc", 0).check().out
-    text += server.communicate(timeout=20)[0].decode()
+    text += server.communicate(timeout=PATIENCE)[0].decode()
     assert server.returncode == 0
     assert normalise(text) == normalise(recorded("task0_task1_task_end"))
 

@@ -4,16 +4,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from functools import cache
-from pathlib import Path
 
 import pytest
 from support.foreign_vectors import plain
-from support.system import SIDES, VECTORS, Side, debian_library, library_dir, require_library
+from support.inprocess import run_module
+from support.system import SIDES, VECTORS, Side, require_library
 
 FILES = sorted((VECTORS / "foreign").glob("*.json"))
 
@@ -21,15 +18,7 @@ FILES = sorted((VECTORS / "foreign").glob("*.json"))
 @cache
 def run_vectors(side: Side) -> str:
     """What the vectors' runner prints."""
-    library = library_dir() / "libpvm3.so.3" if side == "ours" else debian_library()
-    done = subprocess.run(
-        [sys.executable, "-m", "support.foreign_vectors", str(library), *map(str, FILES)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=Path(__file__).parents[1],
-        env=os.environ | {"PVM_ALLOW_ROOT": "1"},
-    )
+    done = run_module("foreign_vectors", side, FILES)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 

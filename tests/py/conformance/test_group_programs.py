@@ -13,7 +13,7 @@ import pytest
 from support import compiler
 from support.group_examples import Flavour, programs, server_dir
 from support.normalise import mask_numbers, normalise, recorded, sorted_lines
-from support.system import SIDES, Side
+from support.system import PATIENCE, SIDES, Side
 from support.vm import VirtualMachine, wait_until
 
 
@@ -111,7 +111,7 @@ def bandwidth(name: str) -> Callable[[Cell], list[str]]:
 
     def run(cell: Cell) -> list[str]:
         tasks = [cell.vm.start(cell.programs / name) for _ in range(2)]
-        text = "".join(task.communicate(timeout=60)[0].decode() for task in tasks)
+        text = "".join(task.communicate(timeout=PATIENCE)[0].decode() for task in tasks)
         assert "100000 doubles received correctly" in text
         text = re.sub(r"^( ?)4[0-9a-f]{4}\b", r"\1TASK", text, flags=re.M)
         # A time in microseconds may look like a tid.
@@ -132,7 +132,7 @@ def message_handlers(cell: Cell) -> list[str]:
     server = cell.vm.start(cell.programs / "mhf_server")
     wait_until(lambda: "mhf_server" in mailbox_classes(cell), "the server in the mailbox")
     text = cell.run("mhf_tickle", stdin="0\n9\n", status=0)
-    text += normalise(server.communicate(timeout=30)[0].decode())
+    text += normalise(server.communicate(timeout=PATIENCE)[0].decode())
     # The table of handlers shows those of the library itself, which are its own business.
     own = re.compile(r"handler \d|handles|pvmdisplaymhfinfo")
     lines = re.sub(r"TASK\d", "TASK", text).splitlines()

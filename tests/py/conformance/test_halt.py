@@ -7,7 +7,7 @@ import signal
 
 import pytest
 from support import compiler
-from support.system import SIDES, Side
+from support.system import PATIENCE, SIDES, Side
 from support.vm import VirtualMachine, wait_until
 
 
@@ -20,8 +20,8 @@ def test_halt_ends_daemon_and_tasks(daemon: Side, library: Side) -> None:
         wait_until(lambda: len(vm.processes()) >= 5, "three tasks running")
         done = vm.run(compiler.test_program("halt", library))
         assert done.check().out == "pvm_halt: 0\n"
-        assert vm.process.wait(20) == 0
-        assert sleepers.wait(20) != 0
+        assert vm.process.wait(PATIENCE) == 0
+        assert sleepers.wait(PATIENCE) != 0
         assert not vm.sock_file.exists()
 
 
@@ -33,7 +33,7 @@ def test_signal_ends_the_machine_orderly(daemon: Side, number: signal.Signals) -
         vm.start(launch, 3, "/bin/sleep", 1000)
         wait_until(lambda: len(vm.processes()) >= 5, "three tasks running")
         vm.process.send_signal(number)
-        assert vm.process.wait(20) == number
+        assert vm.process.wait(PATIENCE) == number
         # 3.4.6 leaves it now and then.
         assert daemon == "debian" or not vm.sock_file.exists()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from support import compiler
-from support.system import SIDES, Side
+from support.system import PATIENCE, SIDES, Side
 from support.vm import VirtualMachine
 
 SMALL = (0, 1, 3, 4, 5, 1000, 4031, 4032, 4033, 8064, 65487, 65488, 65489, 1 << 20)
@@ -34,7 +34,7 @@ def exchange(
     calling = vm.run(
         compiler.test_program("talk", caller), "call", route, *sizes, tid, timeout=220
     )
-    out, err = answering.communicate(timeout=60)
+    out, err = answering.communicate(timeout=PATIENCE)
     assert "FAIL" not in out.decode(), out.decode() + err.decode()
     calling.check()
     assert answering.returncode == 0, err.decode()

@@ -10,7 +10,7 @@ import pytest
 from support import compiler
 from support.normalise import normalise, recorded, sorted_lines
 from support.rawtask import Connector, RawTask
-from support.system import SIDES, Side
+from support.system import PATIENCE, SIDES, Side
 from support.vm import VirtualMachine, wait_until
 
 
@@ -36,5 +36,5 @@ def test_resource_manager_places_the_tasks(
         with pytest.raises(subprocess.TimeoutExpired):
             waiting.wait(0.3)
         manager.send_signal(signal.SIGCONT)
-        assert waiting.wait(20) == 0
+        assert waiting.wait(PATIENCE) == 0
         assert manager.poll() is None

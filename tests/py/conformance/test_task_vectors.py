@@ -21,14 +21,11 @@ from typing import Any
 import pytest
 from support import compiler
 from support.fakedaemon import FakeDaemon, Request, enrolment_body, read_message, reply
-from support.system import SIDES, Side
+from support.system import PATIENCE, SIDES, Side
 from support.vectors import Vector, split, values
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.output import RouteReply, RouteRequest
-
-SECONDS = 20.0
-ACCEPT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -172,7 +169,7 @@ def run_call(daemon: FakeDaemon, side: Side, call: str, **env: str) -> list[str]
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
@@ -336,7 +333,7 @@ class Peer:
             self._listener.bind(("127.0.0.1", 0))
             self.address = f"7f000001:{self._listener.getsockname()[1]:04x}"
         self._listener.listen()
-        self._listener.settimeout(ACCEPT_SECONDS)
+        self._listener.settimeout(PATIENCE)
 
     def messages(self) -> Iterator[Request]:
         """What a task that has ended sent on its connection."""

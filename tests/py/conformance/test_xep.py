@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support import compiler
 from support.screen import Screen, Window
-from support.system import SIDES, VECTORS, Side
+from support.system import PATIENCE, SIDES, VECTORS, Side
 from support.vm import VirtualMachine, wait_until
 
 BLACK, WHITE = 0, 0xFFFFFF
@@ -45,7 +45,7 @@ def drawn(screen: Screen, vm: VirtualMachine, programs: Path, wanted: str) -> li
     workers = [pid for pid in vm.processes() if _is_program(pid, "mtile")]
     assert len(workers) == 1
     xep.terminate()
-    xep.wait(20)
+    xep.wait(PATIENCE)
     wait_until(lambda: not picture_of(screen), "the window is gone")
     return pixels
 

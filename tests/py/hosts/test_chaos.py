@@ -124,9 +124,7 @@ def test_random_deaths(fault: str) -> None:
     seed = int(os.environ.get("PVM3PY_CHAOS_SEED") or random.randrange(1 << 30))
     seconds = chaos_seconds(SECONDS)
     print(f"seed {seed}, {seconds:g} s")
-    chaos = Chaos(HOSTS, seed, env={"PVM_TEST_NETFAULT": fault, "PVM_PORT_RANGE": PORTS})
-    done = False
-    try:
+    with Chaos(HOSTS, seed, env={"PVM_TEST_NETFAULT": fault, "PVM_PORT_RANGE": PORTS}) as chaos:
         run = Run(chaos)
         chaos.begin_adding(list(chaos.bed.slaves))
         chaos.end_adding()
@@ -144,13 +142,5 @@ def test_random_deaths(fault: str) -> None:
               f"that live, {len(reports)} tasks")
         assert messages
         assert requests
-        done = True
-    except BaseException as error:
-        error.add_note("\n".join(["what happened:", *chaos.events, *chaos.wrong]))
-        error.add_note(f"PVM3PY_CHAOS_SEED={seed}")
-        error.add_note(chaos.bed.logs())
-        raise
-    finally:
         for host in chaos.bed.slaves:
             host.killed = True
-        chaos.close(check=done)

@@ -15,7 +15,7 @@ import pytest
 from support.agent import Agent
 from support.hosts import Bed
 from support.machine import Machine
-from support.system import pvm_root
+from support.system import PATIENCE, pvm_root
 from support.vm import wait_until
 
 from pvm3py.pvmd.config import data_signature
@@ -71,18 +71,18 @@ def test_everybody_is_told_in_the_documented_order(
         assert agent.ints("spawn", "agent", 1, victim.name, 1) == [0, NO_HOST]
         assert list(agent.config()) == [three.hosts[0].name, three.hosts[2].name]
         assert agent.code("notify", TASK_EXIT, TAG, tids[0]) == 0
-        assert agent.ints("event", -1, TAG, 20)[2:] == [tids[0]]
+        assert agent.notice(TAG) == [tids[0]]
     # A reader that waited there does not take what comes now.
     assert watchers[0].code("put", "awaited", "for the living", 0) == 0
     assert watchers[1].call("get", "awaited", 0, 0) == ["1", "for the living"]
     # The machine goes on, and so does the one that was silent: alone, which is its end.
     assert watchers[0].code("send", watchers[1].tid, TAG, RAW, 100000, 1) == 0
-    assert watchers[1].ints("take", -1, TAG, 20, 100000, 1)[0] == 1
+    assert watchers[1].taken(-1, TAG, 100000, 1)[0] == 1
     for pid in victim.daemon_pids():
         os.kill(pid, signal.SIGCONT)
     wait_until(lambda: not victim.daemon_pids(), "the daemon that was silent gone")
     assert "master lost: nothing heard" in victim.log()
-    three.agents[1].process.wait(20)
+    three.agents[1].process.wait(PATIENCE)
     wait_until(lambda: not victim.processes(), "its tasks gone")
 
 
@@ -130,11 +130,11 @@ def test_host_can_be_added_again_at_once_and_is_another_one(three: Machine) -> N
         assert agent.code("notify", HOST_ADD, TAG + 1, -1) == 0
     victim.kill_daemon()
     for agent in (three.agents[0], three.agents[2]):
-        assert agent.ints("event", -1, TAG, 20)[2:] == [child]
+        assert agent.notice(TAG) == [child]
     (again,) = three.here.add(victim.name)
     assert again != VICTIM
     for agent in (three.agents[0], three.agents[2]):
-        assert agent.ints("event", -1, TAG + 1, 20)[2:] == [1, again]
+        assert agent.notice(TAG + 1) == [1, again]
         assert agent.config()[victim.name] == again
         (new,) = agent.agents(victim.name)
         assert new.tid >> 18 == again >> 18
@@ -225,7 +225,7 @@ def test_group_whose_server_is_lost_with_its_host(three: Machine) -> None:
         assert member.stdout.readline() == b"ready\n"
     victim.kill_daemon()
     for member in members:
-        out, err = member.communicate(b"\n", timeout=40)
+        out, err = member.communicate(b"\n", timeout=PATIENCE)
         assert int(out) < 0, out + err
     assert three.here.code("pstat", server) == NO_TASK
 
@@ -258,7 +258,7 @@ def test_task_that_outlives_its_daemon_is_not_heard_any_more(three: Machine) -> 
     tid = orphan.tid
     assert orphan.code("setopt", ROUTE, DIRECT) >= 0
     orphan.tell("send", here.tid, TAG, RAW, 10, 0)
-    assert here.ints("take", tid, TAG, 20, 10, 0)[0] == 1
+    assert here.taken(tid, TAG, 10, 0)[0] == 1
     assert orphan.reply() == ["0"]
     assert here.code("notify", TASK_EXIT, TAG + 1, tid) == 0
     assert orphan.code("send", here.tid, TAG, RAW, 20000, 0) == 0
@@ -266,8 +266,8 @@ def test_task_that_outlives_its_daemon_is_not_heard_any_more(three: Machine) -> 
     third = three.agents[2]
     wait_until(lambda: three.hosts[1].name not in third.config(), "the host gone")
     # What came before is not lost.
-    assert here.ints("take", tid, TAG, 20, 20000, 0)[0] == 1
-    assert here.ints("event", -1, TAG + 1, 20)[2:] == [tid]
+    assert here.taken(tid, TAG, 20000, 0)[0] == 1
+    assert here.notice(TAG + 1) == [tid]
     assert int(orphan.call("send", here.tid, TAG, RAW, 10, 0)[0]) < 0
     assert here.ints("event", -1, -1, 0.3) == [0]
 
@@ -286,6 +286,6 @@ def test_loss_of_the_master_ends_everything_in_order(three: Machine) -> None:
         assert "ending all tasks and this daemon" in slave.log()
         assert not slave.sock_file.exists()
         assert not list(slave.tmp.glob("pvmtmp*"))
-    waiting.process.wait(20)
+    waiting.process.wait(PATIENCE)
     for slave in three.hosts[1:]:
         wait_until(lambda s=slave: not s.processes(), "the slave's tasks gone")

@@ -32,9 +32,7 @@ def load(count: int) -> Iterator[None]:
 
 def test_overload_is_no_reason_to_declare_a_host_dead() -> None:
     """Hosts that talk and, in the second half, hosts that are silent."""
-    chaos = Chaos(HOSTS, 5)
-    done = False
-    try:
+    with Chaos(HOSTS, 5) as chaos:
         chaos.begin_adding(list(chaos.bed.slaves))
         assert min(chaos.end_adding()) > 0
         for host in chaos.bed.hosts:
@@ -50,9 +48,3 @@ def test_overload_is_no_reason_to_declare_a_host_dead() -> None:
         alarms = [line for host in chaos.bed.hosts for line in host.log().splitlines()
                   if "is gone" in line or "master lost" in line]
         assert not alarms
-        done = True
-    except BaseException as error:
-        error.add_note(chaos.bed.logs())
-        raise
-    finally:
-        chaos.close(check=done)

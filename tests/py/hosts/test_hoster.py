@@ -28,13 +28,6 @@ USER = pwd.getpwuid(os.geteuid()).pw_name
 PASSWORD = "open-sesame"
 
 
-@pytest.fixture
-def connector() -> Iterator[Connector]:
-    helper = Connector()
-    yield helper
-    helper.close()
-
-
 class Hoster(RawTask):
     """A hoster that does what a test wants; it starts daemons by the bed's remote shell."""
 

@@ -31,13 +31,6 @@ def machine() -> Iterator[Machine]:
     three.bed.stop()
 
 
-@pytest.fixture
-def connector() -> Iterator[Connector]:
-    helper = Connector()
-    yield helper
-    helper.close()
-
-
 class Manager(RawTask):
     """A task that has registered as resource manager."""
 
@@ -189,12 +182,12 @@ def test_notices_that_a_dead_manager_owes_are_given_by_the_daemon(
         # It gives one of the notices itself; that is not to come again.
         machine.there.call("kill", victims[0])
         manager.send(message(77, ints(victims[0]), dst=agent.tid, src=manager.tid, ctx=0))
-        assert int(agent.call("event", -1, 77, "20")[-1]) == victims[0]
+        assert agent.notice(77)[-1] == victims[0]
         machine.there.call("kill", victims[1])
         manager.die()
-        assert int(agent.call("event", -1, 77, "20")[-1]) == victims[1]
+        assert agent.notice(77)[-1] == victims[1]
         machine.there.call("kill", victims[2])
-        assert int(agent.call("event", -1, 77, "20")[-1]) == victims[2]
+        assert agent.notice(77)[-1] == victims[2]
         assert agent.call("event", -1, 77, "0.2") == ["0"]
 
 

@@ -70,15 +70,15 @@ def test_deleted_host_is_told_ends_and_can_be_added_again(fresh: Machine) -> Non
     assert fresh.here.code("notify", HOST_DELETE, TAG, SLAVE) == 0
     assert fresh.here.code("notify", TASK_EXIT, TAG + 1, task) == 0
     assert fresh.here.ints("delhosts", name) == [1, 0]
-    assert fresh.here.ints("event", -1, TAG, 20)[2:] == [SLAVE]
-    assert fresh.here.ints("event", -1, TAG + 1, 20)[2:] == [task]
+    assert fresh.here.notice(TAG) == [SLAVE]
+    assert fresh.here.notice(TAG + 1) == [task]
     fresh.hosts[1].wait_gone()
     assert not fresh.hosts[1].sock_file.exists()
     wait_until(lambda: list(fresh.here.config()) == [fresh.hosts[0].name], "the host gone")
     assert fresh.here.ints("spawn", "agent", 1, name, 1) == [0, NO_HOST]
     assert fresh.here.code("notify", HOST_ADD, TAG, 1) == 0
     assert fresh.here.add(name) == [3 << 18]
-    assert fresh.here.ints("event", -1, TAG, 20)[2:] == [1, 3 << 18]
+    assert fresh.here.notice(TAG) == [1, 3 << 18]
     (task,) = fresh.here.agents(name)
     assert task.config() == fresh.here.config()
 
@@ -97,7 +97,7 @@ def test_slaves_task_adds_a_host(master: Side, slave: Side) -> None:
         agent = bed.slaves[0].agent()
         assert agent.code("notify", HOST_ADD, TAG, -1) == 0
         assert agent.add(second) == [3 << 18]
-        assert agent.ints("event", -1, TAG, 20)[2:] == [1, 3 << 18]
+        assert agent.notice(TAG) == [1, 3 << 18]
         assert list(agent.config()) == [h.name for h in bed.hosts]
 
 
@@ -105,14 +105,14 @@ def test_notices_of_hosts_can_be_cancelled(pair: Machine) -> None:
     for agent in pair.agents:
         assert agent.code("notify", HOST_DELETE, TAG, SLAVE, MASTER) == 0
         assert agent.code("notify", HOST_DELETE | CANCEL, TAG, SLAVE, MASTER) == 0
-        told = [agent.ints("event", -1, TAG, 20)[2] for _ in range(2)]
+        told = [agent.notice(TAG)[0] for _ in range(2)]
         assert sorted(told) == [MASTER, SLAVE]
 
 
 def test_notice_of_an_unknown_host_comes_at_once(pair: Machine) -> None:
     for agent in pair.agents:
         assert agent.code("notify", HOST_DELETE, TAG, 77 << 18) == 0
-        assert agent.ints("event", -1, TAG, 20)[2:] == [77 << 18]
+        assert agent.notice(TAG) == [77 << 18]
 
 
 @pytest.mark.parametrize("asker", [0, 1], ids=["on-master", "on-slave"])
@@ -140,8 +140,8 @@ def test_slave_that_is_told_to_end_leaves_the_machine(fresh: Machine) -> None:
     assert fresh.here.code("notify", HOST_DELETE, TAG, SLAVE) == 0
     assert fresh.here.code("notify", TASK_EXIT, TAG + 1, task) == 0
     os.kill(fresh.hosts[1].pid, signal.SIGTERM)
-    assert fresh.here.ints("event", -1, TAG, 20)[2:] == [SLAVE]
-    assert fresh.here.ints("event", -1, TAG + 1, 20)[2:] == [task]
+    assert fresh.here.notice(TAG) == [SLAVE]
+    assert fresh.here.notice(TAG + 1) == [task]
     fresh.hosts[1].wait_gone()
     assert list(fresh.here.config()) == [fresh.hosts[0].name]
 

@@ -9,7 +9,7 @@ import pytest
 from support.agent import Remote
 from support.hosts import Host
 from support.machine import Machine
-from support.system import SIDES, Side
+from support.system import PATIENCE, SIDES, Side
 
 # Around the borders of packets (4032 and 4064 bytes of data, and those of larger packets).
 SIZES = (0, 1, 3, 4, 5, 4031, 4032, 4033, 8095, 8096, 8097, 59999, 65488, 65489, 1 << 20)
@@ -29,8 +29,8 @@ def talk(
     answering = answerer.start(programs[1], "answer", route, *sizes, stderr=subprocess.STDOUT)
     assert answering.stdout
     tid = answering.stdout.readline().decode().strip()
-    calling = caller.run(programs[0], "call", route, *sizes, tid, timeout=100, merged=True)
-    out, _ = answering.communicate(timeout=60)
+    calling = caller.run(programs[0], "call", route, *sizes, tid, merged=True)
+    out, _ = answering.communicate(timeout=PATIENCE)
     assert "FAIL" not in out.decode(), out.decode() + caller.log() + answerer.log()
     calling.check()
     assert answering.returncode == 0, out.decode()
@@ -56,7 +56,7 @@ def test_sixteen_mebibytes(pair: Machine, direction: str) -> None:
     for encoding in (RAW, IN_PLACE):
         assert sender.code("send", receiver.tid, TAG, encoding, LARGE, 9) == 0
     for _ in (RAW, IN_PLACE):
-        got = receiver.ints("take", sender.tid, TAG, 60, LARGE, 9)
+        got = receiver.taken(sender.tid, TAG, LARGE, 9)
         assert got == [1, sender.tid, TAG, 1], pair.everything()
 
 
@@ -65,7 +65,7 @@ def test_messages_keep_their_order(pair: Machine) -> None:
     for seed, size in enumerate(sizes):
         assert pair.there.code("send", pair.here.tid, TAG, RAW, size, seed) == 0
     for seed, size in enumerate(sizes):
-        assert pair.here.ints("take", -1, -1, 20, size, seed) == [1, pair.there.tid, TAG, 1]
+        assert pair.here.taken(-1, -1, size, seed) == [1, pair.there.tid, TAG, 1]
 
 
 @pytest.mark.parametrize("size", [0, 4032, 4033, 100000])
@@ -75,7 +75,7 @@ def test_multicast_reaches_tasks_of_both_hosts(pair: Machine, size: int) -> None
         tids = [r.tid for r in receivers]
         assert sender.code("mcast", TAG, RAW, size, 3, *tids) == 0
         for receiver in receivers:
-            assert receiver.ints("take", sender.tid, TAG, 20, size, 3) == [1, sender.tid, TAG, 1]
+            assert receiver.taken(sender.tid, TAG, size, 3) == [1, sender.tid, TAG, 1]
         for tid in tids:
             sender.code("kill", tid)
 
@@ -85,11 +85,11 @@ def test_multicast_skips_tasks_that_are_gone(pair: Machine) -> None:
     gone = pair.here.agents(pair.hosts[1].name)[0]
     assert pair.here.code("notify", 1, 6, gone.tid) == 0
     assert pair.here.code("kill", gone.tid) == 0
-    assert pair.here.ints("event", -1, 6, 20)[2:] == [gone.tid]
+    assert pair.here.notice(6) == [gone.tid]
     nowhere = 9 << 18 | 1
     assert pair.here.code("mcast", TAG, RAW, 50, 3, gone.tid, far.tid, nowhere, near.tid) == 0
     for receiver in (near, far):
-        assert receiver.ints("take", -1, TAG, 20, 50, 3) == [1, pair.here.tid, TAG, 1]
+        assert receiver.taken(-1, TAG, 50, 3) == [1, pair.here.tid, TAG, 1]
         pair.here.code("kill", receiver.tid)
 
 
@@ -100,7 +100,7 @@ def test_group_of_tasks_on_both_hosts(pair: Machine, library: Side) -> None:
     name = f"group-{library}"
     members = [host.start(program, name, 4, *wide) for host in pair.hosts for _ in range(2)]
     for member in members:
-        out, err = member.communicate(timeout=60)
+        out, err = member.communicate(timeout=PATIENCE)
         assert member.returncode == 0, out.decode() + err.decode() + pair.everything()
 
 
@@ -121,8 +121,8 @@ def test_messages_wait_for_tasks_that_have_not_connected_yet(pair: Machine) -> N
     gate.touch()
     for tid in tids:
         task = Remote(pair.here, tid)
-        assert task.ints("take", sender, TAG, 20, 10000, 8) == [1, sender, TAG, 1]
+        assert task.taken(sender, TAG, 10000, 8) == [1, sender, TAG, 1]
         if tid == tids[0]:
-            assert task.ints("take", sender, TAG, 20, 70000, 9) == [1, sender, TAG, 1]
+            assert task.taken(sender, TAG, 70000, 9) == [1, sender, TAG, 1]
         assert pair.here.code("kill", tid) == 0
     gate.unlink()

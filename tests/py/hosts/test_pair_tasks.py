@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.agent import AgentBase, Remote
 from support.machine import Machine
-from support.system import DEBIAN_ROOT, library_dir
+from support.system import DEBIAN_ROOT, PATIENCE, library_dir
 from support.vm import wait_until
 
 NO_HOST, NO_FILE, DENIED, NO_TASK, NOT_FOUND = -6, -7, -8, -31, -32
@@ -69,11 +69,11 @@ def test_notice_of_a_remote_tasks_end(pair: Machine) -> None:
         child, other = agent.spawn("agent", where=far, count=2)
         assert agent.code("notify", TASK_EXIT, TAG, child, other) == 0
         assert agent.code("kill", child) == 0
-        assert agent.ints("event", -1, TAG, 20)[2:] == [child]
+        assert agent.notice(TAG) == [child]
         assert agent.code("notify", TASK_EXIT, TAG, child) == 0
-        assert agent.ints("event", -1, TAG, 20)[2:] == [child]
+        assert agent.notice(TAG) == [child]
         assert agent.code("notify", TASK_EXIT | CANCEL, TAG, other) == 0
-        assert agent.ints("event", -1, TAG, 20)[2:] == [other]
+        assert agent.notice(TAG) == [other]
         agent.code("kill", other)
         assert agent.ints("event", -1, TAG, 0.1) == [0]
 
@@ -86,7 +86,7 @@ def test_notice_of_a_task_that_leaves_but_lives(pair: Machine) -> None:
         assert agent.code("notify", TASK_EXIT, TAG, guest.tid) == 0
         tid = guest.tid
         guest.close()
-        assert agent.ints("event", -1, TAG, 20)[2:] == [tid]
+        assert agent.notice(TAG) == [tid]
 
 
 def test_status_of_remote_tasks_and_hosts(pair: Machine) -> None:
@@ -100,7 +100,7 @@ def test_status_of_remote_tasks_and_hosts(pair: Machine) -> None:
         assert abs(distance) < 60_000
         agent.code("notify", TASK_EXIT, TAG, child)
         agent.code("kill", child)
-        agent.ints("event", -1, TAG, 20)
+        agent.notice(TAG)
         assert agent.code("pstat", child) == NO_TASK
         assert agent.code("pstat", 99 << 18 | 1) == NO_TASK
 
@@ -128,7 +128,7 @@ def test_signal_to_a_remote_task(pair: Machine) -> None:
         (child,) = agent.spawn("agent", where=far)
         assert agent.code("notify", TASK_EXIT, TAG, child) == 0
         assert agent.code("sendsig", child, int(signal.SIGKILL)) == 0
-        assert agent.ints("event", -1, TAG, 20)[2:] == [child]
+        assert agent.notice(TAG) == [child]
 
 
 # ---- output --------------------------------------------------------------------
@@ -198,7 +198,7 @@ def test_entries_go_with_their_remote_owner(pair: Machine) -> None:
         assert owner.code("put", "lasting", "y", PERSISTENT | OVERWRITABLE) == 0
         assert agent.code("notify", TASK_EXIT, TAG, owner.tid) == 0
         agent.code("kill", owner.tid)
-        agent.ints("event", -1, TAG, 20)
+        agent.notice(TAG)
 
         def gone(agent: AgentBase = agent) -> bool:
             return agent.ints("get", "transient", 0, 0)[0] == NOT_FOUND
@@ -228,4 +228,4 @@ def test_console_shows_all_hosts_and_resets_them(
     assert f"t{task:x}" in console.out or f"{task:x}" in console.out
     # The agents of this test were reset as well; the machine is mended for the next.
     for agent in pair.agents:
-        agent.process.wait(20)
+        agent.process.wait(PATIENCE)

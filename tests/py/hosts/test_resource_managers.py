@@ -109,10 +109,10 @@ def test_task_exit_notices_come_once(agent: Agent) -> None:
     assert agent.code("notify", TASK_EXIT, 7, *tids) == 0
     for tid in tids:
         agent.call("kill", tid)
-    told = {int(agent.call("event", -1, 7, "20")[-1]) for _ in tids}
+    told = {agent.notice(7)[-1] for _ in tids}
     assert told == set(tids)
     assert agent.code("notify", TASK_EXIT, 7, tids[0]) == 0
-    assert int(agent.call("event", -1, 7, "20")[-1]) == tids[0], "already gone: told at once"
+    assert agent.notice(7)[-1] == tids[0], "already gone: told at once"
     assert agent.call("event", -1, 7, "0.05") == ["0"]
 
 
@@ -120,7 +120,7 @@ def test_cancelled_notice_is_given_at_once_and_not_again(agent: Agent) -> None:
     (tid,) = agent.spawn("agent")
     assert agent.code("notify", TASK_EXIT, 8, tid) == 0
     assert agent.code("notify", TASK_EXIT | CANCEL, 8, tid) == 0
-    assert int(agent.call("event", -1, 8, "20")[-1]) == tid
+    assert agent.notice(8)[-1] == tid
     agent.call("kill", tid)
     wait_until(lambda: agent.code("pstat", tid) < 0, "it has ended")
     assert agent.call("event", -1, 8, "0.05") == ["0"]
@@ -151,13 +151,13 @@ def test_hosts_are_added_and_deleted_through_the_manager(
         assert agent.code("notify", HOST_DELETE, 5, tid) == 0
         assert agent.code("notify", HOST_ADD, 6, 1) == 0
         assert agent.ints("delhosts", name, "no.such.host")[:3] == [1, 0, -6]
-        assert int(agent.call("event", -1, 5, "20")[-1]) == tid
+        assert agent.notice(5)[-1] == tid
         wait_until(lambda: name not in agent.config(), "the host is gone")
         # The daemon of 3.4.6 may still be about to end.
         managed.hosts[2].wait_gone()
         assert agent.ints("addhosts", "no.such.host", name)[1] == -6
         new = agent.config()[name]
-        assert [int(w) for w in agent.call("event", -1, 6, "20")[2:]] == [1, new]
+        assert agent.notice(6) == [1, new]
         assert known(managed.hosts[2], connector), "a host added later knows the manager"
         assert agent.spawn("agent", where=name)[0] >> 18 == new >> 18
 

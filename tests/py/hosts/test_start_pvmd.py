@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.hosts import Bed, Host
-from support.system import pvm_root
+from support.system import PATIENCE, pvm_root
 from support.vm import read_line, wait_until
 
 _SLOW_SHELL = """#!/bin/sh
@@ -53,7 +53,7 @@ class Starter:
     def halt(self) -> None:
         assert self.process.stdin
         self.process.stdin.close()
-        assert self.process.wait(20) == 0
+        assert self.process.wait(PATIENCE) == 0
         wait_until(lambda: not Path(self.host.sock_file).exists(), "the daemon's end")
 
 

@@ -139,7 +139,7 @@ def test_tickle_declares_a_host_failed(machine: Machine) -> None:
     for wrong in (0x3FC0000, machine.here.tid):
         assert machine.here.ints("tickle", 8, wrong) == [0, 0]
     assert machine.here.ints("tickle", 8, tid) == [0, 1]
-    assert int(machine.here.call("event", -1, 31, "20")[-1]) == tid
+    assert machine.here.notice(31)[-1] == tid
     machine.hosts[2].wait_gone()
     machine.here.add(name)
     for number in (7, 9):

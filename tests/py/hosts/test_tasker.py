@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from support.agent import Agent
 from support.hosts import Host
 from support.machine import Machine
 from support.rawtask import Connector, RawTask, ints, message
@@ -73,13 +72,11 @@ def machine(shared: Machine) -> Machine:
 
 
 @pytest.fixture
-def tasker(machine: Machine) -> Iterator[Tasker]:
+def tasker(machine: Machine, connector: Connector) -> Iterator[Tasker]:
     """A tasker on the slave."""
-    connector = Connector()
     helper = Tasker(machine.hosts[1], connector)
     yield helper
     helper.close()
-    connector.close()
     machine.here.call("pstat", helper.tid)
     wait_until(lambda: machine.here.code("pstat", helper.tid) < 0, "the tasker has gone")
 
@@ -87,11 +84,6 @@ def tasker(machine: Machine) -> Iterator[Tasker]:
 def spawned(machine: Machine, *arguments: str) -> int:
     """Spawn an agent on the slave: its tid."""
     return machine.here.spawn("agent", *arguments, where=machine.hosts[1].name)[0]
-
-
-def notice(agent: Agent, tag: int) -> int:
-    """The tid in the next notice."""
-    return int(agent.call("event", -1, tag, "20")[-1])
 
 
 def test_tasker_starts_tasks_that_are_tasks_like_others(machine: Machine, tasker: Tasker) -> None:
@@ -108,14 +100,14 @@ def test_tasker_starts_tasks_that_are_tasks_like_others(machine: Machine, tasker
     tasker.children[tid].kill()
     tasker.children[tid].wait()
     tasker.ended(tid, 9)
-    assert notice(machine.here, 71) == tid
+    assert machine.here.notice(71)[-1] == tid
 
 
 def test_task_that_the_tasker_cannot_start_has_ended(machine: Machine, tasker: Tasker) -> None:
     tid = spawned(machine)
     assert machine.here.code("notify", TASK_EXIT, 72, tid) == 0
     tasker.ended(tasker.ordered().tid, 256)
-    assert notice(machine.here, 72) == tid
+    assert machine.here.notice(72)[-1] == tid
 
 
 def test_end_of_the_tasker_ends_what_it_has_not_started(machine: Machine, tasker: Tasker) -> None:
@@ -126,7 +118,7 @@ def test_end_of_the_tasker_ends_what_it_has_not_started(machine: Machine, tasker
     lost = spawned(machine)
     assert machine.here.code("notify", TASK_EXIT, 73, lost) == 0
     tasker.socket.close()
-    assert notice(machine.here, 73) == lost
+    assert machine.here.notice(73)[-1] == lost
     if machine.hosts[1].side == "ours":  # 3.4.6 gives it up, too, though it runs
         assert machine.here.call("on", running, "mytid")[0] == str(running)
     third = spawned(machine)
@@ -136,15 +128,14 @@ def test_end_of_the_tasker_ends_what_it_has_not_started(machine: Machine, tasker
 
 @pytest.mark.parametrize("answer", [(c.TM_TASKER, 1, c.PvmAlready), (c.TM_TASKER, 0, c.PvmNoTask)])
 def test_there_is_one_tasker_of_a_host(
-    machine: Machine, tasker: Tasker, answer: tuple[int, int, int]
+    machine: Machine, tasker: Tasker, answer: tuple[int, int, int],
+    connector: Connector,
 ) -> None:
     tag, word, code = answer
-    connector = Connector()
     host = machine.hosts[1]
     with RawTask((host.tmp / f"pvmd.{host.suffix}").read_text(), connector) as other:
         other.enrol(host.tmp)
         assert other.request(tag, ints(word)).ints() == (code,)
-    connector.close()
 
 
 def test_tasker_that_resigns_is_asked_no_more(machine: Machine, tasker: Tasker) -> None:

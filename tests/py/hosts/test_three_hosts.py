@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.machine import Machine
-from support.system import Side
+from support.system import PATIENCE, Side
 from support.vm import wait_until
 
 MIXES: tuple[tuple[Side, ...], ...] = (
@@ -42,7 +42,7 @@ def test_everybody_sends_to_everybody(three: Machine) -> None:
     for receiver in three.agents:
         for sender in three.agents:
             for size in SIZES:
-                got = receiver.ints("take", sender.tid, TAG, 20, size, 4)
+                got = receiver.taken(sender.tid, TAG, size, 4)
                 assert got == [1, sender.tid, TAG, 1], (size, three.everything())
 
 
@@ -53,7 +53,7 @@ def test_multicast_from_every_host(three: Machine) -> None:
         assert sender.code("mcast", TAG, RAW, 10000, 8, *others) == 0
         for receiver in three.agents:
             if receiver is not sender:
-                assert receiver.ints("take", -1, TAG, 20, 10000, 8) == [1, sender.tid, TAG, 1]
+                assert receiver.taken(-1, TAG, 10000, 8) == [1, sender.tid, TAG, 1]
 
 
 def test_direct_route_between_two_slaves(three: Machine) -> None:
@@ -63,13 +63,13 @@ def test_direct_route_between_two_slaves(three: Machine) -> None:
     assert answering.stdout
     tid = answering.stdout.readline().decode().strip()
     caller.run(caller.program("talk"), "call", "direct", *sizes, tid).check()
-    assert answering.wait(20) == 0
+    assert answering.wait(PATIENCE) == 0
 
 
 def test_group_over_three_hosts(three: Machine) -> None:
     members = [host.start(host.program("group_member"), "three", 3) for host in three.hosts]
     for member in members:
-        out, err = member.communicate(timeout=60)
+        out, err = member.communicate(timeout=PATIENCE)
         assert member.returncode == 0, out.decode() + err.decode() + three.everything()
 
 
@@ -79,7 +79,7 @@ def test_slave_is_told_of_a_task_on_another_slave(three: Machine) -> None:
     assert watcher.code("notify", TASK_EXIT, TAG, child) == 0
     assert watcher.code("pstat", child) == 0
     assert watcher.code("kill", child) == 0
-    assert watcher.ints("event", -1, TAG, 20)[2:] == [child]
+    assert watcher.notice(TAG) == [child]
 
 
 def test_mailbox_between_slaves(three: Machine) -> None:
@@ -104,8 +104,8 @@ def test_all_are_told_when_a_slave_is_deleted(three: Machine) -> None:
         assert agent.code("notify", TASK_EXIT, TAG + 1, child) == 0
     assert three.agents[1].ints("delhosts", name) == [1, 0]
     for agent in three.agents[:2]:
-        assert agent.ints("event", -1, TAG, 20)[2:] == [tid]
-        assert agent.ints("event", -1, TAG + 1, 20)[2:] == [child]
+        assert agent.notice(TAG) == [tid]
+        assert agent.notice(TAG + 1) == [child]
         wait_until(lambda a=agent: name not in a.config(), "the host gone")
         assert agent.ints("spawn", "agent", 1, name, 1) == [0, NO_HOST]
     three.hosts[2].wait_gone()

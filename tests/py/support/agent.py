@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import subprocess
 
+from support.system import PATIENCE
 from support.vm import read_line
-
-REPLY_SECONDS = 40.0
 
 
 class AgentBase:
@@ -28,6 +27,14 @@ class AgentBase:
     def code(self, *words: object) -> int:
         """First int of the reply: what the PVM function returned."""
         return self.ints(*words)[0]
+
+    def notice(self, tag: int = -1) -> list[int]:
+        """What the next message with this tag tells; nothing if none comes."""
+        return self.ints("event", -1, tag, PATIENCE - 20)[2:]
+
+    def taken(self, tid: int, tag: int, size: int, seed: int) -> list[int]:
+        """Receive so many packed bytes: 1, sender, tag, 1 if they are right; 0 if none come."""
+        return self.ints("take", tid, tag, PATIENCE - 20, size, seed)
 
     @property
     def tid(self) -> int:
@@ -80,7 +87,7 @@ class Agent(AgentBase):
         except (OSError, ValueError):
             raise AssertionError(f"{words}: the agent has ended") from None
 
-    def reply(self, seconds: float = REPLY_SECONDS) -> list[str]:
+    def reply(self, seconds: float = PATIENCE) -> list[str]:
         """The reply to `tell`."""
         assert self.process.stdout
         return read_line(self.process.stdout, seconds).split("\t")
@@ -89,7 +96,7 @@ class Agent(AgentBase):
         """Let it leave the machine and end."""
         assert self.process.stdin
         self.process.stdin.close()
-        self.process.wait(20)
+        self.process.wait(PATIENCE)
 
 
 class Remote(AgentBase):

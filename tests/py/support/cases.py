@@ -13,7 +13,7 @@ from pathlib import Path
 
 from support import compiler
 from support.hosts import Bed
-from support.system import PROJECT, Side, library_dir, pvm_root, require_program
+from support.system import PATIENCE, PROJECT, Side, library_dir, pvm_root, require_program
 from support.vm import VirtualMachine
 
 _DEBUGGER = '#!/bin/sh\nPVM_TEST_DEBUGGED=1 exec "$@"\n'
@@ -44,17 +44,14 @@ def group_members(daemon: Side, size: int = 2) -> str:
     program, env = compiler.test_program("group_member", "ours"), environment(daemon, "ours")
     with VirtualMachine(daemon, path=[server_dir("ours")]) as vm:
         members = [vm.start(program, "g", size, "wide", env=env) for _ in range(size)]
-        outputs = [member.communicate(timeout=60)[0].decode() for member in members]
+        outputs = [member.communicate(timeout=PATIENCE)[0].decode() for member in members]
         assert all(member.returncode == 0 for member in members), outputs
     return "\n".join(outputs)
 
 
 def spawn_codes(daemon: Side, library: Side) -> str:
     """Results of pvm_spawn that need settings of the daemon."""
-    debugger = compiler.work_dir() / "debugger"
-    debugger.write_text(_DEBUGGER)
-    debugger.chmod(0o755)
-    settings = {"PVM_MAX_TASKS": "3", "PVM_DEBUGGER": str(debugger)}
+    settings = {"PVM_MAX_TASKS": "3", "PVM_DEBUGGER": str(compiler.script("debugger", _DEBUGGER))}
     with VirtualMachine(daemon, env=settings) as vm:
         program = compiler.test_program("spawn_codes", library)
         return vm.run(program, env=environment(daemon, library)).check().out

@@ -13,10 +13,9 @@ import signal
 from dataclasses import dataclass
 
 from support.hosts import Bed, Host
-from support.system import Side
+from support.scoped import Scoped
+from support.system import PATIENCE, Side
 from support.vm import read_line, wait_until
-
-PATIENCE = 60.0
 
 
 def chaos_seconds(short: float) -> float:
@@ -46,8 +45,11 @@ class Report:
         )
 
 
-class Chaos:
-    """A machine of `count` hosts of ours with workers, the master and its tasks never die."""
+class Chaos(Scoped):
+    """A machine of `count` hosts of ours with workers, the master and its tasks never die.
+
+    For a `with` block.
+    """
 
     def __init__(self, count: int, seed: int, *, env: dict[str, str] | None = None) -> None:
         self.random = random.Random(seed)
@@ -201,7 +203,7 @@ class Chaos:
             return not self.missing(reports)
 
         try:
-            wait_until(at_rest, "everything at rest", PATIENCE)
+            wait_until(at_rest, "everything at rest")
         except AssertionError as error:
             error.add_note("\n".join(self.missing(reports)))
             raise
@@ -234,10 +236,12 @@ class Chaos:
                     problems.append(f"t{report.tid:x} told {notices} times of {host:x}'s end")
         return problems
 
-    def close(self, *, check: bool) -> None:
-        """End everything; with `check` nothing may be left."""
+    def story(self) -> str:
+        return "\n".join(["what happened:", *self.events, *self.wrong, self.bed.logs()])
+
+    def leave(self, failed: bool) -> None:
         self.thaw()
-        self.bed.stop(check=check)
+        self.bed.stop(check=not failed)
 
 
 def _is_worker(pid: int) -> bool:

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""Compiling C and Fortran programs against either library, once a session."""
+"""Compiling C and Fortran programs against either library, once a session.
+
+The processes of a session that runs tests in parallel share what is compiled.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -38,10 +43,43 @@ OLD_FORTRAN = ("-w", "-std=legacy", "-fallow-argument-mismatch")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g")
 
 
-@cache
+# Names the directory to the processes that run tests; it belongs to one user.
+WORK_DIR = "PVM3PY_TEST_PROGRAMS"
+
+
+def begin_session() -> Callable[[], None]:
+    """Make the session's directory unless a parent process has; what removes it again."""
+    if WORK_DIR in os.environ:
+        return lambda: None
+    directory = os.environ[WORK_DIR] = tempfile.mkdtemp(prefix="pvcc", dir="/tmp")
+
+    def end() -> None:
+        del os.environ[WORK_DIR]
+        shutil.rmtree(directory, ignore_errors=True)
+
+    return end
+
+
 def work_dir() -> Path:
-    """Directory for everything compiled in this session; removed by the session fixture."""
-    return Path(tempfile.mkdtemp(prefix="pvcc", dir="/tmp"))
+    """Directory for everything compiled in this session."""
+    return Path(os.environ[WORK_DIR])
+
+
+def made_once(name: str, make: Callable[[Path], object]) -> Path:
+    """The file or directory NAME of the session, which the first who wants it makes.
+
+    make    makes it at the path that it is given, whose last part is that of NAME
+    """
+    target = work_dir() / name
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.with_name(f".{target.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not target.exists():
+                with tempfile.TemporaryDirectory(dir=work_dir()) as unfinished:
+                    make(Path(unfinished, target.name))
+                    Path(unfinished, target.name).rename(target)
+    return target
 
 
 def link_flags(side: Side) -> list[str]:
@@ -67,13 +105,22 @@ def compile_program(
     require_library(side)
     command = [compiler, *flags, *map(str, sources), *libraries, *link_flags(side)]
     key = hashlib.sha256("\0".join(command).encode()).hexdigest()[:12]
-    target = work_dir() / f"{side}-{key}" / name
-    if not target.exists():
-        target.parent.mkdir(exist_ok=True)
-        unfinished = target.with_name(f".{name}.{os.getpid()}")
-        run_compiler([*command, "-o", str(unfinished)])
-        unfinished.rename(target)
-    return target
+    return compiled(f"{side}-{key}/{name}", command)
+
+
+def compiled(name: str, command: list[str]) -> Path:
+    """The program NAME of the session as a compiler makes it, whose -o is added."""
+    return made_once(name, lambda target: run_compiler([*command, "-o", str(target)]))
+
+
+def script(name: str, text: str) -> Path:
+    """An executable script of the session."""
+
+    def make(target: Path) -> None:
+        target.write_text(text)
+        target.chmod(0o755)
+
+    return made_once(name, make)
 
 
 def run_compiler(command: list[str]) -> None:
@@ -99,45 +146,22 @@ test_program.__test__ = False  # type: ignore[attr-defined]
 
 def _sanitized_program(name: str, flags: list[str]) -> Path:
     """tests/c/NAME.c with our library's sources, everything instrumented."""
-    include = ["-I" + str(C_SOURCES.parents[1] / d) for d in ("include", "csrc/wire")]
-    target = work_dir() / "sanitized" / name
-    if not target.exists():
-        target.parent.mkdir(exist_ok=True)
-        run_compiler(
-            ["cc", *flags, *SANITIZE, *include, str(C_SOURCES / f"{name}.c")]
-            + [str(_sanitized_library()), "-o", str(target)]
-        )
-    return target
+    include = [f"-I{PROJECT / 'include'}", f"-I{PROJECT / 'csrc/wire'}"]
+    library = sanitized_tree() / "lib" / ARCH / "libpvm3.a"
+    source = str(C_SOURCES / f"{name}.c")
+    return compiled(f"sanitized/{name}", ["cc", *flags, *SANITIZE, *include, source, str(library)])
 
 
-@cache
-def _sanitized_library() -> Path:
-    """Our library as one relocatable object with AddressSanitizer and UBSan."""
-    project = C_SOURCES.parents[1]
-    include = ["-I" + str(project / d) for d in ("include", "csrc/wire", "csrc/libpvm")]
-    directory = work_dir() / "libpvm-sanitized"
-    directory.mkdir()
-    objects = []
-    for source in sorted((project / "csrc" / "libpvm").glob("*.c")):
-        objects.append(str(directory / f"{source.stem}.o"))
-        run_compiler(
-            ["cc", "-std=gnu11", "-O1", "-w", *SANITIZE, *include]
-            + ["-c", str(source), "-o", objects[-1]]
-        )
-    library = directory / "libpvm3.a"
-    run_compiler(["ar", "rcs", str(library), *objects])
-    return library
-
-
-@cache
 def library_tree(name: str, *settings: str) -> Path:
     """PVM_ROOT tree of our C libraries alone, as `make lib SETTING...` builds it."""
-    build = work_dir() / f"libraries-{name}"
-    command = ["make", "-s", "-C", str(PROJECT), "lib", f"BUILD={build}", *settings]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr
-    return build / "pvm3"
+
+    def make(build: Path) -> None:
+        command = ["make", "-s", "-C", str(PROJECT), "lib", f"BUILD={build}", *settings]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+
+    return made_once(f"libraries-{name}", make) / "pvm3"
 
 
 def sanitized_tree(sanitize: str = "address,undefined") -> Path:
@@ -156,19 +180,16 @@ FAULT_WRAPPED = (
 )
 
 
-@cache
 def fault_program() -> Path:
     """The program tests/c/faulty.c with our libraries, everything instrumented."""
     tree = sanitized_tree()
-    target = work_dir() / "faulty"
     sources = [C_SOURCES / f"{name}.c" for name in ("faulty", "fault", "fault_scenarios")]
-    run_compiler(
+    return compiled(
+        "faulty",
         ["gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", *SANITIZE]
         + [f"-I{tree / 'include'}", *map(str, sources), f"-L{tree / 'lib' / ARCH}"]
-        + ["-lgpvm3", "-lpvm3", *(f"-Wl,--wrap={name}" for name in FAULT_WRAPPED)]
-        + ["-o", str(target)]
+        + ["-lgpvm3", "-lpvm3", *(f"-Wl,--wrap={name}" for name in FAULT_WRAPPED)],
     )
-    return target
 
 
 # ---- PVM's example programs ----------------------------------------------------
@@ -199,44 +220,50 @@ FORTRAN_EXAMPLES: dict[str, tuple[str, ...]] = {
 }
 
 
-@cache
-def example_sources() -> Path:
-    """Directory of the unpacked sources of package pvm-examples."""
+def example_sources(header: Side = "ours") -> Path:
+    """Directory of the unpacked sources of package pvm-examples; with fpvm3.h of a side."""
     require_examples()
-    target = work_dir() / "example-sources"
-    target.mkdir()
-    for archive in ("examples.tar.gz", "gexamples.tar.gz"):
-        subprocess.run(["tar", "xzf", DEBIAN_EXAMPLES / archive, "-C", target], check=True)
-    return target
+    include = pvm_root() / "include" if header == "ours" else Path("/usr/include")
+
+    def unpack(target: Path) -> None:
+        (target / "include").mkdir(parents=True)
+        (target / "include" / "fpvm3.h").symlink_to(include / "fpvm3.h")
+        for archive in ("examples.tar.gz", "gexamples.tar.gz"):
+            subprocess.run(["tar", "xzf", DEBIAN_EXAMPLES / archive, "-C", target], check=True)
+
+    return made_once(f"example-sources-{header}", unpack)
+
+
+def linked(name: str, programs: Iterable[Path]) -> Path:
+    """The directory NAME of the session, with links to programs."""
+
+    def link(target: Path) -> None:
+        target.mkdir()
+        for program in programs:
+            (target / program.name).symlink_to(program)
+
+    return made_once(name, link)
 
 
 @cache
 def compiled_examples(side: Side) -> Path:
     """Directory of the C example programs compiled against header and library of a side."""
     require_library(side)
-    target = work_dir() / f"examples-{side}"
-    target.mkdir()
     sources = example_sources() / "examples"
-    for name, files in C_EXAMPLES.items():
-        program = compile_program(name, [sources / f for f in files], side, OLD_C)
-        (target / name).symlink_to(program)
-    return target
+    programs = [
+        compile_program(name, [sources / f for f in files], side, OLD_C)
+        for name, files in C_EXAMPLES.items()
+    ]
+    return linked(f"examples-{side}", programs)
 
 
 @cache
 def compiled_fortran_examples(side: Side) -> Path:
     """The same for the Fortran ones; Debian's libfpvm3 over the libpvm3 of a side."""
     require_program("gfortran", "gfortran")
-    target = work_dir() / f"fortran-{side}"
-    target.mkdir()
-    sources = example_sources() / "examples"
-    include = Path("/usr/include")
-    (sources.parent / "include").mkdir(exist_ok=True)
-    header = sources.parent / "include" / "fpvm3.h"
-    if not header.exists():
-        header.symlink_to(include / "fpvm3.h")
-    for name, files in FORTRAN_EXAMPLES.items():
-        program = compile_program(
+    sources = example_sources("debian") / "examples"
+    programs = [
+        compile_program(
             name,
             [sources / f for f in files],
             side,
@@ -244,27 +271,30 @@ def compiled_fortran_examples(side: Side) -> Path:
             compiler="gfortran",
             libraries=["-lfpvm3"],
         )
-        (target / name).symlink_to(program)
-    return target
+        for name, files in FORTRAN_EXAMPLES.items()
+    ]
+    return linked(f"fortran-{side}", programs)
+
+
+def installed_starter(name: str, side: Side) -> Path:
+    """A starter for the program NAME of /usr/bin with the libpvm3 of a side.
+
+    It is needed because Debian's daemon is itself linked with libpvm3: the choice of the
+    library must not be in its environment, only in the tasks'.
+    """
+    setting = f"LD_LIBRARY_PATH={library_dir()} " if side == "ours" else ""
+    text = f'#!/bin/sh\n{setting}exec /usr/bin/{name} "$@"\n'
+    return script(f"installed-{side}/{name}", text)
 
 
 @cache
 def installed_examples(side: Side) -> Path:
-    """Directory of starters for /usr/bin's example programs with the libpvm3 of a side.
-
-    A starter is needed because Debian's daemon is itself linked with libpvm3: the
-    choice of the library must not be in its environment, only in the tasks'.
-    """
+    """Directory of starters for /usr/bin's example programs with the libpvm3 of a side."""
     require_examples()
     require_library(side)
-    target = work_dir() / f"installed-{side}"
-    target.mkdir()
-    setting = f"LD_LIBRARY_PATH={library_dir()} " if side == "ours" else ""
     for name in INSTALLED:
-        starter = target / name
-        starter.write_text(f'#!/bin/sh\n{setting}exec /usr/bin/{name} "$@"\n')
-        starter.chmod(0o755)
-    return target
+        starter = installed_starter(name, side)
+    return starter.parent
 
 
 INSTALLED = (

@@ -9,11 +9,10 @@ import subprocess
 
 from support import compiler
 from support.scoped import Scoped
-from support.system import Side, require_program
+from support.system import PATIENCE, Side, require_program
 from support.vm import VirtualMachine
 
 PROMPT = "pvm> "
-_SECONDS = 30.0
 
 
 class Console(Scoped):
@@ -47,8 +46,8 @@ class Console(Scoped):
     def read(self, until: str) -> str:
         """What is printed up to and with some text; what follows is for the next call."""
         while until.encode() not in self._pending:
-            ready = select.select([self._reading], [], [], _SECONDS)[0]
-            assert ready, f"{until!r} not printed within {_SECONDS} s: {self._pending!r}"
+            ready = select.select([self._reading], [], [], PATIENCE)[0]
+            assert ready, f"{until!r} not printed within {PATIENCE} s: {self._pending!r}"
             try:
                 self._pending += os.read(self._reading, 65536)
             except OSError:
@@ -61,7 +60,7 @@ class Console(Scoped):
         assert self.process.stdin
         if not self.process.stdin.closed:
             self.process.stdin.close()
-        status = self.process.wait(_SECONDS)
+        status = self.process.wait(PATIENCE)
         text = self._pending
         while select.select([self._reading], [], [], 0)[0]:
             try:

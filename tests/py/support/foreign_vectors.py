@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import json
-import os
 import re
 import struct
 import sys
@@ -18,7 +17,8 @@ from typing import Any
 
 from pvm3py.wire import constants as c
 from support.fakedaemon import FakeDaemon, Request, reply
-from support.pack_vectors import ITEMS, PVM_AUTO_ERR
+from support.inprocess import enrolled
+from support.pack_vectors import ITEMS
 from support.rawtask import fragment
 
 # Items of a message, by its name; of one with several kinds, by their order.
@@ -45,10 +45,7 @@ class Reader:
 
     def __init__(self, library: str, daemon: OtherMachine) -> None:
         self.daemon = daemon
-        os.environ |= daemon.env()
-        self.pvm = ctypes.CDLL(library)
-        self.pvm.pvm_setopt(PVM_AUTO_ERR, 0)
-        assert self.pvm.pvm_mytid() == daemon.tid
+        self.pvm = enrolled(library, daemon)
 
     def read(self, name: str, item: dict[str, str]) -> str:
         """What a message holds, in the words of the recordings."""

@@ -56,14 +56,12 @@ FORTRAN_PROGRAMS = {
 def programs(flavour: Flavour) -> Path:
     """Directory of all these programs."""
     require_library("ours" if flavour != "debian" else "debian")
-    target = compiler.work_dir() / f"group-examples-{flavour}"
-    target.mkdir()
-    for name in (*C_PROGRAMS, *FORTRAN_PROGRAMS):
-        if flavour == "compiled":
-            (target / name).symlink_to(_compiled(name))
-        else:
-            _starter(target / name, "ours" if flavour == "installed" else "debian")
-    return target
+    names = (*C_PROGRAMS, *FORTRAN_PROGRAMS)
+    if flavour == "compiled":
+        found = [_compiled(name) for name in names]
+    else:
+        found = [compiler.installed_starter(name, _libraries(flavour)) for name in names]
+    return compiler.linked(f"group-examples-{flavour}", found)
 
 
 @cache
@@ -72,17 +70,13 @@ def server_dir(server: Side, flavour: Flavour) -> Path:
     if server == "ours":
         return pvm_root() / "bin" / library_dir().name
     require_program("pvmgs", "pvm")
-    target = compiler.work_dir() / f"pvmgs-{flavour}"
-    target.mkdir()
-    _starter(target / "pvmgs", "ours" if flavour == "installed" else "debian")
-    return target
+    starter = compiler.installed_starter("pvmgs", _libraries(flavour))
+    return compiler.linked(f"pvmgs-{flavour}", [starter])
 
 
-def _starter(path: Path, libraries: Side) -> None:
-    """A script that runs /usr/bin's program of that name (see installed_examples)."""
-    setting = f"LD_LIBRARY_PATH={library_dir()} " if libraries == "ours" else ""
-    path.write_text(f'#!/bin/sh\n{setting}exec /usr/bin/{path.name} "$@"\n')
-    path.chmod(0o755)
+def _libraries(flavour: Flavour) -> Side:
+    """Whose shared libraries /usr/bin's programs run with."""
+    return "ours" if flavour == "installed" else "debian"
 
 
 def _compiled(name: str) -> Path:
@@ -98,11 +92,6 @@ def _compiled(name: str) -> Path:
             libraries=[*ours, "-lgpvm3"],
         )
     require_program("gfortran", "gfortran")
-    include = sources / "include"
-    include.mkdir(exist_ok=True)
-    header = include / "fpvm3.h"
-    if not header.exists():
-        header.symlink_to(pvm_root() / "include" / "fpvm3.h")
     source = FORTRAN_PROGRAMS[name]
     return compiler.compile_program(
         name,

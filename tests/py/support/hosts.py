@@ -21,7 +21,7 @@ from support.agent import Agent
 from support.net import Network, NetworkKind, can_make_namespaces, make_network
 from support.scoped import Scoped
 from support.system import ARCH, SIDES, Side, pvm_root, require_daemon
-from support.vm import STOP_SECONDS, VirtualMachine, wait_until
+from support.vm import PATIENCE, VirtualMachine, wait_until
 
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
@@ -113,7 +113,7 @@ class Host(VirtualMachine):
         self.killed = True
         os.kill(self.pid, signal.SIGKILL)
 
-    def wait_gone(self, seconds: float = STOP_SECONDS) -> None:
+    def wait_gone(self, seconds: float = PATIENCE) -> None:
         """Wait until no process of this host is left."""
         wait_until(lambda: not self._running(), f"no process on {self.name}", seconds)
 
@@ -220,6 +220,9 @@ class Bed(Scoped):
             host.stop()
         self.network.close()
         shutil.rmtree(self.directory)
+
+    def story(self) -> str:
+        return self.logs()
 
     def leave(self, failed: bool) -> None:
         self.stop(check=not failed)

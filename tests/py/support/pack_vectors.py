@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import ctypes
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from support.fakedaemon import FakeDaemon, enrolment_body, reply
+from support.inprocess import enrolled
 
 ENCODINGS = {"PvmDataDefault": 0, "PvmDataRaw": 1, "PvmDataInPlace": 2}
-PVM_FRAG_SIZE, PVM_AUTO_ERR = 10, 3
+PVM_FRAG_SIZE = 10
 TASK = 0x40007  # what recorded nested messages call their sender
 ITEMS: dict[str, tuple[Any, int]] = {
     # type: C type of one number, numbers an item
@@ -40,10 +40,7 @@ class Packer:
 
     def __init__(self, library: str, daemon: FakeDaemon) -> None:
         self.daemon = daemon
-        os.environ |= daemon.env()
-        self.pvm = ctypes.CDLL(library)
-        self.pvm.pvm_setopt(PVM_AUTO_ERR, 0)
-        assert self.pvm.pvm_mytid() == daemon.tid
+        self.pvm = enrolled(library, daemon)
         self.kept: list[Any] = []  # memory of in-place data until it is sent
 
     def run(self, vector: dict[str, Any]) -> dict[str, Any]:

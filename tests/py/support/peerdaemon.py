@@ -14,34 +14,17 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.hosts import Greeting, TableEntry, TableUpdate, address_text
 from support.net import Loopback
 from support.packets import Packet, daemon, head, packet, parse
-from support.rawtask import Connector, RawTask, ints, message, string
+from support.rawtask import Connector, Message, RawTask, ints, message, string
 from support.system import Side
-from support.vm import START_SECONDS, VirtualMachine, read_line, wait_until
+from support.vm import PATIENCE, VirtualMachine, read_line, wait_until
 
-PATIENCE = 20.0
 RESEND = 0.3
 ARCH, SIGNATURE = "LINUX64", 0x00408C41
-
-
-class Received(NamedTuple):
-    """A message from the other daemon."""
-
-    dst: int
-    src: int
-    tag: int
-    ctx: int
-    wid: int
-    body: bytes
-
-    def ints(self) -> tuple[int, ...]:
-        """The body as ints."""
-        return struct.unpack(f"!{len(self.body) // 4}i", self.body[: len(self.body) // 4 * 4])
 
 
 class PeerDaemon:
@@ -54,7 +37,7 @@ class PeerDaemon:
         self.socket.bind((address, 0))
         self.port: int = self.socket.getsockname()[1]
         self.there = ("", 0)
-        self.messages: list[Received] = []
+        self.messages: list[Message] = []
         self.packets: list[Packet] = []
         self._seq = 0
         self._expected = 1
@@ -147,12 +130,12 @@ class PeerDaemon:
         data = b"".join(piece.data for piece in self._open)
         _, tag, ctx, wid = struct.unpack_from("!iii4xi", data)
         self._open.clear()
-        self.messages.append(Received(part.dst, part.src, tag, ctx, wid, data[c.MSGHDRLEN :]))
+        self.messages.append(Message(part.dst, part.src, tag, ctx, wid, data[c.MSGHDRLEN :]))
 
-    def expect(self, tag: int, wid: int | None = None) -> Received:
+    def expect(self, tag: int, wid: int | None = None) -> Message:
         """The next message with this tag (and wait id); those before it are dropped."""
 
-        def found() -> Received | None:
+        def found() -> Message | None:
             return next(
                 (m for m in self.messages if m.tag == tag and wid in (None, m.wid)), None
             )
@@ -164,11 +147,11 @@ class PeerDaemon:
         del self.messages[: self.messages.index(first) + 1]
         return first
 
-    def sync(self) -> list[Received]:
+    def sync(self) -> list[Message]:
         """Have a request answered; what came before the answer."""
         wid = 0x1000000 + self._seq
         self.send(c.DM_HOSTSYNC, wid=wid)
-        before: list[Received] = []
+        before: list[Message] = []
 
         def answered() -> bool:
             before.extend(self.messages)
@@ -283,18 +266,18 @@ class SlaveTarget(VirtualMachine):
                 env=self.env, start_new_session=True,
             )
         assert process.stdin and process.stdout
-        greeting = Greeting.parse(read_line(process.stdout, START_SECONDS))
+        greeting = Greeting.parse(read_line(process.stdout, PATIENCE))
         process.stdin.close()
         self.greeting = greeting
         self.master.there = (greeting.address, greeting.port)
-        assert process.wait(START_SECONDS) == 0
+        assert process.wait(PATIENCE) == 0
         return process
 
     def _entry(self) -> TableEntry:
         where = address_text(self.own, self.greeting.port)
         return TableEntry(2, "slave", ARCH, where, 4080, 1000, SIGNATURE)
 
-    def update(self, entries: list[TableEntry]) -> Received:
+    def update(self, entries: list[TableEntry]) -> Message:
         """Announce hosts and commit; the slave's answer."""
         self.serial += 1
         wid = 0x2000000 + self.serial

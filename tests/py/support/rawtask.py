@@ -14,13 +14,12 @@ import struct
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pvm3py.wire import constants as c
 from support.scoped import Scoped
-
-REPLY_SECONDS = 20.0
+from support.system import PATIENCE
 
 _CONNECTOR = """
 import socket, sys
@@ -74,8 +73,7 @@ class Connector:
         self._process.wait()
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """A message as it arrived: words signed, body bytes."""
 
     dst: int
@@ -134,7 +132,7 @@ class RawTask(Scoped):
     def __init__(self, address: str, connector: Connector) -> None:
         self._connector = connector
         self.socket = connector.connect(address)
-        self.socket.settimeout(REPLY_SECONDS)
+        self.socket.settimeout(PATIENCE)
         self._partial: dict[int, tuple[bytes, bytes]] = {}
         self._wid = 0
         self.tid = -1
@@ -166,7 +164,7 @@ class RawTask(Scoped):
         except ConnectionResetError:
             pass
         except TimeoutError:
-            raise AssertionError(f"connection still open after {REPLY_SECONDS} s") from None
+            raise AssertionError(f"connection still open after {PATIENCE} s") from None
 
     def _exactly(self, size: int) -> bytes:
         data = b""
@@ -176,7 +174,7 @@ class RawTask(Scoped):
             except ConnectionResetError:
                 more = b""
             except TimeoutError:
-                raise AssertionError(f"neither answer nor close in {REPLY_SECONDS} s") from None
+                raise AssertionError(f"neither answer nor close in {PATIENCE} s") from None
             if not more:
                 raise ClosedError
             data += more

@@ -14,6 +14,10 @@ class Scoped:
         """Give everything back; `failed` tells that the block ended by an exception."""
         raise NotImplementedError
 
+    def story(self) -> str:
+        """What an error that ends the block is to tell besides."""
+        return ""
+
     def __enter__(self) -> Self:
         return self
 
@@ -23,4 +27,6 @@ class Scoped:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if error and (story := self.story()):
+            error.add_note(story)
         self.leave(kind is not None)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.scoped import Scoped
-from support.system import require_program
+from support.system import PATIENCE, require_program
 
 _WIDTH, _HEIGHT = 800, 600
 _HEADER = struct.Struct(">25I")  # of the X window dump format, version 7
@@ -82,4 +82,4 @@ class Screen(Scoped):
 
     def leave(self, failed: bool) -> None:
         self._server.terminate()
-        self._server.wait(20)
+        self._server.wait(PATIENCE)

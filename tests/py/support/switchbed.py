@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from pvm3py.pvmd import switch as sw
 from pvm3py.wire import constants as c
 from support.scoped import Scoped
+from support.system import PATIENCE
 
 OWN_TID = c.TIDPVMD | 0x40000
-PATIENCE = 20.0
 
 
 def tid(local: int) -> int:

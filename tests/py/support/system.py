@@ -19,6 +19,8 @@ VECTORS = PROJECT / "tests" / "vectors"
 DEBIAN_ROOT = Path("/usr/lib/pvm3")
 DEBIAN_EXAMPLES = Path("/usr/share/doc/pvm-examples")
 ARCH = "LINUX64"
+# Seconds that a test waits for what must happen, on a machine that may be busy with other work.
+PATIENCE = 120
 
 
 def pvm_root() -> Path:

@@ -59,7 +59,6 @@ class Target:
         wait_until(
             lambda: self.vm.descriptors() <= self._descriptors,
             f"not more than {self._descriptors} descriptors",
-            10,
         )
         grown = self.vm.rss() - self._rss
         assert grown < RSS_SLACK, f"daemon has grown by {grown >> 20} MiB"

@@ -18,18 +18,17 @@ from typing import IO, Any
 from support.scoped import Scoped
 from support.system import (
     DEBIAN_ROOT,
+    PATIENCE,
     Side,
     daemon_program,
     pvm_root,
     require_daemon,
 )
 
-START_SECONDS = 20.0
-STOP_SECONDS = 20.0
 _INHERITED = ("PATH", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "COVERAGE_PROCESS_START")
 
 
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
     """Poll until `condition()` is true; return its value, or fail naming `what`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -114,7 +113,7 @@ class VirtualMachine(Scoped):
             )
         assert process.stdout
         try:
-            self.address = read_line(process.stdout, START_SECONDS)
+            self.address = read_line(process.stdout, PATIENCE)
         except AssertionError:
             process.kill()
             process.wait()
@@ -186,7 +185,7 @@ class VirtualMachine(Scoped):
         program: Path | str,
         *args: object,
         stdin: str = "",
-        timeout: float = 40.0,
+        timeout: float = PATIENCE,
         merged: bool = False,
         env: Mapping[str, str] | None = None,
     ) -> Finished:
@@ -228,9 +227,9 @@ class VirtualMachine(Scoped):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(STOP_SECONDS)
+            self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
-            problems.append(f"daemon still running {STOP_SECONDS} s after SIGTERM")
+            problems.append(f"daemon still running {PATIENCE} s after SIGTERM")
             self.process.kill()
             self.process.wait()
         problems += self._leftovers()
@@ -243,7 +242,7 @@ class VirtualMachine(Scoped):
         """Wait for the tasks' end; what is left then, a line each."""
         problems = []
         try:
-            wait_until(lambda: not self._running(), "all processes gone", STOP_SECONDS)
+            wait_until(lambda: not self._running(), "all processes gone")
         except AssertionError:
             problems += [f"process left: {_describe(pid)}" for pid in self._running()]
         if self.sock_file.exists():
@@ -276,7 +275,11 @@ class VirtualMachine(Scoped):
 
     def _diagnosis(self) -> str:
         errors = (self.home / "daemon.err").read_text(errors="replace")
-        return f"--- daemon's stderr\n{errors[-4000:]}\n--- daemon's log\n{self.log()[-4000:]}"
+        status = self.process.poll()
+        return (
+            f"--- daemon {'runs' if status is None else f'ended with {status}'}; its stderr\n"
+            f"{errors[-4000:]}\n--- daemon's log\n{self.log()[-4000:]}"
+        )
 
     def leave(self, failed: bool) -> None:
         self.stop(check=not failed)
