@@ -39,7 +39,7 @@ class Bench:
         self.installations = installations
         self.machines: dict[tuple[str, str], Daemon | Hosts] = {}
         self._stack = stack
-        self.build: Path = options.build
+        self.build: Path = options.build.absolute()
         self.seconds: float = options.seconds
         self.figures: Figures = {}
         self.errors: list[str] = []
