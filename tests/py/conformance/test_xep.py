@@ -42,19 +42,11 @@ def drawn(screen: Screen, vm: VirtualMachine, programs: Path, wanted: str) -> li
     window = wait_until(lambda: picture_of(screen), "xep's window is on the screen")
     wait_until(lambda: digest(screen.pixels(window)) == wanted, "the whole picture is drawn")
     pixels = screen.pixels(window)
-    workers = [pid for pid in vm.processes() if _is_program(pid, "mtile")]
-    assert len(workers) == 1
+    assert len(vm.running("mtile")) == 1
     xep.terminate()
     xep.wait(PATIENCE)
     wait_until(lambda: not picture_of(screen), "the window is gone")
     return pixels
-
-
-def _is_program(pid: int, name: str) -> bool:
-    try:
-        return Path(f"/proc/{pid}/exe").resolve().name == name
-    except OSError:
-        return False
 
 
 @pytest.mark.parametrize("library", SIDES)

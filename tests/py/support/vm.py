@@ -219,6 +219,10 @@ class VirtualMachine(Scoped):
                 found.append(int(entry.name))
         return found
 
+    def running(self, name: str) -> list[int]:
+        """Those whose program has this file name: what is still being started is not there."""
+        return [pid for pid in self.processes() if _program(pid) == name]
+
     # ---- the end ------------------------------------------------------------
 
     def stop(self, *, check: bool = True) -> None:
@@ -283,6 +287,13 @@ class VirtualMachine(Scoped):
 
     def leave(self, failed: bool) -> None:
         self.stop(check=not failed)
+
+
+def _program(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/exe").resolve().name
+    except OSError:
+        return ""
 
 
 def read_line(stream: IO[bytes], seconds: float) -> str:
