@@ -23,7 +23,8 @@ enum {
 	UNREAD_SENDS_MAX = 16,   /* a task that only sends reads after so many messages, */
 	UNREAD_MS_MAX = 10,      /* or after this time */
 	SECONDS_MAX = 1 << 30,   /* a time longer than this has no end */
-	LINGER_NS = 100000,      /* a wait up to so long is short */
+	LINGER_NS = 200000,      /* a wait up to so long is short */
+	BUSY_NS = 100000,        /* a yield of so long: others want the processor */
 	REST_MAX = 64,           /* no lingering for at most so many times what a yield took */
 	LOCKED_MS_MAX = 10,      /* wait with the lock held, where others could not interrupt it */
 };
@@ -180,7 +181,7 @@ static void rest_from_lingering(int64_t yield, int64_t now)
 {
 	struct task *t = &pvm__task;
 
-	if (yield < LINGER_NS)
+	if (yield < BUSY_NS)
 		return;
 	t->rest = now - t->rest_until < t->rest ? 2 * t->rest : yield;
 	if (t->rest > REST_MAX * yield)
