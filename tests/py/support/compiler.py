@@ -124,8 +124,10 @@ def script(name: str, text: str) -> Path:
 
 
 def run_compiler(command: list[str]) -> None:
-    """Run a compiler; fail with its messages if it does not succeed."""
-    done = subprocess.run(command, capture_output=True, text=True)
+    """Run a compiler; fail with its messages if it does not succeed. Paths are absolute."""
+    # Fortran's modules are written where the compiler runs.
+    with tempfile.TemporaryDirectory(dir=work_dir()) as place:
+        done = subprocess.run(command, capture_output=True, text=True, cwd=place)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
 
 
