@@ -39,7 +39,7 @@ unset=yes leaks=full
 case ${{1##*/}} in pvmgs) exec "$@" ;; esac
 case ${{1##*/}} in {"|".join(UNSET)}) unset=no ;; esac
 case ${{1##*/}} in {"|".join(LEAKY)}) leaks=no ;; esac
-exec valgrind -q --leak-check=$leaks --show-leak-kinds=definite \\
+exec valgrind -q --vgdb=no --leak-check=$leaks --show-leak-kinds=definite \\
     --undef-value-errors=$unset --log-file="$VALGRIND_LOGS/log.%p" "$@"
 """
 PVM_TASK_DEBUG = "4"
