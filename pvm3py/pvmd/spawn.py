@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING
 
 from pvm3py.wire import constants as c
-from pvm3py.wire.system import ExecRequest, StartTask
+from pvm3py.wire.system import ExecRequest, StartTask, exec_request
 from pvm3py.wire.task import Codes, SpawnRequest
 
 from . import leaving, output, placement, tracing
@@ -36,14 +36,9 @@ def spawn(
     """Start tasks on the hosts that the request selects; one tid or error for each."""
     check_count(body.count)
     where, colon, directory = body.where.partition(":")
-    fields = vars(body) | {
-        "ptid": c.PvmParentNotSet if body.flags & c.PvmNoSpawnParent else request.src,
-        "env": [*body.env, f"PVMSPAWNWD={directory}"] if colon else body.env,
-        "instance": 0,
-        "outof": body.count,
-    }
-    del fields["where"]
-    job = ExecRequest(**fields)
+    ptid = c.PvmParentNotSet if body.flags & c.PvmNoSpawnParent else request.src
+    env = [*body.env, f"PVMSPAWNWD={directory}"] if colon else body.env
+    job = exec_request(body, ptid, env, 0, body.count, body.count)
     hosts = placement.selected(pvmd.hosts.hosts, body.flags, where, pvmd.hosts.own)
     if not hosts:
         return Codes([c.PvmNoHost] * body.count)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pvm3py.pvmd import placement
 from pvm3py.wire import constants as c
-from pvm3py.wire.system import ExecRequest
+from pvm3py.wire.system import ExecRequest, exec_request
 from pvm3py.wire.task import SpawnRequest
 
 
@@ -95,20 +95,4 @@ class Spawn:
 
     def part(self, start: int, count: int, outof: int) -> ExecRequest:
         """What one host is to start."""
-        body = self.body
-        return ExecRequest(
-            ptid=self.parent,
-            file=body.file,
-            flags=body.flags,
-            count=count,
-            args=body.args,
-            outtid=body.outtid,
-            outctx=body.outctx,
-            outtag=body.outtag,
-            trctid=body.trctid,
-            trcctx=body.trcctx,
-            trctag=body.trctag,
-            env=self.env,
-            instance=start,
-            outof=outof,
-        )
+        return exec_request(self.body, self.parent, self.env, start, count, outof)

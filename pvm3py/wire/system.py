@@ -2,6 +2,7 @@
 """Bodies of SM_ messages between the daemon and hosters, taskers and resource managers."""
 
 from .record import I32, Record, Str, Strs
+from .task import SpawnRequest
 
 
 class ExecRequest(Record):
@@ -21,6 +22,17 @@ class ExecRequest(Record):
     env: Strs
     instance: I32
     outof: I32
+
+
+def exec_request(
+    spawn: SpawnRequest, ptid: int, env: list[str], start: int, count: int, outof: int
+) -> ExecRequest:
+    """What one host is to start of a spawn: `count` of `outof` tasks from number `start` on."""
+    fields = vars(spawn) | {
+        "ptid": ptid, "env": env, "instance": start, "count": count, "outof": outof
+    }
+    del fields["where"]
+    return ExecRequest(**fields)
 
 
 class StartTask(Record):

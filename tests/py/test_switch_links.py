@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from support.linkbed import Host, Pair, task_message
 from support.packets import WHOLE, Packet, daemon, head, packet, parse
-from support.switchbed import cut, fragment
+from support.switchbed import cut, fragment, resident
 
 from pvm3py.pvmd import switch as sw
 from pvm3py.wire import constants as c
@@ -317,15 +317,10 @@ def test_what_waits_for_a_silent_host_does_not_keep_other_memory(
         sender.start(task_message(0x80001, b""))
         pair.until(lambda: far.drain() is None or far.messages_here())
         barrier.touch()
-        before = _resident()
+        before = resident()
         one_of_each = task_message(0x80001, bytes(9000)) + task_message(0x40002, bytes(250000))
         while one.switch.queued(0x80001) < 100 * 9000:
             sender.start(one_of_each)
             pair.until(near.messages_here)
             near.stream.clear()
-        pair.until(lambda: _resident() - before < 8 << 20)
-
-
-def _resident() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+        pair.until(lambda: resident() - before < 8 << 20)

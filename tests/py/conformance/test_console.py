@@ -21,10 +21,10 @@ class Cell:
 
     def __init__(self, daemon: Side, library: Side) -> None:
         self.vm = VirtualMachine(daemon, path=["/usr/bin", "/bin"])
-        self.library = library
+        self.libpvm = library
 
     def console(self) -> Console:
-        return Console(self.vm, self.library)
+        return Console(self.vm, self.libpvm)
 
 
 @pytest.fixture(params=CELLS, ids="-".join)

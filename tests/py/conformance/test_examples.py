@@ -23,7 +23,7 @@ class Cell:
     """One cell of the matrix: a running machine and where its programs are."""
 
     vm: VirtualMachine
-    library: Side
+    libpvm: Side
     programs: Path
 
     def run(self, name: str, *args: object, stdin: str = "", status: int | None = 0) -> str:
@@ -98,7 +98,7 @@ def test_spmd_alone_is_a_ring_of_one(cell: Cell) -> None:
 
 
 def test_spmd_of_four_passes_the_token(cell: Cell) -> None:
-    launch = compiler.test_program("launch", cell.library)
+    launch = compiler.test_program("launch", cell.libpvm)
     text = normalise(cell.vm.run(launch, 4, "spmd").check().out)
     printed = re.findall(r"\] (?!BEGIN|EOF)(.*)", text)
     ring = " -> ".join(f"TASK{n}" for n in (0, 1, 2, 3, 0))
@@ -113,7 +113,7 @@ def test_spmd_of_four_passes_the_token(cell: Cell) -> None:
 
 
 def test_spmd_spawned_by_the_console(fresh_cell: Cell) -> None:
-    with Console(fresh_cell.vm, fresh_cell.library) as console:
+    with Console(fresh_cell.vm, fresh_cell.libpvm) as console:
         text = console.do("spawn -4 -> spmd", until="[1] finished")
         console.type("quit")
         status, rest = console.finish()

@@ -23,7 +23,7 @@ class Cell:
 
     vm: VirtualMachine
     programs: Path
-    library: Side
+    libpvm: Side
 
     def run(self, name: str, *args: object, stdin: str = "", status: int = 0) -> str:
         """Run a program; both outputs, normalised."""
@@ -122,7 +122,7 @@ def bandwidth(name: str) -> Callable[[Cell], list[str]]:
 
 
 def token_ring(cell: Cell) -> list[str]:
-    launch = compiler.test_program("launch", cell.library)
+    launch = compiler.test_program("launch", cell.libpvm)
     text = normalise(cell.vm.run(launch, 4, "fspmd").check().out)
     return sorted(re.sub(r"^.*?\] ", "", line) for line in sorted_lines(text))
 
@@ -140,7 +140,7 @@ def message_handlers(cell: Cell) -> list[str]:
 
 
 def mailbox_classes(cell: Cell) -> str:
-    return cell.vm.run(compiler.installed_examples(cell.library) / "gmbi").out
+    return cell.vm.run(compiler.installed_examples(cell.libpvm) / "gmbi").out
 
 
 COMPARED: dict[str, Callable[[Cell], list[str]]] = {

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import socket
 import struct
@@ -30,6 +31,12 @@ def fragment(dst: int, payload: bytes, flags: int = 0, src: int = -1) -> bytes:
     return struct.pack(">iiiB3x", dst, src, len(payload), flags) + payload
 
 
+def resident() -> int:
+    """Resident memory of this process, bytes."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
 class Fragment(NamedTuple):
     """A fragment as it arrived."""
 
@@ -37,6 +44,11 @@ class Fragment(NamedTuple):
     src: int
     flags: int
     payload: bytes
+
+
+def message(dst: int, body: bytes, tag: int = 1) -> bytes:
+    """A message as a task sends it."""
+    return sw.frame(dst, -1, tag, 0, 0, body)
 
 
 def cut(stream: bytearray) -> tuple[list[Fragment], bytearray]:
