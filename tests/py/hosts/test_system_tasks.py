@@ -26,7 +26,7 @@ def machine() -> Iterator[Machine]:
 
 def enrolled(host: Host, connector: Connector) -> RawTask:
     """A task on a host."""
-    return RawTask((host.tmp / "pvmd.0").read_text(), connector).enrol(host.tmp)
+    return RawTask(host.sock_file.read_text(), connector).enrol(host.tmp)
 
 
 def settings(host: Host, connector: Connector) -> Settings:
