@@ -96,9 +96,9 @@ def test_one_group_of_c_debian_c_fortran_and_python(machine: VirtualMachine) -> 
 def test_server_is_found_without_any_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     start = VirtualMachine._start
 
-    def start_without_path(vm: VirtualMachine, command: list[str]) -> subprocess.Popen[bytes]:
+    def start_without_path(vm: VirtualMachine, command: list[str]) -> None:
         del vm.env["PVM_PATH"]
-        return start(vm, command)
+        start(vm, command)
 
     monkeypatch.setattr(VirtualMachine, "_start", start_without_path)
     with VirtualMachine("ours") as vm:

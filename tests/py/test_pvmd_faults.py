@@ -16,7 +16,6 @@ from support.rawtask import ClosedError, Connector, RawTask, ints, message, stri
 from support.system import (
     PATIENCE,
     Side,
-    daemon_program,
     debian_library,
     library_dir,
     pvm_root,
@@ -103,10 +102,11 @@ def test_unforeseen_error_ends_the_machine_in_order(
 
 def test_handler_that_raises_is_answered_and_logged(patched: Patch, connector: Connector) -> None:
     patched("""
+        from types import SimpleNamespace
         from pvm3py.pvmd import hostinfo
         def fail():
             raise KeyError("lost")
-        hostinfo.time.time_ns = fail
+        hostinfo.time = SimpleNamespace(time_ns=fail)
     """)
     with VirtualMachine() as vm, RawTask(vm.address, connector) as task:
         task.enrol(vm.tmp)
@@ -247,5 +247,5 @@ def test_task_of_a_killed_daemon_gets_an_error(side: Side) -> None:
         out, _ = task.communicate(timeout=PATIENCE)
         assert int(out) == c.PvmSysErr
         vm.tasks.remove(task)
-        vm.process = vm._start([str(daemon_program("ours"))])
+        vm.start_again()
         assert "replaced stale" in vm.log()

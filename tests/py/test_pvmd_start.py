@@ -128,7 +128,7 @@ def test_stale_sock_file_is_replaced(content: str) -> None:
         vm.process.wait()
         stale = content or vm.address
         vm.sock_file.write_text(content)
-        vm.process = vm._start([str(daemon_program("ours"))])
+        vm.start_again()
         assert vm.sock_file.read_text() == vm.address != stale
         assert "replaced stale" in vm.log()
         for path in vm.tmp.glob("pvmtmp*"):
@@ -141,7 +141,7 @@ def test_killed_daemon_is_succeeded_and_its_log_replaced() -> None:
         old = vm.address
         vm.process.kill()
         vm.process.wait()
-        vm.process = vm._start([str(daemon_program("ours"))])
+        vm.start_again()
         assert not Path(old).exists()
         assert vm.log().count("ready") == 1
 

@@ -12,6 +12,7 @@ from support.system import (
     Side,
     library_dir,
     pvm_root,
+    require_examples,
     require_library,
     require_program,
 )
@@ -60,6 +61,7 @@ def programs(flavour: Flavour) -> Path:
     if flavour == "compiled":
         found = [_compiled(name) for name in names]
     else:
+        require_examples()
         found = [compiler.installed_starter(name, _libraries(flavour)) for name in names]
     return compiler.linked(f"group-examples-{flavour}", found)
 

@@ -81,7 +81,7 @@ class Host(VirtualMachine):
             switches = [f"-n{self.name}"]
             arguments = (switches[0], *arguments)
         self._switch = switches[0]
-        self.process = self._start([str(self.tmp / "bin" / "pvmd"), *arguments])
+        self._start([str(self.tmp / "bin" / "pvmd"), *arguments])
 
     def program(self, name: str) -> Path:
         """The program tests/c/NAME.c of this host's kind; it must be one of the bed's."""

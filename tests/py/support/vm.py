@@ -74,7 +74,7 @@ class VirtualMachine(Scoped):
     ) -> None:
         require_daemon(daemon)
         self._prepare(daemon, Path(tempfile.mkdtemp(prefix="pv", dir="/tmp")), path, env)
-        self.process = self._start([str(daemon_program(daemon)), *arguments])
+        self._start([str(daemon_program(daemon)), *arguments])
 
     # First words of every command; for daemons and tasks in another network namespace.
     enter: tuple[str, ...] = ()
@@ -101,9 +101,14 @@ class VirtualMachine(Scoped):
 
     # ---- the daemon ---------------------------------------------------------
 
-    def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
+    def start_again(self) -> None:
+        """Start another daemon after the end of the first one."""
+        self._start([str(daemon_program(self.side))])
+
+    def _start(self, command: list[str]) -> None:
+        """Start the daemon, and wait until it serves."""
         with open(self.tmp / "home" / "daemon.err", "wb") as errors:
-            process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [*self.enter, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -111,17 +116,16 @@ class VirtualMachine(Scoped):
                 env=self.env,
                 start_new_session=True,
             )
-        assert process.stdout
+        assert self.process.stdout
         try:
-            self.address = read_line(process.stdout, PATIENCE)
+            self.address = read_line(self.process.stdout, PATIENCE)
         except AssertionError:
-            process.kill()
-            process.wait()
             problem = self._diagnosis()
+            self.process.kill()
+            self.process.wait()
             shutil.rmtree(self.tmp, ignore_errors=True)
             raise AssertionError(f"{command[0]} printed no PVMSOCK line\n{problem}") from None
-        self.tasks.append(process)
-        return process
+        self.tasks.append(self.process)
 
     @property
     def pid(self) -> int:
