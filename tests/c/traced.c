@@ -94,7 +94,7 @@ static void messages(int me)
 	pvm_setminfo(buffer, &info);
 	pvm_freebuf(buffer);
 	pvm_freebuf(999); /* refused */
-	pvm_recvf(pvm_recvf(NULL));
+	pvm_recvf((int (*)(int, int, int))pvm_recvf(NULL));
 }
 
 static void handlers(int me)

@@ -259,19 +259,18 @@ class SlaveTarget(VirtualMachine):
         there = address_text(self.master.address, self.master.port)
         return ["-s", "-d0x0", "-nslave", "1", there, "4080", "2", address_text(self.own, 0)]
 
-    def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
+    def _start(self, command: list[str]) -> None:
         with (self.home / "daemon.err").open("wb") as errors:
-            process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
                 env=self.env, start_new_session=True,
             )
-        assert process.stdin and process.stdout
-        greeting = Greeting.parse(read_line(process.stdout, PATIENCE))
-        process.stdin.close()
+        assert self.process.stdin and self.process.stdout
+        greeting = Greeting.parse(read_line(self.process.stdout, PATIENCE))
+        self.process.stdin.close()
         self.greeting = greeting
         self.master.there = (greeting.address, greeting.port)
-        assert process.wait(PATIENCE) == 0
-        return process
+        assert self.process.wait(PATIENCE) == 0
 
     def _entry(self) -> TableEntry:
         where = address_text(self.own, self.greeting.port)
