@@ -37,7 +37,7 @@ class Hosts:
     def __init__(self, installation: Installation, network: str) -> None:
         count, joined, env = NETWORKS[network]
         side: Side = "debian" if installation.name == "pvm346" else "ours"
-        self._bed = Bed([side] * count, libraries=[side], env=env)
+        self._bed = Bed([side] * count, env=env)
         names = [slave.name for slave in self._bed.slaves]
         self._bed.master.set_env({"BENCH_HOSTS": " ".join(names)})
         try:

@@ -51,7 +51,6 @@ class Crowd:
             ["ours"] * count,
             network="namespaces",
             programs=["agent", "obedient"],
-            libraries=["ours"],
         )
         self.agent: Agent = self.bed.start().master.agent()
         self.pids: list[int] = []

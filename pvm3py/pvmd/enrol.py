@@ -25,7 +25,7 @@ from pvm3py.wire.task import (
 from . import manager, output, tracing
 from .dispatch import Request, handles
 from .switch import frame
-from .tasks import Task, settings
+from .tasks import Task, process_start, settings
 
 if TYPE_CHECKING:
     from .connections import Connection
@@ -112,6 +112,7 @@ def _new_task(pvmd: Pvmd, connection: Connection, body: EnrolRequest) -> Task:
     if connection.pid != body.pid:
         pvmd.log(f"process {connection.pid} enrols as pid {body.pid}")
     task = Task(pvmd.tasks.next_tid(), 0, connection.pid, body.name or "")
+    task.born = process_start(connection.pid)
     tracer = pvmd.registry.tracer
     if tracer is not None:
         task.out = tracer.out.copy()

@@ -120,22 +120,12 @@ def remove_files(pvmd: Pvmd, task: Task) -> None:
     """
     if task.left or task.pid <= 0:
         return
-    dead = task.status is not None or not _alive(task.pid)
+    dead = not task.runs()
     prefix = os.path.basename(pvmd.settings.temporary(0, task.pid))[:-1]
     with contextlib.suppress(OSError), os.scandir(pvmd.settings.tmp) as entries:
         for entry in entries:
             if entry.name.startswith(prefix) and (dead or _is_socket(entry)):
                 os.unlink(entry.path)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _is_socket(entry: os.DirEntry[str]) -> bool:

@@ -57,6 +57,8 @@ class Task(Plain):
     forked: this daemon's child, whose end is the end of its process; else that of its connection.
     disowned: the process started was another one, which shares its output; that is read until
     all who hold it have closed it, for a task flushes its output after its connection.
+    born: when its process began, as process_start tells it; None for a child of this daemon, whose
+    number nobody else can get before it is reaped.
     conn: its connection, None while it has none; left: it said that it leaves. status: of its
     process, when that has ended, as are the processor times in seconds. flags, path: how it was
     spawned, -1 if it was not. sched: the resource manager to tell of its end; dealings: what it has
@@ -70,6 +72,7 @@ class Task(Plain):
     cookie: int = 0
     forked: bool = False
     disowned: bool = False
+    born: int | None = None
     tasker: int = 0
     conn: int | None = None
     left: bool = False
@@ -86,11 +89,27 @@ class Task(Plain):
     dealings: Dealings | None = None
     waits: set[asyncio.Task[None]] | None = None
 
+    def runs(self) -> bool:
+        """Whether its process number is known and still that of its process."""
+        if self.pid <= 0 or self.status is not None:
+            return False
+        return self.born is None or 0 < self.born == process_start(self.pid)
+
     def waiting(self) -> set[asyncio.Task[None]]:
         """Its requests that wait for something; most tasks never have one."""
         if self.waits is None:
             self.waits = set()
         return self.waits
+
+
+def process_start(pid: int) -> int:
+    """When a process began, in clock ticks since the system did (proc(5)); 0: there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            after_name = file.read().rpartition(b")")[2]
+    except OSError:
+        return 0
+    return int(after_name.split()[19])
 
 
 class TaskTable:
@@ -152,7 +171,7 @@ class TaskTable:
         self._children.pop(task.pid, None)
         task.forked = False
         task.disowned = task.pipe is not None
-        task.pid = pid
+        task.pid, task.born = pid, process_start(pid)
 
 
 def is_task(tid: int) -> bool:
@@ -247,8 +266,8 @@ def dm_sendsig(pvmd: Pvmd, _request: Request, body: SignalRequest) -> None:
 
 
 def signal_task(pvmd: Pvmd, task: Task, signum: int) -> None:
-    """Send a signal to the process of a task, if it is known and was not reaped."""
-    if task.pid <= 1 or task.status is not None:
+    """Send a signal to the process of a task, if it is known, still the task's, and not init."""
+    if task.pid == 1 or not task.runs():
         return
     try:
         os.kill(task.pid, signum)

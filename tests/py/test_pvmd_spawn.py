@@ -6,11 +6,13 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.rawtask import Connector, Message, RawTask, ints, message
+from support.system import PATIENCE, missing
 from support.vm import VirtualMachine, wait_until
 
 from pvm3py.wire import constants as c
@@ -249,6 +251,40 @@ def test_signal_reaches_the_task(task: RawTask) -> None:
     assert task.request(c.TM_SENDSIG, ints(tid, signal.SIGTERM)).body == b""
     while (found := task.receive()).tag != EXITED:
         assert found.ints() == (tid, c.TO_EOF)
+
+
+def process_numbered(pid: int) -> subprocess.Popen[bytes]:
+    """A process that echoes, with a number that is free."""
+    last_number = Path("/proc/sys/kernel/ns_last_pid")
+    if not os.access(last_number, os.W_OK):
+        missing("only root chooses the numbers of processes")
+    started: list[subprocess.Popen[bytes]] = []
+
+    def got_it() -> bool:
+        last_number.write_text(str(pid - 1))
+        process = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        if process.pid == pid:
+            started.append(process)
+        else:
+            process.communicate()
+        return bool(started)
+
+    wait_until(got_it, f"a process {pid}")
+    return started[0]
+
+
+def test_signal_spares_the_process_that_got_the_number_of_a_task(
+    vm: VirtualMachine, task: RawTask
+) -> None:
+    """A connection may outlive the process that made it."""
+    gone = Connector()
+    with RawTask(vm.address, gone) as other:
+        other.enrol(vm.tmp)
+        gone.close()
+        innocent = process_numbered(gone.pid)
+        task.request(c.TM_SENDSIG, ints(other.tid, signal.SIGKILL))
+        task.request(c.TM_CONFIG)
+        assert innocent.communicate(b"alive", PATIENCE)[0] == b"alive"
 
 
 def test_killed_tasks_leave_no_descriptor_and_no_process(

@@ -171,7 +171,7 @@ def test_started_host_that_never_answers_is_not_added(
     daemon.chmod(0o755)
     with monkeypatch.context() as patch:
         patch.setattr("support.hosts.daemon_command", lambda _side: daemon)
-        bed = Bed(["ours", "ours"], libraries=("ours",))
+        bed = Bed(["ours", "ours"])
     with bed:
         agent, slave = bed.start().master.agent(), bed.slaves[0]
         address = ipaddress.IPv4Address(slave.ip)
@@ -189,7 +189,7 @@ def test_started_host_that_never_answers_is_not_added(
 
 
 def test_master_that_dies_between_announcement_and_commit() -> None:
-    bed = Bed(["ours"] * 3, libraries=("ours",))
+    bed = Bed(["ours"] * 3)
     done = False
     try:
         master, stopped, new = bed.start().hosts

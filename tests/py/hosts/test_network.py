@@ -56,7 +56,7 @@ OWN_NAMES = "{} h1\n10.78.0.2 h2\n10.77.0.3 h3\n10.78.0.3 other\n127.0.1.1 local
 
 def test_daemons_and_direct_routes_stay_in_the_range_of_ports() -> None:
     require_namespaces()
-    with Bed(["ours"] * 3, libraries=["ours"]) as bed:
+    with Bed(["ours"] * 3) as bed:
         bed.master.set_env({"PVM_PORT_RANGE": f"{FIRST}-{LAST}"})
         bed.start()
         assert not sockets(bed.master, "udp") | sockets(bed.master, "tcp")
@@ -80,7 +80,7 @@ def test_daemons_and_direct_routes_stay_in_the_range_of_ports() -> None:
 def two() -> Iterator[Bed]:
     """Two hosts on loopback whose daemons and tasks may use one port of their addresses."""
     with Bed(
-        ["ours"] * 2, network="loopback", libraries=["ours"],
+        ["ours"] * 2, network="loopback",
         env={"PVM_PORT_RANGE": f"{FIRST}-{FIRST}"},
     ) as bed:
         yield bed
@@ -125,7 +125,7 @@ class TwoNetworks:
         require_program("unshare", "util-linux")
         self.net = Namespaces(3, networks=2, named=True)
         self.net.names(0, OWN_NAMES.format(own))
-        self.bed = Bed(["ours"] * 3, network=self.net, libraries=["ours"])
+        self.bed = Bed(["ours"] * 3, network=self.net)
 
     def __enter__(self) -> TwoNetworks:
         return self
@@ -236,7 +236,7 @@ def test_ordinary_user_runs_tests_of_hosts_on_loopback() -> None:
 
 
 def test_namespaces_are_not_for_everybody() -> None:
-    with Bed(["ours"], libraries=["ours"]) as bed:
+    with Bed(["ours"]) as bed:
         if os.geteuid() != 0:
             assert not can_make_namespaces()
         assert isinstance(bed.network, Namespaces) == can_make_namespaces()
@@ -246,7 +246,7 @@ def test_namespaces_are_not_for_everybody() -> None:
 
 
 def test_remote_shell_that_does_not_come_back_is_given_up() -> None:
-    with Bed(["ours"] * 2, network="loopback", libraries=["ours"]) as bed:
+    with Bed(["ours"] * 2, network="loopback") as bed:
         bed.remote_shell.write_text("#!/bin/sh\necho waiting >&2\nexec sleep 100\n")
         bed.master.set_env({"PVM_START_TIMEOUT": "0.5"})
         agent = bed.start().master.agent()
@@ -256,7 +256,7 @@ def test_remote_shell_that_does_not_come_back_is_given_up() -> None:
 
 
 def test_slave_without_a_table_ends() -> None:
-    with Bed(["ours"], network="loopback", libraries=["ours"]) as bed:
+    with Bed(["ours"], network="loopback") as bed:
         host = bed.master
         address = f"{struct.unpack('!I', socket.inet_aton(host.ip))[0]:08x}"
         words = ["-s", "-d0x0", f"-n{host.name}", "1", f"{address}:1111", "4080", "2",

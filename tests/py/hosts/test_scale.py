@@ -56,7 +56,6 @@ def crowd() -> Iterator[Crowd]:
         ["ours"] * HOSTS,
         network="loopback",
         programs=["agent", "obedient"],
-        libraries=["ours"],
         env={"PVM_HOST_TIMEOUT": str(PATIENCE)},
     )
     try:

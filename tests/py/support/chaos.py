@@ -55,7 +55,7 @@ class Chaos(Scoped):
         self.random = random.Random(seed)
         self.seed = seed
         sides: list[Side] = ["ours"] * count
-        self.bed = Bed(sides, programs=("agent", "chaos"), libraries=("ours",), env=env)
+        self.bed = Bed(sides, programs=("agent", "chaos"), env=env)
         self.events: list[str] = []
         self.wrong: list[str] = []
         self.workers: set[int] = set()

@@ -20,7 +20,7 @@ from support import compiler
 from support.agent import Agent
 from support.net import Network, NetworkKind, can_make_namespaces, make_network
 from support.scoped import Scoped
-from support.system import ARCH, SIDES, Side, pvm_root, require_daemon
+from support.system import ARCH, Side, pvm_root, require_daemon
 from support.vm import PATIENCE, VirtualMachine, wait_until
 
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
@@ -134,8 +134,8 @@ class Bed(Scoped):
     """Hosts of the given kinds, the first of them the master once `start` is called.
 
     network   "namespaces" or "loopback"; namespaces if possible unless told
-    programs  names of programs of tests/c that tasks spawn
-    libraries sides whose libraries the programs are compiled with
+    programs  names of programs of tests/c that tasks spawn, compiled with the library of the
+              host's kind, and with others that a test asks for
     env       further environment of all hosts
     """
 
@@ -145,7 +145,6 @@ class Bed(Scoped):
         *,
         network: NetworkKind | Network | None = None,
         programs: Iterable[str] = ("agent",),
-        libraries: Iterable[Side] = SIDES,
         env: Mapping[str, str] | None = None,
     ) -> None:
         kinds = list(kinds)
@@ -159,9 +158,8 @@ class Bed(Scoped):
         self.remote_shell.write_text(_REMOTE_SHELL.format(bed=self.directory))
         self.remote_shell.chmod(0o755)
         self.hosts: list[Host] = []
+        self._programs = tuple(programs)
         try:
-            for side in libraries:
-                self._link_programs(side, programs)
             self.hosts += [Host(self, i, kind) for i, kind in enumerate(kinds)]
         except BaseException:
             self._remove()
@@ -169,14 +167,15 @@ class Bed(Scoped):
         for host in self.hosts:
             host.set_env(env or {})
 
-    def _link_programs(self, side: Side, names: Iterable[str]) -> None:
-        self.programs(side).mkdir()
-        for name in names:
-            (self.programs(side) / name).symlink_to(compiler.test_program(name, side))
-
     def programs(self, side: Side) -> Path:
         """Directory of the bed's programs compiled against the library of a side."""
-        return self.directory / f"programs-{side}"
+        path = self.directory / f"programs-{side}"
+        if not path.exists():
+            compiled = {name: compiler.test_program(name, side) for name in self._programs}
+            path.mkdir()
+            for name, program in compiled.items():
+                (path / name).symlink_to(program)
+        return path
 
     @property
     def master(self) -> Host:
