@@ -227,7 +227,7 @@ install: ROOT = $(DESTDIR)$(PREFIX)/lib/pvm3
 install: BIN = $(DESTDIR)$(PREFIX)/bin
 install: all
 	install -d '$(ROOT)' '$(BIN)'
-	cp -R $(TREE)/. '$(ROOT)'
+	cp -R --remove-destination $(TREE)/. '$(ROOT)'
 	ln -sf ../lib/pvm3/lib/pvmd '$(BIN)/pvmd'
 	for program in pvmd3 $(notdir $(TOOLS)); do \
 		ln -sf ../lib/pvm3/lib/$(PVM_ARCH)/$$program '$(BIN)'; done

@@ -3,6 +3,8 @@
 
 stage.py package DEST          the package pvm3py, the cffi run time, byte code, into DEST
 stage.py launcher SOURCE DEST  a program's launcher, which names the interpreter that runs this
+
+Files appear whole and under their names in one step: running programs keep the old ones.
 """
 
 from __future__ import annotations
@@ -26,6 +28,13 @@ def sources(directory: Path) -> set[Path]:
     return {path.relative_to(directory) for path in found}
 
 
+def replace(source: str | Path, dest: str | Path) -> None:
+    """Copy a file over another one."""
+    fresh = f"{dest}.new"
+    shutil.copy(source, fresh)
+    os.replace(fresh, dest)
+
+
 def package(dest: Path) -> None:
     """Copy the sources (extension modules are there already) and what they need at run time."""
     target = dest / PACKAGE.name
@@ -34,14 +43,14 @@ def package(dest: Path) -> None:
         (target / stale).unlink()
     for name in wanted:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
-        fresh = target / f"{name}.new"
-        shutil.copy(PACKAGE / name, fresh)
-        fresh.replace(target / name)
+        replace(PACKAGE / name, target / name)
     backend = Path(_cffi_backend.__file__)
-    shutil.copy(backend, dest / backend.name)
+    replace(backend, dest / backend.name)
     libraries = backend.parent / "cffi.libs"
     if libraries.is_dir():
-        shutil.copytree(libraries, dest / libraries.name, dirs_exist_ok=True)
+        shutil.copytree(
+            libraries, dest / libraries.name, copy_function=replace, dirs_exist_ok=True
+        )
     # By their contents, not their times: copies of the tree keep it valid, edited sources do not.
     mode = py_compile.PycInvalidationMode.CHECKED_HASH
     if not compileall.compile_dir(target, quiet=1, invalidation_mode=mode):
@@ -53,8 +62,10 @@ def launcher(source: Path, dest: Path) -> None:
     text = source.read_text(encoding="utf-8")
     text = text.replace("@PYTHON@", os.path.realpath(sys.executable))
     text = text.replace("@VERSION@", f"{sys.version_info.major}.{sys.version_info.minor}")
-    dest.write_text(text, encoding="utf-8")
-    dest.chmod(0o755)
+    fresh = dest.with_name(f"{dest.name}.new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.chmod(0o755)
+    fresh.replace(dest)
 
 
 if __name__ == "__main__":

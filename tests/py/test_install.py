@@ -155,6 +155,45 @@ def test_make_install_gives_a_working_prefix(scratch: Path) -> None:
     assert "usage: pvmrm" in run(root / "bin" / ARCH / "pvmrm", "-h", env=clean_environment())
 
 
+def daemon_pid(env: dict[str, str]) -> int:
+    """Process id of the daemon for whose tasks this environment is."""
+    (sock_file,) = Path(env["PVM_TMP"]).glob("pvmd.*")
+    return int(Path(sock_file.read_text()).stem.removeprefix("pvmtmp"))
+
+
+def changed_files(pid: int, root: Path) -> list[str]:
+    """Files below a directory that a process has mapped, and that were written to since."""
+    lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    mapped = {line.split(maxsplit=5)[5] for line in lines if str(root) in line}
+    assert mapped
+    return [path for path in mapped if not path.endswith(" (deleted)")]
+
+
+def test_installing_again_leaves_a_running_daemon_its_files(scratch: Path) -> None:
+    require_daemon("ours")
+    require_program("make", "make")
+    root = scratch / "usr" / "lib" / "pvm3"
+    install = ("make", "install", f"PREFIX={scratch / 'usr'}")
+    run(*install, cwd=PROJECT, env=clean_environment())
+    compile_hello(root, scratch)
+    with daemon(root / "lib" / ARCH / "pvmd3", path=scratch) as env:
+        run(*install, cwd=PROJECT, env=clean_environment())
+        pid = daemon_pid(env)
+        assert changed_files(pid, root) == []
+        assert "hello, world from" in run(scratch / "hello", env=env)
+
+
+def test_building_again_leaves_a_running_daemon_its_files(scratch: Path) -> None:
+    require_daemon("ours")
+    root = scratch / "tree"
+    shutil.copytree(pvm_root(), root, symlinks=True)
+    modules = root / "lib" / "python"
+    with daemon(root / "lib" / ARCH / "pvmd3", path=scratch) as env:
+        run(sys.executable, PROJECT / "csrc/python/stage.py", "package", modules)
+        backend = next(modules.glob("_cffi_backend*"))
+        assert str(backend) not in changed_files(daemon_pid(env), root)
+
+
 def test_make_install_honours_destdir(scratch: Path) -> None:
     require_daemon("ours")
     run(
