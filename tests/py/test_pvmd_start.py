@@ -99,6 +99,7 @@ def test_start_with_problems_tells_them(daemon: Side, tmp: Path) -> None:
     hosts = tmp / "hosts"
     hosts.write_text("* nonsense=1\n")
     with VirtualMachine(daemon, arguments=[str(hosts)]) as vm:
+        wait_until(lambda: "ready" in vm.log(), "the daemon is ready")
         assert 'unknown option "nonsense' in (vm.home / "daemon.err").read_text()
 
 
