@@ -205,10 +205,11 @@ $(STAMPS)/package: $(PY_SRC) $(EXTENSIONS) csrc/python/stage.py
 
 # ---- the tree --------------------------------------------------------------
 
-SCRIPTS := $(TREE)/lib/pvmd $(TREE)/lib/pvmgetarch $(LIBDIR)/pvmd3 $(LIBDIR)/pvmgs $(LIBDIR)/pvmrm
+SCRIPTS := $(addprefix $(TREE)/lib/,aimk pvmd pvmgetarch) $(addprefix $(LIBDIR)/,pvmd3 pvmgs pvmrm)
 SPAWNED := $(TREE)/bin/$(PVM_ARCH)/pvmgs $(TREE)/bin/$(PVM_ARCH)/pvmrm
+CONF := $(addprefix $(TREE)/conf/$(PVM_ARCH).,def m4)
 
-all tree: lib $(SCRIPTS) $(STAMPS)/package $(SPAWNED)
+all tree: lib $(SCRIPTS) $(CONF) $(STAMPS)/package $(SPAWNED)
 
 $(TREE)/lib/%: tree/%
 	@mkdir -p $(@D)
@@ -217,6 +218,11 @@ $(TREE)/lib/%: tree/%
 $(LIBDIR)/pvmd3 $(LIBDIR)/pvmgs $(LIBDIR)/pvmrm: tree/pvmd3.in csrc/python/stage.py $(VENV_STAMP)
 	@mkdir -p $(@D)
 	@'$(PYTHON)' csrc/python/stage.py launcher $< $@
+
+# For makefiles and C sources of programs.
+$(TREE)/conf/$(PVM_ARCH).%: tree/arch.%
+	@mkdir -p $(@D)
+	@sed 's/@ARCH@/$(PVM_ARCH)/' $< >$@
 
 # Where the daemon looks for programs that are spawned by name.
 $(SPAWNED):
@@ -228,7 +234,7 @@ install: BIN = $(DESTDIR)$(PREFIX)/bin
 install: all
 	install -d '$(ROOT)' '$(BIN)'
 	cp -R --remove-destination $(TREE)/. '$(ROOT)'
-	ln -sf ../lib/pvm3/lib/pvmd '$(BIN)/pvmd'
+	ln -sf ../lib/pvm3/lib/pvmd ../lib/pvm3/lib/aimk '$(BIN)'
 	for program in pvmd3 $(notdir $(TOOLS)); do \
 		ln -sf ../lib/pvm3/lib/$(PVM_ARCH)/$$program '$(BIN)'; done
 
@@ -249,7 +255,7 @@ fuzz: all
 TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples gfortran clang libclang-rt-dev valgrind \
 	xvfb x11-utils iproute2 openssh-server qemu-user-static gcc-s390x-linux-gnu \
 	gcc-powerpc-linux-gnu gcc-i686-linux-gnu libc6-dev-s390x-cross libc6-dev-powerpc-cross \
-	libc6-dev-i386-cross
+	libc6-dev-i386-cross m4
 
 test: all debian-packages lint
 	$(BUILD)/venv/bin/pytest -n auto --dist worksteal tests/py $(PYTESTFLAGS)

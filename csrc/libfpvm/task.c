@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Fortran calls for tasks: the own one, starting, ending and watching others. */
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "fortran.h"
@@ -72,9 +74,11 @@ ENTRY pvmfnotify_(int *event, int *tag, int *count, int *tids, int *info)
 /* The output of children appears on that of C; it is not mixed line by line with Fortran's. */
 ENTRY pvmfcatchout_(int *on, int *info) { *info = pvm_catchout(*on ? stdout : NULL); }
 
+/* The text keeps the blanks at its end. */
 ENTRY pvmfperror_(char *text, int *info, int text_length)
 {
-	TEXT(text, info)
+	char *copy = strndup(text, text_length > 0 ? (size_t)text_length : 0);
 
-	*info = pvm_perror(c_text);
+	*info = copy ? pvm_perror(copy) : PvmNoMem;
+	free(copy);
 }

@@ -20,7 +20,7 @@ static struct record **place(const char *group)
 
 const struct record *gs__cached(const char *group)
 {
-	return group ? *place(group) : NULL;
+	return group && gs__state.session == gs__session() ? *place(group) : NULL;
 }
 
 static void record_free(struct record *r)

@@ -55,6 +55,7 @@ int tev_fin(void);
 #pragma weak pvmtrecvf
 #pragma weak pvmturn
 #pragma weak pvmturnend
+#pragma weak pvmsession
 
 /* ---- exported, not in pvm3.h ------------------------------------------------- */
 
@@ -75,7 +76,8 @@ struct record;
 struct groups {
 	int turns[GROUP_BARRIERV + 1]; /* who waits for the answer to a request, see pvmturn */
 	int server;             /* tid of the group server, 0: not known */
-	int client;             /* own tid when it was found; after pvm_exit it is another */
+	int client;             /* own tid when it was found; after pvm_exit it is another, ... */
+	unsigned session;       /* ... but may be the same in another machine */
 	struct record *records; /* of static groups */
 	int *vectors;           /* what pvm_grpvhostinfo answered last */
 };
@@ -128,6 +130,9 @@ void gs__leave(struct setting *);
  * GROUP_JOIN then end in PvmNoGroup.
  */
 int gs__ask(int request, const char *group, int arg, int **list);
+
+/* The connection to the daemon; 3.4.6's libpvm3 does not tell one from another. */
+unsigned gs__session(void);
 
 /* Set pvm_errno if code is negative. Returns code. */
 int gs__quiet(int code);

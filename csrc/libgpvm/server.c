@@ -133,6 +133,11 @@ static int await_registration(int spawned)
 	}
 }
 
+unsigned gs__session(void)
+{
+	return pvmsession ? pvmsession() : 0;
+}
+
 /*
  * Find or start the server and ask for its exit notice, which comes at once if
  * the mailbox still had one that is dead. Returns its tid or an error code.
@@ -155,9 +160,17 @@ static int find(void)
 		gs__cache_clear();
 		gs__state.server = tid;
 		gs__state.client = pvm_mytid();
+		gs__state.session = gs__session();
 		gs__unlock();
 	}
 	return tid;
+}
+
+/* Is the server of this machine known? */
+static bool known(void)
+{
+	return gs__state.server > 0 && gs__state.client == pvmmytid &&
+		gs__state.session == gs__session();
 }
 
 /* Tid of the server or an error code; the call's context must be entered. */
@@ -169,8 +182,7 @@ static int server_tid(void)
 	gs__lock();
 	tid = pvmturn ? pvmturn(&finding) : 0;
 	if (tid == 0) {
-		tid = gs__state.server > 0 && gs__state.client == pvmmytid ?
-			gs__state.server : find();
+		tid = known() ? gs__state.server : find();
 		if (pvmturnend)
 			pvmturnend(&finding);
 	}

@@ -70,3 +70,10 @@ void pvmturnend(int *holder)
 	*holder = 0;
 	pvm__wake_all();
 }
+
+/* Changes when the connection to the daemon ends: what was learned from the machine is void then. */
+unsigned pvmsession(void)
+{
+	API_LOCK();
+	return pvm__task.session;
+}

@@ -7,9 +7,7 @@
 
 bool route_local(const struct sw *sw, uint32_t tid)
 {
-	uint32_t host = tid & TIDHOST;
-
-	return wire_is_task(tid) && (!host || host == (sw->own_tid & TIDHOST));
+	return wire_is_task(tid) && (tid & TIDHOST) == (sw->own_tid & TIDHOST);
 }
 
 struct queue *route_find(const struct sw *sw, uint32_t tid)

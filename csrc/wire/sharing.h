@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What libpvm3 exports beyond 3.4.6, for libgpvm3: the library's lock; buffers and context of a
- * group call; a receive with a choice of its own; turns of threads. (csrc/libpvm/shared.c)
+ * group call; a receive with a choice of its own; turns of threads; the number of the connection.
+ * (csrc/libpvm/shared.c)
  */
 #ifndef PVM3PY_SHARING_H
 #define PVM3PY_SHARING_H
@@ -20,5 +21,6 @@ void pvmviewend(struct pvmview *view);
 int pvmtrecvf(int (*match)(int, int, int), int tid, int tag, struct timeval *timeout);
 int pvmturn(int *holder);
 void pvmturnend(int *holder);
+unsigned pvmsession(void);
 
 #endif

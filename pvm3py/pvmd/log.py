@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The daemon's log: file pvml.UID, and standard error until start-up is complete."""
+"""The daemon's log: file pvml.UID, and problems of the start on standard error."""
 
 from __future__ import annotations
 
@@ -51,10 +51,17 @@ class Log:
 
     def __call__(self, text: str) -> None:
         """One line; of several lines in `text` each gets its own."""
+        self._add(text, aloud=self._stderr)
+
+    def note(self, text: str) -> None:
+        """The same of what is no problem: whoever starts the daemon does not see it."""
+        self._add(text, aloud=False)
+
+    def _add(self, text: str, *, aloud: bool) -> None:
         who = f"t{self.tid & 0xFFFFFFFF:x}" if self.tid else f"pvmd pid{os.getpid()}"
         head = f"[{who}] {time.strftime('%m/%d %H:%M:%S')} "
         for line in text.rstrip("\n").split("\n"):
-            if self._stderr:
+            if aloud:
                 with contextlib.suppress(OSError):
                     sys.stderr.write(f"{head}{line}\n")
             if self._early is not None:

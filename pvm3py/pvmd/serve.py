@@ -72,10 +72,10 @@ def _run(
     pvmd.addition = addhost.Addition(host_file)
     if settings.slave is not None:
         _give_up_files(log)
-    log(f"{own.name} ({own.address}) {own.arch} pvm3py {__version__}")
+    log.note(f"{own.name} ({own.address}) {own.arch} pvm3py {__version__}")
     if settings.slave is not None and udp is not None:
         slave.join(pvmd, settings.slave, udp)
-    log(f"ready {time.ctime()}")
+    log.note(f"ready {time.ctime()}")
     if settings.slave is None:
         pvmd.terminal = _keep_terminal()
         os.write(1, os.fsencode(address) + b"\n")
@@ -161,7 +161,7 @@ def _own_address(name: str, found: str | None, log: Log) -> str:
     if found is None:
         log(f"host name {name} has no address, using {address or LOOPBACK}")
     elif address is not None:
-        log(f"host name {name} has address {found}, other hosts know this one as {address}")
+        log.note(f"host name {name} has address {found}, other hosts know this one as {address}")
     return address or found or LOOPBACK
 
 

@@ -48,6 +48,7 @@ BESIDES = {
 # What our libgpvm3 uses of our libpvm3 to let threads call it at the same time.
 THREADS = {
     *("pvmlock", "pvmunlock", "pvmviewbegin", "pvmviewend", "pvmtrecvf", "pvmturn", "pvmturnend"),
+    "pvmsession",
 }
 
 # Debian's daemon is linked with inner parts of its library, and stays with that.

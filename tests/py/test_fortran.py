@@ -85,6 +85,14 @@ def test_example_program(name: str, daemon: Side) -> None:
     assert sorted_lines(normalise(done.out)) == sorted_lines(normalise(recorded(name)))
 
 
+@pytest.mark.parametrize("library", SIDES)
+def test_error_text_keeps_its_blanks(library: Side) -> None:
+    program = cases.fortran_program("error_text.f90", library)
+    done = subprocess.run([program], capture_output=True, text=True, check=True)
+    texts = [line.split("]: ", 1)[1] for line in done.stderr.splitlines()]
+    assert texts == ["text: : Error 0", "word  : Error 0", " : Error 0", ": Error 0"]
+
+
 @pytest.mark.parametrize("daemon", SIDES)
 def test_spawned_siblings(daemon: Side) -> None:
     program = example("fspmd", "examples/spmd.f")

@@ -216,3 +216,11 @@ def test_tool_without_a_server_fails() -> None:
     with VirtualMachine("ours", path=["/nonexistent"]) as vm:
         done = vm.run(library_dir() / "pvm_gstat").check(255)
         assert "pvm_gstat: no groups server" in done.err
+
+
+def test_group_in_a_second_machine_of_one_program() -> None:
+    with VirtualMachine("ours", path=[server_dir("ours")]) as vm:
+        own = vm.tmp / "own"
+        own.mkdir()
+        done = vm.run(program("two_machines", "ours"), env={"PVM_TMP": str(own)}).check()
+    assert done.out == "0 40001 -19 0 1 1 0 0\n" * 2

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from support.rawtask import Connector, RawTask, ints, message
-from support.system import PATIENCE, daemon_program, pvm_root, require_daemon
+from support.system import PATIENCE, SIDES, Side, daemon_program, pvm_root, require_daemon
 from support.vm import VirtualMachine, wait_until
 
 from pvm3py.wire import constants as c
@@ -85,6 +85,22 @@ def test_test_option_logs_and_ends(tmp: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
     assert "debug mask is 0x2 (msg)" in (tmp / f"pvml.{os.geteuid()}").read_text()
     assert not list(tmp.glob("pvmd*"))
+
+
+@pytest.mark.parametrize("daemon", SIDES)
+def test_start_without_problems_is_silent(daemon: Side) -> None:
+    with VirtualMachine(daemon) as vm:
+        wait_until(lambda: "ready" in vm.log(), "the daemon is ready")
+        assert (vm.home / "daemon.err").read_text() == ""
+
+
+@pytest.mark.parametrize("daemon", SIDES)
+def test_start_with_problems_tells_them(daemon: Side, tmp: Path) -> None:
+    hosts = tmp / "hosts"
+    hosts.write_text("* nonsense=1\n")
+    with VirtualMachine(daemon, arguments=[str(hosts)]) as vm:
+        wait_until(lambda: "ready" in vm.log(), "the daemon is ready")
+        assert 'unknown option "nonsense' in (vm.home / "daemon.err").read_text()
 
 
 def test_second_daemon_says_how_to_run_beside() -> None:

@@ -196,18 +196,14 @@ def test_message_to_itself(bed: Bed) -> None:
     assert a.message() == (A, b"note")
 
 
-@pytest.mark.parametrize("dst", [tid(77), 0x80001, c.TIDPVMD | 0x80000, 0, tid(2) | c.TIDGID])
+@pytest.mark.parametrize(
+    "dst", [tid(77), B & c.TIDLOCAL, 0x80001, c.TIDPVMD | 0x80000, 0, B | c.TIDGID]
+)
 def test_unknown_destination_is_dropped_and_counted(bed: Bed, dst: int) -> None:
     a, b = bed.peer(A), bed.peer(B)
     a.send(message(dst, b"lost") + message(B, b"found"))
     assert b.message() == (A, b"found")
     assert bed.switch.statistics().dropped == 1
-
-
-def test_tid_without_host_means_this_host(bed: Bed) -> None:
-    a, b = bed.peer(A), bed.peer(B)
-    a.send(message(2, b"here"))
-    assert b.message() == (A, b"here")
 
 
 def test_short_first_fragment_is_dropped_with_a_log_event(bed: Bed) -> None:

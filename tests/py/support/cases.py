@@ -96,14 +96,15 @@ def python(daemon: Side) -> str:
     return _three_ways(daemon, [sys.executable, script], [], env)
 
 
-def fortran_program(source: str) -> Path:
-    """A program of tests/fortran with our libraries."""
+def fortran_program(source: str, library: Side = "ours") -> Path:
+    """A program of tests/fortran with the libraries of a side."""
     require_program("gfortran", "gfortran")
+    place = [f"-L{library_dir()}"] if library == "ours" else []
     return compiler.compile_program(
         Path(source).stem,
         [PROJECT / "tests" / "fortran" / source],
-        "ours",
+        library,
         ["-w", "-fallow-argument-mismatch"],
         compiler="gfortran",
-        libraries=[f"-L{library_dir()}", "-lfpvm3", "-lgpvm3"],
+        libraries=[*place, "-lfpvm3", "-lgpvm3"],
     )
