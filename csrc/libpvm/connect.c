@@ -218,7 +218,11 @@ static void ask_tracer_settings(void)
 	pvm__message_unref(reply);
 }
 
-/* Trace settings: from the parent, through the environment, or from the tracer. */
+/*
+ * Trace settings: from the parent, through the environment, or from the tracer. Without any,
+ * pvm_errno is PvmNotFound, as 3.4.6 leaves it, which asks for the tracer's in any case: programs
+ * whose first spawn starts nothing print that.
+ */
 static void read_trace_settings(void)
 {
 	const char *mask = getenv("PVMTMASK");
@@ -226,8 +230,12 @@ static void read_trace_settings(void)
 	set_mask(mask);
 	pvmtrc.trcbuf = env_int("PVMTRCBUF", 0);
 	pvmtrc.trcopt = env_int("PVMTRCOPT", 0);
-	if (pvmtrc.trctid > 0 && !(mask && getenv("PVMTRCBUF") && getenv("PVMTRCOPT")))
-		ask_tracer_settings();
+	if (!(mask && getenv("PVMTRCBUF") && getenv("PVMTRCOPT"))) {
+		if (pvmtrc.trctid > 0)
+			ask_tracer_settings();
+		else
+			pvm__quiet(PvmNotFound);
+	}
 	pvmctrc = pvmtrc;
 	pvm__trace_renew();
 }

@@ -235,9 +235,7 @@ static int host_status(char *host)
 
 	if (host && *host)
 		code = pvm__ask_code(TM_MSTAT, pvm__compose("s", host));
-	if (code == PvmNoHost || code == PvmHostFail)
-		return pvm__quiet(code);
-	return pvm__result("pvm_mstat", code);
+	return code == PvmNoHost || code == PvmHostFail ? code : pvm__result("pvm_mstat", code);
 }
 
 /* Is a host in the machine? PvmOk, PvmNoHost, PvmHostFail; PvmBadParam: no name. */

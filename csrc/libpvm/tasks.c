@@ -114,9 +114,7 @@ static int task_status(int tid)
 
 	if (wire_is_task((uint32_t)tid))
 		code = pvm__ask_code(TM_PSTAT, pvm__compose("i", tid));
-	if (code == PvmNoTask)
-		return pvm__quiet(code);
-	return pvm__result("pvm_pstat", code);
+	return code == PvmNoTask ? code : pvm__result("pvm_pstat", code);
 }
 
 /* Does a task run? PvmOk, PvmNoTask; PvmBadParam: tid is no task. */
@@ -167,7 +165,7 @@ int pvm_parent(void)
 		return pvm__result("pvm_parent", code);
 	API_ENTER(TEV_PARENT);
 	code = pvm__task.ptid ? pvm__task.ptid : PvmNoParent;
-	return API_LEAVE(TEV_PARENT, TEV_DID_PT, pvm__quiet(code));
+	return API_LEAVE(TEV_PARENT, TEV_DID_PT, code);
 }
 
 /* Handler of TC_SIBLINGS: the tids that one pvm_spawn started. */

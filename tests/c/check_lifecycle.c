@@ -67,6 +67,26 @@ static void error_texts(void)
 	CHECK_INT(pvm_errno, PvmNoSuchBuf);
 }
 
+/* Codes that only answer a question; and what programs print when a spawn started nothing. */
+static void answers_are_no_errors(void)
+{
+	int tid;
+
+	pvm_errno = PvmNoMem;
+	CHECK_INT(pvm_parent(), PvmNoParent);
+	CHECK_INT(pvm_pstat(pvm_mytid() + 1000), PvmNoTask);
+	CHECK_INT(pvm_mstat("no-such-host"), PvmNoHost);
+	CHECK_INT(pvm_errno, PvmNoMem);
+	CHECK_INT(pvm_mstat(""), PvmBadParam);
+	CHECK_INT(pvm_errno, PvmBadParam);
+	pvm_exit();
+	CHECK(pvm_mytid() > 0);
+	CHECK_INT(pvm_errno, PvmNotFound);
+	CHECK_INT(pvm_spawn("no-such-program", NULL, 0, "", 1, &tid), 0);
+	CHECK_INT(tid, PvmNoFile);
+	CHECK_TEXT(pvm_strerror(), "Not Found");
+}
+
 /* What a call prints on standard error. */
 static void check_printed(void (*call)(void), const char *expected)
 {
@@ -160,6 +180,7 @@ int main(void)
 	again_and_again();
 	exit_drops_messages();
 	error_texts();
+	answers_are_no_errors();
 	error_printing();
 	system_tasks();
 	exported_names();
