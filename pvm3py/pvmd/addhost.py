@@ -193,6 +193,8 @@ async def _find(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
     valid = [candidate for candidate in candidates if not candidate.code]
     addresses = await network.resolve_all(pvmd.loop, [one.contact for one in valid])
     network.settle_address(pvmd, [address for address in addresses.values() if address])
+    # The name of this host may be known here with an address for this machine alone.
+    addresses[pvmd.hosts.own.name] = pvmd.hosts.own.address
     taken = {host.address for host in pvmd.hosts.hosts}
     for one in valid:
         address = addresses.get(one.contact)

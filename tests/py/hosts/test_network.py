@@ -21,7 +21,7 @@ from support.system import PATIENCE, PROJECT, missing, pvm_root, require_program
 from support.vm import wait_until
 
 ROUTE, DIRECT, RAW, TAG = 1, 3, 1, 61
-CANT_START, LOOPBACK = -29, -36
+CANT_START, DUP_HOST, LOOPBACK = -29, -28, -36
 FIRST, LAST = 9100, 9103
 ORDINARY_USER = 65534
 
@@ -182,6 +182,16 @@ def test_host_whose_name_is_good_for_itself_alone_needs_another_address() -> Non
         assert agent.ints("addhosts", "local") == [0, LOOPBACK]
         assert "cannot add host local: its address 127.0.1.1 is for its own machine" in nets.log
         assert "give another with ip=" in nets.log
+
+
+def test_own_name_is_a_host_that_is_there() -> None:
+    """Also if it has a loopback address here, as on most machines."""
+    with TwoNetworks() as nets:
+        nets.net.ip(0, "route add default via 10.77.0.3")
+        agent = nets.bed.start("-n").master.agent()
+        assert list(agent.config()) == ["h1"]
+        assert agent.ints("addhosts", "h1", "h3") == [1, DUP_HOST, 2 << 18]
+        assert list(agent.config()) == ["h1", "h3"]
 
 
 def test_host_on_another_way_than_the_masters_address_is_said() -> None:
