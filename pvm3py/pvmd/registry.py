@@ -221,6 +221,8 @@ def sm_taskx(pvmd: Pvmd, request: Request, body: TaskEnd) -> None:
     """The tasker reports the end of a task it was to start."""
     only(pvmd.registry.tasker, request)
     task = pvmd.tasks.get(body.tid)
+    if task is None and pvmd.owns(body.tid):
+        return  # it had left before its process ended
     if task is None or task.tasker != request.src:
         raise Refused(c.PvmNoTask, f"t{body.tid & 0xFFFFFFFF:x} is no task of the tasker")
     leaving.process_ended(pvmd, task, body.status)

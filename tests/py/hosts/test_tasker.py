@@ -99,8 +99,10 @@ def test_tasker_starts_tasks_that_are_tasks_like_others(machine: Machine, tasker
     assert machine.here.code("notify", TASK_EXIT, 71, tid) == 0
     tasker.children[tid].kill()
     tasker.children[tid].wait()
-    tasker.ended(tid, 9)
     assert machine.here.notice(71)[-1] == tid
+    tasker.ended(tid, 9)
+    assert tasker.request(c.TM_TASKER, ints(1)).ints() == (c.PvmAlready,)
+    assert f"t{tid:x}" not in machine.hosts[1].log()
 
 
 def test_task_that_the_tasker_cannot_start_has_ended(machine: Machine, tasker: Tasker) -> None:
