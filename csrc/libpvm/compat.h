@@ -37,6 +37,7 @@ int pvm_setmwid(int bufid, int wid);
 
 /* Small helpers. (compat.c) */
 int i_dump(int how);
+void pvmbailout(int status);
 int pvmgetclock(struct timeval *now);
 int pvmsleep(int seconds);
 char *pvmtmpnam(char *name);

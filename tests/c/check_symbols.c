@@ -14,6 +14,7 @@ extern struct Pvmtracer pvmtrc, pvmctrc;
 extern int (*(*pvmtrccodef))(int did, int array, void *data, int n, int stride);
 int i_dump(int how);
 int lpvmerr(char *function, int code);
+void pvmbailout(int status);
 int pvmbeatask(void);
 int pvmendtask(void);
 int pvmdisplaymhfinfo(char *who, char *message, int tid);
@@ -77,6 +78,7 @@ static void connecting(void)
 
 	CHECK_INT(pvmbeatask(), 0);
 	first = pvmmytid;
+	CHECK_CODE("pvmbailout(0)", (pvmbailout(0), 0), 0);
 	CHECK_INT(first, pvm_mytid());
 	CHECK_INT(pvmbeatask(), 0);
 	pvm_setcontext(5);

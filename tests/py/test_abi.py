@@ -42,7 +42,7 @@ BESIDES = {
     *("i_dump", "lpvmerr", "pvmbeatask", "pvmendtask", "pvmdisplaymhfinfo", "pvmgetclock"),
     *("pvmsleep", "pvmputenv", "pvmstrtoi", "pvmnametag", "pvmreset", "pvmsettaskname"),
     *("pvmtmpnam", "pvmmytid", "pvmmyctx", "pvmtoplvl", "pvmtrc", "pvmctrc", "pvmtrccodef"),
-    *("pvmtevdidlist", "pvmtevinfo", "tev_begin", "tev_fin"),
+    *("pvmbailout", "pvmtevdidlist", "pvmtevinfo", "tev_begin", "tev_fin"),
 }
 
 # What our libgpvm3 uses of our libpvm3 to let threads call it at the same time.
