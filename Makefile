@@ -252,7 +252,7 @@ fuzz: all
 # ---- checking it -----------------------------------------------------------
 
 # Debian packages that tests use: 3.4.6 as the peer, and the compilers of its programs.
-TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples gfortran clang libclang-rt-dev valgrind \
+TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples netpipe-pvm tablix2 slang-pvm slsh gfortran clang libclang-rt-dev valgrind \
 	xvfb x11-utils iproute2 openssh-server qemu-user-static gcc-s390x-linux-gnu \
 	gcc-powerpc-linux-gnu gcc-i686-linux-gnu libc6-dev-s390x-cross libc6-dev-powerpc-cross \
 	libc6-dev-i386-cross m4
