@@ -100,7 +100,7 @@ endif
 
 LIB_OBJ := $(patsubst csrc/libpvm/%.c,$(OBJ)/libpvm/%.o,$(wildcard csrc/libpvm/*.c))
 HEADERS := $(patsubst include/%,$(TREE)/include/%,$(wildcard include/*.h))
-LIBS := $(foreach lib,pvm gpvm fpvm,$(addprefix $(LIBDIR)/lib$(lib)3,.so.3 .a .so))
+LIBS := $(foreach lib,pvm gpvm fpvm,$(addprefix $(LIBDIR)/lib$(lib)3,.so.3 .a))
 TOOLS := $(patsubst csrc/tools/%.c,$(LIBDIR)/%,$(wildcard csrc/tools/*.c))
 # The binutils that belong to the compiler, which may be a cross compiler.
 OBJCOPY = $(shell $(CC) -print-prog-name=objcopy)
@@ -159,10 +159,6 @@ $(LIBDIR)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(AR) rcs $@ $^
-
-$(LIBDIR)/%.so: tree/%.so
-	@mkdir -p $(@D)
-	@cp $< $@
 
 $(TOOLS): $(LIBDIR)/%: csrc/tools/%.c $(LIBDIR)/libgpvm3.a $(LIBDIR)/libpvm3.a
 	$(CC) $(CFLAGS) $(LIB_CFLAGS) $(filter-out -Wl$(,)-z$(,)defs,$(LIB_LDFLAGS)) -o $@ $^

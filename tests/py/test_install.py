@@ -139,6 +139,26 @@ def test_daemon_called_through_a_link_finds_its_tree(scratch: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("flag", ["-O", "-fuse-ld=gold", "-static"])
+def test_every_linker_finds_the_libraries_by_their_names(scratch: Path, flag: str) -> None:
+    require_daemon("ours")
+    require_program("ld.gold", "binutils")
+    paths = [f"-I{pvm_root()}/include", f"-L{pvm_root()}/lib/{ARCH}"]
+    source = PROJECT / "examples" / "hello.c"
+    libraries = ["-lfpvm3", "-lgpvm3", "-lpvm3"]
+    run("cc", flag, *paths, source, "-o", scratch / "hello", *libraries, cwd=scratch)
+    assert "libpvm3" not in run("readelf", "-d", scratch / "hello")
+
+
+def test_library_that_a_build_system_finds_can_be_named_by_its_path(scratch: Path) -> None:
+    """They look for a shared library before a static one, and have no -L for it."""
+    require_daemon("ours")
+    names = [pvm_root() / "lib" / ARCH / f"libpvm3.{kind}" for kind in ("so", "a")]
+    library = next(name for name in names if name.exists())
+    source = PROJECT / "examples" / "hello.c"
+    run("cc", f"-I{pvm_root()}/include", source, library, "-o", scratch / "hello", cwd=scratch)
+
+
 def test_static_linking_needs_no_library_path(scratch: Path) -> None:
     require_daemon("ours")
     compile_hello(pvm_root(), scratch)
