@@ -83,14 +83,13 @@ class Host(VirtualMachine):
         self._switch = switches[0]
         self._start([str(self.tmp / "bin" / "pvmd"), *arguments])
 
-    def program(self, name: str) -> Path:
-        """The program tests/c/NAME.c of this host's kind; it must be one of the bed's."""
-        return self._bed.programs(self.side) / name
+    def program(self, name: str, library: Side | None = None) -> Path:
+        """The program tests/c/NAME.c, of this host's kind unless told; it must be the bed's."""
+        return self._bed.programs(library or self.side) / name
 
     def agent(self, library: Side | None = None) -> Agent:
         """Start an agent here by hand; with the library of the host's kind unless told."""
-        program = self._bed.programs(library or self.side) / "agent"
-        return Agent(self.start(program, stdin=-1, stderr=None))
+        return Agent(self.start(self.program("agent", library), stdin=-1, stderr=None))
 
     def daemon_pids(self) -> list[int]:
         """Daemons of this host; two for a moment while one goes to the background."""
