@@ -7,7 +7,8 @@
 #   make bench      compare with PVM 3.4.6 side by side
 #   make coverage-table   renew docs/coverage.md, the table of what is tested
 #   make fuzz       run the fuzz targets for a short while
-#   make install PREFIX=/usr/local [DESTDIR=...]    tree to PREFIX/lib/pvm3, commands to PREFIX/bin
+#   make install PREFIX=/usr/local [DESTDIR=...]    tree to PREFIX/lib/pvm3, links to it in
+#                   PREFIX/bin, PREFIX/include and PREFIX/lib
 #   make lib        the C library alone; with CC= a cross compiler, SANITIZE=address,undefined
 #                   an instrumented one (give both a BUILD= of their own)
 #   make tree       the tree with the interpreter PYTHON=, which must have cffi and setuptools
@@ -201,7 +202,8 @@ $(STAMPS)/package: $(PY_SRC) $(EXTENSIONS) csrc/python/stage.py
 
 # ---- the tree --------------------------------------------------------------
 
-SCRIPTS := $(addprefix $(TREE)/lib/,aimk pvmd pvmgetarch) $(addprefix $(LIBDIR)/,pvmd3 pvmgs pvmrm)
+COMMANDS := pvmd pvmgetarch aimk
+SCRIPTS := $(addprefix $(TREE)/lib/,$(COMMANDS)) $(addprefix $(LIBDIR)/,pvmd3 pvmgs pvmrm)
 SPAWNED := $(TREE)/bin/$(PVM_ARCH)/pvmgs $(TREE)/bin/$(PVM_ARCH)/pvmrm
 CONF := $(addprefix $(TREE)/conf/$(PVM_ARCH).,def m4)
 
@@ -225,14 +227,21 @@ $(SPAWNED):
 	@mkdir -p $(@D)
 	@ln -sf ../../lib/$(PVM_ARCH)/$(@F) $@
 
-install: ROOT = $(DESTDIR)$(PREFIX)/lib/pvm3
+install: LIB = $(DESTDIR)$(PREFIX)/lib
+install: ROOT = $(LIB)/pvm3
 install: BIN = $(DESTDIR)$(PREFIX)/bin
+install: INCLUDE = $(DESTDIR)$(PREFIX)/include
 install: all
-	install -d '$(ROOT)' '$(BIN)'
+	install -d '$(ROOT)' '$(BIN)' '$(INCLUDE)'
 	cp -R --remove-destination $(TREE)/. '$(ROOT)'
-	ln -sf ../lib/pvm3/lib/pvmd ../lib/pvm3/lib/aimk '$(BIN)'
+	for program in $(COMMANDS); do \
+		ln -sf ../lib/pvm3/lib/$$program '$(BIN)'; done
 	for program in pvmd3 $(notdir $(TOOLS)); do \
 		ln -sf ../lib/pvm3/lib/$(PVM_ARCH)/$$program '$(BIN)'; done
+	for header in $(notdir $(HEADERS)); do \
+		ln -sf ../lib/pvm3/include/$$header '$(INCLUDE)'; done
+	for library in $(notdir $(filter %.a,$(LIBS))); do \
+		ln -sf pvm3/lib/$(PVM_ARCH)/$$library '$(LIB)'; done
 
 # ---- using it --------------------------------------------------------------
 

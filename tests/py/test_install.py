@@ -223,6 +223,10 @@ def test_make_install_honours_destdir(scratch: Path) -> None:
     )
     assert (scratch / "opt/x/lib/pvm3/include/pvm3.h").is_file()
     assert (scratch / "opt/x/bin/pvmd3").resolve().is_file()
+    paths = ["-Iopt/x/include", "-Lopt/x/lib"]
+    source = PROJECT / "examples" / "hello.c"
+    run("cc", *paths, source, "-o", "hello", "-lgpvm3", "-lpvm3", cwd=scratch)
+    assert "libpvm3" not in run("readelf", "-d", scratch / "hello")
 
 
 def test_pip_install_in_a_bare_environment(checkout: Path, scratch: Path) -> None:
