@@ -4,11 +4,12 @@
 A host is lost when its daemon says that it leaves, when it has been silent for too long, or when
 the master tells of it. Then, on every daemon of the machine, and in this order:
 
-1. whoever watches the host or tasks of it is told of their end, in the order of the wishes,
-2. requests that wait for an answer of the host are answered with their error code,
-3. what tasks of the host owned is dropped: mailbox entries, contexts, roles, output targets,
-4. the master tells the other daemons and the resource manager,
-5. the host leaves the table, and its link is closed.
+1. whoever watches tasks of the host is told of their end,
+2. whoever watches the host is told of its end,
+3. requests that wait for an answer of the host are answered with their error code,
+4. what tasks of the host owned is dropped: mailbox entries, contexts, roles, output targets,
+5. the master tells the other daemons and the resource manager,
+6. the host leaves the table, and its link is closed.
 
 A slave that has lost the master ends its tasks and itself.
 """

@@ -8,8 +8,6 @@ and go with the tasks that asked.
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pvm3py.wire import constants as c
@@ -32,20 +30,17 @@ class Notice(Plain):
     ctx: int
     tag: int
     wid: int
-    asked: int = 0  # which of all notices, in the order in which they were asked for
 
 
 class NoticeTable:
     """Outstanding notices about tasks, or about hosts, by the tid (key) of what they are about."""
 
-    def __init__(self, counter: Iterator[int]) -> None:
-        self._counter = counter
+    def __init__(self) -> None:
         self._about: dict[int, dict[int, list[Notice]]] = {}
         self._keys: dict[int, set[int]] = {}
 
     def add(self, key: int, notice: Notice) -> None:
         """Keep a notice."""
-        notice.asked = next(self._counter)
         self._about.setdefault(key, {}).setdefault(notice.owner, []).append(notice)
         self._keys.setdefault(notice.owner, set()).add(key)
 
@@ -80,9 +75,8 @@ class Notices:
     """
 
     def __init__(self) -> None:
-        counter = itertools.count()
-        self.tasks = NoticeTable(counter)
-        self.hosts = NoticeTable(counter)
+        self.tasks = NoticeTable()
+        self.hosts = NoticeTable()
         self._additions: dict[tuple[int, int, int], int] = {}
         self._watched: set[int] = set()
 
@@ -124,16 +118,12 @@ class Notices:
             deliver(pvmd, notice)
 
     def host_lost(self, pvmd: Pvmd, host: int) -> None:
-        """A host is gone: tell of its end and of those of its tasks, in the order of the wishes."""
+        """A host is gone: tell of the ends of its tasks, then of its own."""
         part = host & c.TIDHOST
         self.tasks.forget_owner(c.TIDPVMD | part)
-        gone = sorted(tid for tid in self._watched if tid & c.TIDHOST == part)
-        notices = self.hosts.take(part)
-        for tid in gone:
-            notices += self.tasks.take(tid)
-        for tid in gone:
+        for tid in sorted(tid for tid in self._watched if tid & c.TIDHOST == part):
             task_gone(pvmd, tid)
-        for notice in sorted(notices, key=lambda notice: notice.asked):
+        for notice in self.hosts.take(part):
             deliver(pvmd, notice)
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Container
 from dataclasses import dataclass
 
 import pvm3py.task as pvm
@@ -16,9 +16,8 @@ from . import link
 
 @dataclass(frozen=True)
 class _Wish:
-    """Who gets which message about what; tid: as the task gave it."""
+    """Who gets which message; tid: what it is about, as the task gave it."""
 
-    what: int
     owner: int
     ctx: int
     tag: int
@@ -33,7 +32,8 @@ class Notices:
     """What is owed to whom: about tasks, hosts, and new hosts (with the number of times)."""
 
     def __init__(self) -> None:
-        self._ends: list[_Wish] = []
+        self._tasks: list[_Wish] = []
+        self._hosts: list[_Wish] = []
         self._additions: dict[_Wish, int] = {}
 
     def ask(self, owner: int, body: NotifyRequest, hosts: Container[int]) -> None:
@@ -41,39 +41,37 @@ class Notices:
         what = body.what & ~c.PvmNotifyCancel
         cancel = what != body.what
         if what == c.PvmHostAdd:
-            wish = _Wish(what, owner, body.ctx, body.tag)
+            wish = _Wish(owner, body.ctx, body.tag)
             self._additions.pop(wish, None)
             if body.count and not cancel:
                 self._additions[wish] = body.count
             return
         if what not in (c.PvmTaskExit, c.PvmHostDelete) or not 0 < body.count <= len(body.tids):
             raise WireError(f"notice {body.what} about {body.count}")
+        wishes = self._tasks if what == c.PvmTaskExit else self._hosts
         for tid in body.tids[: body.count]:
-            wish = _Wish(what, owner, body.ctx, body.tag, tid)
+            wish = _Wish(owner, body.ctx, body.tag, tid)
             if cancel:
-                if wish in self._ends:
-                    self._ends.remove(wish)
+                if wish in wishes:
+                    wishes.remove(wish)
                     wish.grant()
             elif what == c.PvmHostDelete and tid & c.TIDHOST not in hosts:
                 wish.grant()
             else:
-                self._ends.append(wish)
+                wishes.append(wish)
                 if what == c.PvmTaskExit:
                     link.watch(pvm.Event.TASK_EXIT, link.TASK_ENDED, [tid])
 
     def task_ended(self, tid: int) -> None:
         """A task has ended."""
-        self._grant(lambda wish: wish.what == c.PvmTaskExit and wish.tid == tid)
+        for wish in [wish for wish in self._tasks if wish.tid == tid]:
+            self._tasks.remove(wish)
+            wish.grant()
 
     def host_lost(self, host: int) -> None:
-        """A host is gone, and its tasks with it."""
-        self._grant(lambda wish: wish.tid & c.TIDHOST == host)
-
-    def _grant(self, chosen: Callable[[_Wish], bool]) -> None:
-        """Grant the wishes that are chosen, in the order in which they came."""
-        granted = [wish for wish in self._ends if chosen(wish)]
-        self._ends = [wish for wish in self._ends if not chosen(wish)]
-        for wish in granted:
+        """A host is gone."""
+        for wish in [wish for wish in self._hosts if wish.tid & c.TIDHOST == host]:
+            self._hosts.remove(wish)
             wish.grant()
 
     def hosts_added(self, hosts: Codes) -> None:
@@ -87,6 +85,7 @@ class Notices:
 
     def forget(self, owner: int) -> None:
         """A task has ended: it gets no notices any more."""
-        self._ends = [wish for wish in self._ends if wish.owner != owner]
+        self._tasks = [wish for wish in self._tasks if wish.owner != owner]
+        self._hosts = [wish for wish in self._hosts if wish.owner != owner]
         for wish in [wish for wish in self._additions if wish.owner == owner]:
             del self._additions[wish]
