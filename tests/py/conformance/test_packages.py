@@ -253,9 +253,9 @@ pvm_unpack(Int_Type, 2)
 pvm_config().hi_name
 pvm_config().hi_tid
 pvm_mstat("SLAVE")
-pvm_notify(PvmHostDelete, 53, 0x80000)
 pvm_spawn(["/bin/sleep", "100"], PvmTaskHost, "SLAVE", 2)
 pvm_notify(PvmTaskExit, 54, [0x80001, 0x80002])
+pvm_notify(PvmHostDelete, 53, 0x80000)
 pvm_tasks(0x80001).ti_ptid
 pvm_tasks(0x80001).ti_flag
 pvm_kill(0x80001)
