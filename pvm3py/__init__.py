@@ -24,4 +24,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *import_module("pvm3py.task").__all__})
+    own = [name for name in globals() if name.startswith("__")]
+    return sorted([*own, *import_module("pvm3py.task").__all__])
