@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+from functools import cache
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -54,6 +56,17 @@ def require_daemon(side: Side) -> None:
     if not program.exists():
         hint = "run `make`" if side == "ours" else "apt-get install pvm"
         missing(f"{program} does not exist: {hint}")
+    if side == "debian" and not _own_name_resolves():
+        missing(f"3.4.6 needs an address for the name {socket.gethostname()}: see /etc/hosts")
+
+
+@cache
+def _own_name_resolves() -> bool:
+    try:
+        socket.gethostbyname(socket.gethostname())
+    except OSError:
+        return False
+    return True
 
 
 def require_library(side: Side) -> None:
