@@ -257,10 +257,10 @@ fuzz: all
 # ---- checking it -----------------------------------------------------------
 
 # Debian packages that tests use: 3.4.6 as the peer, and the compilers of its programs.
-TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples netpipe-pvm tablix2 slang-pvm slsh gfortran clang libclang-rt-dev valgrind \
-	xvfb x11-utils iproute2 openssh-server qemu-user-static gcc-s390x-linux-gnu \
-	gcc-powerpc-linux-gnu gcc-i686-linux-gnu libc6-dev-s390x-cross libc6-dev-powerpc-cross \
-	libc6-dev-i386-cross m4
+TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples netbase netpipe-pvm tablix2 slang-pvm slsh \
+	gfortran clang libclang-rt-dev valgrind m4 xvfb x11-utils iproute2 openssh-server \
+	qemu-user-static gcc-s390x-linux-gnu gcc-powerpc-linux-gnu gcc-i686-linux-gnu \
+	libc6-dev-s390x-cross libc6-dev-powerpc-cross libc6-dev-i386-cross
 
 test: all debian-packages lint
 	$(BUILD)/venv/bin/pytest -n auto --dist worksteal tests/py $(PYTESTFLAGS)

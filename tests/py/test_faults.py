@@ -46,7 +46,7 @@ def disturb(vm: VirtualMachine, scenario: str, fault: str) -> None:
     """Run a scenario until it is through without a fault of the class."""
     env = {"FAULTY_ROOT": str(vm.home), "FAULTY_ADDRESS": vm.address}
     done = vm.run(compiler.fault_program(), scenario, fault, env=env)
-    assert "FAIL" not in done.out, done.out[-3000:] + done.err[-3000:]
+    assert "FAIL" not in done.out, "\n".join((done.out[-3000:], done.err[-3000:], vm.log()[-3000:]))
     done.check()
     assert "Sanitizer" not in done.err, done.err[-6000:]
     count = re.search(r"^(\d+) faults$", done.out, re.MULTILINE)
