@@ -23,6 +23,8 @@ DEFAULT_START = 60.0
 JOIN_FACTOR = 5
 # Seconds of silence after which another daemon of this kind is taken for dead.
 DEFAULT_SILENCE = 2.5
+# Names that the temporary files of a process can have.
+TEMPORARIES = 10000
 _SOCKET_PATH_MAX = 107
 _LONG_MAX = 2**63 - 1
 _SIGNATURES = {
@@ -85,7 +87,7 @@ class Settings(Plain):
 
     def temporary(self, number: int, pid: int = 0) -> str:
         """Path of temporary file `number` of a process (0: this one)."""
-        return f"{self.tmp}/pvmtmp{pid or os.getpid():06d}.{number % 10000}"
+        return f"{self.tmp}/pvmtmp{pid or os.getpid():06d}.{number % TEMPORARIES}"
 
 
 def machine_arch() -> str:
@@ -261,7 +263,7 @@ def _check_tmp(settings: Settings) -> None:
         raise StartError(f"directory {tmp} does not exist; create it or {hint}")
     if not os.access(tmp, os.W_OK | os.X_OK):
         raise StartError(f"cannot write in directory {tmp}; {hint}")
-    if len(os.fsencode(settings.temporary(9999))) > _SOCKET_PATH_MAX:
+    if len(os.fsencode(settings.temporary(TEMPORARIES - 1))) > _SOCKET_PATH_MAX:
         raise StartError(f"path {tmp} is too long for a socket; {hint}")
     if "/" in (settings.vmid or ""):
         raise StartError(f"PVM_VMID={settings.vmid} contains a slash; choose a plain word")

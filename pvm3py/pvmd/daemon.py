@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -29,7 +30,7 @@ from . import (  # noqa: F401
     spawn,
     tickle,
 )
-from .config import Settings
+from .config import TEMPORARIES, Settings
 from .connections import Connection
 from .contexts import Contexts
 from .dispatch import ROUTES, Refused, Request, Route, Sender
@@ -309,17 +310,17 @@ class Pvmd:
 
     def create_temporary(self) -> str:
         """Path of a new empty file of this user in PVM_TMP."""
-        while True:
+        path = ""
+        for _ in range(TEMPORARIES):
             self._temporaries += 1
             path = self.settings.temporary(self._temporaries)
             try:
                 fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             except FileExistsError:
-                if self._temporaries % 10000 == 0:
-                    raise
                 continue
             os.close(fd)
             return path
+        raise FileExistsError(errno.EEXIST, "all names like it are taken", path)
 
     def next_cookie(self) -> int:
         """The cookie of the next task that a tasker starts."""

@@ -100,6 +100,22 @@ def test_unforeseen_error_ends_the_machine_in_order(
         assert not list(vm.tmp.glob("pvm[dt]*"))
 
 
+def test_names_of_temporary_files_begin_again(patched: Patch, connector: Connector) -> None:
+    """One of them is that of the daemon's socket, which is passed over."""
+    patched("""
+        from pvm3py.pvmd import daemon
+        begin = daemon.Pvmd.__init__
+        def begin_near_the_last_name(self, *args):
+            begin(self, *args)
+            self._temporaries = 9998
+        daemon.Pvmd.__init__ = begin_near_the_last_name
+    """)
+    with VirtualMachine() as vm:
+        for _ in range(3):
+            with RawTask(vm.address, connector) as task:
+                task.enrol(vm.tmp)
+
+
 def test_handler_that_raises_is_answered_and_logged(patched: Patch, connector: Connector) -> None:
     patched("""
         from types import SimpleNamespace
