@@ -258,6 +258,7 @@ def process_numbered(pid: int) -> subprocess.Popen[bytes]:
     last_number = Path("/proc/sys/kernel/ns_last_pid")
     if not os.access(last_number, os.W_OK):
         missing("only root chooses the numbers of processes")
+    following = last_number.read_text()
     started: list[subprocess.Popen[bytes]] = []
 
     def got_it() -> bool:
@@ -269,7 +270,10 @@ def process_numbered(pid: int) -> subprocess.Popen[bytes]:
             process.communicate()
         return bool(started)
 
-    wait_until(got_it, f"a process {pid}")
+    try:
+        wait_until(got_it, f"a process {pid}")
+    finally:
+        last_number.write_text(following)
     return started[0]
 
 

@@ -18,7 +18,7 @@ from support.machine import PAIR_IDS, PAIRS
 from support.net import require_namespaces
 from support.rawtask import Connector, RawTask, ints, message
 from support.system import SIDES, Side
-from support.terminal import master_on_terminal
+from support.terminal import master_on_terminal, read_until
 from support.vm import read_line, wait_until
 
 from pvm3py.wire import constants as c
@@ -239,10 +239,7 @@ def test_password_is_asked_for_on_the_terminal() -> None:
         name = bed.slaves[0].name
         agent = bed.master.agent()
         agent.tell("addhosts", f"{name} so=pw")
-        prompt = f"Password ({name}:{USER}):".encode()
-        seen = b""
-        while not seen.endswith(prompt):
-            seen += user.read(1)
+        read_until(user, f"Password ({name}:{USER}):".encode())
         user.write(PASSWORD.encode() + b"\n")
         assert agent.reply()[0] == "1"
         assert PASSWORD.encode() not in user.read(100), "it is not echoed"

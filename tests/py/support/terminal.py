@@ -6,6 +6,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import select
 import subprocess
 import termios
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ from contextlib import contextmanager
 from typing import IO
 
 from support.hosts import Bed
-from support.vm import read_line
+from support.system import PATIENCE
+from support.vm import read_line, wait_until
 
 
 @contextmanager
@@ -29,5 +31,13 @@ def master_on_terminal(bed: Bed) -> Iterator[IO[bytes]]:
     ))
     os.close(far)
     with os.fdopen(terminal, "r+b", buffering=0) as user:
-        read_line(user, 20)
+        wait_until(lambda: read_line(user, PATIENCE).startswith("/"), "the address of the daemon")
         yield user
+
+
+def read_until(user: IO[bytes], end: bytes) -> None:
+    """Read what the daemon writes up to these bytes."""
+    seen = b""
+    while not seen.endswith(end):
+        assert select.select([user], [], [], PATIENCE)[0], f"no {end!r} after {seen!r}"
+        seen += user.read(1)
