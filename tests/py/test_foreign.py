@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support.compiler import compiled, library_tree, script, test_program
+from support.compiler import built_library, compiled, script, test_program
 from support.system import C_SOURCES, PATIENCE, require_program
 from support.vm import VirtualMachine
 
@@ -55,7 +55,7 @@ def libraries(name: str) -> Path:
     require_program(machine.compiler, machine.packages)
     if machine.emulator:
         require_program(machine.emulator, machine.packages)
-    return library_tree(
+    return built_library(
         name, f"CC={machine.compiler}", f"PVM_ARCH={machine.arch}", "WERROR=-Werror"
     )
 

@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -281,14 +282,13 @@ def test_signal_spares_the_process_that_got_the_number_of_a_task(
     vm: VirtualMachine, task: RawTask
 ) -> None:
     """A connection may outlive the process that made it."""
-    gone = Connector()
-    with RawTask(vm.address, gone) as other:
+    with closing(Connector()) as gone, RawTask(vm.address, gone) as other:
         other.enrol(vm.tmp)
         gone.close()
-        innocent = process_numbered(gone.pid)
-        task.request(c.TM_SENDSIG, ints(other.tid, signal.SIGKILL))
-        task.request(c.TM_CONFIG)
-        assert innocent.communicate(b"alive", PATIENCE)[0] == b"alive"
+        with process_numbered(gone.pid) as innocent:
+            task.request(c.TM_SENDSIG, ints(other.tid, signal.SIGKILL))
+            task.request(c.TM_CONFIG)
+            assert innocent.communicate(b"alive", PATIENCE)[0] == b"alive"
 
 
 def test_killed_tasks_leave_no_descriptor_and_no_process(

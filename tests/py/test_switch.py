@@ -13,7 +13,21 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.switchbed import OWN_TID, Bed, Fragment, cut, fragment, message, resident, tid
+from support.switchbed import (
+    CHUNK,
+    DAEMON,
+    OWN_TID,
+    A,
+    B,
+    Bed,
+    C,
+    Fragment,
+    cut,
+    fragment,
+    message,
+    resident,
+    tid,
+)
 
 from pvm3py.pvmd import switch as sw
 from pvm3py.pvmd.switch import frame
@@ -21,9 +35,6 @@ from pvm3py.wire import constants as c
 
 SOM, EOM = c.FFSOM, c.FFEOM
 HEAD = bytes(c.MSGHDRLEN)
-CHUNK = 262144
-A, B, C = tid(1), tid(2), tid(3)
-DAEMON = c.TIDPVMD
 
 
 @pytest.fixture

@@ -7,14 +7,9 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from support.switchbed import Bed, message, resident, tid
+from support.switchbed import CHUNK, DAEMON, A, B, Bed, C, message, resident, tid
 
 from pvm3py.pvmd import switch as sw
-from pvm3py.wire import constants as c
-
-CHUNK = 262144
-A, B, C = tid(1), tid(2), tid(3)
-DAEMON = c.TIDPVMD
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.mail import MessageHead, StoredMessage
-from support.switchbed import Bed, Peer, tid
+from support.switchbed import A, B, Bed, C, Peer
 
 from pvm3py.pvmd import switch as sw
 from pvm3py.pvmd.mailbox import Mailbox
@@ -20,7 +20,6 @@ from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.mailbox import MailEntry, MailRequest
 
-A, B, C = tid(1), tid(2), tid(3)
 AWAY = 0x80001
 FLAGS = (c.PvmMboxPersistent, c.PvmMboxMultiInstance, c.PvmMboxOverWritable)
 

@@ -80,7 +80,7 @@ def tree() -> Path:
     """Our libraries with debug information."""
     require_program("valgrind", "valgrind")
     require_program("gcc", "gcc")
-    return compiler.library_tree("valgrind", "CFLAGS=-O1 -g")
+    return compiler.built_library("valgrind", "CFLAGS=-O1 -g")
 
 
 @pytest.fixture(scope="module")

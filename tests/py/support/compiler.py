@@ -154,7 +154,7 @@ def _sanitized_program(name: str, flags: list[str]) -> Path:
     return compiled(f"sanitized/{name}", ["cc", *flags, *SANITIZE, *include, source, str(library)])
 
 
-def library_tree(name: str, *settings: str) -> Path:
+def built_library(name: str, *settings: str) -> Path:
     """PVM_ROOT tree of our C libraries alone, as `make lib SETTING...` builds it."""
 
     def make(build: Path) -> None:
@@ -168,7 +168,7 @@ def library_tree(name: str, *settings: str) -> Path:
 
 def sanitized_tree(sanitize: str = "address,undefined") -> Path:
     """Our C libraries with sanitizers: AddressSanitizer and UBSan, or others."""
-    return library_tree(sanitize, f"SANITIZE={sanitize}", "CFLAGS=-O1")
+    return built_library(sanitize, f"SANITIZE={sanitize}", "CFLAGS=-O1")
 
 
 # What tests/c/fault.c stands in for: every function of libc that can fail and is called by

@@ -26,6 +26,12 @@ def tid(local: int) -> int:
     return 0x40000 | local
 
 
+# Three tasks, the daemon as its own tasks call it, and the size of a receive chunk.
+A, B, C = tid(1), tid(2), tid(3)
+DAEMON = c.TIDPVMD
+CHUNK = 262144
+
+
 def fragment(dst: int, payload: bytes, flags: int = 0, src: int = -1) -> bytes:
     """One fragment; the payload includes the message header where there is one."""
     return struct.pack(">iiiB3x", dst, src, len(payload), flags) + payload
