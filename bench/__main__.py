@@ -65,9 +65,7 @@ class Bench:
         seconds = self.seconds * (4 if args == "late" else 1)
         value: float | None = None
         try:
-            output = self.machine(party).run(
-                str(driver), str(peer), str(seconds), *args.split()
-            )
+            output = self.machine(party).run(str(driver), str(peer), str(seconds), *args.split())
             value = float(output)
         except MeasurementError as error:
             self.errors.append(f"{args}, {party}: {error}")
@@ -183,10 +181,18 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", metavar="ROW", help="a row's key; repeatable")
     parser.add_argument("--list", action="store_true", help="print the keys of the rows")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
-    parser.add_argument("--tree", type=Path, default=CHECKOUT / "build/pvm3",
-                        help="tree to measure (default build/pvm3)")
-    parser.add_argument("--build", type=Path, default=CHECKOUT / "build/bench",
-                        help="directory for the compiled programs")
+    parser.add_argument(
+        "--tree",
+        type=Path,
+        default=CHECKOUT / "build/pvm3",
+        help="tree to measure (default build/pvm3)",
+    )
+    parser.add_argument(
+        "--build",
+        type=Path,
+        default=CHECKOUT / "build/bench",
+        help="directory for the compiled programs",
+    )
     options = parser.parse_args()
     if options.quick:
         options.rounds, options.seconds = 3, 0.1
@@ -208,17 +214,16 @@ def find_installations(tree: Path) -> dict[str, Installation]:
     if debian:
         found["pvm346"] = debian
     else:
-        print("bench: PVM 3.4.6 is not installed (apt-get install pvm pvm-dev): "
-              "no comparison", file=sys.stderr)
+        print(
+            "bench: PVM 3.4.6 is not installed (apt-get install pvm pvm-dev): no comparison",
+            file=sys.stderr,
+        )
     return found
 
 
 def write_json(path: Path, bench: Bench) -> None:
     """All figures of all rounds."""
-    data = [
-        {"measured": args, **asdict(p), "figures": v}
-        for (args, p), v in bench.figures.items()
-    ]
+    data = [{"measured": args, **asdict(p), "figures": v} for (args, p), v in bench.figures.items()]
     path.write_text(json.dumps(data, indent=1) + "\n")
 
 

@@ -22,15 +22,14 @@ enum {
 	TAG_SMALL,    /* SMALL_INTS ints, the first is a sequence number */
 	TAG_CREDIT,   /* int n: the receiver has taken n more TAG_SMALL */
 	TAG_STOP,
-	TAG_GONE      /* notification: parent or peer has exited */
+	TAG_GONE /* notification: parent or peer has exited */
 };
 
 #define SMALL_INTS 16 /* 64 bytes */
 #define CREDIT_EVERY 128
 #define WINDOW 512 /* TAG_SMALL on their way to one receiver */
 
-#define CHECK(condition) \
-	((condition) ? (void)0 : check_failed(__FILE__, __LINE__, #condition))
+#define CHECK(condition) ((condition) ? (void)0 : check_failed(__FILE__, __LINE__, #condition))
 
 static inline void check_failed(const char *file, int line, const char *text)
 {

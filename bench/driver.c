@@ -31,7 +31,7 @@ static void find_hosts(void)
 	char *names = getenv("BENCH_HOSTS");
 
 	for (char *name = names ? strtok(names, " ") : NULL; name && nhosts < MAX_HOSTS;
-	     name = strtok(NULL, " "))
+		name = strtok(NULL, " "))
 		hosts[nhosts++] = name;
 }
 
@@ -51,7 +51,7 @@ static void await_hellos(int n)
 static void start_peers(char **args, int n, int *tids)
 {
 	CHECK(pvm_spawn(peer_path, args, nhosts ? PvmTaskHost : PvmTaskDefault,
-			nhosts ? hosts[0] : "", n, tids) == n);
+		      nhosts ? hosts[0] : "", n, tids) == n);
 	CHECK(pvm_notify(PvmTaskExit, TAG_GONE, n, tids) == 0);
 	await_hellos(n);
 }

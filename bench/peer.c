@@ -132,7 +132,8 @@ int main(int argc, char **argv)
 	pvm_initsend(PvmDataDefault);
 	CHECK(pvm_send(parent, TAG_HELLO) == 0);
 	if (strcmp(role, "echo") == 0)
-		serve_echo(atoi(argv[2]), strcmp(argv[3], "raw") == 0 ? PvmDataRaw : PvmDataDefault);
+		serve_echo(atoi(argv[2]),
+			strcmp(argv[3], "raw") == 0 ? PvmDataRaw : PvmDataDefault);
 	else if (strcmp(role, "source") == 0)
 		serve_source();
 	else if (strcmp(role, "sink") == 0)

@@ -83,9 +83,18 @@ ENTRY pvmfreduce_(void (*function)(int *, void *, void *, int *, int *), void *i
 	*info = pvm_reduce(function, items, *count, *type, *tag, c_group, *root);
 }
 
-ENTRY pvmmax_(int *type, void *x, void *y, int *count, int *info) { PvmMax(type, x, y, count, info); }
-ENTRY pvmmin_(int *type, void *x, void *y, int *count, int *info) { PvmMin(type, x, y, count, info); }
-ENTRY pvmsum_(int *type, void *x, void *y, int *count, int *info) { PvmSum(type, x, y, count, info); }
+ENTRY pvmmax_(int *type, void *x, void *y, int *count, int *info)
+{
+	PvmMax(type, x, y, count, info);
+}
+ENTRY pvmmin_(int *type, void *x, void *y, int *count, int *info)
+{
+	PvmMin(type, x, y, count, info);
+}
+ENTRY pvmsum_(int *type, void *x, void *y, int *count, int *info)
+{
+	PvmSum(type, x, y, count, info);
+}
 
 ENTRY pvmproduct_(int *type, void *x, void *y, int *count, int *info)
 {

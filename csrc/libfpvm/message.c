@@ -77,8 +77,8 @@ ENTRY pvmfpsend_(int *tid, int *tag, void *items, int *count, int *type, int *in
 	*info = pvm_psend(*tid, *tag, items, *count, *type);
 }
 
-ENTRY pvmfprecv_(int *tid, int *tag, void *items, int *count, int *type,
-	int *rtid, int *rtag, int *rlen, int *info)
+ENTRY pvmfprecv_(int *tid, int *tag, void *items, int *count, int *type, int *rtid, int *rtag,
+	int *rlen, int *info)
 {
 	*info = pvm_precv(*tid, *tag, items, *count, *type, rtid, rtag, rlen);
 }

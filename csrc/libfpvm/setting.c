@@ -30,8 +30,8 @@ static pthread_mutex_t handlers_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static int matches(const struct handler *h, const struct pvmminfo *m)
 {
-	return (h->src == -1 || h->src == m->src) && (h->tag == -1 || h->tag == m->tag)
-		&& (h->context == -1 || h->context == m->ctx);
+	return (h->src == -1 || h->src == m->src) && (h->tag == -1 || h->tag == m->tag) &&
+		(h->context == -1 || h->context == m->ctx);
 }
 
 /* The newest procedure that matches, as the library would choose; NULL: none. */

@@ -41,8 +41,8 @@ ENTRY pvmfspawn_(char *task, int *flag, char *where, int *count, int *tids, int 
  * One task a call, in turn; then the table is read again, as it is when another `where` is asked
  * for.
  */
-ENTRY pvmftasks_(int *where, int *count, int *tid, int *parent, int *host, int *flag,
-	char *program, int *info, int program_length)
+ENTRY pvmftasks_(int *where, int *count, int *tid, int *parent, int *host, int *flag, char *program,
+	int *info, int program_length)
 {
 	static __thread struct pvmtaskinfo *table;
 	static __thread int known, next, asked;

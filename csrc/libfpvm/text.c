@@ -21,10 +21,7 @@ char *fpvm__text(const char *text, int length)
 	return copy;
 }
 
-void fpvm__release(char **text)
-{
-	free(*text);
-}
+void fpvm__release(char **text) { free(*text); }
 
 void fpvm__store(char *text, int length, const char *string)
 {

@@ -34,9 +34,9 @@ struct gs_barrier {
 	int members;     /* who may arrive: */
 	const int *tids; /* ascending */
 	int count;
-	int running;     /* somebody waits */
-	int reached;     /* who has arrived, of the last barrier if none is running: */
-	int *waiting;    /* with room for `count` */
+	int running;  /* somebody waits */
+	int reached;  /* who has arrived, of the last barrier if none is running: */
+	int *waiting; /* with room for `count` */
 };
 
 void gs_count(struct gs_barrier *barrier);

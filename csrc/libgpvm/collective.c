@@ -32,8 +32,7 @@ static bool someone_ended(const int *senders, int n)
 	return false;
 }
 
-int gs__receive_items(const struct collective *c, int tid, void *items, const int *senders,
-	int n)
+int gs__receive_items(const struct collective *c, int tid, void *items, const int *senders, int n)
 {
 	struct timeval limit = { LOOK_SECONDS, 0 }, none = { 0, 0 };
 	int mid, source, bytes, code;
@@ -115,7 +114,8 @@ static int gather(struct collective *c, void *result)
 	if (c->root == c->instance && !result)
 		return PvmBadParam;
 	gs__enter(&setting);
-	code = c->root == c->instance ? gather_all(c, result) : gs__send_items(c, c->root_tid, c->data);
+	code = c->root == c->instance ? gather_all(c, result) :
+					gs__send_items(c, c->root_tid, c->data);
 	gs__leave(&setting);
 	return code;
 }
@@ -127,8 +127,13 @@ static int gather(struct collective *c, void *result)
 int gs_gather(void *result, int room, void *items, int count, int type, int tag, char *group,
 	int root)
 {
-	struct collective c = { .data = items, .count = count, .type = type, .tag = tag,
-		.group = group, .root = root, .room = room };
+	struct collective c = { .data = items,
+		.count = count,
+		.type = type,
+		.tag = tag,
+		.group = group,
+		.root = root,
+		.room = room };
 	struct traced t;
 	int code;
 
@@ -182,7 +187,7 @@ static int scatter(struct collective *c, void *result)
 		return PvmBadParam;
 	gs__enter(&setting);
 	code = c->root == c->instance ? scatter_all(c, result) :
-		gs__receive_from(c, c->root_tid, result);
+					gs__receive_from(c, c->root_tid, result);
 	gs__leave(&setting);
 	return code;
 }
@@ -193,8 +198,13 @@ static int scatter(struct collective *c, void *result)
 int gs_scatter(void *result, void *items, int room, int count, int type, int tag, char *group,
 	int root)
 {
-	struct collective c = { .data = items, .count = count, .type = type, .tag = tag,
-		.group = group, .root = root, .room = room };
+	struct collective c = { .data = items,
+		.count = count,
+		.type = type,
+		.tag = tag,
+		.group = group,
+		.root = root,
+		.room = room };
 	struct traced t;
 	int code;
 

@@ -10,10 +10,10 @@ struct collective {
 	void *data;
 	int count, type, tag;
 	const char *group;
-	int root;      /* instance */
-	size_t bytes;  /* of one member's items */
+	int root;     /* instance */
+	size_t bytes; /* of one member's items */
 	int root_tid, instance;
-	int room;      /* members that the root's buffer has room for */
+	int room; /* members that the root's buffer has room for */
 };
 
 /* Check the arguments and find the root. 0 or an error code. */

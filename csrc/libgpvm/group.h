@@ -38,11 +38,11 @@
 typedef int (*trace_packer)(int did, int array, void *data, int n, int stride);
 
 extern int pvm_errno;
-extern int pvmmytid;             /* -1: not connected */
-extern int pvmtoplvl;            /* 0 inside a call that is traced already */
+extern int pvmmytid;  /* -1: not connected */
+extern int pvmtoplvl; /* 0 inside a call that is traced already */
 extern struct Pvmtracer pvmtrc;
 extern trace_packer *pvmtrccodef;
-int pvmbeatask(void);            /* connect: 0 or an error code */
+int pvmbeatask(void); /* connect: 0 or an error code */
 int lpvmerr(const char *function, int code);
 int tev_begin(int kind, int entry_exit);
 int tev_fin(void);
@@ -75,7 +75,7 @@ struct record;
 /* All state of the library; threads look at it and change it between gs__lock and gs__unlock. */
 struct groups {
 	int turns[GROUP_BARRIERV + 1]; /* who waits for the answer to a request, see pvmturn */
-	int server;             /* tid of the group server, 0: not known */
+	int server;                    /* tid of the group server, 0: not known */
 	int client;             /* own tid when it was found; after pvm_exit it is another, ... */
 	unsigned session;       /* ... but may be the same in another machine */
 	struct record *records; /* of static groups */

@@ -80,9 +80,8 @@ static bool has_tail(int n)
 {
 	int bytes, mark;
 
-	return pvm_bufinfo(pvm_getrbuf(), &bytes, NULL, NULL) >= 0
-		&& bytes / 4 >= 1 && (bytes / 4 - 1) / 2 >= n
-		&& pvm_upkint(&mark, 1, 1) >= 0 && mark == GROUP_LONG_TAIL;
+	return pvm_bufinfo(pvm_getrbuf(), &bytes, NULL, NULL) >= 0 && bytes / 4 >= 1 &&
+		(bytes / 4 - 1) / 2 >= n && pvm_upkint(&mark, 1, 1) >= 0 && mark == GROUP_LONG_TAIL;
 }
 
 static int unpack_longs(long *items, int n)
@@ -124,51 +123,31 @@ static int unpack_text(char *text, int n)
 int gs__pack(int type, void *items, int n)
 {
 	switch (type) {
-	case PVM_STR:
-		return pvm_pkstr(items);
-	case PVM_BYTE:
-		return pvm_pkbyte(items, n, 1);
-	case PVM_SHORT:
-		return pvm_pkshort(items, n, 1);
-	case PVM_INT:
-		return pvm_pkint(items, n, 1);
-	case PVM_FLOAT:
-		return pvm_pkfloat(items, n, 1);
-	case PVM_CPLX:
-		return pvm_pkcplx(items, n, 1);
-	case PVM_DOUBLE:
-		return pvm_pkdouble(items, n, 1);
-	case PVM_DCPLX:
-		return pvm_pkdcplx(items, n, 1);
-	case PVM_LONG:
-		return pack_longs(items, n);
-	default:
-		return PvmBadParam;
+	case PVM_STR: return pvm_pkstr(items);
+	case PVM_BYTE: return pvm_pkbyte(items, n, 1);
+	case PVM_SHORT: return pvm_pkshort(items, n, 1);
+	case PVM_INT: return pvm_pkint(items, n, 1);
+	case PVM_FLOAT: return pvm_pkfloat(items, n, 1);
+	case PVM_CPLX: return pvm_pkcplx(items, n, 1);
+	case PVM_DOUBLE: return pvm_pkdouble(items, n, 1);
+	case PVM_DCPLX: return pvm_pkdcplx(items, n, 1);
+	case PVM_LONG: return pack_longs(items, n);
+	default: return PvmBadParam;
 	}
 }
 
 int gs__unpack(int type, void *items, int n)
 {
 	switch (type) {
-	case PVM_STR:
-		return unpack_text(items, n);
-	case PVM_BYTE:
-		return pvm_upkbyte(items, n, 1);
-	case PVM_SHORT:
-		return pvm_upkshort(items, n, 1);
-	case PVM_INT:
-		return pvm_upkint(items, n, 1);
-	case PVM_FLOAT:
-		return pvm_upkfloat(items, n, 1);
-	case PVM_CPLX:
-		return pvm_upkcplx(items, n, 1);
-	case PVM_DOUBLE:
-		return pvm_upkdouble(items, n, 1);
-	case PVM_DCPLX:
-		return pvm_upkdcplx(items, n, 1);
-	case PVM_LONG:
-		return unpack_longs(items, n);
-	default:
-		return PvmBadParam;
+	case PVM_STR: return unpack_text(items, n);
+	case PVM_BYTE: return pvm_upkbyte(items, n, 1);
+	case PVM_SHORT: return pvm_upkshort(items, n, 1);
+	case PVM_INT: return pvm_upkint(items, n, 1);
+	case PVM_FLOAT: return pvm_upkfloat(items, n, 1);
+	case PVM_CPLX: return pvm_upkcplx(items, n, 1);
+	case PVM_DOUBLE: return pvm_upkdouble(items, n, 1);
+	case PVM_DCPLX: return pvm_upkdcplx(items, n, 1);
+	case PVM_LONG: return unpack_longs(items, n);
+	default: return PvmBadParam;
 	}
 }

@@ -5,6 +5,9 @@
  */
 #include "group.h"
 
+/* The macros below are tables of functions, one a line. */
+/* clang-format off */
+
 /* Complex numbers are compared by the square of their absolute value. */
 #define CPLX_FUNCTIONS(name, part) \
 	struct name { part re, im; }; \

@@ -8,8 +8,8 @@ typedef void (*operation)(int *type, void *x, void *y, int *n, int *info);
 
 /* Who takes part in a reduction, as one member sees it. */
 struct parties {
-	int coordinator;   /* smallest tid of the own host */
-	int *peers;        /* the other tids there ... */
+	int coordinator; /* smallest tid of the own host */
+	int *peers;      /* the other tids there ... */
 	int npeers;
 	int *coordinators; /* ... and the smallest tid of each other host */
 	int ncoordinators;
@@ -150,8 +150,12 @@ static int reduce(struct collective *c, operation f)
  */
 int pvm_reduce(operation f, void *items, int count, int type, int tag, char *group, int root)
 {
-	struct collective c = { .data = items, .count = count, .type = type, .tag = tag,
-		.group = group, .root = root };
+	struct collective c = { .data = items,
+		.count = count,
+		.type = type,
+		.tag = tag,
+		.group = group,
+		.root = root };
 	struct traced t;
 	int code;
 

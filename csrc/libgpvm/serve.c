@@ -82,8 +82,8 @@ static int arrive(struct gs_barrier *b, int tid)
 		code = pvm_pkint(&b->count, 1, 1);
 	if (code < 0)
 		return code;
-	return b->count == 1 ? pvm_send(tid, GROUP_BARRIER)
-		: pvm_mcast(b->waiting, b->count, GROUP_BARRIER);
+	return b->count == 1 ? pvm_send(tid, GROUP_BARRIER) :
+			       pvm_mcast(b->waiting, b->count, GROUP_BARRIER);
 }
 
 /* Wait for a request that Python serves. `next` was taken before, if it has a caller. */

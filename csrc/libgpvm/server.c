@@ -245,8 +245,8 @@ static int reply_or_notice(int mid, int tid, int tag)
 		return gs__state.server == tid ? 0 : PvmNoTask;
 	if (pvm_getminfo(mid, &head) < 0 || head.ctx != SYSCTX_DG)
 		return 0;
-	return (head.src == tid && head.tag == tag)
-		|| (head.src == TIDPVMD && head.tag == GROUP_SERVER_EXIT);
+	return (head.src == tid && head.tag == tag) ||
+		(head.src == TIDPVMD && head.tag == GROUP_SERVER_EXIT);
 }
 
 /*

@@ -10,9 +10,9 @@ enum { PACK_INT = 5, PACK_STRING = 11 };
 /* Should the call make an event at its entry or exit? Then begin it. */
 static bool begin(const struct traced *t, int entry_exit)
 {
-	return t->toplevel && (pvmmytid != -1 || pvmbeatask() == 0)
-		&& pvmtrc.trctid > 0 && pvmtrc.trctid != pvmmytid
-		&& TEV_MASK_CHECK(pvmtrc.tmask, t->kind) && tev_begin(t->kind, entry_exit);
+	return t->toplevel && (pvmmytid != -1 || pvmbeatask() == 0) && pvmtrc.trctid > 0 &&
+		pvmtrc.trctid != pvmmytid && TEV_MASK_CHECK(pvmtrc.tmask, t->kind) &&
+		tev_begin(t->kind, entry_exit);
 }
 
 static void put_int(int did, int value)
@@ -27,8 +27,8 @@ void gs__trace_entry(struct traced *t, int kind, const char *group, int did, int
 	t->toplevel = pvmtoplvl;
 	pvmtoplvl = 0;
 	if (begin(t, TEV_EVENT_ENTRY)) {
-		pvmtrccodef[PACK_STRING](TEV_DID_GN, TEV_DATA_SCALAR,
-			(char *)(group ? group : ""), 1, 1);
+		pvmtrccodef[PACK_STRING](TEV_DID_GN, TEV_DATA_SCALAR, (char *)(group ? group : ""),
+			1, 1);
 		if (did != NO_ITEM)
 			put_int(did, value);
 		tev_fin();

@@ -46,8 +46,7 @@ bool pvm__peer_is_own(int fd)
 	if (name.ss_family != AF_UNIX)
 		return true;
 	size = sizeof peer;
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-		peer.uid == geteuid();
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == geteuid();
 }
 
 int pvm__connect_checked(int fd, const void *address, unsigned length)

@@ -24,12 +24,13 @@
 #define API_ENTER(kind, ...) \
 	LOCK_SCOPE(api_held); \
 	const bool api_traced = __builtin_expect(pvmtrc.trctid > 0, 0) && pvm__api_enter(); \
-	if (__builtin_expect(api_traced, 0)) \
-		pvm__trace((kind) | TEV_EVENT_ENTRY, ##__VA_ARGS__, -1)
+	if (__builtin_expect(api_traced, 0)) { \
+		pvm__trace((kind) | TEV_EVENT_ENTRY, ##__VA_ARGS__, -1); \
+	}
 
 /* End it: value of the expression `code`, which is the event's item `did`; items may follow. */
 #define API_LEAVE(kind, did, code, ...) \
-	__extension__ ({ \
+	__extension__({ \
 		int api_code = (code); \
 		if (__builtin_expect(api_traced, 0)) { \
 			pvm__trace((kind) | TEV_EVENT_EXIT, did, api_code, ##__VA_ARGS__, -1); \

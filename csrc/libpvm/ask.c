@@ -10,21 +10,15 @@ static int put_list(struct message *m, const char *format, va_list ap)
 
 	for (; *format && code == 0; format++)
 		switch (*format) {
-		case 'i':
-			code = pvm__put_int(m, va_arg(ap, int));
-			break;
-		case 's':
-			code = pvm__put_str(m, va_arg(ap, char *));
-			break;
+		case 'i': code = pvm__put_int(m, va_arg(ap, int)); break;
+		case 's': code = pvm__put_str(m, va_arg(ap, char *)); break;
 		case 'v': {
 			int *values = va_arg(ap, int *);
 
 			code = pvm__put_ints(m, values, va_arg(ap, int));
 			break;
 		}
-		case 'm':
-			code = pvm__put_message(m, va_arg(ap, struct message *));
-			break;
+		case 'm': code = pvm__put_message(m, va_arg(ap, struct message *)); break;
 		}
 	return code;
 }
@@ -65,12 +59,8 @@ int pvm__get(struct message *m, const char *format, ...)
 	va_start(ap, format);
 	for (; *format && code == 0; format++)
 		switch (*format) {
-		case 'i':
-			code = pvm__get_int(m, va_arg(ap, int *));
-			break;
-		case 's':
-			code = pvm__get_str(m, va_arg(ap, char **));
-			break;
+		case 'i': code = pvm__get_int(m, va_arg(ap, int *)); break;
+		case 's': code = pvm__get_str(m, va_arg(ap, char **)); break;
 		case 'v': {
 			int *values = va_arg(ap, int *);
 

@@ -231,16 +231,18 @@ static int set_current(int bufid, struct message **role, struct message **other,
 int pvm_setsbuf(int bufid)
 {
 	API_ENTER(TEV_SETSBUF, TEV_DID_MB, bufid);
-	return API_LEAVE(TEV_SETSBUF, TEV_DID_MSB, pvm__result("pvm_setsbuf",
-		set_current(bufid, &pvm__task.sbuf, &pvm__task.rbuf, begin_packing)));
+	return API_LEAVE(TEV_SETSBUF, TEV_DID_MSB,
+		pvm__result("pvm_setsbuf",
+			set_current(bufid, &pvm__task.sbuf, &pvm__task.rbuf, begin_packing)));
 }
 
 /* Make a buffer the receive buffer (0: none). Returns the old one's id or an error. */
 int pvm_setrbuf(int bufid)
 {
 	API_ENTER(TEV_SETRBUF, TEV_DID_MB, bufid);
-	return API_LEAVE(TEV_SETRBUF, TEV_DID_MRB, pvm__result("pvm_setrbuf",
-		set_current(bufid, &pvm__task.rbuf, &pvm__task.sbuf, begin_reading)));
+	return API_LEAVE(TEV_SETRBUF, TEV_DID_MRB,
+		pvm__result("pvm_setrbuf",
+			set_current(bufid, &pvm__task.rbuf, &pvm__task.sbuf, begin_reading)));
 }
 
 /* ---- headers --------------------------------------------------------------- */
@@ -281,10 +283,14 @@ static int get_header(int bufid, struct pvmminfo *info)
 		code = PvmBadParam;
 	if (code)
 		return pvm__result("pvm_getminfo", code);
-	*info = (struct pvmminfo){
-		.len = pvm__message_length(m), .ctx = m->ctx, .tag = m->tag, .wid = m->wid,
-		.enc = (int)m->enc, .crc = 0, .src = m->src, .dst = m->dst,
-	};
+	*info = (struct pvmminfo){ .len = pvm__message_length(m),
+		.ctx = m->ctx,
+		.tag = m->tag,
+		.wid = m->wid,
+		.enc = (int)m->enc,
+		.crc = 0,
+		.src = m->src,
+		.dst = m->dst };
 	return 0;
 }
 

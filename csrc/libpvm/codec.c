@@ -235,8 +235,8 @@ uint32_t pvm__dsig(void)
 	const unsigned order = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 3 : 0;
 	const unsigned long_size = sizeof(long) == 8 ? 3 : 2;
 
-	return 1 | order << 3 | 2 << 5 | order << 8 | long_size << 10 | order << 13 |
-		1 << 15 | order << 19 | 2 << 21 | order << 25;
+	return 1 | order << 3 | 2 << 5 | order << 8 | long_size << 10 | order << 13 | 1 << 15 |
+		order << 19 | 2 << 21 | order << 25;
 }
 
 void pvm__message_set_codec(struct message *m)

@@ -10,8 +10,18 @@
 
 /* Types of items, in the order of pvmtrccodef. */
 enum item {
-	ITEM_BYTE, ITEM_CPLX, ITEM_DCPLX, ITEM_DOUBLE, ITEM_FLOAT, ITEM_INT, ITEM_UINT,
-	ITEM_LONG, ITEM_ULONG, ITEM_SHORT, ITEM_USHORT, ITEMS
+	ITEM_BYTE,
+	ITEM_CPLX,
+	ITEM_DCPLX,
+	ITEM_DOUBLE,
+	ITEM_FLOAT,
+	ITEM_INT,
+	ITEM_UINT,
+	ITEM_LONG,
+	ITEM_ULONG,
+	ITEM_SHORT,
+	ITEM_USHORT,
+	ITEMS
 };
 
 /* Bytes of an item in memory. */

@@ -98,28 +98,22 @@ struct tag_family {
 	const char *const *names;
 };
 
-static const char *const tm_names[] = {
-	"TM_CONNECT", "TM_CONN2", "TM_EXIT", "TM_ADDHOST", "TM_DELHOST", "TM_CONFIG", "TM_MSTAT",
-	"TM_HALT", "TM_TICKLE", "TM_SPAWN", "TM_PSTAT", "TM_SENDSIG", "TM_TASK", "TM_MCA",
-	"TM_NOTIFY", "TM_DB", "TM_SCHED", "TM_TASKER", "TM_HOSTER", "TM_TRACER", "TM_HOSTSYNC",
-	"TM_SETOPT", "TM_GETOPT", "TM_CONTEXT", "TM_SHMCONN",
-};
-static const char *const dm_names[] = {
-	"DM_ADD", "DM_ADDACK", "DM_EXEC", "DM_EXECACK", "DM_SENDSIG", "DM_HTUPD", "DM_HTUPDACK",
-	"DM_HTCOMMIT", "DM_SLCONF", "DM_STARTACK", "DM_TASK", "DM_TASKACK", "DM_DELHOST",
-	"DM_DELHOSTACK", "DM_NULL", "DM_TASKOUT", "DM_PSTAT", "DM_PSTATACK", "DM_HALT", "DM_MCA",
-	"DM_NOTIFY", "DM_NOTIFYACK", "DM_DB", "DM_DBACK", "DM_RESET", "DM_RESETACK", "DM_HTDEL",
-	"DM_HOSTSYNC", "DM_HOSTSYNCACK",
-};
-static const char *const tc_names[] = {
-	"TC_CONREQ", "TC_CONACK", "TC_TASKEXIT", "TC_NOOP", "TC_OUTPUT", "TC_SETTRACE",
-	"TC_SETTMASK", "TC_SETTRCBUF", "TC_SETTRCOPT", "TC_SHMAT", "TC_OUTPUTX", "TC_SIBLINGS",
-};
-static const char *const sm_names[] = {
-	"SM_SPAWN", "SM_EXEC", "SM_EXECACK", "SM_TASK", "SM_CONFIG", "SM_ADDHOST", "SM_DELHOST",
-	"SM_ADD", "SM_ADDACK", "SM_NOTIFY", "SM_TASKX", "SM_HOSTX", "SM_HANDOFF", "SM_SCHED",
-	"SM_STHOST", "SM_STHOSTACK", "SM_STTASK",
-};
+static const char *const tm_names[] = { "TM_CONNECT", "TM_CONN2", "TM_EXIT", "TM_ADDHOST",
+	"TM_DELHOST", "TM_CONFIG", "TM_MSTAT", "TM_HALT", "TM_TICKLE", "TM_SPAWN", "TM_PSTAT",
+	"TM_SENDSIG", "TM_TASK", "TM_MCA", "TM_NOTIFY", "TM_DB", "TM_SCHED", "TM_TASKER",
+	"TM_HOSTER", "TM_TRACER", "TM_HOSTSYNC", "TM_SETOPT", "TM_GETOPT", "TM_CONTEXT",
+	"TM_SHMCONN" };
+static const char *const dm_names[] = { "DM_ADD", "DM_ADDACK", "DM_EXEC", "DM_EXECACK",
+	"DM_SENDSIG", "DM_HTUPD", "DM_HTUPDACK", "DM_HTCOMMIT", "DM_SLCONF", "DM_STARTACK",
+	"DM_TASK", "DM_TASKACK", "DM_DELHOST", "DM_DELHOSTACK", "DM_NULL", "DM_TASKOUT", "DM_PSTAT",
+	"DM_PSTATACK", "DM_HALT", "DM_MCA", "DM_NOTIFY", "DM_NOTIFYACK", "DM_DB", "DM_DBACK",
+	"DM_RESET", "DM_RESETACK", "DM_HTDEL", "DM_HOSTSYNC", "DM_HOSTSYNCACK" };
+static const char *const tc_names[] = { "TC_CONREQ", "TC_CONACK", "TC_TASKEXIT", "TC_NOOP",
+	"TC_OUTPUT", "TC_SETTRACE", "TC_SETTMASK", "TC_SETTRCBUF", "TC_SETTRCOPT", "TC_SHMAT",
+	"TC_OUTPUTX", "TC_SIBLINGS" };
+static const char *const sm_names[] = { "SM_SPAWN", "SM_EXEC", "SM_EXECACK", "SM_TASK", "SM_CONFIG",
+	"SM_ADDHOST", "SM_DELHOST", "SM_ADD", "SM_ADDACK", "SM_NOTIFY", "SM_TASKX", "SM_HOSTX",
+	"SM_HANDOFF", "SM_SCHED", "SM_STHOST", "SM_STHOSTACK", "SM_STTASK" };
 
 #define FAMILY(first, last, names) { first, last - first + 1, names }
 #define CHECK(first, last, names) \
@@ -219,6 +213,7 @@ int pvmreset(int mytid, int killtasks, char *noreset_class, int index)
 		code = kill_tasks(mytid, spared, nspared);
 	if (code < 0)
 		return code;
-	return pvm__ask_code(TM_DB, pvm__compose("iisiiiv", TMDB_RESET, mytid, noreset_class,
-		index, killtasks, nspared, spared, nspared));
+	return pvm__ask_code(TM_DB,
+		pvm__compose("iisiiiv", TMDB_RESET, mytid, noreset_class, index, killtasks, nspared,
+			spared, nspared));
 }

@@ -35,7 +35,8 @@ static void check_root(void)
 	      "variable PVM_ALLOW_ROOT to any value, for the daemon and for each program:\n"
 	      "\n"
 	      "    export PVM_ALLOW_ROOT=1\n"
-	      "\n", stderr);
+	      "\n",
+		stderr);
 	exit(1);
 }
 
@@ -69,7 +70,7 @@ static int introduce(const char *path, int fd)
 	if (pvm__get_int(reply, &version) < 0 || version != TDPROTOCOL)
 		pvm__log("pvmbeatask() t-d protocol mismatch (%d/%d)", TDPROTOCOL, version);
 	else if (pvm__get_int(reply, &accepted) < 0 || !accepted ||
-		 pvm__get_str(reply, &theirs) < 0)
+		pvm__get_str(reply, &theirs) < 0)
 		pvm__log("pvmbeatask() pvmd refuses connection");
 	else if (UNINTERRUPTED(read(fd, &byte, 1)) != 1)
 		pvm__log("pvmbeatask() pvmd didn't validate itself");
@@ -90,8 +91,8 @@ static int prove_identity(void)
 	for (int i = 0; i < 100 && fd < 0; i++) {
 		if (!pvm__temp_name(path, sizeof path))
 			break;
-		fd = pvm__off_stdio((int)UNINTERRUPTED(
-			open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)));
+		fd = pvm__off_stdio((int)UNINTERRUPTED(open(path,
+			O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)));
 		if (fd < 0 && errno != EEXIST)
 			break;
 	}
@@ -136,7 +137,7 @@ static int accept_identity(struct message *m)
 	int sched = 0, size;
 
 	if (pvm__get_ints(m, ints, 11) < 0 || pvm__get_str(m, &address) < 0 ||
-	    pvm__get_int(m, &sched) < 0 || ints[0] != 1) {
+		pvm__get_int(m, &sched) < 0 || ints[0] != 1) {
 		free(address);
 		pvm__log("pvmbeatask() pvmd refuses connection");
 		return PvmSysErr;
@@ -192,8 +193,8 @@ static void read_tracer_record(struct message *record)
 	char *mask = NULL;
 
 	if (pvm__get_ints(record, to, 5) == 0 && pvm__get_str(record, &mask) == 0 &&
-	    pvm__get_ints(record, settings, 2) == 0 && to[0] == pvmtrc.trctid &&
-	    to[1] == pvmtrc.trcctx && to[2] == pvmtrc.trctag) {
+		pvm__get_ints(record, settings, 2) == 0 && to[0] == pvmtrc.trctid &&
+		to[1] == pvmtrc.trcctx && to[2] == pvmtrc.trctag) {
 		set_mask(mask);
 		pvmtrc.trcbuf = settings[0];
 		pvmtrc.trcopt = settings[1];
@@ -208,10 +209,10 @@ static void ask_tracer_settings(void)
 	int index;
 
 	if (pvm__ask(TM_DB, pvm__compose("iisii", TMDB_GET, pvmmytid, PVMTRACERCLASS, 0, 0),
-		&reply) < 0)
+		    &reply) < 0)
 		return;
 	if (pvm__get_int(reply, &index) == 0 && index >= 0 &&
-	    pvm__get_message(reply, &record) == 0) {
+		pvm__get_message(reply, &record) == 0) {
 		read_tracer_record(record);
 		pvm__message_unref(record);
 	}

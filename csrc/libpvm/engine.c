@@ -19,14 +19,14 @@
 #define NS_PER_MS 1000000
 
 enum {
-	EVENTS = 32,             /* sources read per pass */
-	UNREAD_SENDS_MAX = 16,   /* a task that only sends reads after so many messages, */
-	UNREAD_MS_MAX = 10,      /* or after this time */
-	SECONDS_MAX = 1 << 30,   /* a time longer than this has no end */
-	LINGER_NS = 200000,      /* a wait up to so long is short */
-	BUSY_NS = 100000,        /* a yield of so long: others want the processor */
-	REST_MAX = 64,           /* no lingering for at most so many times what a yield took */
-	LOCKED_MS_MAX = 10,      /* wait with the lock held, where others could not interrupt it */
+	EVENTS = 32,           /* sources read per pass */
+	UNREAD_SENDS_MAX = 16, /* a task that only sends reads after so many messages, */
+	UNREAD_MS_MAX = 10,    /* or after this time */
+	SECONDS_MAX = 1 << 30, /* a time longer than this has no end */
+	LINGER_NS = 200000,    /* a wait up to so long is short */
+	BUSY_NS = 100000,      /* a yield of so long: others want the processor */
+	REST_MAX = 64,         /* no lingering for at most so many times what a yield took */
+	LOCKED_MS_MAX = 10,    /* wait with the lock held, where others could not interrupt it */
 };
 
 /* ---- lists --------------------------------------------------------------- */
@@ -269,7 +269,7 @@ void pvm__read_now_and_then(void)
 	if (t->sending || t->in_handler)
 		return;
 	if (++t->unread_sends < UNREAD_SENDS_MAX &&
-	    read_clock(CLOCK_MONOTONIC_COARSE) - t->last_intake < UNREAD_MS_MAX * NS_PER_MS)
+		read_clock(CLOCK_MONOTONIC_COARSE) - t->last_intake < UNREAD_MS_MAX * NS_PER_MS)
 		return;
 	intake();
 	pvm__settle();

@@ -26,20 +26,20 @@ enum { STREAM_BUFFER = 65536 };
 
 /* One connected stream socket, to the daemon or to the task of a direct route. */
 struct stream {
-	struct source source;   /* first: a source's address is its stream's */
-	int peer;               /* TIDPVMD, or the tid of the task */
-	bool lost;              /* end of file or error; freed by pvm__settle */
-	struct thread *writer;  /* writes a message, also while it waits for room */
-	unsigned claims;        /* how often it has claimed that */
-	unsigned users;         /* threads that write or wait to: it is not freed before */
-	bool orphan;            /* the last of them frees it */
-	struct message *open;   /* unfinished messages, one per source */
+	struct source source;  /* first: a source's address is its stream's */
+	int peer;              /* TIDPVMD, or the tid of the task */
+	bool lost;             /* end of file or error; freed by pvm__settle */
+	struct thread *writer; /* writes a message, also while it waits for room */
+	unsigned claims;       /* how often it has claimed that */
+	unsigned users;        /* threads that write or wait to: it is not freed before */
+	bool orphan;           /* the last of them frees it */
+	struct message *open;  /* unfinished messages, one per source */
 	/* The fragment being read. */
-	bool inside;            /* its header has been read */
-	bool fresh;             /* nothing of its body has been read */
-	bool last;              /* it ends its message */
-	struct message *msg;    /* NULL: its bytes are skipped */
-	uint32_t left;          /* its bytes yet to come */
+	bool inside;         /* its header has been read */
+	bool fresh;          /* nothing of its body has been read */
+	bool last;           /* it ends its message */
+	struct message *msg; /* NULL: its bytes are skipped */
+	uint32_t left;       /* its bytes yet to come */
 	/* Bytes read ahead and not parsed yet. */
 	size_t at, end;
 	unsigned char buf[STREAM_BUFFER];
@@ -125,7 +125,7 @@ struct pending {
 	int src, tag, wid; /* src TIDPVMD: any daemon */
 	bool any_wid;      /* of who may not return it: then the oldest such request is meant */
 	struct message *reply;
-	bool lost;         /* the resource manager that was asked has ended */
+	bool lost; /* the resource manager that was asked has ended */
 };
 /* Give the message to the request it answers. True: taken. */
 bool pvm__request_reply(struct message *);

@@ -118,10 +118,8 @@ static int put_ulong(int did, int array, void *data, int n, int stride)
 }
 
 /* Packers of the event that is being made: they do nothing if events are only counted. */
-static trace_packer packers[] = {
-	put_bytes, put_cplxs, put_dcplxs, put_doubles, put_floats, put_ints, put_uints,
-	put_long, put_ulong, put_shorts, put_ushorts, put_strings,
-};
+static trace_packer packers[] = { put_bytes, put_cplxs, put_dcplxs, put_doubles, put_floats,
+	put_ints, put_uints, put_long, put_ulong, put_shorts, put_ushorts, put_strings };
 trace_packer *pvmtrccodef = packers;
 
 static void put_value(int did, int value)
@@ -265,16 +263,26 @@ static void put_argument(int did, va_list *ap)
 	long address;
 
 	switch (did) {
-	case TEV_DID_AN: case TEV_DID_CN: case TEV_DID_GN: case TEV_DID_HN: case TEV_DID_PF:
-	case TEV_DID_SE: case TEV_DID_SW: case TEV_DID_TRM:
-		put_strings(did, TEV_DATA_SCALAR, va_arg(*ap, char *), 1, 1);
-		break;
-	case TEV_DID_AS: case TEV_DID_HNL:
+	case TEV_DID_AN:
+	case TEV_DID_CN:
+	case TEV_DID_GN:
+	case TEV_DID_HN:
+	case TEV_DID_PF:
+	case TEV_DID_SE:
+	case TEV_DID_SW:
+	case TEV_DID_TRM: put_strings(did, TEV_DATA_SCALAR, va_arg(*ap, char *), 1, 1); break;
+	case TEV_DID_AS:
+	case TEV_DID_HNL:
 		data = va_arg(*ap, char **);
 		put_strings(did, TEV_DATA_ARRAY, data, array_length(data, va_arg(*ap, int)), 1);
 		break;
-	case TEV_DID_FDS: case TEV_DID_MDL: case TEV_DID_NTL: case TEV_DID_SIB:
-	case TEV_DID_STL: case TEV_DID_TA: case TEV_DID_TR:
+	case TEV_DID_FDS:
+	case TEV_DID_MDL:
+	case TEV_DID_NTL:
+	case TEV_DID_SIB:
+	case TEV_DID_STL:
+	case TEV_DID_TA:
+	case TEV_DID_TR:
 		data = va_arg(*ap, int *);
 		put_ints(did, TEV_DATA_ARRAY, data, array_length(data, va_arg(*ap, int)), 1);
 		break;
@@ -282,8 +290,7 @@ static void put_argument(int did, va_list *ap)
 		address = (long)(intptr_t)va_arg(*ap, void *);
 		put_long(did, TEV_DATA_SCALAR, &address, 1, 1);
 		break;
-	default:
-		put_value(did, va_arg(*ap, int));
+	default: put_value(did, va_arg(*ap, int));
 	}
 }
 

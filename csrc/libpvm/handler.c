@@ -39,8 +39,8 @@ static int new_id(void)
 {
 	struct task *t = &pvm__task;
 
-	return t->nfree_handler_ids ? t->free_handler_ids[--t->nfree_handler_ids]
-				    : t->handler_ids++;
+	return t->nfree_handler_ids ? t->free_handler_ids[--t->nfree_handler_ids] :
+				      t->handler_ids++;
 }
 
 int pvm__handler_add(int src, int tag, int ctx, int (*f)(int mid))
@@ -93,13 +93,11 @@ int pvm__handlers_install(void)
 	static const struct {
 		int tag;
 		int (*f)(int mid);
-	} library[] = {
-		{ TC_CONREQ, pvm__tc_conreq }, { TC_CONACK, pvm__tc_conack },
+	} library[] = { { TC_CONREQ, pvm__tc_conreq }, { TC_CONACK, pvm__tc_conack },
 		{ TC_TASKEXIT, pvm__tc_taskexit }, { TC_NOOP, pvm__tc_noop },
 		{ TC_SETTRACE, pvm__tc_settrace }, { TC_SETTMASK, pvm__tc_settmask },
 		{ TC_SETTRCBUF, pvm__tc_settrcbuf }, { TC_SETTRCOPT, pvm__tc_settrcopt },
-		{ TC_SIBLINGS, pvm__tc_siblings },
-	};
+		{ TC_SIBLINGS, pvm__tc_siblings } };
 
 	for (size_t i = 0; i < sizeof library / sizeof library[0]; i++)
 		if (pvm__handler_add(-1, library[i].tag, SYSCTX_TC, library[i].f) == PvmNoMem)
@@ -130,8 +128,8 @@ static void trace_invocation(const struct handler *h, const struct message *m)
 		return;
 	came = pvm__trace_header_of(m);
 	pvm__trace(TEV_MHF_INVOKE | TEV_EVENT_ENTRY, TEV_DID_RST, h->src, TEV_DID_RMC, h->tag,
-		TEV_DID_RCX, h->ctx, TEV_DID_MB, m->id, TEV_DID_MNB, came.bytes,
-		TEV_DID_MC, came.tag, TEV_DID_MCX, came.ctx, TEV_DID_SRC, came.src, -1);
+		TEV_DID_RCX, h->ctx, TEV_DID_MB, m->id, TEV_DID_MNB, came.bytes, TEV_DID_MC,
+		came.tag, TEV_DID_MCX, came.ctx, TEV_DID_SRC, came.src, -1);
 }
 
 /* Call the function; the program's may take its time, so without the lock. */

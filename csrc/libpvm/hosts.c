@@ -215,16 +215,19 @@ static int skip_host(struct message *reply)
 int pvm_addhosts(char **names, int count, int *status)
 {
 	API_ENTER(TEV_ADDHOSTS, TEV_DID_HNL, names, count);
-	return API_LEAVE(TEV_ADDHOSTS, TEV_DID_CC, pvm__result("pvm_addhosts", change_hosts(
-		TM_ADDHOST, SM_ADDHOST, names, count, status, skip_narch, skip_host)));
+	return API_LEAVE(TEV_ADDHOSTS, TEV_DID_CC,
+		pvm__result("pvm_addhosts",
+			change_hosts(TM_ADDHOST, SM_ADDHOST, names, count, status, skip_narch,
+				skip_host)));
 }
 
 /* Delete hosts. status[i], if not NULL: 0 or an error code. Returns the number deleted. */
 int pvm_delhosts(char **names, int count, int *status)
 {
 	API_ENTER(TEV_DELHOSTS, TEV_DID_HNL, names, count);
-	return API_LEAVE(TEV_DELHOSTS, TEV_DID_CC, pvm__result("pvm_delhosts", change_hosts(
-		TM_DELHOST, SM_DELHOST, names, count, status, NULL, NULL)));
+	return API_LEAVE(TEV_DELHOSTS, TEV_DID_CC,
+		pvm__result("pvm_delhosts",
+			change_hosts(TM_DELHOST, SM_DELHOST, names, count, status, NULL, NULL)));
 }
 
 /* ---- state, clock, halt -------------------------------------------------- */
@@ -353,6 +356,6 @@ static int tickle(int narg, int *arg, int *nresp, int *resp)
 int pvm_tickle(int narg, int *arg, int *nresp, int *resp)
 {
 	API_ENTER(TEV_TICKLE, TEV_DID_TA, arg, narg <= 10 ? narg : 0);
-	return API_LEAVE(TEV_TICKLE, TEV_DID_CC, tickle(narg, arg, nresp, resp),
-		TEV_DID_TR, resp, api_code == 0 && nresp ? *nresp : 0);
+	return API_LEAVE(TEV_TICKLE, TEV_DID_CC, tickle(narg, arg, nresp, resp), TEV_DID_TR, resp,
+		api_code == 0 && nresp ? *nresp : 0);
 }

@@ -67,17 +67,17 @@ struct message {
 	struct message *next, *prev; /* receive list */
 	unsigned long serial;        /* ... in which it was put with this number */
 	unsigned refs;
-	int id;                      /* what the program calls the buffer; 0: none */
+	int id; /* what the program calls the buffer; 0: none */
 	enum message_mode mode;
-	uint32_t enc;                /* encoding word; WIRE_ENC_INPLACE until sent */
+	uint32_t enc; /* encoding word; WIRE_ENC_INPLACE until sent */
 	int tag, ctx, wid, src, dst;
-	int total;                   /* body bytes, as pvm_bufinfo reports them */
-	const struct codec *codec;   /* chosen from enc and mode */
-	struct fragment *frags;      /* nfrags of them, in order */
+	int total;                 /* body bytes, as pvm_bufinfo reports them */
+	const struct codec *codec; /* chosen from enc and mode */
+	struct fragment *frags;    /* nfrags of them, in order */
 	unsigned nfrags, capfrags;
-	unsigned at;                 /* reading: fragment ... */
-	uint32_t off;                /* ... and offset of the next byte */
-	uint32_t carried;            /* bytes of an item begun in earlier fragments */
+	unsigned at;      /* reading: fragment ... */
+	uint32_t off;     /* ... and offset of the next byte */
+	uint32_t carried; /* bytes of an item begun in earlier fragments */
 };
 
 /*
@@ -119,12 +119,12 @@ uint32_t pvm__dsig(void);
 /* Internal packing into and reading from a message that is no current buffer. */
 int pvm__put_int(struct message *, int);
 int pvm__put_ints(struct message *, const int *, int n);
-int pvm__put_str(struct message *, const char *);  /* NULL packs "" */
+int pvm__put_str(struct message *, const char *); /* NULL packs "" */
 int pvm__put_bytes(struct message *, const void *, int n);
 int pvm__put_message(struct message *outer, struct message *inner); /* as pvm_pkmesg */
 int pvm__get_int(struct message *, int *);
 int pvm__get_ints(struct message *, int *, int n);
-int pvm__get_str(struct message *, char **);       /* malloc'ed; PvmNoMem, PvmBadMsg, PvmNoData */
+int pvm__get_str(struct message *, char **); /* malloc'ed; PvmNoMem, PvmBadMsg, PvmNoData */
 int pvm__get_bytes(struct message *, void *, int n);
 int pvm__get_message(struct message *outer, struct message **inner); /* as pvm_upkmesg */
 
@@ -132,8 +132,8 @@ int pvm__get_message(struct message *outer, struct message **inner); /* as pvm_u
 
 /* Data that programs and libgpvm3 import; each is the one place of its fact. */
 #pragma GCC visibility push(default)
-extern int pvmmytid;                    /* own tid, -1: not enrolled (compat.c) */
-extern int pvmmyctx;                    /* current context (compat.c) */
+extern int pvmmytid;                     /* own tid, -1: not enrolled (compat.c) */
+extern int pvmmyctx;                     /* current context (compat.c) */
 extern struct Pvmtracer pvmtrc, pvmctrc; /* output and trace settings, own and of
                                            future children (trace.c) */
 #pragma GCC visibility pop
@@ -158,54 +158,54 @@ struct handler;
 
 /* All state of the library; one instance, `pvm__task` (task.c). */
 struct task {
-	int ptid;              /* parent, 0: none, PvmParentNotSet */
+	int ptid; /* parent, 0: none, PvmParentNotSet */
 	int daemon_dsig;
-	char daemon_addr[32];  /* IP and port of the daemon, "%08x:%04x" */
-	char *name;            /* from pvmsettaskname, or NULL */
-	int schedtid;          /* resource manager; 0: none */
-	int watched_sched;     /* whose end the daemon is to tell; 0: nobody's */
-	int capabilities;      /* WIRE_EXT_ bits of the daemon */
-	int frag_size;         /* PvmFragSize */
-	bool frag_size_set;    /* by the program: enrolment does not change it */
-	int route;             /* PvmRoute */
+	char daemon_addr[32]; /* IP and port of the daemon, "%08x:%04x" */
+	char *name;           /* from pvmsettaskname, or NULL */
+	int schedtid;         /* resource manager; 0: none */
+	int watched_sched;    /* whose end the daemon is to tell; 0: nobody's */
+	int capabilities;     /* WIRE_EXT_ bits of the daemon */
+	int frag_size;        /* PvmFragSize */
+	bool frag_size_set;   /* by the program: enrolment does not change it */
+	int route;            /* PvmRoute */
 	int debug_mask, auto_err, resv_tids, show_tids, noreset, thread_buffers;
 	struct message *sbuf, *rbuf; /* current buffers; their ids hold the references */
 	int (*match)(int mid, int tid, int tag); /* pvm_recvf; NULL: by source, tag, context */
-	int *siblings, nsiblings;    /* -1: not known yet */
+	int *siblings, nsiblings;                /* -1: not known yet */
 
 	/* The engine's, see engine.h; other topics leave these alone. */
-	struct stream *daemon;       /* NULL: not connected */
-	struct thread *enroller;     /* NULL: nobody is enrolling */
-	unsigned session;            /* changes when the connection ends */
+	struct stream *daemon;               /* NULL: not connected */
+	struct thread *enroller;             /* NULL: nobody is enrolling */
+	unsigned session;                    /* changes when the connection ends */
 	struct route *routes[ROUTE_BUCKETS]; /* hashed by tid */
-	bool route_lost;             /* some route's connection ended */
-	struct watcher *watcher;     /* of all sources; NULL: there is only the daemon */
-	struct thread *reader;       /* waits for the sockets; NULL: nobody does */
-	struct thread *dispatcher;   /* runs handlers; NULL: nobody does */
-	struct queue arrived;        /* complete messages, neither handled nor queued yet */
-	struct queue inbox;          /* complete messages that nobody took yet */
-	unsigned long serial;        /* of the message that came into the inbox last */
-	unsigned deliveries;         /* messages ever completed */
-	struct pending *pending;     /* requests waiting for their replies, oldest first */
-	int wid;                     /* last wait id used */
-	int sending;                 /* this thread writes a message: handlers wait */
-	int in_handler;              /* this thread runs a handler: it may not wait for messages */
-	unsigned unread_sends;       /* messages sent since the sockets were last read */
-	int64_t last_intake;         /* when that was, coarse monotonic ns */
-	bool brisk;                  /* the last wait for a message was short */
-	int64_t rest_until, rest;    /* till this time, monotonic ns, so long, waits sleep at once */
-	bool short_of_memory;        /* a message was lost for that; the next wait says so */
-	bool incomplete;             /* the same, since enrolment */
-	bool unreported;             /* the daemon was lost in a call that could not say so */
-	struct handler *handlers;    /* newest first */
+	bool route_lost;                     /* some route's connection ended */
+	struct watcher *watcher;             /* of all sources; NULL: there is only the daemon */
+	struct thread *reader;               /* waits for the sockets; NULL: nobody does */
+	struct thread *dispatcher;           /* runs handlers; NULL: nobody does */
+	struct queue arrived;                /* complete messages, neither handled nor queued yet */
+	struct queue inbox;                  /* complete messages that nobody took yet */
+	unsigned long serial;                /* of the message that came into the inbox last */
+	unsigned deliveries;                 /* messages ever completed */
+	struct pending *pending;             /* requests waiting for their replies, oldest first */
+	int wid;                             /* last wait id used */
+	int sending;                         /* this thread writes a message: handlers wait */
+	int in_handler;           /* this thread runs a handler: it may not wait for messages */
+	unsigned unread_sends;    /* messages sent since the sockets were last read */
+	int64_t last_intake;      /* when that was, coarse monotonic ns */
+	bool brisk;               /* the last wait for a message was short */
+	int64_t rest_until, rest; /* till this time, monotonic ns, so long, waits sleep at once */
+	bool short_of_memory;     /* a message was lost for that; the next wait says so */
+	bool incomplete;          /* the same, since enrolment */
+	bool unreported;          /* the daemon was lost in a call that could not say so */
+	struct handler *handlers; /* newest first */
 	int *free_handler_ids, nfree_handler_ids, handler_ids;
-	int temp_names;              /* temporary names used so far */
+	int temp_names; /* temporary names used so far */
 };
 extern struct task pvm__task;
 
 /* Make a system call, again if a signal interrupts it. */
 #define UNINTERRUPTED(call) \
-	__extension__ ({ \
+	__extension__({ \
 		long result_; \
 		do \
 			result_ = (call); \
@@ -275,15 +275,15 @@ bool pvm__handler_exists(const struct message *);
  * Handlers that the library has from enrolment to exit; each gets the message
  * as current receive buffer like a program's handler (ids 0 to 8, handler.c).
  */
-int pvm__tc_conreq(int mid);     /* route.c */
+int pvm__tc_conreq(int mid); /* route.c */
 int pvm__tc_conack(int mid);
 int pvm__tc_taskexit(int mid);
-int pvm__tc_noop(int mid);       /* handler.c */
-int pvm__tc_settrace(int mid);   /* trace.c */
+int pvm__tc_noop(int mid);     /* handler.c */
+int pvm__tc_settrace(int mid); /* trace.c */
 int pvm__tc_settmask(int mid);
 int pvm__tc_settrcbuf(int mid);
 int pvm__tc_settrcopt(int mid);
-int pvm__tc_siblings(int mid);   /* tasks.c */
+int pvm__tc_siblings(int mid); /* tasks.c */
 
 /* Direct routes opened or closed (notify.c delivers PvmRouteAdd/Delete). */
 void pvm__route_opened(int tid, int fd);

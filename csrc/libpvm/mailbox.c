@@ -89,8 +89,8 @@ static int put_buffer(const char *name, int bufid, int flags)
  */
 int pvm_putinfo(char *name, int bufid, int flags)
 {
-	API_ENTER(TEV_PUTINFO, TEV_DID_CN, name, TEV_DID_CI, -1, TEV_DID_CF, flags,
-		TEV_DID_CD, bufid);
+	API_ENTER(TEV_PUTINFO, TEV_DID_CN, name, TEV_DID_CI, -1, TEV_DID_CF, flags, TEV_DID_CD,
+		bufid);
 	return API_LEAVE(TEV_PUTINFO, TEV_DID_CC,
 		result_but("pvm_putinfo", put_buffer(name, bufid, flags), PvmDenied, PvmExists));
 }
@@ -213,8 +213,8 @@ static int fetch_classes(const char *pattern, struct classes *c)
 
 	*c = (struct classes){ 0 };
 	if (code == 0)
-		code = pvm__ask(TM_DB,
-			pvm__compose("iisii", TMDB_NAMES, pvmmytid, pattern, 0, 0), &reply);
+		code = pvm__ask(TM_DB, pvm__compose("iisii", TMDB_NAMES, pvmmytid, pattern, 0, 0),
+			&reply);
 	if (code)
 		return code;
 	code = read_classes(reply, c);
@@ -297,8 +297,8 @@ int pvm_insert(char *name, int index, int data)
 
 	API_ENTER(TEV_INSERT, TEV_DID_CN, name, TEV_DID_CI, index, TEV_DID_CD, data);
 	if (named(name) && index >= -1)
-		code = pvm__mailbox_put_new(name, index,
-			PvmMboxPersistent | PvmMboxMultiInstance, pvm__compose("i", data));
+		code = pvm__mailbox_put_new(name, index, PvmMboxPersistent | PvmMboxMultiInstance,
+			pvm__compose("i", data));
 	return API_LEAVE(TEV_INSERT, TEV_DID_CC,
 		result_but("pvm_insert", code, PvmDenied, PvmDenied));
 }

@@ -171,8 +171,8 @@ struct message *pvm__message_copy(const struct message *m)
 	copy->total = m->total;
 	copy->codec = m->codec;
 	for (unsigned i = 0; i < m->nfrags; i++)
-		if (pvm__message_share(copy, m->frags[i].block, m->frags[i].data,
-			m->frags[i].len) < 0) {
+		if (pvm__message_share(copy, m->frags[i].block, m->frags[i].data, m->frags[i].len) <
+			0) {
 			pvm__message_unref(copy);
 			return NULL;
 		}

@@ -19,8 +19,10 @@ int pvm__put_message(struct message *outer, struct message *inner)
 	if (length > INT32_MAX)
 		return PvmOverflow;
 	/* In-place items are copied here, so what arrives is a raw message. */
-	code = pvm__put_ints(outer, (int[]){ (int)length, inner->ctx, inner->tag, inner->wid,
-		(int)(inplace ? pvm__dsig() : inner->enc), 0, inner->src, inner->dst }, 8);
+	code = pvm__put_ints(outer,
+		(int[]){ (int)length, inner->ctx, inner->tag, inner->wid,
+			(int)(inplace ? pvm__dsig() : inner->enc), 0, inner->src, inner->dst },
+		8);
 	for (unsigned i = 0; i < inner->nfrags && code == 0; i++) {
 		const struct fragment *f = &inner->frags[i];
 

@@ -187,15 +187,11 @@ static bool list_fits(int kind, int n, const int *tids)
 {
 	switch (kind) {
 	case PvmTaskExit:
-	case PvmRouteDelete:
-		return n > 0 && tids && all_tasks(n, tids);
-	case PvmHostDelete:
-		return n > 0 && tids;
+	case PvmRouteDelete: return n > 0 && tids && all_tasks(n, tids);
+	case PvmHostDelete: return n > 0 && tids;
 	case PvmHostAdd:
-	case PvmRouteAdd:
-		return true;
-	default:
-		return false;
+	case PvmRouteAdd: return true;
+	default: return false;
 	}
 }
 
@@ -210,15 +206,10 @@ static int notify(int what, int tag, int n, const int *tids)
 	if ((tag < 0 && !pvm__task.resv_tids) || !list_fits(kind, n, tids))
 		return PvmBadParam;
 	switch (kind) {
-	case PvmRouteAdd:
-		return notify_route_add(tag, n, cancel);
-	case PvmRouteDelete:
-		return notify_route_delete(tag, n, tids, cancel);
-	case PvmHostAdd:
-		return ask_daemon(what, tag, n, NULL);
-	case PvmTaskExit:
-		code = note_self(tag, n, tids, cancel);
-		break;
+	case PvmRouteAdd: return notify_route_add(tag, n, cancel);
+	case PvmRouteDelete: return notify_route_delete(tag, n, tids, cancel);
+	case PvmHostAdd: return ask_daemon(what, tag, n, NULL);
+	case PvmTaskExit: code = note_self(tag, n, tids, cancel); break;
 	}
 	return code ? code : ask_daemon(what, tag, n, tids);
 }
@@ -238,8 +229,8 @@ int pvm_notify(int event, int tag, int count, int *tids)
 	int kind = event & ~PvmNotifyCancel, code;
 	bool counted = kind == PvmHostAdd || kind == PvmRouteAdd; /* so tids mean nothing */
 
-	API_ENTER(TEV_NOTIFY, TEV_DID_NE, event, TEV_DID_NMC, tag,
-		TEV_DID_NTL, tids, counted ? 0 : count);
+	API_ENTER(TEV_NOTIFY, TEV_DID_NE, event, TEV_DID_NMC, tag, TEV_DID_NTL, tids,
+		counted ? 0 : count);
 	code = notify(event, tag, count, tids);
 	pvm__settle(); /* what the library itself had to tell is a message now */
 	return API_LEAVE(TEV_NOTIFY, TEV_DID_CC, pvm__result("pvm_notify", code));

@@ -201,44 +201,29 @@ static int set(int option, int *place, int value)
 	if (option == PvmSelfTraceBuffer || option == PvmSelfTraceOptions)
 		pvm__trace_flush();
 	switch (option) {
-	case PvmRoute:
-		return set_in_range(place, value, PvmDontRoute, PvmRouteDirect);
+	case PvmRoute: return set_in_range(place, value, PvmDontRoute, PvmRouteDirect);
 	case PvmOutputTid:
 		return set_child_tid(place, value, pvmtrc.outtid, pvmctrc.outtag == pvmtrc.outtag);
-	case PvmOutputCode:
-		return set_child_word(place, value, pvmctrc.outtid, pvmtrc.outtag);
-	case PvmOutputContext:
-		return set_child_word(place, value, pvmctrc.outtid, pvmtrc.outctx);
+	case PvmOutputCode: return set_child_word(place, value, pvmctrc.outtid, pvmtrc.outtag);
+	case PvmOutputContext: return set_child_word(place, value, pvmctrc.outtid, pvmtrc.outctx);
 	case PvmTraceTid:
 		return set_child_tid(place, value, pvmtrc.trctid, pvmctrc.trctag == pvmtrc.trctag);
-	case PvmTraceCode:
-		return set_child_word(place, value, pvmctrc.trctid, pvmtrc.trctag);
-	case PvmTraceContext:
-		return set_child_word(place, value, pvmctrc.trctid, pvmtrc.trcctx);
+	case PvmTraceCode: return set_child_word(place, value, pvmctrc.trctid, pvmtrc.trctag);
+	case PvmTraceContext: return set_child_word(place, value, pvmctrc.trctid, pvmtrc.trcctx);
 	case PvmTraceOptions:
-	case PvmSelfTraceOptions:
-		return set_in_range(place, value, PvmTraceFull, PvmTraceCount);
-	case PvmFragSize:
-		return set_frag_size(value);
-	case PvmSelfOutputTid:
-		return pvm__redirect_output(value);
-	case PvmSelfOutputCode:
-		return set_own_output_tag(value);
-	case PvmSelfTraceTid:
-		return pvm__redirect_trace(value);
-	case PvmSelfTraceCode:
-		return set_own_trace_tag(value);
-	case PvmNoReset:
-		return set_noreset(value);
-	case PvmThreadBuffers:
-		return set_thread_buffers(place, value);
+	case PvmSelfTraceOptions: return set_in_range(place, value, PvmTraceFull, PvmTraceCount);
+	case PvmFragSize: return set_frag_size(value);
+	case PvmSelfOutputTid: return pvm__redirect_output(value);
+	case PvmSelfOutputCode: return set_own_output_tag(value);
+	case PvmSelfTraceTid: return pvm__redirect_trace(value);
+	case PvmSelfTraceCode: return set_own_trace_tag(value);
+	case PvmNoReset: return set_noreset(value);
+	case PvmThreadBuffers: return set_thread_buffers(place, value);
 	case PvmSelfOutputContext:
 	case PvmSelfTraceContext:
 	case PvmPollType:
-	case PvmPollTime:
-		return PvmNotImpl;
-	default:
-		return place ? set_any(place, value) : PvmBadParam;
+	case PvmPollTime: return PvmNotImpl;
+	default: return place ? set_any(place, value) : PvmBadParam;
 	}
 }
 
@@ -253,10 +238,8 @@ static int enrol_for(int option)
 	case PvmSelfTraceCode:
 	case PvmSelfTraceContext:
 	case PvmSelfTraceBuffer:
-	case PvmSelfTraceOptions:
-		return pvm__connect();
-	default:
-		return 0;
+	case PvmSelfTraceOptions: return pvm__connect();
+	default: return 0;
 	}
 }
 

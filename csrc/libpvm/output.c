@@ -20,7 +20,7 @@ struct child {
 	size_t len;
 };
 
-static FILE *sink;              /* NULL: what comes is dropped */
+static FILE *sink; /* NULL: what comes is dropped */
 static struct child *children;
 
 /* Write one line, with the task in front if the user wants that. */

@@ -97,8 +97,8 @@ static inline int move_items(const char *name, struct message *m, bool in, enum 
 		return pvm__result(name, PvmNoBuf);
 	if (n == 0)
 		return 0;
-	return pvm__result(name, in ? m->codec->pack(m, item, p, n, step) :
-		m->codec->unpack(m, item, p, n, step));
+	return pvm__result(name,
+		in ? m->codec->pack(m, item, p, n, step) : m->codec->unpack(m, item, p, n, step));
 }
 
 /*

@@ -75,20 +75,16 @@ static const char *parse_spec(const char *p, struct spec *spec, struct arguments
 static enum item item_of(const struct spec *spec)
 {
 	switch (spec->kind) {
-	case 'c':
-		return ITEM_BYTE;
+	case 'c': return ITEM_BYTE;
 	case 'd':
 		if (spec->is_long)
 			return spec->is_unsigned ? ITEM_ULONG : ITEM_LONG;
 		if (spec->is_short)
 			return spec->is_unsigned ? ITEM_USHORT : ITEM_SHORT;
 		return spec->is_unsigned ? ITEM_UINT : ITEM_INT;
-	case 'f':
-		return spec->is_long ? ITEM_DOUBLE : ITEM_FLOAT;
-	case 'x':
-		return spec->is_long ? ITEM_DCPLX : ITEM_CPLX;
-	default:
-		return ITEMS;
+	case 'f': return spec->is_long ? ITEM_DOUBLE : ITEM_FLOAT;
+	case 'x': return spec->is_long ? ITEM_DCPLX : ITEM_CPLX;
+	default: return ITEMS;
 	}
 }
 
@@ -120,8 +116,7 @@ static int pack_value(struct message *m, enum item item, struct arguments *args)
 }
 
 /* Pack an item from its address. */
-static int pack_array(struct message *m, enum item item, const struct spec *spec,
-	const char *p)
+static int pack_array(struct message *m, enum item item, const struct spec *spec, const char *p)
 {
 	if (spec->count == 0)
 		return 0;

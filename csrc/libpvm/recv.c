@@ -48,8 +48,7 @@ static bool queued(const struct message *m)
  * Let the program's function rate a message.  *next is the one to rate then: the function
  * may have received this message, or freed its id.
  */
-static int rate(matcher *match, struct message *m, int id, int tid, int tag,
-	struct message **next)
+static int rate(matcher *match, struct message *m, int id, int tid, int tag, struct message **next)
 {
 	int result;
 
@@ -144,7 +143,8 @@ static int find(matcher *match, int tid, int tag, int64_t deadline)
 		const struct interest interest = interest_in(match, tid, tag);
 
 		seen = t->serial;
-		code = t->session == session ? pvm__engine_wait_for(&interest, deadline) : PvmSysErr;
+		code = t->session == session ? pvm__engine_wait_for(&interest, deadline) :
+					       PvmSysErr;
 		id = choose(match, first_after(seen), tid, tag);
 		if (id)
 			return id;
@@ -195,8 +195,8 @@ static int receive(int tid, int tag, int64_t deadline)
 
 /* Items of what was asked for, and of what came. */
 #define WANTED TEV_DID_RST, tid, TEV_DID_RMC, tag, TEV_DID_RCX, pvmmyctx
-#define CAME(h) TEV_DID_MNB, (h).bytes, TEV_DID_MC, (h).tag, TEV_DID_MCX, (h).ctx, \
-	TEV_DID_SRC, (h).src
+#define CAME(h) \
+	TEV_DID_MNB, (h).bytes, TEV_DID_MC, (h).tag, TEV_DID_MCX, (h).ctx, TEV_DID_SRC, (h).src
 /* The same of the message that a receive made current, if one came. */
 #define RECEIVED CAME(pvm__trace_header_of(pvm__task.rbuf))
 
@@ -223,15 +223,15 @@ int pvm_recv(int tid, int tag)
 int pvm_nrecv(int tid, int tag)
 {
 	API_ENTER(TEV_NRECV, WANTED);
-	return API_LEAVE(TEV_NRECV, TEV_DID_MB,
-		pvm__result("pvm_nrecv", receive(tid, tag, 0)), RECEIVED);
+	return API_LEAVE(TEV_NRECV, TEV_DID_MB, pvm__result("pvm_nrecv", receive(tid, tag, 0)),
+		RECEIVED);
 }
 
 /* As pvm_recv, waiting at most `timeout` (NULL: for ever, negative: not): 0 if none came. */
 int pvm_trecv(int tid, int tag, struct timeval *timeout)
 {
-	API_ENTER(TEV_TRECV, WANTED, TEV_DID_MTS, timeout ? (int)timeout->tv_sec : -1,
-		TEV_DID_MTU, timeout ? (int)timeout->tv_usec : -1);
+	API_ENTER(TEV_TRECV, WANTED, TEV_DID_MTS, timeout ? (int)timeout->tv_sec : -1, TEV_DID_MTU,
+		timeout ? (int)timeout->tv_usec : -1);
 	int64_t deadline = timeout ? pvm__deadline(timeout) : NO_DEADLINE;
 
 	return API_LEAVE(TEV_TRECV, TEV_DID_MB,
@@ -242,7 +242,8 @@ int pvm_trecv(int tid, int tag, struct timeval *timeout)
 int pvm_probe(int tid, int tag)
 {
 	API_ENTER(TEV_PROBE, WANTED);
-	return API_LEAVE(TEV_PROBE, TEV_DID_CC, pvm__result("pvm_probe", find(pvm__task.match, tid, tag, 0)));
+	return API_LEAVE(TEV_PROBE, TEV_DID_CC,
+		pvm__result("pvm_probe", find(pvm__task.match, tid, tag, 0)));
 }
 
 /* Copy the body's first `room` bytes. */
@@ -258,8 +259,7 @@ static void copy_body(const struct message *m, char *to, size_t room)
 }
 
 /* *came, if a message does, gets its header. */
-static int receive_typed(int tid, int tag, void *data, int n, int type,
-	struct trace_header *came)
+static int receive_typed(int tid, int tag, void *data, int n, int type, struct trace_header *came)
 {
 	int bytes = pvm__typed_bytes(type, n);
 	struct message *m;

@@ -87,11 +87,13 @@ static int register_tracer(int trace_context, int trace_tag, int output_context,
 	if (code == 0 && !mask)
 		code = PvmBadParam;
 	if (code == 0)
-		code = pvm__ask_code(TM_TRACER, pvm__compose("iiiiisii", 1, trace_context,
-			trace_tag, output_context, output_tag, mask, buffer, options));
+		code = pvm__ask_code(TM_TRACER,
+			pvm__compose("iiiiisii", 1, trace_context, trace_tag, output_context,
+				output_tag, mask, buffer, options));
 	if (code >= 0)
-		code = enter(&tracer, pvm__compose("iiiiisii", pvmmytid, trace_context, trace_tag,
-			output_context, output_tag, mask, buffer, options));
+		code = enter(&tracer,
+			pvm__compose("iiiiisii", pvmmytid, trace_context, trace_tag, output_context,
+				output_tag, mask, buffer, options));
 	return pvm__result("pvm_reg_tracer", code);
 }
 
@@ -100,14 +102,15 @@ static int register_tracer(int trace_context, int trace_tag, int output_context,
  * up: contexts and tags for trace and output, trace mask, buffer size and option
  * (pvmtev.h). 0, PvmAlready, PvmBadParam (no mask).
  */
-int pvm_reg_tracer(int trace_context, int trace_tag, int output_context, int output_tag,
-	char *mask, int buffer, int options)
+int pvm_reg_tracer(int trace_context, int trace_tag, int output_context, int output_tag, char *mask,
+	int buffer, int options)
 {
-	API_ENTER(TEV_REG_TRACER, TEV_DID_TRC, trace_context, TEV_DID_TRT, trace_tag,
-		TEV_DID_TRX, output_context, TEV_DID_TRO, output_tag, TEV_DID_TRM, mask,
-		TEV_DID_TRB, buffer, TEV_DID_TRL, options);
-	return API_LEAVE(TEV_REG_TRACER, TEV_DID_CC, register_tracer(trace_context, trace_tag,
-		output_context, output_tag, mask, buffer, options));
+	API_ENTER(TEV_REG_TRACER, TEV_DID_TRC, trace_context, TEV_DID_TRT, trace_tag, TEV_DID_TRX,
+		output_context, TEV_DID_TRO, output_tag, TEV_DID_TRM, mask, TEV_DID_TRB, buffer,
+		TEV_DID_TRL, options);
+	return API_LEAVE(TEV_REG_TRACER, TEV_DID_CC,
+		register_tracer(trace_context, trace_tag, output_context, output_tag, mask, buffer,
+			options));
 }
 
 /* Register with the daemon: tid of the resource manager before, or an error code. */

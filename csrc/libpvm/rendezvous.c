@@ -94,8 +94,9 @@ static bool parse_tcp(const char *text, struct sockaddr_in *a)
 
 	if (sscanf(text, "%8x:%4x", &ip, &port) != 2)
 		return false;
-	*a = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
-				   .sin_addr.s_addr = htonl(ip) };
+	*a = (struct sockaddr_in){ .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(ip) };
 	return true;
 }
 
@@ -114,8 +115,7 @@ bool pvm__route_connect(struct route *r, const char *text)
 		strcpy(a.sun_path, text);
 		return pvm__connect_checked(fd, &a, sizeof a) == 0;
 	}
-	return !r->path[0] && parse_tcp(text, &in) &&
-		pvm__connect_checked(fd, &in, sizeof in) == 0;
+	return !r->path[0] && parse_tcp(text, &in) && pvm__connect_checked(fd, &in, sizeof in) == 0;
 }
 
 /* Has the task of this route connected, and nobody else? */
@@ -127,8 +127,7 @@ static bool is_expected(const struct route *r, int fd)
 	if (r->path[0])
 		return pvm__peer_is_own(fd);
 	return getpeername(fd, (struct sockaddr *)&a, &size) == 0 &&
-		a.sin_port == r->from.sin_port &&
-		a.sin_addr.s_addr == r->from.sin_addr.s_addr;
+		a.sin_port == r->from.sin_port && a.sin_addr.s_addr == r->from.sin_addr.s_addr;
 }
 
 bool pvm__route_listen(struct route *r, const char *wanted)

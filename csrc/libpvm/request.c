@@ -62,8 +62,8 @@ bool pvm__request_reply(struct message *m)
 		pvm__wake_asker(p);
 		return true;
 	}
-	if (wire_is_daemon((uint32_t)m->src) && m->ctx == SYSCTX_TM &&
-	    m->tag >= TM_FIRST && m->tag <= TM_LAST) {
+	if (wire_is_daemon((uint32_t)m->src) && m->ctx == SYSCTX_TM && m->tag >= TM_FIRST &&
+		m->tag <= TM_LAST) {
 		pvm__message_unref(m);
 		return true;
 	}
@@ -101,8 +101,8 @@ static int ask(struct pending *p, struct message *req, int dst, struct message *
 	code = pvm__send_daemon(req, dst);
 	pvm__message_unref(req);
 	while (code >= 0 && !p->reply && !p->lost)
-		code = pvm__task.session == session ?
-			pvm__engine_wait_for(&interest, NO_DEADLINE) : PvmSysErr;
+		code = pvm__task.session == session ? pvm__engine_wait_for(&interest, NO_DEADLINE) :
+						      PvmSysErr;
 	unlink_pending(p);
 	if (!p->reply)
 		return code >= 0 ? MANAGER_LOST : code;

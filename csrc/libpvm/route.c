@@ -251,8 +251,9 @@ static void request_route(int tid)
 		return;
 	/* Without the watch an end of the other side would go unnoticed while this one waits. */
 	if (!pvm__route_bind(r, same_host(tid), address) ||
-	    send_control(as_control(pvm__compose("is", TDPROTOCOL, address), TC_CONREQ), tid) < 0 ||
-	    watch_peer(tid) < 0) {
+		send_control(as_control(pvm__compose("is", TDPROTOCOL, address), TC_CONREQ), tid) <
+			0 ||
+		watch_peer(tid) < 0) {
 		r = find(tid);
 		if (r && r->state == ROUTE_ASKED)
 			deny(r);
@@ -309,7 +310,7 @@ struct stream *pvm__route_stream(int tid)
 	struct route *r = find(tid);
 
 	if (!r && t->route == PvmRouteDirect && tid != pvmmytid && !t->in_handler &&
-	    !pvm__self.unrouted) {
+		!pvm__self.unrouted) {
 		request_route(tid);
 		r = find(tid);
 	}
@@ -329,7 +330,7 @@ void pvm__routes_notice(struct message *m)
 	int host = 0;
 
 	if (wire_is_daemon((uint32_t)m->src) && pvm__get_int(m, &host) == 0 && host &&
-	    !(host & (int)TIDLOCAL))
+		!(host & (int)TIDLOCAL))
 		for (int i = 0; i < ROUTE_BUCKETS; i++)
 			for (struct route *r = pvm__task.routes[i]; r; r = r->next)
 				if (r->stream && (r->tid & (int)TIDHOST) == host)
@@ -377,7 +378,8 @@ static void answer_request(int tid, const char *wanted)
 		drop(find(tid));
 		accepted = false;
 	}
-	answer = accepted ? as_control(pvm__compose("iis", TDPROTOCOL, 0, address), TC_CONACK) : NULL;
+	answer = accepted ? as_control(pvm__compose("iis", TDPROTOCOL, 0, address), TC_CONACK) :
+			    NULL;
 	if (accepted && !answer)
 		drop(find(tid));
 	if (!answer)
@@ -411,7 +413,7 @@ int pvm__tc_conack(int mid)
 	if (!r || r->state != ROUTE_ASKED)
 		return 0;
 	if (pvm__get_int(m, &version) < 0 || pvm__get_int(m, &refused) < 0 ||
-	    pvm__get_str(m, &address) < 0)
+		pvm__get_str(m, &address) < 0)
 		refused = 1;
 	if (refused || version != TDPROTOCOL || !pvm__route_connect(r, address))
 		deny(r);

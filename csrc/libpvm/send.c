@@ -64,7 +64,9 @@ static int multicast_daemon(struct message *m, const int *tids, int n)
 	if (code >= 0)
 		code = pvm__put_ints(announce, tids, n);
 	if (code >= 0)
-		code = write_daemon((struct parcel[]){ { announce, TIDPVMD }, { m, pvmmytid | TIDGID } }, 2);
+		code = write_daemon((struct parcel[]){ { announce, TIDPVMD },
+					    { m, pvmmytid | TIDGID } },
+			2);
 	pvm__message_unref(announce);
 	return code;
 }
@@ -164,8 +166,8 @@ static inline int send_buffer(int tid, int tag)
 
 API_TRACED_WAY int send_traced(int tid, int tag)
 {
-	API_ENTER(TEV_SEND, TEV_DID_MNB, pvm__trace_header_of(pvm__task.sbuf).bytes,
-		TEV_DID_DST, tid, TEV_DID_MC, tag, TEV_DID_MCX, pvmmyctx);
+	API_ENTER(TEV_SEND, TEV_DID_MNB, pvm__trace_header_of(pvm__task.sbuf).bytes, TEV_DID_DST,
+		tid, TEV_DID_MC, tag, TEV_DID_MCX, pvmmyctx);
 	return API_LEAVE(TEV_SEND, TEV_DID_CC, pvm__result("pvm_send", send_buffer(tid, tag)));
 }
 
@@ -211,8 +213,8 @@ static int mcast_buffer(const int *tids, int n, int tag)
  */
 int pvm_mcast(int *tids, int n, int tag)
 {
-	API_ENTER(TEV_MCAST, TEV_DID_MNB, pvm__trace_header_of(pvm__task.sbuf).bytes,
-		TEV_DID_MC, tag, TEV_DID_MCX, pvmmyctx, TEV_DID_MDL, tids, n);
+	API_ENTER(TEV_MCAST, TEV_DID_MNB, pvm__trace_header_of(pvm__task.sbuf).bytes, TEV_DID_MC,
+		tag, TEV_DID_MCX, pvmmyctx, TEV_DID_MDL, tids, n);
 	return API_LEAVE(TEV_MCAST, TEV_DID_CC,
 		pvm__result("pvm_mcast", mcast_buffer(tids, n, tag)));
 }
@@ -222,11 +224,15 @@ static int type_size(int type)
 {
 	switch (type) {
 	case PVM_BYTE: return 1;
-	case PVM_SHORT: case PVM_USHORT: return sizeof(short);
-	case PVM_INT: case PVM_UINT: return sizeof(int);
-	case PVM_LONG: case PVM_ULONG: return sizeof(long);
+	case PVM_SHORT:
+	case PVM_USHORT: return sizeof(short);
+	case PVM_INT:
+	case PVM_UINT: return sizeof(int);
+	case PVM_LONG:
+	case PVM_ULONG: return sizeof(long);
 	case PVM_FLOAT: return sizeof(float);
-	case PVM_DOUBLE: case PVM_CPLX: return sizeof(double);
+	case PVM_DOUBLE:
+	case PVM_CPLX: return sizeof(double);
 	case PVM_DCPLX: return 2 * sizeof(double);
 	case PVM_STR: return PvmNotImpl;
 	default: return PvmBadParam;
@@ -276,8 +282,8 @@ static int send_typed(int tid, int tag, void *data, int n, int type)
  */
 int pvm_psend(int tid, int tag, void *data, int n, int type)
 {
-	API_ENTER(TEV_PSEND, TEV_DID_DST, tid, TEV_DID_MC, tag, TEV_DID_MCX, pvmmyctx,
-		TEV_DID_PDA, data, TEV_DID_PC, n, TEV_DID_PDT, type);
+	API_ENTER(TEV_PSEND, TEV_DID_DST, tid, TEV_DID_MC, tag, TEV_DID_MCX, pvmmyctx, TEV_DID_PDA,
+		data, TEV_DID_PC, n, TEV_DID_PDT, type);
 	return API_LEAVE(TEV_PSEND, TEV_DID_CC,
 		pvm__result("pvm_psend", send_typed(tid, tag, data, n, type)));
 }

@@ -42,8 +42,8 @@ void pvmviewend(struct pvmview *room)
 int pvmtrecvf(int (*match)(int, int, int), int tid, int tag, struct timeval *timeout)
 {
 	API_LOCK();
-	return pvm__result("pvm_trecv", pvm__receive(match, tid, tag,
-		timeout ? pvm__deadline(timeout) : NO_DEADLINE));
+	return pvm__result("pvm_trecv",
+		pvm__receive(match, tid, tag, timeout ? pvm__deadline(timeout) : NO_DEADLINE));
 }
 
 /*

@@ -225,8 +225,8 @@ int pvm_spawn(char *file, char **argv, int flags, char *where, int count, int *t
 	int *results = tids;
 	int code = PvmNoMem;
 
-	API_ENTER(TEV_SPAWN, TEV_DID_SE, file, TEV_DID_SW, where, TEV_DID_SF, flags,
-		TEV_DID_SC, count);
+	API_ENTER(TEV_SPAWN, TEV_DID_SE, file, TEV_DID_SW, where, TEV_DID_SF, flags, TEV_DID_SC,
+		count);
 	if (!tids)
 		results = malloc((size_t)(count > 0 ? count : 1) * sizeof *results);
 	if (results)

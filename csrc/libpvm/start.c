@@ -26,7 +26,7 @@ static void run_daemon(char **argv, int out)
 
 	setsid();
 	if (null < 0 || UNINTERRUPTED(dup2(null, STDIN_FILENO)) < 0 ||
-	    UNINTERRUPTED(dup2(out, STDOUT_FILENO)) < 0)
+		UNINTERRUPTED(dup2(out, STDOUT_FILENO)) < 0)
 		_exit(127);
 	if (root) {
 		snprintf(path, sizeof path, "%s/lib/pvmd", root);

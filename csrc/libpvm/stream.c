@@ -314,7 +314,7 @@ static bool begin_fragment(struct stream *s)
 	s->at += TDFRAGHDR;
 	if (s->peer != TIDPVMD && src != s->peer)
 		pvm__log("fragment from t%x on the route to t%x dropped", (unsigned)src,
-			 (unsigned)s->peer);
+			(unsigned)s->peer);
 	else if (!first) {
 		if (!(s->msg = find_open(s, src)))
 			pvm__log("fragment from t%x without a message dropped", (unsigned)src);

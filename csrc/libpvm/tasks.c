@@ -102,8 +102,8 @@ static int list_tasks(int where, int *ntask, struct pvmtaskinfo **tasks)
 int pvm_tasks(int where, int *ntask, struct pvmtaskinfo **tasks)
 {
 	API_ENTER(TEV_TASKS, TEV_DID_TW, where);
-	return API_LEAVE(TEV_TASKS, TEV_DID_CC,
-		list_tasks(where, ntask, tasks), TEV_DID_TNT, api_code == 0 && ntask ? *ntask : 0);
+	return API_LEAVE(TEV_TASKS, TEV_DID_CC, list_tasks(where, ntask, tasks), TEV_DID_TNT,
+		api_code == 0 && ntask ? *ntask : 0);
 }
 
 /* ---- state and signals --------------------------------------------------- */

@@ -24,11 +24,11 @@
 
 __thread struct thread pvm__self;
 
-static unsigned lock;           /* owner's number, WAITERS */
-static unsigned numbers;        /* the last one given out */
-static struct thread *loaded;   /* whose state stands in the task's variables; NULL: nobody's */
-static struct thread *waiting;  /* those inside pvm__wait_begin */
-static struct view shared;      /* active buffers and context of the task */
+static unsigned lock;          /* owner's number, WAITERS */
+static unsigned numbers;       /* the last one given out */
+static struct thread *loaded;  /* whose state stands in the task's variables; NULL: nobody's */
+static struct thread *waiting; /* those inside pvm__wait_begin */
+static struct view shared;     /* active buffers and context of the task */
 static struct view *active = &shared; /* the one in the task's variables */
 static struct view *views = &shared;
 static bool per_thread;
@@ -291,10 +291,11 @@ static void contend(unsigned number)
 	unsigned seen = 0;
 
 	/* Whether others wait for it is not known: say so. */
-	while (!__atomic_compare_exchange_n(&lock, &seen, number | WAITERS, false,
-		__ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-		if (seen & WAITERS || __atomic_compare_exchange_n(&lock, &seen, seen | WAITERS,
-			false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+	while (!__atomic_compare_exchange_n(&lock, &seen, number | WAITERS, false, __ATOMIC_ACQUIRE,
+		__ATOMIC_RELAXED)) {
+		if (seen & WAITERS ||
+			__atomic_compare_exchange_n(&lock, &seen, seen | WAITERS, false,
+				__ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			futex_wait(&lock, seen | WAITERS, NO_DEADLINE);
 		seen = 0;
 	}
@@ -307,7 +308,7 @@ static void acquire(unsigned number)
 	if (pvm__single_threaded())
 		__atomic_store_n(&lock, number, __ATOMIC_RELAXED);
 	else if (!__atomic_compare_exchange_n(&lock, &unowned, number, false, __ATOMIC_ACQUIRE,
-		__ATOMIC_RELAXED))
+			 __ATOMIC_RELAXED))
 		contend(number);
 }
 
@@ -434,7 +435,7 @@ void pvm__await_change(void)
 static void wake(struct thread *thread)
 {
 	if (__atomic_fetch_or(&thread->signs, SIGN_WOKEN, __ATOMIC_RELAXED) & SIGN_WOKEN ||
-	    thread == &pvm__self)
+		thread == &pvm__self)
 		return;
 	if (thread->reading)
 		pvm__interrupt_reader();
@@ -460,7 +461,7 @@ void pvm__wake_receivers(const struct message *m)
 		const struct interest *i = &w->interest;
 
 		if (i->wakes & WAKE_MESSAGE && (i->tid == -1 || i->tid == m->src) &&
-		    (i->tag == -1 || i->tag == m->tag) && (i->ctx == -1 || i->ctx == m->ctx))
+			(i->tag == -1 || i->tag == m->tag) && (i->ctx == -1 || i->ctx == m->ctx))
 			wake(w);
 	}
 }

@@ -60,16 +60,16 @@ struct thread {
 	struct view *view; /* innermost of handlers and group calls; NULL: the usual one */
 	struct view own;   /* with PvmThreadBuffers */
 	bool has_own;
-	bool unrouted;     /* asks for no direct routes */
+	bool unrouted; /* asks for no direct routes */
 	/* Cancellation is off while the lock is held or waited for. */
 	bool uncancellable;
 	int cancel_state;
 	/* Waiting. */
 	struct thread *next_waiting;
-	bool waiting;      /* in the list */
-	bool reading;      /* asleep on the sockets, without the lock */
-	bool idle;         /* asleep on `signs`, and could read the sockets instead */
-	unsigned signs;    /* SIGN_... */
+	bool waiting;   /* in the list */
+	bool reading;   /* asleep on the sockets, without the lock */
+	bool idle;      /* asleep on `signs`, and could read the sockets instead */
+	unsigned signs; /* SIGN_... */
 	struct interest interest;
 };
 

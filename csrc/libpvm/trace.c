@@ -72,7 +72,7 @@ int pvm__tc_settrace(int mid)
 	char *mask = NULL;
 
 	if (pvm__get(pvm__message_of(mid), "iiiiiisii", &trctid, &trcctx, &trctag, &outtid, &outctx,
-		&outtag, &mask, &buffer, &options) == 0) {
+		    &outtag, &mask, &buffer, &options) == 0) {
 		if (trctid) {
 			pvm__trace_flush();
 			pvmtrc.trcctx = trcctx;

@@ -242,5 +242,5 @@ struct Pvmtevdid pvmtevdidlist[TEV_DID_MAX + 1] = {
 	[TEV_DID_VER] = ITEM("VER", "PVM Version"),
 	[TEV_DID_VCT] = ITEM("VCT", "Trace Event Count"),
 	[TEV_DID_VID] = ITEM("VID", "Trace Event ID"),
-	[TEV_DID_WID] = ITEM("WID", "Wait Identifier Number"),
+	[TEV_DID_WID] = ITEM("WID", "Wait Identifier Number")
 };

@@ -10,7 +10,7 @@
  * is closed only when nobody does.
  */
 struct watcher {
-	unsigned users;     /* the task itself, and threads that wait */
+	unsigned users; /* the task itself, and threads that wait */
 	int epoll_fd;
 	int watched;        /* sources besides the daemon */
 	unsigned forgotten; /* changes when a source is no longer watched */

@@ -11,8 +11,8 @@
 #include "codec.h"
 
 /* Array loops are compiled a second time for wider vectors; the loader picks one. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__OPTIMIZE__) && \
-	!defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__OPTIMIZE__) && !defined(__clang__) && \
+	!defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define VECTOR_CLONES __attribute__((target_clones("avx2", "default"), optimize("tree-vectorize")))
 #else
 #define VECTOR_CLONES
@@ -54,8 +54,8 @@ CONVERTER(put_long, unsigned long, uint32_t, BE32((uint32_t)v))
 CONVERTER(get_long, uint32_t, long, (int32_t)BE32(v))
 CONVERTER(get_ulong, uint32_t, unsigned long, BE32(v))
 #else
-#define put_long  swap32
-#define get_long  swap32
+#define put_long swap32
+#define get_long swap32
 #define get_ulong swap32
 #endif
 

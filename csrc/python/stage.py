@@ -48,9 +48,7 @@ def package(dest: Path) -> None:
     replace(backend, dest / backend.name)
     libraries = backend.parent / "cffi.libs"
     if libraries.is_dir():
-        shutil.copytree(
-            libraries, dest / libraries.name, copy_function=replace, dirs_exist_ok=True
-        )
+        shutil.copytree(libraries, dest / libraries.name, copy_function=replace, dirs_exist_ok=True)
     # By their contents, not their times: copies of the tree keep it valid, edited sources do not.
     mode = py_compile.PycInvalidationMode.CHECKED_HASH
     if not compileall.compile_dir(target, quiet=1, invalidation_mode=mode):

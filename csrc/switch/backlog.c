@@ -19,15 +19,15 @@ void backlog_init(struct sw *sw, struct backlog *b)
 
 bool backlog_full(const struct sw *sw, const struct backlog *b)
 {
-	return b->bytes > b->bound
-		|| (sw->stats.queued_bytes > sw->cf.queue_total && b->bytes > sw->cf.queue_low);
+	return b->bytes > b->bound ||
+		(sw->stats.queued_bytes > sw->cf.queue_total && b->bytes > sw->cf.queue_low);
 }
 
 /* Far enough below the bound to let senders go on? */
 static bool has_drained(const struct sw *sw, const struct backlog *b)
 {
-	return b->bytes <= b->bound / 2
-		&& (sw->stats.queued_bytes <= sw->cf.queue_total || b->bytes <= sw->cf.queue_low / 2);
+	return b->bytes <= b->bound / 2 &&
+		(sw->stats.queued_bytes <= sw->cf.queue_total || b->bytes <= sw->cf.queue_low / 2);
 }
 
 void backlog_release(struct sw *sw, struct backlog *b)
@@ -85,7 +85,8 @@ void backlog_check_stalls(struct sw *sw)
 
 		next = l->next;
 		if (!b->progress && b->bound < sw->cf.queue_high)
-			b->bound = b->bound * 2 < sw->cf.queue_high ? b->bound * 2 : sw->cf.queue_high;
+			b->bound = b->bound * 2 < sw->cf.queue_high ? b->bound * 2 :
+								      sw->cf.queue_high;
 		b->progress = false;
 		if (!backlog_full(sw, b))
 			backlog_release(sw, b);

@@ -31,7 +31,7 @@ static void grow_slots(struct sw *sw)
 
 struct conn *conn_add(struct sw *sw, int fd, uint32_t pid, uint32_t uid)
 {
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET};
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET };
 	struct conn *c = mem_new(sizeof *c);
 	struct sw_event *e;
 	uint32_t slot;
@@ -46,7 +46,7 @@ struct conn *conn_add(struct sw *sw, int fd, uint32_t pid, uint32_t uid)
 	queue_init(sw, &c->out, c, 0);
 	sw->conns[slot] = c;
 	sw->stats.connections++;
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){SEND_BUFFER}, sizeof(int));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){ SEND_BUFFER }, sizeof(int));
 	e = inbox_event(sw, SW_OPEN, c->id);
 	e->pid = pid;
 	e->uid = uid;
@@ -66,19 +66,19 @@ struct conn *conn_find(struct sw *sw, uint64_t id)
 
 static void admit(struct sw *sw, int fd)
 {
-	struct ucred peer = {0};
+	struct ucred peer = { 0 };
 	socklen_t len = sizeof peer;
 	char text[80];
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0
-			&& (sw->cf.uid == UINT32_MAX || peer.uid == sw->cf.uid)) {
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+		(sw->cf.uid == UINT32_MAX || peer.uid == sw->cf.uid)) {
 		conn_add(sw, fd, (uint32_t)peer.pid, peer.uid);
 		return;
 	}
 	close(fd);
 	sw->stats.refused++;
-	snprintf(text, sizeof text, "connection of process %ld of user %lu refused",
-		(long)peer.pid, (unsigned long)peer.uid);
+	snprintf(text, sizeof text, "connection of process %ld of user %lu refused", (long)peer.pid,
+		(unsigned long)peer.uid);
 	inbox_text(sw, SW_LOG, 0, text);
 }
 

@@ -52,7 +52,9 @@
 #define TID_DAEMON 0x80000000u
 
 /* Element of a circular doubly linked list; an element outside any list has next NULL. */
-struct link { struct link *prev, *next; };
+struct link {
+	struct link *prev, *next;
+};
 
 #define CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
@@ -86,14 +88,17 @@ static inline void list_remove(struct link *l)
 struct chunk {
 	struct chunk *next; /* in the list of kept ones */
 	uint32_t refs;
-	uint32_t used;      /* bytes of data that are not free */
+	uint32_t used; /* bytes of data that are not free */
 	uint32_t room;
 	uint32_t pad;
 	char data[];
 };
 
 /* Bytes to send. */
-struct span { struct chunk *chunk; uint32_t off, len; };
+struct span {
+	struct chunk *chunk;
+	uint32_t off, len;
+};
 
 /* What is queued to one receiver, and who waits for it. */
 struct backlog {
@@ -107,12 +112,12 @@ struct backlog {
 
 /* Output to one connection, or to a task that is expected to connect. */
 struct queue {
-	struct conn *conn;   /* NULL: expected */
-	uint32_t tid;        /* whose route leads here; 0: none */
-	struct span *spans;  /* ring of `size` (a power of two) */
+	struct conn *conn;  /* NULL: expected */
+	uint32_t tid;       /* whose route leads here; 0: none */
+	struct span *spans; /* ring of `size` (a power of two) */
 	uint32_t size, head, count;
-	uint32_t settled;    /* so many spans at the head need not be copied any more */
-	struct chunk *tail;  /* own chunk, for copies */
+	uint32_t settled;   /* so many spans at the head need not be copied any more */
+	struct chunk *tail; /* own chunk, for copies */
 	struct backlog load;
 	uint64_t mark;       /* SW_DRAINED is due at so many bytes */
 	bool notify;         /* mark is set */
@@ -127,7 +132,7 @@ struct queue {
 /* Message for the daemon that is being put together. */
 struct assembly {
 	bool open;
-	uint32_t dst, src;     /* src: of messages from other hosts */
+	uint32_t dst, src; /* src: of messages from other hosts */
 	char head[MSGHDRLEN];
 	char *body;
 	uint32_t len, size;
@@ -135,30 +140,33 @@ struct assembly {
 
 struct conn {
 	struct sw *sw;
-	uint64_t id;           /* generation << 32 | slot */
-	int fd;                /* -1: closed, waiting to be freed */
-	uint32_t tid;          /* who sends here, even if forgotten meanwhile; 0: not bound yet */
-	uint32_t manager;      /* task to which its SM_ messages are reported; 0: none */
-	struct chunk *chunk;   /* holds unparsed input start ... end, if not stashed */
+	uint64_t id;         /* generation << 32 | slot */
+	int fd;              /* -1: closed, waiting to be freed */
+	uint32_t tid;        /* who sends here, even if forgotten meanwhile; 0: not bound yet */
+	uint32_t manager;    /* task to which its SM_ messages are reported; 0: none */
+	struct chunk *chunk; /* holds unparsed input start ... end, if not stashed */
 	uint32_t start, end;
-	char *stash;           /* unparsed input while the connection is idle */
+	char *stash; /* unparsed input while the connection is idle */
 	uint32_t stashed;
-	bool readable;         /* the socket may have input */
-	bool hangup;           /* read to the end whatever a short read suggests */
-	bool closing;          /* sw_close: not read any more, closed when all is sent */
-	bool finishing;        /* sw_finish: no bounds */
-	struct link place;     /* in sw.ready, sw.held, sw.dead or the waiters of a queue */
+	bool readable;     /* the socket may have input */
+	bool hangup;       /* read to the end whatever a short read suggests */
+	bool closing;      /* sw_close: not read any more, closed when all is sent */
+	bool finishing;    /* sw_finish: no bounds */
+	struct link place; /* in sw.ready, sw.held, sw.dead or the waiters of a queue */
 	struct queue out;
 	struct assembly in;
-	uint32_t *receivers;   /* of the next multicast message: tasks here, daemons of other hosts */
+	uint32_t *receivers; /* of the next multicast message: tasks here, daemons of other hosts */
 	uint32_t receiver_count;
-	uint64_t batch;        /* batch that these count in: */
+	uint64_t batch; /* batch that these count in: */
 	uint32_t batch_events;
 	uint64_t batch_bytes;
 };
 
 /* A body that belongs to a batch, not in its arena. */
-struct block { uint32_t event; char *data; };
+struct block {
+	uint32_t event;
+	char *data;
+};
 
 /* Events for the caller. */
 struct batch {
@@ -168,7 +176,7 @@ struct batch {
 	size_t used, arena_size;
 	struct block *blocks;
 	uint32_t block_count, block_size;
-	uint64_t remote_bytes;     /* that messages from other hosts have added */
+	uint64_t remote_bytes; /* that messages from other hosts have added */
 };
 
 /* Local parts of tids, in pages that come into being when needed. */
@@ -179,34 +187,35 @@ struct sw {
 	struct sw_config cf;
 	struct sw_stats stats;
 	uint32_t own_tid;
-	int listen_fd, spare_fd;   /* spare_fd is given up to refuse a peer when descriptors run out */
-	int epoll_fd, watch_fd;    /* watch_fd: the caller's descriptors, an epoll within epoll_fd */
-	int wake_fd;               /* eventfd within epoll_fd */
-	bool accepting;            /* peers may be waiting */
-	bool watch_ready;          /* descriptors of the caller may be ready */
+	int listen_fd;
+	int spare_fd;           /* given up to refuse a peer when descriptors run out */
+	int epoll_fd, watch_fd; /* watch_fd: the caller's descriptors, an epoll within epoll_fd */
+	int wake_fd;            /* eventfd within epoll_fd */
+	bool accepting;         /* peers may be waiting */
+	bool watch_ready;       /* descriptors of the caller may be ready */
 
-	struct conn **conns;       /* by slot */
+	struct conn **conns; /* by slot */
 	uint32_t *generations;
 	uint32_t slots, slots_used;
 	uint32_t *free_slots, free_count;
 	struct queue **routes[ROUTE_PAGES];
 
-	struct chunk *spare;       /* chunk that the next connection reads into */
-	struct chunk *kept;        /* unused chunks */
+	struct chunk *spare; /* chunk that the next connection reads into */
+	struct chunk *kept;  /* unused chunks */
 	uint32_t kept_count;
 
-	struct link ready;         /* connections to serve */
-	struct link held;          /* connections that wait for the caller to handle their batch, oldest first */
-	struct link dead;          /* connections to free */
-	struct link touched;       /* queues to flush */
-	struct link stalled;       /* backlogs that somebody waits for */
-	int64_t stall_check;       /* time of the next stall check, ns */
+	struct link ready;   /* connections to serve */
+	struct link held;    /* connections whose batch the caller handles, oldest first */
+	struct link dead;    /* connections to free */
+	struct link touched; /* queues to flush */
+	struct link stalled; /* backlogs that somebody waits for */
+	int64_t stall_check; /* time of the next stall check, ns */
 
 	struct batch batches[2];
 	struct batch *filling, *shown;
-	uint64_t batch;            /* number of the batch being filled */
+	uint64_t batch; /* number of the batch being filled */
 	struct mailbox *mail;
-	struct net *net;           /* links to other hosts; NULL: none */
+	struct net *net; /* links to other hosts; NULL: none */
 
 	struct sw_fd fds[PASS_MAX];
 	uint32_t fd_count;
@@ -342,8 +351,8 @@ void route_free(struct sw *);
  */
 void remote_fragment(struct conn *, uint32_t host, uint32_t dst, uint32_t off, uint32_t len);
 /* A whole message to the daemon of another host. */
-void remote_message(struct sw *, uint32_t dst, uint32_t src, const char *head,
-	const char *body, uint32_t len);
+void remote_message(struct sw *, uint32_t dst, uint32_t src, const char *head, const char *body,
+	uint32_t len);
 /* Announce a multicast of task `src` to another host's tasks. */
 void remote_announce(struct sw *, uint32_t src, const uint32_t *tids, uint32_t count);
 /* Frame of the caller for another host. False: unknown host. */

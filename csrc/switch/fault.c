@@ -119,8 +119,8 @@ static void later(struct faults *f, const struct sockaddr_in *to, const char *he
 	*at = p;
 }
 
-bool fault_pass(struct net *net, const struct sockaddr_in *to, const char *head,
-	const char *data, uint32_t len)
+bool fault_pass(struct net *net, const struct sockaddr_in *to, const char *head, const char *data,
+	uint32_t len)
 {
 	struct faults *f = net->faults;
 	int64_t now = switch_now(), due = now + f->delay;
@@ -132,7 +132,8 @@ bool fault_pass(struct net *net, const struct sockaddr_in *to, const char *head,
 	if (chance(f) < f->reorder)
 		due += (int64_t)(chance(f) * (double)REORDER_NS);
 	if (chance(f) < f->dup)
-		later(f, to, head, data, len, due + (int64_t)(chance(f) * (double)REORDER_NS), false);
+		later(f, to, head, data, len, due + (int64_t)(chance(f) * (double)REORDER_NS),
+			false);
 	if (!damaged && due == now)
 		return true;
 	later(f, to, head, data, len, due, damaged);

@@ -103,7 +103,7 @@ static void give_block(struct batch *b, struct sw_event *e, char *data, uint32_t
 		b->block_size = b->block_size ? b->block_size * 2 : 16;
 		b->blocks = mem_grow(b->blocks, b->block_size * sizeof *b->blocks);
 	}
-	b->blocks[b->block_count++] = (struct block){(uint32_t)(e - b->events), data};
+	b->blocks[b->block_count++] = (struct block){ (uint32_t)(e - b->events), data };
 	e->len = len;
 }
 
@@ -160,7 +160,7 @@ static void set_receivers(struct conn *c, const char *body, uint32_t len)
 
 void inbox_answer(struct conn *c, const char *head, int32_t number, const char *data, uint32_t len)
 {
-	char frag[TDFRAGHDR + MSGHDRLEN + 4] = {0}, *reply = frag + TDFRAGHDR;
+	char frag[TDFRAGHDR + MSGHDRLEN + 4] = { 0 }, *reply = frag + TDFRAGHDR;
 
 	wire_put32(frag + WIRE_FRAG_DST, c->tid);
 	wire_put32(frag + WIRE_FRAG_SRC, TID_DAEMON);
@@ -193,15 +193,10 @@ static bool answer_status(struct conn *c, const char *head, const char *body, ui
 static bool serve(struct conn *c, const char *head, const char *body, uint32_t len)
 {
 	switch (wire_get32(head + WIRE_MSG_TAG)) {
-	case (uint32_t)TM_MCA:
-		set_receivers(c, body, len);
-		return true;
-	case (uint32_t)TM_PSTAT:
-		return answer_status(c, head, body, len);
-	case (uint32_t)TM_DB:
-		return mail_serve(c, head, body, len);
-	default:
-		return false;
+	case (uint32_t)TM_MCA: set_receivers(c, body, len); return true;
+	case (uint32_t)TM_PSTAT: return answer_status(c, head, body, len);
+	case (uint32_t)TM_DB: return mail_serve(c, head, body, len);
+	default: return false;
 	}
 }
 
@@ -229,8 +224,8 @@ struct sw_event *inbox_message(struct sw *sw, uint64_t conn, uint32_t dst, uint3
 }
 
 /* A whole message of a connection; `owned` as in inbox_message. */
-static void deliver(struct conn *c, uint32_t dst, const char *head,
-	const char *body, uint32_t len, char *owned)
+static void deliver(struct conn *c, uint32_t dst, const char *head, const char *body, uint32_t len,
+	char *owned)
 {
 	struct sw *sw = c->sw;
 
@@ -240,7 +235,8 @@ static void deliver(struct conn *c, uint32_t dst, const char *head,
 	} else if (serve(c, head, body, len)) {
 		free(owned);
 	} else {
-		inbox_message(sw, c->id, dst, c->tid ? c->tid : WIRE_TID_NONE, head, body, len, owned);
+		inbox_message(sw, c->id, dst, c->tid ? c->tid : WIRE_TID_NONE, head, body, len,
+			owned);
 		inbox_charge(c, len);
 		/* The caller passes it on: what the task sends to its manager next comes after it. */
 		if (wire_is_task(dst))
@@ -268,8 +264,9 @@ static bool gather_body(struct conn *c, const char *data, uint32_t len)
 	uint64_t size = (uint64_t)in->len + len;
 
 	if (size > c->sw->cf.message_max || (!c->tid && size + MSGHDRLEN > WIRE_FRAG_ENROLLING)) {
-		conn_end(c, SW_PROTOCOL, c->tid ? "message for the daemon too long"
-			: "message too long before enrolment");
+		conn_end(c, SW_PROTOCOL,
+			c->tid ? "message for the daemon too long" :
+				 "message too long before enrolment");
 		return false;
 	}
 	inbox_gather(in, data, len);
@@ -294,8 +291,9 @@ void inbox_fragment(struct conn *c, const char *frag, uint32_t len)
 
 	len -= TDFRAGHDR;
 	if (!(flags & FFSOM) != in->open || (in->open && in->dst != dst)) {
-		inbox_log(c, in->open ? "fragment of another message within a message dropped"
-			: "fragment outside of a message dropped");
+		inbox_log(c,
+			in->open ? "fragment of another message within a message dropped" :
+				   "fragment outside of a message dropped");
 		return;
 	}
 	if (flags & FFSOM) {

@@ -71,8 +71,8 @@ static uint32_t copy_data(struct host *h, const char *data, uint32_t len)
 	return ck->used - len;
 }
 
-void link_push_copy(struct host *h, uint32_t dst, uint32_t src, unsigned flags,
-	const char *data, uint32_t len)
+void link_push_copy(struct host *h, uint32_t dst, uint32_t src, unsigned flags, const char *data,
+	uint32_t len)
 {
 	uint32_t off;
 
@@ -80,17 +80,17 @@ void link_push_copy(struct host *h, uint32_t dst, uint32_t src, unsigned flags,
 		return;
 	off = copy_data(h, data, len);
 	h->tail->refs++;
-	add_fragment(h, (struct fragment){h->tail, off, len, dst, src, (uint8_t)flags});
+	add_fragment(h, (struct fragment){ h->tail, off, len, dst, src, (uint8_t)flags });
 }
 
-void link_push(struct host *h, uint32_t dst, uint32_t src, unsigned flags,
-	struct chunk *ck, uint32_t off, uint32_t len)
+void link_push(struct host *h, uint32_t dst, uint32_t src, unsigned flags, struct chunk *ck,
+	uint32_t off, uint32_t len)
 {
 	if (len <= LINK_COPY_MAX) {
 		link_push_copy(h, dst, src, flags, ck->data + off, len);
 	} else if (!refused(h)) {
 		ck->refs++;
-		add_fragment(h, (struct fragment){ck, off, len, dst, src, (uint8_t)flags});
+		add_fragment(h, (struct fragment){ ck, off, len, dst, src, (uint8_t)flags });
 	}
 }
 
@@ -111,7 +111,8 @@ static void settle_data(struct host *h, struct chunk **chunk, uint32_t *off, uin
 static void settle_waiting(struct host *h)
 {
 	for (; h->settled < h->waiting_count; h->settled++) {
-		struct fragment *f = &h->waiting[(h->waiting_head + h->settled) & (h->waiting_size - 1)];
+		struct fragment
+			*f = &h->waiting[(h->waiting_head + h->settled) & (h->waiting_size - 1)];
 
 		settle_data(h, &f->chunk, &f->off, f->len);
 	}
@@ -124,8 +125,7 @@ static bool window_open(const struct host *h, uint32_t len)
 
 	if (!h->extended)
 		return span(h) < WINDOW_CLASSIC;
-	return span(h) < WINDOW_EXTENDED
-		&& (!h->flying || h->flying + len + PACKET_COST <= limit);
+	return span(h) < WINDOW_EXTENDED && (!h->flying || h->flying + len + PACKET_COST <= limit);
 }
 
 /* Data of the next packet out of a fragment of so many bytes: equal pieces, if it takes several. */
@@ -219,8 +219,8 @@ static struct packet *next_packet(struct host *h, uint16_t *lost)
 	for (; h->lost_count && *lost != h->tx_next; (*lost)++) {
 		struct packet *p = link_packet(h, *lost);
 
-		if (p->lost && (h->extended && h->flying
-				&& h->flying + p->len + PACKET_COST > h->window))
+		if (p->lost &&
+			(h->extended && h->flying && h->flying + p->len + PACKET_COST > h->window))
 			return NULL;
 		if (p->lost) {
 			p->lost = false;
@@ -229,8 +229,8 @@ static struct packet *next_packet(struct host *h, uint16_t *lost)
 			return p;
 		}
 	}
-	if (h->closing || !h->waiting_count
-			|| !window_open(h, piece(h, h->waiting[h->waiting_head & (h->waiting_size - 1)].len)))
+	if (h->closing || !h->waiting_count ||
+		!window_open(h, piece(h, h->waiting[h->waiting_head & (h->waiting_size - 1)].len)))
 		return NULL;
 	return cut(h);
 }

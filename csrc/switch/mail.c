@@ -32,8 +32,9 @@ bool mail_serve(struct conn *c, const char *head, const char *body, uint32_t len
 	struct mail_answer a;
 	struct mail_entry *e;
 
-	if (!sw->mail->serve || !mailbox_read(&r, body, len) || (r.op == TMDB_PUT && !sw->mail->serve_puts)
-			|| (uint32_t)r.owner != c->tid || route_find(sw, c->tid) != &c->out)
+	if (!sw->mail->serve || !mailbox_read(&r, body, len) ||
+		(r.op == TMDB_PUT && !sw->mail->serve_puts) || (uint32_t)r.owner != c->tid ||
+		route_find(sw, c->tid) != &c->out)
 		return false;
 	e = mailbox_entry(sw->mail, &r);
 	if (waits(&r, e) || orphaned(sw, e) || !mailbox_do(sw->mail, &r, &a))

@@ -205,7 +205,7 @@ static struct mail_entry *entry_new(const struct mail_request *r)
 		return NULL;
 	len = HEAD_BYTES + 4 + (total ? 4 + (uint32_t)padded(total) : 0);
 	e = mem_new(sizeof *e + len);
-	*e = (struct mail_entry){.owner = r->owner, .flags = r->flags, .len = len};
+	*e = (struct mail_entry){ .owner = r->owner, .flags = r->flags, .len = len };
 	memcpy(e->message, r->extra, HEAD_BYTES);
 	p = e->message + HEAD_BYTES;
 	wire_put32(p, 0);
@@ -261,7 +261,8 @@ static int32_t put(struct mailbox *box, const struct mail_request *r, struct mai
 	}
 	if (old && !may_change(old, r->owner))
 		return PvmDenied;
-	if ((uint64_t)r->name_len + e->len + SW_MAIL_ENTRY > box->room + (old ? size_of(cl, old) : 0))
+	if ((uint64_t)r->name_len + e->len + SW_MAIL_ENTRY >
+		box->room + (old ? size_of(cl, old) : 0))
 		return PvmOutOfRes;
 	if (old) {
 		box->room += size_of(cl, old);
@@ -318,7 +319,7 @@ bool mailbox_do(struct mailbox *box, const struct mail_request *r, struct mail_a
 {
 	struct mail_entry *e;
 
-	*a = (struct mail_answer){0};
+	*a = (struct mail_answer){ 0 };
 	if (r->op != TMDB_PUT) {
 		get(box, r, a);
 		return true;
@@ -420,5 +421,5 @@ static void reset_entry(struct mailbox *box, struct mail_class *cl, struct mail_
 void mailbox_reset(struct mailbox *box, const char *name, uint32_t name_len, int32_t index,
 	bool kill, const int32_t *keep, uint32_t kept)
 {
-	each_entry(box, reset_entry, &(struct reset){name, name_len, kept, index, kill, keep});
+	each_entry(box, reset_entry, &(struct reset){ name, name_len, kept, index, kill, keep });
 }

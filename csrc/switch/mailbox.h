@@ -15,7 +15,7 @@ struct mail_entry {
 	int32_t index, owner, flags; /* owner 0 is gone; flags: PvmMbox... of the put */
 	bool doomed;                 /* even if persistent it goes with its owner */
 	uint32_t len;
-	char message[];              /* as it is given back */
+	char message[]; /* as it is given back */
 };
 
 struct mail_class {
@@ -23,7 +23,7 @@ struct mail_class {
 	struct mail_class *chain;    /* with the same hash */
 	struct mail_entry **entries; /* ascending by index */
 	uint32_t count, size;
-	uint32_t len;                /* of the name, which may contain any byte but NUL */
+	uint32_t len; /* of the name, which may contain any byte but NUL */
 	char name[];
 };
 
@@ -32,9 +32,9 @@ struct mail_class {
 struct mailbox {
 	struct link classes;
 	struct mail_class *chains[MAIL_CHAINS];
-	uint64_t room;               /* bytes that may still be stored */
-	char *text;                  /* what the caller was given last */
-	bool serve, serve_puts;      /* answer requests of tasks here, without the caller */
+	uint64_t room;          /* bytes that may still be stored */
+	char *text;             /* what the caller was given last */
+	bool serve, serve_puts; /* answer requests of tasks here, without the caller */
 };
 
 /* Request to put, get or remove, as TM_DB has it. */
@@ -49,7 +49,7 @@ struct mail_answer {
 	int32_t code;
 	const char *message;
 	uint32_t len;
-	struct mail_entry *taken;    /* it is in: to be freed when the answer has gone */
+	struct mail_entry *taken; /* it is in: to be freed when the answer has gone */
 };
 
 void mailbox_init(struct mailbox *, uint64_t room);
@@ -65,7 +65,7 @@ char *mailbox_list(const struct mailbox *, size_t *len);
 /* The owner has ended: its entries go, persistent ones stay without an owner. */
 void mailbox_disown(struct mailbox *, int32_t owner);
 /* TMDB_RESET: see sw_mail_reset. */
-void mailbox_reset(struct mailbox *, const char *name, uint32_t name_len, int32_t index,
-	bool kill, const int32_t *keep, uint32_t kept);
+void mailbox_reset(struct mailbox *, const char *name, uint32_t name_len, int32_t index, bool kill,
+	const int32_t *keep, uint32_t kept);
 
 #endif

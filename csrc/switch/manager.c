@@ -23,8 +23,8 @@ bool manager_asked(struct conn *c, uint32_t tid, const char *frag, uint32_t len)
 {
 	bool first = (unsigned char)frag[WIRE_FRAG_FLAGS] & FFSOM;
 
-	if (first ? tid != c->manager || c->in.open || !is_system(frag + TDFRAGHDR)
-			: !c->in.open || c->in.dst != tid)
+	if (first ? tid != c->manager || c->in.open || !is_system(frag + TDFRAGHDR) :
+		    !c->in.open || c->in.dst != tid)
 		return false;
 	inbox_fragment(c, frag, len);
 	return true;
@@ -37,10 +37,11 @@ bool manager_spoke(struct sw *sw, struct queue *q, char *frag, uint32_t len)
 	uint32_t body = len - TDFRAGHDR - MSGHDRLEN;
 
 	if (first) {
-		q->renaming = q->conn->manager && q->speaker != q->conn->manager
-			&& is_system(head) && !wire_get32(head + WIRE_MSG_CTX);
+		q->renaming = q->conn->manager && q->speaker != q->conn->manager &&
+			is_system(head) && !wire_get32(head + WIRE_MSG_CTX);
 		inbox_message(sw, 0, q->tid, q->speaker, head, head + MSGHDRLEN,
-			body < REPORTED ? body : REPORTED, NULL)->type = SW_SPOKE;
+			body < REPORTED ? body : REPORTED, NULL)
+			->type = SW_SPOKE;
 	}
 	if (q->renaming)
 		wire_put32(frag + WIRE_FRAG_SRC, q->conn->manager);

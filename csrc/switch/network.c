@@ -318,9 +318,9 @@ int sw_host(struct sw *sw, const struct sw_host *host)
 	int rc = 0;
 
 	switch_enter(sw);
-	if (!sw->net || !wire_is_daemon(host->tid) || !HOST_INDEX(host->tid)
-			|| HOST_INDEX(host->tid) == HOST_INDEX(sw->own_tid)
-			|| host->mtu < WIRE_PKT_LEAST || host->port > UINT16_MAX) {
+	if (!sw->net || !wire_is_daemon(host->tid) || !HOST_INDEX(host->tid) ||
+		HOST_INDEX(host->tid) == HOST_INDEX(sw->own_tid) || host->mtu < WIRE_PKT_LEAST ||
+		host->port > UINT16_MAX) {
 		rc = -EINVAL;
 	} else {
 		h = net_host(sw, host->tid);

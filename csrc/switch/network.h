@@ -53,7 +53,7 @@ struct fragment {
 
 /* A packet with a sequence number, until it is acknowledged. */
 struct packet {
-	struct chunk *chunk;   /* its data at off, len; NULL: none */
+	struct chunk *chunk; /* its data at off, len; NULL: none */
 	uint32_t off, len, dst, src;
 	uint32_t crc;          /* of the data */
 	uint32_t order, first; /* number of its last and first transmission */
@@ -62,60 +62,62 @@ struct packet {
 	uint16_t seq, tries;
 	uint8_t flags;
 	bool acked;
-	bool lost;             /* to be sent again */
+	bool lost; /* to be sent again */
 	char head[DDFRAGHDR];
 };
 
 /* Another host. */
 struct host {
 	struct sw *sw;
-	uint32_t tid;            /* of its daemon */
+	uint32_t tid; /* of its daemon */
 	struct sockaddr_in address;
-	uint32_t mtu;            /* longest packet for it */
+	uint32_t mtu; /* longest packet for it */
 	uint32_t silence_ms;
 	bool pending, extended;
-	bool closing;            /* our FIN is under way */
-	bool lost;               /* reported: nothing is sent any more, what comes is ignored */
-	bool heard;              /* something has come from it */
-	bool offload;            /* equal packets may be handed to the system as one */
+	bool closing; /* our FIN is under way */
+	bool lost;    /* reported: nothing is sent any more, what comes is ignored */
+	bool heard;   /* something has come from it */
+	bool offload; /* equal packets may be handed to the system as one */
 
 	struct fragment *waiting; /* ring */
 	uint32_t waiting_size, waiting_head, waiting_count;
-	uint32_t settled;        /* so many of them, the first ones, need not be copied any more */
-	struct packet *flight;   /* ring, by sequence number */
+	uint32_t settled;      /* so many of them, the first ones, need not be copied any more */
+	struct packet *flight; /* ring, by sequence number */
 	uint32_t flight_size;
 	uint16_t tx_first, tx_next; /* oldest number without acknowledgement; next new one */
 	uint32_t lost_count;
-	struct chunk *tail;      /* own chunk, for copies */
-	struct backlog load;     /* bytes waiting and under way */
+	struct chunk *tail;  /* own chunk, for copies */
+	struct backlog load; /* bytes waiting and under way */
 
-	uint32_t order, acked_order, reduced; /* transmissions; latest acknowledged; at the last reduction */
-	uint64_t flying, window, peer_window; /* bytes with PACKET_COST: under way; allowed; taken there */
-	uint64_t threshold;      /* above this, the window grows slowly */
-	uint64_t unasked;        /* bytes sent since an acknowledgement was asked for */
-	int64_t rtt, deviation;  /* ns */
-	int64_t progress;        /* when the timer began, extended */
-	int64_t unanswered;      /* since when nothing was acknowledged that should have been */
-	uint32_t stage;          /* expiries of the timer since */
-	int64_t due;             /* of the next timer; NEVER */
-	struct link timed;       /* in net.timed: has a timer */
-	struct link touched;     /* in net.touched: to be flushed */
+	/* transmissions; latest acknowledged; at the last reduction */
+	uint32_t order, acked_order, reduced;
+	/* bytes with PACKET_COST: under way; allowed; taken there */
+	uint64_t flying, window, peer_window;
+	uint64_t threshold;     /* above this, the window grows slowly */
+	uint64_t unasked;       /* bytes sent since an acknowledgement was asked for */
+	int64_t rtt, deviation; /* ns */
+	int64_t progress;       /* when the timer began, extended */
+	int64_t unanswered;     /* since when nothing was acknowledged that should have been */
+	uint32_t stage;         /* expiries of the timer since */
+	int64_t due;            /* of the next timer; NEVER */
+	struct link timed;      /* in net.timed: has a timer */
+	struct link touched;    /* in net.touched: to be flushed */
 
-	uint16_t rx_next;        /* sequence number expected */
-	struct chunk **ahead;    /* ring of packets received too early, by sequence number */
+	uint16_t rx_next;     /* sequence number expected */
+	struct chunk **ahead; /* ring of packets received too early, by sequence number */
 	uint32_t ahead_size, ahead_count, ahead_bytes;
-	uint16_t ahead_last;     /* highest number among them */
-	uint32_t owed;           /* packets received since the last acknowledgement */
-	bool ack_now, answer;    /* do not wait for data to carry it; the other side asked */
+	uint16_t ahead_last;  /* highest number among them */
+	uint32_t owed;        /* packets received since the last acknowledgement */
+	bool ack_now, answer; /* do not wait for data to carry it; the other side asked */
 	int64_t owed_due;
-	struct link owing;       /* in net.owing */
-	uint32_t quiet_ms;       /* since something was heard, */
+	struct link owing;         /* in net.owing */
+	uint32_t quiet_ms;         /* since something was heard, */
 	uint32_t probes, asked_ms; /* questions asked since, and after how long the last one */
 
-	struct assembly in;      /* message for this daemon */
-	struct link multicasts;  /* struct multicast (remote.c) */
-	struct link stops;       /* struct stop: receivers there that wish no more */
-	struct link drains;      /* struct drain: SW_DRAINED is due */
+	struct assembly in;     /* message for this daemon */
+	struct link multicasts; /* struct multicast (remote.c) */
+	struct link stops;      /* struct stop: receivers there that wish no more */
+	struct link drains;     /* struct drain: SW_DRAINED is due */
 	uint32_t multicast_count, stop_count;
 	uint32_t duplicates, peer_duplicates; /* received here; there, as far as known */
 };
@@ -123,19 +125,19 @@ struct host {
 struct net {
 	struct sw *sw;
 	int fd;
-	uint32_t mtu;            /* what 3.4.6 may send here */
-	uint32_t window;         /* what this socket takes */
+	uint32_t mtu;    /* what 3.4.6 may send here */
+	uint32_t window; /* what this socket takes */
 	bool readable, blocked, offload;
 	struct host *hosts[HOSTS_MAX];
 	struct link touched, timed;
-	struct link owing;       /* hosts to be acknowledged later, the first due first */
-	int64_t timer;           /* no timer of `timed` is due earlier, ns */
-	int64_t tick, ticked;    /* next and last look for silent hosts */
-	uint32_t watched;        /* hosts with a limit of silence */
-	struct chunk *chunk;     /* received into, */
-	uint32_t slot;           /* from this slot on */
-	int64_t logged;          /* time of the last log event, */
-	uint32_t unlogged;       /* events left out since */
+	struct link owing;    /* hosts to be acknowledged later, the first due first */
+	int64_t timer;        /* no timer of `timed` is due earlier, ns */
+	int64_t tick, ticked; /* next and last look for silent hosts */
+	uint32_t watched;     /* hosts with a limit of silence */
+	struct chunk *chunk;  /* received into, */
+	uint32_t slot;        /* from this slot on */
+	int64_t logged;       /* time of the last log event, */
+	uint32_t unlogged;    /* events left out since */
 	struct faults *faults;
 };
 
@@ -183,10 +185,10 @@ uint32_t socket_transmit(struct host *, struct packet **, uint32_t n);
  * Queue data: flags FFSOM, FFEOM, WIRE_PKT_CONTROL. A reference to the chunk is
  * taken if it is long, else a copy.
  */
-void link_push(struct host *, uint32_t dst, uint32_t src, unsigned flags,
-	struct chunk *, uint32_t off, uint32_t len);
-void link_push_copy(struct host *, uint32_t dst, uint32_t src, unsigned flags,
-	const char *data, uint32_t len);
+void link_push(struct host *, uint32_t dst, uint32_t src, unsigned flags, struct chunk *,
+	uint32_t off, uint32_t len);
+void link_push_copy(struct host *, uint32_t dst, uint32_t src, unsigned flags, const char *data,
+	uint32_t len);
 /* Send what the window allows; false: nothing. */
 bool link_send(struct host *);
 /* Queue nothing more, send FIN. */

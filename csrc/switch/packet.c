@@ -26,10 +26,11 @@ __attribute__((constructor)) static void make_table(void)
 static uint32_t crc_by_table(uint32_t crc, const unsigned char *p, uint32_t n)
 {
 	for (; n >= 8; n -= 8, p += 8) {
-		crc ^= (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-		crc = table[7][crc & 0xff] ^ table[6][crc >> 8 & 0xff]
-			^ table[5][crc >> 16 & 0xff] ^ table[4][crc >> 24]
-			^ table[3][p[4]] ^ table[2][p[5]] ^ table[1][p[6]] ^ table[0][p[7]];
+		crc ^= (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+			(uint32_t)p[3] << 24;
+		crc = table[7][crc & 0xff] ^ table[6][crc >> 8 & 0xff] ^
+			table[5][crc >> 16 & 0xff] ^ table[4][crc >> 24] ^ table[3][p[4]] ^
+			table[2][p[5]] ^ table[1][p[6]] ^ table[0][p[7]];
 	}
 	while (n--)
 		crc = crc >> 8 ^ table[0][(crc ^ *p++) & 0xff];
@@ -37,8 +38,8 @@ static uint32_t crc_by_table(uint32_t crc, const unsigned char *p, uint32_t n)
 }
 
 #ifdef __x86_64__
-__attribute__((target("sse4.2")))
-static uint32_t crc_by_machine(uint32_t crc, const unsigned char *p, uint32_t n)
+__attribute__((target("sse4.2"))) static uint32_t crc_by_machine(uint32_t crc,
+	const unsigned char *p, uint32_t n)
 {
 	uint64_t sum = crc, word;
 

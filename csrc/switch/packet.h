@@ -29,7 +29,8 @@ void packet_seal(char *head, uint32_t crc);
 bool packet_intact(const char *packet, uint32_t len, bool *sealed);
 
 /* Write a header; flags as in the layout, no check. */
-void packet_head(char *head, uint32_t dst, uint32_t src, uint16_t seq, uint16_t ack, unsigned flags);
+void packet_head(char *head, uint32_t dst, uint32_t src, uint16_t seq, uint16_t ack,
+	unsigned flags);
 
 /* Write the block; returns its length. */
 uint32_t packet_put_state(char *block, const struct packet_state *);

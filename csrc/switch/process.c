@@ -51,8 +51,7 @@ static void reset_signals(void)
 	for (sig = 1; sig < NSIG; sig++) {
 		if (sigaction(sig, NULL, &sa) < 0 || sa.sa_handler == SIG_DFL)
 			continue;
-		if (sa.sa_handler == SIG_IGN
-			&& (sig == SIGINT || sig == SIGQUIT || sig == SIGTSTP))
+		if (sa.sa_handler == SIG_IGN && (sig == SIGINT || sig == SIGQUIT || sig == SIGTSTP))
 			continue;
 		sa.sa_handler = SIG_DFL;
 		sa.sa_flags = 0;
@@ -63,8 +62,8 @@ static void reset_signals(void)
 }
 
 /* The error that kept the program from being executed; does not return otherwise. */
-static int run_child(const char *path, char *const argv[], char *const envp[],
-	const char *cwd, int out_fd, char *pid_text)
+static int run_child(const char *path, char *const argv[], char *const envp[], const char *cwd,
+	int out_fd, char *pid_text)
 {
 	int null = open("/dev/null", O_RDONLY);
 
@@ -81,8 +80,8 @@ static int run_child(const char *path, char *const argv[], char *const envp[],
 	return errno;
 }
 
-int sw_spawn(const char *path, char *const argv[], char *const envp[],
-	const char *cwd, int out_fd, char *pid_text, pid_t *pid)
+int sw_spawn(const char *path, char *const argv[], char *const envp[], const char *cwd, int out_fd,
+	char *pid_text, pid_t *pid)
 {
 	sigset_t all, before;
 	volatile int error = 0;

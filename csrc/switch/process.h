@@ -22,7 +22,7 @@ int sw_raise_files(void);
  * process finds its own id there. 0 and the process id, or -errno, also of the
  * execve() itself.
  */
-int sw_spawn(const char *path, char *const argv[], char *const envp[],
-	const char *cwd, int out_fd, char *pid_text, pid_t *pid);
+int sw_spawn(const char *path, char *const argv[], char *const envp[], const char *cwd, int out_fd,
+	char *pid_text, pid_t *pid);
 
 #endif

@@ -134,7 +134,7 @@ void queue_ref(struct sw *sw, struct queue *q, struct chunk *ck, uint32_t off, u
 {
 	if (!extend_last(q, ck, off, len)) {
 		ck->refs++;
-		append_span(q, (struct span){ck, off, len});
+		append_span(q, (struct span){ ck, off, len });
 	}
 	add_bytes(sw, q, len);
 }
@@ -169,7 +169,7 @@ static void append_copy(struct sw *sw, struct queue *q, const char *data, size_t
 		q->tail->used += n;
 		if (!extend_last(q, q->tail, off, n)) {
 			q->tail->refs++;
-			append_span(q, (struct span){q->tail, off, n});
+			append_span(q, (struct span){ q->tail, off, n });
 		}
 		data += n;
 		len -= n;
@@ -272,13 +272,14 @@ static uint64_t gather(const struct queue *q, struct iovec *iov, struct msghdr *
 static bool send_all(struct sw *sw, struct queue *q)
 {
 	struct iovec iov[GATHER];
-	struct msghdr msg = {0};
+	struct msghdr msg = { 0 };
 
 	while (q->count) {
 		uint64_t sum = gather(q, iov, &msg);
-		ssize_t n = msg.msg_iovlen == 1
-			? send(q->conn->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
-			: sendmsg(q->conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = msg.msg_iovlen == 1 ?
+			send(q->conn->fd, iov->iov_base, iov->iov_len,
+				MSG_NOSIGNAL | MSG_DONTWAIT) :
+			sendmsg(q->conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n > 0) {
 			q->load.progress = true;

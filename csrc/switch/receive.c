@@ -38,8 +38,8 @@ static struct host *sender(struct net *net, const char *head, uint32_t len,
 	}
 	src = wire_get32(head + WIRE_PKT_SRC);
 	h = wire_is_daemon(src) || wire_is_task(src) ? net_host(net->sw, src) : NULL;
-	if (!h || h->pending || h->address.sin_addr.s_addr != from->sin_addr.s_addr
-			|| h->address.sin_port != from->sin_port) {
+	if (!h || h->pending || h->address.sin_addr.s_addr != from->sin_addr.s_addr ||
+		h->address.sin_port != from->sin_port) {
 		stranger(net, from, "packet of a stranger");
 		return NULL;
 	}

@@ -57,8 +57,8 @@ void remote_fragment(struct conn *c, uint32_t host, uint32_t dst, uint32_t off, 
 		c->sw->stats.dropped++;
 		return;
 	}
-	link_push(h, dst, c->tid, (unsigned char)c->chunk->data[off + WIRE_FRAG_FLAGS],
-		c->chunk, off + TDFRAGHDR, len - TDFRAGHDR);
+	link_push(h, dst, c->tid, (unsigned char)c->chunk->data[off + WIRE_FRAG_FLAGS], c->chunk,
+		off + TDFRAGHDR, len - TDFRAGHDR);
 	if (c->finishing || c->place.next)
 		return;
 	stop = list_empty(&h->stops) ? NULL : stop_of(h, dst);
@@ -70,8 +70,8 @@ void remote_fragment(struct conn *c, uint32_t host, uint32_t dst, uint32_t off, 
 	}
 }
 
-void remote_message(struct sw *sw, uint32_t dst, uint32_t src, const char *head,
-	const char *body, uint32_t len)
+void remote_message(struct sw *sw, uint32_t dst, uint32_t src, const char *head, const char *body,
+	uint32_t len)
 {
 	struct host *h = net_host(sw, dst);
 	char *whole;
@@ -91,7 +91,7 @@ void remote_message(struct sw *sw, uint32_t dst, uint32_t src, const char *head,
 void remote_announce(struct sw *sw, uint32_t src, const uint32_t *tids, uint32_t count)
 {
 	uint32_t size = 8 + 4 * count;
-	char head[MSGHDRLEN] = {0}, *body = mem_new(size);
+	char head[MSGHDRLEN] = { 0 }, *body = mem_new(size);
 
 	wire_put32(head + WIRE_MSG_ENC, WIRE_ENC_XDR);
 	wire_put32(head + WIRE_MSG_TAG, (uint32_t)DM_MCA);
@@ -110,8 +110,8 @@ bool remote_frame(struct sw *sw, const char *frame, uint32_t len)
 	if (!h)
 		return false;
 	link_push_copy(h, wire_get32(frame + WIRE_FRAG_DST), wire_get32(frame + WIRE_FRAG_SRC),
-		(unsigned char)frame[WIRE_FRAG_FLAGS] & (FFSOM | FFEOM),
-		frame + TDFRAGHDR, len - TDFRAGHDR);
+		(unsigned char)frame[WIRE_FRAG_FLAGS] & (FFSOM | FFEOM), frame + TDFRAGHDR,
+		len - TDFRAGHDR);
 	return true;
 }
 
@@ -186,7 +186,8 @@ void remote_resume(struct sw *sw, struct backlog *b)
 		wire_put32(record, WIRE_CONTROL_RESUME);
 		wire_put32(record + 4, p->key);
 		if (h && !h->lost)
-			link_push_copy(h, h->tid, sw->own_tid, WIRE_PKT_CONTROL, record, sizeof record);
+			link_push_copy(h, h->tid, sw->own_tid, WIRE_PKT_CONTROL, record,
+				sizeof record);
 		list_remove(&p->link);
 		free(p);
 	}
@@ -238,8 +239,8 @@ static void to_task(struct host *h, struct chunk *ck, uint32_t off, uint32_t len
 
 	if (!q)
 		return;
-	if (q->speaker == wire_get32(ck->data + off + WIRE_FRAG_SRC)
-			&& manager_spoke(h->sw, q, ck->data + off, len))
+	if (q->speaker == wire_get32(ck->data + off + WIRE_FRAG_SRC) &&
+		manager_spoke(h->sw, q, ck->data + off, len))
 		count_event(h, 0);
 	if (len <= FRAGMENT_COPY_MAX)
 		queue_copy(h->sw, q, ck->data + off, len);
@@ -288,7 +289,8 @@ static void to_receivers(struct host *h, struct chunk *ck, uint32_t off, uint32_
 /* DM_MCA: tasks here that get the next message to a multicast address. */
 static void add_multicast(struct host *h, const char *body, uint32_t len)
 {
-	uint32_t count = len >= 8 ? wire_get32(body + 4) : 0, address = len >= 8 ? wire_get32(body) : 0;
+	uint32_t count = len >= 8 ? wire_get32(body + 4) : 0,
+		 address = len >= 8 ? wire_get32(body) : 0;
 	struct multicast *m;
 
 	if (len < 8 || count > (len - 8) / 4 || count > TIDLOCAL || !wire_is_multicast(address)) {
@@ -323,7 +325,8 @@ static void to_caller(struct host *h, uint32_t src, const char *head, const char
 	inbox_message(h->sw, 0, h->sw->own_tid, src, head, body, len, owned);
 }
 
-static void to_daemon(struct host *h, const char *packet, uint32_t len, uint32_t src, unsigned flags)
+static void to_daemon(struct host *h, const char *packet, uint32_t len, uint32_t src,
+	unsigned flags)
 {
 	struct assembly *in = &h->in;
 	const char *data = packet + DDFRAGHDR;
@@ -331,8 +334,9 @@ static void to_daemon(struct host *h, const char *packet, uint32_t len, uint32_t
 
 	len -= DDFRAGHDR;
 	if (!(flags & FFSOM) != in->open || (in->open && in->src != src)) {
-		net_log(h->sw->net, in->open ? "first packet within a message dropped"
-			: "packet outside of a message dropped");
+		net_log(h->sw->net,
+			in->open ? "first packet within a message dropped" :
+				   "packet outside of a message dropped");
 		return;
 	}
 	if (flags & FFSOM) {

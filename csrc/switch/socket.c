@@ -27,7 +27,10 @@
 #define JOIN_MAX 64
 #define JOIN_BYTES 65000u
 
-union control { char room[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; };
+union control {
+	char room[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
 
 /* The larger buffer that the system grants, bytes as it counts them. */
 static uint32_t set_buffer(int fd, int option, int force)
@@ -42,13 +45,13 @@ static uint32_t set_buffer(int fd, int option, int force)
 
 int socket_open(struct net *net)
 {
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.u64 = ID_NET};
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET, .data.u64 = ID_NET };
 	uint32_t room = set_buffer(net->fd, SO_RCVBUF, SO_RCVBUFFORCE);
 
 	set_buffer(net->fd, SO_SNDBUF, SO_SNDBUFFORCE);
 	net->window = room / 2 > WIRE_PKT_LARGE ? room / 2 : WIRE_PKT_LARGE;
-	net->offload = !setsockopt(net->fd, IPPROTO_UDP, UDP_SEGMENT, &(int){0}, sizeof(int));
-	setsockopt(net->fd, IPPROTO_UDP, UDP_GRO, &(int){1}, sizeof(int));
+	net->offload = !setsockopt(net->fd, IPPROTO_UDP, UDP_SEGMENT, &(int){ 0 }, sizeof(int));
+	setsockopt(net->fd, IPPROTO_UDP, UDP_GRO, &(int){ 1 }, sizeof(int));
 	net->readable = true;
 	return epoll_ctl(net->sw->epoll_fd, EPOLL_CTL_ADD, net->fd, &ev) ? -errno : 0;
 }
@@ -78,9 +81,9 @@ uint32_t socket_path_mtu(const struct sockaddr_in *address)
 
 	if (fd < 0)
 		return WIRE_PKT_DEFAULT;
-	if (connect(fd, (const struct sockaddr *)address, sizeof *address)
-			|| getsockopt(fd, IPPROTO_IP, IP_MTU, &mtu, &len)
-			|| mtu < (int)(OVERHEAD + WIRE_PKT_LEAST))
+	if (connect(fd, (const struct sockaddr *)address, sizeof *address) ||
+		getsockopt(fd, IPPROTO_IP, IP_MTU, &mtu, &len) ||
+		mtu < (int)(OVERHEAD + WIRE_PKT_LEAST))
 		mtu = WIRE_PKT_DEFAULT + OVERHEAD;
 	close(fd);
 	return (uint32_t)mtu - OVERHEAD;
@@ -104,8 +107,8 @@ static void take_datagram(struct net *net, uint32_t off, const struct mmsghdr *m
 	uint32_t left = m->msg_len, size = joined((struct msghdr *)&m->msg_hdr);
 	const struct sockaddr_in *from = m->msg_hdr.msg_name;
 
-	if (m->msg_hdr.msg_namelen != sizeof *from || from->sin_family != AF_INET
-			|| (net->faults && fault_cut(net->faults, now)))
+	if (m->msg_hdr.msg_namelen != sizeof *from || from->sin_family != AF_INET ||
+		(net->faults && fault_cut(net->faults, now)))
 		return;
 	if (!size)
 		size = left;
@@ -146,11 +149,14 @@ static bool receive_once(struct net *net)
 	first = net->slot;
 	count = SLOTS - first;
 	for (uint32_t i = 0; i < count; i++) {
-		iov[i] = (struct iovec){net->chunk->data + (first + i) * SLOT_BYTES, SLOT_BYTES};
+		iov[i] = (struct iovec){ net->chunk->data + (first + i) * SLOT_BYTES, SLOT_BYTES };
 		msgs[i].msg_hdr = (struct msghdr){
-			.msg_name = &from[i], .msg_namelen = sizeof from[i],
-			.msg_iov = &iov[i], .msg_iovlen = 1,
-			.msg_control = &control[i], .msg_controllen = sizeof control[i],
+			.msg_name = &from[i],
+			.msg_namelen = sizeof from[i],
+			.msg_iov = &iov[i],
+			.msg_iovlen = 1,
+			.msg_control = &control[i],
+			.msg_controllen = sizeof control[i],
 		};
 	}
 	n = recvmmsg(net->fd, msgs, count, MSG_DONTWAIT, NULL);
@@ -178,10 +184,10 @@ struct batch_out {
 	struct mmsghdr msgs[NET_BATCH];
 	struct iovec iov[2 * NET_BATCH];
 	union control control[NET_BATCH];
-	uint32_t first[NET_BATCH];    /* packet that the message begins with */
-	uint32_t segment[NET_BATCH];  /* size of its packets, */
+	uint32_t first[NET_BATCH];   /* packet that the message begins with */
+	uint32_t segment[NET_BATCH]; /* size of its packets, */
 	uint32_t packets[NET_BATCH], bytes[NET_BATCH];
-	bool closed[NET_BATCH];       /* the last one was shorter */
+	bool closed[NET_BATCH]; /* the last one was shorter */
 	uint32_t count, iovs;
 };
 
@@ -204,8 +210,8 @@ static bool joins(const struct batch_out *b, const struct host *h, uint32_t size
 {
 	uint32_t m = b->count - 1;
 
-	return b->count && h->offload && !b->closed[m] && size <= b->segment[m]
-		&& b->packets[m] < JOIN_MAX && b->bytes[m] + size <= JOIN_BYTES;
+	return b->count && h->offload && !b->closed[m] && size <= b->segment[m] &&
+		b->packets[m] < JOIN_MAX && b->bytes[m] + size <= JOIN_BYTES;
 }
 
 static void add_packet(struct batch_out *b, struct host *h, uint32_t i, struct packet *p)
@@ -218,11 +224,11 @@ static void add_packet(struct batch_out *b, struct host *h, uint32_t i, struct p
 	b->closed[m] = size < b->segment[m];
 	b->packets[m]++;
 	b->bytes[m] += size;
-	b->iov[b->iovs++] = (struct iovec){p->head, DDFRAGHDR};
+	b->iov[b->iovs++] = (struct iovec){ p->head, DDFRAGHDR };
 	b->msgs[m].msg_hdr.msg_iovlen++;
 	if (!p->len)
 		return;
-	b->iov[b->iovs++] = (struct iovec){p->chunk->data + p->off, p->len};
+	b->iov[b->iovs++] = (struct iovec){ p->chunk->data + p->off, p->len };
 	b->msgs[m].msg_hdr.msg_iovlen++;
 }
 
@@ -250,7 +256,8 @@ static void log_error(struct host *h, int error)
 {
 	char text[100];
 
-	snprintf(text, sizeof text, "cannot send to host %x: %s", h->tid & TIDHOST, strerror(error));
+	snprintf(text, sizeof text, "cannot send to host %x: %s", h->tid & TIDHOST,
+		strerror(error));
 	net_log(h->sw->net, text);
 }
 
@@ -271,7 +278,8 @@ uint32_t socket_transmit(struct host *h, struct packet **list, uint32_t n)
 	}
 	set_segments(&b);
 	while (at < b.count) {
-		int sent = sendmmsg(net->fd, b.msgs + at, b.count - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+		int sent = sendmmsg(net->fd, b.msgs + at, b.count - at,
+			MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (sent > 0) {
 			at += (uint32_t)sent;

@@ -21,7 +21,8 @@
 
 static void set_timer(struct sw *sw, int64_t ns)
 {
-	struct itimerspec t = {.it_value = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000}};
+	struct itimerspec t = { .it_value = {
+					.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 } };
 
 	timerfd_settime(sw->timer_fd, 0, &t, NULL);
 }
@@ -29,7 +30,7 @@ static void set_timer(struct sw *sw, int64_t ns)
 /* End the sleep of whoever waits in switch_pass. */
 static void wake(struct sw *sw)
 {
-	(void)!write(sw->wake_fd, &(uint64_t){1}, sizeof(uint64_t));
+	(void)!write(sw->wake_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
 }
 
 /* The timer has run out: forward while the caller is away. Has the lock. */

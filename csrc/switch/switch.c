@@ -69,7 +69,7 @@ static void set_defaults(struct sw_config *cf)
 
 static int epoll_add(int epoll_fd, int fd, uint32_t id)
 {
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.u64 = id};
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET, .data.u64 = id };
 
 	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev);
 }
@@ -83,16 +83,16 @@ static int open_descriptors(struct sw *sw)
 	sw->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (sw->epoll_fd < 0 || sw->watch_fd < 0 || sw->wake_fd < 0 || sw->timer_fd < 0)
 		return -1;
-	if (epoll_add(sw->epoll_fd, sw->listen_fd, ID_LISTEN)
-			|| epoll_add(sw->epoll_fd, sw->watch_fd, ID_WATCH)
-			|| epoll_add(sw->epoll_fd, sw->wake_fd, ID_WAKE))
+	if (epoll_add(sw->epoll_fd, sw->listen_fd, ID_LISTEN) ||
+		epoll_add(sw->epoll_fd, sw->watch_fd, ID_WATCH) ||
+		epoll_add(sw->epoll_fd, sw->wake_fd, ID_WAKE))
 		return -1;
 	return 0;
 }
 
 static void close_descriptors(struct sw *sw)
 {
-	const int fds[] = {sw->epoll_fd, sw->watch_fd, sw->wake_fd, sw->timer_fd, sw->spare_fd};
+	const int fds[] = { sw->epoll_fd, sw->watch_fd, sw->wake_fd, sw->timer_fd, sw->spare_fd };
 
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
 		if (fds[i] >= 0)
@@ -181,7 +181,9 @@ int sw_watch(struct sw *sw, int fd, int mask)
 static int wait_ns(int epoll_fd, struct epoll_event *ev, int n, int64_t ns)
 {
 #ifdef SYS_epoll_pwait2
-	struct { int64_t sec, nsec; } t = {ns / 1000000000, ns % 1000000000};
+	struct {
+		int64_t sec, nsec;
+	} t = { ns / 1000000000, ns % 1000000000 };
 
 	if (ns > 0) {
 		int rc = (int)syscall(SYS_epoll_pwait2, epoll_fd, ev, n, &t, NULL, (size_t)0);
@@ -220,17 +222,10 @@ static void note(struct sw *sw, const struct epoll_event *ev)
 	struct conn *c;
 
 	switch (ev->data.u64) {
-	case ID_LISTEN:
-		sw->accepting = true;
-		break;
-	case ID_WATCH:
-		sw->watch_ready = true;
-		break;
-	case ID_WAKE:
-		break;
-	case ID_NET:
-		net_ready(sw, ev->events);
-		break;
+	case ID_LISTEN: sw->accepting = true; break;
+	case ID_WATCH: sw->watch_ready = true; break;
+	case ID_WAKE: break;
+	case ID_NET: net_ready(sw, ev->events); break;
 	default:
 		c = conn_find(sw, ev->data.u64);
 		if (c)
@@ -252,7 +247,8 @@ static void serve_ready(struct sw *sw, bool helper)
 			queue_flush_touched(sw);
 			before = sw->stats.queued_bytes;
 		}
-		if (l == last || (helper && atomic_load_explicit(&sw->waiting, memory_order_relaxed)))
+		if (l == last ||
+			(helper && atomic_load_explicit(&sw->waiting, memory_order_relaxed)))
 			break;
 	}
 }
@@ -307,8 +303,8 @@ static void collect_watched(struct sw *sw)
 	sw->watch_ready = n > 0;
 	for (int i = 0; i < n; i++) {
 		sw->fds[i].fd = ev[i].data.fd;
-		sw->fds[i].mask = (ev[i].events & ~(uint32_t)EPOLLOUT ? 1 : 0)
-			| (ev[i].events & ~(uint32_t)EPOLLIN ? 2 : 0);
+		sw->fds[i].mask = (ev[i].events & ~(uint32_t)EPOLLOUT ? 1 : 0) |
+			(ev[i].events & ~(uint32_t)EPOLLIN ? 2 : 0);
 	}
 	sw->fd_count = n > 0 ? (uint32_t)n : 0;
 }
@@ -325,8 +321,8 @@ int sw_run(struct sw *sw, int64_t us)
 	do {
 		if (sw->watch_ready)
 			collect_watched(sw);
-		rc = switch_pass(sw, sw->fd_count || sw->filling->count ? 0 : switch_patience(sw, left),
-			false);
+		rc = switch_pass(sw,
+			sw->fd_count || sw->filling->count ? 0 : switch_patience(sw, left), false);
 		if (sw->watch_ready && !sw->fd_count)
 			collect_watched(sw);
 		if (us > 0 && (left = until - switch_now()) < 0)

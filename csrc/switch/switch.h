@@ -21,26 +21,28 @@
 struct sw;
 
 /* Kinds of events. */
-#define SW_OPEN    1 /* a connection was accepted; pid, uid of the peer process are set */
-#define SW_CLOSE   2 /* it ended (all it had written was forwarded or reported before); reason set */
+#define SW_OPEN 1  /* a connection was accepted; pid, uid of the peer process are set */
+#define SW_CLOSE 2 /* it ended (all it had written was forwarded or reported before); reason set */
 #define SW_MESSAGE 3 /* a whole message for the daemon, but those that the switch serves itself */
 #define SW_DRAINED 4 /* the queue of tid `dst` fell to the mark asked for by sw_notify_drain */
-#define SW_LOG     5 /* something was ignored or refused: text in data; conn is 0 if none is meant */
-#define SW_HOST    6 /* another host is lost or has left: dst is its daemon; reason, text in data. Once a host. */
-#define SW_SPOKE   7 /* a message passed, see sw_manager: all as in SW_MESSAGE, 64 bytes of its body at most */
+#define SW_LOG 5 /* something was ignored or refused: text in data; conn is 0 if none is meant */
+/* another host is lost or has left: dst is its daemon; reason, text in data; once a host */
+#define SW_HOST 6
+/* a message passed, see sw_manager: all as in SW_MESSAGE, 64 bytes of its body at most */
+#define SW_SPOKE 7
 
 /* Why a connection closed (field reason of SW_CLOSE). */
-#define SW_EOF      0 /* the peer closed or died */
+#define SW_EOF 0      /* the peer closed or died */
 #define SW_PROTOCOL 1 /* it sent what the protocol does not allow; text in data */
-#define SW_CLOSED   2 /* sw_close or sw_finish was called */
+#define SW_CLOSED 2   /* sw_close or sw_finish was called */
 
 /* What became of a host (field reason of SW_HOST). */
 #define SW_HOST_SILENT 3 /* it does not answer */
-#define SW_HOST_LEFT   4 /* it said so */
+#define SW_HOST_LEFT 4   /* it said so */
 #define SW_HOST_CLOSED 5 /* it agreed to the end that sw_host_close asked for */
 
 struct sw_event {
-	uint64_t conn;   /* connection: slot and generation, never reused for another peer */
+	uint64_t conn; /* connection: slot and generation, never reused for another peer */
 	uint32_t type;
 	uint32_t reason;
 	/*
@@ -54,35 +56,42 @@ struct sw_event {
 	const char *data;  /* valid until the next sw_run */
 };
 
-struct sw_fd { int fd; int mask; }; /* mask: 1 readable, 2 writable */
+struct sw_fd {
+	int fd;
+	int mask; /* 1 readable, 2 writable */
+};
 
 /* Limits; 0 takes the default. */
 struct sw_config {
-	uint32_t budget;        /* events of one connection per batch (default 4) */
-	uint64_t queue_low;     /* bytes queued to one task before its senders are parked, first bound */
-	uint64_t queue_high;    /* the bound after growing, doubled for every 20 ms without progress */
-	uint64_t queue_total;   /* bytes in all queues above which only the first bound is granted */
-	uint32_t message_max;   /* longest message to the daemon itself, bytes */
-	uint32_t standby_us;    /* the standby thread takes over after so long; 0: default 300; UINT32_MAX: none */
-	uint64_t mail_room;     /* bytes that all entries of the mailbox together may take */
-	uint32_t uid;           /* only this user's processes are served (SO_PEERCRED); UINT32_MAX: anyone */
+	uint32_t budget; /* events of one connection per batch (default 4) */
+	/* bytes queued to one task before its senders are parked, first bound */
+	uint64_t queue_low;
+	uint64_t queue_high; /* the bound after growing, doubled for every 20 ms without progress */
+	uint64_t queue_total; /* bytes in all queues above which only the first bound is granted */
+	uint32_t message_max; /* longest message to the daemon itself, bytes */
+	/* the standby thread takes over after so long; 0: default 300; UINT32_MAX: none */
+	uint32_t standby_us;
+	uint64_t mail_room; /* bytes that all entries of the mailbox together may take */
+	uint32_t uid; /* only this user's processes are served (SO_PEERCRED); UINT32_MAX: anyone */
 };
 
 struct sw_stats {
-	uint64_t fragments, bytes;       /* forwarded or reported so far */
-	uint64_t parked;                 /* times that a sender had to wait for its receiver */
-	uint64_t dropped;                /* fragments without a receiver */
-	uint64_t refused;                /* connections of other users */
-	uint64_t connections;            /* open now */
-	uint64_t queued_bytes;           /* in all queues now */
-	uint64_t packets, retransmitted; /* with data to other hosts so far, and of these those sent again */
-	uint64_t packets_received;       /* with data, duplicates included */
-	uint64_t packets_dropped;        /* of strangers, damaged, malformed, too far ahead, or without room */
+	uint64_t fragments, bytes; /* forwarded or reported so far */
+	uint64_t parked;           /* times that a sender had to wait for its receiver */
+	uint64_t dropped;          /* fragments without a receiver */
+	uint64_t refused;          /* connections of other users */
+	uint64_t connections;      /* open now */
+	uint64_t queued_bytes;     /* in all queues now */
+	uint64_t packets;          /* with data to other hosts so far */
+	uint64_t retransmitted;    /* of these, those sent again */
+	uint64_t packets_received; /* with data, duplicates included */
+	/* of strangers, damaged, malformed, too far ahead, or without room */
+	uint64_t packets_dropped;
 };
 
 /* What sw_run returns: a set of these. */
 #define SW_RUN_EVENTS 1 /* sw_events has something */
-#define SW_RUN_FDS    2 /* sw_ready has something */
+#define SW_RUN_FDS 2    /* sw_ready has something */
 
 /*
  * New switch over a listening Unix stream socket (non-blocking). The caller
@@ -193,15 +202,17 @@ void sw_mail_reset(struct sw *, const char *name, size_t name_len, int32_t index
  * those of strangers change nothing.
  */
 
-#define SW_HOST_PENDING 1 /* flag: packets are sent to it, but what it sends is dropped unacknowledged */
+/* Flag: packets are sent to it, but what it sends is dropped unacknowledged. */
+#define SW_HOST_PENDING 1
 
 struct sw_host {
-	uint32_t tid;        /* its daemon: 0x80000000 | index << 18 */
-	uint32_t address;    /* IPv4, host order */
+	uint32_t tid;     /* its daemon: 0x80000000 | index << 18 */
+	uint32_t address; /* IPv4, host order */
 	uint32_t port;
-	uint32_t mtu;        /* longest packet it takes, as advertised in the machine's host table */
+	uint32_t mtu; /* longest packet it takes, as advertised in the machine's host table */
 	uint32_t flags;
-	uint32_t silence_ms; /* a daemon of this project is lost after so long a silence; 0: the rule of 3.4.6 alone */
+	/* a daemon of this project is lost after so long a silence; 0: the rule of 3.4.6 alone */
+	uint32_t silence_ms;
 };
 
 /*

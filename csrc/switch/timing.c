@@ -24,8 +24,8 @@
 #define WAIT_MIN (5 * NS_PER_MS)
 
 /* Extended links. */
-#define REORDER 3u                 /* packets that may be overtaken by so many less one */
-#define REORDER_NS NS_PER_MS       /* and for so long at least */
+#define REORDER 3u           /* packets that may be overtaken by so many less one */
+#define REORDER_NS NS_PER_MS /* and for so long at least */
 #define PROBE_MIN (3 * NS_PER_MS)
 #define TIMEOUT_MIN (30 * NS_PER_MS)
 #define TIMEOUT_MAX 1000000000ll
@@ -61,7 +61,8 @@ void timing_acked(struct host *h, const struct packet *p, int64_t now)
 	if (h->window < h->threshold)
 		h->window += p->len + PACKET_COST;
 	else
-		h->window += (uint64_t)(p->len + PACKET_COST) * (p->len + PACKET_COST) / h->window + 1;
+		h->window += (uint64_t)(p->len + PACKET_COST) * (p->len + PACKET_COST) / h->window +
+			1;
 	if (h->window > h->peer_window && h->peer_window)
 		h->window = h->peer_window;
 	if (p->tries != 1)
@@ -72,7 +73,8 @@ void timing_acked(struct host *h, const struct packet *p, int64_t now)
 		sample = WAIT_MAX;
 	if (!h->rtt)
 		h->rtt = h->extended ? sample : RTT_FIRST;
-	h->deviation = (3 * h->deviation + (sample > h->rtt ? sample - h->rtt : h->rtt - sample)) / 4;
+	h->deviation = (3 * h->deviation + (sample > h->rtt ? sample - h->rtt : h->rtt - sample)) /
+		4;
 	h->rtt = (3 * h->rtt + sample) / 4;
 }
 
@@ -108,8 +110,8 @@ static void find_lost(struct host *h, int64_t now)
 		struct packet *p = link_packet(h, s);
 		int32_t behind = (int32_t)(h->acked_order - p->order);
 
-		if (p->acked || p->lost || behind <= 0
-				|| (behind < (int32_t)REORDER && now - p->sent < patience(h)))
+		if (p->acked || p->lost || behind <= 0 ||
+			(behind < (int32_t)REORDER && now - p->sent < patience(h)))
 			continue;
 		link_resend(h, p);
 		reduce(h, p, WINDOW_FLOOR);

@@ -53,8 +53,8 @@ static void print_group(int bytes)
 	int count = next_int();
 	int reached = next_int();
 
-	printf("group: %s, size: %d,  barrier_count %d, barrier_reached %d\n",
-		name, size, count, reached);
+	printf("group: %s, size: %d,  barrier_count %d, barrier_reached %d\n", name, size, count,
+		reached);
 	free(name);
 	printf("tids:\n");
 	for (int i = 0; i < capacity; i++) {

@@ -18,10 +18,10 @@
 #include "pvmproto.h"
 
 /* Offsets in the fragment header. */
-#define WIRE_FRAG_DST    0
-#define WIRE_FRAG_SRC    4
+#define WIRE_FRAG_DST 0
+#define WIRE_FRAG_SRC 4
 #define WIRE_FRAG_LENGTH 8
-#define WIRE_FRAG_FLAGS  12 /* one byte; bytes 13 to 15 are zero */
+#define WIRE_FRAG_FLAGS 12 /* one byte; bytes 13 to 15 are zero */
 
 /* Offsets in the message header.  Words 12, 24 and 28 hold no defined value in 3.4.6. */
 #define WIRE_MSG_ENC 0
@@ -42,9 +42,9 @@
 #define WIRE_FRAG_ENROLLING 4080
 
 /* Encoding words of the message header. */
-#define WIRE_ENC_XDR     0x10000000
+#define WIRE_ENC_XDR 0x10000000
 #define WIRE_ENC_INPLACE 0x20000000 /* inside a task only, never on the wire */
-#define WIRE_ENC_TRACE   0x40000000
+#define WIRE_ENC_TRACE 0x40000000
 
 /* Source address of a task that has no tid yet. */
 #define WIRE_TID_NONE 0xffffffffu
@@ -68,17 +68,17 @@
  * 3.4.6 writes zeros behind the flags and ignores them, as it does the two
  * flags named here; docs/links.md says what this project's daemons put there.
  */
-#define WIRE_PKT_DST   0
-#define WIRE_PKT_SRC   4
-#define WIRE_PKT_SEQ   8
-#define WIRE_PKT_ACK   10
+#define WIRE_PKT_DST 0
+#define WIRE_PKT_SRC 4
+#define WIRE_PKT_SEQ 8
+#define WIRE_PKT_ACK 10
 #define WIRE_PKT_FLAGS 12
-#define WIRE_PKT_CRC   13 /* three bytes: check of the whole packet, or 0: none */
-#define WIRE_PKT_ASK     32 /* flag: acknowledge (or answer) at once */
+#define WIRE_PKT_CRC 13     /* three bytes: check of the whole packet, or 0: none */
+#define WIRE_PKT_ASK 32     /* flag: acknowledge (or answer) at once */
 #define WIRE_PKT_CONTROL 64 /* flag: the data are records for the link (WIRE_CONTROL_) */
 
 /* Records of a control packet: two words each, what and which address. */
-#define WIRE_CONTROL_PAUSE  1
+#define WIRE_CONTROL_PAUSE 1
 #define WIRE_CONTROL_RESUME 2
 
 /*
@@ -87,14 +87,14 @@
  * the count says; its first bit (the highest one) stands for the packet after
  * the next one expected.
  */
-#define WIRE_LINK_MAGIC    0  /* WIRE_EXT_MAGIC */
-#define WIRE_LINK_COUNT    4  /* 16 bits: words of the list */
-#define WIRE_LINK_EXPECTED 6  /* 16 bits: sequence number of the next packet expected */
-#define WIRE_LINK_LONGEST  8  /* longest packet taken, header included */
-#define WIRE_LINK_WINDOW   12 /* room for packets that are not taken yet, bytes */
+#define WIRE_LINK_MAGIC 0       /* WIRE_EXT_MAGIC */
+#define WIRE_LINK_COUNT 4       /* 16 bits: words of the list */
+#define WIRE_LINK_EXPECTED 6    /* 16 bits: sequence number of the next packet expected */
+#define WIRE_LINK_LONGEST 8     /* longest packet taken, header included */
+#define WIRE_LINK_WINDOW 12     /* room for packets that are not taken yet, bytes */
 #define WIRE_LINK_DUPLICATES 16 /* packets received more than once so far */
-#define WIRE_LINK_BYTES    20
-#define WIRE_LINK_WORDS    40 /* most words of the list */
+#define WIRE_LINK_BYTES 20
+#define WIRE_LINK_WORDS 40 /* most words of the list */
 
 /* UDP payload that a daemon of 3.4.6 takes, and so what is advertised to everybody. */
 #define WIRE_PKT_DEFAULT 4080

@@ -251,9 +251,7 @@ def _read_slave(words: list[str], manual: bool, foreground: bool) -> SlaveStart:
     mtu_taken = c.WIRE_PKT_LEAST <= mtu <= 0x7FFFFFFF and master_port
     if not (0 < master < 4096 and 0 < index < 4096 and master != index and mtu_taken):
         raise StartError(f"slave: bad args: {' '.join(words)}")
-    return SlaveStart(
-        master, master_address, master_port, mtu, index, address, manual, foreground
-    )
+    return SlaveStart(master, master_address, master_port, mtu, index, address, manual, foreground)
 
 
 def _check_tmp(settings: Settings) -> None:

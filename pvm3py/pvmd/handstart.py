@@ -141,9 +141,7 @@ def _ask_password(pvmd: Pvmd, host: str, user: str) -> str:
         os.write(stderr, b"\n")
 
 
-async def _rexec(
-    pvmd: Pvmd, host: str, order: bytes, vmid: str, name: str
-) -> tuple[str, str]:
+async def _rexec(pvmd: Pvmd, host: str, order: bytes, vmid: str, name: str) -> tuple[str, str]:
     """Run a command on a rexec server and return the first line that is a greeting."""
     try:
         port = socket.getservbyname("exec", "tcp")

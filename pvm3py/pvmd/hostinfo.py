@@ -33,9 +33,7 @@ def config(pvmd: Pvmd, _request: Request, _body: Empty) -> ConfigReply:
 
 
 @handles(c.TM_MSTAT, HostName)
-def mstat(
-    pvmd: Pvmd, _request: Request, body: HostName
-) -> Status | Coroutine[None, None, Status]:
+def mstat(pvmd: Pvmd, _request: Request, body: HostName) -> Status | Coroutine[None, None, Status]:
     """Whether a host is in the machine and its daemon answers."""
     host = pvmd.hosts.named(body.name)
     if host is None:

@@ -108,9 +108,7 @@ async def _wait_for(box: Mailbox, body: MailRequest) -> RestBody:
 
 
 @handles(c.TM_DB, MailRequest)
-def mail(
-    pvmd: Pvmd, request: Request, body: MailRequest
-) -> Record | Coroutine[None, None, Record]:
+def mail(pvmd: Pvmd, request: Request, body: MailRequest) -> Record | Coroutine[None, None, Record]:
     """Put, get, remove, list, reset, in the mailbox of the master."""
     if pvmd.hosts.is_master:
         return dm_db(pvmd, request, body)

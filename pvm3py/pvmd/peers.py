@@ -68,9 +68,7 @@ class Peers:
         # What is being done for each other host, to be answered later.
         self.serving: defaultdict[int, set[asyncio.Task[None]]] = defaultdict(set)
 
-    def send(
-        self, host: int, tag: int, body: Record | bytes, wid: int = 0, ctx: int = 0
-    ) -> None:
+    def send(self, host: int, tag: int, body: Record | bytes, wid: int = 0, ctx: int = 0) -> None:
         """A message to the daemon of another host, which is given by any tid of it."""
         data = body if isinstance(body, bytes) else body.encode()
         pvmd = self._pvmd

@@ -30,9 +30,7 @@ _TRY_LATER = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
 
 @handles(c.TM_SPAWN, SpawnRequest)
-def spawn(
-    pvmd: Pvmd, request: Request, body: SpawnRequest
-) -> Codes | Coroutine[None, None, Codes]:
+def spawn(pvmd: Pvmd, request: Request, body: SpawnRequest) -> Codes | Coroutine[None, None, Codes]:
     """Start tasks on the hosts that the request selects; one tid or error for each."""
     check_count(body.count)
     where, colon, directory = body.where.partition(":")

@@ -89,9 +89,7 @@ class Spawn:
     def order(self, hosts: list[Host], count: int) -> Order:
         """What a policy is asked."""
         body = self.body
-        return Order(
-            hosts, count, body.file, list(body.args), self.task, body.flags, self.where
-        )
+        return Order(hosts, count, body.file, list(body.args), self.task, body.flags, self.where)
 
     def part(self, start: int, count: int, outof: int) -> ExecRequest:
         """What one host is to start."""

@@ -182,9 +182,7 @@ class ResourceManager:
     ) -> None:
         """Have a host run a program for this manager, which gets its output by `task_output`."""
         nobody, ctx, tag = 0, c.BASECONTEXT, link.OUTPUT
-        job = ExecRequest(
-            self.tid, program, 0, 1, args, self.tid, ctx, tag, nobody, 0, 0, [], 0, 1
-        )
+        job = ExecRequest(self.tid, program, 0, 1, args, self.tid, ctx, tag, nobody, 0, 0, [], 0, 1)
         self.start(host, job, done)
 
     @_serves(link.OUTPUT, RestBody, daemon=True)

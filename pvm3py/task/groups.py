@@ -116,9 +116,7 @@ def gather(items: Buffer, tag: int, group: str, *, root: int = 0) -> list[array.
     room = array.array(form, bytes(members * len(own) * memoryview(items).itemsize))
     filled = check(
         "gather",
-        lib.gs_gather(
-            ffi.from_buffer(room), members, own, len(own), code, tag, _name(group), root
-        ),
+        lib.gs_gather(ffi.from_buffer(room), members, own, len(own), code, tag, _name(group), root),
     )
     if filled == 0:
         return None

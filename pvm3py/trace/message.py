@@ -210,8 +210,7 @@ def _encode_described(event: Event) -> bytes:
     return (
         _ints_and_words(*head)
         + b"".join(
-            _ints_and_words(_DIDS[item.name], item.kind)
-            + values.codec(item.kind).pack(item.value)
+            _ints_and_words(_DIDS[item.name], item.kind) + values.codec(item.kind).pack(item.value)
             for item in event.items
         )
         + INT.pack(c.TEV_MARK_EVENT_DESC_END)

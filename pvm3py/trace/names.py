@@ -12,9 +12,7 @@ def _text(pointer: object) -> str:
 
 
 # Name of each kind of event.
-EVENTS: tuple[str, ...] = tuple(
-    _text(lib.pvmtevinfo[kind].name) for kind in range(c.TEV_MAX + 1)
-)
+EVENTS: tuple[str, ...] = tuple(_text(lib.pvmtevinfo[kind].name) for kind in range(c.TEV_MAX + 1))
 # Name and description of each kind of item.
 ITEMS: tuple[tuple[str, str], ...] = tuple(
     (_text(entry.did), _text(entry.desc))

@@ -154,7 +154,7 @@ class TraceTargets(NamedTuple):
 
 
 def address_text(address: str, port: int) -> str:
-    """"10.77.0.2", 57925 as "0a4d0002:e245", the only form that 3.4.6 takes."""
+    """ "10.77.0.2", 57925 as "0a4d0002:e245", the only form that 3.4.6 takes."""
     return f"{socket.inet_aton(address).hex()}:{port:04x}"
 
 

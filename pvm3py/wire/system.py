@@ -29,7 +29,11 @@ def exec_request(
 ) -> ExecRequest:
     """What one host is to start of a spawn: `count` of `outof` tasks from number `start` on."""
     fields = vars(spawn) | {
-        "ptid": ptid, "env": env, "instance": start, "count": count, "outof": outof
+        "ptid": ptid,
+        "env": env,
+        "instance": start,
+        "count": count,
+        "outof": outof,
     }
     del fields["where"]
     return ExecRequest(**fields)

@@ -48,7 +48,7 @@ static int number(const char *word)
 static struct timeval interval(const char *seconds)
 {
 	double value = atof(seconds);
-	struct timeval result = {(long)value, (long)((value - (long)value) * 1e6)};
+	struct timeval result = { (long)value, (long)((value - (long)value) * 1e6) };
 
 	return result;
 }
@@ -99,7 +99,7 @@ static void do_config(int n, char **word)
 	say("%d\t%d", hosts, formats);
 	for (int i = 0; i < hosts; i++)
 		say("%d\t%s\t%s\t%d", host[i].hi_tid, host[i].hi_name, host[i].hi_arch,
-		    host[i].hi_speed);
+			host[i].hi_speed);
 }
 
 /* addhosts LINE...; reply: code, tid or code each */
@@ -178,7 +178,7 @@ static void do_tasks(int n, char **word)
 	say("%d", count);
 	for (int i = 0; i < count; i++)
 		say("%d\t%d\t%d\t%d\t%s", task[i].ti_tid, task[i].ti_ptid, task[i].ti_host,
-		    task[i].ti_flag, task[i].ti_a_out);
+			task[i].ti_flag, task[i].ti_a_out);
 }
 
 static void do_pstat(int n, char **word)
@@ -401,18 +401,15 @@ static const struct {
 	const char *name;
 	int least; /* words behind the name */
 	void (*function)(int n, char **word);
-} commands[] = {
-	{"tickle", 1, do_tickle},
-	{"mytid", 0, do_mytid},       {"config", 0, do_config},   {"addhosts", 1, do_addhosts},
-	{"delhosts", 1, do_delhosts}, {"mstat", 1, do_mstat},     {"hostsync", 1, do_hostsync},
-	{"halt", 0, do_halt},         {"spawn", 4, do_spawn},     {"tasks", 1, do_tasks},
-	{"pstat", 1, do_pstat},       {"kill", 1, do_kill},       {"sendsig", 2, do_sendsig},
-	{"notify", 3, do_notify},     {"setopt", 2, do_setopt},   {"catchout", 1, do_catchout},
-	{"print", 1, do_print},       {"send", 5, do_send},       {"mcast", 5, do_mcast},
-	{"take", 5, do_take},         {"event", 3, do_event},     {"put", 3, do_put},
-	{"get", 3, do_get},           {"del", 3, do_del},         {"names", 1, do_names},
-	{"process", 0, do_process},   {"ask", 4, do_ask},         {"on", 2, do_on},
-};
+} commands[] = { { "tickle", 1, do_tickle }, { "mytid", 0, do_mytid }, { "config", 0, do_config },
+	{ "addhosts", 1, do_addhosts }, { "delhosts", 1, do_delhosts }, { "mstat", 1, do_mstat },
+	{ "hostsync", 1, do_hostsync }, { "halt", 0, do_halt }, { "spawn", 4, do_spawn },
+	{ "tasks", 1, do_tasks }, { "pstat", 1, do_pstat }, { "kill", 1, do_kill },
+	{ "sendsig", 2, do_sendsig }, { "notify", 3, do_notify }, { "setopt", 2, do_setopt },
+	{ "catchout", 1, do_catchout }, { "print", 1, do_print }, { "send", 5, do_send },
+	{ "mcast", 5, do_mcast }, { "take", 5, do_take }, { "event", 3, do_event },
+	{ "put", 3, do_put }, { "get", 3, do_get }, { "del", 3, do_del }, { "names", 1, do_names },
+	{ "process", 0, do_process }, { "ask", 4, do_ask }, { "on", 2, do_on } };
 
 /* Obey a command, which is cut into its words; the reply is in `reply`. */
 static void obey(char *line)
@@ -435,7 +432,7 @@ static void obey(char *line)
 /* on TID COMMAND...; reply: the other agent's */
 static void do_on(int n, char **word)
 {
-	struct timeval limit = {REPLY_SECONDS, 0};
+	struct timeval limit = { REPLY_SECONDS, 0 };
 	int tid = number(word[0]);
 
 	for (int i = 1; i < n - 1; i++)

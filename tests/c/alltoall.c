@@ -59,7 +59,7 @@ int main(int argc, char **argv)
 {
 	int count, *tids, right;
 	long sum = 0;
-	char *arguments[] = {"member", NULL};
+	char *arguments[] = { "member", NULL };
 
 	alarm(150);
 	if (argc < 2)

@@ -46,7 +46,7 @@ static int leave(int count)
 
 static int watch(char **argv)
 {
-	char *arguments[] = {"leave", argv[2], NULL};
+	char *arguments[] = { "leave", argv[2], NULL };
 	int tid, count = atoi(argv[2]), value, right = 0;
 
 	if (pvm_spawn(argv[0], arguments, PvmTaskDefault, "", 1, &tid) != 1)

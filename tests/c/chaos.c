@@ -27,8 +27,17 @@
 #include "pvm3.h"
 
 enum {
-	TAG_KNOW = 11, TAG_PACE, TAG_REPORT, TAG_REPORTED, TAG_DATA, TAG_EXIT, TAG_HOST, TAG_WRONG,
-	PEERS_MAX = 2000, HOSTS_SEEN_MAX = 2000, LINE = 1 << 16
+	TAG_KNOW = 11,
+	TAG_PACE,
+	TAG_REPORT,
+	TAG_REPORTED,
+	TAG_DATA,
+	TAG_EXIT,
+	TAG_HOST,
+	TAG_WRONG,
+	PEERS_MAX = 2000,
+	HOSTS_SEEN_MAX = 2000,
+	LINE = 1 << 16
 };
 
 /* Another task, and what passed between it and this one. */
@@ -88,7 +97,7 @@ static void watch_host(int tid)
 			return;
 	if (nhosts == HOSTS_SEEN_MAX)
 		return;
-	hosts[nhosts++] = (struct host){tid, 0};
+	hosts[nhosts++] = (struct host){ tid, 0 };
 	pvm_notify(PvmHostDelete, TAG_HOST, 1, &tid);
 }
 
@@ -101,7 +110,7 @@ static struct peer *meet(int tid)
 		return p;
 	watch_host(tid & ~0x3ffff);
 	p = &peers[npeers++];
-	*p = (struct peer){tid, 0, 0, 0};
+	*p = (struct peer){ tid, 0, 0, 0 };
 	pvm_notify(PvmTaskExit, TAG_EXIT, 1, &tid);
 	return p;
 }
@@ -203,15 +212,9 @@ static void make_request(void)
 
 	sprintf(name, "box%x", (unsigned)me);
 	switch (chance(6)) {
-	case 0:
-		expect("pvm_pstat", pvm_pstat(p->tid), PvmNoTask);
-		break;
-	case 1:
-		expect("pvm_tasks", pvm_tasks(chance(2) ? host : 0, &n, &tasks), PvmNoHost);
-		break;
-	case 2:
-		expect("pvm_hostsync", pvm_hostsync(host, &clock, NULL), PvmNoHost);
-		break;
+	case 0: expect("pvm_pstat", pvm_pstat(p->tid), PvmNoTask); break;
+	case 1: expect("pvm_tasks", pvm_tasks(chance(2) ? host : 0, &n, &tasks), PvmNoHost); break;
+	case 2: expect("pvm_hostsync", pvm_hostsync(host, &clock, NULL), PvmNoHost); break;
 	case 3:
 		expect("pvm_config", pvm_config(&n, NULL, &table), 0);
 		expect("pvm_mstat", pvm_mstat(table[chance(n)].hi_name), PvmNoHost);
@@ -228,8 +231,7 @@ static void make_request(void)
 			wrong("mailbox entry is not the one that was put");
 		pvm_freebuf(pvm_setrbuf(0));
 		break;
-	default:
-		expect("pvm_notify", pvm_notify(PvmTaskExit | PvmNotifyCancel, 1, 1, &p->tid), 0);
+	default: expect("pvm_notify", pvm_notify(PvmTaskExit | PvmNotifyCancel, 1, 1, &p->tid), 0);
 	}
 }
 
@@ -277,9 +279,7 @@ static void take(int buffer)
 
 	pvm_bufinfo(buffer, NULL, &tag, &from);
 	switch (tag) {
-	case TAG_KNOW:
-		take_list();
-		break;
+	case TAG_KNOW: take_list(); break;
 	case TAG_PACE:
 		pvm_upkint(&on, 1, 1);
 		stopped = !on;
@@ -296,24 +296,17 @@ static void take(int buffer)
 		printf("%s%s\n", tag == TAG_WRONG ? "WRONG " : "", text);
 		fflush(stdout);
 		break;
-	case TAG_DATA:
-		take_data(from);
-		break;
-	case TAG_EXIT:
-		take_exit();
-		break;
-	case TAG_HOST:
-		take_host();
-		break;
-	default:
-		wrong("message with tag %d", tag);
+	case TAG_DATA: take_data(from); break;
+	case TAG_EXIT: take_exit(); break;
+	case TAG_HOST: take_host(); break;
+	default: wrong("message with tag %d", tag);
 	}
 }
 
 /* Take in what is there, then send or ask something. */
 static void turn(void)
 {
-	struct timeval pause = {0, 2000};
+	struct timeval pause = { 0, 2000 };
 	int buffer = pvm_trecv(-1, -1, &pause);
 	struct peer *p;
 
@@ -383,7 +376,7 @@ static void obey(char *line)
 int main(int argc, char **argv)
 {
 	static char line[LINE];
-	struct pollfd input = {0, POLLIN, 0};
+	struct pollfd input = { 0, POLLIN, 0 };
 
 	if (argc != 3)
 		return 2;

@@ -39,25 +39,26 @@ static inline void check_failure(const char *file, int line, const char *text)
 /* A check was passed: if it was one of a call, or of data of the library, it is a case. */
 static inline void check_case(const char *text, long long result)
 {
-	static const char *const beginnings[] = {"pvm", "Pvm", "lpvmerr(", "tev_", "i_dump("};
+	static const char *const beginnings[] = { "pvm", "Pvm", "lpvmerr(", "tev_", "i_dump(" };
 
-	for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings && getenv("PVM_TEST_CASES"); i++)
+	for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings && getenv("PVM_TEST_CASES");
+		i++)
 		if (strncmp(text, beginnings[i], strlen(beginnings[i])) == 0)
 			printf("case\t%s\t%lld\n", text, result);
 }
 
 /* The condition holds. */
-#define CHECK(condition)                                                       \
-	do {                                                                   \
-		check_count++;                                                 \
-		if (!(condition))                                              \
-			check_failure(__FILE__, __LINE__, #condition);         \
-		else                                                           \
-			check_case(#condition, 0);                             \
+#define CHECK(condition) \
+	do { \
+		check_count++; \
+		if (!(condition)) \
+			check_failure(__FILE__, __LINE__, #condition); \
+		else \
+			check_case(#condition, 0); \
 	} while (0)
 
-static inline bool check_int(const char *file, int line, const char *text,
-			     long long actual, long long expected)
+static inline bool check_int(const char *file, int line, const char *text, long long actual,
+	long long expected)
 {
 	char message[300];
 
@@ -72,15 +73,15 @@ static inline bool check_int(const char *file, int line, const char *text,
 }
 
 /* Both integers are equal; evaluates to whether they are. */
-#define CHECK_INT(actual, expected)                                            \
+#define CHECK_INT(actual, expected) \
 	check_int(__FILE__, __LINE__, #actual, (long long)(actual), (long long)(expected))
 
 /* The same for a code that a call, given as text, leaves elsewhere than in its result. */
-#define CHECK_CODE(call, actual, expected)                                     \
+#define CHECK_CODE(call, actual, expected) \
 	check_int(__FILE__, __LINE__, call, (long long)(actual), (long long)(expected))
 
-static inline bool check_text(const char *file, int line, const char *text,
-			      const char *actual, const char *expected)
+static inline bool check_text(const char *file, int line, const char *text, const char *actual,
+	const char *expected)
 {
 	char message[1000];
 
@@ -90,14 +91,13 @@ static inline bool check_text(const char *file, int line, const char *text,
 		return true;
 	}
 	snprintf(message, sizeof message, "%s is \"%s\", not \"%s\"", text,
-		 actual ? actual : "(null)", expected);
+		actual ? actual : "(null)", expected);
 	check_failure(file, line, message);
 	return false;
 }
 
 /* Both strings are equal. */
-#define CHECK_TEXT(actual, expected)                                           \
-	check_text(__FILE__, __LINE__, #actual, actual, expected)
+#define CHECK_TEXT(actual, expected) check_text(__FILE__, __LINE__, #actual, actual, expected)
 
 /* First statement of main: error codes are checked, not printed. */
 static inline void check_start(void)
@@ -116,8 +116,8 @@ static inline int check_done(void)
 /* Is the task linked with this project's library ("library"), the daemon its ("daemon")? */
 static inline bool check_ours(const char *what)
 {
-	const char *side = getenv(strcmp(what, "daemon") == 0 ? "PVM_TEST_DAEMON"
-							      : "PVM_TEST_LIBRARY");
+	const char *side = getenv(strcmp(what, "daemon") == 0 ? "PVM_TEST_DAEMON" :
+								"PVM_TEST_LIBRARY");
 
 	return side && strcmp(side, "ours") == 0;
 }
@@ -125,7 +125,7 @@ static inline bool check_ours(const char *what)
 /* Spawn n copies of this program with `role` as first argument; the number started. */
 static inline int check_spawn(char **argv, char *role, int n, int *tids)
 {
-	char *arguments[] = {role, NULL};
+	char *arguments[] = { role, NULL };
 
 	return pvm_spawn(argv[0], arguments, PvmTaskDefault, "", n, tids);
 }

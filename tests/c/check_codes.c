@@ -29,24 +29,24 @@ static void receive_unreadable(void)
 	pvm_setrbuf(pvm_mkbuf(PvmDataInPlace));
 }
 
-#define PACKING(name, items)                                                   \
-	do {                                                                   \
-		pvm_setsbuf(0);                                                \
-		CHECK_INT(pvm_pk##name(items, 1, 1), PvmNoBuf);                \
-		pvm_initsend(PvmDataDefault);                                  \
-		CHECK_INT(pvm_pk##name(items, -1, 1), PvmBadParam);            \
-		CHECK_INT(pvm_pk##name(items, 4, 2), 0);                       \
-		pvm_initsend(PvmDataInPlace);                                  \
-		CHECK_INT(pvm_pk##name(items, 4, 2), PvmNotImpl);              \
-		CHECK_INT(pvm_pk##name(items, 4, 1), 0);                       \
-		pvm_setrbuf(0);                                                \
-		CHECK_INT(pvm_upk##name(items, 1, 1), PvmNoBuf);               \
-		receive_nothing();                                             \
-		CHECK_INT(pvm_upk##name(items, -1, 1), PvmBadParam);           \
-		CHECK_INT(pvm_upk##name(items, 1, 1), PvmNoData);              \
-		CHECK_INT(pvm_upk##name(items, 0, 1), 0);                      \
-		receive_unreadable();                                          \
-		CHECK_INT(pvm_upk##name(items, 1, 1), PvmBadMsg);              \
+#define PACKING(name, items) \
+	do { \
+		pvm_setsbuf(0); \
+		CHECK_INT(pvm_pk##name(items, 1, 1), PvmNoBuf); \
+		pvm_initsend(PvmDataDefault); \
+		CHECK_INT(pvm_pk##name(items, -1, 1), PvmBadParam); \
+		CHECK_INT(pvm_pk##name(items, 4, 2), 0); \
+		pvm_initsend(PvmDataInPlace); \
+		CHECK_INT(pvm_pk##name(items, 4, 2), PvmNotImpl); \
+		CHECK_INT(pvm_pk##name(items, 4, 1), 0); \
+		pvm_setrbuf(0); \
+		CHECK_INT(pvm_upk##name(items, 1, 1), PvmNoBuf); \
+		receive_nothing(); \
+		CHECK_INT(pvm_upk##name(items, -1, 1), PvmBadParam); \
+		CHECK_INT(pvm_upk##name(items, 1, 1), PvmNoData); \
+		CHECK_INT(pvm_upk##name(items, 0, 1), 0); \
+		receive_unreadable(); \
+		CHECK_INT(pvm_upk##name(items, 1, 1), PvmBadMsg); \
 	} while (0)
 
 static void packing(void)
@@ -95,7 +95,7 @@ static void nesting(void)
 
 static void buffers(void)
 {
-	struct pvmminfo info = {0};
+	struct pvmminfo info = { 0 };
 	int id;
 
 	CHECK(pvm_initsend(PvmDataDefault) > 0);
@@ -111,13 +111,13 @@ static void buffers(void)
 	CHECK_INT(pvm_setminfo(0, &info), PvmBadParam);
 }
 
-#define SENDING(type)                                                          \
-	do {                                                                   \
-		int from = 0, tag = 0, length = 0;                             \
-                                                                               \
+#define SENDING(type) \
+	do { \
+		int from = 0, tag = 0, length = 0; \
+\
 		CHECK_INT(pvm_psend(pvm_mytid(), TAG, doubles, 2, PVM_##type), 0); \
 		CHECK_INT(pvm_precv(-1, TAG, doubles, 2, PVM_##type, &from, &tag, &length), 0); \
-		CHECK(from == pvm_mytid() && tag == TAG);                      \
+		CHECK(from == pvm_mytid() && tag == TAG); \
 	} while (0)
 
 static int blocking_results[3];
@@ -169,11 +169,11 @@ static void sending(void)
 }
 
 /* The value read back is the one set, and the old one comes with setting. */
-#define OPTION(name, value, old)                                               \
-	do {                                                                   \
-		CHECK_INT(pvm_setopt(Pvm##name, value), old);                  \
-		CHECK_INT(pvm_getopt(Pvm##name), value);                       \
-		CHECK_INT(pvm_setopt(Pvm##name, old), value);                  \
+#define OPTION(name, value, old) \
+	do { \
+		CHECK_INT(pvm_setopt(Pvm##name, value), old); \
+		CHECK_INT(pvm_getopt(Pvm##name), value); \
+		CHECK_INT(pvm_setopt(Pvm##name, old), value); \
 	} while (0)
 
 static void options(int me)
@@ -303,10 +303,11 @@ static void mailbox(void)
 
 static void machine(char **argv, int me)
 {
-	char *role[] = {"owner", NULL}, *orphan[] = {"orphan", text, NULL}, *nowhere[] = {"no.such.host."};
+	char *role[] = { "owner", NULL }, *orphan[] = { "orphan", text, NULL },
+	     *nowhere[] = { "no.such.host." };
 	int tids[2], count, status = 0;
 	struct pvmtaskinfo *tasks;
-	struct timeval none = {0, 0};
+	struct timeval none = { 0, 0 };
 
 	CHECK_INT(pvm_spawn(argv[0], role, PvmTaskDefault, "", 1, tids), 1);
 	CHECK_CODE("pvm_parent() of a child", check_recv_int(tids[0], TAG_READY), me);
@@ -317,17 +318,18 @@ static void machine(char **argv, int me)
 	pvm_notify(PvmTaskExit, TAG, 1, tids);
 	pvm_recv(-1, TAG);
 	CHECK_CODE("pvm_spawn() of no program",
-		   (pvm_spawn("/no/such", NULL, PvmTaskDefault, "", 1, tids), tids[0]), PvmNoFile);
+		(pvm_spawn("/no/such", NULL, PvmTaskDefault, "", 1, tids), tids[0]), PvmNoFile);
 	CHECK_CODE("pvm_spawn() on no host",
-		   (pvm_spawn("/bin/true", NULL, PvmTaskHost, "nohost", 1, tids), tids[0]), PvmNoHost);
+		(pvm_spawn("/bin/true", NULL, PvmTaskHost, "nohost", 1, tids), tids[0]), PvmNoHost);
 	CHECK_INT(pvm_spawn("/bin/true", NULL, PvmTaskTrace, "", 1, tids), 1);
 	CHECK_INT(pvm_spawn("/bin/true", NULL, PvmMppFront, "", 1, tids), 1);
 	snprintf(text, sizeof text, "%d", me);
 	CHECK_INT(pvm_spawn(argv[0], orphan, PvmNoSpawnParent, "", 1, tids), 1);
-	CHECK_CODE("pvm_parent() of an orphan", check_recv_int(tids[0], TAG_READY), PvmParentNotSet);
+	CHECK_CODE("pvm_parent() of an orphan", check_recv_int(tids[0], TAG_READY),
+		PvmParentNotSet);
 	CHECK_INT(pvm_tasks(-1, &count, &tasks), PvmNoHost);
-	CHECK_CODE("pvm_delhosts() of no host",
-		   (pvm_delhosts(nowhere, 1, &status), status), PvmNoHost);
+	CHECK_CODE("pvm_delhosts() of no host", (pvm_delhosts(nowhere, 1, &status), status),
+		PvmNoHost);
 	CHECK_INT(pvm_trecv(me, 4711, &none), 0);
 	CHECK(pvm_newcontext() > 0);
 	if (check_ours("library"))

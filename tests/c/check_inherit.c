@@ -5,17 +5,16 @@
 
 enum { TAG_REPORT = 1, TRACE_TAG = 77, TRACE_CONTEXT = 9, BUFFER = 1000000 };
 
-static const int settings[] = {
-	PvmSelfTraceTid, PvmSelfTraceContext, PvmSelfTraceCode, PvmSelfTraceBuffer,
-	PvmSelfTraceOptions, PvmTraceTid, PvmTraceContext, PvmTraceCode, PvmTraceBuffer,
-	PvmTraceOptions,
-};
+static const int settings[] = { PvmSelfTraceTid, PvmSelfTraceContext, PvmSelfTraceCode,
+	PvmSelfTraceBuffer, PvmSelfTraceOptions, PvmTraceTid, PvmTraceContext, PvmTraceCode,
+	PvmTraceBuffer, PvmTraceOptions };
 enum { SETTINGS = sizeof settings / sizeof *settings };
 
 /* Tell the first task what is set here; with a generation left, spawn one more. */
 static int child(char **argv)
 {
-	char left[2] = {(char)(argv[2][0] - 1), 0}, *arguments[] = {"child", left, argv[3], NULL};
+	char left[2] = { (char)(argv[2][0] - 1), 0 },
+	     *arguments[] = { "child", left, argv[3], NULL };
 	int first = atoi(argv[3]), tid;
 	Pvmtmask mask;
 
@@ -37,7 +36,7 @@ static int child(char **argv)
 
 int main(int argc, char **argv)
 {
-	char number[20], *arguments[] = {"child", "1", number, NULL}, text[100];
+	char number[20], *arguments[] = { "child", "1", number, NULL }, text[100];
 	int me, tid, value;
 	Pvmtmask mask;
 
@@ -56,10 +55,8 @@ int main(int argc, char **argv)
 	CHECK_INT(pvm_setopt(PvmTraceOptions, PvmTraceFull), 0);
 	CHECK_INT(pvm_spawn(argv[0], arguments, PvmTaskDefault, "", 1, &tid), 1);
 	for (int generation = 0; generation < 2; generation++) {
-		const int expected[SETTINGS] = {
-			me, TRACE_CONTEXT, TRACE_TAG, BUFFER, PvmTraceFull,
-			me, TRACE_CONTEXT, TRACE_TAG, BUFFER, PvmTraceFull,
-		};
+		const int expected[SETTINGS] = { me, TRACE_CONTEXT, TRACE_TAG, BUFFER, PvmTraceFull,
+			me, TRACE_CONTEXT, TRACE_TAG, BUFFER, PvmTraceFull };
 
 		CHECK(pvm_recv(-1, TAG_REPORT) > 0);
 		for (int i = 0; i < SETTINGS; i++) {

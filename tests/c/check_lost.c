@@ -11,7 +11,7 @@ static int ignore(int id)
 
 static void tasks(void)
 {
-	char *arguments[] = {NULL};
+	char *arguments[] = { NULL };
 	int tid = 0x40001, count, *tids;
 	struct pvmtaskinfo *list;
 
@@ -31,7 +31,7 @@ static void tasks(void)
 
 static void hosts(void)
 {
-	char *names[] = {"nowhere"};
+	char *names[] = { "nowhere" };
 	int status, argument = 5, result[10], count;
 	struct pvmhostinfo *list;
 	struct timeval clock, delta;
@@ -60,7 +60,7 @@ static void options(void)
 
 static void messages(void)
 {
-	struct timeval none = {0, 0};
+	struct timeval none = { 0, 0 };
 	int tid = 0x40001, item = 1;
 
 	pvm_initsend(PvmDataDefault);

@@ -98,7 +98,7 @@ static void instances(void)
 
 static void ownership(char **argv, int mytid)
 {
-	int tid, r[8] = {0};
+	int tid, r[8] = { 0 };
 	struct pvmmboxinfo *classes;
 	int count = -1;
 
@@ -150,7 +150,7 @@ static void waiting(char **argv)
 
 static void classes(void)
 {
-	char *names[] = {"alpha", "alphabet", "beta"};
+	char *names[] = { "alpha", "alphabet", "beta" };
 	struct pvmmboxinfo *found;
 	int count = -1;
 

@@ -25,7 +25,7 @@ static int child(void)
 
 static void parameters(int mytid)
 {
-	int value = 1, tids[2] = {mytid, 0};
+	int value = 1, tids[2] = { mytid, 0 };
 
 	CHECK_INT(pvm_send(mytid, 1), PvmNoBuf);
 	pvm_initsend(PvmDataDefault);
@@ -90,7 +90,7 @@ static void matching(int mytid)
 
 static void timed(int mytid)
 {
-	struct timeval wait = {0, 100000}, none = {0, 0}, start, end;
+	struct timeval wait = { 0, 100000 }, none = { 0, 0 }, start, end;
 	double seconds;
 
 	gettimeofday(&start, NULL);
@@ -108,8 +108,8 @@ static void timed(int mytid)
 
 static void whole_arrays(int mytid)
 {
-	double in[3] = {1, 2, 3}, out[3] = {0};
-	int tid, tag, bytes, value = 0, numbers[3] = {1, 2, 3}, some[2] = {0};
+	double in[3] = { 1, 2, 3 }, out[3] = { 0 };
+	int tid, tag, bytes, value = 0, numbers[3] = { 1, 2, 3 }, some[2] = { 0 };
 	int sbuf = pvm_initsend(PvmDataDefault);
 
 	CHECK_INT(pvm_psend(mytid, 9, in, 3, PVM_DOUBLE), 0);

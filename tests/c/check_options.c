@@ -20,7 +20,7 @@ static void defaults(void)
 
 static void simple_options(void)
 {
-	const int any[] = {PvmDebugMask, PvmResvTids, PvmShowTids, PvmTraceBuffer};
+	const int any[] = { PvmDebugMask, PvmResvTids, PvmShowTids, PvmTraceBuffer };
 
 	for (unsigned i = 0; i < sizeof any / sizeof *any; i++) {
 		int old = pvm_getopt(any[i]);

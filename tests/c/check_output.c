@@ -68,13 +68,13 @@ static void formats(char **argv)
 	free(text);
 	text = collect(argv, "lines", &tid);
 	snprintf(expected, sizeof expected,
-		 "[t%x] BEGIN\n[t%x] -first\n[t%x] \n[t%x] third without end\n[t%x] EOF\n",
-		 tid, tid, tid, tid, tid);
+		"[t%x] BEGIN\n[t%x] -first\n[t%x] \n[t%x] third without end\n[t%x] EOF\n", tid, tid,
+		tid, tid, tid);
 	CHECK_TEXT(text, expected);
 	free(text);
 	text = collect(argv, "stranger", &tid);
-	snprintf(expected, sizeof expected, "[t%x] BEGIN\n[t%x] never enrolled\n[t%x] EOF\n",
-		 tid, tid, tid);
+	snprintf(expected, sizeof expected, "[t%x] BEGIN\n[t%x] never enrolled\n[t%x] EOF\n", tid,
+		tid, tid);
 	CHECK_TEXT(text, expected);
 	free(text);
 	pvm_setopt(PvmShowTids, 0);
@@ -105,7 +105,7 @@ static void crash(char **argv)
 static void check_record(int tid, int kind, const char *text)
 {
 	int id = pvm_recv(-1, TAG_MINE), its_tid = 0, its_kind = 0;
-	char buffer[200] = {0};
+	char buffer[200] = { 0 };
 
 	CHECK(id > 0);
 	CHECK_INT(pvm_upkint(&its_tid, 1, 1), 0);
@@ -120,7 +120,7 @@ static void check_record(int tid, int kind, const char *text)
 
 static void own_collector(char **argv)
 {
-	int mytid = pvm_mytid(), tid, context = pvm_newcontext(), kinds[2] = {0}, its_tid, parent;
+	int mytid = pvm_mytid(), tid, context = pvm_newcontext(), kinds[2] = { 0 }, its_tid, parent;
 
 	CHECK_INT(pvm_setopt(PvmOutputTid, mytid), 0);
 	pvm_setopt(PvmOutputCode, TAG_MINE);

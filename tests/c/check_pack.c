@@ -13,24 +13,24 @@ static int turn(void)
 	return id;
 }
 
-#define ROUND_TRIP(type, name, ...)                                            \
-	do {                                                                   \
-		type in[] = {__VA_ARGS__}, out[sizeof in / sizeof *in];        \
-		int n = sizeof in / sizeof *in, id;                            \
-		memset(out, 0x5a, sizeof out);                                 \
-		pvm_initsend(encoding);                                        \
-		CHECK_INT(pvm_pk##name(in, n, 1), 0);                          \
-		id = turn();                                                   \
-		CHECK_INT(pvm_upk##name(out, n, 1), 0);                        \
-		CHECK(memcmp(in, out, sizeof in) == 0);                        \
-		CHECK_INT(pvm_upk##name(out, 1, 1), PvmNoData);                \
-		pvm_freebuf(id);                                               \
+#define ROUND_TRIP(type, name, ...) \
+	do { \
+		type in[] = { __VA_ARGS__ }, out[sizeof in / sizeof *in]; \
+		int n = sizeof in / sizeof *in, id; \
+		memset(out, 0x5a, sizeof out); \
+		pvm_initsend(encoding); \
+		CHECK_INT(pvm_pk##name(in, n, 1), 0); \
+		id = turn(); \
+		CHECK_INT(pvm_upk##name(out, n, 1), 0); \
+		CHECK(memcmp(in, out, sizeof in) == 0); \
+		CHECK_INT(pvm_upk##name(out, 1, 1), PvmNoData); \
+		pvm_freebuf(id); \
 	} while (0)
 
 static void types(int encoding)
 {
-	float cplx[] = {1.5f, -2.5f, 3e38f, 1e-38f}, cplx_out[4];
-	double dcplx[] = {1.5, -2.5, 1e308, 5e-324}, dcplx_out[4];
+	float cplx[] = { 1.5f, -2.5f, 3e38f, 1e-38f }, cplx_out[4];
+	double dcplx[] = { 1.5, -2.5, 1e308, 5e-324 }, dcplx_out[4];
 
 	ROUND_TRIP(char, byte, 'a', 0, -1, 'z', 127);
 	ROUND_TRIP(short, short, 0, 1, -1, SHRT_MAX, SHRT_MIN);
@@ -73,8 +73,8 @@ static void strings(int encoding)
 
 static void strides(int encoding)
 {
-	int in[] = {1, 2, 3, 4, 5, 6, 7}, out[7] = {0};
-	double pairs[] = {1, 2, 3, 4, 5, 6, 7, 8}, pairs_out[8] = {0};
+	int in[] = { 1, 2, 3, 4, 5, 6, 7 }, out[7] = { 0 };
+	double pairs[] = { 1, 2, 3, 4, 5, 6, 7, 8 }, pairs_out[8] = { 0 };
 
 	pvm_initsend(encoding);
 	CHECK_INT(pvm_pkint(in, 3, 3), 0);
@@ -96,7 +96,7 @@ static void strides(int encoding)
 
 static void parameters(void)
 {
-	int value = 1, out[5] = {0};
+	int value = 1, out[5] = { 0 };
 	char text[4] = "abc";
 
 	CHECK_INT(pvm_pkint(&value, 1, 1), PvmNoBuf);
@@ -119,7 +119,7 @@ static void parameters(void)
 
 static void in_place(void)
 {
-	int value[4] = {1, 2, 3, 4}, bytes = -1;
+	int value[4] = { 1, 2, 3, 4 }, bytes = -1;
 
 	pvm_initsend(PvmDataInPlace);
 	CHECK_INT(pvm_pkint(value, 2, 2), PvmNotImpl);
@@ -160,22 +160,23 @@ static void long_values(void)
 static void formats(void)
 {
 	char text[20] = "text", text_out[20];
-	int array[] = {1, 2, 3}, array_out[3], count = 3, stride = 1;
+	int array[] = { 1, 2, 3 }, array_out[3], count = 3, stride = 1;
 	short small_out;
 	long large_out;
 	float single_out;
-	double real_out, pair[] = {1, 2}, pair_out[2];
+	double real_out, pair[] = { 1, 2 }, pair_out[2];
 	char byte_out;
 	unsigned short ushort_out;
 
-	CHECK_INT(pvm_packf("%+ %s %hd %ld %f %lf %c", PvmDataDefault, text, 7, 8L, 1.5, 2.5, 'x') >= 0,
-		  1);
+	CHECK_INT(pvm_packf("%+ %s %hd %ld %f %lf %c", PvmDataDefault, text, 7, 8L, 1.5, 2.5,
+			  'x') >= 0,
+		1);
 	CHECK_INT(pvm_packf("some %*.*d text %3d %1lx", count, stride, array, array, pair), 0);
 	CHECK_INT(pvm_packf("%hud", 65535), 0);
 	turn();
-	CHECK_INT(pvm_unpackf("%s %hd %ld %f %lf %c", text_out, &small_out, &large_out,
-			      &single_out, &real_out, &byte_out),
-		  0);
+	CHECK_INT(pvm_unpackf("%s %hd %ld %f %lf %c", text_out, &small_out, &large_out, &single_out,
+			  &real_out, &byte_out),
+		0);
 	CHECK_TEXT(text_out, "text");
 	CHECK(small_out == 7 && large_out == 8 && single_out == 1.5f && real_out == 2.5);
 	CHECK_INT(byte_out, 'x');
@@ -202,7 +203,7 @@ static void formats(void)
 
 static void nested(int encoding)
 {
-	int inner, outer, got, value = 42, body[2] = {7, 8};
+	int inner, outer, got, value = 42, body[2] = { 7, 8 };
 	char text[20];
 
 	inner = pvm_mkbuf(PvmDataDefault);
@@ -272,7 +273,7 @@ static void small_fragments(int encoding)
 
 int main(void)
 {
-	const int encodings[] = {PvmDataDefault, PvmDataRaw};
+	const int encodings[] = { PvmDataDefault, PvmDataRaw };
 
 	check_start();
 	parameters();

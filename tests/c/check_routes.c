@@ -149,7 +149,7 @@ static void several(char **argv)
 		exchange(tids[i]);
 	CHECK_INT(sockets(), 1 + COUNT);
 	pvm_initsend(PvmDataDefault);
-	pvm_pkint(&(int){SOCKETS}, 1, 1);
+	pvm_pkint(&(int){ SOCKETS }, 1, 1);
 	CHECK_INT(pvm_mcast(tids, COUNT, TAG_ORDER), 0);
 	for (int i = 0; i < COUNT; i++)
 		CHECK_INT(check_recv_int(tids[i], TAG_REPORT), 2);

@@ -112,7 +112,7 @@ static void write_hosts(char *path, size_t size)
 /* With arguments, which are those of the daemon; it tries the hosts of its file. */
 static void with_host_file(void)
 {
-	char path[200], *arguments[] = {path};
+	char path[200], *arguments[] = { path };
 
 	write_hosts(path, sizeof path);
 	CHECK_INT(pvm_start_pvmd(1, arguments, 1), 0);
@@ -185,7 +185,7 @@ static void no_program(void)
 /* The daemon ends before it serves. */
 static void refused_arguments(void)
 {
-	char *arguments[] = {"-nno.such.host.invalid", "two", "files"};
+	char *arguments[] = { "-nno.such.host.invalid", "two", "files" };
 
 	CHECK_INT(pvm_start_pvmd(3, arguments, 0), PvmCantStart);
 	CHECK_INT(pvm_start_pvmd(3, arguments, 1), PvmCantStart);

@@ -43,7 +43,7 @@ static void before_connecting(void)
 	CHECK_INT(pvm_nerr, 37);
 	CHECK_TEXT(pvm_errlist[0], "Error 0");
 	CHECK_TEXT(pvm_errlist[-PvmIPLoopback],
-		   "Master Host IP Address is Loopback! (See pvm3/Readme)");
+		"Master Host IP Address is Loopback! (See pvm3/Readme)");
 	CHECK_TEXT(pvmgettmp(), getenv("PVM_TMP"));
 	CHECK_INT(pvmputenv(setting), 0);
 	CHECK_TEXT(getenv("PVM_TEST_SETTING"), "set");
@@ -192,7 +192,7 @@ static int check_event(int tid)
 
 static void events_and_reset(char **argv, int me)
 {
-	char *role[] = {"child", NULL};
+	char *role[] = { "child", NULL };
 	int tid;
 	Pvmtmask mask;
 

@@ -38,7 +38,7 @@ static void resource_manager(void)
 
 static void trace_masks(void)
 {
-	const int whose[] = {PvmTaskSelf, PvmTaskChild};
+	const int whose[] = { PvmTaskSelf, PvmTaskChild };
 	Pvmtmask mask, read;
 
 	for (unsigned i = 0; i < sizeof whose / sizeof *whose; i++) {
@@ -109,7 +109,7 @@ static void formats(void)
 /* The longs that an XDR message can carry, and the first beyond them. */
 static void long_boundaries(void)
 {
-	long value = 0x7fffffffL, least = -0x80000000L, beyond[] = {0x80000000L, -0x80000001L};
+	long value = 0x7fffffffL, least = -0x80000000L, beyond[] = { 0x80000000L, -0x80000001L };
 	unsigned long most = 0xffffffffUL, more = 0x100000000UL;
 
 	pvm_initsend(PvmDataDefault);

@@ -27,13 +27,13 @@ static int child(void)
 		if (siblings[i] == pvm_mytid())
 			place = i;
 	snprintf(text, sizeof text, "%s|%s|%s", getcwd(directory, sizeof directory),
-		 getenv("PVM_TEST_EXPORT") ? getenv("PVM_TEST_EXPORT") : "-",
-		 getenv("PVM_TEST_SECRET") ? getenv("PVM_TEST_SECRET") : "-");
+		getenv("PVM_TEST_EXPORT") ? getenv("PVM_TEST_EXPORT") : "-",
+		getenv("PVM_TEST_SECRET") ? getenv("PVM_TEST_SECRET") : "-");
 	pvm_packf("%+ %d %d %d %s", PvmDataDefault, count, place, pvm_getcontext(), text);
 	pvm_send(parent, TAG_READY);
 	pvm_recv(parent, TAG_GO);
 	while (!signals) {
-		struct timeval soon = {0, 10000};
+		struct timeval soon = { 0, 10000 };
 
 		pvm_trecv(parent, 4711, &soon);
 	}
@@ -116,7 +116,7 @@ static void killing(char **argv)
 
 static void spawn_errors(char **argv)
 {
-	int tids[3] = {1, 1, 1};
+	int tids[3] = { 1, 1, 1 };
 
 	CHECK_INT(pvm_spawn(argv[0], NULL, 0, "", 0, tids), PvmBadParam);
 	CHECK_INT(pvm_spawn(argv[0], NULL, 0, "", -1, tids), PvmBadParam);
@@ -140,7 +140,7 @@ static void spawn_errors(char **argv)
 
 static void spawn_places(char **argv)
 {
-	char *arguments[] = {"child", NULL}, text[500], *orphans[3] = {"orphan", text, NULL};
+	char *arguments[] = { "child", NULL }, text[500], *orphans[3] = { "orphan", text, NULL };
 	int tid, count, place, context;
 
 	CHECK_INT(pvm_spawn(argv[0], arguments, PvmTaskHost, ".:/usr", 1, &tid), 1);
@@ -182,7 +182,7 @@ static void hosts(int mytid)
 	struct timeval clock, delta, now;
 	int nhost = 0, narch = 0, count = -1, status[2];
 	struct pvmtaskinfo *tasks;
-	char *nowhere[] = {"no.such.host.invalid"};
+	char *nowhere[] = { "no.such.host.invalid" };
 
 	CHECK_INT(pvm_config(&nhost, &narch, &hosts), 0);
 	CHECK_INT(nhost, 1);
@@ -223,7 +223,7 @@ static void hosts(int mytid)
 
 static void daemon_hooks(void)
 {
-	int argument[12] = {5}, count = -1, result[12];
+	int argument[12] = { 5 }, count = -1, result[12];
 
 	CHECK_INT(pvm_tickle(1, argument, &count, result), 0);
 	CHECK_INT(count, 1);

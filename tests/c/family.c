@@ -25,7 +25,7 @@ static int child(void)
 
 int main(int argc, char **argv)
 {
-	char *role[] = {"child", NULL};
+	char *role[] = { "child", NULL };
 	int tids[CHILDREN];
 	Pvmtmask mask;
 

@@ -24,17 +24,16 @@ struct fault *fault;
 /* The processes that only help do not set this. */
 static bool counts_here;
 
-const char *const fault_class_names[FAULT_CLASSES] = {
-	"memory", "interrupted", "later", "short", "resources", "broken", "ended",
-};
+const char *const fault_class_names[FAULT_CLASSES] = { "memory", "interrupted", "later", "short",
+	"resources", "broken", "ended" };
 
 /* Of the sanitizers, if the program is linked with them. */
 void __sanitizer_print_stack_trace(void) __attribute__((weak));
 
 bool fault_init(void)
 {
-	fault = mmap(NULL, sizeof *fault, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		-1, 0);
+	fault = mmap(NULL, sizeof *fault, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		0);
 	return fault != MAP_FAILED;
 }
 
@@ -150,20 +149,19 @@ static int due_error(const struct errors *e, const char *call)
 CALL(int, socket, (int d, int t, int p), (d, t, p), .resources = EMFILE, .broken = EACCES)
 CALL(int, connect, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n),
 	.interrupted = EINTR, .resources = ENOMEM, .broken = ECONNREFUSED)
-CALL(int, bind, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n),
-	.resources = ENOMEM, .broken = EADDRINUSE)
+CALL(int, bind, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n), .resources = ENOMEM,
+	.broken = EADDRINUSE)
 CALL(int, listen, (int fd, int n), (fd, n), .resources = ENOMEM, .broken = EADDRINUSE)
 CALL(int, accept4, (int fd, struct sockaddr *a, socklen_t *n, int flags), (fd, a, n, flags),
 	.interrupted = EINTR, .later = EAGAIN, .resources = EMFILE, .broken = ECONNABORTED)
-CALL(int, getsockname, (int fd, struct sockaddr *a, socklen_t *n), (fd, a, n),
-	.resources = ENOBUFS)
-CALL(int, getpeername, (int fd, struct sockaddr *a, socklen_t *n), (fd, a, n),
-	.resources = ENOBUFS, .broken = ENOTCONN)
+CALL(int, getsockname, (int fd, struct sockaddr *a, socklen_t *n), (fd, a, n), .resources = ENOBUFS)
+CALL(int, getpeername, (int fd, struct sockaddr *a, socklen_t *n), (fd, a, n), .resources = ENOBUFS,
+	.broken = ENOTCONN)
 CALL(int, getsockopt, (int fd, int l, int o, void *v, socklen_t *n), (fd, l, o, v, n),
 	.resources = ENOMEM)
 CALL(int, setsockopt, (int fd, int l, int o, const void *v, socklen_t n), (fd, l, o, v, n),
 	.resources = ENOMEM, .broken = ENOPROTOOPT)
-CALL(int, poll, (struct pollfd *p, nfds_t n, int ms), (p, n, ms), .interrupted = EINTR,
+CALL(int, poll, (struct pollfd * p, nfds_t n, int ms), (p, n, ms), .interrupted = EINTR,
 	.resources = ENOMEM)
 CALL(int, epoll_create1, (int flags), (flags), .resources = EMFILE)
 CALL(int, epoll_ctl, (int fd, int op, int of, struct epoll_event *e), (fd, op, of, e),
@@ -187,7 +185,7 @@ CALL_DONE(close, (int fd), (fd), .interrupted = EINTR, .broken = EIO)
 CALL_DONE(unlink, (const char *path), (path), .broken = EACCES)
 
 static const struct errors open_errors = {
-	.interrupted = EINTR, .resources = EMFILE, .broken = EACCES,
+	.interrupted = EINTR, .resources = EMFILE, .broken = EACCES
 };
 
 DECLARE(int, open, (const char *path, int flags, ...));
@@ -238,10 +236,10 @@ unsigned __wrap_sleep(unsigned seconds)
 
 static struct errors transfer_errors(int flags, int broken)
 {
-	return (struct errors){
-		.interrupted = EINTR, .later = flags & MSG_DONTWAIT ? EAGAIN : 0,
-		.resources = ENOBUFS, .broken = broken,
-	};
+	return (struct errors){ .interrupted = EINTR,
+		.later = flags & MSG_DONTWAIT ? EAGAIN : 0,
+		.resources = ENOBUFS,
+		.broken = broken };
 }
 
 /* The same message with room for one byte; `one` holds it. */

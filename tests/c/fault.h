@@ -27,8 +27,8 @@ extern const char *const fault_class_names[FAULT_CLASSES];
 /* The fault to come, shared by a process and its children. */
 struct fault {
 	enum fault_class class;
-	bool lasting;     /* the calls behind the nth fail too */
-	bool verbose;     /* tell where it happens */
+	bool lasting; /* the calls behind the nth fail too */
+	bool verbose; /* tell where it happens */
 	bool armed;
 	int nth;          /* call that fails, from 1 */
 	int seen, fired;  /* calls that could fail, that did */

@@ -55,9 +55,8 @@ struct items {
 	double d[6];
 };
 
-static const struct items model = {
-	"ab", { 1, -2, 3 }, { 4, -5, 6 }, { 7, -8, 9 }, { 1, 2, 3, 4, 5, 6 }, { 6, 5, 4, 3, 2, 1 },
-};
+static const struct items model = { "ab", { 1, -2, 3 }, { 4, -5, 6 }, { 7, -8, 9 },
+	{ 1, 2, 3, 4, 5, 6 }, { 6, 5, 4, 3, 2, 1 } };
 
 static int pack_items(int stride)
 {
@@ -269,7 +268,7 @@ static void collect_output(void)
 	char *arguments[] = { "a\\nb\\nno end", NULL };
 
 	if (pvm_catchout(sink) >= 0 &&
-	    went(pvm_spawn("/usr/bin/printf", arguments, PvmTaskDefault, "", 2, NULL), "spawn"))
+		went(pvm_spawn("/usr/bin/printf", arguments, PvmTaskDefault, "", 2, NULL), "spawn"))
 		went(pvm_exit(), "pvm_exit");
 	pvm_catchout(NULL);
 	fclose(sink);
@@ -383,7 +382,8 @@ static void options(void)
 
 static void questions(void)
 {
-	int self = pvm_mytid(), host = pvm_tidtohost(self), n, narch, infos[1], hook = 6, answer[10];
+	int self = pvm_mytid(), host = pvm_tidtohost(self), n, narch, infos[1], hook = 6,
+	    answer[10];
 	struct pvmhostinfo *hosts;
 	struct pvmtaskinfo *tasks;
 	struct timeval clock, delta;
@@ -527,7 +527,7 @@ static int take_part(void)
 static void be_first_member(void)
 {
 	if (pvm_joingroup(pair_name()) != 0 || pvm_initsend(PvmDataDefault) < 0 ||
-	    pvm_send(partner_tid, ECHO) < 0)
+		pvm_send(partner_tid, ECHO) < 0)
 		wrong("the group cannot be made");
 }
 

@@ -25,8 +25,8 @@
 #include <unistd.h>
 
 enum {
-	RUN_SECONDS = 12,    /* a run that takes longer hangs */
-	PROBLEMS_MAX = 5,    /* runs that are reported before the rest is not tried */
+	RUN_SECONDS = 12, /* a run that takes longer hangs */
+	PROBLEMS_MAX = 5, /* runs that are reported before the rest is not tried */
 	FAULTS_MAX = 20000,
 };
 
@@ -44,8 +44,8 @@ void wrong(const char *format, ...)
 	va_list ap;
 
 	problems++;
-	printf("FAIL %s, %s fault %d%s (%s): ", scenario->name,
-		fault_class_names[fault->class], fault->nth, fault->lasting ? "+" : "",
+	printf("FAIL %s, %s fault %d%s (%s): ", scenario->name, fault_class_names[fault->class],
+		fault->nth, fault->lasting ? "+" : "",
 		fault->fired ? fault->call : "has not happened yet");
 	va_start(ap, format);
 	vprintf(format, ap);
@@ -58,8 +58,8 @@ void wrong(const char *format, ...)
 static bool named(int code)
 {
 	pvm_errno = code;
-	return strncmp(pvm_strerror(), "Error ", 6) != 0
-		&& strcmp(pvm_strerror(), "Unknown Error") != 0;
+	return strncmp(pvm_strerror(), "Error ", 6) != 0 &&
+		strcmp(pvm_strerror(), "Unknown Error") != 0;
 }
 
 bool went(int code, const char *call)
@@ -112,7 +112,7 @@ static void check_usable(void)
 	pvm_setopt(PvmRoute, PvmAllowDirect);
 	pvm_setcontext(0);
 	if (tid < 0 || pvm_initsend(PvmDataDefault) < 0 || pvm_pkint(&sent, 1, 1) < 0 ||
-	    pvm_send(tid, 999) < 0)
+		pvm_send(tid, 999) < 0)
 		wrong("afterwards a message cannot be sent: %d", pvm_errno);
 	/* What went missing while memory was short is told here at the latest. */
 	mid = pvm_trecv(tid, 999, &limit);
@@ -266,7 +266,8 @@ static bool parse_class(const char *text)
 
 	fault->lasting = text[n] == '+';
 	for (int c = 0; c < FAULT_CLASSES; c++)
-		if (strlen(fault_class_names[c]) == n && strncmp(text, fault_class_names[c], n) == 0) {
+		if (strlen(fault_class_names[c]) == n &&
+			strncmp(text, fault_class_names[c], n) == 0) {
 			fault->class = c;
 			return true;
 		}

@@ -42,11 +42,11 @@ static void pack(int encoding)
 	pvm_pkstr("text");
 }
 
-#define WRONG(name, array, items, type)                                          \
-	do {                                                                     \
-		type out[COUNT(array)];                                          \
-		wrong += pvm_upk##name(out, items, 1) != 0;                      \
-		wrong += memcmp(out, array, sizeof array) != 0;                  \
+#define WRONG(name, array, items, type) \
+	do { \
+		type out[COUNT(array)]; \
+		wrong += pvm_upk##name(out, items, 1) != 0; \
+		wrong += memcmp(out, array, sizeof array) != 0; \
 	} while (0)
 
 /* How many items are not as they were packed. */

@@ -10,7 +10,7 @@
 enum { TAG = 7, TAG_END = 8, NOBODY = 0x41234 };
 
 static char group[] = "codes", frozen[] = "codes frozen", foreign[] = "codes foreign",
-	closed[] = "codes closed", none[] = "no such group", empty[] = "";
+	    closed[] = "codes closed", none[] = "no such group", empty[] = "";
 static int ints[4], result[4];
 
 static void membership(int me)
@@ -69,17 +69,17 @@ static void broadcast(void)
 }
 
 /* What gather, scatter and reduce refuse in common; `first` is their first argument. */
-#define COLLECTIVE(name, first)                                                             \
-	do {                                                                                \
+#define COLLECTIVE(name, first) \
+	do { \
 		CHECK_INT(pvm_##name(first, NULL, 1, PVM_INT, TAG, group, 0), PvmBadParam); \
 		CHECK_INT(pvm_##name(first, ints, 0, PVM_INT, TAG, group, 0), PvmBadParam); \
-		CHECK_INT(pvm_##name(first, ints, 1, 4711, TAG, group, 0), PvmBadParam);    \
+		CHECK_INT(pvm_##name(first, ints, 1, 4711, TAG, group, 0), PvmBadParam); \
 		CHECK_INT(pvm_##name(first, ints, 1, PVM_INT, TAG, NULL, 0), PvmNullGroup); \
 		CHECK_INT(pvm_##name(first, ints, 1, PVM_INT, TAG, empty, 0), PvmNullGroup); \
-		CHECK_INT(pvm_##name(first, ints, 1, PVM_INT, TAG, none, 0), PvmNoGroup);   \
-		CHECK_INT(pvm_##name(first, ints, 1, PVM_INT, TAG, group, 1), PvmNoInst);   \
+		CHECK_INT(pvm_##name(first, ints, 1, PVM_INT, TAG, none, 0), PvmNoGroup); \
+		CHECK_INT(pvm_##name(first, ints, 1, PVM_INT, TAG, group, 1), PvmNoInst); \
 		CHECK_INT(pvm_##name(first, ints, 1, PVM_INT, TAG, foreign, 0), PvmNotInGroup); \
-		CHECK_INT(pvm_##name(first, ints, 1, PVM_INT, TAG, group, 0), 0);           \
+		CHECK_INT(pvm_##name(first, ints, 1, PVM_INT, TAG, group, 0), 0); \
 	} while (0)
 
 static void collective(void)

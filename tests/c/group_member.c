@@ -32,28 +32,29 @@ static void check_lookups(void)
 }
 
 /* Sum, product, maximum, minimum of what the members have in one type. */
-#define CHECK_TYPE(type, code, tag) do { \
-	type v[3] = { (type)(me + 1), (type)(me % 3 + 1), 2 }; \
-	type w[3] = { (type)(me + 1), (type)(me + 1), (type)(me + 1) }; \
-	type expected = 1; \
-	for (int i = 0; i < size; i++) \
-		expected = (type)(expected * (i % 3 + 1)); \
-	CHECK(pvm_reduce(PvmSum, v, 1, PVM_##code, tag, group, size - 1) == 0); \
-	CHECK(pvm_barrier(group, size) == 0); \
-	CHECK(pvm_reduce(PvmProduct, v + 1, 1, PVM_##code, tag, group, 0) == 0); \
-	CHECK(pvm_barrier(group, size) == 0); \
-	CHECK(pvm_reduce(PvmMax, w, 3, PVM_##code, tag, group, 0) == 0); \
-	CHECK(pvm_barrier(group, size) == 0); \
-	if (me == size - 1) \
-		CHECK(v[0] == (type)(size * (size + 1) / 2)); \
-	if (me == 0) \
-		CHECK(v[1] == expected && w[0] == size && w[2] == size); \
-	w[0] = (type)(me + 1); \
-	CHECK(pvm_reduce(PvmMin, w, 1, PVM_##code, tag, group, 0) == 0); \
-	CHECK(pvm_barrier(group, size) == 0); \
-	if (me == 0) \
-		CHECK(w[0] == 1); \
-} while (0)
+#define CHECK_TYPE(type, code, tag) \
+	do { \
+		type v[3] = { (type)(me + 1), (type)(me % 3 + 1), 2 }; \
+		type w[3] = { (type)(me + 1), (type)(me + 1), (type)(me + 1) }; \
+		type expected = 1; \
+		for (int i = 0; i < size; i++) \
+			expected = (type)(expected * (i % 3 + 1)); \
+		CHECK(pvm_reduce(PvmSum, v, 1, PVM_##code, tag, group, size - 1) == 0); \
+		CHECK(pvm_barrier(group, size) == 0); \
+		CHECK(pvm_reduce(PvmProduct, v + 1, 1, PVM_##code, tag, group, 0) == 0); \
+		CHECK(pvm_barrier(group, size) == 0); \
+		CHECK(pvm_reduce(PvmMax, w, 3, PVM_##code, tag, group, 0) == 0); \
+		CHECK(pvm_barrier(group, size) == 0); \
+		if (me == size - 1) \
+			CHECK(v[0] == (type)(size * (size + 1) / 2)); \
+		if (me == 0) \
+			CHECK(v[1] == expected && w[0] == size && w[2] == size); \
+		w[0] = (type)(me + 1); \
+		CHECK(pvm_reduce(PvmMin, w, 1, PVM_##code, tag, group, 0) == 0); \
+		CHECK(pvm_barrier(group, size) == 0); \
+		if (me == 0) \
+			CHECK(w[0] == 1); \
+	} while (0)
 
 static void check_reduce(int wide)
 {
@@ -109,15 +110,16 @@ static void check_gather_scatter(void)
 }
 
 /* Gather items of `parts` numbers at the last member and scatter them again. */
-#define CHECK_EXCHANGE(type, code, parts, tag) do { \
-	type one[2] = { (type)(me + 1), (type)(2 * me) }, back[2] = { 0, 0 }; \
-	type all[2 * MEMBERS]; \
-	CHECK(pvm_gather(all, one, 2 / parts, PVM_##code, tag, group, size - 1) == 0); \
-	for (int i = 0; me == size - 1 && i < size; i++) \
-		CHECK(all[2 * i] == (type)(i + 1) && all[2 * i + 1] == (type)(2 * i)); \
-	CHECK(pvm_scatter(back, all, 2 / parts, PVM_##code, tag, group, size - 1) == 0); \
-	CHECK(back[0] == one[0] && back[1] == one[1]); \
-} while (0)
+#define CHECK_EXCHANGE(type, code, parts, tag) \
+	do { \
+		type one[2] = { (type)(me + 1), (type)(2 * me) }, back[2] = { 0, 0 }; \
+		type all[2 * MEMBERS]; \
+		CHECK(pvm_gather(all, one, 2 / parts, PVM_##code, tag, group, size - 1) == 0); \
+		for (int i = 0; me == size - 1 && i < size; i++) \
+			CHECK(all[2 * i] == (type)(i + 1) && all[2 * i + 1] == (type)(2 * i)); \
+		CHECK(pvm_scatter(back, all, 2 / parts, PVM_##code, tag, group, size - 1) == 0); \
+		CHECK(back[0] == one[0] && back[1] == one[1]); \
+	} while (0)
 
 /* A string is sent as far as it goes, and has room for `count` bytes at the other side. */
 static void check_strings(void)

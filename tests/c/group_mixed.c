@@ -33,7 +33,7 @@ static void check_operations(char *group, int size, int me)
 			double items[2] = { me + 1, me + 1 };
 
 			CHECK(pvm_reduce(operations[i], items, 2, PVM_DOUBLE, 10 * root + 10 + i,
-					 group, root) == 0);
+				      group, root) == 0);
 			if (me == root)
 				CHECK(items[0] == expected[i] && items[1] == expected[i]);
 		}

@@ -98,7 +98,7 @@ static int child(void)
 
 static void hoster_on_a_slave(char **argv, char *slave)
 {
-	char *role[] = {"child", NULL};
+	char *role[] = { "child", NULL };
 	int tid;
 
 	CHECK_INT(pvm_spawn(argv[0], role, PvmTaskHost, slave, 1, &tid), 1);

@@ -33,7 +33,7 @@ static int member(int route)
 	while (tids[me] != pvm_mytid())
 		me++;
 	for (long n = 0;; n++) {
-		struct timeval wait = {0, 1000};
+		struct timeval wait = { 0, 1000 };
 
 		pvm_initsend(PvmDataRaw);
 		pvm_pkbyte(block, sizeof block, 1);
@@ -80,8 +80,8 @@ static int count_notices(int tag, const int *tids, int count)
 
 static int watch(char *program, int count, char *route)
 {
-	char *arguments[] = {"member", route, NULL};
-	struct timeval moment = {0, 200000};
+	char *arguments[] = { "member", route, NULL };
+	struct timeval moment = { 0, 200000 };
 	int *tids = calloc(count, sizeof *tids), bad;
 
 	if (!tids)

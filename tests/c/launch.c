@@ -26,8 +26,8 @@ int main(int argc, char **argv)
 	pvm_catchout(stdout);
 	started = pvm_spawn(argv[2], argv + 3, PvmTaskDefault, "", count, tids);
 	if (started != count)
-		fprintf(stderr, "launch: started %d of %d, first code %d\n",
-			started, count, tids[count - 1]);
+		fprintf(stderr, "launch: started %d of %d, first code %d\n", started, count,
+			tids[count - 1]);
 	free(tids);
 	pvm_exit();
 	return started == count ? 0 : 1;

@@ -25,7 +25,8 @@ int main(void)
 	fflush(stdout);
 	if (!one_of_the_siblings())
 		return 2;
-	while ((id = pvm_recv(-1, -1)) > 0 && pvm_bufinfo(id, NULL, &tag, &source) == 0 && tag != 3) {
+	while ((id = pvm_recv(-1, -1)) > 0 && pvm_bufinfo(id, NULL, &tag, &source) == 0 &&
+		tag != 3) {
 		pvm_initsend(PvmDataDefault);
 		pvm_send(source, 2);
 	}

@@ -129,7 +129,7 @@ static void unknown_host_status(void)
 
 static void host_clock(void)
 {
-	struct timeval clock = {0, 0}, delta;
+	struct timeval clock = { 0, 0 }, delta;
 
 	show(pvm_hostsync(0x40000, &clock, &delta));
 	show(clock.tv_sec);
@@ -192,7 +192,7 @@ static void signal_self(void)
 /* The recording has its output collected, one variable exported and no trace. */
 static void spawn(char *file, char **arguments, int flags, char *where, int count)
 {
-	int tids[2] = {0, 0};
+	int tids[2] = { 0, 0 };
 
 	setenv("FOO_VAR", "foo val", 1);
 	pvm_export("FOO_VAR");
@@ -205,7 +205,7 @@ static void spawn(char *file, char **arguments, int flags, char *where, int coun
 
 static void spawn_two(void)
 {
-	char *arguments[] = {"allow", "arg two", NULL};
+	char *arguments[] = { "allow", "arg two", NULL };
 
 	spawn("/opt/px/bin/t_child", arguments, PvmTaskDefault, "", 2);
 }
@@ -359,14 +359,14 @@ static void send_fragments(void)
 
 static void send_in_place(void)
 {
-	int values[] = {0, 1, 2};
+	int values[] = { 0, 1, 2 };
 
 	show(pvm_psend(0x40003, 13, values, 3, PVM_INT));
 }
 
 static void multicast(void)
 {
-	int value = 0x01020304, tids[] = {0x40004, 0x40003};
+	int value = 0x01020304, tids[] = { 0x40004, 0x40003 };
 
 	pvm_initsend(PvmDataRaw);
 	pvm_pkint(&value, 1, 1);
@@ -377,7 +377,7 @@ static void multicast(void)
 
 static void send_direct(int tid)
 {
-	int values[3] = {0, 0, 0};
+	int values[3] = { 0, 0, 0 };
 	static char bytes[6000];
 
 	pvm_setopt(PvmRoute, PvmRouteDirect);
@@ -425,25 +425,22 @@ static void collect(void)
 	pvm_catchout(NULL);
 }
 
-#define CALL(name) {#name, name}
+#define CALL(name) { #name, name }
 
 static const struct {
 	const char *name;
 	void (*make)(void);
-} calls[] = {
-	CALL(enrol), CALL(leave), CALL(siblings), CALL(output_tid), CALL(new_context),
+} calls[] = { CALL(enrol), CALL(leave), CALL(siblings), CALL(output_tid), CALL(new_context),
 	CALL(free_context), CALL(free_bad_context), CALL(config), CALL(add_address),
-	CALL(add_localhost), CALL(delete_localhost), CALL(host_status),
-	CALL(unknown_host_status), CALL(host_clock), CALL(debug_mask), CALL(all_tasks),
-	CALL(tasks_nowhere), CALL(own_status), CALL(unknown_status), CALL(signal_self),
-	CALL(spawn_two), CALL(spawn_no_file), CALL(spawn_no_host), CALL(task_exit_notice),
-	CALL(host_delete_notice), CALL(host_delete_cancelled), CALL(host_add_notice),
-	CALL(put), CALL(get), CALL(get_missing), CALL(remove_entry), CALL(names),
-	CALL(insert_again), CALL(hoster), CALL(tasker), CALL(tracer), CALL(send_to_self),
-	CALL(send_fragments), CALL(send_in_place), CALL(multicast), CALL(direct),
-	CALL(direct_to_the_dying), CALL(direct_elsewhere), CALL(be_asked), CALL(refuse),
-	CALL(collect),
-};
+	CALL(add_localhost), CALL(delete_localhost), CALL(host_status), CALL(unknown_host_status),
+	CALL(host_clock), CALL(debug_mask), CALL(all_tasks), CALL(tasks_nowhere), CALL(own_status),
+	CALL(unknown_status), CALL(signal_self), CALL(spawn_two), CALL(spawn_no_file),
+	CALL(spawn_no_host), CALL(task_exit_notice), CALL(host_delete_notice),
+	CALL(host_delete_cancelled), CALL(host_add_notice), CALL(put), CALL(get), CALL(get_missing),
+	CALL(remove_entry), CALL(names), CALL(insert_again), CALL(hoster), CALL(tasker),
+	CALL(tracer), CALL(send_to_self), CALL(send_fragments), CALL(send_in_place),
+	CALL(multicast), CALL(direct), CALL(direct_to_the_dying), CALL(direct_elsewhere),
+	CALL(be_asked), CALL(refuse), CALL(collect) };
 
 int main(int argc, char **argv)
 {

@@ -23,7 +23,7 @@ static void wait_for_exits(int *tids, int n)
 
 static void debugger(char **argv)
 {
-	char *role[] = {"child", NULL};
+	char *role[] = { "child", NULL };
 	int tid;
 
 	CHECK_INT(pvm_spawn(argv[0], role, PvmTaskDebug, "", 1, &tid), 1);
@@ -36,15 +36,15 @@ static void debugger(char **argv)
 
 static void too_many(void)
 {
-	char *seconds[] = {"1000", NULL};
+	char *seconds[] = { "1000", NULL };
 	int tids[4];
 
 	CHECK_INT(pvm_spawn("/bin/sleep", seconds, PvmTaskDefault, "", 4, tids), 2);
 	CHECK_CODE("pvm_spawn() of too many", tids[2], PvmOutOfRes);
 	CHECK_INT(tids[3], PvmOutOfRes);
 	CHECK_CODE("pvm_spawn() of one too many",
-		   (pvm_spawn("/bin/sleep", seconds, PvmTaskDefault, "", 1, tids + 2), tids[2]),
-		   PvmOutOfRes);
+		(pvm_spawn("/bin/sleep", seconds, PvmTaskDefault, "", 1, tids + 2), tids[2]),
+		PvmOutOfRes);
 	pvm_kill(tids[0]);
 	pvm_kill(tids[1]);
 	wait_for_exits(tids, 2);

@@ -103,7 +103,8 @@ static void start_daemon(const char *login, const char *command, char *result)
 	char line[3 * TEXT_MAX];
 	FILE *shell;
 
-	snprintf(line, sizeof line, "exec %s %s '%s' </dev/null", getenv("PVM_RSH"), login, command);
+	snprintf(line, sizeof line, "exec %s %s '%s' </dev/null", getenv("PVM_RSH"), login,
+		command);
 	strcpy(result, "PvmCantStart");
 	shell = popen(line, "r");
 	if (shell && fgets(result, TEXT_MAX, shell))
@@ -139,7 +140,7 @@ static void start_hosts(int from)
 int main(int argc, char **argv)
 {
 	bool tasker = argc == 2 && strcmp(argv[1], "tasker") == 0;
-	struct timeval moment = {0, 10000};
+	struct timeval moment = { 0, 10000 };
 	int id, tag, from;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);

@@ -18,7 +18,7 @@
 
 enum { TAG_HELLO = 1, TAG_ACK = 2, TAG_DATA = 100 };
 
-static const int encodings[] = {PvmDataDefault, PvmDataRaw, PvmDataInPlace};
+static const int encodings[] = { PvmDataDefault, PvmDataRaw, PvmDataInPlace };
 static int nsizes, peer, failures;
 static size_t sizes[32];
 static int *words;

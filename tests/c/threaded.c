@@ -199,7 +199,9 @@ static void child_of_a_task_with_threads(void)
 		int mytid = pvm_mytid();
 
 		_exit(mytid > 0 && mytid != parent && pvm_pstat(parent) == PvmOk &&
-			pvm_exit() == 0 ? 0 : 1);
+					pvm_exit() == 0 ?
+				0 :
+				1);
 	}
 	CHECK(waitpid(pid, &status, 0) == pid);
 	CHECK_INT(status, 0);

@@ -122,13 +122,13 @@ static void machine(int me)
 	pvm_mstat("nowhere");
 	pvm_pstat(me);
 	pvm_archcode("LINUX64");
-	pvm_addhosts(names, 0, codes); /* refused */
-	pvm_delhosts(names, 0, codes); /* refused */
+	pvm_addhosts(names, 0, codes);   /* refused */
+	pvm_delhosts(names, 0, codes);   /* refused */
 	pvm_start_pvmd(1, arguments, 0); /* refused */
 	pvm_spawn("/no/such/program", NULL, PvmTaskDefault, "", 2, codes);
 	pvm_tickle(1, tickle, &nanswer, answer);
 	pvm_sendsig(-1, 0); /* refused */
-	pvm_kill(-1); /* refused */
+	pvm_kill(-1);       /* refused */
 	pvm_notify(PvmTaskExit, 9, 1, &me);
 	pvm_getfds(&fds);
 	pvm_parent();

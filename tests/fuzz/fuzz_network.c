@@ -17,9 +17,16 @@
 #include "require.h"
 
 enum {
-	OWN = 0x80040000, KNOWN = 0x80080000, PENDING = 0x800c0000, UNHEARD = 0x80100000,
-	TASK = 0x40001, SENDER = 0x40002, FAR = 0x80001, GROUP = 0x40080001,
-	STEPS_MAX = 400, MARK = 0x5eed,
+	OWN = 0x80040000,
+	KNOWN = 0x80080000,
+	PENDING = 0x800c0000,
+	UNHEARD = 0x80100000,
+	TASK = 0x40001,
+	SENDER = 0x40002,
+	FAR = 0x80001,
+	GROUP = 0x40080001,
+	STEPS_MAX = 400,
+	MARK = 0x5eed
 };
 
 /* The input that is left. */
@@ -46,7 +53,8 @@ static int udp_socket(struct sockaddr_in *where)
 	socklen_t len = sizeof *where;
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 
-	*where = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	*where = (struct sockaddr_in){ .sin_family = AF_INET,
+		.sin_addr = { htonl(INADDR_LOOPBACK) } };
 	REQUIRE(fd >= 0 && bind(fd, (struct sockaddr *)where, sizeof *where) == 0);
 	REQUIRE(getsockname(fd, (struct sockaddr *)where, &len) == 0);
 	return fd;
@@ -91,8 +99,9 @@ static uint64_t run(uint32_t type)
 			conn = events[i].conn;
 		if (events[i].type != SW_MESSAGE || events[i].conn)
 			continue;
-		REQUIRE(events[i].src == KNOWN || (wire_is_task(events[i].src)
-			&& (events[i].src & TIDHOST) == (KNOWN & TIDHOST)));
+		REQUIRE(events[i].src == KNOWN ||
+			(wire_is_task(events[i].src) &&
+				(events[i].src & TIDHOST) == (KNOWN & TIDHOST)));
 		check_order(events[i].wid, events[i].ctx, &last_seen);
 	}
 	return sum == 0xffffffffu ? 0 : conn;
@@ -108,14 +117,16 @@ static void drain_task(void)
 
 	if (task_fd < 0)
 		have = 0;
-	while (task_fd >= 0 && (n = recv(task_fd, data + have, sizeof data - have, MSG_DONTWAIT)) > 0) {
+	while (task_fd >= 0 &&
+		(n = recv(task_fd, data + have, sizeof data - have, MSG_DONTWAIT)) > 0) {
 		have += (size_t)n;
-		for (off = 0; have - off >= TDFRAGHDR; ) {
+		for (off = 0; have - off >= TDFRAGHDR;) {
 			unsigned char *p = data + off;
 			uint32_t len = wire_get32(p + WIRE_FRAG_LENGTH);
 
 			REQUIRE((wire_get32(p + WIRE_FRAG_DST) & TIDLOCAL) == (TASK & TIDLOCAL));
-			REQUIRE(p[WIRE_FRAG_FLAGS] <= (FFSOM | FFEOM) && len <= WIRE_PKT_LARGE + 6000);
+			REQUIRE(p[WIRE_FRAG_FLAGS] <= (FFSOM | FFEOM) &&
+				len <= WIRE_PKT_LARGE + 6000);
 			if (len > have - off - TDFRAGHDR)
 				break;
 			if (p[WIRE_FRAG_FLAGS] & FFSOM)
@@ -217,12 +228,10 @@ static void any_packet(void)
 	arrive(packet, len, who);
 }
 
-static const uint32_t destinations[] = {
-	OWN, OWN, TASK, GROUP, KNOWN, TASK + 5, TASK & TIDLOCAL, 0x80000000u,
-};
-static const uint32_t sources[] = {
-	KNOWN, KNOWN, FAR, FAR + 1, FAR | TIDGID, PENDING, OWN, UNHEARD,
-};
+static const uint32_t destinations[] = { OWN, OWN, TASK, GROUP, KNOWN, TASK + 5, TASK &TIDLOCAL,
+	0x80000000u };
+static const uint32_t sources[] = { KNOWN, KNOWN, FAR, FAR + 1, FAR | TIDGID, PENDING, OWN,
+	UNHEARD };
 
 /* A message, or part of one, with a proper header. */
 static void data_packet(void)
@@ -262,7 +271,7 @@ static void data_packet(void)
 /* An extension block, near to what is true if its fields are small. */
 static void state_packet(void)
 {
-	char packet[DDFRAGHDR + WIRE_LINK_BYTES + 4 * WIRE_LINK_WORDS + 8] = {0};
+	char packet[DDFRAGHDR + WIRE_LINK_BYTES + 4 * WIRE_LINK_WORDS + 8] = { 0 };
 	unsigned who = next(), flags = next();
 	const struct host *h = net_host(sw, KNOWN);
 	struct packet_state s = { .longest = 4080u << next() % 6, .window = 1u << next() % 32 };
@@ -276,7 +285,8 @@ static void state_packet(void)
 	len = packet_put_state(packet + DDFRAGHDR, &s);
 	if (flags & 0x80)
 		wire_put16(packet + DDFRAGHDR + WIRE_LINK_COUNT, (uint16_t)(s.count + next()));
-	packet_head(packet, OWN, KNOWN, 0, (uint16_t)(s.expected - 1), flags & (FFACK | WIRE_PKT_ASK));
+	packet_head(packet, OWN, KNOWN, 0, (uint16_t)(s.expected - 1),
+		flags & (FFACK | WIRE_PKT_ASK));
 	packet_seal(packet, packet_crc(0, packet + DDFRAGHDR, len));
 	arrive(packet, DDFRAGHDR + len, who);
 }
@@ -316,10 +326,13 @@ static void daemon_sends(void)
 /* A task sends to one of the known host, or announces a multicast with it. */
 static void task_sends(void)
 {
-	char frame[TDFRAGHDR + MSGHDRLEN + 16] = {0}, *body = frame + TDFRAGHDR + MSGHDRLEN;
+	char frame[TDFRAGHDR + MSGHDRLEN + 16] = { 0 }, *body = frame + TDFRAGHDR + MSGHDRLEN;
 	unsigned what = next() % 3;
 
-	wire_put32(frame + WIRE_FRAG_DST, what == 0 ? FAR : what == 1 ? 0x80000000u : SENDER | TIDGID);
+	wire_put32(frame + WIRE_FRAG_DST,
+		what == 0         ? FAR :
+			what == 1 ? 0x80000000u :
+				    SENDER | TIDGID);
 	wire_put32(frame + WIRE_FRAG_LENGTH, sizeof frame - TDFRAGHDR);
 	frame[WIRE_FRAG_FLAGS] = FFSOM | FFEOM;
 	wire_put32(frame + TDFRAGHDR + WIRE_MSG_TAG, what == 1 ? (uint32_t)TM_MCA : 5);
@@ -333,10 +346,11 @@ static void task_sends(void)
 
 static void add_known(void)
 {
-	struct sw_host host = {
-		.tid = KNOWN, .address = INADDR_LOOPBACK, .port = ntohs(known_address.sin_port),
-		.mtu = WIRE_PKT_DEFAULT, .silence_ms = 60000,
-	};
+	struct sw_host host = { .tid = KNOWN,
+		.address = INADDR_LOOPBACK,
+		.port = ntohs(known_address.sin_port),
+		.mtu = WIRE_PKT_DEFAULT,
+		.silence_ms = 60000 };
 
 	if (!net_host(sw, KNOWN)) {
 		life++;
@@ -358,9 +372,8 @@ static void change(void)
 	}
 }
 
-static void (*const steps[])(void) = {
-	data_packet, data_packet, state_packet, any_packet, acknowledge, daemon_sends, task_sends, change,
-};
+static void (*const steps[])(void) = { data_packet, data_packet, state_packet, any_packet,
+	acknowledge, daemon_sends, task_sends, change };
 
 static int open_task(uint32_t tid)
 {
@@ -376,14 +389,16 @@ static int open_task(uint32_t tid)
 
 static void begin(void)
 {
-	struct sw_config config = {
-		.standby_us = UINT32_MAX, .uid = UINT32_MAX, .message_max = 1 << 20,
-		.queue_low = 1 << 12, .queue_total = 1 << 16,
-	};
-	struct sw_host pending = {
-		.tid = PENDING, .address = INADDR_LOOPBACK, .port = ntohs(known_address.sin_port),
-		.mtu = WIRE_PKT_DEFAULT, .flags = SW_HOST_PENDING,
-	};
+	struct sw_config config = { .standby_us = UINT32_MAX,
+		.uid = UINT32_MAX,
+		.message_max = 1 << 20,
+		.queue_low = 1 << 12,
+		.queue_total = 1 << 16 };
+	struct sw_host pending = { .tid = PENDING,
+		.address = INADDR_LOOPBACK,
+		.port = ntohs(known_address.sin_port),
+		.mtu = WIRE_PKT_DEFAULT,
+		.flags = SW_HOST_PENDING };
 	struct sockaddr_in own;
 
 	sw = sw_new(listener, OWN, &config);

@@ -83,7 +83,8 @@ static void check_received(const unsigned char *data, size_t size, uint32_t name
 
 		/* A tid without host part is on this host. */
 		REQUIRE((wire_get32(p + WIRE_FRAG_DST) & TIDLOCAL) == (RECEIVER & TIDLOCAL));
-		REQUIRE(wire_get32(p + WIRE_FRAG_SRC) == SENDER || wire_get32(p + WIRE_FRAG_SRC) == name);
+		REQUIRE(wire_get32(p + WIRE_FRAG_SRC) == SENDER ||
+			wire_get32(p + WIRE_FRAG_SRC) == name);
 		REQUIRE(p[WIRE_FRAG_FLAGS] <= (FFSOM | FFEOM));
 		REQUIRE(p[13] == 0 && p[14] == 0 && p[15] == 0);
 		if (wire_get32(p + WIRE_FRAG_LENGTH) > size - at - TDFRAGHDR)
@@ -97,7 +98,7 @@ static size_t drain(int fd, unsigned char *to, size_t have)
 	ssize_t n;
 
 	while (have < RECEIVED_MAX &&
-	       (n = recv(fd, to + have, RECEIVED_MAX - have, MSG_DONTWAIT)) > 0)
+		(n = recv(fd, to + have, RECEIVED_MAX - have, MSG_DONTWAIT)) > 0)
 		have += (size_t)n;
 	return have;
 }

@@ -11,7 +11,9 @@
 #include "internal.h"
 
 /* Bytes that say what to do. */
-struct plan { const uint8_t *at, *end; };
+struct plan {
+	const uint8_t *at, *end;
+};
 
 static inline unsigned plan_next(struct plan *p)
 {
@@ -19,10 +21,9 @@ static inline unsigned plan_next(struct plan *p)
 }
 
 /* Bytes of one item of each typed unpack function, in the order of unpack_typed. */
-static const size_t item_size[] = {
-	1, sizeof(short), sizeof(short), sizeof(int), sizeof(int), sizeof(long), sizeof(long),
-	sizeof(float), sizeof(double), 2 * sizeof(float), 2 * sizeof(double),
-};
+static const size_t item_size[] = { 1, sizeof(short), sizeof(short), sizeof(int), sizeof(int),
+	sizeof(long), sizeof(long), sizeof(float), sizeof(double), 2 * sizeof(float),
+	2 * sizeof(double) };
 enum { TYPES = sizeof item_size / sizeof item_size[0] };
 
 static inline int unpack_typed(unsigned type, void *to, int n, int stride)

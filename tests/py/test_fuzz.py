@@ -18,7 +18,9 @@ def _targets() -> None:
     probe = subprocess.run(
         ["clang", "-fsanitize=fuzzer,address", "-x", "c", "-", "-o", "/dev/null"],
         input="int LLVMFuzzerTestOneInput(const char *d, long n) { return d && n < 0; }",
-        capture_output=True, text=True, check=False,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if probe.returncode:
         missing("clang has no libFuzzer: apt-get install libclang-rt-dev")
@@ -29,7 +31,9 @@ def make(goal: str) -> None:
     """Run a goal of tests/fuzz/Makefile."""
     done = subprocess.run(
         ["make", "-s", "-C", str(PROJECT / "tests" / "fuzz"), f"BUILD={BUILD}", goal],
-        capture_output=True, text=True, check=False,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, (done.stdout + done.stderr)[-8000:]
 

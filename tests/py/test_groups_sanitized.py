@@ -37,8 +37,6 @@ def test_group_members_in_c(tree: Path) -> None:
 
 def test_entry_points_in_fortran(tree: Path) -> None:
     require_program("gfortran", "gfortran")
-    program = build_program(
-        tree, FORTRAN / "entry_points.f90", "gfortran", "-w", "-std=legacy"
-    )
+    program = build_program(tree, FORTRAN / "entry_points.f90", "gfortran", "-w", "-std=legacy")
     with VirtualMachine("ours", path=[program.parent, server_dir("ours")]) as vm:
         assert vm.run(program).check().out.endswith("good\n")

@@ -526,9 +526,7 @@ FIELD = st.one_of(
     st.sampled_from([b"", b"nosuch", b"*", b"a" * 300, b"\xff\xfe", b"../x", b":/"]).map(string),
     st.binary(max_size=9),
 )
-TAG = st.sampled_from(
-    sorted(set(range(c.TM_EXIT, c.TM_LAST + 1)) - {c.TM_HALT, c.TM_SENDSIG})
-)
+TAG = st.sampled_from(sorted(set(range(c.TM_EXIT, c.TM_LAST + 1)) - {c.TM_HALT, c.TM_SENDSIG}))
 
 
 @settings(property_test, max_examples=200)

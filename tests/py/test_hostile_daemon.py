@@ -44,8 +44,13 @@ def survive(answer: Answer, *, lie_at_enrolment: bool = False) -> str:
     with FakeDaemon(answer, also=ENROLMENT if lie_at_enrolment else ()) as daemon:
         env = {"PATH": os.environ["PATH"]} | SANITIZER_OPTIONS | daemon.env()
         done = subprocess.run(
-            [program], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=PATIENCE, check=False,
+            [program],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
         )
     assert done.returncode == 0, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -152,9 +157,7 @@ def test_control_messages_between_tasks_with_odd_bodies(size: int) -> None:
     for fill in (b"\0", b"\xff", b"\0\0\0\x01"):
         body = (fill * 40)[:size]
         unasked(
-            b"".join(
-                message(tag, body, dst=TID, src=0x40002, ctx=c.SYSCTX_TC) for tag in TC_TAGS
-            )
+            b"".join(message(tag, body, dst=TID, src=0x40002, ctx=c.SYSCTX_TC) for tag in TC_TAGS)
         )
 
 
@@ -171,7 +174,13 @@ def test_control_messages_between_tasks_with_odd_bodies(size: int) -> None:
         fragment(TID, TID, bytes(40), 3),
     ],
     ids=[
-        "empty orphan", "orphan", "short", "many starts", "two starts", "multicast", "nobody",
+        "empty orphan",
+        "orphan",
+        "short",
+        "many starts",
+        "two starts",
+        "multicast",
+        "nobody",
         "own",
     ],
 )

@@ -55,12 +55,24 @@ def odd_entries(slave: SlaveTarget) -> list[TableEntry]:
     """Hosts that cannot be, each for one reason."""
     good = PeerFields(slave.network.address(2))
     return [
-        good.but(index=0), good.but(index=-1), good.but(index=4096), good.but(index=2**31 - 1),
-        good.but(mtu=0), good.but(mtu=-1), good.but(mtu=20), good.but(mtu=-(2**31)),
-        good.but(address=""), good.but(address="7f000001"), good.but(address="zz000001:1000"),
-        good.but(address="7f000001:10000"), good.but(address=":"), good.but(address="7f000001:"),
-        good.but(address="7f000001:0"), good.but(address="00000000:1000"),
-        good.but(address="e0000001:1000"), good.but(address="ffffffff:1000"),
+        good.but(index=0),
+        good.but(index=-1),
+        good.but(index=4096),
+        good.but(index=2**31 - 1),
+        good.but(mtu=0),
+        good.but(mtu=-1),
+        good.but(mtu=20),
+        good.but(mtu=-(2**31)),
+        good.but(address=""),
+        good.but(address="7f000001"),
+        good.but(address="zz000001:1000"),
+        good.but(address="7f000001:10000"),
+        good.but(address=":"),
+        good.but(address="7f000001:"),
+        good.but(address="7f000001:0"),
+        good.but(address="00000000:1000"),
+        good.but(address="e0000001:1000"),
+        good.but(address="ffffffff:1000"),
     ]
 
 
@@ -151,8 +163,11 @@ def test_slave_keeps_no_mailbox(slave: SlaveTarget) -> None:
 def test_malformed_answer_of_a_master_ends_the_wait(
     slave: SlaveTarget, tag: int, answer: bytes
 ) -> None:
-    asks = {c.TM_DB: (c.DM_DB, "dm-db-get"), c.TM_ADDHOST: (c.DM_ADD, "dm-add"),
-            c.TM_DELHOST: (c.DM_DELHOST, "dm-delhost")}
+    asks = {
+        c.TM_DB: (c.DM_DB, "dm-db-get"),
+        c.TM_ADDHOST: (c.DM_ADD, "dm-add"),
+        c.TM_DELHOST: (c.DM_DELHOST, "dm-delhost"),
+    }
     question, vector = asks[tag]
     with slave.task() as task:
         task.send(message(tag, recording(vector).body, src=task.tid, wid=8))

@@ -69,15 +69,22 @@ def test_body_cut_anywhere_or_with_an_impossible_number(master: MasterTarget, ta
     peer = master.peers[0]
     body = recording((REQUESTS | ANSWERS)[tag]).body
     cuts = [body[:size] for size in range(0, min(len(body), 100) + 1, 3)]
-    words = [body[: 4 * at] + ints(word) + body[4 * at + 4 :]
-             for word in WORDS for at in range(min(4, len(body) // 4))]
+    words = [
+        body[: 4 * at] + ints(word) + body[4 * at + 4 :]
+        for word in WORDS
+        for at in range(min(4, len(body) // 4))
+    ]
     for bad in [*cuts, *words]:
         peer.send(tag, bad, wid=77)
     answers = {m.tag for m in peer.sync()}
     assert answers <= {tag + 1, c.SM_EXECACK, c.SM_ADDACK, tag, c.DM_NOTIFY}
     if tag in ANSWERS:
-        check_log(master, f"{c.message_name(tag)} of t80080000 answers no request (4d)"
-                  if tag != c.DM_STARTACK else "not served")
+        check_log(
+            master,
+            f"{c.message_name(tag)} of t80080000 answers no request (4d)"
+            if tag != c.DM_STARTACK
+            else "not served",
+        )
 
 
 @few
@@ -100,8 +107,20 @@ def test_mutated_bodies(master: MasterTarget, seed: int) -> None:
 
 @pytest.mark.parametrize(
     "tag",
-    [0, -1, 1, c.DM_NULL + 100, c.DM_ADD - 1, c.DM_HOSTSYNCACK + 1, c.TM_PSTAT, c.TM_HALT,
-     c.TM_CONNECT, c.SM_SPAWN, c.SM_SCHED, c.TC_OUTPUT],
+    [
+        0,
+        -1,
+        1,
+        c.DM_NULL + 100,
+        c.DM_ADD - 1,
+        c.DM_HOSTSYNCACK + 1,
+        c.TM_PSTAT,
+        c.TM_HALT,
+        c.TM_CONNECT,
+        c.SM_SPAWN,
+        c.SM_SCHED,
+        c.TC_OUTPUT,
+    ],
     ids=ids,
 )
 def test_message_that_no_daemon_serves_is_logged(master: MasterTarget, tag: int) -> None:

@@ -56,8 +56,12 @@ def add(master: MasterTarget, *hosts: str) -> list[int]:
     """Add hosts, and what became of each: all must have failed."""
     with master.task() as task:
         task.send(
-            message(c.TM_ADDHOST, ints(len(hosts)) + b"".join(string(h.encode()) for h in hosts),
-                    src=task.tid, wid=1)
+            message(
+                c.TM_ADDHOST,
+                ints(len(hosts)) + b"".join(string(h.encode()) for h in hosts),
+                src=task.tid,
+                wid=1,
+            )
         )
         words = task.receive().ints()
     # An entry without strings: code, two empty strings, speed, signature.
@@ -208,8 +212,12 @@ def start_slave(
     stdin.write_bytes(line)
     with stdin.open("rb") as source:
         done = subprocess.run(
-            [str(daemon_program("ours")), *words], env=env, stdin=source, capture_output=True,
-            timeout=PATIENCE, check=False,
+            [str(daemon_program("ours")), *words],
+            env=env,
+            stdin=source,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
         )
     return subprocess.CompletedProcess(
         words, done.returncode, done.stdout.decode(), done.stderr.decode(errors="replace")

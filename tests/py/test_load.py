@@ -98,9 +98,7 @@ def test_output_of_a_crashing_task_is_complete(machine: VirtualMachine, size: in
 
 
 @pytest.mark.parametrize("library", SIDES)
-def test_messages_of_a_task_that_just_ends_arrive(
-    machine: VirtualMachine, library: Side
-) -> None:
+def test_messages_of_a_task_that_just_ends_arrive(machine: VirtualMachine, library: Side) -> None:
     done = machine.run(compiler.test_program("careless", library), "watch", 500)
     assert done.check().out == "500\n"
 

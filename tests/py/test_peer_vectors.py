@@ -310,8 +310,11 @@ def test_halt_from_a_slave() -> None:
     with target.task() as task:
         ask(task, c.TM_HALT, b"")
         got = target.master.expect(c.DM_HALT)
-        assert (got.dst, got.src, got.tag, got.body) == (*struct.unpack_from("!ii", halt),
-                                                        c.DM_HALT, b"")
+        assert (got.dst, got.src, got.tag, got.body) == (
+            *struct.unpack_from("!ii", halt),
+            c.DM_HALT,
+            b"",
+        )
     target.master.leave()
     last = next_packet(target.master, FIN_ACK)
     assert raw(last) == farewell[:8] + farewell[12:13]
@@ -366,9 +369,10 @@ def test_resource_manager_learns_that_a_host_is_gone() -> None:
     target = MasterTarget(1)
     with target.task() as manager:
         manager.request(c.TM_SCHED)
-        assert target.peers[0].expect(c.DM_SLCONF).body == SlaveSettings(
-            [(c.DM_SLCONF_SCHED, f"{manager.tid:x}")]
-        ).encode()
+        assert (
+            target.peers[0].expect(c.DM_SLCONF).body
+            == SlaveSettings([(c.DM_SLCONF_SCHED, f"{manager.tid:x}")]).encode()
+        )
         target.peers[0].leave()
         while (told := manager.receive()).tag != c.SM_HOSTX:
             pass

@@ -123,9 +123,7 @@ def test_requests_to_a_lost_host_fail_and_those_to_others_do_not(pvmd: FakePvmd)
 
 def test_a_request_to_an_unknown_host_fails_and_sends_nothing(pvmd: FakePvmd) -> None:
     with pytest.raises(HostFailed):
-        pvmd.loop.run_until_complete(
-            pvmd.peers.request(9 << 18, c.DM_PSTAT, TidBody(1), Status)
-        )
+        pvmd.loop.run_until_complete(pvmd.peers.request(9 << 18, c.DM_PSTAT, TidBody(1), Status))
     assert pvmd.sent == []
 
 

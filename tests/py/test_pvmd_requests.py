@@ -118,9 +118,7 @@ def test_second_round_without_the_first_is_refused(
         raw.wait_closed()
 
 
-def test_unwritten_authentication_file_is_refused(
-    vm: VirtualMachine, connector: Connector
-) -> None:
+def test_unwritten_authentication_file_is_refused(vm: VirtualMachine, connector: Connector) -> None:
     with RawTask(vm.address, connector) as raw:
         path = vm.tmp / "auth2"
         path.touch(0o600)

@@ -129,9 +129,7 @@ def test_all_of_a_long_output_arrives(task: RawTask) -> None:
     assert len(text) == 3000000
 
 
-def test_output_of_a_collector_that_does_not_read_waits(
-    vm: VirtualMachine, task: RawTask
-) -> None:
+def test_output_of_a_collector_that_does_not_read_waits(vm: VirtualMachine, task: RawTask) -> None:
     before = vm.rss()
     (tid,) = tids(start(task, "/bin/sh", "-c", "head -c 30000000 /dev/zero"))
     wait_until(lambda: state(tid, vm, task) == "S", "writer blocked")
@@ -189,8 +187,13 @@ def test_hosts_that_are_there(task: RawTask) -> None:
 
 def test_environment(vm: VirtualMachine, task: RawTask) -> None:
     text = run(
-        task, "/bin/sh", "-c", "echo $$; tr '\\0' '\\n' < /proc/$$/environ",
-        env=("A=1", "B=2", "IN_DAEMON=3"), where=":/usr", flags=0,
+        task,
+        "/bin/sh",
+        "-c",
+        "echo $$; tr '\\0' '\\n' < /proc/$$/environ",
+        env=("A=1", "B=2", "IN_DAEMON=3"),
+        where=":/usr",
+        flags=0,
     ).decode()
     pid, *lines = text.splitlines()
     assert lines[-1] == f"PVMEPID={pid}"
@@ -204,7 +207,10 @@ def test_descriptors_and_directories(vm: VirtualMachine, task: RawTask) -> None:
     text = run(task, "/bin/ls", "-l", "/proc/self/fd").decode().splitlines()
     links = [line.split()[-3:] for line in text[1:]]
     assert [(number, target[:5]) for number, _, target in links] == [
-        ("0", "/dev/"), ("1", "pipe:"), ("2", "pipe:"), ("3", "/proc"),
+        ("0", "/dev/"),
+        ("1", "pipe:"),
+        ("2", "pipe:"),
+        ("3", "/proc"),
     ]
     assert run(task, "/bin/pwd") == f"{vm.home}\n".encode()
     assert run(task, "/bin/pwd", where=":/usr") == b"/usr\n"
@@ -291,9 +297,7 @@ def test_signal_spares_the_process_that_got_the_number_of_a_task(
             assert innocent.communicate(b"alive", PATIENCE)[0] == b"alive"
 
 
-def test_killed_tasks_leave_no_descriptor_and_no_process(
-    vm: VirtualMachine, task: RawTask
-) -> None:
+def test_killed_tasks_leave_no_descriptor_and_no_process(vm: VirtualMachine, task: RawTask) -> None:
     task.sync()
     before = vm.descriptors()
     found = tids(start(task, "/bin/sleep", "100", count=50))

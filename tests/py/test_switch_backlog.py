@@ -91,4 +91,3 @@ def test_daemon_is_told_when_a_queue_has_drained(bed: Bed) -> None:
     bed.switch.notify_drain(B, 0)
     b.sock.close()
     assert bed.wait(sw.DrainedEvent) == [sw.DrainedEvent(B)]
-

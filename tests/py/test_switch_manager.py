@@ -64,9 +64,7 @@ def test_message_behind_a_request_does_not_overtake_it() -> None:
         assert [p.payload[c.MSGHDRLEN :] for p in pieces] == [b"first", b"second"]
 
 
-def test_request_that_the_manager_changes_within_is_handed_over_whole(
-    bed: Bed, task: Peer
-) -> None:
+def test_request_that_the_manager_changes_within_is_handed_over_whole(bed: Bed, task: Peer) -> None:
     bed.peer(MANAGER)
     request = frame(MANAGER, -1, c.SM_SPAWN, 0, 7, LONG, fragment=4080)
     task.send(request[:4080])

@@ -34,4 +34,3 @@ def test_spawn_of_what_cannot_run_says_why(path: str, cwd: str | None, code: int
     with open("/dev/null", "wb") as null, pytest.raises(OSError) as error:
         sw.spawn_process(path, [path], {}, cwd, null.fileno())
     assert error.value.errno == code
-

@@ -162,7 +162,7 @@ FILE_ITEMS = st.one_of(
     st.tuples(st.just(c.TEV_DATA_DOUBLE), st.integers(-999, 999).map(float)),
     st.tuples(st.just(c.TEV_DATA_STRING), TEXT),
     st.tuples(st.just(c.TEV_DATA_STRING | 0x80), st.lists(TEXT)),
-    st.tuples(st.just(c.TEV_DATA_BYTE), st.sampled_from("ax ,}\"")),
+    st.tuples(st.just(c.TEV_DATA_BYTE), st.sampled_from('ax ,}"')),
 )
 
 

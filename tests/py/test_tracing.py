@@ -43,9 +43,7 @@ def settled(event: trace.Event) -> trace.Event:
     """The event without what may differ."""
     volatile = VOLATILE | ({"CC"} if event.name in ("setcontext", "insert") else set())
     items = (
-        replace(item, value=_EMPTY.get(item.kind, 0))
-        if item.name in volatile
-        else item
+        replace(item, value=_EMPTY.get(item.kind, 0)) if item.name in volatile else item
         for item in event.items
     )
     return replace(event, items=tuple(items))
@@ -222,9 +220,7 @@ def test_sums_come_with_the_end_of_the_task(
 
 
 @pytest.mark.parametrize("daemon", SIDES)
-def test_siblings_of_one_spawn_inherit_tracer_and_mask(
-    daemon: Side, connector: Connector
-) -> None:
+def test_siblings_of_one_spawn_inherit_tracer_and_mask(daemon: Side, connector: Connector) -> None:
     with VirtualMachine(daemon) as machine:
         collector = Collector(machine, connector)
         with collector.task:

@@ -31,9 +31,7 @@ def exchange(
     answering = vm.start(compiler.test_program("talk", answerer), "answer", route, *sizes)
     assert answering.stdout
     tid = answering.stdout.readline().decode().strip()
-    calling = vm.run(
-        compiler.test_program("talk", caller), "call", route, *sizes, tid, timeout=220
-    )
+    calling = vm.run(compiler.test_program("talk", caller), "call", route, *sizes, tid, timeout=220)
     out, err = answering.communicate(timeout=PATIENCE)
     assert "FAIL" not in out.decode(), out.decode() + err.decode()
     calling.check()

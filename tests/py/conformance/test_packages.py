@@ -113,7 +113,7 @@ def problem() -> str:
         "<info><title>x</title><address>x</address><author>x</author></info>"
         f'<modules><module name="timeplace" weight="60" mandatory="yes"/>{clash}</modules>'
         f"<resources><constant>{named('teacher', TEACHERS)}{named('class', CLASSES)}</constant>"
-        f"<variable>{named('room', ROOMS)}<resourcetype type=\"time\">"
+        f'<variable>{named("room", ROOMS)}<resourcetype type="time">'
         f'<matrix width="{DAYS}" height="{PERIODS}"/></resourcetype></variable></resources>'
         f"<events>{events}</events></ttm>"
     )
@@ -302,7 +302,10 @@ def test_killed_slave_is_started_again_by_its_master(cell: tuple[VirtualMachine,
     command = f"until [ -e {vm.home}/go ]; do sleep 0.05; done; exit"
     commands = [f"{command} {status}" for status in (3, 4)]
     master = vm.start(
-        where / "slsh", SCRIPTS / "master.sl", SCRIPTS / "slave.sl", *commands,
+        where / "slsh",
+        SCRIPTS / "master.sl",
+        SCRIPTS / "slave.sl",
+        *commands,
         stderr=subprocess.STDOUT,
     )
     wait_until(lambda: len(slaves()) == 2, "two slaves")

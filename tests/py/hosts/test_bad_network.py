@@ -43,9 +43,7 @@ def test_every_message_arrives_once_in_order_and_intact(fault: str) -> None:
         assert len(chaos.config()) == 3
 
 
-@pytest.mark.parametrize(
-    ("master", "slave"), [PAIRS[1], PAIRS[2]], ids=[PAIR_IDS[1], PAIR_IDS[2]]
-)
+@pytest.mark.parametrize(("master", "slave"), [PAIRS[1], PAIRS[2]], ids=[PAIR_IDS[1], PAIR_IDS[2]])
 def test_packets_lost_doubled_and_late_towards_the_original(master: Side, slave: Side) -> None:
     """Only what our daemon sends suffers; damage is left out, which 3.4.6 cannot see."""
     fault = "loss=0.1,dup=0.2,reorder=0.3,delay=5,seed=3"
@@ -53,7 +51,8 @@ def test_packets_lost_doubled_and_late_towards_the_original(master: Side, slave:
     done = False
     try:
         ends: list[tuple[AgentBase, AgentBase]] = [
-            (machine.here, machine.there), (machine.there, machine.here),
+            (machine.here, machine.there),
+            (machine.there, machine.here),
         ]
         for sender, receiver in ends:
             for size in SIZES:

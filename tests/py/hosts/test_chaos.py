@@ -101,7 +101,12 @@ class Run:
     def step(self) -> None:
         """Something happens."""
         actions: list[Callable[[], None]] = [
-            self.kill_daemon, self.kill_task, self.kill_task, self.spawn, self.revive, self.revive,
+            self.kill_daemon,
+            self.kill_task,
+            self.kill_task,
+            self.spawn,
+            self.revive,
+            self.revive,
         ]
         self.random.choice(actions)()
 
@@ -138,8 +143,10 @@ def test_random_deaths(fault: str) -> None:
         assert not chaos.wrong, "\n".join(chaos.wrong)
         requests = sum(report.requests for report in reports)
         messages = sum(got for report in reports for _, got, _ in report.peers.values())
-        print(f"{run.deaths} daemons died; {messages} messages and {requests} requests of those "
-              f"that live, {len(reports)} tasks")
+        print(
+            f"{run.deaths} daemons died; {messages} messages and {requests} requests of those "
+            f"that live, {len(reports)} tasks"
+        )
         assert messages
         assert requests
         for host in chaos.bed.slaves:

@@ -45,6 +45,10 @@ def test_overload_is_no_reason_to_declare_a_host_dead() -> None:
         reports = chaos.settle()
         assert len(reports) == 1 + HOSTS
         assert not chaos.wrong, "\n".join(chaos.wrong)
-        alarms = [line for host in chaos.bed.hosts for line in host.log().splitlines()
-                  if "is gone" in line or "master lost" in line]
+        alarms = [
+            line
+            for host in chaos.bed.hosts
+            for line in host.log().splitlines()
+            if "is gone" in line or "master lost" in line
+        ]
         assert not alarms

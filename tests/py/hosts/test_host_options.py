@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Every option of a host, in a host file and as pvm_addhosts takes it, ours and 3.4.6 mixed.
 
-    lo dx ep wd bx sp id ip   here, in a line of the file, as its defaults (*), and in a call
-    so=ms                     test_pair_hosts.py, test_host_started_by_hand
-    &                         test_pair_hosts.py, test_host_file_of_a_master
-    $                         here, in a line of the file and in a call
-    unknown ones              test_pair_hosts.py, test_each_host_of_a_request_has_its_own_result
+lo dx ep wd bx sp id ip   here, in a line of the file, as its defaults (*), and in a call
+so=ms                     test_pair_hosts.py, test_host_started_by_hand
+&                         test_pair_hosts.py, test_host_file_of_a_master
+$                         here, in a line of the file and in a call
+unknown ones              test_pair_hosts.py, test_each_host_of_a_request_has_its_own_result
 """
 
 from __future__ import annotations

@@ -70,9 +70,7 @@ def config(agent: Agent, bed: Bed) -> list[int]:
     return [names.index(name) for name in agent.config()]
 
 
-def test_hoster_starts_hosts_and_tells_what_became_of_each(
-    bed: Bed, connector: Connector
-) -> None:
+def test_hoster_starts_hosts_and_tells_what_became_of_each(bed: Bed, connector: Connector) -> None:
     agent = bed.master.agent()
     first, second, third, fourth = (host.name for host in bed.slaves)
     with Hoster(bed, connector) as hoster:

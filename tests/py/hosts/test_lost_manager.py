@@ -47,9 +47,7 @@ class Manager(RawTask):
 
     def answer(self, request: Message, body: bytes) -> None:
         """Answer a request."""
-        self.send(
-            message(request.tag, body, dst=request.src, src=self.tid, ctx=0, wid=request.wid)
-        )
+        self.send(message(request.tag, body, dst=request.src, src=self.tid, ctx=0, wid=request.wid))
 
     def die(self) -> None:
         """End without a word."""

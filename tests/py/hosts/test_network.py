@@ -80,7 +80,8 @@ def test_daemons_and_direct_routes_stay_in_the_range_of_ports() -> None:
 def two() -> Iterator[Bed]:
     """Two hosts on loopback whose daemons and tasks may use one port of their addresses."""
     with Bed(
-        ["ours"] * 2, network="loopback",
+        ["ours"] * 2,
+        network="loopback",
         env={"PVM_PORT_RANGE": f"{FIRST}-{FIRST}"},
     ) as bed:
         yield bed
@@ -269,10 +270,20 @@ def test_slave_without_a_table_ends() -> None:
     with Bed(["ours"], network="loopback") as bed:
         host = bed.master
         address = f"{struct.unpack('!I', socket.inet_aton(host.ip))[0]:08x}"
-        words = ["-s", "-d0x0", f"-n{host.name}", "1", f"{address}:1111", "4080", "2",
-                 f"{address}:0000"]
+        words = [
+            "-s",
+            "-d0x0",
+            f"-n{host.name}",
+            "1",
+            f"{address}:1111",
+            "4080",
+            "2",
+            f"{address}:0000",
+        ]
         done = host.run(host.tmp / "bin" / "pvmd", *words, stdin="PVM_START_TIMEOUT=0.05\n")
         assert done.check().out.startswith("ddpro<")
-        wait_until(lambda: "no host table from the master within 0.25 s, ending" in host.log(),
-                   "its last words")
+        wait_until(
+            lambda: "no host table from the master within 0.25 s, ending" in host.log(),
+            "its last words",
+        )
         host.wait_gone()

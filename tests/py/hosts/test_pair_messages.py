@@ -22,9 +22,7 @@ def other(side: Side) -> Side:
     return "debian" if side == "ours" else "ours"
 
 
-def talk(
-    caller: Host, answerer: Host, programs: tuple[str, str], route: str, *sizes: int
-) -> None:
+def talk(caller: Host, answerer: Host, programs: tuple[str, str], route: str, *sizes: int) -> None:
     """Let tasks on two hosts send each other messages of all sizes in all encodings."""
     answering = answerer.start(programs[1], "answer", route, *sizes, stderr=subprocess.STDOUT)
     assert answering.stdout

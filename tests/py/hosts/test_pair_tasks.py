@@ -213,9 +213,7 @@ def test_entries_go_with_their_remote_owner(pair: Machine) -> None:
 
 @pytest.mark.parametrize("library", ["ours", "debian"])
 @pytest.mark.parametrize("asker", [0, 1], ids=["on-master", "on-slave"])
-def test_console_shows_all_hosts_and_resets_them(
-    pair: Machine, asker: int, library: str
-) -> None:
+def test_console_shows_all_hosts_and_resets_them(pair: Machine, asker: int, library: str) -> None:
     (task,) = pair.here.spawn("agent", where=pair.hosts[1].name)
     assert pair.here.code("notify", TASK_EXIT, TAG, task) == 0
     env = {"PVM_ROOT": str(DEBIAN_ROOT)}

@@ -17,10 +17,22 @@ KINDS: tuple[tuple[Side, ...], ...] = (
 )
 # where ("1" is the second host), flags, count; one after the other, as the place moves on.
 REQUESTS = (
-    ("", 0, 1), ("", 0, 4), ("", 0, 3), ("", 0, 9), ("", 0, 2), ("1", HOST, 3), ("", 0, 5),
-    ("LINUX64", ARCH, 6), ("1", HOST | COMPLEMENT, 5), ("CRAY", ARCH | COMPLEMENT, 2),
-    ("LINUX64", ARCH | COMPLEMENT, 2), ("nowhere", HOST, 2), ("nowhere", HOST | COMPLEMENT, 6),
-    (".", HOST, 2), ("", HOST, 2), ("", 0, 13),
+    ("", 0, 1),
+    ("", 0, 4),
+    ("", 0, 3),
+    ("", 0, 9),
+    ("", 0, 2),
+    ("1", HOST, 3),
+    ("", 0, 5),
+    ("LINUX64", ARCH, 6),
+    ("1", HOST | COMPLEMENT, 5),
+    ("CRAY", ARCH | COMPLEMENT, 2),
+    ("LINUX64", ARCH | COMPLEMENT, 2),
+    ("nowhere", HOST, 2),
+    ("nowhere", HOST | COMPLEMENT, 6),
+    (".", HOST, 2),
+    ("", HOST, 2),
+    ("", 0, 13),
 )
 
 

@@ -126,9 +126,7 @@ def test_cancelled_notice_is_given_at_once_and_not_again(agent: Agent) -> None:
     assert agent.call("event", -1, 8, "0.05") == ["0"]
 
 
-def test_output_of_children_is_collected_to_its_end(
-    managed: Machine, tmp_path: Path
-) -> None:
+def test_output_of_children_is_collected_to_its_end(managed: Machine, tmp_path: Path) -> None:
     """A collector that leaves waits for the news that each task was spawned, and its end."""
     for side in SIDES:
         with enrolled(managed.hosts[0].agent(side)) as agent:

@@ -64,9 +64,7 @@ def crowd() -> Iterator[Crowd]:
         bed.stop()
 
 
-def test_every_host_knows_all_others(
-    crowd: Crowd, record_property: pytest.RecordProperty
-) -> None:
+def test_every_host_knows_all_others(crowd: Crowd, record_property: pytest.RecordProperty) -> None:
     record_property("seconds to add all hosts", crowd.seconds)
     names = [host.name for host in crowd.bed.hosts]
     assert list(crowd.agent.config()) == names

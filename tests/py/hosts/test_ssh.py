@@ -83,7 +83,7 @@ def test_host_that_is_not_reached_is_said(why: str) -> None:
         name = bed.slaves[0].name
         assert code == CANT_START
         assert f"stderr@{name}: ssh: connect to host" in log
-        assert why in log[log.index(f"cannot add host {name}: "):]
+        assert why in log[log.index(f"cannot add host {name}: ") :]
 
 
 def test_missing_daemon_is_said(bed: Bed) -> None:

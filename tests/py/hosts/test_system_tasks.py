@@ -61,9 +61,7 @@ def test_manager_starts_a_task_on_another_host_and_is_told_of_its_end(
         wait_until(
             lambda: settings(host, connector).schedtid == manager.tid, "the manager is known"
         )
-        order = ExecRequest(
-            c.PvmParentNotSet, "/bin/true", 0, 1, [], 0, 0, 0, 0, 0, 0, [], 0, 1
-        )
+        order = ExecRequest(c.PvmParentNotSet, "/bin/true", 0, 1, [], 0, 0, 0, 0, 0, 0, [], 0, 1)
         daemon = c.TIDPVMD | machine.agents[on].tid & c.TIDHOST
         manager.send(message(c.SM_EXEC, order.encode(), dst=daemon, src=manager.tid, wid=77))
         while (answer := manager.receive()).tag != c.SM_EXECACK or answer.wid != 77:
@@ -108,9 +106,7 @@ def test_manager_adds_hosts_and_is_told_of_their_loss(
     with enrolled(machine.hosts[at], connector) as manager:
         manager.request(c.TM_SCHED)
         host = machine.hosts[0]
-        wait_until(
-            lambda: settings(host, connector).schedtid == manager.tid, "the master knows it"
-        )
+        wait_until(lambda: settings(host, connector).schedtid == manager.tid, "the master knows it")
         tid = machine.here.config()[name]
         machine.here.call("delhosts", name)
         while (news := manager.receive()).tag != c.SM_HOSTX:

@@ -19,8 +19,11 @@ from pvm3py.wire.system import StartTask, TaskEnd
 TASK_EXIT = 1
 
 
-@pytest.fixture(scope="module", params=[("ours", "ours"), ("debian", "ours"), ("ours", "debian")],
-                ids="-adds-".join)
+@pytest.fixture(
+    scope="module",
+    params=[("ours", "ours"), ("debian", "ours"), ("ours", "debian")],
+    ids="-adds-".join,
+)
 def shared(request: pytest.FixtureRequest) -> Iterator[Machine]:
     """A master and a slave, which gets the tasker."""
     machine = Machine(request.param)
@@ -130,7 +133,9 @@ def test_end_of_the_tasker_ends_what_it_has_not_started(machine: Machine, tasker
 
 @pytest.mark.parametrize("answer", [(c.TM_TASKER, 1, c.PvmAlready), (c.TM_TASKER, 0, c.PvmNoTask)])
 def test_there_is_one_tasker_of_a_host(
-    machine: Machine, tasker: Tasker, answer: tuple[int, int, int],
+    machine: Machine,
+    tasker: Tasker,
+    answer: tuple[int, int, int],
     connector: Connector,
 ) -> None:
     tag, word, code = answer

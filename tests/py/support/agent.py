@@ -54,7 +54,11 @@ class AgentBase:
         return tids
 
     def spawn(
-        self, program: str, *arguments: object, where: str = "", flags: int | None = None,
+        self,
+        program: str,
+        *arguments: object,
+        where: str = "",
+        flags: int | None = None,
         count: int = 1,
     ) -> list[int]:
         """Spawn tasks, all of which must start; their tids. Flags: PvmTaskHost if `where`."""

@@ -40,9 +40,7 @@ class Report:
         tid, requests, *table = map(int, head.split())
         seen = [tuple(map(int, word.split(":"))) for word in peers.split()]
         ends = [tuple(map(int, word.split(":"))) for word in hosts.split()]
-        return Report(
-            tid, requests, table, {t: (s, g, n) for t, s, g, n in seen}, dict(ends)
-        )
+        return Report(tid, requests, table, {t: (s, g, n) for t, s, g, n in seen}, dict(ends))
 
 
 class Chaos(Scoped):

@@ -56,13 +56,18 @@ class Host(VirtualMachine):
         (tmp / "bin").mkdir(parents=True)
         (tmp / "bin" / "pvmd").symlink_to(daemon_command(kind))
         installed = pvm_root() / "bin" / ARCH if kind == "ours" else Path("/usr/bin")
-        self._prepare(kind, tmp, [bed.programs(kind), installed], {
-            "PATH": f"{tmp / 'bin'}:{_SYSTEM_PATH}",
-            "PVM_DPATH": "pvmd",
-            "PVM_RSH": str(bed.remote_shell),
-            "PVM_TEST_DAEMON": kind,
-            "PVM_TEST_LIBRARY": kind,
-        })
+        self._prepare(
+            kind,
+            tmp,
+            [bed.programs(kind), installed],
+            {
+                "PATH": f"{tmp / 'bin'}:{_SYSTEM_PATH}",
+                "PVM_DPATH": "pvmd",
+                "PVM_RSH": str(bed.remote_shell),
+                "PVM_TEST_DAEMON": kind,
+                "PVM_TEST_LIBRARY": kind,
+            },
+        )
         self.set_env({})
 
     def set_env(self, env: Mapping[str, str]) -> None:

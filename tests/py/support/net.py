@@ -94,12 +94,15 @@ class Namespaces:
         for n in self._networks:
             _ip([f"link add br{n} type bridge", f"link set br{n} up"], self._bridge)
             for i, name in enumerate(self._names):
-                _ip([
-                    f"link add eth{n} type veth peer name p{n}-{i} netns {self._bridge}",
-                    f"addr add {self.address(i, n)}/24 dev eth{n}",
-                    f"link set eth{n} addrgenmode none",  # IPv6 would send packets by itself
-                    f"link set eth{n} up",
-                ], name)
+                _ip(
+                    [
+                        f"link add eth{n} type veth peer name p{n}-{i} netns {self._bridge}",
+                        f"addr add {self.address(i, n)}/24 dev eth{n}",
+                        f"link set eth{n} addrgenmode none",  # IPv6 would send packets by itself
+                        f"link set eth{n} up",
+                    ],
+                    name,
+                )
             ports = [f"link set p{n}-{i} master br{n} up" for i in range(len(self._names))]
             _ip(ports, self._bridge)
         table = "".join(f"{self.address(i)} {self.name(i)}\n" for i in range(len(self._names)))

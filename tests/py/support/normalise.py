@@ -46,9 +46,7 @@ def sorted_lines(text: str) -> list[str]:
     return sorted(line for line in text.splitlines() if line.strip())
 
 
-def _ranked(
-    values: list[int], group: int, base: int, label: str
-) -> Callable[[re.Match[str]], str]:
+def _ranked(values: list[int], group: int, base: int, label: str) -> Callable[[re.Match[str]], str]:
     """Replacement for `re.sub`: group 1, then label and rank of the number in `group`."""
     rank = {value: index for index, value in enumerate(sorted(set(values)))}
     return lambda match: f"{match.group(1)}{label}{rank[int(match.group(group), base)]}"

@@ -80,8 +80,14 @@ class PeerDaemon:
             self.pump(lambda: seq & 0xFFFF in self._acknowledged, RESEND)
 
     def send(
-        self, tag: int, body: bytes = b"", *, wid: int = 0, ctx: int = 0,
-        src: int | None = None, dst: int | None = None,
+        self,
+        tag: int,
+        body: bytes = b"",
+        *,
+        wid: int = 0,
+        ctx: int = 0,
+        src: int | None = None,
+        dst: int | None = None,
     ) -> None:
         """Send a message, in as many packets as it takes, and wait until it has been taken."""
         data = head(tag, wid, ctx) + body
@@ -136,9 +142,7 @@ class PeerDaemon:
         """The next message with this tag (and wait id); those before it are dropped."""
 
         def found() -> Message | None:
-            return next(
-                (m for m in self.messages if m.tag == tag and wid in (None, m.wid)), None
-            )
+            return next((m for m in self.messages if m.tag == tag and wid in (None, m.wid)), None)
 
         self.pump(found)
         first = found()
@@ -262,8 +266,12 @@ class SlaveTarget(VirtualMachine):
     def _start(self, command: list[str]) -> None:
         with (self.home / "daemon.err").open("wb") as errors:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-                env=self.env, start_new_session=True,
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=self.env,
+                start_new_session=True,
             )
         assert self.process.stdin and self.process.stdout
         greeting = Greeting.parse(read_line(self.process.stdout, PATIENCE))

@@ -86,14 +86,21 @@ class SecureShell:
         config = self._directory / f"sshd-{host.name}"
         names = ("HOME", "PATH", "PVM_TMP", "PVM_ALLOW_ROOT", "PVM_PATH", "PVM_ROOT")
         environment = " ".join(f'"{name}={host.env[name]}"' for name in names)
-        config.write_text(_SERVER.format(
-            port=PORT, address=host.ip, directory=self._directory, environment=environment,
-        ))
+        config.write_text(
+            _SERVER.format(
+                port=PORT,
+                address=host.ip,
+                directory=self._directory,
+                environment=environment,
+            )
+        )
         server = host.start(self._program, "-D", "-e", "-f", config, stderr=subprocess.DEVNULL)
         client = [*host.enter, "bash", "-c", f"exec 3<>/dev/tcp/{host.ip}/{PORT}"]
         wait_until(
-            lambda: server.poll() is not None or subprocess.run(
-                client, stderr=subprocess.DEVNULL).returncode == 0,
+            lambda: (
+                server.poll() is not None
+                or subprocess.run(client, stderr=subprocess.DEVNULL).returncode == 0
+            ),
             "sshd listening",
         )
         assert server.poll() is None, "sshd has ended"
@@ -101,10 +108,14 @@ class SecureShell:
 
     def _client(self, host: Host) -> None:
         config = self._directory / "client"
-        config.write_text(_CLIENT.format(
-            port=PORT, user=pwd.getpwuid(os.geteuid()).pw_name, directory=self._directory,
-            key="key",
-        ))
+        config.write_text(
+            _CLIENT.format(
+                port=PORT,
+                user=pwd.getpwuid(os.geteuid()).pw_name,
+                directory=self._directory,
+                key="key",
+            )
+        )
         script = host.tmp / "bin" / "ssh"
         script.write_text(f'#!/bin/sh\nexec /usr/bin/ssh -F {config} "$@"\n')
         script.chmod(0o755)

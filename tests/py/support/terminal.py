@@ -23,12 +23,17 @@ def master_on_terminal(bed: Bed) -> Iterator[IO[bytes]]:
     """Start the master of a bed on a new terminal: the user's side of that."""
     master = bed.master
     terminal, far = pty.openpty()
-    master.tasks.append(subprocess.Popen(
-        [*master.enter, str(master.tmp / "bin" / "pvmd"), f"-n{master.name}"],
-        stdin=far, stdout=far, stderr=far, env=master.env,
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
-    ))
+    master.tasks.append(
+        subprocess.Popen(
+            [*master.enter, str(master.tmp / "bin" / "pvmd"), f"-n{master.name}"],
+            stdin=far,
+            stdout=far,
+            stderr=far,
+            env=master.env,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
+        )
+    )
     os.close(far)
     with os.fdopen(terminal, "r+b", buffering=0) as user:
         wait_until(lambda: read_line(user, PATIENCE).startswith("/"), "the address of the daemon")
