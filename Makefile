@@ -6,6 +6,7 @@
 #   make test       lint and all tests; as root, installs the Debian packages they use
 #   make bench      compare with PVM 3.4.6 side by side
 #   make coverage-table   renew docs/coverage.md, the table of what is tested
+#   make lint       warnings, types, format, layers; make format rewrites the sources
 #   make fuzz       run the fuzz targets for a short while
 #   make install PREFIX=/usr/local [DESTDIR=...]    tree to PREFIX/lib/pvm3, links to it in
 #                   PREFIX/bin, PREFIX/include and PREFIX/lib
@@ -82,12 +83,8 @@ $(STAMPS)/venv-test: pyproject.toml $(VENV_STAMP) | $(STAMPS)
 	$(call pip_install,p["project"]["optional-dependencies"]["test"])
 	@touch $@
 
-# Characters that make's own syntax takes.
+# A character that make's own syntax takes.
 , := ,
-define newline
-
-
-endef
 
 # ---- the C library ---------------------------------------------------------
 
@@ -99,7 +96,11 @@ LIB_CFLAGS += -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-re
 LIB_LDFLAGS := -fsanitize=$(SANITIZE)
 endif
 
-LIB_OBJ := $(patsubst csrc/libpvm/%.c,$(OBJ)/libpvm/%.o,$(wildcard csrc/libpvm/*.c))
+# Sources of a part, in whatever folders; their objects.
+sources = $(sort $(shell find csrc/$(1) -name '*.c'))
+objects = $(patsubst csrc/%.c,$(OBJ)/%.o,$(call sources,$(1)))
+
+LIB_OBJ := $(call objects,libpvm)
 HEADERS := $(patsubst include/%,$(TREE)/include/%,$(wildcard include/*.h))
 LIBS := $(foreach lib,pvm gpvm fpvm,$(addprefix $(LIBDIR)/lib$(lib)3,.so.3 .a))
 TOOLS := $(patsubst csrc/tools/%.c,$(LIBDIR)/%,$(wildcard csrc/tools/*.c))
@@ -122,10 +123,16 @@ $(OBJ)/%.o: csrc/%.c $(OBJ)/flags | $(STAMPS)/cc
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LIB_CFLAGS) -MMD -MP -c -o $@ $<
 
-GPVM_OBJ := $(patsubst csrc/%.c,$(OBJ)/%.o,$(wildcard csrc/libgpvm/*.c))
-FPVM_OBJ := $(patsubst csrc/%.c,$(OBJ)/%.o,$(wildcard csrc/libfpvm/*.c))
+GPVM_OBJ := $(call objects,libgpvm)
+FPVM_OBJ := $(call objects,libfpvm)
+# The switch is compiled for Python by cffi; these objects are for the checks.
+SWITCH_OBJ := $(call objects,switch)
 
--include $(patsubst %.o,%.d,$(LIB_OBJ) $(GPVM_OBJ) $(FPVM_OBJ))
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(GPVM_OBJ) $(FPVM_OBJ) $(SWITCH_OBJ))
+
+# Headers of a part are named from its top.
+$(LIB_OBJ): LIB_CFLAGS += -Icsrc/libpvm
+$(SWITCH_OBJ): LIB_CFLAGS += -Icsrc/switch
 
 $(LIBDIR)/libpvm3.so.3: $(LIB_OBJ) csrc/libpvm/libpvm.map
 	@mkdir -p $(@D)
@@ -191,8 +198,8 @@ endef
 $(STAMPS)/ext-%: csrc/python/build_%.py csrc/python/compile.py $(wildcard include/*.h) \
 		$(wildcard csrc/wire/*.h) $(STAMPS)/headers | $(STAMPS)/cc
 	$(call build_extension,$<)
-$(STAMPS)/ext-wire: csrc/libpvm/trace_names.c
-$(STAMPS)/ext-switch: $(wildcard csrc/switch/*.[ch])
+$(STAMPS)/ext-wire: $(shell find csrc/libpvm -name 'trace_names.c')
+$(STAMPS)/ext-switch: $(shell find csrc/switch -name '*.[ch]')
 $(STAMPS)/ext-task: $(LIBDIR)/libpvm3.a $(LIBDIR)/libgpvm3.a
 
 # The package itself, the cffi run time beside it, and compiled byte code.
@@ -272,7 +279,7 @@ coverage-table: all $(STAMPS)/venv-test
 debian-packages:
 	@tests/debian-packages $(TEST_PACKAGES)
 
-lint: lint-python lint-c
+lint: lint-python lint-c lint-format
 
 lint-python: all $(STAMPS)/venv-test
 	$(BUILD)/venv/bin/ruff check .
@@ -282,12 +289,28 @@ lint-python: all $(STAMPS)/venv-test
 lint-c: $(addprefix lint-c-,$(notdir $(shell command -v gcc; command -v clang)))
 
 lint-c-%:
-	@$(MAKE) -s lib CC=$* BUILD=$(BUILD)/lint-$* WERROR=-Werror
-	$(foreach f,$(wildcard csrc/switch/*.c),\
-		$* -std=gnu11 -O2 -Wall -Wextra -Werror -Icsrc/wire -Iinclude -c -o /dev/null $(f)$(newline))
+	@$(MAKE) -s lib switch-objects CC=$* BUILD=$(BUILD)/lint-$* WERROR=-Werror
+
+# One dialect of C and one of Python; the public headers are laid out by hand.
+FORMATTED_C := $(shell find bench csrc examples tests -name '*.[ch]')
+
+lint-format: $(STAMPS)/venv-test
+	$(BUILD)/venv/bin/clang-format --dry-run -Werror $(FORMATTED_C)
+	$(BUILD)/venv/bin/ruff format --check .
+
+format: $(STAMPS)/venv-test
+	$(BUILD)/venv/bin/clang-format -i $(FORMATTED_C)
+	$(BUILD)/venv/bin/ruff format .
+
+# Nothing is used by what lies below it: tests/lint/layers.toml.
+lint-layers: lib switch-objects
+	$(PYTHON3) tests/lint/layers.py $(OBJ)
+
+switch-objects: $(SWITCH_OBJ)
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all tree lib install demo bench fuzz test coverage-table debian-packages lint lint-python lint-c clean
+.PHONY: all tree lib switch-objects install demo bench fuzz test coverage-table debian-packages \
+	lint lint-python lint-c lint-format lint-layers format clean
 .DELETE_ON_ERROR:

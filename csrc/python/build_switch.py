@@ -30,9 +30,9 @@ ffibuilder.cdef(
 ffibuilder.set_source(
     "pvm3py._switch",
     "".join(f'#include "{h}"\n' for h in INTERFACE),
-    sources=sorted(str(path) for path in SWITCH.glob("*.c")),
+    sources=sorted(str(path) for path in SWITCH.rglob("*.c")),
     include_dirs=[str(SWITCH), str(ROOT / "csrc/wire"), str(ROOT / "include")],
-    depends=sorted(str(path) for path in (*SWITCH.glob("*.h"), ROOT / "csrc/wire/layout.h")),
+    depends=sorted(str(path) for path in (*SWITCH.rglob("*.h"), ROOT / "csrc/wire/layout.h")),
     extra_compile_args=["-std=gnu11", "-O2", "-fvisibility=hidden", "-pthread"],
     extra_link_args=["-pthread"],
 )
