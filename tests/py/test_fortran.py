@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from support import cases, compiler
+from support.groups import library_flags, server_dir
 from support.normalise import normalise, recorded, sorted_lines
 from support.system import PROJECT, SIDES, Side, library_dir, missing, require_program
 from support.vm import VirtualMachine
-from test_groups import library_flags, server_dir
 
 DEBIAN_LIBRARY = Path("/usr/lib/x86_64-linux-gnu/libfpvm3.a")
 DEBIAN_HEADER = Path("/usr/include/fpvm3.h")

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support import cases, compiler
+from support.groups import finish, program, server_dir, wait_for_arrivals
 from support.system import (
-    C_SOURCES,
     PATIENCE,
     PROJECT,
     SIDES,
@@ -22,22 +21,6 @@ from support.system import (
     require_program,
 )
 from support.vm import VirtualMachine, wait_until
-
-FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror")
-FORTRAN = PROJECT / "tests" / "fortran"
-fortran_program = cases.fortran_program
-server_dir = cases.server_dir
-
-
-def program(name: str, side: Side) -> Path:
-    """The program tests/c/NAME.c with the group library of a side."""
-    return compiler.compile_program(
-        name, [C_SOURCES / f"{name}.c"], side, FLAGS, libraries=library_flags(side, "-lgpvm3")
-    )
-
-
-def library_flags(side: Side, *libraries: str) -> list[str]:
-    return [f"-L{library_dir()}", *libraries] if side == "ours" else list(libraries)
 
 
 @pytest.fixture(params=[(d, s) for d in SIDES for s in SIDES], ids="-daemon-".join)
@@ -51,14 +34,6 @@ def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
 def own_machine() -> Iterator[VirtualMachine]:
     with VirtualMachine("ours", path=[server_dir("ours")]) as vm:
         yield vm
-
-
-def finish(tasks: list[subprocess.Popen[bytes]], seconds: float = 60) -> None:
-    """All tasks end with 0 in time."""
-    deadline = time.monotonic() + seconds
-    for task in tasks:
-        out, err = task.communicate(timeout=max(deadline - time.monotonic(), 0.1))
-        assert task.returncode == 0, (task.args, out.decode(), err.decode())
 
 
 @pytest.mark.parametrize(
@@ -85,7 +60,7 @@ def test_one_group_of_c_debian_c_fortran_and_python(machine: VirtualMachine) -> 
     commands: list[list[object]] = [
         [program("group_mixed", "ours")],
         [program("group_mixed", "debian")],
-        [fortran_program("group_mixed.f90")],
+        [cases.fortran_program("group_mixed.f90")],
         [sys.executable, PROJECT / "tests/py/support/group_mixed.py"],
     ]
     size = len(commands)
@@ -103,17 +78,6 @@ def test_server_is_found_without_any_setting(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(VirtualMachine, "_start", start_without_path)
     with VirtualMachine("ours") as vm:
         finish([vm.start(program("group_mixed", "ours"), "group", 2) for _ in range(2)])
-
-
-def wait_for_arrivals(vm: VirtualMachine, number: int) -> None:
-    """Until pvm_gstat shows so many who wait in the running barrier."""
-    wanted = f"barrier_reached {number}"
-
-    def arrived() -> bool:
-        listing = vm.run(library_dir() / "pvm_gstat").out
-        return wanted in listing and "barrier_count -1" not in listing
-
-    wait_until(arrived, wanted)
 
 
 class Waiters:

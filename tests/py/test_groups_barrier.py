@@ -7,10 +7,9 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+from support.groups import Member, program, server_dir, wait_for_arrivals
 from support.system import PATIENCE
 from support.vm import VirtualMachine
-from test_groups import program, server_dir, wait_for_arrivals
-from test_groups_death import Member
 
 DONE = "done"
 

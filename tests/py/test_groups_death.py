@@ -3,44 +3,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
-from support.system import PATIENCE, PROJECT, pvm_root
+from support.groups import Member, server_dir
+from support.system import PATIENCE
 from support.vm import VirtualMachine
-from test_groups import server_dir
-
-STEPS = PROJECT / "tests" / "py" / "support" / "group_steps.py"
-
-
-class Member:
-    """A task in a group that does what it is told."""
-
-    def __init__(self, vm: VirtualMachine) -> None:
-        environment = {"PYTHONPATH": str(pvm_root() / "lib" / "python")}
-        self.task: subprocess.Popen[bytes] = vm.start(
-            sys.executable, STEPS, "group", stdin=subprocess.PIPE, env=environment
-        )
-        self.instance = int(self.answer())
-
-    def tell(self, call: str) -> None:
-        assert self.task.stdin
-        self.task.stdin.write(call.encode() + b"\n")
-        self.task.stdin.flush()
-
-    def answer(self) -> str:
-        assert self.task.stdout
-        line = self.task.stdout.readline().decode().strip()
-        if not line:
-            _, errors = self.task.communicate()
-            raise AssertionError(errors.decode())
-        return line
-
-    def kill(self) -> None:
-        self.task.kill()
-        self.task.wait()
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from support import compiler
-from support.system import ARCH, C_SOURCES, require_program
+from support.groups import finish, server_dir
+from support.system import ARCH, C_SOURCES, FORTRAN_SOURCES, require_program
 from support.vm import VirtualMachine
-from test_groups import FORTRAN, finish, server_dir
 
 SANITIZE = "address,undefined"
 
@@ -37,6 +37,8 @@ def test_group_members_in_c(tree: Path) -> None:
 
 def test_entry_points_in_fortran(tree: Path) -> None:
     require_program("gfortran", "gfortran")
-    program = build_program(tree, FORTRAN / "entry_points.f90", "gfortran", "-w", "-std=legacy")
+    program = build_program(
+        tree, FORTRAN_SOURCES / "entry_points.f90", "gfortran", "-w", "-std=legacy"
+    )
     with VirtualMachine("ours", path=[program.parent, server_dir("ours")]) as vm:
         assert vm.run(program).check().out.endswith("good\n")

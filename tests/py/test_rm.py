@@ -12,11 +12,10 @@ import pytest
 from support import compiler
 from support.agent import Agent
 from support.console import Console
+from support.groups import Member, server_dir
 from support.rawtask import Connector, RawTask
 from support.system import ARCH, PATIENCE, pvm_root
 from support.vm import VirtualMachine, wait_until
-from test_groups import server_dir
-from test_groups_death import Member
 
 from pvm3py.rm import Host, LeastLoaded, Order, ResourceManager
 from pvm3py.wire import constants as c

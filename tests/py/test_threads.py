@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from support import compiler
+from support.groups import server_dir
 from support.rawtask import Connector
 from support.system import ARCH, C_SOURCES, PATIENCE, missing, require_program
+from support.tracer import Collector, events_of
 from support.vm import VirtualMachine
-from test_groups import server_dir
-from test_tracing import Collector, events_of
 
 # threaded: at the same time; threaded_waits: in waits of all kinds.
 PROGRAMS = ("threaded", "threaded_waits")

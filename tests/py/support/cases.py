@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from support import compiler
+from support.groups import library_flags, server_dir
 from support.hosts import Bed
-from support.system import PATIENCE, PROJECT, Side, library_dir, pvm_root, require_program
+from support.system import FORTRAN_SOURCES, PATIENCE, Side, pvm_root, require_program
 from support.vm import VirtualMachine
 
 _DEBUGGER = '#!/bin/sh\nPVM_TEST_DEBUGGED=1 exec "$@"\n'
@@ -22,14 +23,6 @@ _DEBUGGER = '#!/bin/sh\nPVM_TEST_DEBUGGED=1 exec "$@"\n'
 def environment(daemon: Side, library: Side) -> dict[str, str]:
     """What tells a C program whom it works with, and that it is to report its cases."""
     return {"PVM_TEST_DAEMON": daemon, "PVM_TEST_LIBRARY": library, "PVM_TEST_CASES": "1"}
-
-
-def server_dir(side: Side) -> Path:
-    """Directory with the group server of a side."""
-    if side == "ours":
-        return pvm_root() / "bin" / library_dir().name
-    require_program("pvmgs", "pvm")
-    return Path("/usr/bin")
 
 
 def group_codes(daemon: Side, server: Side, library: Side) -> str:
@@ -99,12 +92,11 @@ def python(daemon: Side) -> str:
 def fortran_program(source: str, library: Side = "ours") -> Path:
     """A program of tests/fortran with the libraries of a side."""
     require_program("gfortran", "gfortran")
-    place = [f"-L{library_dir()}"] if library == "ours" else []
     return compiler.compile_program(
         Path(source).stem,
-        [PROJECT / "tests" / "fortran" / source],
+        [FORTRAN_SOURCES / source],
         library,
         ["-w", "-fallow-argument-mismatch"],
         compiler="gfortran",
-        libraries=[*place, "-lfpvm3", "-lgpvm3"],
+        libraries=library_flags(library, "-lfpvm3", "-lgpvm3"),
     )

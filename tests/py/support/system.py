@@ -17,6 +17,7 @@ SIDES: tuple[Side, ...] = ("ours", "debian")
 
 PROJECT = Path(__file__).resolve().parents[3]
 C_SOURCES = PROJECT / "tests" / "c"
+FORTRAN_SOURCES = PROJECT / "tests" / "fortran"
 VECTORS = PROJECT / "tests" / "vectors"
 DEBIAN_ROOT = Path("/usr/lib/pvm3")
 DEBIAN_EXAMPLES = Path("/usr/share/doc/pvm-examples")
