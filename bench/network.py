@@ -12,7 +12,7 @@ from bench.machine import DRIVER_TIMEOUT, HERE, Installation, MeasurementError
 sys.path.append(str(HERE.parent / "tests/py"))
 
 from support.compiler import begin_session
-from support.hosts import Bed
+from support.machines.hosts import Bed
 from support.system import Side
 
 __all__ = ["NETWORKS", "Hosts", "begin_session"]

@@ -23,9 +23,9 @@ from bench.machine import HERE
 sys.path.append(str(HERE.parent / "tests/py"))
 
 from support import compiler
-from support.agent import Agent
-from support.hosts import Bed, Host
-from support.vm import wait_until
+from support.machines.agent import Agent
+from support.machines.hosts import Bed, Host
+from support.machines.vm import wait_until
 
 CALL, ANSWER, END = 1, 2, 3
 PATIENCE = 300.0

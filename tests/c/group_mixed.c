@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * group_mixed GROUP SIZE: member of a group whose others are written in other languages
- * (tests/fortran/group_mixed.f90, tests/py/support/group_mixed.py): the same calls in the same order.
+ * (tests/fortran/group_mixed.f90, tests/py/support/programs/group_mixed.py): the same calls in the
+ * same order.
  */
 #include "check.h"
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from support import compiler
-from support.rawtask import Connector
+from support.impostors.rawtask import Connector
 
 
 def pytest_configure(config: pytest.Config) -> None:

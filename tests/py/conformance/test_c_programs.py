@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support import cases, compiler
+from support import compiler
+from support.machines.vm import VirtualMachine
+from support.programs import cases
 from support.system import C_SOURCES, SIDES, Side, require_library
-from support.vm import VirtualMachine
 
 PROGRAMS = sorted(path.stem for path in C_SOURCES.glob("check_*.c"))
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
-from support.console import Console
+from support.machines.vm import VirtualMachine, wait_until
+from support.screens.console import Console
 from support.system import PATIENCE, SIDES, Side
-from support.vm import VirtualMachine, wait_until
 
 CELLS = [(d, lib) for d in SIDES for lib in SIDES if (d, lib) != ("debian", "debian")]
 KILLED = -15  # how a console that halts the machine ends

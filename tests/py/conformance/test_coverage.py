@@ -6,10 +6,11 @@ from __future__ import annotations
 import os
 import re
 
-from support import cases, compiler, coverage, host_codes
-from support.documented import LIBRARIES
+from support import compiler
+from support.machines.vm import VirtualMachine
+from support.programs import cases, coverage, host_codes
+from support.programs.documented import LIBRARIES
 from support.system import C_SOURCES, PROJECT
-from support.vm import VirtualMachine
 
 DOCUMENT = PROJECT / "docs" / "coverage.md"
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from support.inprocess import run_module
+from support.programs.inprocess import run_module
 from support.system import SIDES, VECTORS, Side, require_library
 
 FILES = sorted((VECTORS / "data").glob("*.json"))

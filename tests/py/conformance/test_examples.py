@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from support import compiler
-from support.console import Console
-from support.normalise import mask_numbers, normalise, recorded, sorted_lines
+from support.machines.vm import VirtualMachine, wait_until
+from support.screens.console import Console
 from support.system import PATIENCE, SIDES, Side
-from support.vm import VirtualMachine, wait_until
+from support.vectors.normalise import mask_numbers, normalise, recorded, sorted_lines
 
 Flavour = str  # "installed": /usr/bin's binaries; "compiled": their sources, compiled here
 

@@ -8,8 +8,8 @@ import re
 from functools import cache
 
 import pytest
-from support.foreign_vectors import plain
-from support.inprocess import run_module
+from support.programs.foreign_vectors import plain
+from support.programs.inprocess import run_module
 from support.system import SIDES, VECTORS, Side, require_library
 
 FILES = sorted((VECTORS / "foreign").glob("*.json"))

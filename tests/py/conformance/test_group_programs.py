@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from support import compiler
-from support.group_examples import Flavour, programs, server_dir
-from support.normalise import mask_numbers, normalise, recorded, sorted_lines
+from support.machines.vm import VirtualMachine, wait_until
+from support.programs.group_examples import Flavour, programs, server_dir
 from support.system import PATIENCE, SIDES, Side
-from support.vm import VirtualMachine, wait_until
+from support.vectors.normalise import mask_numbers, normalise, recorded, sorted_lines
 
 
 @dataclass

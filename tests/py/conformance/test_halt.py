@@ -7,8 +7,8 @@ import signal
 
 import pytest
 from support import compiler
+from support.machines.vm import VirtualMachine, wait_until
 from support.system import PATIENCE, SIDES, Side
-from support.vm import VirtualMachine, wait_until
 
 
 @pytest.mark.parametrize("library", SIDES)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 from support import compiler
+from support.machines.vm import VirtualMachine
 from support.system import PATIENCE, SIDES, Side
-from support.vm import VirtualMachine
 
 SMALL = (0, 1, 3, 4, 5, 1000, 4031, 4032, 4033, 8064, 65487, 65488, 65489, 1 << 20)
 LARGE = (64 << 20,)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from support import compiler
-from support.hosts import Bed
+from support.machines.hosts import Bed
+from support.machines.vm import VirtualMachine, wait_until
 from support.system import (
     PATIENCE,
     PROJECT,
@@ -24,7 +25,6 @@ from support.system import (
     require_library,
     require_program,
 )
-from support.vm import VirtualMachine, wait_until
 
 PACKAGES = {
     "NPpvm": "netpipe-pvm",

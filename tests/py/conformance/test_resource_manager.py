@@ -8,10 +8,10 @@ import subprocess
 
 import pytest
 from support import compiler
-from support.normalise import normalise, recorded, sorted_lines
-from support.rawtask import Connector, RawTask
+from support.impostors.rawtask import Connector, RawTask
+from support.machines.vm import VirtualMachine, wait_until
 from support.system import PATIENCE, SIDES, Side
-from support.vm import VirtualMachine, wait_until
+from support.vectors.normalise import normalise, recorded, sorted_lines
 
 
 @pytest.mark.parametrize("library", SIDES)

@@ -20,9 +20,9 @@ from typing import Any
 
 import pytest
 from support import compiler
-from support.fakedaemon import FakeDaemon, Request, enrolment_body, read_message, reply
+from support.impostors.fakedaemon import FakeDaemon, Request, enrolment_body, read_message, reply
 from support.system import PATIENCE, SIDES, Side
-from support.vectors import Vector, split, values
+from support.vectors.task_vectors import Vector, split, values
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.output import RouteReply, RouteRequest

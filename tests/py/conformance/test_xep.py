@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from support import compiler
-from support.screen import Screen, Window
+from support.machines.vm import VirtualMachine, wait_until
+from support.screens.screen import Screen, Window
 from support.system import PATIENCE, SIDES, VECTORS, Side
-from support.vm import VirtualMachine, wait_until
 
 BLACK, WHITE = 0, 0xFFFFFF
 

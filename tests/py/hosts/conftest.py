@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.machine import PAIR_IDS, PAIRS, Machine
+from support.machines.machine import PAIR_IDS, PAIRS, Machine
 
 
 @pytest.fixture(scope="module", params=PAIRS, ids=PAIR_IDS)

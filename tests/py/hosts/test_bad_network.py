@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import pytest
-from support.agent import AgentBase
-from support.chaos import Chaos
-from support.machine import PAIR_IDS, PAIRS, Machine
+from support.machines.agent import AgentBase
+from support.machines.chaos import Chaos
+from support.machines.machine import PAIR_IDS, PAIRS, Machine
+from support.machines.vm import wait_until
 from support.system import Side
-from support.vm import wait_until
 
 TASK_EXIT = 1
 RAW, XDR, TAG = 1, 0, 80

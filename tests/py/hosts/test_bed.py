@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.hosts import Bed
-from support.net import Namespaces, NetworkKind, require_namespaces
+from support.machines.hosts import Bed
+from support.machines.net import Namespaces, NetworkKind, require_namespaces
 from support.system import require_program
 
 

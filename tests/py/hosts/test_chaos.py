@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 
 import pytest
-from support.chaos import Chaos, chaos_seconds
-from support.hosts import Host
-from support.vm import wait_until
+from support.machines.chaos import Chaos, chaos_seconds
+from support.machines.hosts import Host
+from support.machines.vm import wait_until
 
 HOSTS = 8
 LEAST = 3  # slaves that are to be alive

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.agent import Agent
-from support.hosts import Bed
-from support.machine import Machine
+from support.machines.agent import Agent
+from support.machines.hosts import Bed
+from support.machines.machine import Machine
+from support.machines.vm import wait_until
 from support.system import PATIENCE, pvm_root
-from support.vm import wait_until
 
 from pvm3py.pvmd.config import data_signature
 from pvm3py.wire import constants as c
@@ -170,7 +170,7 @@ def test_started_host_that_never_answers_is_not_added(
     )
     daemon.chmod(0o755)
     with monkeypatch.context() as patch:
-        patch.setattr("support.hosts.daemon_command", lambda _side: daemon)
+        patch.setattr("support.machines.hosts.daemon_command", lambda _side: daemon)
         bed = Bed(["ours", "ours"])
     with bed:
         agent, slave = bed.start().master.agent(), bed.slaves[0]

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from support.chaos import Chaos, chaos_seconds
+from support.machines.chaos import Chaos, chaos_seconds
 
 HOSTS = 4
 LOOPS_A_CORE = 4

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from support import host_codes
+from support.programs import host_codes
 from support.system import Side
 
 

@@ -14,12 +14,12 @@ import os
 from pathlib import Path
 
 import pytest
-from support.agent import Agent
-from support.hosts import Bed, Host
-from support.machine import PAIR_IDS, PAIRS
-from support.net import Namespaces, require_namespaces
+from support.machines.agent import Agent
+from support.machines.hosts import Bed, Host
+from support.machines.machine import PAIR_IDS, PAIRS
+from support.machines.net import Namespaces, require_namespaces
+from support.machines.vm import wait_until
 from support.system import Side
-from support.vm import wait_until
 
 HOST, DEBUG, NO_HOST, DUP_HOST = 1, 4, -6, -28
 pytestmark = pytest.mark.parametrize(("master", "slave"), PAIRS, ids=PAIR_IDS)

@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import rexecd
-from support.agent import Agent
-from support.hosts import Bed
-from support.machine import PAIR_IDS, PAIRS
-from support.net import require_namespaces
-from support.rawtask import Connector, RawTask, ints, message
+from support.impostors import rexecd
+from support.impostors.rawtask import Connector, RawTask, ints, message
+from support.machines.agent import Agent
+from support.machines.hosts import Bed
+from support.machines.machine import PAIR_IDS, PAIRS
+from support.machines.net import require_namespaces
+from support.machines.vm import read_line, wait_until
+from support.screens.terminal import master_on_terminal, read_until
 from support.system import SIDES, Side
-from support.terminal import master_on_terminal, read_until
-from support.vm import read_line, wait_until
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.hosts import Start, StartReply, StartRequest, StartResult

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from support.agent import Agent
-from support.hosts import Host
-from support.machine import Machine
-from support.rawtask import Connector, Message, RawTask, ints, message
+from support.impostors.rawtask import Connector, Message, RawTask, ints, message
+from support.machines.agent import Agent
+from support.machines.hosts import Host
+from support.machines.machine import Machine
+from support.machines.vm import wait_until
 from support.system import SIDES, Side
-from support.vm import wait_until
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import ConfigReply, HostEntry, Settings

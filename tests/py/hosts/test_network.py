@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import pytest
 from support import compiler
-from support.hosts import Bed, Host
-from support.net import Namespaces, can_make_namespaces, require_namespaces
+from support.machines.hosts import Bed, Host
+from support.machines.net import Namespaces, can_make_namespaces, require_namespaces
+from support.machines.vm import wait_until
 from support.system import PATIENCE, PROJECT, missing, pvm_root, require_program
-from support.vm import wait_until
 
 ROUTE, DIRECT, RAW, TAG = 1, 3, 1, 61
 CANT_START, DUP_HOST, LOOPBACK = -29, -28, -36

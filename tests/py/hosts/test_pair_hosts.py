@@ -9,11 +9,11 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from support.hosts import Bed
-from support.machine import PAIR_IDS, PAIRS, Machine
+from support.machines.hosts import Bed
+from support.machines.machine import PAIR_IDS, PAIRS, Machine
+from support.machines.vm import read_line, wait_until
+from support.screens.terminal import master_on_terminal
 from support.system import Side
-from support.terminal import master_on_terminal
-from support.vm import read_line, wait_until
 
 BAD_PARAM, NO_HOST, DUP_HOST, CANT_START = -2, -6, -28, -29
 TASK_EXIT, HOST_DELETE, HOST_ADD, CANCEL = 1, 2, 3, 256

@@ -6,9 +6,9 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from support.agent import Remote
-from support.hosts import Host
-from support.machine import Machine
+from support.machines.agent import Remote
+from support.machines.hosts import Host
+from support.machines.machine import Machine
 from support.system import PATIENCE, SIDES, Side
 
 # Around the borders of packets (4032 and 4064 bytes of data, and those of larger packets).

@@ -7,10 +7,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from support.agent import AgentBase, Remote
-from support.machine import Machine
+from support.machines.agent import AgentBase, Remote
+from support.machines.machine import Machine
+from support.machines.vm import wait_until
 from support.system import DEBIAN_ROOT, PATIENCE, library_dir
-from support.vm import wait_until
 
 NO_HOST, NO_FILE, DENIED, NO_TASK, NOT_FOUND = -6, -7, -8, -31, -32
 TASK_EXIT, CANCEL = 1, 256

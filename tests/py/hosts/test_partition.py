@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.chaos import Chaos, chaos_seconds
-from support.hosts import Host
-from support.machine import Machine
-from support.net import require_namespaces
-from support.vm import wait_until
+from support.machines.chaos import Chaos, chaos_seconds
+from support.machines.hosts import Host
+from support.machines.machine import Machine
+from support.machines.net import require_namespaces
+from support.machines.vm import wait_until
 
 TASK_EXIT, HOST_DELETE = 1, 2
 TAG, RAW = 90, 1

@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
-from support.machine import Machine
+from support.machines.machine import Machine
 from support.system import Side
 
 HOST, ARCH, COMPLEMENT = 1, 2, 32

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.agent import Agent
-from support.hosts import Host
-from support.machine import Machine
-from support.rawtask import Connector, RawTask
+from support.impostors.rawtask import Connector, RawTask
+from support.machines.agent import Agent
+from support.machines.hosts import Host
+from support.machines.machine import Machine
+from support.machines.vm import wait_until
 from support.system import ARCH, SIDES, Side, pvm_root
-from support.vm import wait_until
 from test_placement import REQUESTS, expected
 
 PVMRM = pvm_root() / "bin" / ARCH / "pvmrm"

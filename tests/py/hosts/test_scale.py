@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.agent import Agent
-from support.hosts import Bed
+from support.machines.agent import Agent
+from support.machines.hosts import Bed
+from support.machines.vm import wait_until
 from support.system import PATIENCE
-from support.vm import wait_until
 
 HOSTS, TASKS = 100, 2000
 # Memory that a daemon may take for each further host, bytes.

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.hosts import Bed
-from support.machine import PAIR_IDS, PAIRS
-from support.net import Namespaces, require_namespaces
-from support.sshd import SecureShell
+from support.machines.hosts import Bed
+from support.machines.machine import PAIR_IDS, PAIRS
+from support.machines.net import Namespaces, require_namespaces
+from support.machines.sshd import SecureShell
 from support.system import SIDES, Side
 
 NO_HOST, BAD_VERSION, CANT_START = -6, -26, -29

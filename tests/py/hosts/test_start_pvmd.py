@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.hosts import Bed, Host
+from support.machines.hosts import Bed, Host
+from support.machines.vm import read_line, wait_until
 from support.system import PATIENCE, pvm_root
-from support.vm import read_line, wait_until
 
 _SLOW_SHELL = """#!/bin/sh
 >{0}/begun

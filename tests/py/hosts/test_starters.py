@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from support.hosts import Bed, Host
+from support.machines.hosts import Bed, Host
+from support.machines.vm import read_line
 from support.system import PATIENCE, SIDES, Side
-from support.vm import read_line
 
 TASK_EXIT, NO_FILE = 1, -7
 

@@ -8,10 +8,10 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from support.hosts import Host
-from support.machine import Machine
-from support.rawtask import Connector, RawTask, ints, message
-from support.vm import wait_until
+from support.impostors.rawtask import Connector, RawTask, ints, message
+from support.machines.hosts import Host
+from support.machines.machine import Machine
+from support.machines.vm import wait_until
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.system import StartTask, TaskEnd

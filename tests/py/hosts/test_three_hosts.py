@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.machine import Machine
+from support.machines.machine import Machine
+from support.machines.vm import wait_until
 from support.system import PATIENCE, Side
-from support.vm import wait_until
 
 MIXES: tuple[tuple[Side, ...], ...] = (
     ("ours", "ours", "ours"),

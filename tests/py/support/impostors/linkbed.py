@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""Switches in the test's own process that are hosts to each other, over loopback."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pvm3py.wire import constants as c
+from support.impostors.packets import daemon
+from support.impostors.switchbed import PATIENCE, Bed, fragment
+from support.scoped import Scoped
+
+FRAGMENT = 65520
+
+
+def task_message(dst: int, body: bytes) -> bytes:
+    """A task's message as its library writes it."""
+    data = bytes(c.MSGHDRLEN) + body
+    pieces = [data[at : at + FRAGMENT] for at in range(0, len(data), FRAGMENT)]
+    last = len(pieces) - 1
+    return b"".join(
+        fragment(dst, piece, (c.FFSOM if i == 0 else 0) | (c.FFEOM if i == last else 0))
+        for i, piece in enumerate(pieces)
+    )
+
+
+class Host(Bed):
+    """A switch with a UDP socket."""
+
+    def __init__(self, index: int, **options: Any) -> None:
+        super().__init__(own_tid=daemon(index), **options)
+        self.index = index
+        self.tid = daemon(index)
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp.bind(("127.0.0.1", 0))
+        self.udp.setblocking(False)
+        self.port: int = self.udp.getsockname()[1]
+        self.switch.network(self.udp.fileno(), c.WIRE_PKT_DEFAULT)
+
+    def leave(self, failed: bool) -> None:
+        super().leave(failed)
+        self.udp.close()
+
+    def found(self, kind: type[Any]) -> list[Any]:
+        """The events of a kind so far."""
+        return [e for e in self.events if isinstance(e, kind)]
+
+
+class Pair(Scoped):
+    """Two hosts that know each other; `silence` as in `Switch.host`."""
+
+    def __init__(self, silence: float = 0.0) -> None:
+        self.hosts = Host(1), Host(2)
+        one, two = self.hosts
+        one.switch.host(two.tid, "127.0.0.1", two.port, c.WIRE_PKT_DEFAULT, silence=silence)
+        two.switch.host(one.tid, "127.0.0.1", one.port, c.WIRE_PKT_DEFAULT, silence=silence)
+
+    def leave(self, failed: bool) -> None:
+        for host in self.hosts:
+            host.leave(failed)
+
+    def until(self, condition: Callable[[], Any]) -> None:
+        """Run both switches until the condition holds."""
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < end, "condition never held"
+            for host in self.hosts:
+                for peer in host.peers:
+                    peer.pump()
+                host.run(0.0005)

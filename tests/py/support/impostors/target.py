@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""A daemon under attack, and the proof afterwards that it is as good as new."""
+
+from __future__ import annotations
+
+from pvm3py.wire import constants as c
+from support.impostors.rawtask import Connector, RawTask, ints, message
+from support.machines.vm import VirtualMachine, wait_until
+from support.system import Side
+
+# What a daemon may keep of memory after an attack, bytes.
+RSS_SLACK = 24 << 20
+
+
+class Target:
+    """A virtual machine that raw connections are made to; started again if it died."""
+
+    def __init__(self, side: Side = "ours") -> None:
+        self._side = side
+        self._start()
+
+    def _start(self) -> None:
+        self.connector = Connector()
+        self.vm = VirtualMachine(self._side)
+        self.check_serves()
+        self._descriptors = self.vm.descriptors()
+        self._rss = self.vm.rss()
+        self._harmed = False
+
+    def ensure(self) -> None:
+        """Start anew if the last test did harm to the daemon or the helper."""
+        if self._harmed or self.vm.process.poll() is not None or not self.connector.alive():
+            self.close()
+            self._start()
+
+    def connect(self) -> RawTask:
+        """A connection that is not enrolled."""
+        return RawTask(self.vm.address, self.connector)
+
+    def task(self) -> RawTask:
+        """An enrolled task."""
+        return self.connect().enrol(self.vm.tmp)
+
+    def check_serves(self) -> None:
+        """The next two tasks are enrolled, answered, and can talk to each other."""
+        with self.task() as first, self.task() as second:
+            assert first.request(c.TM_CONFIG).ints()[0] == 1
+            exchange(first, second, b"ping")
+            exchange(second, first, b"pong" * 5000)
+            for task in (first, second):
+                task.request(c.TM_EXIT)
+                task.wait_closed()
+
+    def check_unharmed(self) -> None:
+        """It serves, holds no descriptor more, has not grown, and had no internal error."""
+        self._harmed = True
+        assert self.vm.process.poll() is None, f"daemon died\n{self.vm.log()[-4000:]}"
+        self.check_serves()
+        wait_until(
+            lambda: self.vm.descriptors() <= self._descriptors,
+            f"not more than {self._descriptors} descriptors",
+        )
+        grown = self.vm.rss() - self._rss
+        assert grown < RSS_SLACK, f"daemon has grown by {grown >> 20} MiB"
+        said = self.vm.log() + (self.vm.home / "daemon.err").read_text(errors="replace")
+        assert "Traceback" not in said, said[said.index("Traceback") :][:4000]
+        self._harmed = False
+
+    def close(self) -> None:
+        """Stop the daemon and the helper."""
+        self.connector.close()
+        self.vm.stop(check=False)
+
+
+def exchange(sender: RawTask, receiver: RawTask, body: bytes) -> None:
+    """Send a message from task to task and compare what arrives."""
+    sender.send(message(7, body, dst=receiver.tid, src=sender.tid, ctx=0))
+    arrived = receiver.receive()
+    assert (arrived.src, arrived.dst, arrived.tag) == (sender.tid, receiver.tid, 7)
+    assert arrived.body == body
+
+
+def embedded_message(data: bytes) -> bytes:
+    """A message as TM_DB carries it."""
+    return ints(len(data), 0, 0, 0, c.WIRE_ENC_XDR, 0, 0, 0, len(data)) + data

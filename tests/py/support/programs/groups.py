@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""Programs of groups, and members that do calls as they are told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from support import compiler
+from support.machines.vm import VirtualMachine, wait_until
+from support.system import C_SOURCES, Side, library_dir, pvm_root, require_program
+
+_FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror")
+_STEPS = Path(__file__).with_name("group_steps.py")
+
+
+def server_dir(side: Side) -> Path:
+    """Directory with the group server of a side."""
+    if side == "ours":
+        return pvm_root() / "bin" / library_dir().name
+    require_program("pvmgs", "pvm")
+    return Path("/usr/bin")
+
+
+def program(name: str, side: Side) -> Path:
+    """The program tests/c/NAME.c with the group library of a side."""
+    return compiler.compile_program(
+        name, [C_SOURCES / f"{name}.c"], side, _FLAGS, libraries=library_flags(side, "-lgpvm3")
+    )
+
+
+def library_flags(side: Side, *libraries: str) -> list[str]:
+    """Options that link these group libraries of a side."""
+    return [f"-L{library_dir()}", *libraries] if side == "ours" else list(libraries)
+
+
+def finish(tasks: list[subprocess.Popen[bytes]], seconds: float = 60) -> None:
+    """All tasks end with 0 in time."""
+    deadline = time.monotonic() + seconds
+    for task in tasks:
+        out, err = task.communicate(timeout=max(deadline - time.monotonic(), 0.1))
+        assert task.returncode == 0, (task.args, out.decode(), err.decode())
+
+
+def wait_for_arrivals(vm: VirtualMachine, number: int) -> None:
+    """Until pvm_gstat shows so many who wait in the running barrier."""
+    wanted = f"barrier_reached {number}"
+
+    def arrived() -> bool:
+        listing = vm.run(library_dir() / "pvm_gstat").out
+        return wanted in listing and "barrier_count -1" not in listing
+
+    wait_until(arrived, wanted)
+
+
+class Member:
+    """A task in a group that does what it is told."""
+
+    def __init__(self, vm: VirtualMachine) -> None:
+        environment = {"PYTHONPATH": str(pvm_root() / "lib" / "python")}
+        self.task: subprocess.Popen[bytes] = vm.start(
+            sys.executable, _STEPS, "group", stdin=subprocess.PIPE, env=environment
+        )
+        self.instance = int(self.answer())
+
+    def tell(self, call: str) -> None:
+        assert self.task.stdin
+        self.task.stdin.write(call.encode() + b"\n")
+        self.task.stdin.flush()
+
+    def answer(self) -> str:
+        assert self.task.stdout
+        line = self.task.stdout.readline().decode().strip()
+        if not line:
+            _, errors = self.task.communicate()
+            raise AssertionError(errors.decode())
+        return line
+
+    def kill(self) -> None:
+        self.task.kill()
+        self.task.wait()

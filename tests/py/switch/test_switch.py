@@ -1,0 +1,621 @@
+# SPDX-License-Identifier: MIT
+"""The switch: cutting, forwarding, multicast, binding, closing."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import socket
+import struct
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.impostors.switchbed import (
+    CHUNK,
+    DAEMON,
+    OWN_TID,
+    A,
+    B,
+    Bed,
+    C,
+    Fragment,
+    cut,
+    fragment,
+    message,
+    resident,
+    tid,
+)
+
+from pvm3py.pvmd import switch as sw
+from pvm3py.pvmd.switch import frame
+from pvm3py.wire import constants as c
+
+SOM, EOM = c.FFSOM, c.FFEOM
+HEAD = bytes(c.MSGHDRLEN)
+
+
+@pytest.fixture
+def bed() -> Iterator[Bed]:
+    with Bed() as bed:
+        yield bed
+
+
+def multicast_list(*tids: int) -> bytes:
+    return message(DAEMON, struct.pack(f">{len(tids) + 1}i", len(tids), *tids), c.TM_MCA)
+
+
+# ---- connections -----------------------------------------------------------
+
+
+def test_open_tells_process_and_user(bed: Bed) -> None:
+    bed.socket()
+    (event,) = bed.wait(sw.OpenEvent)
+    assert (event.pid, event.uid) == (os.getpid(), os.geteuid())
+
+
+def test_other_user_is_refused_at_once() -> None:
+    with Bed(uid=os.geteuid() + 1) as bed, bed.socket() as sock:
+        (event,) = bed.wait(sw.LogEvent)
+        assert "refused" in event.text
+        assert sock.recv(1) == b""
+        assert bed.switch.statistics().refused == 1
+
+
+def test_end_of_peer_is_reported_after_its_messages(bed: Bed) -> None:
+    a = bed.peer(A)
+    a.send(message(DAEMON, b"x" * 10) + message(DAEMON, b"y" * 5000) + b"half a fragment")
+    a.sock.close()
+    bed.until(lambda: any(isinstance(e, sw.CloseEvent) for e in bed.events))
+    assert [type(e) for e in bed.events] == [sw.MessageEvent, sw.MessageEvent, sw.CloseEvent]
+    assert bed.events[-1] == sw.CloseEvent(a.conn, sw.EOF, "")
+
+
+def test_identity_of_a_connection_is_not_reused(bed: Bed) -> None:
+    first = bed.peer(A)
+    first.sock.close()
+    bed.wait(sw.CloseEvent)
+    second = bed.peer(A)
+    assert second.conn != first.conn
+    with pytest.raises(OSError) as error:
+        bed.switch.send_conn(first.conn, message(A, b""))
+    assert error.value.errno == errno.ENOENT
+
+
+def test_thousand_connections_leave_no_descriptor(bed: Bed) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    try:
+        bed.peer(A).send(message(DAEMON, b"first"))
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(10):
+            socks = [bed.socket() for _ in range(100)]
+            for i, sock in enumerate(socks):
+                sock.send(message(DAEMON, b"abc")[: i % 51])
+            bed.wait(sw.OpenEvent, 100)
+            for sock in socks:
+                sock.close()
+            bed.wait(sw.CloseEvent, 100)
+        assert len(os.listdir("/proc/self/fd")) == before
+        assert bed.switch.statistics().connections == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_without_free_descriptors_peers_are_hung_up_on(bed: Bed) -> None:
+    socks = [socket.socket(socket.AF_UNIX) for _ in range(3)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(s.fileno() for s in socks) + 1, hard))
+    try:
+        for sock in socks:
+            sock.connect(str(bed.dir / "s"))
+        events = bed.wait(sw.LogEvent, 3)
+        assert all("no free file descriptor" in e.text for e in events)
+        assert [sock.recv(1) for sock in socks] == [b""] * 3
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for sock in socks:
+            sock.close()
+    bed.peer()
+
+
+# ---- before a tid is bound -------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        message(B, b"to a task"),
+        fragment(DAEMON, HEAD + bytes(4049), SOM | EOM),
+        fragment(DAEMON, b"", 0x7F)[:8] + b"\xff\xff\xff\xff" + b"\x03\0\0\0",
+        fragment(DAEMON, HEAD + bytes(2000), SOM) + fragment(DAEMON, bytes(2049), EOM),
+        multicast_list(A),
+    ],
+    ids=["to task", "long", "giant length", "long in sum", "multicast"],
+)
+def test_violation_before_enrolment_ends_the_connection(bed: Bed, data: bytes) -> None:
+    peer = bed.peer()
+    peer.send(data)
+    (event,) = bed.wait(sw.CloseEvent)
+    assert (event.conn, event.reason) == (peer.conn, sw.PROTOCOL)
+    assert "enrolment" in event.text
+    bed.until(peer.ended)
+
+
+def test_longest_message_before_enrolment(bed: Bed) -> None:
+    peer = bed.peer()
+    peer.send(fragment(DAEMON, HEAD + bytes(2000), SOM) + fragment(DAEMON, bytes(2048), EOM))
+    (event,) = bed.wait(sw.MessageEvent)
+    assert (event.src, len(event.body)) == (-1, 4048)
+
+
+# ---- task to task ----------------------------------------------------------
+
+
+def test_source_is_replaced_and_header_cleaned(bed: Bed) -> None:
+    a, b = bed.peer(A), bed.peer(B)
+    data = bytearray(fragment(B, HEAD + b"body", 0xFF, src=0x12345))
+    data[13:16] = b"abc"
+    a.send(bytes(data))
+    assert b.fragments(1) == [Fragment(B, A, SOM | EOM, HEAD + b"body")]
+
+
+def test_words_of_the_message_header_pass_unchanged(bed: Bed) -> None:
+    a, b = bed.peer(A), bed.peer(B)
+    head = bytes(range(200, 232))
+    a.send(fragment(B, head, SOM | EOM))
+    assert b.fragments(1)[0].payload == head
+
+
+def test_fragments_cut_at_every_byte(bed: Bed) -> None:
+    a, b = bed.peer(A), bed.peer(B)
+    data = fragment(B, HEAD + b"0123", SOM) + fragment(B, b"", 0) + fragment(B, b"456", EOM)
+    for at in range(1, len(data)):
+        a.send(data[:at])
+        bed.run()
+        bed.run()
+        a.send(data[at:])
+        assert [f.payload for f in b.fragments(3)] == [HEAD + b"0123", b"", b"456"]
+
+
+def test_one_byte_at_a_time(bed: Bed) -> None:
+    a, b = bed.peer(A), bed.peer(B)
+    data = message(B, b"slow") + message(DAEMON, b"down")
+    for byte in data:
+        a.send(bytes([byte]))
+        bed.run()
+    assert b.message() == (A, b"slow")
+    assert bed.wait(sw.MessageEvent)[0].body == b"down"
+
+
+def test_fragments_of_two_senders_are_not_mixed_up(bed: Bed) -> None:
+    a, b, c3 = bed.peer(A), bed.peer(B), bed.peer(C)
+    first, second = message(C, b"a" * 70000), message(C, b"b" * 70000)
+    a.send(first[:40000])
+    b.send(second[:50000])
+    a.send(first[40000:])
+    b.send(second[50000:])
+    found = c3.fragments(2)
+    assert {f.src: f.payload[32:] for f in found} == {A: b"a" * 70000, B: b"b" * 70000}
+
+
+def test_message_to_itself(bed: Bed) -> None:
+    a = bed.peer(A)
+    a.send(message(A, b"note"))
+    assert a.message() == (A, b"note")
+
+
+@pytest.mark.parametrize(
+    "dst", [tid(77), B & c.TIDLOCAL, 0x80001, c.TIDPVMD | 0x80000, 0, B | c.TIDGID]
+)
+def test_unknown_destination_is_dropped_and_counted(bed: Bed, dst: int) -> None:
+    a, b = bed.peer(A), bed.peer(B)
+    a.send(message(dst, b"lost") + message(B, b"found"))
+    assert b.message() == (A, b"found")
+    assert bed.switch.statistics().dropped == 1
+
+
+def test_short_first_fragment_is_dropped_with_a_log_event(bed: Bed) -> None:
+    a, b = bed.peer(A), bed.peer(B)
+    for dst in (B, DAEMON):
+        a.send(fragment(dst, HEAD[1:], SOM | EOM))
+        assert bed.wait(sw.LogEvent)[0].conn == a.conn
+    a.send(message(B, b"still there"))
+    assert b.message() == (A, b"still there")
+
+
+@pytest.mark.parametrize("size", [CHUNK - 100, CHUNK, CHUNK + 1, 3 * CHUNK + 5, 8 << 20])
+def test_long_fragment_is_cut_again_into_whole_words(bed: Bed, size: int) -> None:
+    a, b = bed.peer(A), bed.peer(B)
+    body = os.urandom(size)
+    a.start(message(B, body) + message(B, b"next"))
+    pieces: list[Fragment] = []
+
+    def arrived() -> bool:
+        b.drain()
+        found, b.stream = cut(b.stream)
+        pieces.extend(found)
+        return sum(bool(f.flags & EOM) for f in pieces) == 2
+
+    bed.until(arrived)
+    last = [bool(f.flags & EOM) for f in pieces].index(True)
+    assert last == len(pieces) - 2
+    assert b"".join(f.payload for f in pieces[:-1])[32:] == body
+    assert [f.flags & SOM for f in pieces] == [SOM] + [0] * last + ([SOM])
+    assert all(len(f.payload) % 4 == 0 for f in pieces[:last])
+    assert pieces[-1].payload[32:] == b"next"
+
+
+def test_other_sender_passes_between_the_pieces_of_a_long_fragment(bed: Bed) -> None:
+    a, b, c3 = bed.peer(A), bed.peer(B), bed.peer(C)
+    long = message(C, bytes(2 * CHUNK))
+    a.send(long[: CHUNK + 1000])
+    b.send(message(C, b"short"))
+    found: list[Fragment] = []
+
+    def arrived() -> bool:
+        c3.drain()
+        rest, c3.stream = cut(c3.stream)
+        found.extend(rest)
+        return any(f.src == B for f in found)
+
+    bed.until(arrived)
+    a.send(long[CHUNK + 1000 :])
+    bed.until(lambda: arrived() and found[-1].flags & EOM and found[-1].src == A)
+    assert sum(len(f.payload) for f in found if f.src == A) == 2 * CHUNK + 32
+
+
+def test_giant_announced_length_takes_no_memory(bed: Bed) -> None:
+    bed.peer(B)
+    peers = [bed.peer(tid(10 + i)) for i in range(20)]
+    before = resident()
+    for i, peer in enumerate(peers):
+        head = bytearray(message(B if i % 2 else DAEMON, b"begin"))
+        head[8:12] = b"\xff\xff\xff\xf0"
+        peer.send(bytes(head))
+    for _ in range(20):
+        bed.run()
+    assert resident() - before < 8 << 20
+
+
+# ---- to the daemon ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("dst", [DAEMON, OWN_TID])
+def test_message_for_the_daemon_has_all_its_fields(bed: Bed, dst: int) -> None:
+    a = bed.peer(A)
+    a.send(frame(dst, -1, c.TM_PSTAT, 0x7FFFE, 9, b"body", enc=0x408C41))
+    assert bed.wait(sw.MessageEvent) == [
+        sw.MessageEvent(a.conn, dst, A, 0x408C41, c.TM_PSTAT, 0x7FFFE, 9, b"body")
+    ]
+
+
+@pytest.mark.parametrize("size", [0, 1, 4095, 4096, 4097, 100000, CHUNK, 5 << 20])
+@pytest.mark.parametrize("cut_at", [0, 500, 4080])
+def test_message_for_the_daemon_is_put_together(bed: Bed, size: int, cut_at: int) -> None:
+    a = bed.peer(A)
+    body = os.urandom(size)
+    a.send(frame(DAEMON, -1, 5, 0, 0, body, fragment=cut_at))
+    assert [e.body for e in bed.wait(sw.MessageEvent)] == [body]
+
+
+def test_status_of_a_reachable_task_is_answered_without_the_daemon(bed: Bed) -> None:
+    a = bed.peer(A)
+    bed.switch.expect(B)
+    for running in (A, B):
+        a.send(frame(DAEMON, -1, c.TM_PSTAT, 0x7FFFE, 9, struct.pack(">i", running)))
+        (reply,) = a.fragments(1)
+        assert cut(frame(A, DAEMON, c.TM_PSTAT, 0x7FFFE, 9, bytes(4)))[0] == [reply]
+    assert bed.events == []
+
+
+@pytest.mark.parametrize("body", [struct.pack(">i", B), struct.pack(">i", -1), b"abc", b""])
+def test_status_of_anything_else_is_the_daemon_s_to_answer(bed: Bed, body: bytes) -> None:
+    bed.peer(A).send(message(DAEMON, body, c.TM_PSTAT))
+    assert [e.body for e in bed.wait(sw.MessageEvent)] == [body]
+
+
+def test_fragments_for_daemon_and_task_interleave(bed: Bed) -> None:
+    a, b = bed.peer(A), bed.peer(B)
+    a.send(
+        fragment(DAEMON, HEAD + b"da", SOM)
+        + fragment(B, HEAD + b"ta", SOM)
+        + fragment(DAEMON, b"emon", EOM)
+        + fragment(B, b"sk", EOM)
+    )
+    assert b.message() == (A, b"task")
+    assert bed.wait(sw.MessageEvent)[0].body == b"daemon"
+
+
+def test_fragments_out_of_order_are_dropped_with_log_events(bed: Bed) -> None:
+    a = bed.peer(A)
+    a.send(fragment(DAEMON, b"stray", EOM) + fragment(DAEMON, HEAD + b"fir", SOM))
+    a.send(message(DAEMON, b"second start") + fragment(DAEMON, b"st", EOM))
+    assert bed.wait(sw.MessageEvent)[0].body == b"first"
+    assert len(bed.wait(sw.LogEvent, 2)) == 2
+
+
+def test_message_above_the_limit_ends_the_connection() -> None:
+    with Bed(message_max=100000) as bed:
+        a = bed.peer(A)
+        a.send(message(DAEMON, bytes(100000)))
+        assert len(bed.wait(sw.MessageEvent)[0].body) == 100000
+        a.start(message(DAEMON, bytes(100001)))
+        (event,) = bed.wait(sw.CloseEvent)
+        assert event.reason == sw.PROTOCOL
+
+
+def test_flood_of_requests_comes_in_small_batches(bed: Bed) -> None:
+    a, b = bed.peer(A), bed.peer(B)
+
+    def served() -> int:
+        return sum(getattr(e, "src", 0) == A for e in bed.events)
+
+    a.start(b"".join(message(DAEMON, b"%d" % i) for i in range(1000)))
+    b.start(message(DAEMON, b"other"))
+    while a.unsent or b.unsent or not served():
+        before = served()
+        bed.run()
+        assert served() - before <= 4
+        a.pump()
+    found = []
+    while len(found) < 1001:
+        found += bed.wait(sw.MessageEvent)
+    assert [e.body for e in found if e.src == A] == [b"%d" % i for i in range(1000)]
+    assert [e.src for e in found].index(B) < 20
+
+
+# ---- multicast -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0, 10, 900, 5000, 70000, 2 * CHUNK])
+def test_multicast_reaches_each_receiver_once(bed: Bed, size: int) -> None:
+    a = bed.peer(A)
+    receivers = [bed.peer(tid(10 + i)) for i in range(5)]
+    body = os.urandom(size)
+    tids = [tid(10 + i) for i in range(5)]
+    a.send(multicast_list(*tids[:2], tid(99), *tids[2:]))
+    a.send(frame(A | c.TIDGID, -1, 1, 0, 0, body, fragment=CHUNK // 5))
+    for peer, dst in zip(receivers, tids, strict=True):
+        bed.until(lambda p=peer: p.messages_here())
+        found, rest = cut(peer.stream)
+        assert not rest
+        assert {(f.dst, f.src) for f in found} == {(dst, A)}
+        assert b"".join(f.payload for f in found)[32:] == body
+
+
+def test_multicast_list_serves_one_message(bed: Bed) -> None:
+    a, b = bed.peer(A), bed.peer(B)
+    a.send(multicast_list(B) + message(A | c.TIDGID, b"one") + message(A | c.TIDGID, b"two"))
+    a.send(message(B, b"end"))
+    assert [f.payload[32:] for f in b.fragments(2)] == [b"one", b"end"]
+
+
+def test_receiver_named_twice_gets_two_copies(bed: Bed) -> None:
+    a, b = bed.peer(A), bed.peer(B)
+    a.send(multicast_list(B, A, B) + message(A | c.TIDGID, b"x"))
+    assert [f.payload[32:] for f in b.fragments(2)] == [b"x", b"x"]
+    assert a.message() == (A, b"x")
+
+
+@pytest.mark.parametrize("body", [b"", b"\0\0", b"\0\0\0\2\0\4\0\1", b"\xff\xff\xff\xff"])
+def test_malformed_multicast_list_is_dropped(bed: Bed, body: bytes) -> None:
+    a, b = bed.peer(A), bed.peer(B)
+    a.send(message(DAEMON, body, c.TM_MCA) + message(B, b"alive"))
+    assert b.message() == (A, b"alive")
+    assert "multicast" in bed.wait(sw.LogEvent)[0].text
+
+
+# ---- tids ------------------------------------------------------------------
+
+
+def test_kept_messages_follow_what_the_connection_was_sent(bed: Bed) -> None:
+    a = bed.peer(A)
+    bed.switch.expect(B)
+    a.send(message(B, b"early") + message(B, bytes(100000)))
+    bed.until(lambda: bed.switch.queued(B) > 100000)
+    bed.switch.send(B, DAEMON, 1, 0, 0, b"daemon")
+    b = bed.peer()
+    bed.switch.send_conn(b.conn, message(B, b"reply"))
+    bed.switch.bind(b.conn, B)
+    a.send(message(B, b"late"))
+    bodies = [f.payload[32:] for f in b.fragments(5)]
+    assert bodies == [b"reply", b"early", bytes(100000), b"daemon", b"late"]
+
+
+def test_task_may_send_as_soon_as_it_has_its_answer(bed: Bed) -> None:
+    """The answer and the binding are one step, also for the standby thread."""
+    b = bed.peer(B)
+    for i in range(50):
+        a = bed.peer()
+        a.sock.setblocking(True)
+        bed.switch.bind(a.conn, tid(100 + i), message(A, b"answer"))
+        assert a.sock.recv(1000).endswith(b"answer")
+        a.sock.send(message(B, b"at once"))
+        a.sock.setblocking(False)
+        assert b.message() == (tid(100 + i), b"at once")
+
+
+def test_bind_and_expect_refuse_what_is_taken(bed: Bed) -> None:
+    a, b = bed.peer(A), bed.peer()
+    for call in (
+        lambda: bed.switch.bind(a.conn, B),
+        lambda: bed.switch.bind(b.conn, A),
+        lambda: bed.switch.expect(A),
+    ):
+        with pytest.raises(OSError) as error:
+            call()
+        assert error.value.errno == errno.EEXIST
+    with pytest.raises(OSError) as error:
+        bed.switch.expect(c.TIDPVMD)
+    assert error.value.errno == errno.EINVAL
+
+
+def test_forgotten_tid_gets_nothing_more_and_can_come_again(bed: Bed) -> None:
+    a, b = bed.peer(A), bed.peer(B)
+    bed.switch.expect(C)
+    a.send(message(C, b"kept"))
+    bed.until(lambda: bed.switch.queued(C))
+    for gone in (B, C):
+        bed.switch.forget(gone)
+    a.send(message(B, b"lost") + message(C, b"lost"))
+    bed.until(lambda: bed.switch.statistics().dropped == 2)
+    assert bed.switch.statistics().queued_bytes == 0
+    again = bed.peer(B)
+    a.send(message(B, b"new"))
+    assert again.message() == (A, b"new")
+    assert not b.drain()
+
+
+def test_tid_ends_with_its_connection(bed: Bed) -> None:
+    a, b = bed.peer(A), bed.peer(B)
+    b.sock.close()
+    bed.wait(sw.CloseEvent)
+    a.send(message(B, b"lost"))
+    bed.until(lambda: bed.switch.statistics().dropped == 1)
+    again = bed.peer(B)
+    a.send(message(B, b"new"))
+    assert again.message() == (A, b"new")
+
+
+# ---- closing ---------------------------------------------------------------
+
+
+def test_close_sends_what_is_queued(bed: Bed) -> None:
+    b = bed.peer(B)
+    bed.switch.send(B, DAEMON, 1, 0, 0, bytes(3 << 20))
+    bed.switch.close_conn(b.conn)
+    assert b.message() == (DAEMON, bytes(3 << 20))
+    (event,) = bed.wait(sw.CloseEvent)
+    assert (event.conn, event.reason) == (b.conn, sw.CLOSED)
+    bed.until(b.ended)
+
+
+def test_close_without_flush_drops_the_queue(bed: Bed) -> None:
+    b = bed.peer(B)
+    bed.switch.send(B, DAEMON, 1, 0, 0, bytes(3 << 20))
+    bed.switch.close_conn(b.conn, flush=False)
+    bed.wait(sw.CloseEvent)
+    assert bed.switch.statistics().queued_bytes == 0
+    bed.until(lambda: b.drain() or b.ended())
+
+
+def test_closing_connection_whose_peer_dies_is_closed(bed: Bed) -> None:
+    b = bed.peer(B)
+    bed.switch.send(B, DAEMON, 1, 0, 0, bytes(3 << 20))
+    bed.switch.close_conn(b.conn)
+    b.sock.close()
+    bed.wait(sw.CloseEvent)
+    assert bed.switch.statistics().queued_bytes == 0
+
+
+def test_finish_takes_in_everything_though_a_child_holds_the_socket() -> None:
+    with Bed(queue_low=10000, queue_high=10000) as bed:
+        a, b = bed.peer(A), bed.peer(B)
+        a.send(b"".join(message(B, bytes([i]) * 9000) for i in range(20)))
+        requests = [b"%d" % i for i in range(10)]
+        a.sock.send(b"".join(message(DAEMON, r) for r in requests) + message(B, b"last")[:-1])
+        heir = a.sock.dup()
+        a.sock.close()
+        bed.switch.finish(a.conn)
+        (event,) = bed.wait(sw.CloseEvent)
+        assert (event.conn, event.reason) == (a.conn, sw.CLOSED)
+        assert [e.body for e in bed.wait(sw.MessageEvent)] == requests
+        assert [f.payload[32] for f in b.fragments(20)] == list(range(20))
+        heir.close()
+
+
+def test_dead_receiver_does_not_silence_what_it_sent(bed: Bed) -> None:
+    a, b = bed.peer(A), bed.peer(B)
+    b.sock.send(message(A, b"testament") + message(DAEMON, b"request"))
+    a.sock.send(message(B, bytes(1000)) * 50)
+    b.sock.close()
+    assert a.message() == (B, b"testament")
+    assert bed.wait(sw.MessageEvent)[0].body == b"request"
+    assert bed.wait(sw.CloseEvent)[0].conn == b.conn
+
+
+# ---- the daemon's own messages ---------------------------------------------
+
+
+def test_order_of_everything_that_is_sent_to_a_task() -> None:
+    # A standby thread could forward what the other task sends before this one runs the switch.
+    with Bed(standby_us=-1) as bed:
+        a, b = bed.peer(A), bed.peer(B)
+        bed.switch.send(B, DAEMON, 1, 0, 0, b"1")
+        bed.switch.send_conn(b.conn, message(B, b"2"))
+        bed.switch.send(B, DAEMON, 1, 0, 0, b"3")
+        a.send(message(B, b"4"))
+        bed.until(lambda: bed.switch.statistics().fragments)
+        bed.switch.send(B, DAEMON, 1, 0, 0, b"5")
+        assert b"".join(f.payload[32:] for f in b.fragments(5)) == b"12345"
+
+
+@pytest.mark.parametrize("size", [0, 4032, 4033, 6000, 12096])
+def test_frame_cuts_as_the_original_does(size: int) -> None:
+    found, rest = cut(frame(A, DAEMON, 1, 0, 0, bytes(size), fragment=4080))
+    assert not rest
+    data = [len(f.payload) - (32 if f.flags & SOM else 0) for f in found]
+    assert data == [4032] * (max(size - 1, 0) // 4032) + [size - max(size - 1, 0) // 4032 * 4032]
+    assert found[0].flags & SOM
+    assert found[-1].flags & EOM
+
+
+def test_frames_that_overrun_are_refused(bed: Bed) -> None:
+    bed.peer(A)
+    bed.switch.send_frames(message(A, b"whole") + message(A, b"cut")[:-1])
+    with pytest.raises(OSError) as error:
+        bed.switch.flush()
+    assert error.value.errno == errno.EINVAL
+
+
+# ---- any segmentation ------------------------------------------------------
+
+_frames = st.lists(
+    st.tuples(
+        st.sampled_from([A, B, DAEMON]),
+        st.sampled_from([0, 1, 3, 4, 31, 100, 4000, 70000, CHUNK - 49, CHUNK - 48, CHUNK + 2]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(_frames, st.lists(st.integers(1, 300000), max_size=12))
+def test_any_segmentation_gives_the_same_deliveries(
+    frames: list[tuple[int, int]], cuts: list[int]
+) -> None:
+    with Bed() as bed:
+        a, b = bed.peer(A), bed.peer(B)
+        wanted: dict[int, list[bytes]] = {A: [], B: [], DAEMON: []}
+        stream = b""
+        for i, (dst, size) in enumerate(frames):
+            body = bytes([i]) * size
+            wanted[dst].append(body)
+            stream += message(dst, body)
+        for size in cuts:
+            a.start(stream[:size])
+            stream = stream[size:]
+            bed.until(lambda: not a.unsent)
+            bed.run()
+        a.start(stream)
+        for peer, dst in ((a, A), (b, B)):
+            bed.until(lambda p=peer, d=dst: p.messages_here() >= len(wanted[d]))
+            assert bodies(peer.stream) == wanted[dst]
+        assert [e.body for e in bed.wait(sw.MessageEvent, len(wanted[DAEMON]))] == wanted[DAEMON]
+
+
+def bodies(stream: bytes) -> list[bytes]:
+    """The bodies of the messages of one sender."""
+    found, rest = cut(stream)
+    assert not rest
+    result: list[bytes] = []
+    for f in found:
+        if f.flags & SOM:
+            result.append(f.payload[32:])
+        else:
+            result[-1] += f.payload
+    return result
