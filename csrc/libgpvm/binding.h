@@ -5,8 +5,13 @@
 
 /* ---- pvm_gather and pvm_scatter with limited room (collective.c) ------------------- */
 
+/*
+ * pvm_gather with a result for at most `room` members: PvmOverflow if the group has more.
+ * The root gets the number of members, others 0.
+ */
 int gs_gather(void *result, int room, void *items, int count, int type, int tag, char *group,
 	int root);
+/* pvm_scatter with items for at most `room` members: PvmOverflow if the group has more. */
 int gs_scatter(void *result, void *items, int room, int count, int type, int tag, char *group,
 	int root);
 
@@ -39,7 +44,9 @@ struct gs_barrier {
 	int *waiting; /* with room for `count` */
 };
 
+/* Count at this barrier from now on, and until gs_uncount. */
 void gs_count(struct gs_barrier *barrier);
+/* End that; of a barrier that is not counted nothing happens. */
 void gs_uncount(struct gs_barrier *barrier);
 
 /*

@@ -114,26 +114,18 @@ static int gather(struct collective *c, void *result)
 	if (c->root == c->instance && !result)
 		return PvmBadParam;
 	gs__enter(&setting);
-	code = c->root == c->instance ? gather_all(c, result) :
-					gs__send_items(c, c->root_tid, c->data);
+	if (c->root == c->instance)
+		code = gather_all(c, result);
+	else
+		code = gs__send_items(c, c->root_tid, c->data);
 	gs__leave(&setting);
 	return code;
 }
 
-/*
- * pvm_gather with a result for at most `room` members: PvmOverflow if the group has more.
- * The root gets the number of members.
- */
 int gs_gather(void *result, int room, void *items, int count, int type, int tag, char *group,
 	int root)
 {
-	struct collective c = { .data = items,
-		.count = count,
-		.type = type,
-		.tag = tag,
-		.group = group,
-		.root = root,
-		.room = room };
+	struct collective c = { items, count, type, tag, group, root, .room = room };
 	struct traced t;
 	int code;
 
@@ -186,25 +178,18 @@ static int scatter(struct collective *c, void *result)
 	if (c->root == c->instance && !c->data)
 		return PvmBadParam;
 	gs__enter(&setting);
-	code = c->root == c->instance ? scatter_all(c, result) :
-					gs__receive_from(c, c->root_tid, result);
+	if (c->root == c->instance)
+		code = scatter_all(c, result);
+	else
+		code = gs__receive_from(c, c->root_tid, result);
 	gs__leave(&setting);
 	return code;
 }
 
-/*
- * pvm_scatter with items for at most `room` members: PvmOverflow if the group has more.
- */
 int gs_scatter(void *result, void *items, int room, int count, int type, int tag, char *group,
 	int root)
 {
-	struct collective c = { .data = items,
-		.count = count,
-		.type = type,
-		.tag = tag,
-		.group = group,
-		.root = root,
-		.room = room };
+	struct collective c = { items, count, type, tag, group, root, .room = room };
 	struct traced t;
 	int code;
 

@@ -2,8 +2,9 @@
 /*
  * What the files of libgpvm share.  Nothing here is exported but what libgpvm.map names.
  *
- *   server.c      finding, starting and asking the group server
+ *   session.c     the state, and the context of a call
  *   cache.c       records of static groups, which need no server
+ *   server.c      finding, starting and asking the group server
  *   member.c      joining, leaving, asking about members, barrier
  *   hosts.c       members by host
  *   bcast.c       sending to all members
@@ -61,14 +62,21 @@ int tev_fin(void);
 
 /* Limit of waits for the server; NULL: none. */
 extern struct timeval *pvmgs_tmout;
+/* Tid of the group server, which is started if need be; or an error code. */
 int gs_getgstid(void);
+/* Have the server print its state on its standard error. */
 void pvm_gsdump(void);
+/*
+ * Coordinator and number of members on `host` (tid of its daemon), and number of hosts with
+ * members; pointers may be NULL. A host without members: -1, 0. 0 or an error code.
+ */
 int pvm_grphostinfo(char *group, int host, int *coordinator, int *members, int *hosts);
+/* The same of all hosts with members, in arrays that are valid until the next call. */
 int pvm_grpvhostinfo(char *group, int **coordinators, int **members, int *hosts);
 
 #pragma GCC visibility pop
 
-/* ---- the state (server.c) ------------------------------------------------------ */
+/* ---- the state (session.c) ------------------------------------------------- */
 
 struct record;
 
@@ -83,19 +91,24 @@ struct groups {
 };
 extern struct groups gs__state;
 
+/* The connection to the daemon; 3.4.6's libpvm3 does not tell one from another. */
+unsigned gs__session(void);
+
+/* Keep other threads out of the library; a thread may nest it. 3.4.6's libpvm3 has no threads. */
 static inline void gs__lock(void)
 {
 	if (pvmlock)
 		pvmlock();
 }
 
+/* End what gs__lock began; others are let in at the outermost one. */
 static inline void gs__unlock(void)
 {
 	if (pvmunlock)
 		pvmunlock();
 }
 
-/* ---- context of a call (server.c) -------------------------------------------- */
+/* ---- context of a call (session.c) ----------------------------------------- */
 
 /* The program's own buffers, context and match function, put aside. */
 struct setting {
@@ -104,16 +117,20 @@ struct setting {
 	int (*match)(int mid, int tid, int tag);
 };
 
-/*
- * Inside gs__enter: pvm_trecv of the first message that `match` likes; NULL: by source and
- * tag. `match` gets id 0 at first, and may then end the wait with a negative code.
- */
-int gs__receive(int (*match)(int, int, int), int tid, int tag, struct timeval *timeout);
-
 /* Put them aside: no buffers, context SYSCTX_DG, the usual matching. */
 void gs__enter(struct setting *);
 /* Put them back; buffers that came up meanwhile are freed. */
 void gs__leave(struct setting *);
+
+/*
+ * Inside gs__enter: pvm_trecv of the first message that `match` likes; NULL: by source and
+ * tag. `match` gets id 0 at first, and may then end the wait with a negative code. Returns the
+ * message's id, 0 after the time (NULL: none), or an error code.
+ */
+int gs__receive(int (*match)(int, int, int), int tid, int tag, struct timeval *timeout);
+
+/* Set pvm_errno if code is negative. Returns code. */
+int gs__quiet(int code);
 
 /* ---- asking the server (server.c) -------------------------------------------- */
 
@@ -131,12 +148,6 @@ void gs__leave(struct setting *);
  */
 int gs__ask(int request, const char *group, int arg, int **list);
 
-/* The connection to the daemon; 3.4.6's libpvm3 does not tell one from another. */
-unsigned gs__session(void);
-
-/* Set pvm_errno if code is negative. Returns code. */
-int gs__quiet(int code);
-
 /* ---- static groups (cache.c) -------------------------------------------------- */
 
 /* What the server tells about a static group. */
@@ -153,7 +164,9 @@ struct record {
 const struct record *gs__cached(const char *group);
 /* Read a record from the receive buffer and keep it. 0, PvmBadMsg, PvmNoMem. */
 int gs__cache_read(void);
+/* Forget the record of a group; NULL, or a group without one, is no error. */
 void gs__cache_drop(const char *group);
+/* Forget all records, as they are of another server. */
 void gs__cache_clear(void);
 /*
  * Read `n` integers from the receive buffer, malloc'ed. PvmBadMsg if the

@@ -34,10 +34,6 @@ int gs__host(const char *group, int host, int *members, int *coordinator)
 	return hosts;
 }
 
-/*
- * Coordinator and number of members on `host` (tid of its daemon), and number of
- * hosts with members; pointers may be NULL. A host or group without members: -1, 0, 0.
- */
 int pvm_grphostinfo(char *group, int host, int *coordinator, int *members, int *hosts)
 {
 	int own_members, own_coordinator;
@@ -67,10 +63,6 @@ static int vectors_of_record(const struct record *r, int **list)
 	return r->hosts;
 }
 
-/*
- * Coordinators and numbers of members of all hosts with members; pointers may
- * be NULL. The vectors are valid until the next call.
- */
 int pvm_grpvhostinfo(char *group, int **coordinators, int **members, int *hosts)
 {
 	const struct record *r;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reduce: combining items of all members, first on each host, then over the hosts. */
+#include <limits.h>
 #include <stdlib.h>
 
 #include "collective.h"
@@ -150,12 +151,7 @@ static int reduce(struct collective *c, operation f)
  */
 int pvm_reduce(operation f, void *items, int count, int type, int tag, char *group, int root)
 {
-	struct collective c = { .data = items,
-		.count = count,
-		.type = type,
-		.tag = tag,
-		.group = group,
-		.root = root };
+	struct collective c = { items, count, type, tag, group, root, .room = INT_MAX };
 	struct traced t;
 	int code;
 

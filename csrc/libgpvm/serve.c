@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages of the group server, a Python task (pvm3py/groups): one call to take them, one to
+ * Messages of the group server, a Python task (pvm3py/groupserver): one call to take them, one to
  * answer. Since every step of a barrier waits for the server, those who arrive at a barrier
  * that Python has handed over are counted and answered here.
  */
@@ -66,6 +66,12 @@ static struct gs_barrier *counted(const struct gs_request *r)
 	return b && is_member(b, r->callers[0]) ? b : NULL;
 }
 
+/* Send the send buffer to n tasks. 0 or an error code. */
+static int send_to(int *tids, int n, int tag)
+{
+	return n == 1 ? pvm_send(tids[0], tag) : pvm_mcast(tids, n, tag);
+}
+
 /* One more has arrived; the last one lets all go on. 0 or an error code. */
 static int arrive(struct gs_barrier *b, int tid)
 {
@@ -82,8 +88,7 @@ static int arrive(struct gs_barrier *b, int tid)
 		code = pvm_pkint(&b->count, 1, 1);
 	if (code < 0)
 		return code;
-	return b->count == 1 ? pvm_send(tid, GROUP_BARRIER) :
-			       pvm_mcast(b->waiting, b->count, GROUP_BARRIER);
+	return send_to(b->waiting, b->count, GROUP_BARRIER);
 }
 
 /* Wait for a request that Python serves. `next` was taken before, if it has a caller. */
@@ -135,5 +140,5 @@ int gs_answer(int *tids, int n, int tag, const char *body, int length)
 		code = pvm_pkbyte((char *)body, length, 1);
 	if (code < 0)
 		return code;
-	return n == 1 ? pvm_send(tids[0], tag) : pvm_mcast(tids, n, tag);
+	return send_to(tids, n, tag);
 }

@@ -14,7 +14,6 @@
 
 static char server_class[] = "pvmgs";
 
-struct groups gs__state;
 struct timeval *pvmgs_tmout = NULL;
 
 /* Server starts that one request may see fail. */
@@ -22,54 +21,6 @@ enum { ATTEMPTS = 3 };
 
 /* Pauses between looks for a server that is starting, in microseconds. */
 enum { PAUSE_FIRST = 500, PAUSE_LAST = 20000 };
-
-int gs__quiet(int code)
-{
-	if (code < 0) {
-		gs__lock();
-		pvm_errno = code;
-		gs__unlock();
-	}
-	return code;
-}
-
-/* ---- context of a call ------------------------------------------------------- */
-
-void gs__enter(struct setting *s)
-{
-	if (pvmviewbegin) {
-		pvmviewbegin(&s->view, SYSCTX_DG);
-		return;
-	}
-	s->sbuf = pvm_setsbuf(0);
-	s->rbuf = pvm_setrbuf(0);
-	s->context = pvm_setcontext(SYSCTX_DG);
-	s->match = pvm_recvf(NULL);
-}
-
-void gs__leave(struct setting *s)
-{
-	if (pvmviewend) {
-		pvmviewend(&s->view);
-		return;
-	}
-	pvm_freebuf(pvm_setsbuf(s->sbuf));
-	pvm_freebuf(pvm_setrbuf(s->rbuf));
-	pvm_setcontext(s->context);
-	pvm_recvf(s->match);
-}
-
-int gs__receive(int (*match)(int, int, int), int tid, int tag, struct timeval *timeout)
-{
-	int mid;
-
-	if (pvmtrecvf)
-		return pvmtrecvf(match, tid, tag, timeout);
-	pvm_recvf(match);
-	mid = pvm_trecv(tid, tag, timeout);
-	pvm_recvf(NULL);
-	return mid;
-}
 
 /* ---- finding it ---------------------------------------------------------------- */
 
@@ -133,11 +84,6 @@ static int await_registration(int spawned)
 	}
 }
 
-unsigned gs__session(void)
-{
-	return pvmsession ? pvmsession() : 0;
-}
-
 /*
  * Find or start the server and ask for its exit notice, which comes at once if
  * the mailbox still had one that is dead. Returns its tid or an error code.
@@ -190,7 +136,6 @@ static int server_tid(void)
 	return tid;
 }
 
-/* Tid of the group server, which is started if need be; or an error code. */
 int gs_getgstid(void)
 {
 	struct setting setting;
@@ -347,7 +292,6 @@ int gs__ask(int request, const char *group, int arg, int **list)
 	return result;
 }
 
-/* Have the server print its state on its standard error. */
 void pvm_gsdump(void)
 {
 	struct setting setting;
