@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pvm3py.task as pvm
 from pvm3py._task import ffi, lib
-from pvm3py.groups.server import GroupServer
+from pvm3py.groupserver.server import GroupServer
 from pvm3py.task.errors import check
 from pvm3py.wire import constants as c
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
-from pvm3py.groups.group import Group, GroupError, Rendezvous
-from pvm3py.groups.messages import (
+from pvm3py.groupserver.group import Group, GroupError, Rendezvous
+from pvm3py.groupserver.messages import (
     AllHosts,
     Coordinators,
     DeadTid,

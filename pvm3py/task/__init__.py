@@ -114,7 +114,7 @@ from pvm3py.task.objects import (
     recv_obj,
     send_obj,
 )
-from pvm3py.task.offices import (
+from pvm3py.task.roles import (
     Clock,
     getnoresets,
     hostsync,

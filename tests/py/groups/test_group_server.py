@@ -9,8 +9,8 @@ import struct
 import pytest
 from support.system import VECTORS
 
-from pvm3py.groups.group import Group
-from pvm3py.groups.server import GroupServer, display_order
+from pvm3py.groupserver.group import Group
+from pvm3py.groupserver.server import GroupServer, display_order
 from pvm3py.wire import constants as c
 
 A, B, C = 0x4001D, 0x4001E, 0x4001F
