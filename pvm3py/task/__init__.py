@@ -114,19 +114,6 @@ from pvm3py.task.objects import (
     recv_obj,
     send_obj,
 )
-from pvm3py.task.roles import (
-    Clock,
-    getnoresets,
-    hostsync,
-    pvmgetrsh,
-    pvmgettmp,
-    reg_hoster,
-    reg_rm,
-    reg_tasker,
-    reg_tracer,
-    start_pvmd,
-    tickle,
-)
 from pvm3py.task.process import (
     Host,
     Task,
@@ -149,6 +136,19 @@ from pvm3py.task.process import (
     tasks,
     tidtohost,
     version,
+)
+from pvm3py.task.roles import (
+    Clock,
+    getnoresets,
+    hostsync,
+    pvmgetrsh,
+    pvmgettmp,
+    reg_hoster,
+    reg_rm,
+    reg_tasker,
+    reg_tracer,
+    start_pvmd,
+    tickle,
 )
 from pvm3py.task.settings import (
     addmhf,
