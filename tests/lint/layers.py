@@ -65,9 +65,8 @@ def symbols(obj: Path) -> Iterator[tuple[str, str]]:
     if not obj.exists():
         return
     command = ["nm", "--extern-only", "--format=posix", str(obj)]
-    for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.split(
-        "\n"
-    ):
+    listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    for line in listing.splitlines():
         name, _, rest = line.partition(" ")
         if rest:
             yield rest[0], name
@@ -129,7 +128,7 @@ def upwards(use: Use, table: dict[str, Any]) -> str:
     if users == useds:
         rooms = table.get(users, {})
         above, below = (place(rooms.get("parts", []), n, 1) for n in (used, user))
-        if None in (above, below) or what in rooms.get("upward", ()):
+        if above is None or below is None or what in rooms.get("upward", ()):
             return ""
         return f"{user} uses {what} of {used}, which is above" if above > below else ""
     if users not in parts or useds not in parts:

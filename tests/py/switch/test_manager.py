@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from support.impostors.switchbed import PATIENCE, Bed, Peer, tid
+from support.impostors.switchbed import Bed, Peer, tid
+from support.system import PATIENCE
 
 from pvm3py.pvmd import switch as sw
 from pvm3py.pvmd.switch import frame

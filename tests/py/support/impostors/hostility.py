@@ -58,7 +58,7 @@ def ids(tag: int) -> str:
 def check_log(target: MasterTarget | SlaveTarget, *texts: str) -> None:
     """Wait until the log has these texts."""
     for text in texts:
-        wait_until(lambda text=text: text in target.log(), f"{text!r} in the log\n{target.log()}")
+        check_log_of_packets(target, text, lambda: None)
 
 
 def check_log_of_packets(

@@ -10,8 +10,9 @@ from typing import Any
 
 from pvm3py.wire import constants as c
 from support.impostors.packets import daemon
-from support.impostors.switchbed import PATIENCE, Bed, fragment
+from support.impostors.switchbed import Bed, fragment
 from support.scoped import Scoped
+from support.system import PATIENCE
 
 FRAGMENT = 65520
 

@@ -30,7 +30,8 @@ class Packet(NamedTuple):
 
 def parse(data: bytes) -> Packet:
     """A packet from its bytes."""
-    return Packet(*_HEAD.unpack_from(data), data[c.DDFRAGHDR :])
+    dst, src, seq, ack, flags = _HEAD.unpack_from(data)
+    return Packet(dst, src, seq, ack, flags, data[c.DDFRAGHDR :])
 
 
 def packet(dst: int, src: int, seq: int, flags: int, data: bytes = b"", ack: int = 0) -> bytes:

@@ -20,8 +20,8 @@ from pvm3py.wire.hosts import Greeting, TableEntry, TableUpdate, address_text
 from support.impostors.packets import Packet, daemon, head, packet, parse
 from support.impostors.rawtask import Connector, Message, RawTask, ints, message, string
 from support.machines.net import Loopback
-from support.machines.vm import PATIENCE, VirtualMachine, read_line, wait_until
-from support.system import Side
+from support.machines.vm import VirtualMachine, read_line, wait_until
+from support.system import PATIENCE, Side
 
 RESEND = 0.3
 ARCH, SIGNATURE = "LINUX64", 0x00408C41

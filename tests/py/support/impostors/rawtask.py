@@ -45,8 +45,9 @@ class Connector:
     def __init__(self, user: int | None = None, interpreter: str = sys.executable) -> None:
         self._channel, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with far:
-            self._process = subprocess.Popen(
-                [interpreter, "-I", "-S", "-c", _CONNECTOR], stdin=far, user=user, cwd="/"
+            command = [interpreter, "-I", "-S", "-c", _CONNECTOR]
+            self._process: subprocess.Popen[bytes] = subprocess.Popen(
+                command, stdin=far.fileno(), user=user, cwd="/"
             )
 
     @property

@@ -37,7 +37,8 @@ def serve(client: socket.socket, user: str, password: str, run: list[str]) -> No
         client.sendall(b"\1Login incorrect.\n")
         return
     client.sendall(b"\0")
-    subprocess.Popen([*run, "sh", "-c", command], stdin=client, stdout=client, stderr=errors)
+    ends = client.fileno(), errors.fileno()
+    subprocess.Popen([*run, "sh", "-c", command], stdin=ends[0], stdout=ends[0], stderr=ends[1])
 
 
 def main(address: str, user: str, password: str, *run: str) -> None:

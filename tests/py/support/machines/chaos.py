@@ -38,9 +38,15 @@ class Report:
         """From a line of the lead."""
         head, peers, hosts, _ = text.split(";")
         tid, requests, *table = map(int, head.split())
-        seen = [tuple(map(int, word.split(":"))) for word in peers.split()]
-        ends = [tuple(map(int, word.split(":"))) for word in hosts.split()]
-        return Report(tid, requests, table, {t: (s, g, n) for t, s, g, n in seen}, dict(ends))
+        seen = (map(int, word.split(":")) for word in peers.split())
+        ends = (word.split(":") for word in hosts.split())
+        return Report(
+            tid,
+            requests,
+            table,
+            {t: (s, g, n) for t, s, g, n in seen},
+            {int(host): int(times) for host, times in ends},
+        )
 
 
 class Chaos(Scoped):

@@ -19,9 +19,9 @@ from pathlib import Path
 from support import compiler
 from support.machines.agent import Agent
 from support.machines.net import Network, NetworkKind, can_make_namespaces, make_network
-from support.machines.vm import PATIENCE, VirtualMachine, wait_until
+from support.machines.vm import VirtualMachine, wait_until
 from support.scoped import Scoped
-from support.system import ARCH, Side, pvm_root, require_daemon
+from support.system import ARCH, PATIENCE, Side, pvm_root, require_daemon
 
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from support.machines.agent import Agent
 from support.machines.hosts import Bed, Host
@@ -28,7 +29,7 @@ class Machine:
         env: Mapping[str, str] | None = None,
     ) -> None:
         kinds = list(kinds)
-        self._make = lambda: Bed(kinds, network=network, programs=programs, env=env)
+        self._make = partial(Bed, kinds, network=network, programs=programs, env=env)
         self.agents: list[Agent] = []
         self._begin()
 

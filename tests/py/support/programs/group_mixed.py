@@ -6,6 +6,8 @@ from __future__ import annotations
 import math
 import sys
 from array import array
+from collections.abc import Callable
+from typing import Any
 
 import pvm3py as pvm
 
@@ -17,7 +19,7 @@ def combine(x: float, y: float) -> float:
 
 def check_operations(group: str, size: int, me: int) -> None:
     """Every operation on two items, with every member as the root, whose function is called."""
-    operations = (
+    operations: tuple[tuple[pvm.Operation | Callable[[Any, Any], Any], int], ...] = (
         (pvm.Operation.SUM, sum(range(size + 1))),
         (pvm.Operation.PRODUCT, math.factorial(size)),
         (pvm.Operation.MIN, 1),

@@ -7,7 +7,7 @@ import os
 import signal
 
 from support.machines.hosts import Bed
-from support.machines.net import Loopback, Namespaces, can_make_namespaces
+from support.machines.net import Loopback, Namespaces, Network, can_make_namespaces
 from support.system import Side
 
 _GREETING = "ddpro<2315> arch<LINUX64> ip<7f000002:e245> mtu<4080> dsig<4230209>"
@@ -26,7 +26,7 @@ _ADDRESSES = "".join(f"10.77.0.{50 + i} {name}\n" for i, name in enumerate(_BROK
 def run(master: Side, slave: Side, library: Side) -> str:
     """Run it with a library on a machine of these daemons; its output."""
     if can_make_namespaces():
-        network = Namespaces(2, hosts=_ADDRESSES)
+        network: Network = Namespaces(2, hosts=_ADDRESSES)
         broken = list(_BROKEN_HOSTS)
     else:
         network = Loopback(5)
