@@ -5,31 +5,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from support import compiler
 from support.machines.vm import VirtualMachine, wait_until
+from support.programs.cells import Cell
 from support.screens.console import Console
 from support.system import PATIENCE, SIDES, Side
 from support.vectors.normalise import mask_numbers, normalise, recorded, sorted_lines
 
 Flavour = str  # "installed": /usr/bin's binaries; "compiled": their sources, compiled here
-
-
-@dataclass
-class Cell:
-    """One cell of the matrix: a running machine and where its programs are."""
-
-    vm: VirtualMachine
-    libpvm: Side
-    programs: Path
-
-    def run(self, name: str, *args: object, stdin: str = "", status: int | None = 0) -> str:
-        """Run an example program; its merged output, normalised."""
-        done = self.vm.run(self.programs / name, *args, stdin=stdin, merged=True)
-        return normalise(done.check(status).out)
 
 
 def programs_of(library: Side, flavour: Flavour) -> Path:

@@ -5,31 +5,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import pytest
 from support import compiler
 from support.machines.vm import VirtualMachine, wait_until
+from support.programs.cells import Cell
 from support.programs.group_examples import Flavour, programs, server_dir
 from support.system import PATIENCE, SIDES, Side
 from support.vectors.normalise import mask_numbers, normalise, recorded, sorted_lines
-
-
-@dataclass
-class Cell:
-    """One cell of the matrix: a running machine and where its programs are."""
-
-    vm: VirtualMachine
-    programs: Path
-    libpvm: Side
-
-    def run(self, name: str, *args: object, stdin: str = "", status: int = 0) -> str:
-        """Run a program; both outputs, normalised."""
-        done = self.vm.run(self.programs / name, *args, stdin=stdin, merged=True)
-        return normalise(done.check(status).out.replace(f"{self.programs}/", ""))
-
 
 FLAVOURS: tuple[Flavour, ...] = ("debian", "installed", "compiled")
 REFERENCE: tuple[Side, Side, Flavour] = ("debian", "debian", "debian")
@@ -45,7 +29,7 @@ CELLS = [
 def make_cell(daemon: Side, server: Side, flavour: Flavour) -> Iterator[Cell]:
     path = [server_dir(server, flavour), programs(flavour)]
     with VirtualMachine(daemon, path=path) as vm:
-        yield Cell(vm, programs(flavour), "debian" if flavour == "debian" else "ours")
+        yield Cell(vm, "debian" if flavour == "debian" else "ours", programs(flavour))
 
 
 @pytest.fixture(scope="module", params=CELLS, ids="-".join)

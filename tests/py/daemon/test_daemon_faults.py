@@ -19,7 +19,7 @@ from support.system import (
     Side,
     debian_library,
     library_dir,
-    pvm_root,
+    modules_dir,
     require_library,
 )
 
@@ -39,7 +39,7 @@ def patched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Patch:
         program = tmp_path / "pvmd3"
         program.write_text(
             f"#!{sys.executable}\n"
-            f"import os, sys\nsys.path.insert(0, {str(pvm_root() / 'lib/python')!r})\n"
+            f"import os, sys\nsys.path.insert(0, {str(modules_dir())!r})\n"
             "sys.modules['ssl'] = None\n"
             f"{textwrap.dedent(code)}\n"
             "from pvm3py.pvmd.main import main\nsys.exit(main())\n"

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.impostors.rawtask import (
     ClosedError,
@@ -28,7 +28,7 @@ from support.impostors.rawtask import (
     message,
     string,
 )
-from support.impostors.target import Target, embedded_message, exchange
+from support.impostors.target import Target, attacks, embedded_message, exchange
 from support.machines.vm import wait_until
 from support.system import VECTORS, missing
 
@@ -42,11 +42,7 @@ ENROLMENT = {c.TM_CONNECT, c.TM_CONN2}
 PUBLIC_PYTHON = "/usr/bin/python3"
 HEADER = c.TDFRAGHDR + c.MSGHDRLEN
 
-property_test = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+property_test = attacks(60)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,14 @@ from pathlib import Path
 import pytest
 from support.impostors.rawtask import Connector, RawTask, ints, message
 from support.machines.vm import VirtualMachine, wait_until
-from support.system import PATIENCE, SIDES, Side, daemon_program, pvm_root, require_daemon
+from support.system import (
+    PATIENCE,
+    SIDES,
+    Side,
+    daemon_program,
+    modules_dir,
+    require_daemon,
+)
 
 from pvm3py.wire import constants as c
 
@@ -244,7 +251,7 @@ def test_idle_daemon_is_small() -> None:
 )
 def test_start_loads_only_what_it_needs(module: str, unneeded: list[str]) -> None:
     code = (
-        f"import sys; sys.path.insert(0, {str(pvm_root() / 'lib/python')!r})\n"
+        f"import sys; sys.path.insert(0, {str(modules_dir())!r})\n"
         f"sys.modules['ssl'] = None; import pvm3py.pvmd.{module}\n"
         f"print(*set(sys.modules).intersection({unneeded}))"
     )

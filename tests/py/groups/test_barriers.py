@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.machines.vm import VirtualMachine
-from support.programs.groups import Member, program, server_dir, wait_for_arrivals
+from support.programs.groups import Member, program, wait_for_arrivals
 from support.system import PATIENCE
 
 DONE = "done"
@@ -35,14 +35,8 @@ def call(member: Member, words: str) -> None:
 
 
 @pytest.fixture
-def vm() -> Iterator[VirtualMachine]:
-    with VirtualMachine("ours", path=[server_dir("ours")]) as vm:
-        yield vm
-
-
-@pytest.fixture
-def members(vm: VirtualMachine) -> Iterator[Members]:
-    members = Members(vm, 3)
+def members(own_machine: VirtualMachine) -> Iterator[Members]:
+    members = Members(own_machine, 3)
     yield members
     for member in members.all:
         if member.task.poll() is None:

@@ -19,7 +19,7 @@ from support.system import (
     SIDES,
     Side,
     library_dir,
-    pvm_root,
+    modules_dir,
     require_program,
 )
 
@@ -28,12 +28,6 @@ from support.system import (
 def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
     daemon, server = request.param
     with VirtualMachine(daemon, path=[server_dir(server)]) as vm:
-        yield vm
-
-
-@pytest.fixture
-def own_machine() -> Iterator[VirtualMachine]:
-    with VirtualMachine("ours", path=[server_dir("ours")]) as vm:
         yield vm
 
 
@@ -65,7 +59,7 @@ def test_one_group_of_c_debian_c_fortran_and_python(machine: VirtualMachine) -> 
         [sys.executable, PROJECT / "tests/py/support/programs/group_mixed.py"],
     ]
     size = len(commands)
-    env = {"PYTHONPATH": str(pvm_root() / "lib" / "python")}
+    env = {"PYTHONPATH": str(modules_dir())}
     finish([machine.start(str(c[0]), *c[1:], "mixed", size, env=env) for c in commands])
 
 

@@ -16,7 +16,7 @@ from support.machines.agent import Agent
 from support.machines.hosts import Bed
 from support.machines.machine import Machine
 from support.machines.vm import wait_until
-from support.system import PATIENCE, pvm_root
+from support.system import PATIENCE, modules_dir
 
 from pvm3py.pvmd.config import data_signature
 from pvm3py.wire import constants as c
@@ -164,7 +164,7 @@ def test_started_host_that_never_answers_is_not_added(
     daemon = tmp_path / "pvmd"
     daemon.write_text(
         f"#!{sys.executable}\nimport sys\n"
-        f"sys.path.insert(0, {str(pvm_root() / 'lib/python')!r})\n"
+        f"sys.path.insert(0, {str(modules_dir())!r})\n"
         "from pvm3py.pvmd import addhost, main\n"
         "addhost._ANSWER_FACTOR = 0.01\nsys.exit(main.main())\n"
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from support.impostors.rawtask import Connector, Message, RawTask, ints, message
+from support.impostors.rawtask import Connector, Message, RawTask, enrolled, ints, message
 from support.machines.agent import Agent
 from support.machines.hosts import Host
 from support.machines.machine import Machine
@@ -35,7 +35,7 @@ class Manager(RawTask):
     """A task that has registered as resource manager."""
 
     def __init__(self, host: Host, connector: Connector) -> None:
-        super().__init__((host.tmp / f"pvmd.{host.suffix}").read_text(), connector)
+        super().__init__(host.sock_file.read_text(), connector)
         self.enrol(host.tmp)
         self.request(c.TM_SCHED)
 
@@ -56,8 +56,7 @@ class Manager(RawTask):
 
 def manager_of(host: Host, connector: Connector) -> int:
     """Who a new task on a host is told to be the manager."""
-    address = (host.tmp / f"pvmd.{host.suffix}").read_text()
-    with RawTask(address, connector).enrol(host.tmp) as task:
+    with enrolled(host, connector) as task:
         return Settings.decode(task.request(c.TM_GETOPT).body).schedtid
 
 

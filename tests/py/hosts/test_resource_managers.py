@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.impostors.rawtask import Connector, RawTask
+from support.impostors.rawtask import Connector, enrolled
 from support.machines.agent import Agent
 from support.machines.hosts import Host
 from support.machines.machine import Machine
 from support.machines.vm import wait_until
-from support.system import ARCH, SIDES, Side, pvm_root
+from support.system import SIDES, Side, spawn_dir
 from test_placement import REQUESTS, expected
 
-PVMRM = pvm_root() / "bin" / ARCH / "pvmrm"
+PVMRM = spawn_dir() / "pvmrm"
 TASK_EXIT, HOST_DELETE, HOST_ADD, CANCEL = 1, 2, 3, 256
 
 
@@ -30,7 +30,7 @@ def connector() -> Iterator[Connector]:
 
 
 @contextmanager
-def enrolled(agent: Agent) -> Iterator[Agent]:
+def working(agent: Agent) -> Iterator[Agent]:
     """An agent, enrolled now, until the end of the block."""
     try:
         assert agent.tid
@@ -41,8 +41,7 @@ def enrolled(agent: Agent) -> Iterator[Agent]:
 
 def known(host: Host, connector: Connector) -> int:
     """Tid of the manager that a new task on this host is told."""
-    address = (host.tmp / f"pvmd.{host.suffix}").read_text()
-    with RawTask(address, connector).enrol(host.tmp) as task:
+    with enrolled(host, connector) as task:
         return task.rm
 
 
@@ -71,7 +70,7 @@ def managed(connector: Connector) -> Iterator[Machine]:
 def agent(request: pytest.FixtureRequest, managed: Machine) -> Iterator[Agent]:
     """An agent on any host, with either library, that was told of the manager."""
     place, side = request.param
-    with enrolled(managed.hosts[place].agent(side)) as started:
+    with working(managed.hosts[place].agent(side)) as started:
         yield started
 
 
@@ -80,7 +79,7 @@ def test_round_robin_places_as_the_original_daemon_does(connector: Connector) ->
     try:
         start_manager(machine, connector, "round-robin")
         for host, original in zip(machine.hosts[:2], expected(), strict=True):
-            with enrolled(host.agent()) as agent:
+            with working(host.agent()) as agent:
                 for (where, flags, count), theirs in zip(REQUESTS, original, strict=True):
                     name = machine.hosts[int(where)].name if where.isdigit() else where
                     _, *tids = agent.ints("spawn", "agent", flags, name, count)
@@ -129,7 +128,7 @@ def test_cancelled_notice_is_given_at_once_and_not_again(agent: Agent) -> None:
 def test_output_of_children_is_collected_to_its_end(managed: Machine, tmp_path: Path) -> None:
     """A collector that leaves waits for the news that each task was spawned, and its end."""
     for side in SIDES:
-        with enrolled(managed.hosts[0].agent(side)) as agent:
+        with working(managed.hosts[0].agent(side)) as agent:
             file = tmp_path / side
             assert agent.code("catchout", file) == 0
             for child in agent.agents(count=3):
@@ -144,7 +143,7 @@ def test_hosts_are_added_and_deleted_through_the_manager(
     managed: Machine, connector: Connector, side: Side
 ) -> None:
     name = managed.hosts[2].name
-    with enrolled(managed.hosts[1].agent(side)) as agent:
+    with working(managed.hosts[1].agent(side)) as agent:
         tid = agent.config()[name]
         assert agent.code("notify", HOST_DELETE, 5, tid) == 0
         assert agent.code("notify", HOST_ADD, 6, 1) == 0
@@ -165,7 +164,7 @@ def test_tasks_of_a_host_that_fails_meanwhile_are_started_elsewhere(connector: C
     try:
         start_manager(machine, connector, "round-robin")
         lost = machine.hosts[1]
-        with enrolled(machine.hosts[0].agent()) as agent:
+        with working(machine.hosts[0].agent()) as agent:
             pid = lost.pid
             os.kill(pid, signal.SIGSTOP)
             agent.tell("spawn", "agent", 0, "", 4)
@@ -180,14 +179,14 @@ def test_tasks_of_a_host_that_fails_meanwhile_are_started_elsewhere(connector: C
 
 
 def test_second_manager_takes_over_from_the_first(managed: Machine, connector: Connector) -> None:
-    with enrolled(managed.hosts[0].agent()) as old:
+    with working(managed.hosts[0].agent()) as old:
         assert old.tid
         first = known(managed.hosts[0], connector)
         second = start_manager(managed, connector, "round-robin", on=1)
         assert second != first
         assert old.config() == managed.here.config()
         assert len(old.spawn("agent", count=3)) == 3
-        with enrolled(managed.hosts[1].agent()) as new:
+        with working(managed.hosts[1].agent()) as new:
             assert len(new.spawn("agent", count=3)) == 3
         wait_until(lambda: managed.here.code("pstat", first) < 0, "the first has ended")
     for host in managed.hosts:
@@ -200,10 +199,10 @@ def test_manager_on_our_slave_serves_a_machine_of_3_4_6(connector: Connector) ->
         start_manager(machine, connector, "round-robin", on=1)
         name = machine.hosts[2].name
         for place, side in ((0, "debian"), (1, "ours"), (2, "debian")):
-            with enrolled(machine.hosts[place].agent(side)) as agent:
+            with working(machine.hosts[place].agent(side)) as agent:
                 assert {tid >> 18 for tid in agent.spawn("agent", count=3)} == {1, 2, 3}
                 assert agent.config() == machine.here.config()
-        with enrolled(machine.hosts[0].agent("debian")) as agent:
+        with working(machine.hosts[0].agent("debian")) as agent:
             assert agent.ints("delhosts", name)[:2] == [1, 0]
             wait_until(lambda: name not in agent.config(), "the host is gone")
             machine.hosts[2].wait_gone()
@@ -224,7 +223,7 @@ def test_least_loaded_fills_the_hosts_evenly_and_watches_their_load(connector: C
             return [i for i, word in enumerate(words) if word == "/bin/sh"]
 
         wait_until(lambda: len(probes()) == 3, "a task reports the load of each host")
-        with enrolled(machine.hosts[0].agent()) as agent:
+        with working(machine.hosts[0].agent()) as agent:
             busy = agent.spawn("agent", where=machine.hosts[1].name, count=40)
             assert len(busy) == 40
             tids = agent.spawn("agent", count=20)

@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from support.machines.agent import Agent
 from support.machines.hosts import Bed
 from support.machines.vm import wait_until
-from support.system import PATIENCE
+from support.system import PATIENCE, resident
 
 HOSTS, TASKS = 100, 2000
 # Memory that a daemon may take for each further host, bytes.
@@ -42,12 +40,6 @@ class Crowd:
         """Give the agent a command that may take long; its reply."""
         self.agent.tell(*words)
         return [int(word) for word in self.agent.reply(PATIENCE + 10)]
-
-
-def resident(pid: int) -> int:
-    """Resident memory of a process, bytes."""
-    pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture(scope="module")

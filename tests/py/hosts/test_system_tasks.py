@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.impostors.rawtask import Connector, RawTask, ints, message, string
+from support.impostors.rawtask import Connector, enrolled, ints, message, string
 from support.machines.hosts import Host
 from support.machines.machine import Machine
 from support.machines.vm import wait_until
@@ -22,11 +22,6 @@ def machine() -> Iterator[Machine]:
     three = Machine(("ours", "debian", "ours"))
     yield three
     three.bed.stop()
-
-
-def enrolled(host: Host, connector: Connector) -> RawTask:
-    """A task on a host."""
-    return RawTask(host.sock_file.read_text(), connector).enrol(host.tmp)
 
 
 def settings(host: Host, connector: Connector) -> Settings:

@@ -35,7 +35,7 @@ class Tasker(RawTask):
     """A tasker that does what a test wants; its processes are in `children`."""
 
     def __init__(self, host: Host, connector: Connector) -> None:
-        super().__init__((host.tmp / f"pvmd.{host.suffix}").read_text(), connector)
+        super().__init__(host.sock_file.read_text(), connector)
         self.host = host
         self.enrol(host.tmp)
         assert self.request(c.TM_TASKER, ints(1)).ints() == (0,)
@@ -140,7 +140,7 @@ def test_there_is_one_tasker_of_a_host(
 ) -> None:
     tag, word, code = answer
     host = machine.hosts[1]
-    with RawTask((host.tmp / f"pvmd.{host.suffix}").read_text(), connector) as other:
+    with RawTask(host.sock_file.read_text(), connector) as other:
         other.enrol(host.tmp)
         assert other.request(tag, ints(word)).ints() == (code,)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 from support import compiler
 from support.machines.vm import VirtualMachine
-from support.system import library_dir, pvm_root, require_library, require_program
+from support.system import require_library, require_program, spawn_dir
 
 SCENARIOS = (
     *("enrol", "pack", "messages", "backlog", "route", "routed", "spawn", "output", "start"),
@@ -34,7 +34,7 @@ def machine() -> Iterator[VirtualMachine]:
     """A machine with the group server and, for `start`, a daemon that is only its address."""
     require_library("ours")
     require_program("gcc", "gcc")
-    with VirtualMachine("ours", path=[pvm_root() / "bin" / library_dir().name]) as vm:
+    with VirtualMachine("ours", path=[spawn_dir()]) as vm:
         stand_in = vm.home / "lib" / "pvmd"
         stand_in.parent.mkdir()
         stand_in.write_text(f"#!/bin/sh\necho {vm.address}\n")

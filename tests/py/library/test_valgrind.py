@@ -18,10 +18,9 @@ from support.system import (
     ARCH,
     C_SOURCES,
     PATIENCE,
-    library_dir,
-    pvm_root,
     require_examples,
     require_program,
+    spawn_dir,
 )
 
 # They limit what a process may have, which valgrind needs itself.
@@ -95,7 +94,7 @@ def memcheck(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
         "PVM_TEST_DAEMON": "ours",
         "PVM_TEST_LIBRARY": "ours",
     }
-    path = [starter.parent, pvm_root() / "bin" / library_dir().name]
+    path = [starter.parent, spawn_dir()]
     with VirtualMachine("ours", path=path, env=env) as vm:
         yield Memcheck(vm, starter, logs)
 

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.impostors.hostility import (
     ANSWERS,
@@ -27,6 +27,7 @@ from support.impostors.hostility import (
 from support.impostors.packets import WHOLE, head, packet
 from support.impostors.peerdaemon import MasterTarget
 from support.impostors.rawtask import ints, message, string
+from support.impostors.target import attacks
 from support.vectors.daemon_vectors import recording
 
 from pvm3py.wire import constants as c
@@ -34,11 +35,7 @@ from pvm3py.wire.hosts import TableDelete, TableUpdate
 
 WORDS = (0, -1, 1, 2**31 - 1, -(2**31), 1 << 28, 100_000)
 
-few = settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+few = attacks(40)
 
 
 @pytest.fixture(scope="module")

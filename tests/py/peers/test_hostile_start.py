@@ -14,10 +14,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.impostors.peerdaemon import MasterTarget
 from support.impostors.rawtask import ints, message, string
+from support.impostors.target import attacks
 from support.system import PATIENCE, daemon_program
 
 from pvm3py.pvmd import config, handstart
@@ -29,11 +30,7 @@ from pvm3py.wire.hosts import Greeting, Start
 GREETING = "ddpro<2316> arch<LINUX64> ip<0a4d0002:e245> mtu<4080> dsig<4230209>"
 SLAVE = ["-s", "-d0x0", "-nnode1", "1", "7f000001:cf5f", "4080", "2", "7f000001:0000"]
 
-some = settings(
-    max_examples=300,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+some = attacks(300)
 
 
 @pytest.fixture(scope="module")

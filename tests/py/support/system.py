@@ -31,6 +31,16 @@ def pvm_root() -> Path:
     return Path(os.environ.get("PVM3PY_ROOT", PROJECT / "build" / "pvm3")).absolute()
 
 
+def modules_dir() -> Path:
+    """Directory of the package pvm3py, for PYTHONPATH."""
+    return pvm_root() / "lib" / "python"
+
+
+def spawn_dir() -> Path:
+    """Directory where our daemon looks for programs to spawn: the group server, and so on."""
+    return pvm_root() / "bin" / ARCH
+
+
 def library_dir() -> Path:
     """Directory of our libpvm3.so.3 and libpvm3.a."""
     return pvm_root() / "lib" / ARCH
@@ -90,6 +100,12 @@ def require_program(name: str, package: str) -> None:
     """Skip unless the command `name` is on the search path."""
     if shutil.which(name) is None:
         missing(f"{name} is not installed: apt-get install {package}")
+
+
+def resident(pid: int) -> int:
+    """Resident memory of a process, bytes."""
+    pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def debian_library() -> Path | None:

@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from support.impostors.switchbed import CHUNK, DAEMON, A, B, Bed, C, message, resident, tid
+from support.impostors.switchbed import CHUNK, DAEMON, A, B, Bed, C, message, tid
+from support.system import resident
 
 from pvm3py.pvmd import switch as sw
 
@@ -66,13 +67,13 @@ def test_total_bound_denies_growth() -> None:
 def test_backlog_of_small_messages_takes_little_more_than_its_bytes() -> None:
     with Bed(queue_low=1 << 26, queue_high=1 << 26) as bed:
         a, b, c3 = bed.peer(A), bed.peer(B), bed.peer(C)
-        before = resident()
+        before = resident(os.getpid())
         for _ in range(200):
             a.send(message(B, bytes(1000)) + message(C, bytes(100000)) + message(C, bytes(100000)))
             c3.drain()
             c3.stream.clear()
         bed.until(lambda: not c3.drain())
-        assert resident() - before < 8 << 20
+        assert resident(os.getpid()) - before < 8 << 20
         assert len(b.fragments(200)) == 200
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from support.impostors.linkbed import Host, Pair, task_message
 from support.impostors.packets import WHOLE, Packet, daemon, head, packet, parse
-from support.impostors.switchbed import cut, fragment, resident
+from support.impostors.switchbed import cut, fragment
+from support.system import resident
 
 from pvm3py.pvmd import switch as sw
 from pvm3py.wire import constants as c
@@ -317,10 +318,10 @@ def test_what_waits_for_a_silent_host_does_not_keep_other_memory(
         sender.start(task_message(0x80001, b""))
         pair.until(lambda: far.drain() is None or far.messages_here())
         barrier.touch()
-        before = resident()
+        before = resident(os.getpid())
         one_of_each = task_message(0x80001, bytes(9000)) + task_message(0x40002, bytes(250000))
         while one.switch.queued(0x80001) < 100 * 9000:
             sender.start(one_of_each)
             pair.until(near.messages_here)
             near.stream.clear()
-        pair.until(lambda: resident() - before < 8 << 20)
+        pair.until(lambda: resident(os.getpid()) - before < 8 << 20)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from support import compiler
-from support.system import PROJECT, missing, pvm_root
+from support.system import PROJECT, missing, modules_dir
 
 SANITIZE = "-fsanitize=address,undefined"
 LINKS = Path(__file__).parent / "test_links.py"
@@ -41,8 +41,8 @@ def modules() -> Path:
         {"CFLAGS": flags, "LDFLAGS": SANITIZE},
     )
     tree = build / "pvm3" / "lib" / "python"
-    plain = pvm_root() / "lib" / "python"
-    shutil.copytree(plain, tree, dirs_exist_ok=True, ignore=shutil.ignore_patterns("_switch*.so"))
+    others = shutil.ignore_patterns("_switch*.so")
+    shutil.copytree(modules_dir(), tree, dirs_exist_ok=True, ignore=others)
     return tree
 
 

@@ -25,9 +25,9 @@ from support.impostors.switchbed import (
     cut,
     fragment,
     message,
-    resident,
     tid,
 )
+from support.system import resident
 
 from pvm3py.pvmd import switch as sw
 from pvm3py.pvmd.switch import frame
@@ -270,14 +270,14 @@ def test_other_sender_passes_between_the_pieces_of_a_long_fragment(bed: Bed) -> 
 def test_giant_announced_length_takes_no_memory(bed: Bed) -> None:
     bed.peer(B)
     peers = [bed.peer(tid(10 + i)) for i in range(20)]
-    before = resident()
+    before = resident(os.getpid())
     for i, peer in enumerate(peers):
         head = bytearray(message(B if i % 2 else DAEMON, b"begin"))
         head[8:12] = b"\xff\xff\xff\xf0"
         peer.send(bytes(head))
     for _ in range(20):
         bed.run()
-    assert resident() - before < 8 << 20
+    assert resident(os.getpid()) - before < 8 << 20
 
 
 # ---- to the daemon ---------------------------------------------------------

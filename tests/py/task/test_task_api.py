@@ -4,60 +4,13 @@
 from __future__ import annotations
 
 import inspect
-import shutil
 import sys
-import tempfile
-import textwrap
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from support.compiler import compile_program
-from support.machines.vm import VirtualMachine
 from support.programs import cases
-from support.system import ARCH, PATIENCE, PROJECT, SIDES, Side, pvm_root
-
-PRELUDE = """#!{python}
-import array, os, signal, sys, threading, time
-sys.path.insert(0, {modules!r})
-import pvm3py
-from pvm3py import *
-"""
-
-
-class Machine:
-    """A virtual machine whose tasks are Python texts."""
-
-    def __init__(self) -> None:
-        self.programs = Path(tempfile.mkdtemp(prefix="pvpy", dir="/tmp"))
-        self.vm = VirtualMachine("ours", path=[self.programs, pvm_root() / "bin" / ARCH])
-
-    def script(self, name: str, text: str) -> Path:
-        """An executable script that tasks can spawn by its name."""
-        path = self.programs / name
-        prelude = PRELUDE.format(python=sys.executable, modules=str(pvm_root() / "lib/python"))
-        path.write_text(prelude + textwrap.dedent(text))
-        path.chmod(0o755)
-        return path
-
-    def run(self, text: str, **children: str) -> str:
-        """Run a task to its end, which must be success; return its output.
-
-        children  texts of the tasks that it spawns, by name
-        """
-        for name, child in children.items():
-            self.script(name, child)
-        return self.vm.run(self.script("main_task", text)).check().out
-
-
-@pytest.fixture
-def machine() -> Iterator[Machine]:
-    started = Machine()
-    try:
-        with started.vm:
-            yield started
-    finally:
-        shutil.rmtree(started.programs)
+from support.programs.scripts import ScriptMachine
+from support.system import PATIENCE, PROJECT, SIDES, Side
 
 
 @pytest.mark.parametrize("daemon", SIDES)
@@ -68,7 +21,7 @@ def test_every_function_and_its_exceptions(daemon: Side) -> None:
 # ---- messages ------------------------------------------------------------------
 
 
-def test_every_item_type_comes_back_as_it_was_sent(machine: Machine) -> None:
+def test_every_item_type_comes_back_as_it_was_sent(machine: ScriptMachine) -> None:
     machine.run("""
         me = mytid()
         initsend()
@@ -98,7 +51,7 @@ def test_every_item_type_comes_back_as_it_was_sent(machine: Machine) -> None:
     """)
 
 
-def test_raw_encoding_carries_64_bit_longs(machine: Machine) -> None:
+def test_raw_encoding_carries_64_bit_longs(machine: ScriptMachine) -> None:
     machine.run("""
         initsend(Encoding.RAW)
         pklong([1 << 40])
@@ -115,7 +68,7 @@ def test_raw_encoding_carries_64_bit_longs(machine: Machine) -> None:
     """)
 
 
-def test_wrong_arguments_are_refused_before_the_library_sees_them(machine: Machine) -> None:
+def test_wrong_arguments_are_refused_before_the_library_sees_them(machine: ScriptMachine) -> None:
     machine.run("""
         initsend()
         for call, error in [
@@ -137,7 +90,7 @@ def test_wrong_arguments_are_refused_before_the_library_sees_them(machine: Machi
     """)
 
 
-def test_polling_calls_return_none_when_nothing_is_there(machine: Machine) -> None:
+def test_polling_calls_return_none_when_nothing_is_there(machine: ScriptMachine) -> None:
     machine.run("""
         mytid()
         assert nrecv() is None and probe() is None
@@ -151,7 +104,7 @@ def test_polling_calls_return_none_when_nothing_is_there(machine: Machine) -> No
     """)
 
 
-def test_psend_and_precv_move_a_buffer(machine: Machine) -> None:
+def test_psend_and_precv_move_a_buffer(machine: ScriptMachine) -> None:
     machine.run("""
         me = mytid()
         psend(me, 4, array.array("i", range(1000)))
@@ -162,7 +115,7 @@ def test_psend_and_precv_move_a_buffer(machine: Machine) -> None:
     """)
 
 
-def test_objects_travel_by_pickle(machine: Machine) -> None:
+def test_objects_travel_by_pickle(machine: ScriptMachine) -> None:
     machine.run("""
         value = {"a": [1, 2.5, None], "b": ("x" * 100_000, {3, 4})}
         send_obj(value, mytid(), 8)
@@ -171,7 +124,7 @@ def test_objects_travel_by_pickle(machine: Machine) -> None:
     """)
 
 
-def test_ctrl_c_ends_a_waiting_recv(machine: Machine) -> None:
+def test_ctrl_c_ends_a_waiting_recv(machine: ScriptMachine) -> None:
     machine.run("""
         mytid()
         timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
@@ -185,7 +138,7 @@ def test_ctrl_c_ends_a_waiting_recv(machine: Machine) -> None:
     """)
 
 
-def test_buffers_can_be_switched_and_freed(machine: Machine) -> None:
+def test_buffers_can_be_switched_and_freed(machine: ScriptMachine) -> None:
     machine.run("""
         first = initsend()
         other = mkbuf()
@@ -213,7 +166,7 @@ def test_buffers_can_be_switched_and_freed(machine: Machine) -> None:
 # ---- tasks ---------------------------------------------------------------------
 
 
-def test_spawned_tasks_know_parent_and_siblings(machine: Machine) -> None:
+def test_spawned_tasks_know_parent_and_siblings(machine: ScriptMachine) -> None:
     out = machine.run(
         """
         tids = spawn("child", ["one", "t w o"], count=3)
@@ -235,7 +188,7 @@ def test_spawned_tasks_know_parent_and_siblings(machine: Machine) -> None:
     assert out == "done\n"
 
 
-def test_spawn_of_an_unknown_program_is_an_exception(machine: Machine) -> None:
+def test_spawn_of_an_unknown_program_is_an_exception(machine: ScriptMachine) -> None:
     machine.run("""
         try:
             spawn("no_such_program", count=2)
@@ -248,7 +201,7 @@ def test_spawn_of_an_unknown_program_is_an_exception(machine: Machine) -> None:
     """)
 
 
-def test_notify_reports_the_end_of_a_killed_task(machine: Machine) -> None:
+def test_notify_reports_the_end_of_a_killed_task(machine: ScriptMachine) -> None:
     machine.run(
         """
         child, = spawn("child")
@@ -264,7 +217,7 @@ def test_notify_reports_the_end_of_a_killed_task(machine: Machine) -> None:
     )
 
 
-def test_machine_is_described(machine: Machine) -> None:
+def test_machine_is_described(machine: ScriptMachine) -> None:
     machine.run("""
         host, = config()
         assert host.tid == tidtohost(mytid()) == 0x40000 and host.arch == "LINUX64"
@@ -275,7 +228,7 @@ def test_machine_is_described(machine: Machine) -> None:
     """)
 
 
-def test_output_of_children_is_caught(machine: Machine) -> None:
+def test_output_of_children_is_caught(machine: ScriptMachine) -> None:
     out = machine.run(
         """
         with open("caught", "w+") as file:
@@ -293,7 +246,7 @@ def test_output_of_children_is_caught(machine: Machine) -> None:
 # ---- mailbox, contexts, options, handlers ----------------------------------------
 
 
-def test_mailbox_keeps_messages_under_names(machine: Machine) -> None:
+def test_mailbox_keeps_messages_under_names(machine: ScriptMachine) -> None:
     machine.run("""
         initsend(); pkstr("stored")
         index = putinfo("box", getsbuf(), Mbox.PERSISTENT)
@@ -311,7 +264,7 @@ def test_mailbox_keeps_messages_under_names(machine: Machine) -> None:
     """)
 
 
-def test_contexts_separate_messages(machine: Machine) -> None:
+def test_contexts_separate_messages(machine: ScriptMachine) -> None:
     machine.run("""
         base = getcontext()
         private = newcontext()
@@ -324,7 +277,7 @@ def test_contexts_separate_messages(machine: Machine) -> None:
     """)
 
 
-def test_options_return_their_old_value(machine: Machine) -> None:
+def test_options_return_their_old_value(machine: ScriptMachine) -> None:
     machine.run("""
         assert setopt(Option.ROUTE, Route.DIRECT) == Route.ALLOW_DIRECT
         assert getopt(Option.ROUTE) == Route.DIRECT
@@ -337,7 +290,7 @@ def test_options_return_their_old_value(machine: Machine) -> None:
     """)
 
 
-def test_handlers_take_their_messages(machine: Machine) -> None:
+def test_handlers_take_their_messages(machine: ScriptMachine) -> None:
     machine.run("""
         seen = []
         number = addmhf(lambda message: seen.append((message.tag, upkint())), tag=6)
@@ -350,7 +303,7 @@ def test_handlers_take_their_messages(machine: Machine) -> None:
     """)
 
 
-def test_lost_daemon_raises_connection_lost(machine: Machine) -> None:
+def test_lost_daemon_raises_connection_lost(machine: ScriptMachine) -> None:
     machine.run("""
         mytid()
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -365,7 +318,7 @@ def test_lost_daemon_raises_connection_lost(machine: Machine) -> None:
     machine.vm.process.wait(PATIENCE)
 
 
-def test_function_of_the_task_chooses_the_message(machine: Machine) -> None:
+def test_function_of_the_task_chooses_the_message(machine: ScriptMachine) -> None:
     machine.run("""
         me = mytid()
         for tag in (1, 2, 3):
@@ -379,7 +332,7 @@ def test_function_of_the_task_chooses_the_message(machine: Machine) -> None:
     """)
 
 
-def test_header_of_a_message_can_be_read_and_changed(machine: Machine) -> None:
+def test_header_of_a_message_can_be_read_and_changed(machine: ScriptMachine) -> None:
     machine.run("""
         me = mytid()
         initsend(); pkint([1, 2]); send(me, 9)
@@ -395,7 +348,7 @@ def test_header_of_a_message_can_be_read_and_changed(machine: Machine) -> None:
 # ---- serving the machine ---------------------------------------------------------------
 
 
-def test_daemon_answers_about_itself(machine: Machine) -> None:
+def test_daemon_answers_about_itself(machine: ScriptMachine) -> None:
     machine.run("""
         host = tidtohost(mytid())
         clock = hostsync(host)
@@ -408,7 +361,7 @@ def test_daemon_answers_about_itself(machine: Machine) -> None:
     """)
 
 
-def test_offices_are_taken_and_given_up(machine: Machine) -> None:
+def test_offices_are_taken_and_given_up(machine: ScriptMachine) -> None:
     machine.run("""
         for register in (reg_hoster, reg_tasker):
             before = len(getmboxinfo())
@@ -424,7 +377,7 @@ def test_offices_are_taken_and_given_up(machine: Machine) -> None:
 # ---- with C, and the interface itself ---------------------------------------------
 
 
-def test_python_task_converses_with_c_task(machine: Machine) -> None:
+def test_python_task_converses_with_c_task(machine: ScriptMachine) -> None:
     worker = compile_program("sum_worker", [PROJECT / "examples" / "sum_worker.c"], "ours")
     (machine.programs / "sum_worker").symlink_to(worker)
     done = machine.vm.run(sys.executable, PROJECT / "examples" / "conversation.py").check()
@@ -462,7 +415,7 @@ def test_every_constant_of_the_header_that_tasks_use_has_a_name() -> None:
     assert codes == named
 
 
-def test_signal_handler_runs_while_a_task_waits(machine: Machine) -> None:
+def test_signal_handler_runs_while_a_task_waits(machine: ScriptMachine) -> None:
     machine.run(
         """
         child, = spawn("child")
@@ -487,7 +440,7 @@ def test_signal_handler_runs_while_a_task_waits(machine: Machine) -> None:
 # ---- threads -------------------------------------------------------------------
 
 
-def test_threads_send_and_receive_while_one_is_blocked(machine: Machine) -> None:
+def test_threads_send_and_receive_while_one_is_blocked(machine: ScriptMachine) -> None:
     out = machine.run("""
         me = mytid()
         setopt(Option.THREAD_BUFFERS, 1)

@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-from test_task_api import Machine, machine
-
-__all__ = ["machine"]
+from support.programs.scripts import ScriptMachine
 
 
-def test_group_of_one(machine: Machine) -> None:
+def test_group_of_one(machine: ScriptMachine) -> None:
     machine.run("""
         me = mytid()
         assert joingroup("g") == 0 and gsize("g") == 1
@@ -47,7 +45,7 @@ def test_group_of_one(machine: Machine) -> None:
     """)
 
 
-def test_collective_calls_of_a_family(machine: Machine) -> None:
+def test_collective_calls_of_a_family(machine: ScriptMachine) -> None:
     member = """
         me = joingroup("g")
         barrier("g", 4)
@@ -86,7 +84,7 @@ def test_collective_calls_of_a_family(machine: Machine) -> None:
     )
 
 
-def test_exception_in_an_operation_reaches_the_caller(machine: Machine) -> None:
+def test_exception_in_an_operation_reaches_the_caller(machine: ScriptMachine) -> None:
     machine.run(
         """
         joingroup("g")

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 from support import compiler
-from support.impostors.rawtask import Connector, RawTask
+from support.impostors.rawtask import Connector, enrolled
 from support.machines.agent import Agent
 from support.machines.vm import VirtualMachine, wait_until
 from support.programs.groups import Member, server_dir
 from support.screens.console import Console
-from support.system import ARCH, PATIENCE, PROJECT, pvm_root
+from support.system import PATIENCE, PROJECT, spawn_dir
 
 from pvm3py.rm import Host, LeastLoaded, Order, ResourceManager
 from pvm3py.wire import constants as c
 
-PVMRM = pvm_root() / "bin" / ARCH / "pvmrm"
+PVMRM = spawn_dir() / "pvmrm"
 DOCUMENT = PROJECT / "docs" / "resource-managers.md"
 BROKEN = """
 from pvm3py.rm import ResourceManager
@@ -36,7 +36,7 @@ def manager_of() -> Iterator[Callable[[VirtualMachine], int]]:
     connector = Connector()
 
     def ask(vm: VirtualMachine) -> int:
-        with RawTask(vm.address, connector).enrol(vm.tmp) as task:
+        with enrolled(vm, connector) as task:
             return task.rm
 
     yield ask

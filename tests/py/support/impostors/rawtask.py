@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pvm3py.wire import constants as c
+from support.machines.vm import VirtualMachine
 from support.scoped import Scoped
 from support.system import PATIENCE
 
@@ -125,6 +126,11 @@ def string(text: bytes) -> bytes:
 def ints(*values: int) -> bytes:
     """Packed ints, each taken modulo 2**32."""
     return struct.pack(f"!{len(values)}I", *(v & 0xFFFFFFFF for v in values))
+
+
+def enrolled(machine: VirtualMachine, connector: Connector) -> RawTask:
+    """A new task of a machine, or of one of its hosts."""
+    return RawTask(machine.sock_file.read_text(), connector).enrol(machine.tmp)
 
 
 class RawTask(Scoped):

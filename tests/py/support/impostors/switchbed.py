@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import resource
 import shutil
 import socket
 import struct
@@ -35,12 +34,6 @@ CHUNK = 262144
 def fragment(dst: int, payload: bytes, flags: int = 0, src: int = -1) -> bytes:
     """One fragment; the payload includes the message header where there is one."""
     return struct.pack(">iiiB3x", dst, src, len(payload), flags) + payload
-
-
-def resident() -> int:
-    """Resident memory of this process, bytes."""
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * resource.getpagesize()
 
 
 class Fragment(NamedTuple):

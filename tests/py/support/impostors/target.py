@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from hypothesis import HealthCheck, settings
+
 from pvm3py.wire import constants as c
 from support.impostors.rawtask import Connector, RawTask, ints, message
 from support.machines.vm import VirtualMachine, wait_until
@@ -10,6 +12,12 @@ from support.system import Side
 
 # What a daemon may keep of memory after an attack, bytes.
 RSS_SLACK = 24 << 20
+
+
+def attacks(count: int) -> settings:
+    """Settings of a property test that attacks the same daemon so many times."""
+    harmless = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    return settings(max_examples=count, deadline=None, suppress_health_check=harmless)
 
 
 class Target:

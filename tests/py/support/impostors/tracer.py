@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pvm3py import trace
 from pvm3py.trace.message import Part
 from pvm3py.wire import constants as c
-from support.impostors.rawtask import Connector, RawTask, ints, string
+from support.impostors.rawtask import Connector, enrolled, ints, string
 from support.machines.vm import VirtualMachine
 
 TRACE_TAG, OUTPUT_TAG = 666, 667
@@ -18,7 +18,7 @@ class Collector:
     """The registered tracer: gets every trace message as it is."""
 
     def __init__(self, machine: VirtualMachine, connector: Connector, option: int = 1) -> None:
-        self.task = RawTask(machine.address, connector).enrol(machine.tmp)
+        self.task = enrolled(machine, connector)
         mask = string(b"O" * 35)
         place = (0, TRACE_TAG, 0, OUTPUT_TAG)
         assert self.task.request(c.TM_TRACER, ints(1, *place) + mask + ints(0, option)).ints() == (

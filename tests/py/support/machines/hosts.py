@@ -21,7 +21,7 @@ from support.machines.agent import Agent
 from support.machines.net import Network, NetworkKind, can_make_namespaces, make_network
 from support.machines.vm import VirtualMachine, wait_until
 from support.scoped import Scoped
-from support.system import ARCH, PATIENCE, Side, pvm_root, require_daemon
+from support.system import PATIENCE, Side, pvm_root, require_daemon, spawn_dir
 
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
@@ -55,7 +55,7 @@ class Host(VirtualMachine):
         tmp = bed.directory / self.name
         (tmp / "bin").mkdir(parents=True)
         (tmp / "bin" / "pvmd").symlink_to(daemon_command(kind))
-        installed = pvm_root() / "bin" / ARCH if kind == "ours" else Path("/usr/bin")
+        installed = spawn_dir() if kind == "ours" else Path("/usr/bin")
         self._prepare(
             kind,
             tmp,

@@ -23,6 +23,7 @@ from support.system import (
     daemon_program,
     pvm_root,
     require_daemon,
+    resident,
 )
 
 _INHERITED = ("PATH", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "COVERAGE_PROCESS_START")
@@ -150,8 +151,7 @@ class VirtualMachine(Scoped):
 
     def rss(self) -> int:
         """Resident memory of the daemon in bytes."""
-        pages = (Path("/proc") / str(self.pid) / "statm").read_text().split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+        return resident(self.pid)
 
     def descriptors(self) -> int:
         """Number of open descriptors of the daemon."""

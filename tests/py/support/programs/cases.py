@@ -15,7 +15,7 @@ from support import compiler
 from support.machines.hosts import Bed
 from support.machines.vm import VirtualMachine
 from support.programs.groups import library_flags, server_dir
-from support.system import FORTRAN_SOURCES, PATIENCE, Side, pvm_root, require_program
+from support.system import FORTRAN_SOURCES, PATIENCE, Side, modules_dir, require_program
 
 _DEBUGGER = '#!/bin/sh\nPVM_TEST_DEBUGGED=1 exec "$@"\n'
 
@@ -85,7 +85,7 @@ def fortran(daemon: Side) -> str:
 def python(daemon: Side) -> str:
     """Every function of pvm3py."""
     script = Path(__file__).with_name("api_cases.py")
-    env = {"PYTHONPATH": str(pvm_root() / "lib" / "python")}
+    env = {"PYTHONPATH": str(modules_dir())}
     return _three_ways(daemon, [sys.executable, script], [], env)
 
 

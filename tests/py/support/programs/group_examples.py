@@ -11,10 +11,10 @@ from support import compiler
 from support.system import (
     Side,
     library_dir,
-    pvm_root,
     require_examples,
     require_library,
     require_program,
+    spawn_dir,
 )
 
 # "debian": /usr/bin's programs as they are; "installed": the same with our shared libraries;
@@ -70,7 +70,7 @@ def programs(flavour: Flavour) -> Path:
 def server_dir(server: Side, flavour: Flavour) -> Path:
     """Directory of the group server alone; Debian's runs with the libraries of the flavour."""
     if server == "ours":
-        return pvm_root() / "bin" / library_dir().name
+        return spawn_dir()
     require_program("pvmgs", "pvm")
     starter = compiler.installed_starter("pvmgs", _libraries(flavour))
     return compiler.linked(f"pvmgs-{flavour}", [starter])

@@ -10,7 +10,14 @@ from pathlib import Path
 
 from support import compiler
 from support.machines.vm import VirtualMachine, wait_until
-from support.system import C_SOURCES, Side, library_dir, pvm_root, require_program
+from support.system import (
+    C_SOURCES,
+    Side,
+    library_dir,
+    modules_dir,
+    require_program,
+    spawn_dir,
+)
 
 _FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror")
 _STEPS = Path(__file__).with_name("group_steps.py")
@@ -19,7 +26,7 @@ _STEPS = Path(__file__).with_name("group_steps.py")
 def server_dir(side: Side) -> Path:
     """Directory with the group server of a side."""
     if side == "ours":
-        return pvm_root() / "bin" / library_dir().name
+        return spawn_dir()
     require_program("pvmgs", "pvm")
     return Path("/usr/bin")
 
@@ -59,7 +66,7 @@ class Member:
     """A task in a group that does what it is told."""
 
     def __init__(self, vm: VirtualMachine) -> None:
-        environment = {"PYTHONPATH": str(pvm_root() / "lib" / "python")}
+        environment = {"PYTHONPATH": str(modules_dir())}
         self.task: subprocess.Popen[bytes] = vm.start(
             sys.executable, _STEPS, "group", stdin=subprocess.PIPE, env=environment
         )

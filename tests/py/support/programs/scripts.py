@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""Tasks that are Python texts in a test."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+from support.machines.vm import VirtualMachine
+from support.system import modules_dir, spawn_dir
+
+_PRELUDE = """#!{python}
+import array, os, signal, sys, threading, time
+sys.path.insert(0, {modules!r})
+import pvm3py
+from pvm3py import *
+"""
+
+
+class ScriptMachine:
+    """A virtual machine whose tasks are Python texts."""
+
+    def __init__(self) -> None:
+        self.programs = Path(tempfile.mkdtemp(prefix="pvpy", dir="/tmp"))
+        self.vm = VirtualMachine("ours", path=[self.programs, spawn_dir()])
+
+    def script(self, name: str, text: str) -> Path:
+        """An executable script that tasks can spawn by its name."""
+        path = self.programs / name
+        prelude = _PRELUDE.format(python=sys.executable, modules=str(modules_dir()))
+        path.write_text(prelude + textwrap.dedent(text))
+        path.chmod(0o755)
+        return path
+
+    def run(self, text: str, **children: str) -> str:
+        """Run a task to its end, which must be success; return its output.
+
+        children  texts of the tasks that it spawns, by name
+        """
+        for name, child in children.items():
+            self.script(name, child)
+        return self.vm.run(self.script("main_task", text)).check().out
