@@ -401,15 +401,36 @@ static const struct {
 	const char *name;
 	int least; /* words behind the name */
 	void (*function)(int n, char **word);
-} commands[] = { { "tickle", 1, do_tickle }, { "mytid", 0, do_mytid }, { "config", 0, do_config },
-	{ "addhosts", 1, do_addhosts }, { "delhosts", 1, do_delhosts }, { "mstat", 1, do_mstat },
-	{ "hostsync", 1, do_hostsync }, { "halt", 0, do_halt }, { "spawn", 4, do_spawn },
-	{ "tasks", 1, do_tasks }, { "pstat", 1, do_pstat }, { "kill", 1, do_kill },
-	{ "sendsig", 2, do_sendsig }, { "notify", 3, do_notify }, { "setopt", 2, do_setopt },
-	{ "catchout", 1, do_catchout }, { "print", 1, do_print }, { "send", 5, do_send },
-	{ "mcast", 5, do_mcast }, { "take", 5, do_take }, { "event", 3, do_event },
-	{ "put", 3, do_put }, { "get", 3, do_get }, { "del", 3, do_del }, { "names", 1, do_names },
-	{ "process", 0, do_process }, { "ask", 4, do_ask }, { "on", 2, do_on } };
+} commands[] = {
+	{ "tickle", 1, do_tickle },
+	{ "mytid", 0, do_mytid },
+	{ "config", 0, do_config },
+	{ "addhosts", 1, do_addhosts },
+	{ "delhosts", 1, do_delhosts },
+	{ "mstat", 1, do_mstat },
+	{ "hostsync", 1, do_hostsync },
+	{ "halt", 0, do_halt },
+	{ "spawn", 4, do_spawn },
+	{ "tasks", 1, do_tasks },
+	{ "pstat", 1, do_pstat },
+	{ "kill", 1, do_kill },
+	{ "sendsig", 2, do_sendsig },
+	{ "notify", 3, do_notify },
+	{ "setopt", 2, do_setopt },
+	{ "catchout", 1, do_catchout },
+	{ "print", 1, do_print },
+	{ "send", 5, do_send },
+	{ "mcast", 5, do_mcast },
+	{ "take", 5, do_take },
+	{ "event", 3, do_event },
+	{ "put", 3, do_put },
+	{ "get", 3, do_get },
+	{ "del", 3, do_del },
+	{ "names", 1, do_names },
+	{ "process", 0, do_process },
+	{ "ask", 4, do_ask },
+	{ "on", 2, do_on },
+};
 
 /* Obey a command, which is cut into its words; the reply is in `reply`. */
 static void obey(char *line)

@@ -26,19 +26,9 @@
 
 #include "pvm3.h"
 
-enum {
-	TAG_KNOW = 11,
-	TAG_PACE,
-	TAG_REPORT,
-	TAG_REPORTED,
-	TAG_DATA,
-	TAG_EXIT,
-	TAG_HOST,
-	TAG_WRONG,
-	PEERS_MAX = 2000,
-	HOSTS_SEEN_MAX = 2000,
-	LINE = 1 << 16
-};
+enum { TAG_KNOW = 11, TAG_PACE, TAG_REPORT, TAG_REPORTED }; /* of the lead */
+enum { TAG_DATA = TAG_REPORTED + 1, TAG_EXIT, TAG_HOST, TAG_WRONG };
+enum { PEERS_MAX = 2000, HOSTS_SEEN_MAX = 2000, LINE = 1 << 16 };
 
 /* Another task, and what passed between it and this one. */
 struct peer {

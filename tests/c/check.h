@@ -41,8 +41,9 @@ static inline void check_case(const char *text, long long result)
 {
 	static const char *const beginnings[] = { "pvm", "Pvm", "lpvmerr(", "tev_", "i_dump(" };
 
-	for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings && getenv("PVM_TEST_CASES");
-		i++)
+	if (!getenv("PVM_TEST_CASES"))
+		return;
+	for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
 		if (strncmp(text, beginnings[i], strlen(beginnings[i])) == 0)
 			printf("case\t%s\t%lld\n", text, result);
 }
@@ -116,8 +117,8 @@ static inline int check_done(void)
 /* Is the task linked with this project's library ("library"), the daemon its ("daemon")? */
 static inline bool check_ours(const char *what)
 {
-	const char *side = getenv(strcmp(what, "daemon") == 0 ? "PVM_TEST_DAEMON" :
-								"PVM_TEST_LIBRARY");
+	bool daemon = strcmp(what, "daemon") == 0;
+	const char *side = getenv(daemon ? "PVM_TEST_DAEMON" : "PVM_TEST_LIBRARY");
 
 	return side && strcmp(side, "ours") == 0;
 }

@@ -262,7 +262,7 @@ static void tracers(void)
 	CHECK_INT(pvm_reg_tracer(0, 1, 0, 2, mask, 0, PvmTraceCount), 0);
 }
 
-static void offices(void)
+static void roles(void)
 {
 	Pvmtmask mask;
 
@@ -303,8 +303,8 @@ static void mailbox(void)
 
 static void machine(char **argv, int me)
 {
-	char *role[] = { "owner", NULL }, *orphan[] = { "orphan", text, NULL },
-	     *nowhere[] = { "no.such.host." };
+	char *role[] = { "owner", NULL }, *orphan[] = { "orphan", text, NULL };
+	char *nowhere[] = { "no.such.host." };
 	int tids[2], count, status = 0;
 	struct pvmtaskinfo *tasks;
 	struct timeval none = { 0, 0 };
@@ -312,8 +312,8 @@ static void machine(char **argv, int me)
 	CHECK_INT(pvm_spawn(argv[0], role, PvmTaskDefault, "", 1, tids), 1);
 	CHECK_CODE("pvm_parent() of a child", check_recv_int(tids[0], TAG_READY), me);
 	mailbox();
-	/* While it holds the offices of tasker and hoster nothing can be started. */
-	offices();
+	/* While it holds the roles of tasker and hoster nothing can be started. */
+	roles();
 	check_send_int(tids[0], TAG_GO, 0);
 	pvm_notify(PvmTaskExit, TAG, 1, tids);
 	pvm_recv(-1, TAG);

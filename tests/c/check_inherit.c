@@ -13,8 +13,8 @@ enum { SETTINGS = sizeof settings / sizeof *settings };
 /* Tell the first task what is set here; with a generation left, spawn one more. */
 static int child(char **argv)
 {
-	char left[2] = { (char)(argv[2][0] - 1), 0 },
-	     *arguments[] = { "child", left, argv[3], NULL };
+	char left[2] = { (char)(argv[2][0] - 1), 0 };
+	char *arguments[] = { "child", left, argv[3], NULL };
 	int first = atoi(argv[3]), tid;
 	Pvmtmask mask;
 

@@ -43,17 +43,30 @@ static void error_texts(void)
 	static const struct {
 		int code;
 		char *text;
-	} texts[] = { { 0, "Error 0" }, { PvmBadParam, "Bad parameter" },
-		{ PvmMismatch, "Parameter mismatch" }, { PvmOverflow, "Value too large" },
-		{ PvmNoData, "End of buffer" }, { PvmNoHost, "No such host" },
-		{ PvmNoFile, "No such file" }, { PvmDenied, "Permission denied" },
-		{ PvmNoMem, "Malloc failed" }, { PvmBadMsg, "Can't decode message" },
-		{ PvmSysErr, "Can't contact local daemon" }, { PvmNoBuf, "No current buffer" },
-		{ PvmNoSuchBuf, "No such buffer" }, { PvmNoParent, "No parent task" },
-		{ PvmNotImpl, "Not implemented" }, { PvmNoTask, "No such task" },
-		{ PvmNotFound, "Not Found" }, { PvmExists, "Already Exists" },
-		{ PvmParentNotSet, "Spawning parent set PvmNoParent" }, { 1, "Unknown Error" },
-		{ -37, "Unknown Error" }, { -1, "Error 1" } };
+	} texts[] = {
+		{ 0, "Error 0" },
+		{ PvmBadParam, "Bad parameter" },
+		{ PvmMismatch, "Parameter mismatch" },
+		{ PvmOverflow, "Value too large" },
+		{ PvmNoData, "End of buffer" },
+		{ PvmNoHost, "No such host" },
+		{ PvmNoFile, "No such file" },
+		{ PvmDenied, "Permission denied" },
+		{ PvmNoMem, "Malloc failed" },
+		{ PvmBadMsg, "Can't decode message" },
+		{ PvmSysErr, "Can't contact local daemon" },
+		{ PvmNoBuf, "No current buffer" },
+		{ PvmNoSuchBuf, "No such buffer" },
+		{ PvmNoParent, "No parent task" },
+		{ PvmNotImpl, "Not implemented" },
+		{ PvmNoTask, "No such task" },
+		{ PvmNotFound, "Not Found" },
+		{ PvmExists, "Already Exists" },
+		{ PvmParentNotSet, "Spawning parent set PvmNoParent" },
+		{ 1, "Unknown Error" },
+		{ -37, "Unknown Error" },
+		{ -1, "Error 1" },
+	};
 
 	for (unsigned i = 0; i < sizeof texts / sizeof *texts; i++) {
 		pvm_errno = texts[i].code;

@@ -91,7 +91,7 @@ static void mailbox(void)
 	CHECK_INT(pvm_delete("lost", 0), PvmSysErr);
 }
 
-static void offices(void)
+static void roles(void)
 {
 	struct pvmhostinfo *host;
 	Pvmtmask mask;
@@ -121,7 +121,7 @@ int main(void)
 	options();
 	messages();
 	mailbox();
-	offices();
+	roles();
 	CHECK_INT(rmdir(directory), 0);
 	return check_done();
 }

@@ -160,7 +160,7 @@ static void long_values(void)
 static void formats(void)
 {
 	char text[20] = "text", text_out[20];
-	int array[] = { 1, 2, 3 }, array_out[3], count = 3, stride = 1;
+	int array[] = { 1, 2, 3 }, array_out[3], count = 3, stride = 1, id;
 	short small_out;
 	long large_out;
 	float single_out;
@@ -168,14 +168,14 @@ static void formats(void)
 	char byte_out;
 	unsigned short ushort_out;
 
-	CHECK_INT(pvm_packf("%+ %s %hd %ld %f %lf %c", PvmDataDefault, text, 7, 8L, 1.5, 2.5,
-			  'x') >= 0,
-		1);
+	id = pvm_packf("%+ %s %hd %ld %f %lf %c", PvmDataDefault, text, 7, 8L, 1.5, 2.5, 'x');
+	CHECK_CODE("pvm_packf() of scalars", id >= 0, 1);
 	CHECK_INT(pvm_packf("some %*.*d text %3d %1lx", count, stride, array, array, pair), 0);
 	CHECK_INT(pvm_packf("%hud", 65535), 0);
 	turn();
-	CHECK_INT(pvm_unpackf("%s %hd %ld %f %lf %c", text_out, &small_out, &large_out, &single_out,
-			  &real_out, &byte_out),
+	CHECK_CODE("pvm_unpackf() of scalars",
+		pvm_unpackf("%s %hd %ld %f %lf %c", text_out, &small_out, &large_out, &single_out,
+			&real_out, &byte_out),
 		0);
 	CHECK_TEXT(text_out, "text");
 	CHECK(small_out == 7 && large_out == 8 && single_out == 1.5f && real_out == 2.5);

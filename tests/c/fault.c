@@ -32,8 +32,9 @@ void __sanitizer_print_stack_trace(void) __attribute__((weak));
 
 bool fault_init(void)
 {
-	fault = mmap(NULL, sizeof *fault, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		0);
+	const int access = PROT_READ | PROT_WRITE;
+
+	fault = mmap(NULL, sizeof *fault, access, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	return fault != MAP_FAILED;
 }
 
@@ -236,10 +237,9 @@ unsigned __wrap_sleep(unsigned seconds)
 
 static struct errors transfer_errors(int flags, int broken)
 {
-	return (struct errors){ .interrupted = EINTR,
-		.later = flags & MSG_DONTWAIT ? EAGAIN : 0,
-		.resources = ENOBUFS,
-		.broken = broken };
+	int later = flags & MSG_DONTWAIT ? EAGAIN : 0;
+
+	return (struct errors){ EINTR, later, ENOBUFS, broken };
 }
 
 /* The same message with room for one byte; `one` holds it. */

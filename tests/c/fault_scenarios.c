@@ -382,8 +382,8 @@ static void options(void)
 
 static void questions(void)
 {
-	int self = pvm_mytid(), host = pvm_tidtohost(self), n, narch, infos[1], hook = 6,
-	    answer[10];
+	int self = pvm_mytid(), host = pvm_tidtohost(self);
+	int n, narch, infos[1], hook = 6, answer[10];
 	struct pvmhostinfo *hosts;
 	struct pvmtaskinfo *tasks;
 	struct timeval clock, delta;
@@ -404,7 +404,7 @@ static void questions(void)
 }
 
 /* A system task of each kind, and no more. */
-static void offices(void)
+static void roles(void)
 {
 	Pvmtmask mask;
 
@@ -563,7 +563,7 @@ const struct scenario scenarios[] = {
 	{ .name = "contexts", .run = contexts, TASK },
 	{ .name = "options", .run = options, TASK },
 	{ .name = "questions", .run = questions, TASK },
-	{ .name = "offices", .run = offices, TASK },
+	{ .name = "roles", .run = roles, TASK },
 	{ .name = "handlers", .run = handlers, TASK },
 	{ .name = "traced", .run = traced, TASK },
 	{ .name = "group", .run = group, TASK, .groups = true },

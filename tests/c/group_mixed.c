@@ -32,9 +32,10 @@ static void check_operations(char *group, int size, int me)
 	for (int root = 0; root < size; root++)
 		for (int i = 0; i < 5; i++) {
 			double items[2] = { me + 1, me + 1 };
+			int tag = 10 * root + 10 + i, code;
 
-			CHECK(pvm_reduce(operations[i], items, 2, PVM_DOUBLE, 10 * root + 10 + i,
-				      group, root) == 0);
+			code = pvm_reduce(operations[i], items, 2, PVM_DOUBLE, tag, group, root);
+			CHECK(code == 0);
 			if (me == root)
 				CHECK(items[0] == expected[i] && items[1] == expected[i]);
 		}

@@ -197,11 +197,9 @@ static void child_of_a_task_with_threads(void)
 	pid = fork();
 	if (pid == 0) {
 		int mytid = pvm_mytid();
+		bool other = mytid > 0 && mytid != parent && pvm_pstat(parent) == PvmOk;
 
-		_exit(mytid > 0 && mytid != parent && pvm_pstat(parent) == PvmOk &&
-					pvm_exit() == 0 ?
-				0 :
-				1);
+		_exit(other && pvm_exit() == 0 ? 0 : 1);
 	}
 	CHECK(waitpid(pid, &status, 0) == pid);
 	CHECK_INT(status, 0);

@@ -16,18 +16,10 @@
 #include "network.h"
 #include "require.h"
 
-enum {
-	OWN = 0x80040000,
-	KNOWN = 0x80080000,
-	PENDING = 0x800c0000,
-	UNHEARD = 0x80100000,
-	TASK = 0x40001,
-	SENDER = 0x40002,
-	FAR = 0x80001,
-	GROUP = 0x40080001,
-	STEPS_MAX = 400,
-	MARK = 0x5eed
-};
+/* Daemons, tasks, and a multicast group. */
+enum { OWN = 0x80040000, KNOWN = 0x80080000, PENDING = 0x800c0000, UNHEARD = 0x80100000 };
+enum { TASK = 0x40001, SENDER = 0x40002, FAR = 0x80001, GROUP = 0x40080001 };
+enum { STEPS_MAX = 400, MARK = 0x5eed };
 
 /* The input that is left. */
 static const uint8_t *at, *end;
@@ -53,8 +45,7 @@ static int udp_socket(struct sockaddr_in *where)
 	socklen_t len = sizeof *where;
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 
-	*where = (struct sockaddr_in){ .sin_family = AF_INET,
-		.sin_addr = { htonl(INADDR_LOOPBACK) } };
+	*where = (struct sockaddr_in){ AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	REQUIRE(fd >= 0 && bind(fd, (struct sockaddr *)where, sizeof *where) == 0);
 	REQUIRE(getsockname(fd, (struct sockaddr *)where, &len) == 0);
 	return fd;
@@ -228,7 +219,7 @@ static void any_packet(void)
 	arrive(packet, len, who);
 }
 
-static const uint32_t destinations[] = { OWN, OWN, TASK, GROUP, KNOWN, TASK + 5, TASK &TIDLOCAL,
+static const uint32_t destinations[] = { OWN, OWN, TASK, GROUP, KNOWN, TASK + 5, (TASK & TIDLOCAL),
 	0x80000000u };
 static const uint32_t sources[] = { KNOWN, KNOWN, FAR, FAR + 1, FAR | TIDGID, PENDING, OWN,
 	UNHEARD };
@@ -327,12 +318,10 @@ static void daemon_sends(void)
 static void task_sends(void)
 {
 	char frame[TDFRAGHDR + MSGHDRLEN + 16] = { 0 }, *body = frame + TDFRAGHDR + MSGHDRLEN;
+	static const uint32_t to[] = { FAR, 0x80000000u, SENDER | TIDGID };
 	unsigned what = next() % 3;
 
-	wire_put32(frame + WIRE_FRAG_DST,
-		what == 0         ? FAR :
-			what == 1 ? 0x80000000u :
-				    SENDER | TIDGID);
+	wire_put32(frame + WIRE_FRAG_DST, to[what]);
 	wire_put32(frame + WIRE_FRAG_LENGTH, sizeof frame - TDFRAGHDR);
 	frame[WIRE_FRAG_FLAGS] = FFSOM | FFEOM;
 	wire_put32(frame + TDFRAGHDR + WIRE_MSG_TAG, what == 1 ? (uint32_t)TM_MCA : 5);
@@ -344,14 +333,19 @@ static void task_sends(void)
 		return;
 }
 
+/* A host at the socket that answers nothing. */
+static struct sw_host peer_host(uint32_t tid)
+{
+	uint16_t port = ntohs(known_address.sin_port);
+
+	return (struct sw_host){ tid, INADDR_LOOPBACK, port, .mtu = WIRE_PKT_DEFAULT };
+}
+
 static void add_known(void)
 {
-	struct sw_host host = { .tid = KNOWN,
-		.address = INADDR_LOOPBACK,
-		.port = ntohs(known_address.sin_port),
-		.mtu = WIRE_PKT_DEFAULT,
-		.silence_ms = 60000 };
+	struct sw_host host = peer_host(KNOWN);
 
+	host.silence_ms = 60000;
 	if (!net_host(sw, KNOWN)) {
 		life++;
 		last_seen = task_seen = 0;
@@ -394,13 +388,10 @@ static void begin(void)
 		.message_max = 1 << 20,
 		.queue_low = 1 << 12,
 		.queue_total = 1 << 16 };
-	struct sw_host pending = { .tid = PENDING,
-		.address = INADDR_LOOPBACK,
-		.port = ntohs(known_address.sin_port),
-		.mtu = WIRE_PKT_DEFAULT,
-		.flags = SW_HOST_PENDING };
+	struct sw_host pending = peer_host(PENDING);
 	struct sockaddr_in own;
 
+	pending.flags = SW_HOST_PENDING;
 	sw = sw_new(listener, OWN, &config);
 	REQUIRE(sw != NULL);
 	own_udp = udp_socket(&own);

@@ -361,7 +361,7 @@ def test_daemon_answers_about_itself(machine: ScriptMachine) -> None:
     """)
 
 
-def test_offices_are_taken_and_given_up(machine: ScriptMachine) -> None:
+def test_roles_are_taken_and_given_up(machine: ScriptMachine) -> None:
     machine.run("""
         for register in (reg_hoster, reg_tasker):
             before = len(getmboxinfo())

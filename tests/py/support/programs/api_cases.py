@@ -253,7 +253,7 @@ def hosts(me: int) -> None:
     assert isinstance(ok("tickle(6)"), list)
 
 
-def offices(me: int) -> None:
+def roles(me: int) -> None:
     for call in ("reg_hoster()", "reg_tasker()", "reg_tracer((0, 1), (0, 2), '@' * 35)"):
         ok(call)
         ok(call)
@@ -368,7 +368,7 @@ def main() -> None:
     mailbox(me)
     groups(me)
     broadcast_to_all()
-    offices(me)
+    roles(me)
     ok("exit()")
 
 
