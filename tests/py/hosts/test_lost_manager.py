@@ -61,7 +61,7 @@ def manager_of(host: Host, connector: Connector) -> int:
 
 
 @pytest.fixture(params=["here", "elsewhere"])
-def office(
+def new_manager(
     request: pytest.FixtureRequest, machine: Machine, connector: Connector
 ) -> Iterator[Callable[[], Manager]]:
     """Registers managers on the master, or on the slave, which the master's tasks then know."""
@@ -111,10 +111,10 @@ REQUESTS: dict[str, tuple[int, tuple[object, ...]]] = {
 
 @pytest.mark.parametrize("what", REQUESTS)
 def test_unanswered_request_of_a_dead_manager_is_served_by_the_daemon(
-    what: str, client: Side, office: Callable[[], Manager], machine: Machine
+    what: str, client: Side, new_manager: Callable[[], Manager], machine: Machine
 ) -> None:
     tag, words = REQUESTS[what]
-    manager = office()
+    manager = new_manager()
     with started(machine, client) as agent:
         agent.tell(*words)
         manager.asked(tag)
@@ -130,13 +130,13 @@ def test_unanswered_request_of_a_dead_manager_is_served_by_the_daemon(
 
 
 def test_successor_is_asked_in_place_of_a_dead_manager(
-    client: Side, office: Callable[[], Manager], machine: Machine
+    client: Side, new_manager: Callable[[], Manager], machine: Machine
 ) -> None:
-    first = office()
+    first = new_manager()
     hosts = [HostEntry(host << 18, f"host{host}", "LINUX64", 1000, 1) for host in range(1, 400)]
     answer = ConfigReply(hosts).encode()
     with started(machine, client) as agent:
-        second = office()
+        second = new_manager()
         agent.tell("config")
         request = first.asked(c.SM_CONFIG)
         first.die()
@@ -154,9 +154,9 @@ def test_successor_is_asked_in_place_of_a_dead_manager(
 
 
 def test_answered_request_of_a_dead_manager_is_not_answered_again(
-    client: Side, office: Callable[[], Manager], machine: Machine
+    client: Side, new_manager: Callable[[], Manager], machine: Machine
 ) -> None:
-    manager = office()
+    manager = new_manager()
     with started(machine, client) as agent:
         agent.tell("spawn", "agent", 0, "", 1)
         manager.answer(manager.asked(c.SM_SPAWN), ints(1, c.PvmNoFile))
@@ -168,9 +168,9 @@ def test_answered_request_of_a_dead_manager_is_not_answered_again(
 
 
 def test_notices_that_a_dead_manager_owes_are_given_by_the_daemon(
-    client: Side, office: Callable[[], Manager], machine: Machine
+    client: Side, new_manager: Callable[[], Manager], machine: Machine
 ) -> None:
-    manager = office()
+    manager = new_manager()
     with started(machine, client) as agent:
         victims = [machine.there.spawn("agent")[0] for _ in range(3)]
         assert agent.code("notify", TASK_EXIT, 77, *victims) == 0

@@ -354,9 +354,9 @@ def lost() -> None:
 
 
 def main() -> None:
-    roles = {"machine": machine_of_its_own, "lost": lost, "child": child}
+    places = {"machine": machine_of_its_own, "lost": lost, "child": child}
     if len(sys.argv) > 1:
-        roles[sys.argv[1]]()
+        places[sys.argv[1]]()
         return
     me = ok("mytid()")
     buffers()
