@@ -87,10 +87,12 @@ ENTRY pvmmax_(int *type, void *x, void *y, int *count, int *info)
 {
 	PvmMax(type, x, y, count, info);
 }
+
 ENTRY pvmmin_(int *type, void *x, void *y, int *count, int *info)
 {
 	PvmMin(type, x, y, count, info);
 }
+
 ENTRY pvmsum_(int *type, void *x, void *y, int *count, int *info)
 {
 	PvmSum(type, x, y, count, info);
