@@ -3,60 +3,15 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
-from support.machines.machine import Machine
+from support.machines.placements import REQUESTS, expected, placed
 from support.system import Side
 
-HOST, ARCH, COMPLEMENT = 1, 2, 32
 KINDS: tuple[tuple[Side, ...], ...] = (
     ("ours", "ours", "ours", "ours"),
     ("ours", "debian", "ours", "debian"),
     ("debian", "ours", "debian", "ours"),
 )
-# where ("1" is the second host), flags, count; one after the other, as the place moves on.
-REQUESTS = (
-    ("", 0, 1),
-    ("", 0, 4),
-    ("", 0, 3),
-    ("", 0, 9),
-    ("", 0, 2),
-    ("1", HOST, 3),
-    ("", 0, 5),
-    ("LINUX64", ARCH, 6),
-    ("1", HOST | COMPLEMENT, 5),
-    ("CRAY", ARCH | COMPLEMENT, 2),
-    ("LINUX64", ARCH | COMPLEMENT, 2),
-    ("nowhere", HOST, 2),
-    ("nowhere", HOST | COMPLEMENT, 6),
-    (".", HOST, 2),
-    ("", HOST, 2),
-    ("", 0, 13),
-)
-
-
-def placed(kinds: tuple[Side, ...]) -> list[list[list[int]]]:
-    """Hosts (or error codes) of the tasks of all requests, asked on the first two hosts."""
-    machine = Machine(kinds)
-    try:
-        found = []
-        for agent in machine.agents[:2]:
-            answers = []
-            for where, flags, count in REQUESTS:
-                name = machine.hosts[int(where)].name if where.isdigit() else where
-                _, *tids = agent.ints("spawn", "agent", flags, name, count)
-                answers.append([tid if tid < 0 else tid >> 18 for tid in tids])
-            found.append(answers)
-    finally:
-        machine.bed.stop()
-    return found
-
-
-@cache
-def expected() -> list[list[list[int]]]:
-    """What four hosts of 3.4.6 do."""
-    return placed(("debian",) * 4)
 
 
 @pytest.mark.parametrize("kinds", KINDS, ids="-".join)

@@ -14,9 +14,9 @@ from support.impostors.rawtask import Connector, enrolled
 from support.machines.agent import Agent
 from support.machines.hosts import Host
 from support.machines.machine import Machine
+from support.machines.placements import REQUESTS, expected
 from support.machines.vm import wait_until
 from support.system import SIDES, Side, spawn_dir
-from test_placement import REQUESTS, expected
 
 PVMRM = spawn_dir() / "pvmrm"
 TASK_EXIT, HOST_DELETE, HOST_ADD, CANCEL = 1, 2, 3, 256
