@@ -14,7 +14,7 @@ from support.impostors.rawtask import Connector, enrolled
 from support.machines.agent import Agent
 from support.machines.hosts import Host
 from support.machines.machine import Machine
-from support.machines.placements import REQUESTS, expected
+from support.machines.placements import answers, expected
 from support.machines.vm import wait_until
 from support.system import SIDES, Side, spawn_dir
 
@@ -80,10 +80,7 @@ def test_round_robin_places_as_the_original_daemon_does(connector: Connector) ->
         start_manager(machine, connector, "round-robin")
         for host, original in zip(machine.hosts[:2], expected(), strict=True):
             with working(host.agent()) as agent:
-                for (where, flags, count), theirs in zip(REQUESTS, original, strict=True):
-                    name = machine.hosts[int(where)].name if where.isdigit() else where
-                    _, *tids = agent.ints("spawn", "agent", flags, name, count)
-                    assert [t if t < 0 else t >> 18 for t in tids] == theirs, (where, flags, count)
+                assert answers(machine, agent) == original
     finally:
         machine.bed.stop()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from support.machines.agent import Agent
 from support.machines.machine import Machine
 from support.system import Side
 
@@ -30,21 +31,23 @@ REQUESTS = (
 )
 
 
+def answers(machine: Machine, agent: Agent) -> list[list[int]]:
+    """Hosts (or error codes) of the tasks of each request, made one after the other."""
+    found = []
+    for where, flags, count in REQUESTS:
+        name = machine.hosts[int(where)].name if where.isdigit() else where
+        _, *tids = agent.ints("spawn", "agent", flags, name, count)
+        found.append([tid if tid < 0 else tid >> 18 for tid in tids])
+    return found
+
+
 def placed(kinds: tuple[Side, ...]) -> list[list[list[int]]]:
-    """Hosts (or error codes) of the tasks of all requests, asked on the first two hosts."""
+    """The answers on the first two hosts of a new machine."""
     machine = Machine(kinds)
     try:
-        found = []
-        for agent in machine.agents[:2]:
-            answers = []
-            for where, flags, count in REQUESTS:
-                name = machine.hosts[int(where)].name if where.isdigit() else where
-                _, *tids = agent.ints("spawn", "agent", flags, name, count)
-                answers.append([tid if tid < 0 else tid >> 18 for tid in tids])
-            found.append(answers)
+        return [answers(machine, agent) for agent in machine.agents[:2]]
     finally:
         machine.bed.stop()
-    return found
 
 
 @cache
