@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pvm3py.task import *  # noqa: F403
 
+# The one place of the version. A plain string: setuptools reads it without running the module.
 __version__ = "0.1.0"
 
 

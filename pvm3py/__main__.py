@@ -9,13 +9,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
+from pvm3py import __version__
 from pvm3py.root import launcher, pvm_root
 
 USAGE = """usage: python -m pvm3py COMMAND
   root   print PVM_ROOT: include/, lib/$PVM_ARCH/ and lib/pvmd are below it
   arch   print PVM_ARCH, the name of this kind of machine
   trace  convert trace files: `python -m pvm3py trace -h` tells more
-  rm     run a resource manager: `python -m pvm3py rm -h` tells more"""
+  rm     run a resource manager: `python -m pvm3py rm -h` tells more
+  --version   print the version of pvm3py"""
 
 
 def _become(program: Path) -> NoReturn:
@@ -45,6 +47,8 @@ def main() -> int:
         case [("trace" | "rm") as command, *arguments]:
             package = import_module(f"pvm3py.{command}.__main__")
             return int(package.main(arguments, f"python -m pvm3py {command}"))
+        case ["--version"]:
+            print(f"pvm3py {__version__}")
         case ["-h" | "--help"]:
             print(USAGE)
         case _:

@@ -241,6 +241,9 @@ def test_pip_install_in_a_bare_environment(checkout: Path, scratch: Path) -> Non
     assert venv in root.parents
     assert run(python, "-m", "pvm3py", "arch", cwd=scratch, env=env).strip() == ARCH
     assert "root" in run(python, "-m", "pvm3py", "--help", cwd=scratch, env=env)
+    asked = "from importlib import metadata as m; print('pvm3py', m.version('pvm3py'))"
+    version = run(python, "-c", asked, cwd=scratch, env=env)
+    assert run(python, "-m", "pvm3py", "--version", cwd=scratch, env=env) == version
     check_hello(root, venv / "bin" / "pvmd3", scratch=scratch)
     assert "usage: pvmrm" in run(root / "bin" / ARCH / "pvmrm", "-h", env=env)
     with daemon(venv / "bin" / "pvmd", path=scratch) as task_env:
