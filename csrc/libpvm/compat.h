@@ -12,7 +12,7 @@
 #include "internal.h"
 
 #pragma GCC visibility push(default)
-#include "sharing.h"
+#include "for_groups.h"
 
 /* Errors. (error.c) */
 #define PVM_NERR 37

@@ -20,7 +20,7 @@ HEADERS = (
     "csrc/wire/layout.h",
     "csrc/wire/groups.h",
 )
-NAMES = ROOT / "csrc/libpvm/trace_names.c"
+NAMES = ROOT / "csrc/libpvm/base/trace_names.c"
 TABLES = """
 struct Pvmtevdid { char *did; char *desc; ...; };
 struct Pvmtevinfo { char *name; ...; };

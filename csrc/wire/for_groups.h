@@ -2,10 +2,10 @@
 /*
  * What libpvm3 exports beyond 3.4.6, for libgpvm3: the library's lock; buffers and context of a
  * group call; a receive with a choice of its own; turns of threads; the number of the connection.
- * (csrc/libpvm/shared.c)
+ * (csrc/libpvm/calls/for_groups.c)
  */
-#ifndef PVM3PY_SHARING_H
-#define PVM3PY_SHARING_H
+#ifndef PVM3PY_FOR_GROUPS_H
+#define PVM3PY_FOR_GROUPS_H
 
 #include <sys/time.h>
 
