@@ -92,42 +92,38 @@ int pvmstrtoi(char *text)
 	return (int)strtol(text, NULL, 0);
 }
 
-/* Names of the tags of one family, in order. */
-struct tag_family {
-	int first, count;
+/* Names of the system tags, each family from its first. */
+#define TM(name) [TM_##name - TM_FIRST] = "TM_" #name
+#define DM(name) [DM_##name - DM_FIRST] = "DM_" #name
+#define TC(name) [TC_##name - TC_FIRST] = "TC_" #name
+#define SM(name) [SM_##name - SM_FIRST] = "SM_" #name
+
+static const char *const tm_names[] = { TM(CONNECT), TM(CONN2), TM(EXIT), TM(ADDHOST), TM(DELHOST),
+	TM(CONFIG), TM(MSTAT), TM(HALT), TM(TICKLE), TM(SPAWN), TM(PSTAT), TM(SENDSIG), TM(TASK),
+	TM(MCA), TM(NOTIFY), TM(DB), TM(SCHED), TM(TASKER), TM(HOSTER), TM(TRACER), TM(HOSTSYNC),
+	TM(SETOPT), TM(GETOPT), TM(CONTEXT), TM(SHMCONN) };
+static const char *const dm_names[] = { DM(ADD), DM(ADDACK), DM(EXEC), DM(EXECACK), DM(SENDSIG),
+	DM(HTUPD), DM(HTUPDACK), DM(HTCOMMIT), DM(SLCONF), DM(STARTACK), DM(TASK), DM(TASKACK),
+	DM(DELHOST), DM(DELHOSTACK), DM(NULL), DM(TASKOUT), DM(PSTAT), DM(PSTATACK), DM(HALT),
+	DM(MCA), DM(NOTIFY), DM(NOTIFYACK), DM(DB), DM(DBACK), DM(RESET), DM(RESETACK), DM(HTDEL),
+	DM(HOSTSYNC), DM(HOSTSYNCACK) };
+static const char *const tc_names[] = { TC(CONREQ), TC(CONACK), TC(TASKEXIT), TC(NOOP), TC(OUTPUT),
+	TC(SETTRACE), TC(SETTMASK), TC(SETTRCBUF), TC(SETTRCOPT), TC(SHMAT), TC(OUTPUTX),
+	TC(SIBLINGS) };
+static const char *const sm_names[] = { SM(SPAWN), SM(EXEC), SM(EXECACK), SM(TASK), SM(CONFIG),
+	SM(ADDHOST), SM(DELHOST), SM(ADD), SM(ADDACK), SM(NOTIFY), SM(TASKX), SM(HOSTX),
+	SM(HANDOFF), SM(SCHED), SM(STHOST), SM(STHOSTACK), SM(STTASK) };
+
+static const struct tag_family {
+	int first;
+	unsigned count;
 	const char *const *names;
-};
-
-static const char *const tm_names[] = { "TM_CONNECT", "TM_CONN2", "TM_EXIT", "TM_ADDHOST",
-	"TM_DELHOST", "TM_CONFIG", "TM_MSTAT", "TM_HALT", "TM_TICKLE", "TM_SPAWN", "TM_PSTAT",
-	"TM_SENDSIG", "TM_TASK", "TM_MCA", "TM_NOTIFY", "TM_DB", "TM_SCHED", "TM_TASKER",
-	"TM_HOSTER", "TM_TRACER", "TM_HOSTSYNC", "TM_SETOPT", "TM_GETOPT", "TM_CONTEXT",
-	"TM_SHMCONN" };
-static const char *const dm_names[] = { "DM_ADD", "DM_ADDACK", "DM_EXEC", "DM_EXECACK",
-	"DM_SENDSIG", "DM_HTUPD", "DM_HTUPDACK", "DM_HTCOMMIT", "DM_SLCONF", "DM_STARTACK",
-	"DM_TASK", "DM_TASKACK", "DM_DELHOST", "DM_DELHOSTACK", "DM_NULL", "DM_TASKOUT", "DM_PSTAT",
-	"DM_PSTATACK", "DM_HALT", "DM_MCA", "DM_NOTIFY", "DM_NOTIFYACK", "DM_DB", "DM_DBACK",
-	"DM_RESET", "DM_RESETACK", "DM_HTDEL", "DM_HOSTSYNC", "DM_HOSTSYNCACK" };
-static const char *const tc_names[] = { "TC_CONREQ", "TC_CONACK", "TC_TASKEXIT", "TC_NOOP",
-	"TC_OUTPUT", "TC_SETTRACE", "TC_SETTMASK", "TC_SETTRCBUF", "TC_SETTRCOPT", "TC_SHMAT",
-	"TC_OUTPUTX", "TC_SIBLINGS" };
-static const char *const sm_names[] = { "SM_SPAWN", "SM_EXEC", "SM_EXECACK", "SM_TASK", "SM_CONFIG",
-	"SM_ADDHOST", "SM_DELHOST", "SM_ADD", "SM_ADDACK", "SM_NOTIFY", "SM_TASKX", "SM_HOSTX",
-	"SM_HANDOFF", "SM_SCHED", "SM_STHOST", "SM_STHOSTACK", "SM_STTASK" };
-
-#define FAMILY(first, last, names) { first, last - first + 1, names }
-#define CHECK(first, last, names) \
-	_Static_assert(sizeof names / sizeof names[0] == (size_t)((last) - (first) + 1), #names)
-CHECK(TM_FIRST, TM_LAST, tm_names);
-CHECK(DM_FIRST, DM_LAST, dm_names);
-CHECK(TC_FIRST, TC_LAST, tc_names);
-CHECK(SM_FIRST, SM_LAST, sm_names);
-
-static const struct tag_family families[] = {
-	FAMILY(TM_FIRST, TM_LAST, tm_names),
-	FAMILY(DM_FIRST, DM_LAST, dm_names),
-	FAMILY(TC_FIRST, TC_LAST, tc_names),
-	FAMILY(SM_FIRST, SM_LAST, sm_names),
+} families[] = {
+#define FAMILY(first, names) { first, sizeof names / sizeof names[0], names }
+	FAMILY(TM_FIRST, tm_names),
+	FAMILY(DM_FIRST, dm_names),
+	FAMILY(TC_FIRST, tc_names),
+	FAMILY(SM_FIRST, sm_names),
 };
 
 /*
@@ -143,7 +139,7 @@ char *pvmnametag(int tag, int *found)
 	for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
 		unsigned offset = (unsigned)tag - (unsigned)families[i].first;
 
-		if (offset < (unsigned)families[i].count)
+		if (offset < families[i].count)
 			return (char *)families[i].names[offset];
 	}
 	if (found)
