@@ -15,10 +15,6 @@
 #include "for_groups.h"
 
 /* Errors. (error.c) */
-#define PVM_NERR 37
-extern int pvm_errno;
-extern int pvm_nerr;
-extern const char *pvm_errlist[PVM_NERR];
 int lpvmerr(const char *function, int code);
 
 /* Connection. (connect.c, handler.c) */
@@ -48,10 +44,7 @@ int pvmreset(int mytid, int killtasks, char *noreset_class, int index);
 
 /* Tracing: libgpvm3 makes events of its own with these. (trace.c) */
 typedef int (*trace_packer)(int did, int array, void *data, int n, int stride);
-extern int pvmtoplvl;             /* 0 inside a call that is traced already */
 extern trace_packer *pvmtrccodef; /* packers by item type, then the one for strings */
-extern struct Pvmtevdid pvmtevdidlist[TEV_DID_MAX + 1];
-extern struct Pvmtevinfo pvmtevinfo[TEV_MAX + 1];
 int tev_begin(int kind, int entry_exit);
 int tev_fin(void);
 

@@ -79,10 +79,6 @@ bool pvm__stream_write(struct stream *, const struct parcel *, int n);
  */
 bool pvm__stream_read(struct stream *, int flags);
 
-enum { NO_DEADLINE = -1 };
-
-/* Monotonic clock, nanoseconds. */
-int64_t pvm__now(void);
 /* The point in time `timeout` from now; 0 if that is not later, NO_DEADLINE if it is far off. */
 int64_t pvm__deadline(const struct timeval *timeout);
 /* Wait until the stream is writable or something else has been read. */
@@ -94,8 +90,6 @@ void pvm__wait_writable(struct stream *);
 int pvm__engine_wait_for(const struct interest *, int64_t deadline);
 /* The same with any message as interest. */
 int pvm__engine_wait_until(int64_t deadline);
-/* A message from `src` could not be kept: log it, and have the next wait return PvmNoMem. */
-void pvm__lost_for_memory(int src);
 /* Called before this thread does something else: another that waits may read the sockets. */
 void pvm__let_others_read(void);
 /* Wake the thread that sleeps on the sockets. */
@@ -164,11 +158,6 @@ int pvm__route_fds(int *fds, int max);
 bool pvm__daemon_exists(void);
 /* Connect to the daemon, which may just be starting. 0, or PvmSysErr, reported, or PvmNoMem. */
 int pvm__open_daemon(void);
-/*
- * Move a new descriptor away from 0 to 2, which stay free for standard streams when the
- * program has closed those. Returns it; -1 for -1 or if there is no other.
- */
-int pvm__off_stdio(int fd);
 /* Connect `fd` after checking a Unix peer's identity. 0 or -1 with errno. */
 int pvm__connect_checked(int fd, const void *address, unsigned length);
 /* Does the Unix socket's peer belong to this user? TCP peers always pass. */

@@ -26,19 +26,7 @@
 #ifndef PVM3PY_LIBPVM_INTERNAL_H
 #define PVM3PY_LIBPVM_INTERNAL_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <sys/time.h>
-
-/* Everything is compiled hidden (-fvisibility=hidden) but what these declare. */
-#pragma GCC visibility push(default)
-#include "pvm3.h"
-#include "pvmtev.h"
-#pragma GCC visibility pop
-#include "pvmproto.h"
-#include "layout.h"
+#include "base/base.h"
 #include "thread.h"
 
 /* ---- messages (message.c) ------------------------------------------------ */
@@ -113,8 +101,6 @@ int pvm__message_share(struct message *, struct block *, unsigned char *data, ui
 void pvm__message_rewind(struct message *);
 /* Set the codec that belongs to enc and mode (codec.c). */
 void pvm__message_set_codec(struct message *);
-/* Own data signature. */
-uint32_t pvm__dsig(void);
 
 /* Internal packing into and reading from a message that is no current buffer. */
 int pvm__put_int(struct message *, int);
@@ -127,91 +113,6 @@ int pvm__get_ints(struct message *, int *, int n);
 int pvm__get_str(struct message *, char **); /* malloc'ed; PvmNoMem, PvmBadMsg, PvmNoData */
 int pvm__get_bytes(struct message *, void *, int n);
 int pvm__get_message(struct message *outer, struct message **inner); /* as pvm_upkmesg */
-
-/* ---- the task's state ---------------------------------------------------- */
-
-/* Data that programs and libgpvm3 import; each is the one place of its fact. */
-#pragma GCC visibility push(default)
-extern int pvmmytid;                     /* own tid, -1: not enrolled (compat.c) */
-extern int pvmmyctx;                     /* current context (compat.c) */
-extern struct Pvmtracer pvmtrc, pvmctrc; /* output and trace settings, own and of
-                                           future children (trace.c) */
-#pragma GCC visibility pop
-
-/* The tracer is another: API_IF_TRACED (api.h) looks at it without the lock. */
-static inline void pvm__set_tracer(int tid)
-{
-	__atomic_store_n(&pvmtrc.trctid, tid, __ATOMIC_RELAXED);
-}
-
-/* Messages in order of arrival. */
-struct queue {
-	struct message *head, *tail;
-};
-
-enum { ROUTE_BUCKETS = 64 };
-
-struct stream;
-struct route;
-struct pending;
-struct handler;
-
-/* All state of the library; one instance, `pvm__task` (task.c). */
-struct task {
-	int ptid; /* parent, 0: none, PvmParentNotSet */
-	int daemon_dsig;
-	char daemon_addr[32]; /* IP and port of the daemon, "%08x:%04x" */
-	char *name;           /* from pvmsettaskname, or NULL */
-	int schedtid;         /* resource manager; 0: none */
-	int watched_sched;    /* whose end the daemon is to tell; 0: nobody's */
-	int capabilities;     /* WIRE_EXT_ bits of the daemon */
-	int frag_size;        /* PvmFragSize */
-	bool frag_size_set;   /* by the program: enrolment does not change it */
-	int route;            /* PvmRoute */
-	int debug_mask, auto_err, resv_tids, show_tids, noreset, thread_buffers;
-	struct message *sbuf, *rbuf; /* current buffers; their ids hold the references */
-	int (*match)(int mid, int tid, int tag); /* pvm_recvf; NULL: by source, tag, context */
-	int *siblings, nsiblings;                /* -1: not known yet */
-
-	/* The engine's, see engine.h; other topics leave these alone. */
-	struct stream *daemon;               /* NULL: not connected */
-	struct thread *enroller;             /* NULL: nobody is enrolling */
-	unsigned session;                    /* changes when the connection ends */
-	struct route *routes[ROUTE_BUCKETS]; /* hashed by tid */
-	bool route_lost;                     /* some route's connection ended */
-	struct watcher *watcher;             /* of all sources; NULL: there is only the daemon */
-	struct thread *reader;               /* waits for the sockets; NULL: nobody does */
-	struct thread *dispatcher;           /* runs handlers; NULL: nobody does */
-	struct queue arrived;                /* complete messages, neither handled nor queued yet */
-	struct queue inbox;                  /* complete messages that nobody took yet */
-	unsigned long serial;                /* of the message that came into the inbox last */
-	unsigned deliveries;                 /* messages ever completed */
-	struct pending *pending;             /* requests waiting for their replies, oldest first */
-	int wid;                             /* last wait id used */
-	int sending;                         /* this thread writes a message: handlers wait */
-	int in_handler;           /* this thread runs a handler: it may not wait for messages */
-	unsigned unread_sends;    /* messages sent since the sockets were last read */
-	int64_t last_intake;      /* when that was, coarse monotonic ns */
-	bool brisk;               /* the last wait for a message was short */
-	int64_t rest_until, rest; /* till this time, monotonic ns, so long, waits sleep at once */
-	bool short_of_memory;     /* a message was lost for that; the next wait says so */
-	bool incomplete;          /* the same, since enrolment */
-	bool unreported;          /* the daemon was lost in a call that could not say so */
-	struct handler *handlers; /* newest first */
-	int *free_handler_ids, nfree_handler_ids, handler_ids;
-	int temp_names; /* temporary names used so far */
-};
-extern struct task pvm__task;
-
-/* Make a system call, again if a signal interrupts it. */
-#define UNINTERRUPTED(call) \
-	__extension__({ \
-		long result_; \
-		do \
-			result_ = (call); \
-		while (result_ < 0 && errno == EINTR); \
-		result_; \
-	})
 
 /* ---- connection and engine ----------------------------------------------- */
 
@@ -304,22 +205,9 @@ void pvm__notify_self_exit(void);
 void pvm__notices_forget(void);
 /* Treat a message (one reference, taken over) as if it had just arrived. */
 void pvm__deliver(struct message *);
-enum { TEMP_NAME_MAX = 128 };
-/*
- * A fresh name PVM_TMP/pvmtmpPPPPPP.N; false if it does not fit. Socket
- * addresses need it within 107 bytes.
- */
-bool pvm__temp_name(char *name, size_t size);
-
 /* ---- errors -------------------------------------------------------------- */
 
 /* If code is negative: set pvm_errno and act on PvmAutoErr. Returns code. */
 int pvm__result(const char *function, int code);
-/* If code is negative: set pvm_errno without printing. Returns code. */
-int pvm__quiet(int code);
-/* "libpvm [t40001] text" on stderr. */
-void pvm__log(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* "libpvm [t40001]: text" on stderr, the form of what users are told. */
-void pvm__report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -68,7 +68,7 @@ ffibuilder.cdef(declarations() + TABLES)
 ffibuilder.set_source(
     "pvm3py._wire",
     "".join(f'#include "{Path(h).name}"\n' for h in HEADERS if (ROOT / h).exists())
-    + '#include "compat.h"\n',
+    + '#include "base/base.h"\n',
     sources=[str(NAMES)],
     include_dirs=[str(ROOT / d) for d in ("include", "csrc/wire", "csrc/libpvm")],
     depends=[str(ROOT / h) for h in HEADERS],

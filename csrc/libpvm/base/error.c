@@ -10,9 +10,6 @@
 #include "api.h"
 #include "compat.h"
 
-/* Negative code of the last call that failed, of the thread that used the library last. */
-int pvm_errno = 0;
-
 /* Text of code -k is entry k.  Programs copy this table: its size is fixed. */
 int pvm_nerr = PVM_NERR;
 const char *pvm_errlist[PVM_NERR] = {
@@ -151,4 +148,11 @@ int lpvmerr(const char *function, int code)
 {
 	API_LOCK();
 	return pvm__result(function, code);
+}
+
+void pvm__lost_for_memory(int src)
+{
+	pvm__log("message from t%x dropped: out of memory", (unsigned)src);
+	pvm__task.short_of_memory = true;
+	pvm__task.incomplete = true;
 }

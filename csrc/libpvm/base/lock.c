@@ -11,10 +11,8 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "compat.h"
@@ -33,32 +31,6 @@ static struct view *active = &shared; /* the one in the task's variables */
 static struct view *views = &shared;
 static bool per_thread;
 static pthread_key_t end_key;
-
-/* ---- sleeping in the kernel ------------------------------------------------------ */
-
-/* Sleep while *word is `value`, at most until the deadline. */
-static void futex_wait(unsigned *word, unsigned value, int64_t deadline)
-{
-	struct {
-		long sec, nsec;
-	} t, *limit = NULL;
-
-	if (deadline != NO_DEADLINE) {
-		int64_t left = deadline - pvm__now();
-
-		if (left <= 0)
-			return;
-		t.sec = (long)(left / 1000000000);
-		t.nsec = (long)(left % 1000000000);
-		limit = &t;
-	}
-	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, limit, NULL, 0);
-}
-
-static void futex_wake(unsigned *word, int n)
-{
-	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, n, NULL, NULL, 0);
-}
 
 /* ---- views ------------------------------------------------------------------------ */
 
@@ -296,7 +268,7 @@ static void contend(unsigned number)
 		if (seen & WAITERS ||
 			__atomic_compare_exchange_n(&lock, &seen, seen | WAITERS, false,
 				__ATOMIC_RELAXED, __ATOMIC_RELAXED))
-			futex_wait(&lock, seen | WAITERS, NO_DEADLINE);
+			pvm__futex_wait(&lock, seen | WAITERS, NO_DEADLINE);
 		seen = 0;
 	}
 }
@@ -317,7 +289,7 @@ static void release(void)
 	if (pvm__single_threaded())
 		__atomic_store_n(&lock, 0, __ATOMIC_RELAXED);
 	else if (__atomic_exchange_n(&lock, 0, __ATOMIC_RELEASE) & WAITERS)
-		futex_wake(&lock, 1);
+		pvm__futex_wake(&lock, 1);
 }
 
 void pvm__lock_first(void)
@@ -410,7 +382,7 @@ void pvm__sleep(int64_t deadline)
 
 	me->idle = me->interest.wakes != WAKE_STATE;
 	depth = pvm__unlock_all();
-	futex_wait(&me->signs, 0, deadline);
+	pvm__futex_wait(&me->signs, 0, deadline);
 	pvm__relock(depth);
 	me->idle = false;
 	__atomic_fetch_and(&me->signs, SIGN_WOKEN, __ATOMIC_RELAXED);
@@ -440,7 +412,7 @@ static void wake(struct thread *thread)
 	if (thread->reading)
 		pvm__interrupt_reader();
 	else
-		futex_wake(&thread->signs, 1);
+		pvm__futex_wake(&thread->signs, 1);
 }
 
 void pvm__wake(int wakes)
@@ -479,7 +451,7 @@ void pvm__wake_reader(void)
 		if (w->idle) {
 			w->idle = false;
 			__atomic_fetch_or(&w->signs, SIGN_NUDGED, __ATOMIC_RELAXED);
-			futex_wake(&w->signs, 1);
+			pvm__futex_wake(&w->signs, 1);
 			return;
 		}
 }

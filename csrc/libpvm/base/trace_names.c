@@ -3,7 +3,7 @@
  * Names of trace events and of their items, in the order of pvmtev.h.
  * Programs copy both tables: their sizes are fixed.
  */
-#include "compat.h"
+#include "base/base.h"
 
 struct Pvmtevinfo pvmtevinfo[TEV_MAX + 1] = {
 	[TEV_ADDHOSTS] = { .name = (char *)"addhosts" },

@@ -15,9 +15,6 @@
 /* Remote shell when PVM_RSH names none. */
 #define DEFAULT_RSH "/usr/bin/ssh"
 
-int pvmmytid = -1;
-int pvmmyctx;
-
 /* Release of PVM that this library stands for. */
 char *pvm_version(void)
 {
@@ -55,14 +52,6 @@ char *pvmgetrsh(void)
 	char *path = getenv("PVM_RSH");
 
 	return path && *path ? path : (char *)DEFAULT_RSH;
-}
-
-/* Directory of sockets, logs and temporary files. */
-char *pvmgettmp(void)
-{
-	char *path = getenv("PVM_TMP");
-
-	return path && *path ? path : (char *)"/tmp";
 }
 
 /*

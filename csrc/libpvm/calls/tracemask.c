@@ -10,12 +10,6 @@
 #include "ask.h"
 #include "option.h"
 
-#define EMPTY_MASK "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@"
-_Static_assert(sizeof EMPTY_MASK == TEV_MASK_LENGTH, "length of a mask");
-
-struct Pvmtracer pvmtrc = { .tmask = EMPTY_MASK };
-struct Pvmtracer pvmctrc = { .tmask = EMPTY_MASK };
-
 /* Mask of PvmTaskSelf or PvmTaskChild; NULL: there is no such one. */
 static char *mask_of(int who)
 {

@@ -15,7 +15,6 @@
 #include <sys/epoll.h>
 #include <time.h>
 
-#define NS_PER_S 1000000000
 #define NS_PER_MS 1000000
 
 enum {
@@ -66,19 +65,6 @@ void pvm__discard_received(void)
 }
 
 /* ---- time ---------------------------------------------------------------- */
-
-static int64_t read_clock(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
-}
-
-int64_t pvm__now(void)
-{
-	return read_clock(CLOCK_MONOTONIC);
-}
 
 /* Milliseconds to the deadline for poll, rounded up; -1: for ever. */
 static int ms_until(int64_t deadline)
@@ -146,7 +132,7 @@ static void intake(void)
 		look(&news, t->watcher, -1, 0);
 	read_news(&news, t->watcher);
 	t->unread_sends = 0;
-	t->last_intake = read_clock(CLOCK_MONOTONIC_COARSE);
+	t->last_intake = pvm__clock(CLOCK_MONOTONIC_COARSE);
 }
 
 /*
@@ -231,7 +217,7 @@ static void await(int64_t deadline)
 	if (w)
 		pvm__watcher_release(w);
 	t->unread_sends = 0;
-	t->last_intake = read_clock(CLOCK_MONOTONIC_COARSE);
+	t->last_intake = pvm__clock(CLOCK_MONOTONIC_COARSE);
 }
 
 void pvm__wait_writable(struct stream *s)
@@ -269,7 +255,7 @@ void pvm__read_now_and_then(void)
 	if (t->sending || t->in_handler)
 		return;
 	if (++t->unread_sends < UNREAD_SENDS_MAX &&
-		read_clock(CLOCK_MONOTONIC_COARSE) - t->last_intake < UNREAD_MS_MAX * NS_PER_MS)
+		pvm__clock(CLOCK_MONOTONIC_COARSE) - t->last_intake < UNREAD_MS_MAX * NS_PER_MS)
 		return;
 	intake();
 	pvm__settle();
@@ -289,13 +275,6 @@ void pvm__deliver(struct message *m)
 		pvm__routes_notice(m);
 	if (!pvm__request_reply(m))
 		pvm__queue_append(&t->arrived, m);
-}
-
-void pvm__lost_for_memory(int src)
-{
-	pvm__log("message from t%x dropped: out of memory", (unsigned)src);
-	pvm__task.short_of_memory = true;
-	pvm__task.incomplete = true;
 }
 
 /* Was something lost for want of memory that nobody was told of? Then that is now. */

@@ -9,9 +9,6 @@
 #include "api.h"
 #include "codec.h"
 
-/* 0 while a call runs that is traced already: calls inside it are not events. */
-int pvmtoplvl = 1;
-
 /* The message that takes events; NULL: none is begun. */
 static struct message *events;
 /* The event being made: its word, and whether items carry their names and types. */

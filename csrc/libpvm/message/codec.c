@@ -229,16 +229,6 @@ const struct codec pvm__codec_restart = { restart_pack, no_unpack, restart_pack_
 
 /* ---- choice ---------------------------------------------------------------- */
 
-/* The only place that knows the data signature of this machine. */
-uint32_t pvm__dsig(void)
-{
-	const unsigned order = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 3 : 0;
-	const unsigned long_size = sizeof(long) == 8 ? 3 : 2;
-
-	return 1 | order << 3 | 2 << 5 | order << 8 | long_size << 10 | order << 13 | 1 << 15 |
-		order << 19 | 2 << 21 | order << 25;
-}
-
 void pvm__message_set_codec(struct message *m)
 {
 	if (m->enc == WIRE_ENC_XDR)

@@ -24,17 +24,6 @@ enum {
 
 /* ---- sockets -------------------------------------------------------------- */
 
-int pvm__off_stdio(int fd)
-{
-	int moved;
-
-	if (fd < 0 || fd > STDERR_FILENO)
-		return fd;
-	moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	close(fd);
-	return moved;
-}
-
 bool pvm__peer_is_own(int fd)
 {
 	struct sockaddr_storage name;
@@ -63,14 +52,6 @@ int pvm__connect_checked(int fd, const void *address, unsigned length)
 }
 
 /* ---- the daemon's address ------------------------------------------------ */
-
-bool pvm__temp_name(char *name, size_t size)
-{
-	int n = snprintf(name, size, "%s/pvmtmp%06d.%d", pvmgettmp(), (int)getpid(),
-		pvm__task.temp_names++ % 10000);
-
-	return n > 0 && (size_t)n < size;
-}
 
 enum { PATH_ROOM = 2 * TEMP_NAME_MAX };
 
