@@ -1,23 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Requests in one line: a format says what a message consists of.
- *
- *   i  int             reading: int *
- *   s  char *          reading: char **, malloc'ed; NULL is written as ""
- *   v  int *, int n    that many ints
- *   m  struct message *, as pvm_pkmesg; not for reading
- */
+/* Requests in one line. */
 #ifndef PVM3PY_ASK_H
 #define PVM3PY_ASK_H
 
 #include "internal.h"
-
-/* New XDR message made of the arguments; NULL: out of memory. */
-struct message *pvm__compose(const char *format, ...);
-/* Append to a message. 0 or an error code. */
-int pvm__put(struct message *, const char *format, ...);
-/* Read from a message. 0 or an error code; strings read before it are the caller's. */
-int pvm__get(struct message *, const char *format, ...);
 
 /*
  * Send the request (consumed; NULL counts as out of memory) to the daemon.

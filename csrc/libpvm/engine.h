@@ -106,10 +106,6 @@ void pvm__read_now_and_then(void);
 int pvm__watch(struct source *);
 void pvm__unwatch(struct source *);
 
-/* Lists of messages; they own a reference to each. */
-void pvm__queue_append(struct queue *, struct message *);
-void pvm__queue_remove(struct queue *, struct message *);
-void pvm__queue_clear(struct queue *);
 /* Forget all messages that the program has not received. */
 void pvm__discard_received(void);
 

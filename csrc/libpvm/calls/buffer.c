@@ -1,72 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Buffers: what programs call messages.  Their ids, the current send and receive
- * buffer, and their headers.
- */
-#include <stdlib.h>
-
+/* Buffers: what programs call messages. Which ones are current, and their headers. */
 #include "api.h"
-#include "codec.h"
-
-/* ---- ids ----------------------------------------------------------------- */
-
-/* Slot i belongs to id i + 1. Free slots form a list; the last freed is reused first. */
-static struct slot {
-	struct message *message; /* NULL: free */
-	int next_free;           /* next free slot, -1: none */
-} *slots;
-static int nslots, first_free = -1;
-
-/* Make room for more ids: 0 or PvmNoMem. */
-static int grow_slots(void)
-{
-	int n = nslots ? 2 * nslots : 16;
-	struct slot *grown = realloc(slots, (size_t)n * sizeof *grown);
-
-	if (!grown)
-		return PvmNoMem;
-	slots = grown;
-	for (int i = n - 1; i >= nslots; i--) {
-		slots[i].message = NULL;
-		slots[i].next_free = first_free;
-		first_free = i;
-	}
-	nslots = n;
-	return 0;
-}
-
-int pvm__message_publish(struct message *m)
-{
-	int i;
-
-	if (m->id)
-		return m->id;
-	if (first_free < 0 && grow_slots())
-		return PvmNoMem;
-	i = first_free;
-	first_free = slots[i].next_free;
-	slots[i].message = m;
-	return m->id = i + 1;
-}
-
-struct message *pvm__message_of(int id)
-{
-	return id > 0 && id <= nslots ? slots[id - 1].message : NULL;
-}
-
-void pvm__message_retire(struct message *m)
-{
-	int i = m->id - 1;
-
-	if (i < 0)
-		return;
-	pvm__views_drop(m);
-	m->id = 0;
-	slots[i].message = NULL;
-	slots[i].next_free = first_free;
-	first_free = i;
-	pvm__message_unref(m);
-}
 
 /* Message of an id that a program gave: 0, PvmBadParam or PvmNoSuchBuf. */
 static int lookup(int id, struct message **m)
@@ -91,8 +25,8 @@ static uint32_t encoding_word(int encoding)
 	}
 }
 
-/* New message for packing: its id, PvmBadParam or PvmNoMem. */
-static int make_buffer(int encoding)
+/* *made gets a new message for packing. Its id, PvmBadParam or PvmNoMem. */
+static int make_buffer(int encoding, struct message **made)
 {
 	uint32_t enc = encoding_word(encoding);
 	struct message *m;
@@ -108,26 +42,31 @@ static int make_buffer(int encoding)
 		id = pvm__message_publish(m);
 	if (id < 0)
 		pvm__message_unref(m);
+	*made = m;
 	return id;
 }
 
 /* Make a new empty buffer. Returns its id, PvmBadParam, PvmNoMem. */
 int pvm_mkbuf(int encoding)
 {
+	struct message *made;
+
 	API_ENTER(TEV_MKBUF, TEV_DID_ME, encoding);
-	return API_LEAVE(TEV_MKBUF, TEV_DID_MB, pvm__result("pvm_mkbuf", make_buffer(encoding)));
+	return API_LEAVE(TEV_MKBUF, TEV_DID_MB,
+		pvm__result("pvm_mkbuf", make_buffer(encoding, &made)));
 }
 
 /* Replace the send buffer by a new one. Its id or an error code, reported for pvm_mkbuf too. */
 static inline int renew_send_buffer(int encoding)
 {
+	struct message *made;
 	int id;
 
 	if (encoding_word(encoding) && pvm__task.sbuf)
 		pvm__message_retire(pvm__task.sbuf);
-	id = pvm__result("pvm_mkbuf", make_buffer(encoding));
+	id = pvm__result("pvm_mkbuf", make_buffer(encoding, &made));
 	if (id > 0)
-		pvm__task.sbuf = pvm__message_of(id);
+		pvm__task.sbuf = made;
 	return pvm__result("pvm_initsend", id);
 }
 

@@ -5,7 +5,6 @@
 
 #include "api.h"
 #include "ask.h"
-#include "codec.h"
 
 /* Most hosts that one call may name: host indices have 12 bits. */
 #define HOSTS_MAX 4095

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "ask.h"
-#include "codec.h"
 
 /* ---- entries ------------------------------------------------------------- */
 

@@ -1,89 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Packing and unpacking of items: the calls that the library uses itself and the
- * public ones.
- */
-#include <stdlib.h>
-#include <string.h>
-
+/* pvm_pk... and pvm_upk...: items into the send buffer and out of the receive buffer. */
 #include "api.h"
-#include "codec.h"
-
-/* ---- calls of the library -------------------------------------------------- */
-
-int pvm__put_int(struct message *m, int value)
-{
-	return m->codec->pack(m, ITEM_INT, (char *)&value, 1, sizeof value);
-}
-
-int pvm__put_ints(struct message *m, const int *values, int n)
-{
-	return n > 0 ? m->codec->pack(m, ITEM_INT, (const char *)values, n, sizeof *values) : 0;
-}
-
-int pvm__put_str(struct message *m, const char *text)
-{
-	size_t len = text ? strlen(text) : 0;
-
-	if (len >= INT32_MAX)
-		return PvmOverflow;
-	return m->codec->pack_str(m, text ? text : "", (int)len + 1);
-}
-
-int pvm__put_bytes(struct message *m, const void *p, int n)
-{
-	return n > 0 ? m->codec->pack(m, ITEM_BYTE, p, n, 1) : 0;
-}
-
-int pvm__get_int(struct message *m, int *value)
-{
-	return m->codec->unpack(m, ITEM_INT, (char *)value, 1, sizeof *value);
-}
-
-int pvm__get_ints(struct message *m, int *values, int n)
-{
-	return n > 0 ? m->codec->unpack(m, ITEM_INT, (char *)values, n, sizeof *values) : 0;
-}
-
-int pvm__get_bytes(struct message *m, void *p, int n)
-{
-	return n > 0 ? m->codec->unpack(m, ITEM_BYTE, p, n, 1) : 0;
-}
-
-size_t pvm__bytes_left(const struct message *m)
-{
-	size_t sum = 0;
-
-	for (unsigned i = m->at; i < m->nfrags; i++)
-		sum += m->frags[i].len;
-	return sum - (m->at < m->nfrags ? m->off : 0);
-}
-
-int pvm__get_str(struct message *m, char **text)
-{
-	int len;
-	int code = pvm__get_int(m, &len);
-
-	if (code)
-		return code;
-	if (len <= 0)
-		return PvmBadMsg;
-	if ((size_t)len > pvm__bytes_left(m))
-		return PvmNoData;
-	*text = malloc((size_t)len);
-	if (!*text)
-		return PvmNoMem;
-	code = pvm__get_bytes(m, *text, len);
-	if (code) {
-		free(*text);
-		*text = NULL;
-		return code;
-	}
-	(*text)[len - 1] = 0;
-	return 0;
-}
-
-/* ---- public calls ---------------------------------------------------------- */
 
 /* Pack into, or unpack from, a current buffer; `name` for the error report. */
 static inline int move_items(const char *name, struct message *m, bool in, enum item item, void *p,
@@ -150,16 +67,6 @@ int pvm_pkstr(char *text)
 	else
 		code = pvm__put_str(pvm__task.sbuf, text);
 	return API_LEAVE(TEV_PKSTR, TEV_DID_CC, pvm__result("pvm_pkstr", code));
-}
-
-int pvm__unpack_text(struct message *m, char *text)
-{
-	int len = 0;
-	int code = pvm__get_int(m, &len);
-
-	if (code == 0 && len < 0)
-		code = PvmBadMsg;
-	return code ? code : pvm__get_bytes(m, text, len);
 }
 
 /* Unpack a string; the caller must know that it fits. 0, PvmNoBuf, PvmNoData, PvmBadMsg. */

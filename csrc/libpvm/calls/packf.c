@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "api.h"
-#include "codec.h"
 #include "compat.h"
 
 /* One item of a format. */

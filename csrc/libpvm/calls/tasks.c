@@ -6,7 +6,6 @@
 
 #include "api.h"
 #include "ask.h"
-#include "codec.h"
 #include "engine.h"
 
 /* ---- task table ---------------------------------------------------------- */

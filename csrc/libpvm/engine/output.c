@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "api.h"
-#include "codec.h"
 #include "engine.h"
 
 /* A line that gets longer is written in pieces. */

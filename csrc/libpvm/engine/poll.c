@@ -30,34 +30,6 @@ enum {
 
 /* ---- lists --------------------------------------------------------------- */
 
-void pvm__queue_append(struct queue *q, struct message *m)
-{
-	m->next = NULL;
-	m->prev = q->tail;
-	if (q->tail)
-		q->tail->next = m;
-	else
-		q->head = m;
-	q->tail = m;
-}
-
-void pvm__queue_remove(struct queue *q, struct message *m)
-{
-	*(m->prev ? &m->prev->next : &q->head) = m->next;
-	*(m->next ? &m->next->prev : &q->tail) = m->prev;
-	m->next = m->prev = NULL;
-}
-
-void pvm__queue_clear(struct queue *q)
-{
-	struct message *m;
-
-	while ((m = q->head)) {
-		pvm__queue_remove(q, m);
-		pvm__message_unref(m);
-	}
-}
-
 void pvm__discard_received(void)
 {
 	pvm__queue_clear(&pvm__task.arrived);

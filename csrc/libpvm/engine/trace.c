@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "api.h"
-#include "codec.h"
 
 /* The message that takes events; NULL: none is begun. */
 static struct message *events;

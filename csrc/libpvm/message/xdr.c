@@ -5,10 +5,10 @@
  * An item never spans two fragments when packed; when read it may, because
  * daemons cut messages anew at any multiple of 4.
  */
+#include "message/message.h"
+
 #include <limits.h>
 #include <string.h>
-
-#include "codec.h"
 
 /* Array loops are compiled a second time for wider vectors; the loader picks one. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__OPTIMIZE__) && !defined(__clang__) && \

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages: fragments of bytes in reference-counted blocks. */
+/* What messages consist of: fragments of bytes in reference-counted blocks. */
+#include "message/message.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "codec.h"
-#include "internal.h"
 
 /* ---- blocks -------------------------------------------------------------- */
 
@@ -72,26 +71,7 @@ void pvm__block_unref(struct block *b)
 	pool->bytes += pool->cap;
 }
 
-/* ---- messages and their fragments ---------------------------------------- */
-
-struct message *pvm__message_new(uint32_t enc)
-{
-	struct message *m = calloc(1, sizeof *m);
-
-	if (!m)
-		return NULL;
-	m->refs = 1;
-	m->enc = enc;
-	m->mode = MESSAGE_PACKING;
-	m->src = pvmmytid;
-	pvm__message_set_codec(m);
-	return m;
-}
-
-void pvm__message_ref(struct message *m)
-{
-	m->refs++;
-}
+/* ---- fragments ----------------------------------------------------------- */
 
 void pvm__message_clear(struct message *m)
 {
@@ -100,15 +80,6 @@ void pvm__message_clear(struct message *m)
 	m->nfrags = 0;
 	m->total = 0;
 	pvm__message_rewind(m);
-}
-
-void pvm__message_unref(struct message *m)
-{
-	if (!m || --m->refs)
-		return;
-	pvm__message_clear(m);
-	free(m->frags);
-	free(m);
 }
 
 /* Append a fragment, all zero; NULL: out of memory. */
@@ -153,38 +124,6 @@ int pvm__message_share(struct message *m, struct block *block, unsigned char *da
 	if (block)
 		block->refs++;
 	return 0;
-}
-
-struct message *pvm__message_copy(const struct message *m)
-{
-	struct message *copy = calloc(1, sizeof *copy);
-
-	if (!copy)
-		return NULL;
-	copy->refs = 1;
-	copy->mode = m->mode;
-	copy->enc = m->enc;
-	copy->tag = m->tag;
-	copy->ctx = m->ctx;
-	copy->wid = m->wid;
-	copy->src = m->src;
-	copy->total = m->total;
-	copy->codec = m->codec;
-	for (unsigned i = 0; i < m->nfrags; i++)
-		if (pvm__message_share(copy, m->frags[i].block, m->frags[i].data, m->frags[i].len) <
-			0) {
-			pvm__message_unref(copy);
-			return NULL;
-		}
-	return copy;
-}
-
-struct message *pvm__message_to_send(struct message *m)
-{
-	if (!pvm__single_threaded())
-		return pvm__message_copy(m);
-	pvm__message_ref(m);
-	return m;
 }
 
 void pvm__message_rewind(struct message *m)
