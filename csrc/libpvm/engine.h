@@ -159,8 +159,29 @@ int pvm__connect_checked(int fd, const void *address, unsigned length);
 /* Does the Unix socket's peer belong to this user? TCP peers always pass. */
 bool pvm__peer_is_own(int fd);
 
+/* What the library itself gives notice of. */
+enum notice_kind { NOTICE_SELF_EXIT, NOTICE_ROUTE_ADD, NOTICE_ROUTE_DELETE, NOTICE_KINDS };
+/*
+ * Give a notice with this tag, in the current context: of the route to `tid` or of own exit; for
+ * NOTICE_ROUTE_ADD `count` times, -1: always. 0 or PvmNoMem.
+ */
+int pvm__notice_add(enum notice_kind, int tag, int tid, int count);
+/* Give it no longer. False: there was none. */
+bool pvm__notice_drop(enum notice_kind, int tag, int tid);
+/* The connection has ended: forget all of them. */
+void pvm__notices_forget(void);
+/* Part of pvm_exit: give those of own exit. */
+void pvm__notice_self_exit(void);
+/* A direct route was opened, or closed: give those of it. */
+void pvm__notice_route_opened(int tid, int fd);
+void pvm__notice_route_closed(int tid);
+/* Tell now, in this context and with this tag, that there is no route to the task. */
+void pvm__notice_no_route(int tid, int ctx, int tag);
+
 /* Handlers of the library: add at enrolment; remove those and the program's at exit. */
 int pvm__handlers_install(void);
 void pvm__handlers_clear(void);
+/* Print all handlers on stdout. */
+void pvm__handlers_print(void);
 
 #endif

@@ -33,6 +33,8 @@
 
 /* Connect and enrol if that has not happened. 0 or an error code. */
 int pvm__connect(void);
+/* Leave the machine in order, if enrolled. 0 or PvmSysErr. */
+int pvm__leave(void);
 /* Drop every connection without telling anybody. */
 void pvm__disconnect(void);
 /* In the child of a fork: leave the parent's connections alone and have none. */
@@ -101,23 +103,15 @@ int pvm__tc_settrcbuf(int mid);
 int pvm__tc_settrcopt(int mid);
 int pvm__tc_siblings(int mid); /* tasks.c */
 
-/* Direct routes opened or closed (notify.c delivers PvmRouteAdd/Delete). */
-void pvm__route_opened(int tid, int fd);
-void pvm__route_closed(int tid);
 /* Is there an open direct route? */
 bool pvm__route_exists(int tid);
 
+/* Have the output of future children written to a file; NULL: as before. 0 or PvmNoMem. */
+int pvm__output_catch(FILE *);
 /* Part of pvm_exit: wait for the output of children this task collects (output.c). */
 void pvm__output_wait_children(void);
 /* The connection has ended: nothing more comes from children (output.c). */
 void pvm__output_forget(void);
-/*
- * Part of pvm_exit: put the exit notices the task asked for about itself into
- * the list of arrived messages, with pvm__deliver (notify.c).
- */
-void pvm__notify_self_exit(void);
-/* The connection has ended: forget the notices that the library itself would give. */
-void pvm__notices_forget(void);
 /* Treat a message (one reference, taken over) as if it had just arrived. */
 void pvm__deliver(struct message *);
 /* ---- errors -------------------------------------------------------------- */

@@ -1,88 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* pvm_setopt and pvm_getopt. */
+/* pvm_setopt and pvm_getopt; pvm_catchout, which sets where the output of children goes. */
 #include "api.h"
 #include "option.h"
 
 #include "ask.h"
 #include "mailbox.h"
-
-/* ---- own destinations ---------------------------------------------------- */
-
-/* Tell the daemon a destination; it takes hexadecimal text. */
-static int tell_daemon(int what, int value)
-{
-	char text[12];
-	struct message *reply;
-	int code;
-
-	snprintf(text, sizeof text, "%x", (unsigned)value);
-	code = pvm__ask(TM_SETOPT, pvm__compose("is", what, text), &reply);
-	if (code == 0)
-		pvm__message_unref(reply);
-	return code;
-}
-
-static void inherit_output(void)
-{
-	pvmctrc.outtid = pvmtrc.outtid;
-	pvmctrc.outctx = pvmtrc.outctx;
-	pvmctrc.outtag = pvmtrc.outtag;
-}
-
-static void inherit_trace(void)
-{
-	pvmctrc.trctid = pvmtrc.trctid;
-	pvmctrc.trcctx = pvmtrc.trcctx;
-	pvmctrc.trctag = pvmtrc.trctag;
-}
-
-int pvm__redirect_output(int tid)
-{
-	int code = pvmtrc.outtid > 0 || tid > 0 ? tell_daemon(TS_OUTTID, tid) : 0;
-
-	if (code)
-		return code;
-	pvmtrc.outtid = tid;
-	inherit_output();
-	return 0;
-}
-
-int pvm__redirect_trace(int tid)
-{
-	int code = pvmtrc.trctid > 0 || tid > 0 ? tell_daemon(TS_TRCTID, tid) : 0;
-
-	if (code)
-		return code;
-	if (tid != pvmtrc.trctid) {
-		pvm__trace_flush();
-		pvm__trace_renew();
-	}
-	pvm__set_tracer(tid);
-	inherit_trace();
-	return 0;
-}
-
-static int set_own_output_tag(int tag)
-{
-	int code = pvmtrc.outtid > 0 ? tell_daemon(TS_OUTTAG, tag) : PvmBadParam;
-
-	if (code)
-		return code;
-	pvmtrc.outtag = tag;
-	inherit_output();
-	return 0;
-}
-
-static int set_own_trace_tag(int tag)
-{
-	int code = pvmtrc.trctid > 0 ? tell_daemon(TS_TRCTAG, tag) : PvmBadParam;
-
-	if (code)
-		return code;
-	pvmtrc.trctag = tag;
-	inherit_trace();
-	return 0;
-}
 
 /* ---- destinations of children -------------------------------------------- */
 
@@ -214,9 +136,9 @@ static int set(int option, int *place, int value)
 	case PvmSelfTraceOptions: return set_in_range(place, value, PvmTraceFull, PvmTraceCount);
 	case PvmFragSize: return set_frag_size(value);
 	case PvmSelfOutputTid: return pvm__redirect_output(value);
-	case PvmSelfOutputCode: return set_own_output_tag(value);
+	case PvmSelfOutputCode: return pvm__set_output_tag(value);
 	case PvmSelfTraceTid: return pvm__redirect_trace(value);
-	case PvmSelfTraceCode: return set_own_trace_tag(value);
+	case PvmSelfTraceCode: return pvm__set_trace_tag(value);
 	case PvmNoReset: return set_noreset(value);
 	case PvmThreadBuffers: return set_thread_buffers(place, value);
 	case PvmSelfOutputContext:
@@ -279,4 +201,19 @@ int pvm_getopt(int option)
 {
 	API_ENTER(TEV_GETOPT, TEV_DID_OPT, option);
 	return API_LEAVE(TEV_GETOPT, TEV_DID_OPV, get_option(option));
+}
+
+/* ---- output of children --------------------------------------------------- */
+
+/*
+ * Write the output of tasks spawned from now on to a file; pvm_exit waits for its
+ * end. NULL: their output goes where this task's own goes, and what comes from
+ * earlier ones is dropped. 0 or PvmSysErr.
+ */
+int pvm_catchout(FILE *file)
+{
+	API_LOCK();
+	int code = pvm__connect();
+
+	return pvm__result("pvm_catchout", code ? code : pvm__output_catch(file));
 }

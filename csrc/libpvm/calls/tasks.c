@@ -167,31 +167,6 @@ int pvm_parent(void)
 	return API_LEAVE(TEV_PARENT, TEV_DID_PT, code);
 }
 
-/* Handler of TC_SIBLINGS: the tids that one pvm_spawn started. */
-int pvm__tc_siblings(int mid)
-{
-	struct task *t = &pvm__task;
-	struct message *m = pvm__message_of(mid);
-	int *tids;
-	int n;
-
-	if (pvm__get_int(m, &n) || n < 0 || (size_t)n > pvm__bytes_left(m) / sizeof(int))
-		return 0;
-	tids = malloc((size_t)n * sizeof *tids + 1);
-	if (!tids) {
-		pvm__lost_for_memory(m->src);
-		return 0;
-	}
-	if (pvm__get_ints(m, tids, n)) {
-		free(tids);
-		return 0;
-	}
-	free(t->siblings);
-	t->siblings = tids;
-	t->nsiblings = n;
-	return 0;
-}
-
 /* Make the task its only sibling. 0 or PvmNoMem. */
 static int alone(struct task *t)
 {

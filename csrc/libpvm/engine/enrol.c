@@ -337,58 +337,17 @@ void pvm__disconnect(void)
 	pvm__set_tracer(0);
 }
 
-/* Own tid; connects. PvmSysErr. */
-int pvm_mytid(void)
-{
-	API_LOCK();
-	int code = pvm__connect();
-
-	API_ENTER(TEV_MYTID);
-	return API_LEAVE(TEV_MYTID, TEV_DID_MT,
-		pvm__result("pvm_mytid", code < 0 ? code : pvmmytid));
-}
-
-/* pvm_mytid for libraries on top of this one: 0 or an error code, not reported. */
-int pvmbeatask(void)
-{
-	API_LOCK();
-	return pvm__connect();
-}
-
-/* Drop all connections without a word to anybody. Returns 0. */
-int pvmendtask(void)
-{
-	API_LOCK();
-	pvm__disconnect();
-	return 0;
-}
-
-/* Name that pvm_tasks shows, to be set before the first call that connects. */
-int pvmsettaskname(char *name)
-{
-	API_LOCK();
-	char *copy;
-
-	if (!name)
-		return PvmBadParam;
-	if (pvmmytid != -1)
-		return PvmExists;
-	copy = strdup(name);
-	if (!copy)
-		return PvmNoMem;
-	free(pvm__task.name);
-	pvm__task.name = copy;
-	return 0;
-}
-
 /* Leave in order: notices and output first, then the daemon, then what is left here. */
-static int leave(void)
+int pvm__leave(void)
 {
 	struct message *req, *reply;
 	int code;
 
+	if (pvmmytid == -1)
+		return 0;
+	pvm__trace_flush();
 	pvm__output_wait_children();
-	pvm__notify_self_exit();
+	pvm__notice_self_exit();
 	pvm__engine_wait_until(0);
 	pvm__handlers_clear();
 	fflush(stdout);
@@ -401,19 +360,4 @@ static int leave(void)
 	pvm__discard_received();
 	pvm__task.unreported = false;
 	return code;
-}
-
-/* Leave the virtual machine; a later call may enrol again. 0 or PvmSysErr. */
-int pvm_exit(void)
-{
-	API_LOCK();
-	int code = 0;
-
-	API_ENTER(TEV_EXIT);
-	if (pvmmytid != -1) {
-		pvm__trace_flush();
-		code = leave();
-	}
-	API_END_SILENT();
-	return pvm__result("pvm_exit", code);
 }

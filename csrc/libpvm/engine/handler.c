@@ -82,29 +82,6 @@ int pvm__handler_remove(int id)
 	return PvmNotFound;
 }
 
-int pvm__tc_noop(int mid)
-{
-	(void)mid;
-	return 0;
-}
-
-int pvm__handlers_install(void)
-{
-	static const struct {
-		int tag;
-		int (*f)(int mid);
-	} library[] = { { TC_CONREQ, pvm__tc_conreq }, { TC_CONACK, pvm__tc_conack },
-		{ TC_TASKEXIT, pvm__tc_taskexit }, { TC_NOOP, pvm__tc_noop },
-		{ TC_SETTRACE, pvm__tc_settrace }, { TC_SETTMASK, pvm__tc_settmask },
-		{ TC_SETTRCBUF, pvm__tc_settrcbuf }, { TC_SETTRCOPT, pvm__tc_settrcopt },
-		{ TC_SIBLINGS, pvm__tc_siblings } };
-
-	for (size_t i = 0; i < sizeof library / sizeof library[0]; i++)
-		if (pvm__handler_add(-1, library[i].tag, SYSCTX_TC, library[i].f) == PvmNoMem)
-			return PvmNoMem;
-	return 0;
-}
-
 void pvm__handlers_clear(void)
 {
 	struct task *t = &pvm__task;
@@ -209,31 +186,8 @@ bool pvm__handler_dispatch(struct message *m)
 	return true;
 }
 
-/*
- * Have `f` called with the buffer id of every message from `src` with `tag` and
- * context `ctx`, -1 being any.  Returns the handler's id; PvmExists if another
- * handler could match the same message, PvmBadParam, PvmNoMem.
- */
-int pvm_addmhf(int src, int tag, int ctx, int (*f)(int mid))
+void pvm__handlers_print(void)
 {
-	API_ENTER(TEV_ADDMHF, TEV_DID_RST, src, TEV_DID_RMC, tag, TEV_DID_RCX, ctx);
-	return API_LEAVE(TEV_ADDMHF, TEV_DID_MHI,
-		pvm__result("pvm_addmhf", f ? pvm__handler_add(src, tag, ctx, f) : PvmBadParam));
-}
-
-/* Remove a handler. 0, PvmBadParam (negative id), PvmNotFound. */
-int pvm_delmhf(int id)
-{
-	API_ENTER(TEV_DELMHF, TEV_DID_MHI, id);
-	return API_LEAVE(TEV_DELMHF, TEV_DID_CC,
-		pvm__result("pvm_delmhf", pvm__handler_remove(id)));
-}
-
-/* Print the handlers on stdout, below a heading of the caller's. */
-void pvmdisplaymhfinfo(char *who, char *text, int tid)
-{
-	API_LOCK();
-	printf("%s t%x: %s\n", who, (unsigned)tid, text);
 	for (const struct handler *h = pvm__task.handlers; h; h = h->next)
 		printf("handler %d: src %x tag %d ctx %x\n", h->id, (unsigned)h->src, h->tag,
 			(unsigned)h->ctx);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pvm_catchout: the output of children, collected here line by line. */
+/* The output of children that is collected here (pvm_catchout), line by line. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,14 +154,11 @@ static int take_output(int mid)
 	return 0;
 }
 
-static int catch_output(FILE *file)
+int pvm__output_catch(FILE *file)
 {
-	int code = pvm__connect();
-
-	if (code)
-		return code;
 	if (file) {
-		code = pvm__handler_add(-1, TC_OUTPUT, SYSCTX_TC, take_output);
+		int code = pvm__handler_add(-1, TC_OUTPUT, SYSCTX_TC, take_output);
+
 		if (code < 0 && code != PvmExists)
 			return code;
 	}
@@ -170,17 +167,6 @@ static int catch_output(FILE *file)
 	pvmctrc.outctx = file ? SYSCTX_TC : pvmtrc.outctx;
 	pvmctrc.outtag = file ? TC_OUTPUT : pvmtrc.outtag;
 	return 0;
-}
-
-/*
- * Write the output of tasks spawned from now on to a file; pvm_exit waits for its
- * end. NULL: their output goes where this task's own goes, and what comes from
- * earlier ones is dropped. 0 or PvmSysErr.
- */
-int pvm_catchout(FILE *file)
-{
-	API_LOCK();
-	return pvm__result("pvm_catchout", catch_output(file));
 }
 
 void pvm__output_wait_children(void)

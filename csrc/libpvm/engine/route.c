@@ -63,7 +63,7 @@ static void drop(struct route *r)
 		pvm__stream_free(r->stream);
 	free(r);
 	if (open)
-		pvm__route_closed(tid);
+		pvm__notice_route_closed(tid);
 }
 
 /* Send everything through the daemon until the other task asks or exits. */
@@ -154,7 +154,7 @@ static bool open_stream(struct route *r, int fd)
 	}
 	r->stream = s;
 	r->state = ROUTE_OPEN;
-	pvm__route_opened(r->tid, fd);
+	pvm__notice_route_opened(r->tid, fd);
 	return true;
 }
 
