@@ -9,7 +9,7 @@
 
 #include <sys/time.h>
 
-/* Storage of a view, struct view in csrc/libpvm/thread.h. */
+/* Storage of a view, struct view in csrc/libpvm/base/base.h. */
 struct pvmview {
 	void *room[6];
 };

@@ -56,9 +56,8 @@ extern struct Pvmtevinfo pvmtevinfo[TEV_MAX + 1];
 
 struct message;
 struct stream;
-struct route;
+struct watcher;
 struct pending;
-struct handler;
 
 /* ---- threads (lock.c; docs/threads.md) ------------------------------------- */
 
@@ -184,51 +183,47 @@ struct queue {
 	struct message *head, *tail;
 };
 
-enum { ROUTE_BUCKETS = 64 };
-
-/* All state of the library; one instance, `pvm__task` (task.c). */
+/* What several files know of the task; one instance. Comments name who changes it. */
 struct task {
-	int ptid; /* parent, 0: none, PvmParentNotSet */
-	int daemon_dsig;
-	char daemon_addr[32]; /* IP and port of the daemon, "%08x:%04x" */
-	char *name;           /* from pvmsettaskname, or NULL */
-	int schedtid;         /* resource manager; 0: none */
-	int watched_sched;    /* whose end the daemon is to tell; 0: nobody's */
-	int capabilities;     /* WIRE_EXT_ bits of the daemon */
-	int frag_size;        /* PvmFragSize */
-	bool frag_size_set;   /* by the program: enrolment does not change it */
-	int route;            /* PvmRoute */
-	int debug_mask, auto_err, resv_tids, show_tids, noreset, thread_buffers;
+	/* Of the thread whose calls run (lock.c). */
 	struct message *sbuf, *rbuf; /* current buffers; their ids hold the references */
-	int (*match)(int mid, int tid, int tag); /* pvm_recvf; NULL: by source, tag, context */
-	int *siblings, nsiblings;                /* -1: not known yet */
+	int sending;                 /* this thread writes a message: handlers wait */
+	int in_handler;              /* this thread runs a handler: it may not wait for messages */
 
-	/* The engine's, see engine.h; other topics leave these alone. */
-	struct stream *daemon;               /* NULL: not connected */
-	struct thread *enroller;             /* NULL: nobody is enrolling */
-	unsigned session;                    /* changes when the connection ends */
-	struct route *routes[ROUTE_BUCKETS]; /* hashed by tid */
-	bool route_lost;                     /* some route's connection ended */
-	struct watcher *watcher;             /* of all sources; NULL: there is only the daemon */
-	struct thread *reader;               /* waits for the sockets; NULL: nobody does */
-	struct thread *dispatcher;           /* runs handlers; NULL: nobody does */
-	struct queue arrived;                /* complete messages, neither handled nor queued yet */
-	struct queue inbox;                  /* complete messages that nobody took yet */
-	unsigned long serial;                /* of the message that came into the inbox last */
-	unsigned deliveries;                 /* messages ever completed */
-	struct pending *pending;             /* requests waiting for their replies, oldest first */
-	int wid;                             /* last wait id used */
-	int sending;                         /* this thread writes a message: handlers wait */
-	int in_handler;           /* this thread runs a handler: it may not wait for messages */
-	unsigned unread_sends;    /* messages sent since the sockets were last read */
-	int64_t last_intake;      /* when that was, coarse monotonic ns */
-	bool brisk;               /* the last wait for a message was short */
-	int64_t rest_until, rest; /* till this time, monotonic ns, so long, waits sleep at once */
-	bool short_of_memory;     /* a message was lost for that; the next wait says so */
-	bool incomplete;          /* the same, since enrolment */
-	bool unreported;          /* the daemon was lost in a call that could not say so */
-	struct handler *handlers; /* newest first */
-	int *free_handler_ids, nfree_handler_ids, handler_ids;
+	/* As the program wants it (option.c). */
+	struct {
+		int route, debug_mask, auto_err, resv_tids, show_tids, noreset;
+		int frag_size;
+		bool frag_size_set; /* enrolment does not change it */
+	} option;
+
+	/* What is known of the machine (enrol.c). */
+	char *name;               /* from pvmsettaskname, or NULL */
+	int ptid;                 /* parent, 0: none, PvmParentNotSet */
+	int *siblings, nsiblings; /* from control.c; -1: not known yet */
+	int schedtid;             /* resource manager; 0: none */
+	int capabilities;         /* WIRE_EXT_ bits of the daemon */
+	char daemon_addr[32];     /* IP and port of the daemon, "%08x:%04x" */
+
+	/* The connection. */
+	unsigned session;      /* changes when it ends (enrol.c) */
+	struct stream *daemon; /* NULL: not connected (address.c, enrol.c) */
+	struct {
+		struct watcher *watcher; /* of all sources; NULL: there is only the daemon */
+		bool route_lost;         /* some route's connection ended */
+	} transport;
+
+	struct {
+		struct thread *enroller;   /* NULL: nobody is enrolling (enrol.c) */
+		struct thread *reader;     /* waits for the sockets; NULL: nobody does (wait.c) */
+		struct thread *dispatcher; /* runs handlers; NULL: nobody does (arrival.c) */
+		struct queue inbox;        /* complete messages that nobody took yet */
+		unsigned long serial;      /* of the message that came into it last */
+		unsigned deliveries;       /* messages ever completed */
+		bool short_of_memory;      /* a message was lost for that; the next wait says so */
+		bool incomplete;           /* the same, since enrolment */
+		bool unreported;           /* the daemon was lost in a call that could not say so */
+	} engine;
 };
 extern struct task pvm__task;
 
@@ -237,6 +232,37 @@ static inline void pvm__set_tracer(int tid)
 {
 	__atomic_store_n(&pvmtrc.trctid, tid, __ATOMIC_RELAXED);
 }
+
+/* ---- what goes up (calls/above.c) ------------------------------------------ */
+
+/* What files need of others above them; the file at the top fills it in. */
+struct above {
+	/* lock.c: this thread ends. What calls returned to it is freed. */
+	void (*thread_ended)(void);
+	/* lock.c: this is the child of a fork. It leaves the parent's connections alone. */
+	void (*became_child)(void);
+	/* lock.c: a buffer of a thread that ends. It loses its id. */
+	void (*retire)(struct message *);
+	/* stream.c: a message has come whole. Whoever it is for gets it, and the reference. */
+	void (*complete)(struct message *);
+	/* stream.c: the socket is full. Waits until there is room, or something else was read. */
+	void (*full)(struct stream *);
+	/* stream.c: another thread writes. Waits until some state has changed (WAKE_STATE). */
+	void (*turn)(void);
+	/* arrival.c: a message with a tag of the system. A request takes it that it answers. */
+	bool (*answer)(struct message *);
+	/* arrival.c: it is a message's turn. Its handler runs; false: there is none. */
+	bool (*handle)(struct message *);
+	/* arrival.c: it is not yet. Is there a handler for it? */
+	bool (*has_handler)(const struct message *);
+	/* arrival.c: the end of a task or host was told of. Routes that it cuts off are lost. */
+	void (*notice_routes)(struct message *);
+	/* arrival.c: a route was lost. Such routes are forgotten; true: there was one. */
+	bool (*reap_routes)(void);
+	/* arrival.c: the daemon was lost. All connections are dropped. */
+	void (*hang_up)(void);
+};
+extern const struct above pvm__above;
 
 /* ---- errors (error.c) ------------------------------------------------------ */
 

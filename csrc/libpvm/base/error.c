@@ -98,6 +98,6 @@ int pvm__quiet(int code)
 void pvm__lost_for_memory(int src)
 {
 	pvm__log("message from t%x dropped: out of memory", (unsigned)src);
-	pvm__task.short_of_memory = true;
-	pvm__task.incomplete = true;
+	pvm__task.engine.short_of_memory = true;
+	pvm__task.engine.incomplete = true;
 }

@@ -1,32 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads: the library's lock, what belongs to each thread, sleeping and waking.
+ * Threads: the library's lock, and what belongs to each thread.
  *
  * The lock is one word: the number of the thread that has it, and a bit if others may
  * wait for it. So it is clear at any instant whose it is, also to a signal handler that
  * interrupts the taking of it.
  */
-#define _GNU_SOURCE
-#include "thread.h"
+#include "base/base.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <pthread.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "compat.h"
-#include "engine.h"
 
 #define WAITERS 0x80000000u
 
 __thread struct thread pvm__self;
 
-static unsigned lock;          /* owner's number, WAITERS */
-static unsigned numbers;       /* the last one given out */
-static struct thread *loaded;  /* whose state stands in the task's variables; NULL: nobody's */
-static struct thread *waiting; /* those inside pvm__wait_begin */
-static struct view shared;     /* active buffers and context of the task */
+static unsigned lock;         /* owner's number, WAITERS */
+static unsigned numbers;      /* the last one given out */
+static struct thread *loaded; /* whose state stands in the task's variables; NULL: nobody's */
+static struct view shared;    /* active buffers and context of the task */
 static struct view *active = &shared; /* the one in the task's variables */
 static struct view *views = &shared;
 static bool per_thread;
@@ -190,18 +181,14 @@ static void end_thread(void *thread)
 	if (me->has_own) {
 		store_view();
 		if (me->own.sbuf)
-			pvm__message_retire(me->own.sbuf);
+			pvm__above.retire(me->own.sbuf);
 		if (me->own.rbuf)
-			pvm__message_retire(me->own.rbuf);
+			pvm__above.retire(me->own.rbuf);
 		unlink_view(&me->own);
 		me->has_own = false;
 		load_view(&shared);
 	}
-	pvm__hosts_thread_ends();
-	pvm__tasks_thread_ends();
-	pvm__mailbox_thread_ends();
-	pvm__recv_thread_ends();
-	pvm__register_thread_ends();
+	pvm__above.thread_ended();
 	loaded = NULL;
 	pvm__unlock();
 	me->number = 0; /* a call of a later destructor begins anew */
@@ -215,15 +202,13 @@ static void keep_this_thread(void)
 	struct thread *me = &pvm__self;
 
 	__atomic_store_n(&lock, me->number, __ATOMIC_RELAXED);
-	waiting = me->waiting ? me : NULL;
-	me->next_waiting = NULL;
 	views = &shared;
 	shared.next = NULL;
 	if (me->has_own)
 		link_view(&me->own);
 	for (struct view *v = me->view; v; v = v->outer)
 		link_view(v);
-	pvm__become_child();
+	pvm__above.became_child();
 	pvm__unlock();
 }
 
@@ -340,118 +325,4 @@ void pvm__relock(unsigned depth)
 {
 	pvm__lock_first();
 	pvm__self.depth = depth;
-}
-
-/* ---- sleeping and waking -------------------------------------------------------------- */
-
-void pvm__wait_begin(struct wait *w, const struct interest *interest)
-{
-	struct thread *me = &pvm__self;
-
-	w->outer = me->interest;
-	w->outer_waiting = me->waiting;
-	me->interest = *interest;
-	__atomic_store_n(&me->signs, 0, __ATOMIC_RELAXED);
-	if (!me->waiting) {
-		me->next_waiting = waiting;
-		waiting = me;
-	}
-	me->waiting = true;
-}
-
-void pvm__wait_end(const struct wait *w)
-{
-	struct thread *me = &pvm__self, **place = &waiting;
-
-	if (w->outer_waiting) {
-		/* What the outer wait is for may have come meanwhile. */
-		me->interest = w->outer;
-		__atomic_store_n(&me->signs, SIGN_WOKEN, __ATOMIC_RELAXED);
-		return;
-	}
-	while (*place != me)
-		place = &(*place)->next_waiting;
-	*place = me->next_waiting;
-	me->waiting = false;
-}
-
-void pvm__sleep(int64_t deadline)
-{
-	struct thread *me = &pvm__self;
-	unsigned depth;
-
-	me->idle = me->interest.wakes != WAKE_STATE;
-	depth = pvm__unlock_all();
-	pvm__futex_wait(&me->signs, 0, deadline);
-	pvm__relock(depth);
-	me->idle = false;
-	__atomic_fetch_and(&me->signs, SIGN_WOKEN, __ATOMIC_RELAXED);
-}
-
-bool pvm__woken(void)
-{
-	return __atomic_load_n(&pvm__self.signs, __ATOMIC_RELAXED) & SIGN_WOKEN;
-}
-
-void pvm__await_change(void)
-{
-	struct wait w;
-
-	pvm__let_others_read();
-	pvm__wait_begin(&w, &(struct interest){ .wakes = WAKE_STATE });
-	while (!pvm__woken())
-		pvm__sleep(NO_DEADLINE);
-	pvm__wait_end(&w);
-}
-
-static void wake(struct thread *thread)
-{
-	if (__atomic_fetch_or(&thread->signs, SIGN_WOKEN, __ATOMIC_RELAXED) & SIGN_WOKEN ||
-		thread == &pvm__self)
-		return;
-	if (thread->reading)
-		pvm__interrupt_reader();
-	else
-		pvm__futex_wake(&thread->signs, 1);
-}
-
-void pvm__wake(int wakes)
-{
-	for (struct thread *w = waiting; w; w = w->next_waiting)
-		if (w->interest.wakes & wakes)
-			wake(w);
-}
-
-void pvm__wake_all(void)
-{
-	pvm__wake(~0);
-}
-
-void pvm__wake_receivers(const struct message *m)
-{
-	for (struct thread *w = waiting; w; w = w->next_waiting) {
-		const struct interest *i = &w->interest;
-
-		if (i->wakes & WAKE_MESSAGE && (i->tid == -1 || i->tid == m->src) &&
-			(i->tag == -1 || i->tag == m->tag) && (i->ctx == -1 || i->ctx == m->ctx))
-			wake(w);
-	}
-}
-
-void pvm__wake_asker(const struct pending *p)
-{
-	for (struct thread *w = waiting; w; w = w->next_waiting)
-		if (w->interest.wakes & WAKE_REPLY && w->interest.request == p)
-			wake(w);
-}
-
-void pvm__wake_reader(void)
-{
-	for (struct thread *w = waiting; w; w = w->next_waiting)
-		if (w->idle) {
-			w->idle = false;
-			__atomic_fetch_or(&w->signs, SIGN_NUDGED, __ATOMIC_RELAXED);
-			pvm__futex_wake(&w->signs, 1);
-			return;
-		}
 }

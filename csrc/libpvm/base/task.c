@@ -16,9 +16,9 @@ int pvmtoplvl = 1;
 int pvm_errno = 0;
 
 struct task pvm__task = {
-	.frag_size = WIRE_FRAG_DEFAULT,
-	.route = PvmAllowDirect,
-	.auto_err = 1,
-	.show_tids = 1,
+	.option = { .frag_size = WIRE_FRAG_DEFAULT,
+		.route = PvmAllowDirect,
+		.auto_err = 1,
+		.show_tids = 1 },
 	.nsiblings = -1,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Buffers: what programs call messages. Which ones are current, and their headers. */
-#include "api.h"
+#include "calls/api.h"
 
 /* Message of an id that a program gave: 0, PvmBadParam or PvmNoSuchBuf. */
 static int lookup(int id, struct message **m)

@@ -3,14 +3,11 @@
  * Data and small helpers that PVM 3.4.6 exports besides its documented
  * interface; its console, tracer and example programs import them.
  */
+#include "calls/api.h"
+
 #include <stdlib.h>
-#include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
-
-#include "api.h"
-#include "ask.h"
-#include "compat.h"
 
 /* Remote shell when PVM_RSH names none. */
 #define DEFAULT_RSH "/usr/bin/ssh"

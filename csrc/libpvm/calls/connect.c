@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Enrolling and leaving, as programs ask for it. */
-#include "api.h"
-#include "engine.h"
+#include "calls/api.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Contexts: separate worlds of messages with the same tags. */
-#include "api.h"
-#include "ask.h"
+#include "calls/api.h"
 
 /* A context that nobody else has. PvmOutOfRes. */
 int pvm_newcontext(void)

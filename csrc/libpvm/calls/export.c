@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Environment variables for children: the list in PVM_EXPORT, names with ':' between. */
+#include "calls/api.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "api.h"
 
 /*
  * The list without `name`, and with room for it and a ':'; tells whether it was in it.

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What libgpvm3 uses to let threads call it at the same time. */
-#include "api.h"
-#include "compat.h"
-#include "engine.h"
+#include "calls/api.h"
 
 _Static_assert(sizeof(struct view) <= sizeof(struct pvmview), "room for a view");
 

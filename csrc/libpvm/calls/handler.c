@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Message handlers of the program. */
-#include "api.h"
-#include "engine.h"
-#include "compat.h"
+#include "calls/api.h"
 
 /*
  * Have `f` called with the buffer id of every message from `src` with `tag` and

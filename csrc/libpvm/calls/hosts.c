@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Hosts and the machine as a whole: table, adding and deleting, state, clock, halt. */
+#include "calls/api.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "api.h"
-#include "ask.h"
 
 /* Most hosts that one call may name: host indices have 12 bits. */
 #define HOSTS_MAX 4095

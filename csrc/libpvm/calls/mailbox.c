@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The mailbox: named records that the master daemon keeps. */
-#include "api.h"
-#include "mailbox.h"
+#include "calls/api.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#include "ask.h"
 
 /* ---- entries ------------------------------------------------------------- */
 

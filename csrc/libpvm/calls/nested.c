@@ -3,7 +3,7 @@
  * Messages inside messages: with their header (pvm_pkmesg, pvm_upkmesg; also the
  * form of mailbox records), or only their body (pvm_pkmesgbody).
  */
-#include "api.h"
+#include "calls/api.h"
 
 /* Check the arguments of pvm_pkmesg and pvm_pkmesgbody and find the inner message. */
 static int find_inner(int bufid, struct message **inner)

@@ -3,10 +3,7 @@
  * pvm_notify: the daemon reports tasks and hosts; direct routes, and the task's
  * own end, are reported by the library itself.
  */
-#include "api.h"
-#include "engine.h"
-
-#include "ask.h"
+#include "calls/api.h"
 
 /* Set (n > 0 or -1) or remove (0) the count of route notices. */
 static int notify_route_add(int tag, int n, bool cancel)
@@ -90,7 +87,7 @@ static int notify(int what, int tag, int n, const int *tids)
 
 	if (code)
 		return code;
-	if ((tag < 0 && !pvm__task.resv_tids) || !list_fits(kind, n, tids))
+	if ((tag < 0 && !pvm__task.option.resv_tids) || !list_fits(kind, n, tids))
 		return PvmBadParam;
 	switch (kind) {
 	case PvmRouteAdd: return notify_route_add(tag, n, cancel);

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pvm_setopt and pvm_getopt; pvm_catchout, which sets where the output of children goes. */
-#include "api.h"
-#include "option.h"
-
-#include "ask.h"
-#include "mailbox.h"
+#include "calls/api.h"
 
 /* ---- destinations of children -------------------------------------------- */
 
@@ -54,16 +50,18 @@ static int set_noreset(int on)
 
 	if (pvmmytid == -1)
 		return PvmBadParam;
-	if (on && !pvm__task.noreset)
+	if (on && !pvm__task.option.noreset)
 		code = index = pvm__mailbox_put_new(PVMNORESETCLASS, -1, PvmMboxMultiInstance,
 			pvm__compose("i", pvmmytid));
-	else if (!on && pvm__task.noreset)
+	else if (!on && pvm__task.option.noreset)
 		code = pvm__mailbox_remove(PVMNORESETCLASS, index, PvmMboxDefault);
 	if (code < 0)
 		return code;
-	pvm__task.noreset = on;
+	pvm__task.option.noreset = on;
 	return 0;
 }
+
+static int thread_buffers; /* PvmThreadBuffers */
 
 static int set_thread_buffers(int *option, int on)
 {
@@ -76,10 +74,10 @@ static int set_thread_buffers(int *option, int on)
 
 static int set_frag_size(int size)
 {
-	int code = set_in_range(&pvm__task.frag_size, size, WIRE_FRAG_MIN, WIRE_FRAG_MAX);
+	int code = set_in_range(&pvm__task.option.frag_size, size, WIRE_FRAG_MIN, WIRE_FRAG_MAX);
 
 	if (code == 0)
-		pvm__task.frag_size_set = true;
+		pvm__task.option.frag_size_set = true;
 	return code;
 }
 
@@ -89,9 +87,9 @@ static int set_frag_size(int size)
 static int *place_of(int option)
 {
 	switch (option) {
-	case PvmRoute: return &pvm__task.route;
-	case PvmDebugMask: return &pvm__task.debug_mask;
-	case PvmAutoErr: return &pvm__task.auto_err;
+	case PvmRoute: return &pvm__task.option.route;
+	case PvmDebugMask: return &pvm__task.option.debug_mask;
+	case PvmAutoErr: return &pvm__task.option.auto_err;
 	case PvmOutputTid: return &pvmctrc.outtid;
 	case PvmOutputCode: return &pvmctrc.outtag;
 	case PvmOutputContext: return &pvmctrc.outctx;
@@ -100,8 +98,8 @@ static int *place_of(int option)
 	case PvmTraceContext: return &pvmctrc.trcctx;
 	case PvmTraceBuffer: return &pvmctrc.trcbuf;
 	case PvmTraceOptions: return &pvmctrc.trcopt;
-	case PvmFragSize: return &pvm__task.frag_size;
-	case PvmResvTids: return &pvm__task.resv_tids;
+	case PvmFragSize: return &pvm__task.option.frag_size;
+	case PvmResvTids: return &pvm__task.option.resv_tids;
 	case PvmSelfOutputTid: return &pvmtrc.outtid;
 	case PvmSelfOutputCode: return &pvmtrc.outtag;
 	case PvmSelfOutputContext: return &pvmtrc.outctx;
@@ -110,9 +108,9 @@ static int *place_of(int option)
 	case PvmSelfTraceContext: return &pvmtrc.trcctx;
 	case PvmSelfTraceBuffer: return &pvmtrc.trcbuf;
 	case PvmSelfTraceOptions: return &pvmtrc.trcopt;
-	case PvmShowTids: return &pvm__task.show_tids;
-	case PvmNoReset: return &pvm__task.noreset;
-	case PvmThreadBuffers: return &pvm__task.thread_buffers;
+	case PvmShowTids: return &pvm__task.option.show_tids;
+	case PvmNoReset: return &pvm__task.option.noreset;
+	case PvmThreadBuffers: return &thread_buffers;
 	default: return NULL;
 	}
 }

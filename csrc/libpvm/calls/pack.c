@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pvm_pk... and pvm_upk...: items into the send buffer and out of the receive buffer. */
-#include "api.h"
+#include "calls/api.h"
 
 /* Pack into, or unpack from, a current buffer; `name` for the error report. */
 static inline int move_items(const char *name, struct message *m, bool in, enum item item, void *p,

@@ -6,12 +6,11 @@
  * or * (taken from the arguments), modifiers are h, l and u, and the kinds are
  * c byte, d integer, f float, x complex, s string.  Other text is skipped.
  */
+#include "calls/api.h"
+
 #include <ctype.h>
 #include <stdarg.h>
 #include <string.h>
-
-#include "api.h"
-#include "compat.h"
 
 /* One item of a format. */
 struct spec {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Receiving: pvm_recv and its relatives, all one search of the receive list. */
-#include "api.h"
-#include "engine.h"
+#include "calls/api.h"
 
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
 /* ---- the receive list ---------------------------------------------------- */
 
@@ -16,6 +15,8 @@ static bool matches(const struct message *m, int tid, int tag)
 
 /* A function that chooses; NULL: by source, tag and context. */
 typedef int matcher(int mid, int tid, int tag);
+
+static matcher *program_match; /* from pvm_recvf; NULL: by source, tag and context */
 
 /* The rule that pvm_recvf can replace, in the form it has for programs. */
 static int match_by_header(int mid, int tid, int tag)
@@ -41,7 +42,7 @@ static int name(struct message *m)
 
 static bool queued(const struct message *m)
 {
-	return m && (m->prev || m == pvm__task.inbox.head);
+	return m && (m->prev || m == pvm__task.engine.inbox.head);
 }
 
 /*
@@ -54,7 +55,7 @@ static int rate(matcher *match, struct message *m, int id, int tid, int tag, str
 
 	pvm__message_ref(m);
 	result = match(id, tid, tag);
-	*next = queued(m) ? m->next : pvm__task.inbox.head;
+	*next = queued(m) ? m->next : pvm__task.engine.inbox.head;
 	if (result > 0 && (!queued(m) || m->id != id))
 		result = 0;
 	pvm__message_unref(m);
@@ -66,11 +67,11 @@ static int choose_rated(matcher *match, int tid, int tag)
 {
 	struct message *m, *next;
 	int best = 0, best_rate = 0;
-	int code = match == pvm__task.match ? 0 : match(0, tid, tag);
+	int code = match == program_match ? 0 : match(0, tid, tag);
 
 	if (code < 0)
 		return code;
-	for (m = pvm__task.inbox.head; m; m = next) {
+	for (m = pvm__task.engine.inbox.head; m; m = next) {
 		int id = name(m), rated;
 
 		if (id < 0)
@@ -110,7 +111,7 @@ static struct interest interest_in(matcher *match, int tid, int tag)
 /* The first message that came into the receive list after the one with this number. */
 static struct message *first_after(unsigned long serial)
 {
-	struct message *m = pvm__task.inbox.tail, *first = NULL;
+	struct message *m = pvm__task.engine.inbox.tail, *first = NULL;
 
 	while (m && (long)(m->serial - serial) > 0) {
 		first = m;
@@ -133,7 +134,7 @@ static int find(matcher *match, int tid, int tag, int64_t deadline)
 
 	if (code < 0)
 		return code;
-	id = choose(match, t->inbox.head, tid, tag);
+	id = choose(match, t->engine.inbox.head, tid, tag);
 	if (id)
 		return id;
 	/* A handler may not wait for what comes behind its message. */
@@ -142,7 +143,7 @@ static int find(matcher *match, int tid, int tag, int64_t deadline)
 	do {
 		const struct interest interest = interest_in(match, tid, tag);
 
-		seen = t->serial;
+		seen = t->engine.serial;
 		code = t->session == session ? pvm__engine_wait_for(&interest, deadline) :
 					       PvmSysErr;
 		id = choose(match, first_after(seen), tid, tag);
@@ -158,7 +159,7 @@ static struct message *take(int id)
 	struct task *t = &pvm__task;
 	struct message *m = pvm__message_of(id);
 
-	pvm__queue_remove(&t->inbox, m);
+	pvm__queue_remove(&t->engine.inbox, m);
 	pvm__message_unref(m);
 	if (m == t->sbuf)
 		t->sbuf = NULL;
@@ -188,7 +189,7 @@ int pvm__receive(matcher *match, int tid, int tag, int64_t deadline)
 /* The same with the program's rule. */
 static int receive(int tid, int tag, int64_t deadline)
 {
-	return pvm__receive(pvm__task.match, tid, tag, deadline);
+	return pvm__receive(program_match, tid, tag, deadline);
 }
 
 /* ---- public calls -------------------------------------------------------- */
@@ -243,7 +244,7 @@ int pvm_probe(int tid, int tag)
 {
 	API_ENTER(TEV_PROBE, WANTED);
 	return API_LEAVE(TEV_PROBE, TEV_DID_CC,
-		pvm__result("pvm_probe", find(pvm__task.match, tid, tag, 0)));
+		pvm__result("pvm_probe", find(program_match, tid, tag, 0)));
 }
 
 /* Copy the body's first `room` bytes. */
@@ -269,7 +270,7 @@ static int receive_typed(int tid, int tag, void *data, int n, int type, struct t
 		return bytes;
 	if (!data && bytes)
 		return PvmBadParam;
-	id = find(pvm__task.match, tid, tag, NO_DEADLINE);
+	id = find(program_match, tid, tag, NO_DEADLINE);
 	if (id < 0)
 		return id;
 	m = take(id);
@@ -309,10 +310,10 @@ int pvm_precv(int tid, int tag, void *data, int n, int type, int *rtid, int *rta
 int (*pvm_recvf(int (*f)(int, int, int)))(int, int, int)
 {
 	API_LOCK();
-	int (*old)(int, int, int) = pvm__task.match ? pvm__task.match : match_by_header;
+	int (*old)(int, int, int) = program_match ? program_match : match_by_header;
 
 	API_ENTER(TEV_RECVF);
-	pvm__task.match = f == match_by_header ? NULL : f;
+	program_match = f == match_by_header ? NULL : f;
 	API_END(TEV_RECVF);
 	return old;
 }

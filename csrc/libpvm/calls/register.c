@@ -3,11 +3,9 @@
  * System tasks: starters of hosts and tasks, tracers, resource managers.  Each
  * registers with the daemon and then in a mailbox class, where others find it.
  */
-#include <stdlib.h>
+#include "calls/api.h"
 
-#include "api.h"
-#include "ask.h"
-#include "mailbox.h"
+#include <stdlib.h>
 
 /* One kind of system task. */
 struct office {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What becomes of an error code: pvm_errno, and what PvmAutoErr asks for. */
-#include "api.h"
+#include "calls/api.h"
 
 #include <stdlib.h>
 
@@ -24,7 +24,7 @@ int pvm_perror(char *text)
 /* Do what PvmAutoErr says about an error of `function`. */
 static void act(const char *function, int code)
 {
-	int action = pvm__task.auto_err;
+	int action = pvm__task.option.auto_err;
 
 	if (action <= 0)
 		return;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sending: pvm_send, pvm_mcast, pvm_psend. */
-#include "api.h"
-#include "engine.h"
+#include "calls/api.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +8,7 @@
 /* May the program send to this task with this tag? */
 static bool allowed(int tid, int tag)
 {
-	return pvm__task.resv_tids || (tag >= 0 && wire_is_task((uint32_t)tid));
+	return pvm__task.option.resv_tids || (tag >= 0 && wire_is_task((uint32_t)tid));
 }
 
 /*

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Starting tasks. */
+#include "calls/api.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "api.h"
-#include "ask.h"
-#include "compat.h"
 
 /* ---- environment of the children ----------------------------------------- */
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* pvm_start_pvmd: starting the daemon of a new machine on this host. */
 #define _GNU_SOURCE
+#include "calls/api.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,10 +11,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "api.h"
-#include "ask.h"
-#include "engine.h"
 
 /* Longest address text a daemon prints. */
 #define ADDRESS_MAX 256

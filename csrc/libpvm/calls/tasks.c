@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Tasks: table, state, signals, parent and siblings. */
+#include "calls/api.h"
+
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include "api.h"
-#include "ask.h"
-#include "engine.h"
 
 /* ---- task table ---------------------------------------------------------- */
 

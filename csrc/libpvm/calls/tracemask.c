@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Trace masks: which events this task and its children make. */
-#include "api.h"
+#include "calls/api.h"
 
 #include <string.h>
 

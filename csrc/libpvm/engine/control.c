@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* TC_ messages: the handlers that the library itself has, from enrolment to exit. */
-#include "engine.h"
-#include "api.h"
-#include "ask.h"
-#include "option.h"
+#include "engine/engine.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Where own output and trace go, as the daemon knows it too. */
-#include "engine.h"
-#include "api.h"
-#include "ask.h"
-#include "option.h"
+#include "engine/engine.h"
 
 /* Tell the daemon a destination; it takes hexadecimal text. */
 static int tell_daemon(int what, int value)
@@ -13,7 +10,7 @@ static int tell_daemon(int what, int value)
 	int code;
 
 	snprintf(text, sizeof text, "%x", (unsigned)value);
-	code = pvm__ask(TM_SETOPT, pvm__compose("is", what, text), &reply);
+	code = pvm__request(TM_SETOPT, pvm__compose("is", what, text), &reply);
 	if (code == 0)
 		pvm__message_unref(reply);
 	return code;

@@ -6,16 +6,13 @@
  * of its own with its first call that needs one.
  */
 #define _GNU_SOURCE
-#include "api.h"
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
-
-#include "ask.h"
-#include "compat.h"
 
 /* ---- enrolment ----------------------------------------------------------- */
 
@@ -62,7 +59,7 @@ static int introduce(const char *path, int fd)
 	int version = 0, accepted = 0;
 	char *theirs = NULL;
 	char byte;
-	int code = pvm__ask(TM_CONNECT, pvm__compose("is", TDPROTOCOL, path), &reply);
+	int code = pvm__request(TM_CONNECT, pvm__compose("is", TDPROTOCOL, path), &reply);
 
 	if (code < 0)
 		return code;
@@ -152,11 +149,10 @@ static int accept_identity(struct message *m)
 	pvm__set_tracer(ints[6]);
 	pvmtrc.trcctx = ints[7];
 	pvmtrc.trctag = ints[8];
-	t->daemon_dsig = ints[10];
 	t->schedtid = sched;
 	size = granted_size(m, ints[9]);
-	if (!t->frag_size_set && size >= WIRE_FRAG_MIN && size <= WIRE_FRAG_MAX)
-		t->frag_size = size;
+	if (!t->option.frag_size_set && size >= WIRE_FRAG_MIN && size <= WIRE_FRAG_MAX)
+		t->option.frag_size = size;
 	return 0;
 }
 
@@ -164,7 +160,7 @@ static int accept_identity(struct message *m)
 static int take_identity(void)
 {
 	struct message *reply;
-	int code = pvm__ask(TM_CONN2,
+	int code = pvm__request(TM_CONN2,
 		pvm__compose("iisiii", (int)getpid(), env_int("PVMEPID", 0), pvm__task.name,
 			WIRE_EXT_MAGIC, 0, WIRE_FRAG_LARGE),
 		&reply);
@@ -208,7 +204,7 @@ static void ask_tracer_settings(void)
 	struct message *reply, *record;
 	int index;
 
-	if (pvm__ask(TM_DB, pvm__compose("iisii", TMDB_GET, pvmmytid, PVMTRACERCLASS, 0, 0),
+	if (pvm__request(TM_DB, pvm__compose("iisii", TMDB_GET, pvmmytid, PVMTRACERCLASS, 0, 0),
 		    &reply) < 0)
 		return;
 	if (pvm__get_int(reply, &index) == 0 && index >= 0 &&
@@ -246,7 +242,7 @@ static void read_environment(void)
 {
 	if (getenv("PVMCTX"))
 		pvmmyctx = env_int("PVMCTX", 0);
-	pvm__task.debug_mask = env_int("PVMTASKDEBUG", pvm__task.debug_mask);
+	pvm__task.option.debug_mask = env_int("PVMTASKDEBUG", pvm__task.option.debug_mask);
 }
 
 void pvm__become_child(void)
@@ -258,12 +254,14 @@ void pvm__become_child(void)
 	if (t->daemon)
 		pvm__stream_abandon(t->daemon);
 	t->session++;
-	t->reader = NULL;
-	t->enroller = NULL;
-	t->pending = NULL;
-	if (t->dispatcher != &pvm__self)
-		t->dispatcher = NULL;
+	t->engine.reader = NULL;
+	t->engine.enroller = NULL;
+	pvm__requests_become_child();
+	pvm__waits_become_child();
+	if (t->engine.dispatcher != &pvm__self)
+		t->engine.dispatcher = NULL;
 	pvmmytid = -1;
+	pvm__set_tracer(0);
 }
 
 static int enrol(void)
@@ -286,22 +284,22 @@ int pvm__connect(void)
 	struct task *t = &pvm__task;
 	int code;
 
-	while (t->enroller && t->enroller != &pvm__self)
+	while (t->engine.enroller && t->engine.enroller != &pvm__self)
 		pvm__await_change();
-	if (__builtin_expect((pvmmytid != -1 && t->daemon) || t->enroller, 1))
+	if (__builtin_expect((pvmmytid != -1 && t->daemon) || t->engine.enroller, 1))
 		return 0;
-	if (t->unreported) {
-		t->unreported = false;
+	if (t->engine.unreported) {
+		t->engine.unreported = false;
 		return PvmSysErr;
 	}
 	check_root();
 	pvm__disconnect();
 	pvm__discard_received();
 	t->nsiblings = -1;
-	t->enroller = &pvm__self;
+	t->engine.enroller = &pvm__self;
 	read_environment();
 	code = enrol();
-	t->enroller = NULL;
+	t->engine.enroller = NULL;
 	pvm__wake(WAKE_STATE);
 	if (code < 0) {
 		pvm__disconnect();
@@ -325,14 +323,14 @@ void pvm__disconnect(void)
 		pvm__stream_free(t->daemon);
 	}
 	t->daemon = NULL;
-	t->short_of_memory = false;
-	t->incomplete = false;
+	t->engine.short_of_memory = false;
+	t->engine.incomplete = false;
 	pvm__watch_end();
 	pvm__output_forget();
 	pvm__notices_forget();
 	t->ptid = 0;
-	t->noreset = 0;
-	t->schedtid = t->watched_sched = 0;
+	t->option.noreset = 0;
+	t->schedtid = 0;
 	pvmmytid = -1;
 	pvm__set_tracer(0);
 }
@@ -358,6 +356,6 @@ int pvm__leave(void)
 		pvm__message_unref(reply);
 	pvm__disconnect();
 	pvm__discard_received();
-	pvm__task.unreported = false;
+	pvm__task.engine.unreported = false;
 	return code;
 }

@@ -3,12 +3,9 @@
  * Message handlers, of the program (pvm_addmhf) and of the library: functions
  * that get messages of a given source, tag and context as they arrive.
  */
-#include "api.h"
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <stdlib.h>
-
-#include "compat.h"
 
 struct handler {
 	struct handler *next;
@@ -16,6 +13,10 @@ struct handler {
 	int src, tag, ctx; /* -1: any */
 	int (*f)(int mid);
 };
+
+static struct handler *handlers; /* newest first */
+static int *free_ids, nfree_ids; /* ids given back, the last one to be used first */
+static int used_ids;             /* ids ever used */
 
 static bool agree(int a, int b)
 {
@@ -37,46 +38,41 @@ static bool matches(const struct handler *h, const struct message *m)
 /* Ids are reused, the last one freed first. */
 static int new_id(void)
 {
-	struct task *t = &pvm__task;
-
-	return t->nfree_handler_ids ? t->free_handler_ids[--t->nfree_handler_ids] :
-				      t->handler_ids++;
+	return nfree_ids ? free_ids[--nfree_ids] : used_ids++;
 }
 
 int pvm__handler_add(int src, int tag, int ctx, int (*f)(int mid))
 {
-	struct task *t = &pvm__task;
 	struct handler *h;
 	int *ids;
 
-	for (h = t->handlers; h; h = h->next)
+	for (h = handlers; h; h = h->next)
 		if (overlaps(h, src, tag, ctx))
 			return PvmExists;
 	/* Room to free every id that exists, so that removing cannot fail. */
-	ids = realloc(t->free_handler_ids, (size_t)(t->handler_ids + 1) * sizeof *ids);
+	ids = realloc(free_ids, (size_t)(used_ids + 1) * sizeof *ids);
 	if (!ids)
 		return PvmNoMem;
-	t->free_handler_ids = ids;
+	free_ids = ids;
 	h = malloc(sizeof *h);
 	if (!h)
 		return PvmNoMem;
-	*h = (struct handler){ t->handlers, new_id(), src, tag, ctx, f };
-	t->handlers = h;
+	*h = (struct handler){ handlers, new_id(), src, tag, ctx, f };
+	handlers = h;
 	return h->id;
 }
 
 int pvm__handler_remove(int id)
 {
-	struct task *t = &pvm__task;
 	struct handler **p, *h;
 
 	if (id < 0)
 		return PvmBadParam;
-	for (p = &t->handlers; (h = *p); p = &h->next)
+	for (p = &handlers; (h = *p); p = &h->next)
 		if (h->id == id) {
 			*p = h->next;
 			free(h);
-			t->free_handler_ids[t->nfree_handler_ids++] = id;
+			free_ids[nfree_ids++] = id;
 			return 0;
 		}
 	return PvmNotFound;
@@ -84,16 +80,15 @@ int pvm__handler_remove(int id)
 
 void pvm__handlers_clear(void)
 {
-	struct task *t = &pvm__task;
 	struct handler *h;
 
-	while ((h = t->handlers)) {
-		t->handlers = h->next;
+	while ((h = handlers)) {
+		handlers = h->next;
 		free(h);
 	}
-	free(t->free_handler_ids);
-	t->free_handler_ids = NULL;
-	t->nfree_handler_ids = t->handler_ids = 0;
+	free(free_ids);
+	free_ids = NULL;
+	nfree_ids = used_ids = 0;
 }
 
 /* The event of a program's handler that gets a message. */
@@ -164,7 +159,7 @@ static void run(const struct handler h, struct message *m)
 /* The handler that gets a message, or NULL. */
 static const struct handler *handler_of(const struct message *m)
 {
-	const struct handler *h = pvm__task.handlers;
+	const struct handler *h = handlers;
 
 	while (h && !matches(h, m))
 		h = h->next;
@@ -188,7 +183,7 @@ bool pvm__handler_dispatch(struct message *m)
 
 void pvm__handlers_print(void)
 {
-	for (const struct handler *h = pvm__task.handlers; h; h = h->next)
+	for (const struct handler *h = handlers; h; h = h->next)
 		printf("handler %d: src %x tag %d ctx %x\n", h->id, (unsigned)h->src, h->tag,
 			(unsigned)h->ctx);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Notices that the library itself gives: of direct routes, and of the task's own end. */
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <stdlib.h>
 

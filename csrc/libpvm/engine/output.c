@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The output of children that is collected here (pvm_catchout), line by line. */
+#include "engine/engine.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "api.h"
-#include "engine.h"
 
 /* A line that gets longer is written in pieces. */
 #define LINE_MAX_BYTES 65536
@@ -27,7 +26,7 @@ static void write_line(int tid, const char *text, size_t len)
 {
 	if (!sink)
 		return;
-	if (pvm__task.show_tids)
+	if (pvm__task.option.show_tids)
 		fprintf(sink, "[t%x] ", (unsigned)tid);
 	fwrite(text, 1, len, sink);
 	putc('\n', sink);
@@ -36,7 +35,7 @@ static void write_line(int tid, const char *text, size_t len)
 /* Tell that a task's output begins or ends. */
 static void write_mark(int tid, const char *mark)
 {
-	if (pvm__task.show_tids)
+	if (pvm__task.option.show_tids)
 		write_line(tid, mark, strlen(mark));
 }
 
@@ -174,10 +173,10 @@ void pvm__output_wait_children(void)
 	int code = 0;
 
 	if (sink && children && !pvm__task.in_handler) {
-		if (pvm__task.show_tids)
+		if (pvm__task.option.show_tids)
 			pvm__report("child task(s) still running.  waiting...");
 		/* The news of an end may be what was lost. */
-		while (children && code >= 0 && !pvm__task.incomplete)
+		while (children && code >= 0 && !pvm__task.engine.incomplete)
 			code = pvm__engine_wait();
 	}
 	sink = NULL;

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The wait loop: reads all sockets, then runs handlers and fills the receive
- * list.  While the daemon is the only peer a wait is a poll and a recvmsg (a
- * blocking recvmsg is woken in vain when the daemon reads what this task sent); with
- * direct routes, or several threads, an epoll_wait and a recvmsg for each socket with news.
- * Of threads that wait one, the reader, does that; the others sleep until they are woken.
+ * Reading the sockets, and sleeping on them. While the daemon is the only peer that is a poll
+ * and a recvmsg (a blocking recvmsg is woken in vain when the daemon reads what this task
+ * sent); with direct routes, or several threads, an epoll_wait and a recvmsg for each socket
+ * with news.
  */
-#include "watch.h"
+#include "engine/engine.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/epoll.h>
-#include <time.h>
 
 #define NS_PER_MS 1000000
 
@@ -21,22 +19,16 @@ enum {
 	EVENTS = 32,           /* sources read per pass */
 	UNREAD_SENDS_MAX = 16, /* a task that only sends reads after so many messages, */
 	UNREAD_MS_MAX = 10,    /* or after this time */
-	SECONDS_MAX = 1 << 30, /* a time longer than this has no end */
 	LINGER_NS = 200000,    /* a wait up to so long is short */
 	BUSY_NS = 100000,      /* a yield of so long: others want the processor */
 	REST_MAX = 64,         /* no lingering for at most so many times what a yield took */
 	LOCKED_MS_MAX = 10,    /* wait with the lock held, where others could not interrupt it */
 };
 
-/* ---- lists --------------------------------------------------------------- */
-
-void pvm__discard_received(void)
-{
-	pvm__queue_clear(&pvm__task.arrived);
-	pvm__queue_clear(&pvm__task.inbox);
-}
-
-/* ---- time ---------------------------------------------------------------- */
+static unsigned unread_sends;    /* messages sent since the sockets were last read */
+static int64_t last_intake;      /* when that was, coarse monotonic ns */
+static bool brisk;               /* the last wait for a message was short */
+static int64_t rest_until, rest; /* till this time, monotonic ns, so long, waits sleep at once */
 
 /* Milliseconds to the deadline for poll, rounded up; -1: for ever. */
 static int ms_until(int64_t deadline)
@@ -94,17 +86,16 @@ static void read_news(const struct news *news, const struct watcher *w)
 	}
 }
 
-/* Read what is there. */
-static void intake(void)
+void pvm__intake(void)
 {
 	struct task *t = &pvm__task;
 	struct news news = { .n = 1 };
 
-	if (t->watcher)
-		look(&news, t->watcher, -1, 0);
-	read_news(&news, t->watcher);
-	t->unread_sends = 0;
-	t->last_intake = pvm__clock(CLOCK_MONOTONIC_COARSE);
+	if (t->transport.watcher)
+		look(&news, t->transport.watcher, -1, 0);
+	read_news(&news, t->transport.watcher);
+	unread_sends = 0;
+	last_intake = pvm__clock(CLOCK_MONOTONIC_COARSE);
 }
 
 /*
@@ -137,29 +128,24 @@ static bool linger(struct news *news, const struct watcher *w, int daemon_fd, in
  */
 static void rest_from_lingering(int64_t yield, int64_t now)
 {
-	struct task *t = &pvm__task;
-
 	if (yield < BUSY_NS)
 		return;
-	t->rest = now - t->rest_until < t->rest ? 2 * t->rest : yield;
-	if (t->rest > REST_MAX * yield)
-		t->rest = REST_MAX * yield;
-	t->rest_until = now + t->rest;
+	rest = now - rest_until < rest ? 2 * rest : yield;
+	if (rest > REST_MAX * yield)
+		rest = REST_MAX * yield;
+	rest_until = now + rest;
 }
 
-/*
- * Wait for news without the lock, at most until the deadline, then read it. No handler
- * runs. Another thread may have read it, or ended the connection, before.
- */
-static void await(int64_t deadline)
+/* No handler runs. Another thread may have read the news, or ended the connection, before. */
+void pvm__await_news(int64_t deadline)
 {
 	struct task *t = &pvm__task;
 	bool alone = !pvm__interruptible(); /* then the lock is kept for a while */
-	struct watcher *w = t->watcher;
+	struct watcher *w = t->transport.watcher;
 	int daemon_fd = t->daemon->source.fd, ms = ms_until(deadline);
 	unsigned session = t->session, forgotten = w ? w->forgotten : 0, depth = 0;
 	int64_t start = pvm__now(), now = start, yield = 0;
-	bool brisk = t->brisk && start >= t->rest_until;
+	bool quick = brisk && start >= rest_until;
 	struct news news;
 
 	if (w)
@@ -169,34 +155,34 @@ static void await(int64_t deadline)
 		depth = pvm__unlock_all();
 	else if (ms < 0 || ms > LOCKED_MS_MAX)
 		ms = LOCKED_MS_MAX;
-	if (!brisk || !linger(&news, w, daemon_fd, start, &yield)) {
+	if (!quick || !linger(&news, w, daemon_fd, start, &yield)) {
 		look(&news, w, daemon_fd, ms);
 		now = pvm__now();
-		brisk = now - start < LINGER_NS;
+		quick = now - start < LINGER_NS;
 	}
 	if (alone)
 		depth = pvm__unlock_all();
 	pvm__relock(depth);
 	pvm__self.reading = false;
-	t->brisk = brisk;
+	brisk = quick;
 	rest_from_lingering(yield, now);
 	if (t->session == session && t->daemon) {
-		if (w == t->watcher && (!w || w->forgotten == forgotten))
+		if (w == t->transport.watcher && (!w || w->forgotten == forgotten))
 			read_news(&news, w);
 		else
-			intake();
+			pvm__intake();
 	}
 	if (w)
 		pvm__watcher_release(w);
-	t->unread_sends = 0;
-	t->last_intake = pvm__clock(CLOCK_MONOTONIC_COARSE);
+	unread_sends = 0;
+	last_intake = pvm__clock(CLOCK_MONOTONIC_COARSE);
 }
 
-void pvm__wait_writable(struct stream *s)
+void pvm__await_room(struct stream *s)
 {
 	struct task *t = &pvm__task;
 	bool alone = !pvm__interruptible();
-	struct watcher *w = t->watcher;
+	struct watcher *w = t->transport.watcher;
 	struct pollfd p[2] = {
 		{ .fd = s->source.fd, .events = POLLOUT },
 		{ .fd = w ? w->epoll_fd : t->daemon->source.fd, .events = POLLIN },
@@ -217,7 +203,7 @@ void pvm__wait_writable(struct stream *s)
 	if (w)
 		pvm__watcher_release(w);
 	if (n > 0 && p[1].revents && t->session == session && t->daemon)
-		intake();
+		pvm__intake();
 }
 
 void pvm__read_now_and_then(void)
@@ -226,182 +212,9 @@ void pvm__read_now_and_then(void)
 
 	if (t->sending || t->in_handler)
 		return;
-	if (++t->unread_sends < UNREAD_SENDS_MAX &&
-		pvm__clock(CLOCK_MONOTONIC_COARSE) - t->last_intake < UNREAD_MS_MAX * NS_PER_MS)
+	if (++unread_sends < UNREAD_SENDS_MAX &&
+		pvm__clock(CLOCK_MONOTONIC_COARSE) - last_intake < UNREAD_MS_MAX * NS_PER_MS)
 		return;
-	intake();
+	pvm__intake();
 	pvm__settle();
-}
-
-/* ---- what to do with messages -------------------------------------------- */
-
-void pvm__deliver(struct message *m)
-{
-	struct task *t = &pvm__task;
-
-	m->mode = MESSAGE_READING;
-	pvm__message_set_codec(m);
-	pvm__message_rewind(m);
-	t->deliveries++;
-	if (m->ctx == SYSCTX_TC && m->tag == TC_TASKEXIT)
-		pvm__routes_notice(m);
-	if (!pvm__request_reply(m))
-		pvm__queue_append(&t->arrived, m);
-}
-
-/* Was something lost for want of memory that nobody was told of? Then that is now. */
-static bool take_shortage(void)
-{
-	bool lost = pvm__task.short_of_memory;
-
-	pvm__task.short_of_memory = false;
-	return lost;
-}
-
-/* Put a message into the receive list, for whoever waits for it. */
-static void enlist(struct message *m)
-{
-	m->serial = ++pvm__task.serial;
-	pvm__queue_append(&pvm__task.inbox, m);
-	pvm__wake_receivers(m);
-}
-
-static void dispatch_arrived(void)
-{
-	struct task *t = &pvm__task;
-	struct message *m;
-
-	t->dispatcher = &pvm__self;
-	while ((m = t->arrived.head)) {
-		pvm__queue_remove(&t->arrived, m);
-		if (pvm__handler_dispatch(m))
-			pvm__message_unref(m);
-		else
-			enlist(m);
-		pvm__wake(WAKE_NEWS);
-	}
-	t->dispatcher = NULL;
-}
-
-/* While another thread runs a handler: put what no handler takes into the receive list. */
-static void enlist_unhandled(void)
-{
-	struct task *t = &pvm__task;
-
-	for (struct message *m = t->arrived.head, *next; m; m = next) {
-		next = m->next;
-		if (pvm__handler_exists(m))
-			continue;
-		pvm__queue_remove(&t->arrived, m);
-		enlist(m);
-		pvm__wake(WAKE_NEWS);
-	}
-}
-
-void pvm__settle(void)
-{
-	struct task *t = &pvm__task;
-
-	/* Before the handlers are installed nothing can be dispatched. */
-	if (t->sending || t->in_handler || t->enroller)
-		return;
-	/* The handlers' order is that of the messages: one thread at a time runs them. */
-	if (t->dispatcher)
-		enlist_unhandled();
-	else
-		do
-			dispatch_arrived();
-		while (t->route_lost && pvm__routes_reap());
-	if (t->daemon && t->daemon->lost)
-		pvm__disconnect();
-}
-
-/* One pass over the sockets, without waiting. */
-static int look_once(void)
-{
-	struct task *t = &pvm__task;
-	unsigned before = t->deliveries;
-
-	if (!t->daemon || t->daemon->lost)
-		return PvmSysErr;
-	if (take_shortage())
-		return PvmNoMem;
-	intake();
-	pvm__settle();
-	if (t->deliveries != before)
-		return 1;
-	return t->daemon ? 0 : PvmSysErr;
-}
-
-/* Read the sockets, or sleep while another thread does that, once. */
-static void read_or_sleep(int64_t deadline)
-{
-	struct task *t = &pvm__task;
-
-	if (t->reader && t->reader != &pvm__self) {
-		pvm__sleep(deadline);
-		return;
-	}
-	t->reader = &pvm__self;
-	await(deadline);
-	t->reader = NULL;
-	pvm__settle();
-}
-
-void pvm__let_others_read(void)
-{
-	if (!pvm__task.reader)
-		pvm__wake_reader();
-}
-
-int pvm__engine_wait_for(const struct interest *interest, int64_t deadline)
-{
-	struct task *t = &pvm__task;
-	unsigned session = t->session;
-	struct wait w;
-	int code = 0;
-
-	if (!deadline)
-		return look_once();
-	pvm__wait_begin(&w, interest);
-	while (code == 0) {
-		if (t->session != session || !t->daemon || t->daemon->lost) {
-			code = PvmSysErr;
-			break;
-		}
-		if (take_shortage()) {
-			code = PvmNoMem;
-			break;
-		}
-		read_or_sleep(deadline);
-		if (pvm__woken())
-			code = 1;
-		else if (!t->short_of_memory && deadline != NO_DEADLINE && pvm__now() >= deadline)
-			break;
-	}
-	pvm__wait_end(&w);
-	pvm__let_others_read();
-	return t->session == session ? code : PvmSysErr;
-}
-
-int pvm__engine_wait_until(int64_t deadline)
-{
-	return pvm__engine_wait_for(&(struct interest){ .wakes = WAKE_NEWS | WAKE_REPLY },
-		deadline);
-}
-
-int pvm__engine_wait(void)
-{
-	return pvm__engine_wait_until(NO_DEADLINE);
-}
-
-int64_t pvm__deadline(const struct timeval *timeout)
-{
-	int64_t sec = timeout->tv_sec, usec = timeout->tv_usec;
-
-	if (sec > SECONDS_MAX || usec / 1000000 > SECONDS_MAX)
-		return NO_DEADLINE;
-	if (sec < -SECONDS_MAX || usec / 1000000 < -SECONDS_MAX || sec * 1000000 + usec <= 0)
-		return 0;
-	return pvm__now() + sec * NS_PER_S + usec * 1000;
 }

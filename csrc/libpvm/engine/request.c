@@ -4,7 +4,19 @@
  * manager as ordinary messages.  A reply belongs to a request if source, tag and
  * wait id agree, so that a stale one is never taken for another's.
  */
-#include "engine.h"
+#include "engine/engine.h"
+
+/* A request and, when it has come, its reply. */
+struct pending {
+	struct pending *next;
+	int src, tag, wid; /* src TIDPVMD: any daemon */
+	bool any_wid;      /* of who may not return it: then the oldest such request is meant */
+	struct message *reply;
+	bool lost; /* the resource manager that was asked has ended */
+};
+
+static struct pending *pending; /* those that wait, oldest first */
+static int wid;                 /* last wait id used */
 
 static bool from_source(const struct message *m, int src)
 {
@@ -16,7 +28,7 @@ static struct pending *answered_by(const struct message *m)
 {
 	struct pending *oldest = NULL;
 
-	for (struct pending *p = pvm__task.pending; p; p = p->next) {
+	for (struct pending *p = pending; p; p = p->next) {
 		if (p->reply || m->tag != p->tag || !from_source(m, p->src))
 			continue;
 		if (m->wid == p->wid)
@@ -37,7 +49,7 @@ static void manager_ended(struct message *m)
 
 	if (pvm__get_int(m, &tid) == 0 && tid == pvm__task.schedtid) {
 		pvm__task.schedtid = 0;
-		for (struct pending *p = pvm__task.pending; p; p = p->next)
+		for (struct pending *p = pending; p; p = p->next)
 			if (p->src == tid && !p->reply) {
 				p->lost = true;
 				pvm__wake_asker(p);
@@ -50,8 +62,6 @@ bool pvm__request_reply(struct message *m)
 {
 	struct pending *p;
 
-	if (!(m->tag & TIDPVMD))
-		return false;
 	if (m->tag == SM_TASKX && m->ctx == SYSCTX_TC && wire_is_daemon((uint32_t)m->src)) {
 		manager_ended(m);
 		return true;
@@ -72,7 +82,7 @@ bool pvm__request_reply(struct message *m)
 
 static void link_pending(struct pending *p)
 {
-	struct pending **place = &pvm__task.pending;
+	struct pending **place = &pending;
 
 	while (*place)
 		place = &(*place)->next;
@@ -82,7 +92,7 @@ static void link_pending(struct pending *p)
 
 static void unlink_pending(struct pending *p)
 {
-	struct pending **place = &pvm__task.pending;
+	struct pending **place = &pending;
 
 	while (*place && *place != p)
 		place = &(*place)->next;
@@ -112,15 +122,11 @@ static int ask(struct pending *p, struct message *req, int dst, struct message *
 
 int pvm__request(int tag, struct message *req, struct message **reply)
 {
-	int code = pvm__connect();
-
-	if (code < 0) {
-		pvm__message_unref(req);
-		return code;
-	}
+	if (!req)
+		return PvmNoMem;
 	req->tag = tag;
 	req->ctx = SYSCTX_TM;
-	req->wid = ++pvm__task.wid;
+	req->wid = ++wid;
 	struct pending p = { .src = TIDPVMD, .tag = tag, .wid = req->wid };
 	return ask(&p, req, TIDPVMD, reply);
 }
@@ -128,27 +134,27 @@ int pvm__request(int tag, struct message *req, struct message **reply)
 /* Have a daemon of 3.4.6 tell of the manager's end; one of ours answers in its place. */
 static int watch_manager(int sched)
 {
-	struct task *t = &pvm__task;
+	static int watched; /* in that session */
+	static unsigned session;
 	int code;
 
-	if (t->capabilities & WIRE_EXT_MANAGER || t->watched_sched == sched)
+	if (pvm__task.capabilities & WIRE_EXT_MANAGER ||
+		(watched == sched && session == pvm__task.session))
 		return 0;
 	code = pvm__ask_notice(PvmTaskExit, sched, SM_TASKX);
-	if (code >= 0)
-		t->watched_sched = sched;
+	if (code >= 0) {
+		watched = sched;
+		session = pvm__task.session;
+	}
 	return code;
 }
 
 int pvm__request_sched(int tm_tag, int sm_tag, struct message *req, struct message **reply)
 {
-	int code = pvm__connect();
 	int sched = pvm__task.schedtid;
+	int code;
 
-	if (code < 0) {
-		pvm__message_unref(req);
-		return code;
-	}
-	if (!sched || sched == pvmmytid)
+	if (!req || !sched || sched == pvmmytid)
 		return pvm__request(tm_tag, req, reply);
 	code = watch_manager(sched);
 	if (code < 0) {
@@ -157,7 +163,7 @@ int pvm__request_sched(int tm_tag, int sm_tag, struct message *req, struct messa
 	}
 	req->tag = sm_tag;
 	req->ctx = PvmBaseContext;
-	req->wid = ++pvm__task.wid;
+	req->wid = ++wid;
 	struct pending p = { .src = sched, .tag = sm_tag, .wid = req->wid, .any_wid = true };
 	pvm__message_ref(req);
 	code = ask(&p, req, sched, reply);
@@ -167,15 +173,7 @@ int pvm__request_sched(int tm_tag, int sm_tag, struct message *req, struct messa
 	return code;
 }
 
-int pvm__request_code(int tag, struct message *req)
+void pvm__requests_become_child(void)
 {
-	struct message *reply;
-	int code = pvm__request(tag, req, &reply);
-	int answer;
-
-	if (code < 0)
-		return code;
-	code = pvm__get_int(reply, &answer);
-	pvm__message_unref(reply);
-	return code < 0 ? code : answer;
+	pending = NULL;
 }

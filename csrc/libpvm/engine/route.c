@@ -8,20 +8,35 @@
  * ask at once the one with the lower tid connects.  While a route is being made
  * no message goes to that task, so that messages stay in order.
  */
-#include "route.h"
+#include "engine/engine.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "ask.h"
+enum { BUCKETS = 64, ACCEPT_WAIT_MS = 2000 };
 
-enum { ACCEPT_WAIT_MS = 2000 };
+enum route_state {
+	ROUTE_ASKED,  /* we sent TC_CONREQ and wait for TC_CONACK */
+	ROUTE_LISTEN, /* we accepted and wait for the other side to connect */
+	ROUTE_OPEN,
+	ROUTE_DENIED, /* everything goes through the daemon */
+};
+
+struct route {
+	struct rendezvous meeting; /* first: a route's address is its socket's */
+	struct route *next;
+	int tid;
+	enum route_state state;
+	struct stream *stream; /* ROUTE_OPEN */
+};
+
+static struct route *routes[BUCKETS]; /* hashed by tid */
 
 /* ---- table --------------------------------------------------------------- */
 
 static struct route **bucket(int tid)
 {
-	return &pvm__task.routes[(unsigned)tid % ROUTE_BUCKETS];
+	return &routes[(unsigned)tid % BUCKETS];
 }
 
 static struct route *find(int tid)
@@ -39,8 +54,7 @@ static struct route *new_route(int tid, enum route_state state)
 
 	if (!r)
 		return NULL;
-	r->source.fd = -1;
-	r->reserve = -1;
+	r->meeting.source.fd = r->meeting.reserve = -1;
 	r->tid = tid;
 	r->state = state;
 	r->next = *bucket(tid);
@@ -58,7 +72,7 @@ static void drop(struct route *r)
 	while (*p != r)
 		p = &(*p)->next;
 	*p = r->next;
-	pvm__route_close_socket(r);
+	pvm__rendezvous_close(&r->meeting);
 	if (r->stream)
 		pvm__stream_free(r->stream);
 	free(r);
@@ -69,7 +83,7 @@ static void drop(struct route *r)
 /* Send everything through the daemon until the other task asks or exits. */
 static void deny(struct route *r)
 {
-	pvm__route_close_socket(r);
+	pvm__rendezvous_close(&r->meeting);
 	r->state = ROUTE_DENIED;
 }
 
@@ -77,9 +91,9 @@ bool pvm__routes_reap(void)
 {
 	bool any = false;
 
-	pvm__task.route_lost = false;
-	for (int i = 0; i < ROUTE_BUCKETS; i++)
-		for (struct route *r = pvm__task.routes[i], *next; r; r = next) {
+	pvm__task.transport.route_lost = false;
+	for (int i = 0; i < BUCKETS; i++)
+		for (struct route *r = routes[i], *next; r; r = next) {
 			next = r->next;
 			if (r->stream && r->stream->lost) {
 				drop(r);
@@ -91,26 +105,23 @@ bool pvm__routes_reap(void)
 
 void pvm__routes_close(void)
 {
-	for (int i = 0; i < ROUTE_BUCKETS; i++)
-		while (pvm__task.routes[i]) {
+	for (int i = 0; i < BUCKETS; i++)
+		while (routes[i]) {
 			/* Nobody is told: the program itself ends its connections. */
-			if (pvm__task.routes[i]->state == ROUTE_OPEN)
-				pvm__task.routes[i]->state = ROUTE_DENIED;
-			drop(pvm__task.routes[i]);
+			if (routes[i]->state == ROUTE_OPEN)
+				routes[i]->state = ROUTE_DENIED;
+			drop(routes[i]);
 		}
-	pvm__task.route_lost = false;
+	pvm__task.transport.route_lost = false;
 }
 
 void pvm__routes_abandon(void)
 {
-	for (int i = 0; i < ROUTE_BUCKETS; i++)
-		for (struct route *r = pvm__task.routes[i]; r; r = r->next) {
+	for (int i = 0; i < BUCKETS; i++)
+		for (struct route *r = routes[i]; r; r = r->next) {
 			if (r->stream)
 				pvm__stream_abandon(r->stream);
-			if (r->source.fd >= 0)
-				close(r->source.fd);
-			r->source.fd = -1;
-			r->path[0] = '\0'; /* is the parent's to remove */
+			pvm__rendezvous_abandon(&r->meeting);
 		}
 }
 
@@ -125,12 +136,12 @@ int pvm__route_fds(int *fds, int max)
 {
 	int n = 0;
 
-	for (int i = 0; i < ROUTE_BUCKETS; i++)
-		for (struct route *r = pvm__task.routes[i]; r; r = r->next) {
+	for (int i = 0; i < BUCKETS; i++)
+		for (struct route *r = routes[i]; r; r = r->next) {
 			if (r->state != ROUTE_OPEN && r->state != ROUTE_LISTEN)
 				continue;
 			if (n < max)
-				fds[n] = r->stream ? r->stream->source.fd : r->source.fd;
+				fds[n] = r->stream ? r->stream->source.fd : r->meeting.source.fd;
 			n++;
 		}
 	return n;
@@ -162,11 +173,11 @@ static bool open_stream(struct route *r, int fd)
 static void accept_ready(struct source *source)
 {
 	struct route *r = (struct route *)source;
-	int fd = pvm__route_accept(r);
+	int fd = pvm__rendezvous_accept(&r->meeting);
 
 	if (fd < 0)
 		return;
-	pvm__route_close_socket(r);
+	pvm__rendezvous_close(&r->meeting);
 	if (!open_stream(r, fd))
 		r->state = ROUTE_DENIED;
 	pvm__wake(WAKE_NEWS); /* for await_connection */
@@ -175,10 +186,7 @@ static void accept_ready(struct source *source)
 /* Wait for the task that asked for a route with the address `wanted`. */
 static bool await_task(struct route *r, const char *wanted)
 {
-	if (!pvm__route_listen(r, wanted))
-		return false;
-	r->source.ready = accept_ready;
-	if (pvm__watch(&r->source) < 0)
+	if (!pvm__rendezvous_listen(&r->meeting, wanted, accept_ready))
 		return false;
 	r->state = ROUTE_LISTEN;
 	return true;
@@ -186,49 +194,19 @@ static bool await_task(struct route *r, const char *wanted)
 
 /* ---- messages ------------------------------------------------------------ */
 
-/* A TC_ message; NULL: out of memory. The caller has composed its body. */
-static struct message *as_control(struct message *m, int tag)
-{
-	if (m) {
-		m->tag = tag;
-		m->ctx = SYSCTX_TC;
-	}
-	return m;
-}
-
-/* Send a TC_ message and free it. 0, PvmSysErr, PvmNoMem if it is NULL. */
-static int send_control(struct message *m, int dst)
-{
-	int code = m ? pvm__send_daemon(m, dst) : PvmNoMem;
-
-	pvm__message_unref(m);
-	return code;
-}
-
 /* The answer that is always possible, as whoever asked waits for one. */
 static struct message *refusal;
 
 int pvm__routes_prepare(void)
 {
 	if (!refusal)
-		refusal = as_control(pvm__compose("iis", TDPROTOCOL, 1, ""), TC_CONACK);
+		refusal = pvm__compose("iis", TDPROTOCOL, 1, "");
 	return refusal ? 0 : PvmNoMem;
 }
 
 static bool same_host(int tid)
 {
 	return (tid & TIDHOST) == (pvmmytid & TIDHOST);
-}
-
-int pvm__ask_notice(int what, int tid, int tag)
-{
-	struct message *m = pvm__compose("iiiii", what, SYSCTX_TC, tag, 1, tid);
-
-	if (m) {
-		m->tag = TM_NOTIFY;
-		m->ctx = SYSCTX_TM;
-	}
-	return send_control(m, TIDPVMD);
 }
 
 /* Be told of what ends a route: one to a lost host would not end by itself. 0 or an error code. */
@@ -250,9 +228,8 @@ static void request_route(int tid)
 	if (!r)
 		return;
 	/* Without the watch an end of the other side would go unnoticed while this one waits. */
-	if (!pvm__route_bind(r, same_host(tid), address) ||
-		send_control(as_control(pvm__compose("is", TDPROTOCOL, address), TC_CONREQ), tid) <
-			0 ||
+	if (!pvm__rendezvous_bind(&r->meeting, same_host(tid), address) ||
+		pvm__post(pvm__compose("is", TDPROTOCOL, address), TC_CONREQ, SYSCTX_TC, tid) < 0 ||
 		watch_peer(tid) < 0) {
 		r = find(tid);
 		if (r && r->state == ROUTE_ASKED)
@@ -270,7 +247,7 @@ static bool await_progress(int tid, int64_t deadline)
 	struct route *r;
 
 	if (code == PvmNoMem) {
-		pvm__task.short_of_memory = true;
+		pvm__task.engine.short_of_memory = true;
 		r = find(tid);
 		if (r && r->state != ROUTE_OPEN)
 			deny(r);
@@ -309,7 +286,7 @@ struct stream *pvm__route_stream(int tid)
 	struct task *t = &pvm__task;
 	struct route *r = find(tid);
 
-	if (!r && t->route == PvmRouteDirect && tid != pvmmytid && !t->in_handler &&
+	if (!r && t->option.route == PvmRouteDirect && tid != pvmmytid && !t->in_handler &&
 		!pvm__self.unrouted) {
 		request_route(tid);
 		r = find(tid);
@@ -331,8 +308,8 @@ void pvm__routes_notice(struct message *m)
 
 	if (wire_is_daemon((uint32_t)m->src) && pvm__get_int(m, &host) == 0 && host &&
 		!(host & (int)TIDLOCAL))
-		for (int i = 0; i < ROUTE_BUCKETS; i++)
-			for (struct route *r = pvm__task.routes[i]; r; r = r->next)
+		for (int i = 0; i < BUCKETS; i++)
+			for (struct route *r = routes[i]; r; r = r->next)
 				if (r->stream && (r->tid & (int)TIDHOST) == host)
 					pvm__stream_end(r->stream);
 	pvm__message_rewind(m);
@@ -347,7 +324,7 @@ static bool offer(int tid, const char *wanted, char *address)
 
 	if (!r)
 		return false;
-	if (pvm__route_bind(r, wanted[0] == '/', address) && await_task(r, wanted))
+	if (pvm__rendezvous_bind(&r->meeting, wanted[0] == '/', address) && await_task(r, wanted))
 		return true;
 	drop(r);
 	return false;
@@ -365,26 +342,27 @@ static void answer_request(int tid, const char *wanted)
 		/* Requests crossed: the lower tid connects, the other one listens. */
 		if (pvmmytid < tid)
 			return;
-		accepted = pvm__route_address(r, address) && await_task(r, wanted);
+		accepted = pvm__rendezvous_address(&r->meeting, address) && await_task(r, wanted);
 		if (!accepted)
 			drop(r);
 	} else {
 		/* The other side has forgotten any earlier route, or it would not ask. */
 		if (r)
 			drop(r);
-		accepted = pvm__task.route != PvmDontRoute && offer(tid, wanted, address);
+		accepted = pvm__task.option.route != PvmDontRoute && offer(tid, wanted, address);
 	}
 	if (accepted && !same_host(tid) && watch_peer(tid) < 0) {
 		drop(find(tid));
 		accepted = false;
 	}
-	answer = accepted ? as_control(pvm__compose("iis", TDPROTOCOL, 0, address), TC_CONACK) :
-			    NULL;
+	answer = accepted ? pvm__compose("iis", TDPROTOCOL, 0, address) : NULL;
 	if (accepted && !answer)
 		drop(find(tid));
-	if (!answer)
+	if (!answer) {
 		pvm__message_ref(refusal);
-	send_control(answer ? answer : refusal, tid);
+		answer = refusal;
+	}
+	pvm__post(answer, TC_CONACK, SYSCTX_TC, tid);
 }
 
 int pvm__tc_conreq(int mid)
@@ -415,12 +393,12 @@ int pvm__tc_conack(int mid)
 	if (pvm__get_int(m, &version) < 0 || pvm__get_int(m, &refused) < 0 ||
 		pvm__get_str(m, &address) < 0)
 		refused = 1;
-	if (refused || version != TDPROTOCOL || !pvm__route_connect(r, address))
+	if (refused || version != TDPROTOCOL || !pvm__rendezvous_connect(&r->meeting, address))
 		deny(r);
 	else {
-		fd = r->source.fd;
-		r->source.fd = -1;
-		pvm__route_close_socket(r);
+		fd = r->meeting.source.fd;
+		r->meeting.source.fd = -1;
+		pvm__rendezvous_close(&r->meeting);
 		if (!open_stream(r, fd))
 			deny(r);
 	}

@@ -1,27 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The way that a message takes: direct route, or daemon. */
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <stdlib.h>
-
-/* Write to the daemon; handlers must be held off by the caller. */
-static int write_daemon(const struct parcel *parcels, int n)
-{
-	struct stream *daemon = pvm__task.daemon;
-
-	return daemon && pvm__stream_write(daemon, parcels, n) ? 0 : PvmSysErr;
-}
-
-int pvm__send_daemon(struct message *m, int dst)
-{
-	int code;
-
-	pvm__task.sending++;
-	code = write_daemon(&(struct parcel){ m, dst }, 1);
-	pvm__task.sending--;
-	pvm__settle();
-	return code;
-}
 
 /* Write to a direct route. False: it broke, the message must go through the daemon. */
 static bool write_route(struct stream *route, const struct message *m, int dst)
@@ -35,16 +16,14 @@ static bool write_route(struct stream *route, const struct message *m, int dst)
 int pvm__send(struct message *m, int dst)
 {
 	struct stream *route = NULL;
-	int code = pvm__connect();
+	int code = 0;
 
-	if (code < 0)
-		return code;
 	pvm__read_now_and_then();
 	if (wire_is_task((uint32_t)dst))
 		route = pvm__route_stream(dst);
 	pvm__task.sending++;
 	if (!route || !write_route(route, m, dst))
-		code = write_daemon(&(struct parcel){ m, dst }, 1);
+		code = pvm__write_daemon(&(struct parcel){ m, dst }, 1);
 	pvm__task.sending--;
 	pvm__settle();
 	return code;
@@ -63,8 +42,8 @@ static int multicast_daemon(struct message *m, const int *tids, int n)
 	if (code >= 0)
 		code = pvm__put_ints(announce, tids, n);
 	if (code >= 0)
-		code = write_daemon((struct parcel[]){ { announce, TIDPVMD },
-					    { m, pvmmytid | TIDGID } },
+		code = pvm__write_daemon((struct parcel[]){ { announce, TIDPVMD },
+						 { m, pvmmytid | TIDGID } },
 			2);
 	pvm__message_unref(announce);
 	return code;
@@ -97,11 +76,8 @@ static int tidy(int *tids, int n)
 
 int pvm__multicast(struct message *m, int *tids, int n)
 {
-	int code = pvm__connect();
-	int nrest = 0;
+	int code = 0, nrest = 0;
 
-	if (code < 0)
-		return code;
 	n = tidy(tids, n);
 	pvm__read_now_and_then();
 	for (int i = 0; i < n; i++) {

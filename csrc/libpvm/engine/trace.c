@@ -3,10 +3,9 @@
  * Trace events: packing them, counting and timing them, and sending them to the
  * tracer, alone or many in one message.
  */
-#include <stdarg.h>
-#include <string.h>
+#include "engine/engine.h"
 
-#include "api.h"
+#include <stdarg.h>
 
 /* The message that takes events; NULL: none is begun. */
 static struct message *events;
@@ -150,7 +149,7 @@ static void send_events(void)
 	if (pvmtrc.trcbuf > 0)
 		pvm__put_int(m, TEV_MARK_EVENT_BUFFER_END);
 	if (send_to_tracer(m) == PvmSysErr)
-		pvm__task.unreported = true;
+		pvm__task.engine.unreported = true;
 }
 
 static void begin_message(void)

@@ -4,6 +4,20 @@
 
 #include <string.h>
 
+const unsigned char pvm__item_size[ITEMS] = {
+	[ITEM_BYTE] = 1,
+	[ITEM_CPLX] = 2 * sizeof(float),
+	[ITEM_DCPLX] = 2 * sizeof(double),
+	[ITEM_DOUBLE] = sizeof(double),
+	[ITEM_FLOAT] = sizeof(float),
+	[ITEM_INT] = sizeof(int),
+	[ITEM_UINT] = sizeof(int),
+	[ITEM_LONG] = sizeof(long),
+	[ITEM_ULONG] = sizeof(long),
+	[ITEM_SHORT] = sizeof(short),
+	[ITEM_USHORT] = sizeof(short),
+};
+
 int pvm__append(struct message *m, const void *p, size_t n)
 {
 	const char *from = p;

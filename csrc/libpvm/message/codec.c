@@ -2,20 +2,6 @@
 /* Codecs other than XDR, and the choice of the one that a message needs. */
 #include "message/message.h"
 
-const unsigned char pvm__item_size[ITEMS] = {
-	[ITEM_BYTE] = 1,
-	[ITEM_CPLX] = 2 * sizeof(float),
-	[ITEM_DCPLX] = 2 * sizeof(double),
-	[ITEM_DOUBLE] = sizeof(double),
-	[ITEM_FLOAT] = sizeof(float),
-	[ITEM_INT] = sizeof(int),
-	[ITEM_UINT] = sizeof(int),
-	[ITEM_LONG] = sizeof(long),
-	[ITEM_ULONG] = sizeof(long),
-	[ITEM_SHORT] = sizeof(short),
-	[ITEM_USHORT] = sizeof(short),
-};
-
 /* ---- raw ----------------------------------------------------------------- */
 
 static int raw_pack(struct message *m, enum item item, const char *p, int n, ptrdiff_t step)

@@ -69,7 +69,7 @@ int pvm__message_length(const struct message *);
 /* Data bytes of a new fragment, from PvmFragSize. */
 static inline uint32_t codec_fragment_room(void)
 {
-	return (uint32_t)pvm__task.frag_size - WIRE_HEADROOM;
+	return (uint32_t)pvm__task.option.frag_size - WIRE_HEADROOM;
 }
 
 /*
@@ -109,18 +109,6 @@ static inline struct fragment *codec_rest(struct message *m)
 
 /* ---- bytes (bytes.c) ------------------------------------------------------- */
 
-/* Append bytes, whatever the encoding: fragments are filled to their last byte. */
-int pvm__append(struct message *, const void *p, size_t n);
-/* Take n bytes across fragments; how many there were. */
-size_t pvm__take(struct message *, void *p, size_t n);
-/* Append or take n items of `size` bytes that lie `step` apart. 0, PvmNoMem; PvmNoData. */
-int pvm__append_items(struct message *, size_t size, const char *p, int n, ptrdiff_t step);
-int pvm__take_items(struct message *, size_t size, char *p, int n, ptrdiff_t step);
-/* Bytes between the reading position and the end. */
-size_t pvm__bytes_left(const struct message *);
-
-/* ---- codecs (codec.c, xdr.c) ----------------------------------------------- */
-
 /* Types of items, in the order of pvmtrccodef. */
 enum item {
 	ITEM_BYTE,
@@ -139,6 +127,18 @@ enum item {
 
 /* Bytes of an item in memory. */
 extern const unsigned char pvm__item_size[ITEMS];
+
+/* Append bytes, whatever the encoding: fragments are filled to their last byte. */
+int pvm__append(struct message *, const void *p, size_t n);
+/* Take n bytes across fragments; how many there were. */
+size_t pvm__take(struct message *, void *p, size_t n);
+/* Append or take n items of `size` bytes that lie `step` apart. 0, PvmNoMem; PvmNoData. */
+int pvm__append_items(struct message *, size_t size, const char *p, int n, ptrdiff_t step);
+int pvm__take_items(struct message *, size_t size, char *p, int n, ptrdiff_t step);
+/* Bytes between the reading position and the end. */
+size_t pvm__bytes_left(const struct message *);
+
+/* ---- codecs (codec.c, xdr.c) ----------------------------------------------- */
 
 struct codec {
 	/*

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Finding the local daemon and connecting to it; what all sockets of the library have in common. */
+/* Finding the local daemon and connecting to it; who is at the other end of a socket. */
 #define _GNU_SOURCE
-#include "engine.h"
+#include "transport/transport.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <arpa/inet.h>
 #include <unistd.h>
-
-#include "compat.h"
 
 enum {
 	ADDRESS_MAX = 128,       /* daemon's address text with its NUL */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Sockets of direct routes: bound by the one task, listened on by the other. */
 #define _GNU_SOURCE
-#include "route.h"
+#include "transport/transport.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,7 +17,7 @@ enum {
 	SOCKET_BUFFER = 1 << 20, /* asked for; the kernel gives what it allows */
 };
 
-bool pvm__route_address(const struct route *r, char *text)
+bool pvm__rendezvous_address(const struct rendezvous *r, char *text)
 {
 	struct sockaddr_in a;
 	socklen_t size = sizeof a;
@@ -33,7 +34,7 @@ bool pvm__route_address(const struct route *r, char *text)
 }
 
 /* Bind a Unix socket to a new name. False: none could be made. */
-static bool bind_unix(struct route *r, char *text)
+static bool bind_unix(struct rendezvous *r, char *text)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int size = SOCKET_BUFFER;
@@ -47,7 +48,7 @@ static bool bind_unix(struct route *r, char *text)
 	if (bind(r->source.fd, (struct sockaddr *)&a, sizeof a) < 0)
 		return false;
 	strcpy(r->path, a.sun_path);
-	return pvm__route_address(r, text);
+	return pvm__rendezvous_address(r, text);
 }
 
 /* Bind to any free port, or to the first free one of PVM_PORT_RANGE=first-last. */
@@ -69,7 +70,7 @@ static bool bind_port(int fd, struct sockaddr_in *a)
 }
 
 /* Bind a TCP socket to the address by which the daemon is known. */
-static bool bind_tcp(struct route *r, char *text)
+static bool bind_tcp(struct rendezvous *r, char *text)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
 	int on = 1;
@@ -79,10 +80,10 @@ static bool bind_tcp(struct route *r, char *text)
 	if (r->source.fd < 0)
 		return false;
 	setsockopt(r->source.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	return bind_port(r->source.fd, &a) && pvm__route_address(r, text);
+	return bind_port(r->source.fd, &a) && pvm__rendezvous_address(r, text);
 }
 
-bool pvm__route_bind(struct route *r, bool unix_socket, char *text)
+bool pvm__rendezvous_bind(struct rendezvous *r, bool unix_socket, char *text)
 {
 	return unix_socket ? bind_unix(r, text) : bind_tcp(r, text);
 }
@@ -100,7 +101,7 @@ static bool parse_tcp(const char *text, struct sockaddr_in *a)
 	return true;
 }
 
-bool pvm__route_connect(struct route *r, const char *text)
+bool pvm__rendezvous_connect(struct rendezvous *r, const char *text)
 {
 	struct timeval limit = { .tv_sec = CONNECT_WAIT_S };
 	struct sockaddr_in in;
@@ -118,8 +119,8 @@ bool pvm__route_connect(struct route *r, const char *text)
 	return !r->path[0] && parse_tcp(text, &in) && pvm__connect_checked(fd, &in, sizeof in) == 0;
 }
 
-/* Has the task of this route connected, and nobody else? */
-static bool is_expected(const struct route *r, int fd)
+/* Has the task that asked connected, and nobody else? */
+static bool is_expected(const struct rendezvous *r, int fd)
 {
 	struct sockaddr_in a;
 	socklen_t size = sizeof a;
@@ -130,23 +131,26 @@ static bool is_expected(const struct route *r, int fd)
 		a.sin_port == r->from.sin_port && a.sin_addr.s_addr == r->from.sin_addr.s_addr;
 }
 
-bool pvm__route_listen(struct route *r, const char *wanted)
+bool pvm__rendezvous_listen(struct rendezvous *r, const char *wanted,
+	void (*ready)(struct source *))
 {
 	if (!r->path[0] && !parse_tcp(wanted, &r->from))
 		return false;
 	/* If descriptors run out before the other side connects, what it writes would be lost. */
 	r->reserve = fcntl(r->source.fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	return r->reserve >= 0 && listen(r->source.fd, 1) == 0;
+	r->source.ready = ready;
+	r->watched = r->reserve >= 0 && listen(r->source.fd, 1) == 0 && pvm__watch(&r->source) == 0;
+	return r->watched;
 }
 
-static void release_reserve(struct route *r)
+static void release_reserve(struct rendezvous *r)
 {
 	if (r->reserve >= 0)
 		close(r->reserve);
 	r->reserve = -1;
 }
 
-int pvm__route_accept(struct route *r)
+int pvm__rendezvous_accept(struct rendezvous *r)
 {
 	int fd, on = 1, size = SOCKET_BUFFER;
 
@@ -166,16 +170,25 @@ int pvm__route_accept(struct route *r)
 	return fd;
 }
 
-void pvm__route_close_socket(struct route *r)
+void pvm__rendezvous_close(struct rendezvous *r)
 {
 	release_reserve(r);
-	if (r->source.fd >= 0) {
-		if (r->state == ROUTE_LISTEN)
-			pvm__unwatch(&r->source);
+	if (r->watched)
+		pvm__unwatch(&r->source);
+	r->watched = false;
+	if (r->source.fd >= 0)
 		close(r->source.fd);
-		r->source.fd = -1;
-	}
+	r->source.fd = -1;
 	if (r->path[0])
 		unlink(r->path);
+	r->path[0] = '\0';
+}
+
+void pvm__rendezvous_abandon(struct rendezvous *r)
+{
+	if (r->source.fd >= 0)
+		close(r->source.fd);
+	r->source.fd = -1;
+	r->watched = false;
 	r->path[0] = '\0';
 }

@@ -3,10 +3,11 @@
  * One connected stream socket: messages out as gathering writes of headers and
  * fragments, messages in through a buffer, long fragments past the buffer.
  */
-#include "engine.h"
+#include "transport/transport.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -72,7 +73,7 @@ bool pvm__stream_claim(struct stream *s)
 {
 	s->users++;
 	while (!s->lost && s->writer && s->writer != &pvm__self)
-		pvm__await_change();
+		pvm__above.turn();
 	if (s->lost) {
 		leave(s);
 		return false;
@@ -99,7 +100,7 @@ void pvm__stream_lose(struct stream *s)
 	s->lost = true;
 	pvm__unwatch(&s->source);
 	if (s->peer != TIDPVMD)
-		pvm__task.route_lost = true;
+		pvm__task.transport.route_lost = true;
 }
 
 void pvm__stream_end(struct stream *s)
@@ -196,7 +197,7 @@ static bool write_batch(struct stream *s, struct batch *b)
 		else if (s->lost)
 			return false;
 		else if (errno == EAGAIN || errno == EWOULDBLOCK)
-			pvm__wait_writable(s);
+			pvm__above.full(s);
 		else if (errno != EINTR) {
 			pvm__stream_end(s);
 			return false;
@@ -380,7 +381,7 @@ static void end_fragment(struct stream *s)
 	s->inside = false;
 	if (s->msg && s->last) {
 		unlink_open(s, s->msg);
-		pvm__deliver(s->msg);
+		pvm__above.complete(s->msg);
 	}
 	s->msg = NULL;
 }

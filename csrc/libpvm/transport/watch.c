@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The sources that the wait loop watches, and waking the thread that waits for them. */
-#include "watch.h"
+#include "transport/transport.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ static int watch_begin(void)
 	struct task *t = &pvm__task;
 	struct watcher *w;
 
-	if (t->watcher)
+	if (t->transport.watcher)
 		return 0;
 	w = malloc(sizeof *w);
 	if (!w)
@@ -49,25 +49,25 @@ static int watch_begin(void)
 		pvm__watcher_release(w);
 		return PvmSysErr;
 	}
-	t->watcher = w;
+	t->transport.watcher = w;
 	return 0;
 }
 
 void pvm__watch_end(void)
 {
-	struct watcher *w = pvm__task.watcher;
+	struct watcher *w = pvm__task.transport.watcher;
 
 	if (!w)
 		return;
-	pvm__task.watcher = NULL;
+	pvm__task.transport.watcher = NULL;
 	w->forgotten++;
 	pvm__watcher_release(w);
 }
 
 void pvm__watch_abandon(void)
 {
-	if (pvm__task.watcher)
-		pvm__task.watcher->users = 1;
+	if (pvm__task.transport.watcher)
+		pvm__task.transport.watcher->users = 1;
 	pvm__watch_end();
 }
 
@@ -84,18 +84,18 @@ int pvm__watch(struct source *source)
 
 	if (watch_begin() < 0)
 		return PvmSysErr;
-	if (epoll_add(t->watcher, source) < 0) {
-		watch_less(t->watcher);
+	if (epoll_add(t->transport.watcher, source) < 0) {
+		watch_less(t->transport.watcher);
 		return PvmSysErr;
 	}
-	t->watcher->watched++;
+	t->transport.watcher->watched++;
 	return 0;
 }
 
 void pvm__unwatch(struct source *source)
 {
 	struct task *t = &pvm__task;
-	struct watcher *w = t->watcher;
+	struct watcher *w = t->transport.watcher;
 
 	if (!w)
 		return;
@@ -107,7 +107,7 @@ void pvm__unwatch(struct source *source)
 	watch_less(w);
 }
 
-/* ---- interrupting who waits ------------------------------------------------ */
+/* ---- interrupting who waits ---------------------------------------------- */
 
 static void take_wake(struct source *source)
 {
@@ -126,17 +126,17 @@ bool pvm__interruptible(void)
 		return true;
 	if (watch_begin() < 0)
 		return false;
-	if (t->watcher->wake.fd >= 0)
+	if (t->transport.watcher->wake.fd >= 0)
 		return true;
 	wake.fd = pvm__off_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	if (wake.fd < 0)
 		return false;
-	t->watcher->wake = wake;
-	if (pvm__watch(&t->watcher->wake) == 0)
+	t->transport.watcher->wake = wake;
+	if (pvm__watch(&t->transport.watcher->wake) == 0)
 		return true;
 	/* Without other sources the watcher has ended, and closed it. */
-	if (t->watcher) {
-		t->watcher->wake.fd = -1;
+	if (t->transport.watcher) {
+		t->transport.watcher->wake.fd = -1;
 		close(wake.fd);
 	}
 	return false;
@@ -144,7 +144,7 @@ bool pvm__interruptible(void)
 
 void pvm__interrupt_reader(void)
 {
-	struct watcher *w = pvm__task.watcher;
+	struct watcher *w = pvm__task.transport.watcher;
 	uint64_t one = 1;
 
 	if (w && w->wake.fd >= 0 && write(w->wake.fd, &one, sizeof one) < 0)
