@@ -79,7 +79,7 @@ struct view {
 	int ctx;
 };
 
-/* What a waiting thread wants to be woken for. */
+/* What a waiting thread wants to be woken for (transport/wake.c). */
 enum {
 	WAKE_MESSAGE = 1, /* a message in the receive list that `tid`, `tag` and `ctx` select */
 	WAKE_REPLY = 2,   /* the reply to `request` */
@@ -92,11 +92,13 @@ struct interest {
 	const struct pending *request;
 };
 
+/* What a sleeping thread is told. */
 enum {
 	SIGN_WOKEN = 1,  /* what the wait is for has come */
 	SIGN_NUDGED = 2, /* nobody reads the sockets: look again */
 };
 
+/* What belongs to a thread. */
 struct thread {
 	unsigned number; /* in the lock; 0: the thread has made no call yet */
 	unsigned depth;  /* calls inside calls, 0: the lock is not held */
@@ -109,7 +111,7 @@ struct thread {
 	/* Cancellation is off while the lock is held or waited for. */
 	bool uncancellable;
 	int cancel_state;
-	/* Waiting. */
+	/* Waiting: wake.c, and who sleeps. */
 	struct thread *next_waiting;
 	bool waiting;   /* in the list */
 	bool reading;   /* asleep on the sockets, without the lock */
@@ -121,11 +123,11 @@ struct thread {
 /* This thread. */
 extern __thread struct thread pvm__self;
 
-/* ---- the lock ---------------------------------------------------------------- */
-
+/* For pvm__lock and pvm__unlock: the begin and the end of a thread's outermost call. */
 void pvm__lock_first(void);
 void pvm__unlock_last(void);
 
+/* Take the lock; a thread may do so again while it has it. */
 static inline void pvm__lock(void)
 {
 	if (pvm__self.depth)
@@ -134,6 +136,7 @@ static inline void pvm__lock(void)
 		pvm__lock_first();
 }
 
+/* Give it back, as often as it was taken. */
 static inline void pvm__unlock(void)
 {
 	if (pvm__self.depth > 1)
@@ -144,8 +147,10 @@ static inline void pvm__unlock(void)
 
 /* Give the lock up, however many calls hold it. Returns what pvm__relock needs. */
 unsigned pvm__unlock_all(void);
+/* Have it as before that. */
 void pvm__relock(unsigned depth);
 
+/* For LOCK_SCOPE: begin and end. */
 static inline char pvm__lock_scope(void)
 {
 	pvm__lock();
@@ -158,12 +163,11 @@ static inline void pvm__unlock_scope(const char *scope)
 	pvm__unlock();
 }
 
-/* First line of a public function: hold the lock until it returns. */
-#define API_LOCK() LOCK_SCOPE(api_lock)
+/* Hold the lock until the end of the block. */
 #define LOCK_SCOPE(name) \
 	const char name __attribute__((cleanup(pvm__unlock_scope), unused)) = pvm__lock_scope()
-
-/* ---- views --------------------------------------------------------------------- */
+/* First line of a public function: hold it until that returns. */
+#define API_LOCK() LOCK_SCOPE(api_lock)
 
 /* Begin a view of this thread's; its storage is the caller's until the end. */
 void pvm__view_begin(struct view *, struct message *sbuf, struct message *rbuf, int ctx);
@@ -287,7 +291,8 @@ void pvm__report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 		result_; \
 	})
 
-enum { NS_PER_S = 1000000000, NO_DEADLINE = -1 };
+enum { NS_PER_S = 1000000000 };
+enum { NO_DEADLINE = -1 }; /* instead of a point in time by pvm__now */
 
 /* A clock in nanoseconds. */
 static inline int64_t pvm__clock(clockid_t clock)

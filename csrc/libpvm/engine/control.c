@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-int pvm__tc_noop(int mid)
+/* TC_NOOP. */
+static int ignore(int mid)
 {
 	(void)mid;
 	return 0;
@@ -26,8 +27,8 @@ static void take_options(int buffer, int options)
 	pvmtrc.trcopt = pvmctrc.trcopt = options > 0 ? options : 0;
 }
 
-/* Handler of TC_SETTRACE: new destinations and settings; tid 0 leaves one as it is. */
-int pvm__tc_settrace(int mid)
+/* TC_SETTRACE: new destinations and settings; tid 0 leaves one as it is. */
+static int set_trace(int mid)
 {
 	int trctid, trcctx, trctag, outtid, outctx, outtag, buffer, options;
 	char *mask = NULL;
@@ -53,8 +54,8 @@ int pvm__tc_settrace(int mid)
 	return 0;
 }
 
-/* Handler of TC_SETTMASK. */
-int pvm__tc_settmask(int mid)
+/* TC_SETTMASK. */
+static int set_mask(int mid)
 {
 	char *mask;
 
@@ -65,16 +66,16 @@ int pvm__tc_settmask(int mid)
 	return 0;
 }
 
-/* Handler of TC_SETTRCBUF. */
-int pvm__tc_settrcbuf(int mid)
+/* TC_SETTRCBUF. */
+static int set_buffer(int mid)
 {
 	pvm__trace_flush();
 	pvm__get_int(pvm__message_of(mid), &pvmtrc.trcbuf);
 	return 0;
 }
 
-/* Handler of TC_SETTRCOPT. */
-int pvm__tc_settrcopt(int mid)
+/* TC_SETTRCOPT. */
+static int set_options(int mid)
 {
 	pvm__trace_flush();
 	pvm__get_int(pvm__message_of(mid), &pvmtrc.trcopt);
@@ -83,8 +84,8 @@ int pvm__tc_settrcopt(int mid)
 
 /* ---- family -------------------------------------------------------------- */
 
-/* Handler of TC_SIBLINGS: the tids that one pvm_spawn started. */
-int pvm__tc_siblings(int mid)
+/* TC_SIBLINGS: the tids that one pvm_spawn started. */
+static int set_siblings(int mid)
 {
 	struct task *t = &pvm__task;
 	struct message *m = pvm__message_of(mid);
@@ -110,17 +111,24 @@ int pvm__tc_siblings(int mid)
 
 /* ---- table --------------------------------------------------------------- */
 
+/* They are added first, so that their ids are 0 to 8. */
+static const struct {
+	int tag;
+	int (*f)(int mid);
+} library[] = {
+	{ TC_CONREQ, pvm__tc_conreq },
+	{ TC_CONACK, pvm__tc_conack },
+	{ TC_TASKEXIT, pvm__tc_taskexit },
+	{ TC_NOOP, ignore },
+	{ TC_SETTRACE, set_trace },
+	{ TC_SETTMASK, set_mask },
+	{ TC_SETTRCBUF, set_buffer },
+	{ TC_SETTRCOPT, set_options },
+	{ TC_SIBLINGS, set_siblings },
+};
+
 int pvm__handlers_install(void)
 {
-	static const struct {
-		int tag;
-		int (*f)(int mid);
-	} library[] = { { TC_CONREQ, pvm__tc_conreq }, { TC_CONACK, pvm__tc_conack },
-		{ TC_TASKEXIT, pvm__tc_taskexit }, { TC_NOOP, pvm__tc_noop },
-		{ TC_SETTRACE, pvm__tc_settrace }, { TC_SETTMASK, pvm__tc_settmask },
-		{ TC_SETTRCBUF, pvm__tc_settrcbuf }, { TC_SETTRCOPT, pvm__tc_settrcopt },
-		{ TC_SIBLINGS, pvm__tc_siblings } };
-
 	for (size_t i = 0; i < sizeof library / sizeof library[0]; i++)
 		if (pvm__handler_add(-1, library[i].tag, SYSCTX_TC, library[i].f) == PvmNoMem)
 			return PvmNoMem;

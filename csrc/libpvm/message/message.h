@@ -53,7 +53,8 @@ struct message {
  * out larger than asked for.
  */
 struct block *pvm__block_new(size_t cap);
-void pvm__block_unref(struct block *); /* NULL is allowed */
+/* One reference less: the last one frees it. NULL is allowed. */
+void pvm__block_unref(struct block *);
 
 /* Append an empty fragment with room for `cap` bytes; NULL: out of memory. */
 struct fragment *pvm__message_extend(struct message *, size_t cap);
@@ -168,6 +169,7 @@ int pvm__trace_header(struct message *);
 
 /* New empty message without an id, or NULL when out of memory. */
 struct message *pvm__message_new(uint32_t enc);
+/* One reference more, or less: the last one frees it. */
 void pvm__message_ref(struct message *);
 void pvm__message_unref(struct message *); /* NULL is allowed */
 /* A message that shares the bytes of this one; NULL: out of memory. */
@@ -178,7 +180,7 @@ struct message *pvm__message_copy(const struct message *);
  */
 struct message *pvm__message_to_send(struct message *);
 
-/* Lists of messages; they own a reference to each. */
+/* Lists of messages own a reference to each. Add one at the end: the caller's reference. */
 static inline void pvm__queue_append(struct queue *q, struct message *m)
 {
 	m->next = NULL;
@@ -190,6 +192,7 @@ static inline void pvm__queue_append(struct queue *q, struct message *m)
 	q->tail = m;
 }
 
+/* Take one out: the caller has the reference. */
 static inline void pvm__queue_remove(struct queue *q, struct message *m)
 {
 	*(m->prev ? &m->prev->next : &q->head) = m->next;
@@ -197,6 +200,7 @@ static inline void pvm__queue_remove(struct queue *q, struct message *m)
 	m->next = m->prev = NULL;
 }
 
+/* Take out and unref all. */
 void pvm__queue_clear(struct queue *);
 
 /* ---- ids (ids.c) ----------------------------------------------------------- */

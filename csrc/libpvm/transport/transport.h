@@ -3,9 +3,6 @@
  * Sockets: whole messages out of them and into them, watching them, and waking the threads that
  * wait for what comes.  Nothing here waits for a message or decides what is done with it:
  * pvm__above has what stream.c asks of its owner.
- *
- * A way beside the stream socket has what stream.c has: open, write, read, end, and its own
- * struct source by which it is watched.
  */
 #ifndef PVM3PY_LIBPVM_TRANSPORT_H
 #define PVM3PY_LIBPVM_TRANSPORT_H
@@ -60,10 +57,11 @@ struct wait {
 /* This thread waits for `interest` from now on: pvm__woken tells whether it has come. */
 void pvm__wait_begin(struct wait *, const struct interest *);
 bool pvm__woken(void);
+/* It waits no longer; an outer wait goes on, and looks again. */
 void pvm__wait_end(const struct wait *);
 /* In the child of a fork: no other thread waits. */
 void pvm__waits_become_child(void);
-/* Wake whoever waits for one of these. */
+/* Wake whoever waits for one of these (WAKE_...), or for anything. */
 void pvm__wake(int wakes);
 void pvm__wake_all(void);
 /* Wake who waits for such a message; any that has a function to choose. */
