@@ -32,7 +32,7 @@
 #include "pvm3.h"
 #include "pvmproto.h"
 #include "pvmtev.h"
-#include "sharing.h"
+#include "for_groups.h"
 
 /* ---- what libpvm3 has besides pvm3.h --------------------------------------- */
 
@@ -48,7 +48,7 @@ int lpvmerr(const char *function, int code);
 int tev_begin(int kind, int entry_exit);
 int tev_fin(void);
 
-/* What this project's libpvm3 has for threads (sharing.h); with 3.4.6's they are NULL. */
+/* What this project's libpvm3 has for threads (for_groups.h); with 3.4.6's they are NULL. */
 #pragma weak pvmlock
 #pragma weak pvmunlock
 #pragma weak pvmviewbegin

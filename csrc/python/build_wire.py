@@ -20,7 +20,7 @@ HEADERS = (
     "csrc/wire/layout.h",
     "csrc/wire/groups.h",
 )
-NAMES = ROOT / "csrc/libpvm/trace_names.c"
+NAMES = ROOT / "csrc/libpvm/base/trace_names.c"
 TABLES = """
 struct Pvmtevdid { char *did; char *desc; ...; };
 struct Pvmtevinfo { char *name; ...; };
@@ -68,7 +68,7 @@ ffibuilder.cdef(declarations() + TABLES)
 ffibuilder.set_source(
     "pvm3py._wire",
     "".join(f'#include "{Path(h).name}"\n' for h in HEADERS if (ROOT / h).exists())
-    + '#include "compat.h"\n',
+    + '#include "base/base.h"\n',
     sources=[str(NAMES)],
     include_dirs=[str(ROOT / d) for d in ("include", "csrc/wire", "csrc/libpvm")],
     depends=[str(ROOT / h) for h in HEADERS],

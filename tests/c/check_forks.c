@@ -3,8 +3,10 @@
 #include <sys/wait.h>
 
 #include "check.h"
+#include "pvmtev.h"
 
 int pvmendtask(void);
+extern int pvmmytid;
 
 enum { TAG_DATA = 1, TAG_CHILD = 2, TAG_END = 3 };
 
@@ -40,6 +42,26 @@ static int ends_the_task(void)
 {
 	CHECK_INT(pvmendtask(), 0);
 	return 0;
+}
+
+/* The parent's tracer is not the child's: a call that needs no connection makes none. */
+static int makes_no_event(void)
+{
+	CHECK(pvm_initsend(PvmDataDefault) > 0);
+	CHECK_INT(pvmmytid, -1);
+	return 0;
+}
+
+static void fork_while_traced(void)
+{
+	Pvmtmask mask;
+
+	TEV_MASK_INIT(mask);
+	TEV_MASK_SET(mask, TEV_INITSEND);
+	CHECK_INT(pvm_settmask(PvmTaskSelf, mask), 0);
+	CHECK_INT(pvm_setopt(PvmSelfTraceTid, parent_tid), 0);
+	CHECK_INT(in_child(makes_no_event), 0);
+	CHECK_INT(pvm_setopt(PvmSelfTraceTid, 0), parent_tid);
 }
 
 static int becomes_a_task(void)
@@ -94,6 +116,7 @@ int main(int argc, char **argv)
 		CHECK(check_recv_int(-1, TAG_CHILD) > 0);
 		parent_works(peer);
 	}
+	fork_while_traced();
 	CHECK_INT(check_recv_int(parent_tid, TAG_DATA), 0);
 	check_send_int(peer, TAG_END, 0);
 	pvm_exit();

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "engine.h"
+#include "engine/engine.h"
 #include "unpack_all.h"
 
 /* Unpack from every message that is complete. */
@@ -17,8 +17,9 @@ static void take_arrived(struct plan plan)
 {
 	struct message *m;
 
-	while ((m = pvm__task.arrived.head)) {
-		pvm__queue_remove(&pvm__task.arrived, m);
+	pvm__settle();
+	while ((m = pvm__task.engine.inbox.head)) {
+		pvm__queue_remove(&pvm__task.engine.inbox, m);
 		pvm__message_publish(m);
 		pvm__task.rbuf = m;
 		unpack_all(&plan);
@@ -34,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 3 || size - 3 < data[0])
 		return 0;
-	pvm__task.auto_err = 0;
+	pvm__task.option.auto_err = 0;
 	plan = (struct plan){ data + 3, data + 3 + data[0] };
 	piece = ((size_t)data[1] << 8 | data[2]) + 1;
 	size -= 3u + data[0];

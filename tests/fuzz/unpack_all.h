@@ -8,7 +8,8 @@
 
 #include <stdint.h>
 #include <stdlib.h>
-#include "internal.h"
+#include <string.h>
+#include "message/message.h"
 
 /* Bytes that say what to do. */
 struct plan {

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the folder base has, and the rules of the library.
+ *
+ * Folders, the lowest first; each has one header, and `make lint-layers` keeps the order:
+ *   base       the task's state, the lock, errors, the system, names of trace events
+ *   message    messages: bytes in fragments, typed items in them, ids
+ *   transport  sockets: whole messages out and in, watching, waking; decides nothing
+ *   engine     what is done with messages: waiting, ways, requests, handlers, enrolment
+ *   calls      the public functions
+ * A file uses files of its own folder that are below it, and lower folders; none in a circle.
+ *
+ * Public functions are called pvm_x; functions shared between files pvm__x;
+ * everything else is static.  A function that can fail returns a negative
+ * Pvm... code; public functions end in `return pvm__result("pvm_x", code)`.
+ */
+#ifndef PVM3PY_LIBPVM_BASE_H
+#define PVM3PY_LIBPVM_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/time.h>
+#include <time.h>
+
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#define pvm__single_threaded() (__libc_single_threaded)
+#else
+#define pvm__single_threaded() false
+#endif
+
+/* Everything is compiled hidden (-fvisibility=hidden) but what these declare. */
+#pragma GCC visibility push(default)
+#include "pvm3.h"
+#include "pvmtev.h"
+
+/*
+ * Data that programs and libgpvm3 import.  Programs hold copies of it: sizes and types must not
+ * change.  Each is the one place of its fact.  (task.c, error.c, trace_names.c)
+ */
+extern int pvmmytid;                     /* own tid, -1: not enrolled */
+extern int pvmmyctx;                     /* current context */
+extern struct Pvmtracer pvmtrc, pvmctrc; /* output and trace settings, own and of future children */
+extern int pvmtoplvl;                    /* 0 inside a call that is traced already */
+extern int pvm_errno; /* negative code of the last call that failed, of the last thread here */
+#define PVM_NERR 37
+extern int pvm_nerr;
+extern const char *pvm_errlist[PVM_NERR]; /* text of code -k is entry k */
+extern struct Pvmtevdid pvmtevdidlist[TEV_DID_MAX + 1];
+extern struct Pvmtevinfo pvmtevinfo[TEV_MAX + 1];
+#pragma GCC visibility pop
+#include "pvmproto.h"
+#include "layout.h"
+
+struct message;
+struct stream;
+struct watcher;
+struct pending;
+
+/* ---- threads (lock.c; docs/threads.md) ------------------------------------- */
+
+/*
+ * One lock protects everything. A thread holds it from the begin of its outermost public
+ * call to the end, except while it waits or runs a handler of the program's.
+ *
+ * Some of the task's state belongs to a thread: a few numbers, and its view, which is the
+ * active buffers and the context. It stands in the usual variables (pvm__task.sbuf,
+ * pvmmyctx, pvmtoplvl, ...) as long as its owner was the last that had the lock; another
+ * thread that takes the lock puts it aside and brings its own.
+ */
+
+/* Active buffers and context: the task's own, of a handler, of a thread, of a group call. */
+struct view {
+	struct view *next;  /* of all views */
+	struct view *outer; /* the thread's one before; NULL: its usual one */
+	struct message *sbuf, *rbuf;
+	int ctx;
+};
+
+/* What a waiting thread wants to be woken for (transport/wake.c). */
+enum {
+	WAKE_MESSAGE = 1, /* a message in the receive list that `tid`, `tag` and `ctx` select */
+	WAKE_REPLY = 2,   /* the reply to `request` */
+	WAKE_NEWS = 4,    /* any message, also one that a handler had; a direct route opened */
+	WAKE_STATE = 8,   /* a change of what pvm__await_change waits for */
+};
+struct interest {
+	int wakes;
+	int tid, tag, ctx; /* -1: any */
+	const struct pending *request;
+};
+
+/* What a sleeping thread is told. */
+enum {
+	SIGN_WOKEN = 1,  /* what the wait is for has come */
+	SIGN_NUDGED = 2, /* nobody reads the sockets: look again */
+};
+
+/* What belongs to a thread. */
+struct thread {
+	unsigned number; /* in the lock; 0: the thread has made no call yet */
+	unsigned depth;  /* calls inside calls, 0: the lock is not held */
+	/* What stands in the task's variables meanwhile, see pvm__lock_first. */
+	int sending, in_handler, toplevel, error;
+	struct view *view; /* innermost of handlers and group calls; NULL: the usual one */
+	struct view own;   /* with PvmThreadBuffers */
+	bool has_own;
+	bool unrouted; /* asks for no direct routes */
+	/* Cancellation is off while the lock is held or waited for. */
+	bool uncancellable;
+	int cancel_state;
+	/* Waiting: wake.c, and who sleeps. */
+	struct thread *next_waiting;
+	bool waiting;   /* in the list */
+	bool reading;   /* asleep on the sockets, without the lock */
+	bool idle;      /* asleep on `signs`, and could read the sockets instead */
+	unsigned signs; /* SIGN_... */
+	struct interest interest;
+};
+
+/* This thread. */
+extern __thread struct thread pvm__self;
+
+/* For pvm__lock and pvm__unlock: the begin and the end of a thread's outermost call. */
+void pvm__lock_first(void);
+void pvm__unlock_last(void);
+
+/* Take the lock; a thread may do so again while it has it. */
+static inline void pvm__lock(void)
+{
+	if (pvm__self.depth)
+		pvm__self.depth++;
+	else
+		pvm__lock_first();
+}
+
+/* Give it back, as often as it was taken. */
+static inline void pvm__unlock(void)
+{
+	if (pvm__self.depth > 1)
+		pvm__self.depth--;
+	else
+		pvm__unlock_last();
+}
+
+/* Give the lock up, however many calls hold it. Returns what pvm__relock needs. */
+unsigned pvm__unlock_all(void);
+/* Have it as before that. */
+void pvm__relock(unsigned depth);
+
+/* For LOCK_SCOPE: begin and end. */
+static inline char pvm__lock_scope(void)
+{
+	pvm__lock();
+	return 0;
+}
+
+static inline void pvm__unlock_scope(const char *scope)
+{
+	(void)scope;
+	pvm__unlock();
+}
+
+/* Hold the lock until the end of the block. */
+#define LOCK_SCOPE(name) \
+	const char name __attribute__((cleanup(pvm__unlock_scope), unused)) = pvm__lock_scope()
+/* First line of a public function: hold it until that returns. */
+#define API_LOCK() LOCK_SCOPE(api_lock)
+
+/* Begin a view of this thread's; its storage is the caller's until the end. */
+void pvm__view_begin(struct view *, struct message *sbuf, struct message *rbuf, int ctx);
+/* End the innermost view, whatever is active in it. */
+void pvm__view_end(struct view *);
+/* The message is no active buffer of any thread any more. */
+void pvm__views_drop(const struct message *);
+/* Is it an active buffer of some thread? */
+bool pvm__is_active(const struct message *);
+/* PvmThreadBuffers: give each thread a view of its own, or end that. */
+void pvm__views_per_thread(bool on);
+
+/* ---- the task's state (task.c) --------------------------------------------- */
+
+/* Messages in order of arrival. */
+struct queue {
+	struct message *head, *tail;
+};
+
+/* What several files know of the task; one instance. Comments name who changes it. */
+struct task {
+	/* Of the thread whose calls run (lock.c). */
+	struct message *sbuf, *rbuf; /* current buffers; their ids hold the references */
+	int sending;                 /* this thread writes a message: handlers wait */
+	int in_handler;              /* this thread runs a handler: it may not wait for messages */
+
+	/* As the program wants it (option.c). */
+	struct {
+		int route, debug_mask, auto_err, resv_tids, show_tids, noreset;
+		int frag_size;
+		bool frag_size_set; /* enrolment does not change it */
+	} option;
+
+	/* What is known of the machine (enrol.c). */
+	char *name;               /* from pvmsettaskname, or NULL */
+	int ptid;                 /* parent, 0: none, PvmParentNotSet */
+	int *siblings, nsiblings; /* from control.c; -1: not known yet */
+	int schedtid;             /* resource manager; 0: none */
+	int capabilities;         /* WIRE_EXT_ bits of the daemon */
+	char daemon_addr[32];     /* IP and port of the daemon, "%08x:%04x" */
+
+	/* The connection. */
+	unsigned session;      /* changes when it ends (enrol.c) */
+	struct stream *daemon; /* NULL: not connected (address.c, enrol.c) */
+	struct {
+		struct watcher *watcher; /* of all sources; NULL: there is only the daemon */
+		bool route_lost;         /* some route's connection ended */
+	} transport;
+
+	struct {
+		struct thread *enroller;   /* NULL: nobody is enrolling (enrol.c) */
+		struct thread *reader;     /* waits for the sockets; NULL: nobody does (wait.c) */
+		struct thread *dispatcher; /* runs handlers; NULL: nobody does (arrival.c) */
+		struct queue inbox;        /* complete messages that nobody took yet */
+		unsigned long serial;      /* of the message that came into it last */
+		unsigned deliveries;       /* messages ever completed */
+		bool short_of_memory;      /* a message was lost for that; the next wait says so */
+		bool incomplete;           /* the same, since enrolment */
+		bool unreported;           /* the daemon was lost in a call that could not say so */
+	} engine;
+};
+extern struct task pvm__task;
+
+/* The tracer is another: API_IF_TRACED (api.h) looks at it without the lock. */
+static inline void pvm__set_tracer(int tid)
+{
+	__atomic_store_n(&pvmtrc.trctid, tid, __ATOMIC_RELAXED);
+}
+
+/* ---- what goes up (calls/above.c) ------------------------------------------ */
+
+/* What files need of others above them; the file at the top fills it in. */
+struct above {
+	/* lock.c: this thread ends. What calls returned to it is freed. */
+	void (*thread_ended)(void);
+	/* lock.c: this is the child of a fork. It leaves the parent's connections alone. */
+	void (*became_child)(void);
+	/* lock.c: a buffer of a thread that ends. It loses its id. */
+	void (*retire)(struct message *);
+	/* stream.c: a message has come whole. Whoever it is for gets it, and the reference. */
+	void (*complete)(struct message *);
+	/* stream.c: the socket is full. Waits until there is room, or something else was read. */
+	void (*full)(struct stream *);
+	/* stream.c: another thread writes. Waits until some state has changed (WAKE_STATE). */
+	void (*turn)(void);
+	/* arrival.c: a message with a tag of the system. A request takes it that it answers. */
+	bool (*answer)(struct message *);
+	/* arrival.c: it is a message's turn. Its handler runs; false: there is none. */
+	bool (*handle)(struct message *);
+	/* arrival.c: it is not yet. Is there a handler for it? */
+	bool (*has_handler)(const struct message *);
+	/* arrival.c: the end of a task or host was told of. Routes that it cuts off are lost. */
+	void (*notice_routes)(struct message *);
+	/* arrival.c: a route was lost. Such routes are forgotten; true: there was one. */
+	bool (*reap_routes)(void);
+	/* arrival.c: the daemon was lost. All connections are dropped. */
+	void (*hang_up)(void);
+};
+extern const struct above pvm__above;
+
+/* ---- errors (error.c) ------------------------------------------------------ */
+
+/* If code is negative: set pvm_errno without printing. Returns code. */
+int pvm__quiet(int code);
+/* A message from `src` could not be kept: log it, and have the next wait return PvmNoMem. */
+void pvm__lost_for_memory(int src);
+/* "libpvm [t40001] text" on stderr. */
+void pvm__log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* "libpvm [t40001]: text" on stderr, the form of what users are told. */
+void pvm__report(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- the system (system.c) ------------------------------------------------- */
+
+/* Make a system call, again if a signal interrupts it. */
+#define UNINTERRUPTED(call) \
+	__extension__({ \
+		long result_; \
+		do \
+			result_ = (call); \
+		while (result_ < 0 && errno == EINTR); \
+		result_; \
+	})
+
+enum { NS_PER_S = 1000000000 };
+enum { NO_DEADLINE = -1 }; /* instead of a point in time by pvm__now */
+
+/* A clock in nanoseconds. */
+static inline int64_t pvm__clock(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+/* Monotonic clock, nanoseconds. */
+static inline int64_t pvm__now(void)
+{
+	return pvm__clock(CLOCK_MONOTONIC);
+}
+
+/* Data signature of this machine, which only this knows. */
+static inline uint32_t pvm__dsig(void)
+{
+	const unsigned order = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 3 : 0;
+	const unsigned long_size = sizeof(long) == 8 ? 3 : 2;
+
+	return 1 | order << 3 | 2 << 5 | order << 8 | long_size << 10 | order << 13 | 1 << 15 |
+		order << 19 | 2 << 21 | order << 25;
+}
+
+enum { TEMP_NAME_MAX = 128 };
+/*
+ * A fresh name PVM_TMP/pvmtmpPPPPPP.N; false if it does not fit. Socket
+ * addresses need it within 107 bytes.
+ */
+bool pvm__temp_name(char *name, size_t size);
+/*
+ * Move a new descriptor away from 0 to 2, which stay free for standard streams when the
+ * program has closed those. Returns it; -1 for -1 or if there is no other.
+ */
+int pvm__off_stdio(int fd);
+/* Sleep while *word is `value`, at most until the deadline by pvm__now (NO_DEADLINE: for ever). */
+void pvm__futex_wait(unsigned *word, unsigned value, int64_t deadline);
+/* Wake at most n threads that sleep on the word. */
+void pvm__futex_wake(unsigned *word, int n);
+
+#endif

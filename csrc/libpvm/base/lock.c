@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads: the library's lock, and what belongs to each thread.
+ *
+ * The lock is one word: the number of the thread that has it, and a bit if others may
+ * wait for it. So it is clear at any instant whose it is, also to a signal handler that
+ * interrupts the taking of it.
+ */
+#include "base/base.h"
+
+#include <pthread.h>
+
+#define WAITERS 0x80000000u
+
+__thread struct thread pvm__self;
+
+static unsigned lock;         /* owner's number, WAITERS */
+static unsigned numbers;      /* the last one given out */
+static struct thread *loaded; /* whose state stands in the task's variables; NULL: nobody's */
+static struct view shared;    /* active buffers and context of the task */
+static struct view *active = &shared; /* the one in the task's variables */
+static struct view *views = &shared;
+static bool per_thread;
+static pthread_key_t end_key;
+
+/* ---- views ------------------------------------------------------------------------ */
+
+/* The view that a thread's calls use. */
+static struct view *view_of(struct thread *me)
+{
+	if (me->view)
+		return me->view;
+	return per_thread && me->has_own ? &me->own : &shared;
+}
+
+/* Copy the task's variables back to the view that they are of. */
+static void store_view(void)
+{
+	active->sbuf = pvm__task.sbuf;
+	active->rbuf = pvm__task.rbuf;
+	active->ctx = pvmmyctx;
+}
+
+static void load_view(struct view *v)
+{
+	active = v;
+	pvm__task.sbuf = v->sbuf;
+	pvm__task.rbuf = v->rbuf;
+	pvmmyctx = v->ctx;
+}
+
+static void link_view(struct view *v)
+{
+	v->next = views;
+	views = v;
+}
+
+static void unlink_view(struct view *v)
+{
+	struct view **place = &views;
+
+	while (*place && *place != v)
+		place = &(*place)->next;
+	if (*place)
+		*place = v->next;
+}
+
+/* Make the thread's view the active one; with PvmThreadBuffers its first call makes it. */
+static void choose_view(struct thread *me)
+{
+	struct view *v;
+
+	if (per_thread && !me->has_own) {
+		store_view();
+		me->own = (struct view){ .ctx = shared.ctx };
+		me->has_own = true;
+		link_view(&me->own);
+	}
+	v = view_of(me);
+	if (v != active) {
+		store_view();
+		load_view(v);
+	}
+}
+
+void pvm__view_begin(struct view *v, struct message *sbuf, struct message *rbuf, int ctx)
+{
+	struct thread *me = &pvm__self;
+
+	*v = (struct view){ .outer = me->view, .sbuf = sbuf, .rbuf = rbuf, .ctx = ctx };
+	me->view = v;
+	link_view(v);
+	choose_view(me);
+}
+
+void pvm__view_end(struct view *v)
+{
+	struct thread *me = &pvm__self;
+
+	me->view = v->outer;
+	choose_view(me);
+	unlink_view(v);
+}
+
+void pvm__views_drop(const struct message *m)
+{
+	if (pvm__task.sbuf == m)
+		pvm__task.sbuf = NULL;
+	if (pvm__task.rbuf == m)
+		pvm__task.rbuf = NULL;
+	for (struct view *v = views; v; v = v->next) {
+		if (v->sbuf == m)
+			v->sbuf = NULL;
+		if (v->rbuf == m)
+			v->rbuf = NULL;
+	}
+}
+
+bool pvm__is_active(const struct message *m)
+{
+	store_view();
+	for (const struct view *v = views; v; v = v->next)
+		if (v->sbuf == m || v->rbuf == m)
+			return true;
+	return false;
+}
+
+/* Have `to` take over the buffers and the context of `from`. */
+static void move_view(struct view *from, struct view *to)
+{
+	to->sbuf = from->sbuf;
+	to->rbuf = from->rbuf;
+	to->ctx = from->ctx;
+	from->sbuf = from->rbuf = NULL;
+}
+
+void pvm__views_per_thread(bool on)
+{
+	struct thread *me = &pvm__self;
+
+	if (on == per_thread)
+		return;
+	store_view();
+	per_thread = on;
+	if (on) {
+		if (!me->has_own)
+			link_view(&me->own);
+		me->has_own = true;
+		move_view(&shared, &me->own);
+	} else if (me->has_own) {
+		move_view(&me->own, &shared);
+	}
+	load_view(view_of(me));
+}
+
+/* ---- whose state is in the task's variables ---------------------------------------- */
+
+static void switch_thread(struct thread *me)
+{
+	struct task *t = &pvm__task;
+
+	if (loaded) {
+		loaded->sending = t->sending;
+		loaded->in_handler = t->in_handler;
+		loaded->toplevel = pvmtoplvl;
+		loaded->error = pvm_errno;
+	}
+	loaded = me;
+	t->sending = me->sending;
+	t->in_handler = me->in_handler;
+	pvmtoplvl = me->toplevel;
+	pvm_errno = me->error;
+}
+
+/* The end of a thread: its buffers and tables are freed. */
+static void end_thread(void *thread)
+{
+	struct thread *me = thread;
+
+	pvm__lock();
+	if (me->has_own) {
+		store_view();
+		if (me->own.sbuf)
+			pvm__above.retire(me->own.sbuf);
+		if (me->own.rbuf)
+			pvm__above.retire(me->own.rbuf);
+		unlink_view(&me->own);
+		me->has_own = false;
+		load_view(&shared);
+	}
+	pvm__above.thread_ended();
+	loaded = NULL;
+	pvm__unlock();
+	me->number = 0; /* a call of a later destructor begins anew */
+}
+
+/* ---- processes ---------------------------------------------------------------------- */
+
+/* In the child of a fork, which holds the lock: the other threads do not exist here. */
+static void keep_this_thread(void)
+{
+	struct thread *me = &pvm__self;
+
+	__atomic_store_n(&lock, me->number, __ATOMIC_RELAXED);
+	views = &shared;
+	shared.next = NULL;
+	if (me->has_own)
+		link_view(&me->own);
+	for (struct view *v = me->view; v; v = v->outer)
+		link_view(v);
+	pvm__above.became_child();
+	pvm__unlock();
+}
+
+static void prepare(void)
+{
+	pthread_key_create(&end_key, end_thread);
+	pthread_atfork(pvm__lock, pvm__unlock, keep_this_thread);
+}
+
+/* The key's function must not be called when it is no longer in memory. */
+static void __attribute__((destructor)) forget_key(void)
+{
+	if (numbers)
+		pthread_key_delete(end_key);
+}
+
+/* The first call of a thread. */
+static void begin_thread(struct thread *me)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	unsigned n;
+
+	pthread_once(&once, prepare);
+	pthread_setspecific(end_key, me);
+	do
+		n = __atomic_add_fetch(&numbers, 1, __ATOMIC_RELAXED) & ~WAITERS;
+	while (!n);
+	me->toplevel = 1;
+	me->number = n;
+}
+
+/* ---- the lock ----------------------------------------------------------------------- */
+
+/* Take the lock from whoever has it. */
+static void contend(unsigned number)
+{
+	unsigned seen = 0;
+
+	/* Whether others wait for it is not known: say so. */
+	while (!__atomic_compare_exchange_n(&lock, &seen, number | WAITERS, false, __ATOMIC_ACQUIRE,
+		__ATOMIC_RELAXED)) {
+		if (seen & WAITERS ||
+			__atomic_compare_exchange_n(&lock, &seen, seen | WAITERS, false,
+				__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			pvm__futex_wait(&lock, seen | WAITERS, NO_DEADLINE);
+		seen = 0;
+	}
+}
+
+static void acquire(unsigned number)
+{
+	unsigned unowned = 0;
+
+	if (pvm__single_threaded())
+		__atomic_store_n(&lock, number, __ATOMIC_RELAXED);
+	else if (!__atomic_compare_exchange_n(&lock, &unowned, number, false, __ATOMIC_ACQUIRE,
+			 __ATOMIC_RELAXED))
+		contend(number);
+}
+
+static void release(void)
+{
+	if (pvm__single_threaded())
+		__atomic_store_n(&lock, 0, __ATOMIC_RELAXED);
+	else if (__atomic_exchange_n(&lock, 0, __ATOMIC_RELEASE) & WAITERS)
+		pvm__futex_wake(&lock, 1);
+}
+
+void pvm__lock_first(void)
+{
+	struct thread *me = &pvm__self;
+
+	if (!me->number)
+		begin_thread(me);
+	/* A signal came while this thread was taking or giving up the lock. */
+	if ((__atomic_load_n(&lock, __ATOMIC_RELAXED) & ~WAITERS) == me->number) {
+		me->depth = 2;
+		return;
+	}
+	if (!me->uncancellable && !pvm__single_threaded()) {
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &me->cancel_state);
+		me->uncancellable = true;
+	}
+	acquire(me->number);
+	me->depth = 1;
+	if (loaded != me)
+		switch_thread(me);
+	choose_view(me);
+}
+
+void pvm__unlock_last(void)
+{
+	struct thread *me = &pvm__self;
+
+	me->depth = 0;
+	release();
+	me->depth = 0; /* also if a signal came in between */
+	if (me->uncancellable) {
+		me->uncancellable = false;
+		pthread_setcancelstate(me->cancel_state, NULL);
+	}
+}
+
+unsigned pvm__unlock_all(void)
+{
+	unsigned depth = pvm__self.depth;
+
+	pvm__self.depth = 0;
+	release();
+	return depth;
+}
+
+void pvm__relock(unsigned depth)
+{
+	pvm__lock_first();
+	pvm__self.depth = depth;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* pvm_setopt and pvm_getopt; pvm_catchout, which sets where the output of children goes. */
+#include "calls/api.h"
+
+/* ---- destinations of children -------------------------------------------- */
+
+/*
+ * Children may report to nobody, to this task, or where this task itself
+ * reports; in the last case with the same context and tag.
+ */
+static int set_child_tid(int *child, int tid, int own, bool same_tag)
+{
+	bool self = tid > 0 && tid == pvmmytid;
+
+	if (tid != 0 && !self && !(tid == own && same_tag))
+		return PvmBadParam;
+	*child = tid;
+	return 0;
+}
+
+static int set_child_word(int *child, int value, int child_tid, int own)
+{
+	if (child_tid > 0 && child_tid != pvmmytid && value != own)
+		return PvmBadParam;
+	*child = value;
+	return 0;
+}
+
+/* ---- checked values ------------------------------------------------------ */
+
+static int set_in_range(int *option, int value, int min, int max)
+{
+	if (value < min || value > max)
+		return PvmBadParam;
+	*option = value;
+	return 0;
+}
+
+static int set_any(int *option, int value)
+{
+	*option = value;
+	return 0;
+}
+
+/* The mailbox keeps the list of tasks that a reset spares. */
+static int set_noreset(int on)
+{
+	static int index;
+	int code = 0;
+
+	if (pvmmytid == -1)
+		return PvmBadParam;
+	if (on && !pvm__task.option.noreset)
+		code = index = pvm__mailbox_put_new(PVMNORESETCLASS, -1, PvmMboxMultiInstance,
+			pvm__compose("i", pvmmytid));
+	else if (!on && pvm__task.option.noreset)
+		code = pvm__mailbox_remove(PVMNORESETCLASS, index, PvmMboxDefault);
+	if (code < 0)
+		return code;
+	pvm__task.option.noreset = on;
+	return 0;
+}
+
+static int thread_buffers; /* PvmThreadBuffers */
+
+static int set_thread_buffers(int *option, int on)
+{
+	int code = set_in_range(option, on, 0, 1);
+
+	if (code == 0)
+		pvm__views_per_thread(on);
+	return code;
+}
+
+static int set_frag_size(int size)
+{
+	int code = set_in_range(&pvm__task.option.frag_size, size, WIRE_FRAG_MIN, WIRE_FRAG_MAX);
+
+	if (code == 0)
+		pvm__task.option.frag_size_set = true;
+	return code;
+}
+
+/* ---- the calls ----------------------------------------------------------- */
+
+/* Where an option is kept; NULL: there is no such option. */
+static int *place_of(int option)
+{
+	switch (option) {
+	case PvmRoute: return &pvm__task.option.route;
+	case PvmDebugMask: return &pvm__task.option.debug_mask;
+	case PvmAutoErr: return &pvm__task.option.auto_err;
+	case PvmOutputTid: return &pvmctrc.outtid;
+	case PvmOutputCode: return &pvmctrc.outtag;
+	case PvmOutputContext: return &pvmctrc.outctx;
+	case PvmTraceTid: return &pvmctrc.trctid;
+	case PvmTraceCode: return &pvmctrc.trctag;
+	case PvmTraceContext: return &pvmctrc.trcctx;
+	case PvmTraceBuffer: return &pvmctrc.trcbuf;
+	case PvmTraceOptions: return &pvmctrc.trcopt;
+	case PvmFragSize: return &pvm__task.option.frag_size;
+	case PvmResvTids: return &pvm__task.option.resv_tids;
+	case PvmSelfOutputTid: return &pvmtrc.outtid;
+	case PvmSelfOutputCode: return &pvmtrc.outtag;
+	case PvmSelfOutputContext: return &pvmtrc.outctx;
+	case PvmSelfTraceTid: return &pvmtrc.trctid;
+	case PvmSelfTraceCode: return &pvmtrc.trctag;
+	case PvmSelfTraceContext: return &pvmtrc.trcctx;
+	case PvmSelfTraceBuffer: return &pvmtrc.trcbuf;
+	case PvmSelfTraceOptions: return &pvmtrc.trcopt;
+	case PvmShowTids: return &pvm__task.option.show_tids;
+	case PvmNoReset: return &pvm__task.option.noreset;
+	case PvmThreadBuffers: return &thread_buffers;
+	default: return NULL;
+	}
+}
+
+/* Set an option, whose present value is at `place`. 0 or an error code. */
+static int set(int option, int *place, int value)
+{
+	if (option == PvmSelfTraceBuffer || option == PvmSelfTraceOptions)
+		pvm__trace_flush();
+	switch (option) {
+	case PvmRoute: return set_in_range(place, value, PvmDontRoute, PvmRouteDirect);
+	case PvmOutputTid:
+		return set_child_tid(place, value, pvmtrc.outtid, pvmctrc.outtag == pvmtrc.outtag);
+	case PvmOutputCode: return set_child_word(place, value, pvmctrc.outtid, pvmtrc.outtag);
+	case PvmOutputContext: return set_child_word(place, value, pvmctrc.outtid, pvmtrc.outctx);
+	case PvmTraceTid:
+		return set_child_tid(place, value, pvmtrc.trctid, pvmctrc.trctag == pvmtrc.trctag);
+	case PvmTraceCode: return set_child_word(place, value, pvmctrc.trctid, pvmtrc.trctag);
+	case PvmTraceContext: return set_child_word(place, value, pvmctrc.trctid, pvmtrc.trcctx);
+	case PvmTraceOptions:
+	case PvmSelfTraceOptions: return set_in_range(place, value, PvmTraceFull, PvmTraceCount);
+	case PvmFragSize: return set_frag_size(value);
+	case PvmSelfOutputTid: return pvm__redirect_output(value);
+	case PvmSelfOutputCode: return pvm__set_output_tag(value);
+	case PvmSelfTraceTid: return pvm__redirect_trace(value);
+	case PvmSelfTraceCode: return pvm__set_trace_tag(value);
+	case PvmNoReset: return set_noreset(value);
+	case PvmThreadBuffers: return set_thread_buffers(place, value);
+	case PvmSelfOutputContext:
+	case PvmSelfTraceContext:
+	case PvmPollType:
+	case PvmPollTime: return PvmNotImpl;
+	default: return place ? set_any(place, value) : PvmBadParam;
+	}
+}
+
+/* Own destinations and trace settings come with enrolment: be enrolled. */
+static int enrol_for(int option)
+{
+	switch (option) {
+	case PvmSelfOutputTid:
+	case PvmSelfOutputCode:
+	case PvmSelfOutputContext:
+	case PvmSelfTraceTid:
+	case PvmSelfTraceCode:
+	case PvmSelfTraceContext:
+	case PvmSelfTraceBuffer:
+	case PvmSelfTraceOptions: return pvm__connect();
+	default: return 0;
+	}
+}
+
+static int set_option(int option, int value)
+{
+	int *place = place_of(option);
+	int code = enrol_for(option);
+	int old = place ? *place : 0;
+
+	if (code == 0)
+		code = set(option, place, value);
+	if (code)
+		return pvm__result("pvm_setopt", code);
+	return old;
+}
+
+/*
+ * Set an option. Returns the old value, or an error code and then the option is
+ * as it was: PvmBadParam (no such option or value), PvmNotImpl.
+ */
+int pvm_setopt(int option, int value)
+{
+	API_ENTER(TEV_SETOPT, TEV_DID_OPT, option, TEV_DID_OPV, value);
+	return API_LEAVE(TEV_SETOPT, TEV_DID_OPV, set_option(option, value));
+}
+
+static int get_option(int option)
+{
+	int *place = place_of(option);
+	int code = place ? enrol_for(option) : PvmBadParam;
+
+	return code ? pvm__result("pvm_getopt", code) : *place;
+}
+
+/* Value of an option; PvmBadParam. */
+int pvm_getopt(int option)
+{
+	API_ENTER(TEV_GETOPT, TEV_DID_OPT, option);
+	return API_LEAVE(TEV_GETOPT, TEV_DID_OPV, get_option(option));
+}
+
+/* ---- output of children --------------------------------------------------- */
+
+/*
+ * Write the output of tasks spawned from now on to a file; pvm_exit waits for its
+ * end. NULL: their output goes where this task's own goes, and what comes from
+ * earlier ones is dropped. 0 or PvmSysErr.
+ */
+int pvm_catchout(FILE *file)
+{
+	API_LOCK();
+	int code = pvm__connect();
+
+	return pvm__result("pvm_catchout", code ? code : pvm__output_catch(file));
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/* Receiving: pvm_recv and its relatives, all one search of the receive list. */
+#include "calls/api.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the receive list ---------------------------------------------------- */
+
+static bool matches(const struct message *m, int tid, int tag)
+{
+	return (tid == -1 || m->src == tid) && (tag == -1 || m->tag == tag) &&
+		(pvmmyctx == -1 || m->ctx == pvmmyctx);
+}
+
+/* A function that chooses; NULL: by source, tag and context. */
+typedef int matcher(int mid, int tid, int tag);
+
+static matcher *program_match; /* from pvm_recvf; NULL: by source, tag and context */
+
+/* The rule that pvm_recvf can replace, in the form it has for programs. */
+static int match_by_header(int mid, int tid, int tag)
+{
+	const struct message *m = pvm__message_of(mid);
+
+	return m && matches(m, tid, tag);
+}
+
+/* Give a message of the receive list an id. It keeps the list's reference. */
+static int name(struct message *m)
+{
+	int id;
+
+	if (m->id)
+		return m->id;
+	pvm__message_ref(m);
+	id = pvm__message_publish(m);
+	if (id < 0)
+		pvm__message_unref(m);
+	return id;
+}
+
+static bool queued(const struct message *m)
+{
+	return m && (m->prev || m == pvm__task.engine.inbox.head);
+}
+
+/*
+ * Let the program's function rate a message.  *next is the one to rate then: the function
+ * may have received this message, or freed its id.
+ */
+static int rate(matcher *match, struct message *m, int id, int tid, int tag, struct message **next)
+{
+	int result;
+
+	pvm__message_ref(m);
+	result = match(id, tid, tag);
+	*next = queued(m) ? m->next : pvm__task.engine.inbox.head;
+	if (result > 0 && (!queued(m) || m->id != id))
+		result = 0;
+	pvm__message_unref(m);
+	return result;
+}
+
+/* Let the program's function rate the messages. Id of its choice, 0 or an error. */
+static int choose_rated(matcher *match, int tid, int tag)
+{
+	struct message *m, *next;
+	int best = 0, best_rate = 0;
+	int code = match == program_match ? 0 : match(0, tid, tag);
+
+	if (code < 0)
+		return code;
+	for (m = pvm__task.engine.inbox.head; m; m = next) {
+		int id = name(m), rated;
+
+		if (id < 0)
+			return id;
+		rated = rate(match, m, id, tid, tag, &next);
+		if (rated < 0 || rated == 1)
+			return rated < 0 ? rated : id;
+		if (rated > best_rate) {
+			best = id;
+			best_rate = rated;
+		}
+	}
+	return queued(pvm__message_of(best)) ? best : 0;
+}
+
+/*
+ * The message to receive among those from `m` on, which with a function of the
+ * program's are all.  It gets an id, which is returned; 0: none.
+ */
+static int choose(matcher *match, struct message *m, int tid, int tag)
+{
+	if (match)
+		return choose_rated(match, tid, tag);
+	while (m && !matches(m, tid, tag))
+		m = m->next;
+	return m ? name(m) : 0;
+}
+
+/* What wakes a receive. A function of the program's sees every message. */
+static struct interest interest_in(matcher *match, int tid, int tag)
+{
+	if (match)
+		return (struct interest){ .wakes = WAKE_MESSAGE, .tid = -1, .tag = -1, .ctx = -1 };
+	return (struct interest){ .wakes = WAKE_MESSAGE, .tid = tid, .tag = tag, .ctx = pvmmyctx };
+}
+
+/* The first message that came into the receive list after the one with this number. */
+static struct message *first_after(unsigned long serial)
+{
+	struct message *m = pvm__task.engine.inbox.tail, *first = NULL;
+
+	while (m && (long)(m->serial - serial) > 0) {
+		first = m;
+		m = m->prev;
+	}
+	return first;
+}
+
+/*
+ * Find a message, waiting for it until `deadline` (as pvm__engine_wait_until;
+ * 0: read what is there once). Id, 0 or an error code.
+ */
+static int find(matcher *match, int tid, int tag, int64_t deadline)
+{
+	struct task *t = &pvm__task;
+	int code = pvm__connect();
+	unsigned session = t->session;
+	unsigned long seen;
+	int id;
+
+	if (code < 0)
+		return code;
+	id = choose(match, t->engine.inbox.head, tid, tag);
+	if (id)
+		return id;
+	/* A handler may not wait for what comes behind its message. */
+	if (t->in_handler)
+		return deadline ? PvmNotImpl : 0;
+	do {
+		const struct interest interest = interest_in(match, tid, tag);
+
+		seen = t->engine.serial;
+		code = t->session == session ? pvm__engine_wait_for(&interest, deadline) :
+					       PvmSysErr;
+		id = choose(match, first_after(seen), tid, tag);
+		if (id)
+			return id;
+	} while (code > 0 && deadline);
+	return code < 0 ? code : 0;
+}
+
+/* Take a message off the receive list; its id alone refers to it now. */
+static struct message *take(int id)
+{
+	struct task *t = &pvm__task;
+	struct message *m = pvm__message_of(id);
+
+	pvm__queue_remove(&t->engine.inbox, m);
+	pvm__message_unref(m);
+	if (m == t->sbuf)
+		t->sbuf = NULL;
+	m->mode = MESSAGE_READING;
+	pvm__message_set_codec(m);
+	pvm__message_rewind(m);
+	return m;
+}
+
+int pvm__receive(matcher *match, int tid, int tag, int64_t deadline)
+{
+	struct task *t = &pvm__task;
+	int id;
+
+	if (t->rbuf)
+		pvm__message_retire(t->rbuf);
+	id = find(match, tid, tag, deadline);
+	if (id > 0) {
+		/* Another thread may have received into the same buffer meanwhile. */
+		if (t->rbuf && t->rbuf->id != id)
+			pvm__message_retire(t->rbuf);
+		t->rbuf = take(id);
+	}
+	return id;
+}
+
+/* The same with the program's rule. */
+static int receive(int tid, int tag, int64_t deadline)
+{
+	return pvm__receive(program_match, tid, tag, deadline);
+}
+
+/* ---- public calls -------------------------------------------------------- */
+
+/* Items of what was asked for, and of what came. */
+#define WANTED TEV_DID_RST, tid, TEV_DID_RMC, tag, TEV_DID_RCX, pvmmyctx
+#define CAME(h) \
+	TEV_DID_MNB, (h).bytes, TEV_DID_MC, (h).tag, TEV_DID_MCX, (h).ctx, TEV_DID_SRC, (h).src
+/* The same of the message that a receive made current, if one came. */
+#define RECEIVED CAME(pvm__trace_header_of(pvm__task.rbuf))
+
+API_TRACED_WAY int recv_traced(int tid, int tag)
+{
+	API_ENTER(TEV_RECV, WANTED);
+	return API_LEAVE(TEV_RECV, TEV_DID_MB,
+		pvm__result("pvm_recv", receive(tid, tag, NO_DEADLINE)), RECEIVED);
+}
+
+/*
+ * Wait for a message from `tid` with `tag`, -1 being any, in the current context,
+ * and make it the receive buffer. Its id, PvmSysErr, PvmNoMem (some
+ * message was lost for want of it), PvmNotImpl in a handler.
+ */
+int pvm_recv(int tid, int tag)
+{
+	API_IF_TRACED(recv_traced(tid, tag));
+	API_LOCK();
+	return pvm__result("pvm_recv", receive(tid, tag, NO_DEADLINE));
+}
+
+/* As pvm_recv without waiting: 0 if there is no such message. */
+int pvm_nrecv(int tid, int tag)
+{
+	API_ENTER(TEV_NRECV, WANTED);
+	return API_LEAVE(TEV_NRECV, TEV_DID_MB, pvm__result("pvm_nrecv", receive(tid, tag, 0)),
+		RECEIVED);
+}
+
+/* As pvm_recv, waiting at most `timeout` (NULL: for ever, negative: not): 0 if none came. */
+int pvm_trecv(int tid, int tag, struct timeval *timeout)
+{
+	API_ENTER(TEV_TRECV, WANTED, TEV_DID_MTS, timeout ? (int)timeout->tv_sec : -1, TEV_DID_MTU,
+		timeout ? (int)timeout->tv_usec : -1);
+	int64_t deadline = timeout ? pvm__deadline(timeout) : NO_DEADLINE;
+
+	return API_LEAVE(TEV_TRECV, TEV_DID_MB,
+		pvm__result("pvm_trecv", receive(tid, tag, deadline)), RECEIVED);
+}
+
+/* Id of a message that pvm_recv would take now, 0: none. It stays in the list. */
+int pvm_probe(int tid, int tag)
+{
+	API_ENTER(TEV_PROBE, WANTED);
+	return API_LEAVE(TEV_PROBE, TEV_DID_CC,
+		pvm__result("pvm_probe", find(program_match, tid, tag, 0)));
+}
+
+/* Copy the body's first `room` bytes. */
+static void copy_body(const struct message *m, char *to, size_t room)
+{
+	for (unsigned i = 0; i < m->nfrags && room; i++) {
+		size_t n = m->frags[i].len < room ? m->frags[i].len : room;
+
+		memcpy(to, m->frags[i].data, n);
+		to += n;
+		room -= n;
+	}
+}
+
+/* *came, if a message does, gets its header. */
+static int receive_typed(int tid, int tag, void *data, int n, int type, struct trace_header *came)
+{
+	int bytes = pvm__typed_bytes(type, n);
+	struct message *m;
+	int id;
+
+	if (bytes < 0)
+		return bytes;
+	if (!data && bytes)
+		return PvmBadParam;
+	id = find(program_match, tid, tag, NO_DEADLINE);
+	if (id < 0)
+		return id;
+	m = take(id);
+	copy_body(m, data, (size_t)bytes);
+	*came = pvm__trace_header_of(m);
+	pvm__message_retire(m);
+	return 0;
+}
+
+/*
+ * Wait for a message and copy at most `n` items' worth of its bytes to `data`.
+ * Source, tag and whole length go to the pointers that are not NULL.
+ * 0, PvmBadParam, PvmNotImpl (strings; in a handler), PvmSysErr.
+ */
+int pvm_precv(int tid, int tag, void *data, int n, int type, int *rtid, int *rtag, int *rlen)
+{
+	API_LOCK();
+	struct trace_header came = pvm__trace_header_of(NULL);
+	int code;
+
+	API_ENTER(TEV_PRECV, WANTED, TEV_DID_PDA, data, TEV_DID_PC, n, TEV_DID_PDT, type);
+	code = pvm__result("pvm_precv", receive_typed(tid, tag, data, n, type, &came));
+	if (code == 0 && rtid)
+		*rtid = came.src;
+	if (code == 0 && rtag)
+		*rtag = came.tag;
+	if (code == 0 && rlen)
+		*rlen = came.bytes;
+	return API_LEAVE(TEV_PRECV, TEV_DID_CC, code, CAME(came));
+}
+
+/*
+ * Replace the rule that chooses a message by f(buffer id, tid, tag), called for
+ * the queued ones in turn: 0 no, 1 take it, greater: take the highest of all,
+ * negative: return this error. NULL restores the rule. Returns the old function.
+ */
+int (*pvm_recvf(int (*f)(int, int, int)))(int, int, int)
+{
+	API_LOCK();
+	int (*old)(int, int, int) = program_match ? program_match : match_by_header;
+
+	API_ENTER(TEV_RECVF);
+	program_match = f == match_by_header ? NULL : f;
+	API_END(TEV_RECVF);
+	return old;
+}
+
+/* Answer of pvm_getfds to this thread. */
+static __thread int *answered_fds;
+
+void pvm__recv_thread_ends(void)
+{
+	free(answered_fds);
+	answered_fds = NULL;
+}
+
+static int list_fds(int **fds)
+{
+	struct task *t = &pvm__task;
+	int code = pvm__connect();
+	int n, *list;
+
+	if (code < 0)
+		return code;
+	if (!fds)
+		return PvmBadParam;
+	n = 1 + pvm__route_fds(NULL, 0);
+	list = realloc(answered_fds, (size_t)n * sizeof *list);
+	if (!list)
+		return PvmNoMem;
+	answered_fds = list;
+	list[0] = t->daemon->source.fd;
+	pvm__route_fds(list + 1, n - 1);
+	*fds = list;
+	return n;
+}
+
+/*
+ * Descriptors to select for reading: the daemon's, then those of direct routes.
+ * If one is readable, pvm_nrecv or pvm_probe reads it. The list is valid until
+ * the thread's next call. Returns how many, PvmBadParam, PvmNoMem, PvmSysErr.
+ */
+int pvm_getfds(int **fds)
+{
+	int n;
+
+	API_ENTER(TEV_GETFDS);
+	n = pvm__result("pvm_getfds", list_fds(fds));
+	if (n > 0)
+		API_END(TEV_GETFDS, TEV_DID_CC, n, TEV_DID_FDS, *fds, n);
+	else
+		API_END(TEV_GETFDS, TEV_DID_CC, n);
+	return n;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* What becomes of an error code: pvm_errno, and what PvmAutoErr asks for. */
+#include "calls/api.h"
+
+#include <stdlib.h>
+
+/* Text of the last error; "Unknown Error" if the code is not one of the list. */
+char *pvm_strerror(void)
+{
+	API_LOCK();
+	if (pvm_errno > 0 || pvm_errno <= -PVM_NERR)
+		return (char *)"Unknown Error";
+	return (char *)pvm_errlist[-pvm_errno];
+}
+
+/* Print `text` and the text of the last error on stderr. Returns 0. */
+int pvm_perror(char *text)
+{
+	API_LOCK();
+	pvm__report("%s: %s", text ? text : "(null)", pvm_strerror());
+	return 0;
+}
+
+/* Do what PvmAutoErr says about an error of `function`. */
+static void act(const char *function, int code)
+{
+	int action = pvm__task.option.auto_err;
+
+	if (action <= 0)
+		return;
+	pvm__report("%s(): %s", function, pvm_strerror());
+	if (action == 2) {
+		pvm__leave();
+		pvm__unlock_all(); /* other threads may have to come to an end */
+		exit(code);
+	}
+	if (action >= 3)
+		abort();
+}
+
+int pvm__result(const char *function, int code)
+{
+	if (__builtin_expect(code < 0, 0)) {
+		pvm_errno = code;
+		act(function, code);
+	}
+	return code;
+}
+
+/* pvm__result for libraries on top of this one, as libgpvm3. */
+int lpvmerr(const char *function, int code)
+{
+	API_LOCK();
+	return pvm__result(function, code);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting tasks. */
+#include "calls/api.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- environment of the children ----------------------------------------- */
+
+/* Strings for the request. */
+struct environment {
+	char **strings;
+	int n, cap;
+};
+
+static void free_environment(struct environment *e)
+{
+	for (int i = 0; i < e->n; i++)
+		free(e->strings[i]);
+	free(e->strings);
+}
+
+/* Add "name=value". 0 or PvmNoMem. */
+static int add_variable(struct environment *e, const char *name, size_t len, const char *value)
+{
+	size_t size = len + 1 + strlen(value) + 1;
+	char *s;
+
+	if (e->n == e->cap) {
+		int cap = e->cap ? 2 * e->cap : 16;
+		char **strings = realloc(e->strings, (size_t)cap * sizeof *strings);
+
+		if (!strings)
+			return PvmNoMem;
+		e->strings = strings;
+		e->cap = cap;
+	}
+	s = malloc(size);
+	if (!s)
+		return PvmNoMem;
+	snprintf(s, size, "%.*s=%s", (int)len, name, value);
+	e->strings[e->n++] = s;
+	return 0;
+}
+
+static int add_number(struct environment *e, const char *name, const char *format, int value)
+{
+	char text[16];
+
+	snprintf(text, sizeof text, format, value);
+	return add_variable(e, name, strlen(name), text);
+}
+
+/* PVM_EXPORT and the variables it names. */
+static int add_exports(struct environment *e)
+{
+	const char *names = getenv("PVM_EXPORT");
+	int code;
+
+	if (!names)
+		return 0;
+	code = add_variable(e, "PVM_EXPORT", strlen("PVM_EXPORT"), names);
+	while (*names && code == 0) {
+		size_t len = strcspn(names, ":");
+		char *name = strndup(names, len);
+		const char *value = name ? getenv(name) : NULL;
+
+		if (!name)
+			code = PvmNoMem;
+		else if (value)
+			code = add_variable(e, names, len, value);
+		free(name);
+		names += len + (names[len] == ':');
+	}
+	return code;
+}
+
+/* Everything the children get from this task. */
+static int make_environment(struct environment *e)
+{
+	int code = add_variable(e, "PVMTMASK", strlen("PVMTMASK"), pvmctrc.tmask);
+
+	if (code == 0)
+		code = add_number(e, "PVMTRCBUF", "%d", pvmctrc.trcbuf);
+	if (code == 0)
+		code = add_number(e, "PVMTRCOPT", "%d", pvmctrc.trcopt);
+	if (code == 0)
+		code = add_number(e, "PVMCTX", "0x%x", pvmmyctx);
+	return code ? code : add_exports(e);
+}
+
+/* ---- request and reply --------------------------------------------------- */
+
+static int put_strings(struct message *m, char **strings, int n)
+{
+	int code = pvm__put_int(m, n);
+
+	for (int i = 0; i < n && code == 0; i++)
+		code = pvm__put_str(m, strings[i]);
+	return code;
+}
+
+static int count_strings(char **strings)
+{
+	int n = 0;
+
+	while (strings && strings[n])
+		n++;
+	return n;
+}
+
+static int fill_request(struct message *m, const char *file, char **argv, int flags,
+	const char *where, int n)
+{
+	struct environment e = { 0 };
+	int code = make_environment(&e);
+
+	if (code == 0)
+		code = pvm__put(m, "sisi", file, flags, where, n);
+	if (code == 0)
+		code = put_strings(m, argv, count_strings(argv));
+	if (code == 0)
+		code = pvm__put(m, "iiiiii", pvmctrc.outtid, pvmctrc.outctx, pvmctrc.outtag,
+			pvmctrc.trctid, pvmctrc.trcctx, pvmctrc.trctag);
+	if (code == 0)
+		code = put_strings(m, e.strings, e.n);
+	free_environment(&e);
+	return code;
+}
+
+/* Ask for n tasks; `results` gets their tids or error codes. 0 or an error code. */
+static int ask_spawn(const char *file, char **argv, int flags, const char *where, int n,
+	int *results)
+{
+	struct message *req = pvm__message_new(WIRE_ENC_XDR), *reply;
+	int code = req ? fill_request(req, file, argv, flags, where, n) : PvmNoMem;
+	int answered;
+
+	if (code) {
+		pvm__message_unref(req);
+		return code;
+	}
+	code = pvm__ask_sched(TM_SPAWN, SM_SPAWN, req, &reply);
+	if (code)
+		return code;
+	code = pvm__get_int(reply, &answered);
+	if (code == 0 && answered < 0)
+		code = answered;
+	for (int i = 0; i < n; i++)
+		results[i] = PvmDSysErr;
+	if (code == 0)
+		code = pvm__get_ints(reply, results, answered < n ? answered : n);
+	pvm__message_unref(reply);
+	return code;
+}
+
+/* Move the tids in front of the error codes, each in the order they had. */
+static int tids_first(int *results, int n)
+{
+	int *errors = malloc((size_t)n * sizeof *errors);
+	int ntids = 0, nerrors = 0;
+
+	if (!errors)
+		return PvmNoMem;
+	for (int i = 0; i < n; i++) {
+		if (results[i] > 0)
+			results[ntids++] = results[i];
+		else
+			errors[nerrors++] = results[i];
+	}
+	memcpy(results + ntids, errors, (size_t)nerrors * sizeof *errors);
+	free(errors);
+	return ntids;
+}
+
+/* Tell the started tasks about each other. */
+static int send_siblings(const int *tids, int n)
+{
+	struct message *m = pvm__compose("iv", n, tids, n);
+	int *to = malloc((size_t)n * sizeof *to);
+	int code = PvmNoMem;
+
+	if (m && to) {
+		memcpy(to, tids, (size_t)n * sizeof *to);
+		m->tag = TC_SIBLINGS;
+		m->ctx = SYSCTX_TC;
+		code = pvm__multicast(m, to, n);
+	}
+	free(to);
+	pvm__message_unref(m);
+	return code;
+}
+
+static int spawn(const char *file, char **argv, int flags, const char *where, int n, int *results)
+{
+	char *more = getenv("PVMTASK");
+	int ntids, code;
+
+	if (!file || n < 1)
+		return PvmBadParam;
+	if (more)
+		flags |= pvmstrtoi(more);
+	code = pvm__connect();
+	if (code == 0)
+		code = ask_spawn(file, argv, flags, where, n, results);
+	if (code)
+		return code;
+	ntids = tids_first(results, n);
+	if (ntids > 0)
+		code = send_siblings(results, ntids);
+	return code < 0 ? code : ntids;
+}
+
+/*
+ * Start `count` copies of an executable. argv (may be NULL) has no argv[0] and
+ * ends with NULL; `where` (may be NULL) is a host or architecture if flags say so,
+ * ":dir" behind it is the directory to start in. tids (may be NULL) gets the tids
+ * of the started tasks, then an error code for each of the rest. Returns the
+ * number started. PvmBadParam, PvmOutOfRes.
+ */
+int pvm_spawn(char *file, char **argv, int flags, char *where, int count, int *tids)
+{
+	int *results = tids;
+	int code = PvmNoMem;
+
+	API_ENTER(TEV_SPAWN, TEV_DID_SE, file, TEV_DID_SW, where, TEV_DID_SF, flags, TEV_DID_SC,
+		count);
+	if (!tids)
+		results = malloc((size_t)(count > 0 ? count : 1) * sizeof *results);
+	if (results)
+		code = spawn(file, argv, flags, where, count, results);
+	API_END(TEV_SPAWN, TEV_DID_CC, code, TEV_DID_STL, results, code);
+	if (!tids)
+		free(results);
+	return pvm__result("pvm_spawn", code);
+}

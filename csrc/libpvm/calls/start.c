@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* pvm_start_pvmd: starting the daemon of a new machine on this host. */
+#define _GNU_SOURCE
+#include "calls/api.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Longest address text a daemon prints. */
+#define ADDRESS_MAX 256
+
+/* In the new process: become the daemon. */
+static void run_daemon(char **argv, int out)
+{
+	const char *root = getenv("PVM_ROOT");
+	char path[PATH_MAX];
+	int null = (int)UNINTERRUPTED(open("/dev/null", O_RDONLY));
+
+	setsid();
+	if (null < 0 || UNINTERRUPTED(dup2(null, STDIN_FILENO)) < 0 ||
+		UNINTERRUPTED(dup2(out, STDOUT_FILENO)) < 0)
+		_exit(127);
+	if (root) {
+		snprintf(path, sizeof path, "%s/lib/pvmd", root);
+		execv(path, argv);
+	}
+	execvp("pvmd3", argv);
+	execvp("pvmd", argv);
+	_exit(127);
+}
+
+/* Start the daemon as nobody's child; its stdout goes to `out`. 0 or PvmCantStart. */
+static int launch(char **argv, int out)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		pid = fork();
+		if (pid == 0)
+			run_daemon(argv, out);
+		_exit(pid < 0);
+	}
+	if (pid < 0)
+		return PvmCantStart;
+	if (UNINTERRUPTED(waitpid(pid, &status, 0)) < 0)
+		return PvmCantStart;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : PvmCantStart;
+}
+
+/* Read the line with the daemon's address. 0 or PvmCantStart. */
+static int read_address(int fd, char *address)
+{
+	size_t len = 0;
+
+	while (len < ADDRESS_MAX - 1) {
+		ssize_t n = UNINTERRUPTED(read(fd, address + len, 1));
+
+		if (n <= 0 || address[len] == '\n')
+			break;
+		len++;
+	}
+	address[len] = 0;
+	return len > 0 ? 0 : PvmCantStart;
+}
+
+/* Wait until the hosts of the host file are there: till then adding one is refused. */
+static int wait_hosts(void)
+{
+	struct pvmhostinfo *hosts;
+	struct timespec pause = { 0, 20 * 1000 * 1000 };
+	unsigned depth;
+	int code, n;
+
+	for (;;) {
+		code = pvm_config(&n, NULL, &hosts);
+		if (code == 0 && n < 1)
+			code = PvmDSysErr;
+		if (code == 0)
+			code = pvm__ask_code(TM_ADDHOST, pvm__compose("is", 1, hosts[0].hi_name));
+		if (code != PvmAlready)
+			return code < 0 ? code : 0;
+		depth = pvm__unlock_all();
+		nanosleep(&pause, NULL);
+		pvm__relock(depth);
+	}
+}
+
+static int start(int argc, char **argv, int block)
+{
+	char address[ADDRESS_MAX];
+	char **args;
+	unsigned depth;
+	int ends[2];
+	int code;
+
+	if (argc < 0 || (argc > 0 && !argv))
+		return PvmBadParam;
+	if (pvmmytid != -1 || pvm__daemon_exists())
+		return PvmDupHost;
+	args = calloc((size_t)argc + 2, sizeof *args);
+	if (!args)
+		return PvmNoMem;
+	args[0] = (char *)"pvmd";
+	if (argc > 0)
+		memcpy(args + 1, argv, (size_t)argc * sizeof *args);
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		free(args);
+		return PvmSysErr;
+	}
+	code = launch(args, ends[1]);
+	free(args);
+	close(ends[1]);
+	depth = pvm__unlock_all();
+	if (code == 0)
+		code = read_address(ends[0], address);
+	pvm__relock(depth);
+	close(ends[0]);
+	if (code == 0 && setenv("PVMSOCK", address, 1) < 0)
+		code = PvmNoMem;
+	if (code == 0)
+		code = pvm__connect();
+	return code == 0 && block ? wait_hosts() : code;
+}
+
+/*
+ * Start a daemon with the given arguments (argv has no argv[0]) and enrol with
+ * it. It is $PVM_ROOT/lib/pvmd, or else pvmd3 or pvmd of the search path. `block`:
+ * wait for all hosts of its host file. 0, PvmDupHost (one is running),
+ * PvmCantStart, PvmSysErr.
+ */
+int pvm_start_pvmd(int argc, char **argv, int block)
+{
+	API_ENTER(TEV_START_PVMD, TEV_DID_BF, block, TEV_DID_AS, argv, argc);
+	return API_LEAVE(TEV_START_PVMD, TEV_DID_CC,
+		pvm__result("pvm_start_pvmd", start(argc, argv, block)));
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What becomes of messages that have come.
+ *
+ * Reading sockets and acting on what came are separate steps. A pass over the sockets only
+ * collects complete messages. pvm__settle then runs handlers and queues the rest; it does so
+ * only while no message is being written and no handler is running. So handlers may send and
+ * ask the daemon like any other code, and nothing frees a stream under its reader or writer.
+ */
+#include "engine/engine.h"
+
+/* Complete messages, neither handled nor queued yet. */
+static struct queue arrived;
+
+void pvm__deliver(struct message *m)
+{
+	struct task *t = &pvm__task;
+
+	m->mode = MESSAGE_READING;
+	pvm__message_set_codec(m);
+	pvm__message_rewind(m);
+	t->engine.deliveries++;
+	if (m->ctx == SYSCTX_TC && m->tag == TC_TASKEXIT)
+		pvm__above.notice_routes(m);
+	if (!(m->tag & TIDPVMD) || !pvm__above.answer(m))
+		pvm__queue_append(&arrived, m);
+}
+
+/* Put a message into the receive list, for whoever waits for it. */
+static void enlist(struct message *m)
+{
+	m->serial = ++pvm__task.engine.serial;
+	pvm__queue_append(&pvm__task.engine.inbox, m);
+	pvm__wake_receivers(m);
+}
+
+static void dispatch_arrived(void)
+{
+	struct task *t = &pvm__task;
+	struct message *m;
+
+	t->engine.dispatcher = &pvm__self;
+	while ((m = arrived.head)) {
+		pvm__queue_remove(&arrived, m);
+		if (pvm__above.handle(m))
+			pvm__message_unref(m);
+		else
+			enlist(m);
+		pvm__wake(WAKE_NEWS);
+	}
+	t->engine.dispatcher = NULL;
+}
+
+/* While another thread runs a handler: put what no handler takes into the receive list. */
+static void enlist_unhandled(void)
+{
+	for (struct message *m = arrived.head, *next; m; m = next) {
+		next = m->next;
+		if (pvm__above.has_handler(m))
+			continue;
+		pvm__queue_remove(&arrived, m);
+		enlist(m);
+		pvm__wake(WAKE_NEWS);
+	}
+}
+
+void pvm__settle(void)
+{
+	struct task *t = &pvm__task;
+
+	/* Before the handlers are installed nothing can be dispatched. */
+	if (t->sending || t->in_handler || t->engine.enroller)
+		return;
+	/* The handlers' order is that of the messages: one thread at a time runs them. */
+	if (t->engine.dispatcher)
+		enlist_unhandled();
+	else
+		do
+			dispatch_arrived();
+		while (t->transport.route_lost && pvm__above.reap_routes());
+	if (t->daemon && t->daemon->lost)
+		pvm__above.hang_up();
+}
+
+void pvm__discard_received(void)
+{
+	pvm__queue_clear(&arrived);
+	pvm__queue_clear(&pvm__task.engine.inbox);
+}

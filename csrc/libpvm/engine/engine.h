@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is done with messages: waiting for them, the way that they take, requests and their
+ * replies, handlers, and what a connection to the daemon begins and ends with.  Public calls
+ * are above this.
+ */
+#ifndef PVM3PY_LIBPVM_ENGINE_H
+#define PVM3PY_LIBPVM_ENGINE_H
+
+#include "transport/transport.h"
+
+/* ---- what has come (arrival.c) --------------------------------------------- */
+
+/* Treat a message (one reference, taken over) as if it had just arrived. */
+void pvm__deliver(struct message *);
+/* Run handlers and fill the receive list, unless that must wait. */
+void pvm__settle(void);
+/* Forget all messages that the program has not received. */
+void pvm__discard_received(void);
+
+/* ---- reading (poll.c) ------------------------------------------------------ */
+
+/* Read what is there. */
+void pvm__intake(void);
+/* Read what is there if that has not happened for a while; called by senders. */
+void pvm__read_now_and_then(void);
+/* Wait for news of the sockets without the lock, at most until the deadline, then read it. */
+void pvm__await_news(int64_t deadline);
+/* Wait until the stream is writable or something else has been read. */
+void pvm__await_room(struct stream *);
+
+/* ---- waiting (wait.c) ------------------------------------------------------ */
+
+/* The point in time `timeout` from now; 0 if that is not later, NO_DEADLINE if it is far off. */
+int64_t pvm__deadline(const struct timeval *timeout);
+/*
+ * Wait until what interests the thread has come, whoever read it, or a point in time by
+ * pvm__now (0: one pass over the sockets without waiting; NO_DEADLINE). 1, 0 or PvmSysErr.
+ */
+int pvm__engine_wait_for(const struct interest *, int64_t deadline);
+/* The same with any message as interest. */
+int pvm__engine_wait_until(int64_t deadline);
+/*
+ * Take in what arrives. Waits until at least one complete message has been queued or given to
+ * a handler, by whichever thread, or a direct route has been opened. 1, PvmSysErr, or PvmNoMem
+ * once if a message was lost for want of memory.
+ */
+int pvm__engine_wait(void);
+
+/* Wait until somebody calls pvm__wake with WAKE_STATE, or the connection ends. */
+void pvm__await_change(void);
+
+/* ---- to the daemon (post.c) ------------------------------------------------ */
+
+/* Write to the daemon, while the caller holds handlers off. 0 or PvmSysErr. */
+static inline int pvm__write_daemon(const struct parcel *parcels, int n)
+{
+	struct stream *daemon = pvm__task.daemon;
+
+	return daemon && pvm__stream_write(daemon, parcels, n) ? 0 : PvmSysErr;
+}
+
+/* Write a message to the daemon, whatever its destination. 0 or PvmSysErr. */
+int pvm__send_daemon(struct message *, int dst);
+/* The same with tag and context; consumes the message. 0, PvmSysErr, PvmNoMem if it is NULL. */
+int pvm__post(struct message *, int tag, int ctx, int dst);
+/*
+ * Ask the daemon for a message with this tag, in context SYSCTX_TC, at the end of a task
+ * (PvmTaskExit) or host (PvmHostDelete). 0, PvmSysErr, PvmNoMem.
+ */
+int pvm__ask_notice(int what, int tid, int tag);
+
+/* ---- notices of the library (notice.c) ------------------------------------- */
+
+/* What the library itself gives notice of. */
+enum notice_kind { NOTICE_SELF_EXIT, NOTICE_ROUTE_ADD, NOTICE_ROUTE_DELETE, NOTICE_KINDS };
+/*
+ * Give a notice with this tag, in the current context: of the route to `tid` or of own exit; for
+ * NOTICE_ROUTE_ADD `count` times, -1: always. 0 or PvmNoMem.
+ */
+int pvm__notice_add(enum notice_kind, int tag, int tid, int count);
+/* Give it no longer. False: there was none. */
+bool pvm__notice_drop(enum notice_kind, int tag, int tid);
+/* The connection has ended: forget all of them. */
+void pvm__notices_forget(void);
+/* Part of pvm_exit: give those of own exit. */
+void pvm__notice_self_exit(void);
+/* A direct route was opened, or closed: give those of it. */
+void pvm__notice_route_opened(int tid, int fd);
+void pvm__notice_route_closed(int tid);
+/* Tell now, in this context and with this tag, that there is no route to the task. */
+void pvm__notice_no_route(int tid, int ctx, int tag);
+
+/* ---- direct routes (route.c) ----------------------------------------------- */
+
+/* At enrolment: have what answers requests for routes when memory is short. 0 or PvmNoMem. */
+int pvm__routes_prepare(void);
+/* The open direct route to a task, made if wanted; NULL: send through the daemon. */
+struct stream *pvm__route_stream(int tid);
+/*
+ * A TC_TASKEXIT has come. If it tells of a host's end its tasks' routes are lost: at once, since
+ * who waits for room in one would wait for ever.
+ */
+void pvm__routes_notice(struct message *);
+/* The connection of some route was lost: forget such routes. True if there was one. */
+bool pvm__routes_reap(void);
+/* Close all routes. */
+void pvm__routes_close(void);
+/* In the child of a fork: lose all routes, which stay the parent's. */
+void pvm__routes_abandon(void);
+/* Descriptors of routes to wait for, at most `max`; returns how many there are. */
+int pvm__route_fds(int *fds, int max);
+/* Is there an open direct route? */
+bool pvm__route_exists(int tid);
+/* Handlers of messages about them: buffer id. 0. */
+int pvm__tc_conreq(int mid);
+int pvm__tc_conack(int mid);
+int pvm__tc_taskexit(int mid);
+
+/* ---- sending (send.c) ------------------------------------------------------ */
+
+/*
+ * Send a message of an enrolled task; ctx, tag and wid are the message's. Chooses the route,
+ * opens a direct one if PvmRoute asks for it, takes in arriving messages while the socket is
+ * full. 0, PvmSysErr, PvmNoMem.
+ */
+int pvm__send(struct message *, int dst);
+/* The same to many tasks, each once and never to this one; the list is tidied for that. */
+int pvm__multicast(struct message *, int *tids, int n);
+
+/* ---- trace events (trace.c) ------------------------------------------------ */
+
+/* Exported, as libgpvm3 makes events of its own with these. */
+#pragma GCC visibility push(default)
+typedef int (*trace_packer)(int did, int array, void *data, int n, int stride);
+extern trace_packer *pvmtrccodef; /* packers by item type, then the one for strings */
+int tev_begin(int kind, int entry_exit);
+int tev_fin(void);
+#pragma GCC visibility pop
+
+/* Is this the outermost call?  Then calls inside it no longer are. */
+bool pvm__api_enter(void);
+/* Make an event, kind and half in `word`, of the items up to a data id of -1. */
+void pvm__trace(int word, ...);
+/* Send what is buffered, or counted. */
+void pvm__trace_flush(void);
+/* The tracer is another: it knows no descriptions yet. */
+void pvm__trace_renew(void);
+/* Send a PvmDataTrace buffer to the tracer if events of programs are traced. 0 or an error. */
+int pvm__trace_user_event(struct message *);
+/* Body bytes of a buffer (0: the send buffer is none), tag, context, source: of no buffer -1. */
+struct trace_header {
+	int bytes, tag, ctx, src;
+};
+struct trace_header pvm__trace_header_of(const struct message *);
+
+/* ---- requests (request.c) -------------------------------------------------- */
+
+/*
+ * Ask the daemon and wait for the answer, as an enrolled task. `req` is consumed; NULL counts as
+ * out of memory. The reply is ready for reading and the caller unrefs it. 0 or an error code.
+ * Allowed in handlers.
+ */
+int pvm__request(int tag, struct message *req, struct message **reply);
+/*
+ * As pvm__request, but to the resource manager (sm_tag) if one is registered and
+ * is not this task.
+ */
+int pvm__request_sched(int tm_tag, int sm_tag, struct message *req, struct message **reply);
+/* Give a message with a tag of the system to the request it answers. True: taken. */
+bool pvm__request_reply(struct message *);
+/* In the child of a fork: none waits. */
+void pvm__requests_become_child(void);
+
+/* ---- handlers (handler.c) -------------------------------------------------- */
+
+/*
+ * Have `f` get the messages of a source, tag and context, each -1: any, with the message as
+ * current receive buffer. Id, PvmExists, PvmNoMem.
+ */
+int pvm__handler_add(int src, int tag, int ctx, int (*f)(int mid));
+/* 0, PvmBadParam, PvmNotFound. */
+int pvm__handler_remove(int id);
+/* Hand a complete message to a matching handler; false: there is none. */
+bool pvm__handler_dispatch(struct message *);
+/* Is there one? */
+bool pvm__handler_exists(const struct message *);
+/* Remove all handlers, of the library and of the program. */
+void pvm__handlers_clear(void);
+/* Print all of them on stdout. */
+void pvm__handlers_print(void);
+
+/* ---- output of children (output.c) ----------------------------------------- */
+
+/* Have the output of future children written to a file; NULL: as before. 0 or PvmNoMem. */
+int pvm__output_catch(FILE *);
+/* Part of pvm_exit: wait for the output of children this task collects. */
+void pvm__output_wait_children(void);
+/* The connection has ended: nothing more comes from children. */
+void pvm__output_forget(void);
+
+/* ---- own output and trace (destination.c) ---------------------------------- */
+
+/*
+ * Send own output or trace to a task (0: nobody), with the context and tag that
+ * are set; the daemon is told. Children then get the same. 0 or an error code.
+ */
+int pvm__redirect_output(int tid);
+int pvm__redirect_trace(int tid);
+/* Change the tag of own output or trace. 0 or an error code. */
+int pvm__set_output_tag(int tag);
+int pvm__set_trace_tag(int tag);
+
+/* ---- messages from tasks to the library (control.c) ------------------------ */
+
+/* At enrolment: add the handlers of the library. 0 or PvmNoMem. */
+int pvm__handlers_install(void);
+
+/* ---- the connection (enrol.c) ---------------------------------------------- */
+
+/* Connect and enrol if that has not happened. 0 or an error code. */
+int pvm__connect(void);
+/* Leave the machine in order, if enrolled. 0 or PvmSysErr. */
+int pvm__leave(void);
+/* Drop every connection without telling anybody. */
+void pvm__disconnect(void);
+/* In the child of a fork: leave the parent's connections alone and have none. */
+void pvm__become_child(void);
+
+#endif

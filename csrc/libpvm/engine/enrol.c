@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Enrolling with the daemon, and leaving.
+ *
+ * A process that forks stays the task it is; its child has no connection, and becomes a task
+ * of its own with its first call that needs one.
+ */
+#define _GNU_SOURCE
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- enrolment ----------------------------------------------------------- */
+
+/* PVM lets root use it only if the environment says so. */
+static void check_root(void)
+{
+	if (geteuid() != 0 || getenv("PVM_ALLOW_ROOT"))
+		return;
+	fputs("\n"
+	      "*** Error: PVM is being run as user \"root\" ***!\n"
+	      "\n"
+	      "A virtual machine lets whoever reaches its daemon start any program under\n"
+	      "the account it runs as.  For root that would be the whole computer, so PVM\n"
+	      "does not run as root unless it is told to.  Please use another account.\n"
+	      "\n"
+	      "Where root is all there is, for instance in a container, set the environment\n"
+	      "variable PVM_ALLOW_ROOT to any value, for the daemon and for each program:\n"
+	      "\n"
+	      "    export PVM_ALLOW_ROOT=1\n"
+	      "\n",
+		stderr);
+	exit(1);
+}
+
+/* Prove to the daemon who we are: one byte into the file it made. 0 or PvmSysErr. */
+static int write_proof(const char *path)
+{
+	int fd = (int)UNINTERRUPTED(open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+	ssize_t n;
+
+	if (fd < 0) {
+		pvm__log("failed to open d-auth file");
+		return PvmSysErr;
+	}
+	n = UNINTERRUPTED(write(fd, path, 1));
+	close(fd);
+	return n == 1 ? 0 : PvmSysErr;
+}
+
+/* First round: `path` is our proof file, open as `fd`. 0 or an error code. */
+static int introduce(const char *path, int fd)
+{
+	struct message *reply;
+	int version = 0, accepted = 0;
+	char *theirs = NULL;
+	char byte;
+	int code = pvm__request(TM_CONNECT, pvm__compose("is", TDPROTOCOL, path), &reply);
+
+	if (code < 0)
+		return code;
+	code = PvmSysErr;
+	if (pvm__get_int(reply, &version) < 0 || version != TDPROTOCOL)
+		pvm__log("pvmbeatask() t-d protocol mismatch (%d/%d)", TDPROTOCOL, version);
+	else if (pvm__get_int(reply, &accepted) < 0 || !accepted ||
+		pvm__get_str(reply, &theirs) < 0)
+		pvm__log("pvmbeatask() pvmd refuses connection");
+	else if (UNINTERRUPTED(read(fd, &byte, 1)) != 1)
+		pvm__log("pvmbeatask() pvmd didn't validate itself");
+	else
+		code = write_proof(theirs);
+	free(theirs);
+	pvm__message_unref(reply);
+	return code;
+}
+
+/* First round with its proof file. */
+static int prove_identity(void)
+{
+	char path[TEMP_NAME_MAX];
+	int fd = -1, code;
+
+	/* Names of a dead process with our number may be left over. */
+	for (int i = 0; i < 100 && fd < 0; i++) {
+		if (!pvm__temp_name(path, sizeof path))
+			break;
+		fd = pvm__off_stdio((int)UNINTERRUPTED(open(path,
+			O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)));
+		if (fd < 0 && errno != EEXIST)
+			break;
+	}
+	if (fd < 0) {
+		pvm__log("pvmbeatask() %s: can't make a file: %s", path, strerror(errno));
+		return PvmSysErr;
+	}
+	code = introduce(path, fd);
+	close(fd);
+	unlink(path);
+	return code;
+}
+
+static int env_int(const char *name, int otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? (int)strtoul(text, NULL, 0) : otherwise;
+}
+
+/*
+ * Take capabilities and fragment size out of the daemon's extension block; if it sent
+ * none, there are no capabilities, and `old` is the size.
+ */
+static int granted_size(struct message *reply, int old)
+{
+	int ext[3];
+
+	pvm__task.capabilities = 0;
+	if (pvm__get_ints(reply, ext, 3) < 0 || ext[0] != WIRE_EXT_MAGIC)
+		return old;
+	pvm__task.capabilities = ext[1];
+	return ext[2];
+}
+
+/* Read the second reply into the task's state. 0 or PvmSysErr. */
+static int accept_identity(struct message *m)
+{
+	struct task *t = &pvm__task;
+	int ints[11];
+	char *address = NULL;
+	int sched = 0, size;
+
+	if (pvm__get_ints(m, ints, 11) < 0 || pvm__get_str(m, &address) < 0 ||
+		pvm__get_int(m, &sched) < 0 || ints[0] != 1) {
+		free(address);
+		pvm__log("pvmbeatask() pvmd refuses connection");
+		return PvmSysErr;
+	}
+	snprintf(t->daemon_addr, sizeof t->daemon_addr, "%s", address);
+	free(address);
+	pvmmytid = ints[1];
+	t->ptid = ints[2];
+	pvmtrc.outtid = ints[3];
+	pvmtrc.outctx = ints[4];
+	pvmtrc.outtag = ints[5];
+	pvm__set_tracer(ints[6]);
+	pvmtrc.trcctx = ints[7];
+	pvmtrc.trctag = ints[8];
+	t->schedtid = sched;
+	size = granted_size(m, ints[9]);
+	if (!t->option.frag_size_set && size >= WIRE_FRAG_MIN && size <= WIRE_FRAG_MAX)
+		t->option.frag_size = size;
+	return 0;
+}
+
+/* Second round: who we are, and what we can. */
+static int take_identity(void)
+{
+	struct message *reply;
+	int code = pvm__request(TM_CONN2,
+		pvm__compose("iisiii", (int)getpid(), env_int("PVMEPID", 0), pvm__task.name,
+			WIRE_EXT_MAGIC, 0, WIRE_FRAG_LARGE),
+		&reply);
+
+	if (code < 0)
+		return code;
+	code = accept_identity(reply);
+	pvm__message_unref(reply);
+	return code;
+}
+
+/* ---- settings that come with enrolment ----------------------------------- */
+
+static void set_mask(const char *mask)
+{
+	if (mask && strlen(mask) == TEV_MASK_LENGTH - 1)
+		memcpy(pvmtrc.tmask, mask, TEV_MASK_LENGTH);
+	else
+		TEV_MASK_INIT(pvmtrc.tmask);
+}
+
+/* Take mask, buffer and options from the record of the tracer, if it traces us. */
+static void read_tracer_record(struct message *record)
+{
+	int to[5], settings[2];
+	char *mask = NULL;
+
+	if (pvm__get_ints(record, to, 5) == 0 && pvm__get_str(record, &mask) == 0 &&
+		pvm__get_ints(record, settings, 2) == 0 && to[0] == pvmtrc.trctid &&
+		to[1] == pvmtrc.trcctx && to[2] == pvmtrc.trctag) {
+		set_mask(mask);
+		pvmtrc.trcbuf = settings[0];
+		pvmtrc.trcopt = settings[1];
+	}
+	free(mask);
+}
+
+/* Ask the mailbox how the registered tracer wants to be served. */
+static void ask_tracer_settings(void)
+{
+	struct message *reply, *record;
+	int index;
+
+	if (pvm__request(TM_DB, pvm__compose("iisii", TMDB_GET, pvmmytid, PVMTRACERCLASS, 0, 0),
+		    &reply) < 0)
+		return;
+	if (pvm__get_int(reply, &index) == 0 && index >= 0 &&
+		pvm__get_message(reply, &record) == 0) {
+		read_tracer_record(record);
+		pvm__message_unref(record);
+	}
+	pvm__message_unref(reply);
+}
+
+/*
+ * Trace settings: from the parent, through the environment, or from the tracer. Without any,
+ * pvm_errno is PvmNotFound, as 3.4.6 leaves it, which asks for the tracer's in any case: programs
+ * whose first spawn starts nothing print that.
+ */
+static void read_trace_settings(void)
+{
+	const char *mask = getenv("PVMTMASK");
+
+	set_mask(mask);
+	pvmtrc.trcbuf = env_int("PVMTRCBUF", 0);
+	pvmtrc.trcopt = env_int("PVMTRCOPT", 0);
+	if (!(mask && getenv("PVMTRCBUF") && getenv("PVMTRCOPT"))) {
+		if (pvmtrc.trctid > 0)
+			ask_tracer_settings();
+		else
+			pvm__quiet(PvmNotFound);
+	}
+	pvmctrc = pvmtrc;
+	pvm__trace_renew();
+}
+
+/* What the environment says about a task; before anything is asked of the daemon. */
+static void read_environment(void)
+{
+	if (getenv("PVMCTX"))
+		pvmmyctx = env_int("PVMCTX", 0);
+	pvm__task.option.debug_mask = env_int("PVMTASKDEBUG", pvm__task.option.debug_mask);
+}
+
+void pvm__become_child(void)
+{
+	struct task *t = &pvm__task;
+
+	pvm__watch_abandon();
+	pvm__routes_abandon();
+	if (t->daemon)
+		pvm__stream_abandon(t->daemon);
+	t->session++;
+	t->engine.reader = NULL;
+	t->engine.enroller = NULL;
+	pvm__requests_become_child();
+	pvm__waits_become_child();
+	if (t->engine.dispatcher != &pvm__self)
+		t->engine.dispatcher = NULL;
+	pvmmytid = -1;
+	pvm__set_tracer(0);
+}
+
+static int enrol(void)
+{
+	int code = pvm__open_daemon();
+
+	if (code >= 0)
+		code = prove_identity();
+	if (code >= 0)
+		code = take_identity();
+	if (code >= 0)
+		code = pvm__handlers_install();
+	if (code >= 0)
+		code = pvm__routes_prepare();
+	return code;
+}
+
+int pvm__connect(void)
+{
+	struct task *t = &pvm__task;
+	int code;
+
+	while (t->engine.enroller && t->engine.enroller != &pvm__self)
+		pvm__await_change();
+	if (__builtin_expect((pvmmytid != -1 && t->daemon) || t->engine.enroller, 1))
+		return 0;
+	if (t->engine.unreported) {
+		t->engine.unreported = false;
+		return PvmSysErr;
+	}
+	check_root();
+	pvm__disconnect();
+	pvm__discard_received();
+	t->nsiblings = -1;
+	t->engine.enroller = &pvm__self;
+	read_environment();
+	code = enrol();
+	t->engine.enroller = NULL;
+	pvm__wake(WAKE_STATE);
+	if (code < 0) {
+		pvm__disconnect();
+		return code;
+	}
+	pvm__settle();
+	read_trace_settings();
+	return t->daemon ? 0 : PvmSysErr;
+}
+
+/* ---- leaving ------------------------------------------------------------- */
+
+void pvm__disconnect(void)
+{
+	struct task *t = &pvm__task;
+
+	t->session++;
+	pvm__wake_all();
+	if (t->daemon) {
+		pvm__routes_close();
+		pvm__stream_free(t->daemon);
+	}
+	t->daemon = NULL;
+	t->engine.short_of_memory = false;
+	t->engine.incomplete = false;
+	pvm__watch_end();
+	pvm__output_forget();
+	pvm__notices_forget();
+	t->ptid = 0;
+	t->option.noreset = 0;
+	t->schedtid = 0;
+	pvmmytid = -1;
+	pvm__set_tracer(0);
+}
+
+/* Leave in order: notices and output first, then the daemon, then what is left here. */
+int pvm__leave(void)
+{
+	struct message *req, *reply;
+	int code;
+
+	if (pvmmytid == -1)
+		return 0;
+	pvm__trace_flush();
+	pvm__output_wait_children();
+	pvm__notice_self_exit();
+	pvm__engine_wait_until(0);
+	pvm__handlers_clear();
+	fflush(stdout);
+	fflush(stderr);
+	req = pvm__task.daemon ? pvm__message_new(WIRE_ENC_XDR) : NULL;
+	code = req ? pvm__request(TM_EXIT, req, &reply) : PvmSysErr;
+	if (code >= 0)
+		pvm__message_unref(reply);
+	pvm__disconnect();
+	pvm__discard_received();
+	pvm__task.engine.unreported = false;
+	return code;
+}

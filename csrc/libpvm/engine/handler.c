@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Message handlers, of the program (pvm_addmhf) and of the library: functions
+ * that get messages of a given source, tag and context as they arrive.
+ */
+#include "engine/engine.h"
+
+#include <stdlib.h>
+
+struct handler {
+	struct handler *next;
+	int id;
+	int src, tag, ctx; /* -1: any */
+	int (*f)(int mid);
+};
+
+static struct handler *handlers; /* newest first */
+static int *free_ids, nfree_ids; /* ids given back, the last one to be used first */
+static int used_ids;             /* ids ever used */
+
+static bool agree(int a, int b)
+{
+	return a == -1 || b == -1 || a == b;
+}
+
+/* Could one message be for both handlers? */
+static bool overlaps(const struct handler *h, int src, int tag, int ctx)
+{
+	return agree(h->src, src) && agree(h->tag, tag) && agree(h->ctx, ctx);
+}
+
+static bool matches(const struct handler *h, const struct message *m)
+{
+	return (h->src == -1 || h->src == m->src) && (h->tag == -1 || h->tag == m->tag) &&
+		(h->ctx == -1 || h->ctx == m->ctx);
+}
+
+/* Ids are reused, the last one freed first. */
+static int new_id(void)
+{
+	return nfree_ids ? free_ids[--nfree_ids] : used_ids++;
+}
+
+int pvm__handler_add(int src, int tag, int ctx, int (*f)(int mid))
+{
+	struct handler *h;
+	int *ids;
+
+	for (h = handlers; h; h = h->next)
+		if (overlaps(h, src, tag, ctx))
+			return PvmExists;
+	/* Room to free every id that exists, so that removing cannot fail. */
+	ids = realloc(free_ids, (size_t)(used_ids + 1) * sizeof *ids);
+	if (!ids)
+		return PvmNoMem;
+	free_ids = ids;
+	h = malloc(sizeof *h);
+	if (!h)
+		return PvmNoMem;
+	*h = (struct handler){ handlers, new_id(), src, tag, ctx, f };
+	handlers = h;
+	return h->id;
+}
+
+int pvm__handler_remove(int id)
+{
+	struct handler **p, *h;
+
+	if (id < 0)
+		return PvmBadParam;
+	for (p = &handlers; (h = *p); p = &h->next)
+		if (h->id == id) {
+			*p = h->next;
+			free(h);
+			free_ids[nfree_ids++] = id;
+			return 0;
+		}
+	return PvmNotFound;
+}
+
+void pvm__handlers_clear(void)
+{
+	struct handler *h;
+
+	while ((h = handlers)) {
+		handlers = h->next;
+		free(h);
+	}
+	free(free_ids);
+	free_ids = NULL;
+	nfree_ids = used_ids = 0;
+}
+
+/* The event of a program's handler that gets a message. */
+static void trace_invocation(const struct handler *h, const struct message *m)
+{
+	struct trace_header came;
+
+	if (pvmtrc.trctid <= 0 || h->ctx == SYSCTX_TC)
+		return;
+	came = pvm__trace_header_of(m);
+	pvm__trace(TEV_MHF_INVOKE | TEV_EVENT_ENTRY, TEV_DID_RST, h->src, TEV_DID_RMC, h->tag,
+		TEV_DID_RCX, h->ctx, TEV_DID_MB, m->id, TEV_DID_MNB, came.bytes, TEV_DID_MC,
+		came.tag, TEV_DID_MCX, came.ctx, TEV_DID_SRC, came.src, -1);
+}
+
+/* Call the function; the program's may take its time, so without the lock. */
+static void call(int (*f)(int mid), int id, bool own)
+{
+	unsigned depth;
+
+	if (own) {
+		f(id);
+		return;
+	}
+	pvm__let_others_read();
+	depth = pvm__unlock_all();
+	f(id);
+	pvm__relock(depth);
+}
+
+/*
+ * Run the handler on the message in buffers and context of its own. Its calls are
+ * traced as if nothing called it. Meanwhile it may be removed: `h` is a copy.
+ */
+static void run(const struct handler h, struct message *m)
+{
+	struct task *t = &pvm__task;
+	struct message *sbuf, *rbuf;
+	int outer = pvmtoplvl;
+	struct view view;
+	int id;
+
+	pvm__message_ref(m);
+	id = pvm__message_publish(m);
+	if (id < 0) {
+		pvm__message_unref(m);
+		pvm__lost_for_memory(m->src);
+		return;
+	}
+	pvm__view_begin(&view, NULL, m, m->ctx);
+	pvmtoplvl = 1;
+	t->in_handler++;
+	trace_invocation(&h, m);
+	call(h.f, id, h.ctx == SYSCTX_TC);
+	t->in_handler--;
+	pvmtoplvl = outer;
+	pvm__message_retire(m);
+	sbuf = t->sbuf;
+	rbuf = t->rbuf;
+	pvm__view_end(&view);
+	/* What the handler left active is its own, unless it took up another's. */
+	if (sbuf && !pvm__is_active(sbuf))
+		pvm__message_retire(sbuf);
+	if (rbuf && rbuf != sbuf && !pvm__is_active(rbuf))
+		pvm__message_retire(rbuf);
+}
+
+/* The handler that gets a message, or NULL. */
+static const struct handler *handler_of(const struct message *m)
+{
+	const struct handler *h = handlers;
+
+	while (h && !matches(h, m))
+		h = h->next;
+	return h;
+}
+
+bool pvm__handler_exists(const struct message *m)
+{
+	return handler_of(m) != NULL;
+}
+
+bool pvm__handler_dispatch(struct message *m)
+{
+	const struct handler *h = handler_of(m);
+
+	if (!h)
+		return false;
+	run(*h, m);
+	return true;
+}
+
+void pvm__handlers_print(void)
+{
+	for (const struct handler *h = handlers; h; h = h->next)
+		printf("handler %d: src %x tag %d ctx %x\n", h->id, (unsigned)h->src, h->tag,
+			(unsigned)h->ctx);
+}

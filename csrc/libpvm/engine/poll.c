@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading the sockets, and sleeping on them. While the daemon is the only peer that is a poll
+ * and a recvmsg (a blocking recvmsg is woken in vain when the daemon reads what this task
+ * sent); with direct routes, or several threads, an epoll_wait and a recvmsg for each socket
+ * with news.
+ */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/epoll.h>
+
+#define NS_PER_MS 1000000
+
+enum {
+	EVENTS = 32,           /* sources read per pass */
+	UNREAD_SENDS_MAX = 16, /* a task that only sends reads after so many messages, */
+	UNREAD_MS_MAX = 10,    /* or after this time */
+	LINGER_NS = 200000,    /* a wait up to so long is short */
+	BUSY_NS = 100000,      /* a yield of so long: others want the processor */
+	REST_MAX = 64,         /* no lingering for at most so many times what a yield took */
+	LOCKED_MS_MAX = 10,    /* wait with the lock held, where others could not interrupt it */
+};
+
+static unsigned unread_sends;    /* messages sent since the sockets were last read */
+static int64_t last_intake;      /* when that was, coarse monotonic ns */
+static bool brisk;               /* the last wait for a message was short */
+static int64_t rest_until, rest; /* till this time, monotonic ns, so long, waits sleep at once */
+
+/* Milliseconds to the deadline for poll, rounded up; -1: for ever. */
+static int ms_until(int64_t deadline)
+{
+	int64_t left;
+
+	if (deadline == NO_DEADLINE)
+		return -1;
+	left = deadline ? deadline - pvm__now() : 0;
+	if (left <= 0)
+		return 0;
+	left = (left + NS_PER_MS - 1) / NS_PER_MS;
+	return left < INT_MAX ? (int)left : INT_MAX;
+}
+
+/* ---- reading ------------------------------------------------------------- */
+
+/* What a wait for the sockets has found. */
+struct news {
+	int n, error;
+	struct epoll_event events[EVENTS];
+};
+
+/*
+ * Look at a watcher, or at the daemon's descriptor, for at most `ms`. A poll that cannot
+ * tell, for want of memory, is news: reading tells.
+ */
+static void look(struct news *news, const struct watcher *w, int daemon_fd, int ms)
+{
+	struct pollfd p = { .fd = daemon_fd, .events = POLLIN };
+
+	if (w)
+		news->n = epoll_wait(w->epoll_fd, news->events, EVENTS, ms);
+	else
+		news->n = poll(&p, 1, ms);
+	news->error = news->n < 0 ? errno : 0;
+	if (!w && news->n < 0 && news->error != EINTR)
+		news->n = 1;
+}
+
+/* Read the sources that have news. */
+static void read_news(const struct news *news, const struct watcher *w)
+{
+	struct source *daemon = &pvm__task.daemon->source;
+
+	/* The program has closed what it did not open: nothing can be waited for any more. */
+	if (news->n < 0 && news->error != EINTR)
+		pvm__stream_lose(pvm__task.daemon);
+	if (!w && news->n > 0)
+		daemon->ready(daemon);
+	for (int i = 0; w && i < news->n; i++) {
+		struct source *source = news->events[i].data.ptr;
+
+		source->ready(source);
+	}
+}
+
+void pvm__intake(void)
+{
+	struct task *t = &pvm__task;
+	struct news news = { .n = 1 };
+
+	if (t->transport.watcher)
+		look(&news, t->transport.watcher, -1, 0);
+	read_news(&news, t->transport.watcher);
+	unread_sends = 0;
+	last_intake = pvm__clock(CLOCK_MONOTONIC_COARSE);
+}
+
+/*
+ * Waking from sleep costs more than most answers take. So a task whose last
+ * wait was short looks for news a little before it sleeps, giving way to
+ * whoever wants its processor. True: there are some.
+ *
+ * *yield gets the time that giving way took at last.
+ */
+static bool linger(struct news *news, const struct watcher *w, int daemon_fd, int64_t start,
+	int64_t *yield)
+{
+	int64_t before, now = start;
+
+	do {
+		look(news, w, daemon_fd, 0);
+		if (news->n > 0)
+			return true;
+		before = now;
+		sched_yield();
+		now = pvm__now();
+		*yield = now - before;
+	} while (now - start < LINGER_NS);
+	return false;
+}
+
+/*
+ * On a busy machine giving way may take a time slice, while who sleeps is woken at once. So
+ * after that waits sleep at once for a while, longer each time that it happens again soon.
+ */
+static void rest_from_lingering(int64_t yield, int64_t now)
+{
+	if (yield < BUSY_NS)
+		return;
+	rest = now - rest_until < rest ? 2 * rest : yield;
+	if (rest > REST_MAX * yield)
+		rest = REST_MAX * yield;
+	rest_until = now + rest;
+}
+
+/* No handler runs. Another thread may have read the news, or ended the connection, before. */
+void pvm__await_news(int64_t deadline)
+{
+	struct task *t = &pvm__task;
+	bool alone = !pvm__interruptible(); /* then the lock is kept for a while */
+	struct watcher *w = t->transport.watcher;
+	int daemon_fd = t->daemon->source.fd, ms = ms_until(deadline);
+	unsigned session = t->session, forgotten = w ? w->forgotten : 0, depth = 0;
+	int64_t start = pvm__now(), now = start, yield = 0;
+	bool quick = brisk && start >= rest_until;
+	struct news news;
+
+	if (w)
+		w->users++;
+	pvm__self.reading = true;
+	if (!alone)
+		depth = pvm__unlock_all();
+	else if (ms < 0 || ms > LOCKED_MS_MAX)
+		ms = LOCKED_MS_MAX;
+	if (!quick || !linger(&news, w, daemon_fd, start, &yield)) {
+		look(&news, w, daemon_fd, ms);
+		now = pvm__now();
+		quick = now - start < LINGER_NS;
+	}
+	if (alone)
+		depth = pvm__unlock_all();
+	pvm__relock(depth);
+	pvm__self.reading = false;
+	brisk = quick;
+	rest_from_lingering(yield, now);
+	if (t->session == session && t->daemon) {
+		if (w == t->transport.watcher && (!w || w->forgotten == forgotten))
+			read_news(&news, w);
+		else
+			pvm__intake();
+	}
+	if (w)
+		pvm__watcher_release(w);
+	unread_sends = 0;
+	last_intake = pvm__clock(CLOCK_MONOTONIC_COARSE);
+}
+
+void pvm__await_room(struct stream *s)
+{
+	struct task *t = &pvm__task;
+	bool alone = !pvm__interruptible();
+	struct watcher *w = t->transport.watcher;
+	struct pollfd p[2] = {
+		{ .fd = s->source.fd, .events = POLLOUT },
+		{ .fd = w ? w->epoll_fd : t->daemon->source.fd, .events = POLLIN },
+	};
+	unsigned session = t->session, depth = 0;
+	int n;
+
+	if (!w && t->daemon->lost)
+		p[1].fd = -1;
+	if (w)
+		w->users++;
+	if (!alone)
+		depth = pvm__unlock_all();
+	n = poll(p, 2, alone ? LOCKED_MS_MAX : -1);
+	if (alone)
+		depth = pvm__unlock_all();
+	pvm__relock(depth);
+	if (w)
+		pvm__watcher_release(w);
+	if (n > 0 && p[1].revents && t->session == session && t->daemon)
+		pvm__intake();
+}
+
+void pvm__read_now_and_then(void)
+{
+	struct task *t = &pvm__task;
+
+	if (t->sending || t->in_handler)
+		return;
+	if (++unread_sends < UNREAD_SENDS_MAX &&
+		pvm__clock(CLOCK_MONOTONIC_COARSE) - last_intake < UNREAD_MS_MAX * NS_PER_MS)
+		return;
+	pvm__intake();
+	pvm__settle();
+}

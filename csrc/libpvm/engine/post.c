@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages of the library itself to the daemon, and through it to other tasks. */
+#include "engine/engine.h"
+
+int pvm__send_daemon(struct message *m, int dst)
+{
+	int code;
+
+	pvm__task.sending++;
+	code = pvm__write_daemon(&(struct parcel){ m, dst }, 1);
+	pvm__task.sending--;
+	pvm__settle();
+	return code;
+}
+
+int pvm__post(struct message *m, int tag, int ctx, int dst)
+{
+	int code;
+
+	if (!m)
+		return PvmNoMem;
+	m->tag = tag;
+	m->ctx = ctx;
+	code = pvm__send_daemon(m, dst);
+	pvm__message_unref(m);
+	return code;
+}
+
+int pvm__ask_notice(int what, int tid, int tag)
+{
+	return pvm__post(pvm__compose("iiiii", what, SYSCTX_TC, tag, 1, tid), TM_NOTIFY, SYSCTX_TM,
+		TIDPVMD);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Request and reply: with the daemon in the system's context, with a resource
+ * manager as ordinary messages.  A reply belongs to a request if source, tag and
+ * wait id agree, so that a stale one is never taken for another's.
+ */
+#include "engine/engine.h"
+
+/* A request and, when it has come, its reply. */
+struct pending {
+	struct pending *next;
+	int src, tag, wid; /* src TIDPVMD: any daemon */
+	bool any_wid;      /* of who may not return it: then the oldest such request is meant */
+	struct message *reply;
+	bool lost; /* the resource manager that was asked has ended */
+};
+
+static struct pending *pending; /* those that wait, oldest first */
+static int wid;                 /* last wait id used */
+
+static bool from_source(const struct message *m, int src)
+{
+	return src == TIDPVMD ? wire_is_daemon((uint32_t)m->src) : m->src == src;
+}
+
+/* The request that a message answers, or NULL. */
+static struct pending *answered_by(const struct message *m)
+{
+	struct pending *oldest = NULL;
+
+	for (struct pending *p = pending; p; p = p->next) {
+		if (p->reply || m->tag != p->tag || !from_source(m, p->src))
+			continue;
+		if (m->wid == p->wid)
+			return p;
+		if (p->any_wid && !oldest)
+			oldest = p;
+	}
+	return oldest;
+}
+
+/* ask: the resource manager has ended before it answered. */
+#define MANAGER_LOST 1
+
+/* Notice of the daemon: the resource manager has ended. From now on the daemon is asked. */
+static void manager_ended(struct message *m)
+{
+	int tid;
+
+	if (pvm__get_int(m, &tid) == 0 && tid == pvm__task.schedtid) {
+		pvm__task.schedtid = 0;
+		for (struct pending *p = pending; p; p = p->next)
+			if (p->src == tid && !p->reply) {
+				p->lost = true;
+				pvm__wake_asker(p);
+			}
+	}
+	pvm__message_unref(m);
+}
+
+bool pvm__request_reply(struct message *m)
+{
+	struct pending *p;
+
+	if (m->tag == SM_TASKX && m->ctx == SYSCTX_TC && wire_is_daemon((uint32_t)m->src)) {
+		manager_ended(m);
+		return true;
+	}
+	p = answered_by(m);
+	if (p) {
+		p->reply = m;
+		pvm__wake_asker(p);
+		return true;
+	}
+	if (wire_is_daemon((uint32_t)m->src) && m->ctx == SYSCTX_TM && m->tag >= TM_FIRST &&
+		m->tag <= TM_LAST) {
+		pvm__message_unref(m);
+		return true;
+	}
+	return false;
+}
+
+static void link_pending(struct pending *p)
+{
+	struct pending **place = &pending;
+
+	while (*place)
+		place = &(*place)->next;
+	p->next = NULL;
+	*place = p;
+}
+
+static void unlink_pending(struct pending *p)
+{
+	struct pending **place = &pending;
+
+	while (*place && *place != p)
+		place = &(*place)->next;
+	if (*place)
+		*place = p->next;
+}
+
+/* Send `req` and wait for the reply that `p` describes. Consumes `req`. */
+static int ask(struct pending *p, struct message *req, int dst, struct message **reply)
+{
+	const struct interest interest = { .wakes = WAKE_REPLY, .request = p };
+	unsigned session = pvm__task.session;
+	int code;
+
+	link_pending(p);
+	code = pvm__send_daemon(req, dst);
+	pvm__message_unref(req);
+	while (code >= 0 && !p->reply && !p->lost)
+		code = pvm__task.session == session ? pvm__engine_wait_for(&interest, NO_DEADLINE) :
+						      PvmSysErr;
+	unlink_pending(p);
+	if (!p->reply)
+		return code >= 0 ? MANAGER_LOST : code;
+	*reply = p->reply;
+	return 0;
+}
+
+int pvm__request(int tag, struct message *req, struct message **reply)
+{
+	if (!req)
+		return PvmNoMem;
+	req->tag = tag;
+	req->ctx = SYSCTX_TM;
+	req->wid = ++wid;
+	struct pending p = { .src = TIDPVMD, .tag = tag, .wid = req->wid };
+	return ask(&p, req, TIDPVMD, reply);
+}
+
+/* Have a daemon of 3.4.6 tell of the manager's end; one of ours answers in its place. */
+static int watch_manager(int sched)
+{
+	static int watched; /* in that session */
+	static unsigned session;
+	int code;
+
+	if (pvm__task.capabilities & WIRE_EXT_MANAGER ||
+		(watched == sched && session == pvm__task.session))
+		return 0;
+	code = pvm__ask_notice(PvmTaskExit, sched, SM_TASKX);
+	if (code >= 0) {
+		watched = sched;
+		session = pvm__task.session;
+	}
+	return code;
+}
+
+int pvm__request_sched(int tm_tag, int sm_tag, struct message *req, struct message **reply)
+{
+	int sched = pvm__task.schedtid;
+	int code;
+
+	if (!req || !sched || sched == pvmmytid)
+		return pvm__request(tm_tag, req, reply);
+	code = watch_manager(sched);
+	if (code < 0) {
+		pvm__message_unref(req);
+		return code;
+	}
+	req->tag = sm_tag;
+	req->ctx = PvmBaseContext;
+	req->wid = ++wid;
+	struct pending p = { .src = sched, .tag = sm_tag, .wid = req->wid, .any_wid = true };
+	pvm__message_ref(req);
+	code = ask(&p, req, sched, reply);
+	if (code == MANAGER_LOST)
+		return pvm__request(tm_tag, req, reply);
+	pvm__message_unref(req);
+	return code;
+}
+
+void pvm__requests_become_child(void)
+{
+	pending = NULL;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* The way that a message takes: direct route, or daemon. */
+#include "engine/engine.h"
+
+#include <stdlib.h>
+
+/* Write to a direct route. False: it broke, the message must go through the daemon. */
+static bool write_route(struct stream *route, const struct message *m, int dst)
+{
+	if (pvm__stream_write(route, &(struct parcel){ m, dst }, 1))
+		return true;
+	pvm__log("direct route to t%x lost, message sent through the daemon", (unsigned)dst);
+	return false;
+}
+
+int pvm__send(struct message *m, int dst)
+{
+	struct stream *route = NULL;
+	int code = 0;
+
+	pvm__read_now_and_then();
+	if (wire_is_task((uint32_t)dst))
+		route = pvm__route_stream(dst);
+	pvm__task.sending++;
+	if (!route || !write_route(route, m, dst))
+		code = pvm__write_daemon(&(struct parcel){ m, dst }, 1);
+	pvm__task.sending--;
+	pvm__settle();
+	return code;
+}
+
+/* Tell the daemon who gets the next multicast, and send it. */
+static int multicast_daemon(struct message *m, const int *tids, int n)
+{
+	struct message *announce = pvm__message_new(WIRE_ENC_XDR);
+	int code;
+
+	if (!announce)
+		return PvmNoMem;
+	announce->tag = TM_MCA;
+	code = pvm__put_int(announce, n);
+	if (code >= 0)
+		code = pvm__put_ints(announce, tids, n);
+	if (code >= 0)
+		code = pvm__write_daemon((struct parcel[]){ { announce, TIDPVMD },
+						 { m, pvmmytid | TIDGID } },
+			2);
+	pvm__message_unref(announce);
+	return code;
+}
+
+/* The open route to `tid`; none is requested. */
+static struct stream *existing_route(int tid)
+{
+	return pvm__route_exists(tid) ? pvm__route_stream(tid) : NULL;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	int x = *(const int *)a, y = *(const int *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Sort, drop duplicates and this task. Returns how many are left. */
+static int tidy(int *tids, int n)
+{
+	int kept = 0;
+
+	qsort(tids, (size_t)n, sizeof *tids, ascending);
+	for (int i = 0; i < n; i++)
+		if (tids[i] != pvmmytid && (!kept || tids[i] != tids[kept - 1]))
+			tids[kept++] = tids[i];
+	return kept;
+}
+
+int pvm__multicast(struct message *m, int *tids, int n)
+{
+	int code = 0, nrest = 0;
+
+	n = tidy(tids, n);
+	pvm__read_now_and_then();
+	for (int i = 0; i < n; i++) {
+		struct stream *route = existing_route(tids[i]);
+
+		pvm__task.sending++;
+		if (!route || !write_route(route, m, tids[i]))
+			tids[nrest++] = tids[i];
+		pvm__task.sending--;
+	}
+	pvm__task.sending++;
+	if (nrest)
+		code = multicast_daemon(m, tids, nrest);
+	pvm__task.sending--;
+	pvm__settle();
+	return code;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* Waiting: of the threads that wait one reads the sockets, the others sleep until they are woken. */
+#include "engine/engine.h"
+
+enum { SECONDS_MAX = 1 << 30 }; /* a time longer than this has no end */
+
+/* ---- sleeping ------------------------------------------------------------ */
+
+/* Sleep until woken or nudged, at most until the deadline. */
+static void sleep_till_woken(int64_t deadline)
+{
+	struct thread *me = &pvm__self;
+	unsigned depth;
+
+	me->idle = me->interest.wakes != WAKE_STATE;
+	depth = pvm__unlock_all();
+	pvm__futex_wait(&me->signs, 0, deadline);
+	pvm__relock(depth);
+	me->idle = false;
+	__atomic_fetch_and(&me->signs, SIGN_WOKEN, __ATOMIC_RELAXED);
+}
+
+void pvm__await_change(void)
+{
+	struct wait w;
+
+	pvm__let_others_read();
+	pvm__wait_begin(&w, &(struct interest){ .wakes = WAKE_STATE });
+	while (!pvm__woken())
+		sleep_till_woken(NO_DEADLINE);
+	pvm__wait_end(&w);
+}
+
+/* ---- the sockets --------------------------------------------------------- */
+
+/* Was something lost for want of memory that nobody was told of? Then that is now. */
+static bool take_shortage(void)
+{
+	bool lost = pvm__task.engine.short_of_memory;
+
+	pvm__task.engine.short_of_memory = false;
+	return lost;
+}
+
+/* One pass over the sockets, without waiting. */
+static int look_once(void)
+{
+	struct task *t = &pvm__task;
+	unsigned before = t->engine.deliveries;
+
+	if (!t->daemon || t->daemon->lost)
+		return PvmSysErr;
+	if (take_shortage())
+		return PvmNoMem;
+	pvm__intake();
+	pvm__settle();
+	if (t->engine.deliveries != before)
+		return 1;
+	return t->daemon ? 0 : PvmSysErr;
+}
+
+/* Read the sockets, or sleep while another thread does that, once. */
+static void read_or_sleep(int64_t deadline)
+{
+	struct task *t = &pvm__task;
+
+	if (t->engine.reader && t->engine.reader != &pvm__self) {
+		sleep_till_woken(deadline);
+		return;
+	}
+	t->engine.reader = &pvm__self;
+	pvm__await_news(deadline);
+	t->engine.reader = NULL;
+	pvm__settle();
+}
+
+int pvm__engine_wait_for(const struct interest *interest, int64_t deadline)
+{
+	struct task *t = &pvm__task;
+	unsigned session = t->session;
+	struct wait w;
+	int code = 0;
+
+	if (!deadline)
+		return look_once();
+	pvm__wait_begin(&w, interest);
+	while (code == 0) {
+		if (t->session != session || !t->daemon || t->daemon->lost) {
+			code = PvmSysErr;
+			break;
+		}
+		if (take_shortage()) {
+			code = PvmNoMem;
+			break;
+		}
+		read_or_sleep(deadline);
+		if (pvm__woken())
+			code = 1;
+		else if (!t->engine.short_of_memory && deadline != NO_DEADLINE &&
+			pvm__now() >= deadline)
+			break;
+	}
+	pvm__wait_end(&w);
+	pvm__let_others_read();
+	return t->session == session ? code : PvmSysErr;
+}
+
+int pvm__engine_wait_until(int64_t deadline)
+{
+	return pvm__engine_wait_for(&(struct interest){ .wakes = WAKE_NEWS | WAKE_REPLY },
+		deadline);
+}
+
+int pvm__engine_wait(void)
+{
+	return pvm__engine_wait_until(NO_DEADLINE);
+}
+
+int64_t pvm__deadline(const struct timeval *timeout)
+{
+	int64_t sec = timeout->tv_sec, usec = timeout->tv_usec;
+
+	if (sec > SECONDS_MAX || usec / 1000000 > SECONDS_MAX)
+		return NO_DEADLINE;
+	if (sec < -SECONDS_MAX || usec / 1000000 < -SECONDS_MAX || sec * 1000000 + usec <= 0)
+		return 0;
+	return pvm__now() + sec * NS_PER_S + usec * 1000;
+}

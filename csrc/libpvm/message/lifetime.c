@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages: making, sharing, copying and freeing them; lists of them. */
+#include "message/message.h"
+
+#include <stdlib.h>
+
+struct message *pvm__message_new(uint32_t enc)
+{
+	struct message *m = calloc(1, sizeof *m);
+
+	if (!m)
+		return NULL;
+	m->refs = 1;
+	m->enc = enc;
+	m->mode = MESSAGE_PACKING;
+	m->src = pvmmytid;
+	pvm__message_set_codec(m);
+	return m;
+}
+
+void pvm__message_ref(struct message *m)
+{
+	m->refs++;
+}
+
+void pvm__message_unref(struct message *m)
+{
+	if (!m || --m->refs)
+		return;
+	pvm__message_clear(m);
+	free(m->frags);
+	free(m);
+}
+
+struct message *pvm__message_copy(const struct message *m)
+{
+	struct message *copy = calloc(1, sizeof *copy);
+
+	if (!copy)
+		return NULL;
+	copy->refs = 1;
+	copy->mode = m->mode;
+	copy->enc = m->enc;
+	copy->tag = m->tag;
+	copy->ctx = m->ctx;
+	copy->wid = m->wid;
+	copy->src = m->src;
+	copy->total = m->total;
+	copy->codec = m->codec;
+	for (unsigned i = 0; i < m->nfrags; i++)
+		if (pvm__message_share(copy, m->frags[i].block, m->frags[i].data, m->frags[i].len) <
+			0) {
+			pvm__message_unref(copy);
+			return NULL;
+		}
+	return copy;
+}
+
+struct message *pvm__message_to_send(struct message *m)
+{
+	if (!pvm__single_threaded())
+		return pvm__message_copy(m);
+	pvm__message_ref(m);
+	return m;
+}
+
+/* ---- lists --------------------------------------------------------------- */
+
+void pvm__queue_clear(struct queue *q)
+{
+	struct message *m;
+
+	while ((m = q->head)) {
+		pvm__queue_remove(q, m);
+		pvm__message_unref(m);
+	}
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* The sources that the wait loop watches, and waking the thread that waits for them. */
+#include "transport/transport.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* ---- sources ------------------------------------------------------------- */
+
+static int epoll_add(const struct watcher *w, struct source *source)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.ptr = source };
+
+	return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, source->fd, &e);
+}
+
+void pvm__watcher_release(struct watcher *w)
+{
+	if (--w->users)
+		return;
+	close(w->epoll_fd);
+	if (w->wake.fd >= 0)
+		close(w->wake.fd);
+	free(w);
+}
+
+/* Make the watcher if there is none, which watches the daemon. 0 or PvmSysErr. */
+static int watch_begin(void)
+{
+	struct task *t = &pvm__task;
+	struct watcher *w;
+
+	if (t->transport.watcher)
+		return 0;
+	w = malloc(sizeof *w);
+	if (!w)
+		return PvmSysErr;
+	*w = (struct watcher){ .users = 1, .wake.fd = -1 };
+	w->epoll_fd = pvm__off_stdio(epoll_create1(EPOLL_CLOEXEC));
+	if (w->epoll_fd < 0) {
+		free(w);
+		return PvmSysErr;
+	}
+	if (epoll_add(w, &t->daemon->source) < 0) {
+		pvm__watcher_release(w);
+		return PvmSysErr;
+	}
+	t->transport.watcher = w;
+	return 0;
+}
+
+void pvm__watch_end(void)
+{
+	struct watcher *w = pvm__task.transport.watcher;
+
+	if (!w)
+		return;
+	pvm__task.transport.watcher = NULL;
+	w->forgotten++;
+	pvm__watcher_release(w);
+}
+
+void pvm__watch_abandon(void)
+{
+	if (pvm__task.transport.watcher)
+		pvm__task.transport.watcher->users = 1;
+	pvm__watch_end();
+}
+
+/* End it if only the daemon is left. */
+static void watch_less(struct watcher *w)
+{
+	if (w->watched == 0)
+		pvm__watch_end();
+}
+
+int pvm__watch(struct source *source)
+{
+	struct task *t = &pvm__task;
+
+	if (watch_begin() < 0)
+		return PvmSysErr;
+	if (epoll_add(t->transport.watcher, source) < 0) {
+		watch_less(t->transport.watcher);
+		return PvmSysErr;
+	}
+	t->transport.watcher->watched++;
+	return 0;
+}
+
+void pvm__unwatch(struct source *source)
+{
+	struct task *t = &pvm__task;
+	struct watcher *w = t->transport.watcher;
+
+	if (!w)
+		return;
+	epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
+	w->forgotten++;
+	if (t->daemon && source == &t->daemon->source)
+		return;
+	w->watched--;
+	watch_less(w);
+}
+
+/* ---- interrupting who waits ---------------------------------------------- */
+
+static void take_wake(struct source *source)
+{
+	uint64_t count;
+
+	if (read(source->fd, &count, sizeof count) < 0)
+		return; /* another thread has read it */
+}
+
+bool pvm__interruptible(void)
+{
+	struct task *t = &pvm__task;
+	struct source wake = { .ready = take_wake };
+
+	if (pvm__single_threaded())
+		return true;
+	if (watch_begin() < 0)
+		return false;
+	if (t->transport.watcher->wake.fd >= 0)
+		return true;
+	wake.fd = pvm__off_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	if (wake.fd < 0)
+		return false;
+	t->transport.watcher->wake = wake;
+	if (pvm__watch(&t->transport.watcher->wake) == 0)
+		return true;
+	/* Without other sources the watcher has ended, and closed it. */
+	if (t->transport.watcher) {
+		t->transport.watcher->wake.fd = -1;
+		close(wake.fd);
+	}
+	return false;
+}
+
+void pvm__interrupt_reader(void)
+{
+	struct watcher *w = pvm__task.transport.watcher;
+	uint64_t one = 1;
+
+	if (w && w->wake.fd >= 0 && write(w->wake.fd, &one, sizeof one) < 0)
+		pvm__log("cannot wake a thread: %s", strerror(errno));
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What libpvm3 exports beyond 3.4.6, for libgpvm3: the library's lock; buffers and context of a
+ * group call; a receive with a choice of its own; turns of threads; the number of the connection.
+ * (csrc/libpvm/calls/for_groups.c)
+ */
+#ifndef PVM3PY_FOR_GROUPS_H
+#define PVM3PY_FOR_GROUPS_H
+
+#include <sys/time.h>
+
+/* Storage of a view, struct view in csrc/libpvm/base/base.h. */
+struct pvmview {
+	void *room[6];
+};
+
+void pvmlock(void);
+void pvmunlock(void);
+void pvmviewbegin(struct pvmview *view, int context);
+void pvmviewend(struct pvmview *view);
+int pvmtrecvf(int (*match)(int, int, int), int tid, int tag, struct timeval *timeout);
+int pvmturn(int *holder);
+void pvmturnend(int *holder);
+unsigned pvmsession(void);
+
+#endif
