@@ -60,7 +60,7 @@ void backlog_watch(struct sw *sw, struct backlog *b)
 	if (b->stalled.next)
 		return;
 	if (list_empty(&sw->stalled))
-		sw->stall_check = switch_now() + STALL_NS;
+		sw->stall_check = clock_now() + STALL_NS;
 	list_append(&sw->stalled, &b->stalled);
 	b->progress = false;
 }
@@ -77,7 +77,7 @@ void backlog_check_stalls(struct sw *sw)
 	struct link *l, *next;
 	int64_t now;
 
-	if (list_empty(&sw->stalled) || (now = switch_now()) < sw->stall_check)
+	if (list_empty(&sw->stalled) || (now = clock_now()) < sw->stall_check)
 		return;
 	sw->stall_check = now + STALL_NS;
 	for (l = sw->stalled.next; l != &sw->stalled; l = next) {

@@ -339,7 +339,7 @@ int sw_close(struct sw *sw, uint64_t id, int flush)
 {
 	struct conn *c;
 
-	switch_enter(sw);
+	lock_enter(sw);
 	c = conn_find(sw, id);
 	if (c) {
 		list_remove(&c->place);
@@ -351,7 +351,7 @@ int sw_close(struct sw *sw, uint64_t id, int flush)
 			conn_end(c, SW_CLOSED, NULL);
 		conn_bury(sw);
 	}
-	switch_leave(sw);
+	lock_leave(sw);
 	return c ? 0 : -ENOENT;
 }
 
@@ -360,7 +360,7 @@ int sw_finish(struct sw *sw, uint64_t id)
 	struct conn *c;
 	int left = 0;
 
-	switch_enter(sw);
+	lock_enter(sw);
 	c = conn_find(sw, id);
 	if (c) {
 		list_remove(&c->place);
@@ -381,6 +381,6 @@ int sw_finish(struct sw *sw, uint64_t id)
 		queue_flush_touched(sw);
 		conn_bury(sw);
 	}
-	switch_leave(sw);
+	lock_leave(sw);
 	return c ? 0 : -ENOENT;
 }

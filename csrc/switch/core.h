@@ -14,7 +14,7 @@
  * that is readable but must wait (for its receiver's queue, or for the next
  * batch of events) merely is not in the list of ready ones.
  *
- * Everything here needs the lock (switch_enter), which sw_run gives up while
+ * Everything here needs the lock (lock_enter), which sw_run gives up while
  * it sleeps.
  */
 #ifndef PVM3PY_SWITCH_CORE_H
@@ -24,6 +24,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "layout.h"
 #include "switch.h"
@@ -83,6 +84,15 @@ static inline void list_remove(struct link *l)
 		l->next->prev = l->prev;
 		l->next = NULL;
 	}
+}
+
+/* Monotonic time, ns. */
+static inline int64_t clock_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 struct chunk {
@@ -243,18 +253,20 @@ void chunk_unref(struct sw *, struct chunk *);
 /* Free the unused ones. */
 void chunk_trim(struct sw *);
 
+/* lock.c */
+
+void lock_init(struct sw *);
+void lock_destroy(struct sw *);
+/* Take the lock, as the standby thread does. */
+void lock_take(struct sw *);
+/* Take it, as the caller does: the standby thread cuts its pass short. */
+void lock_enter(struct sw *);
+/* Does the caller wait for it? */
+bool lock_wanted(struct sw *);
+void lock_leave(struct sw *);
+
 /* switch.c */
 
-/* Monotonic time, ns. */
-int64_t switch_now(void);
-/*
- * Take the lock; give it back. Who waits for it holds a second one, so that the
- * standby thread, wanting it again at once, comes after the caller. The caller
- * (switch_enter) also makes the standby thread cut its pass short.
- */
-void switch_lock(struct sw *);
-void switch_enter(struct sw *);
-void switch_leave(struct sw *);
 /*
  * Wait at most `ns` (-1: no limit), without the lock, then serve what is ready,
  * as far as one pass goes. helper: on the standby thread, which makes way for

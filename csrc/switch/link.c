@@ -240,7 +240,7 @@ bool link_send(struct host *h)
 	struct packet *list[NET_BATCH];
 	uint16_t seqs[NET_BATCH]; /* the ring may move while packets are cut */
 	bool sent = false;
-	int64_t now = switch_now();
+	int64_t now = clock_now();
 	uint16_t lost = h->tx_first;
 	uint32_t n;
 
@@ -365,7 +365,7 @@ static bool under_way(const struct host *h, uint16_t seq)
 
 void link_acked_one(struct host *h, uint16_t seq)
 {
-	int64_t now = switch_now();
+	int64_t now = clock_now();
 
 	if (!under_way(h, seq))
 		return;
@@ -387,7 +387,7 @@ static bool acknowledge_to(struct host *h, uint16_t expected, int64_t now)
 
 void link_acked_to(struct host *h, uint16_t expected)
 {
-	int64_t now = switch_now();
+	int64_t now = clock_now();
 
 	if (acknowledge_to(h, expected, now))
 		advance(h, now);
@@ -395,7 +395,7 @@ void link_acked_to(struct host *h, uint16_t expected)
 
 void link_acked(struct host *h, const struct packet_state *s)
 {
-	int64_t now = switch_now();
+	int64_t now = clock_now();
 	bool news = acknowledge_to(h, s->expected, now);
 
 	if (s->duplicates != h->peer_duplicates)

@@ -61,7 +61,7 @@ int sw_mail(struct sw *sw, const char *body, size_t len, const char **reply, siz
 	struct mail_answer a;
 	int rc = SW_MAIL_DONE;
 
-	switch_enter(sw);
+	lock_enter(sw);
 	if (len > UINT32_MAX || !mailbox_read(&r, body, (uint32_t)len)) {
 		rc = -EINVAL;
 	} else if (waits(&r, mailbox_entry(sw->mail, &r))) {
@@ -74,37 +74,37 @@ int sw_mail(struct sw *sw, const char *body, size_t len, const char **reply, siz
 		*reply_len = 4 + (size_t)a.len;
 		free(a.taken);
 	}
-	switch_leave(sw);
+	lock_leave(sw);
 	return rc;
 }
 
 void sw_mail_serve(struct sw *sw)
 {
-	switch_enter(sw);
+	lock_enter(sw);
 	sw->mail->serve = sw->mail->serve_puts = true;
-	switch_leave(sw);
+	lock_leave(sw);
 }
 
 const char *sw_mail_list(struct sw *sw, size_t *len)
 {
-	switch_enter(sw);
+	lock_enter(sw);
 	free(sw->mail->text);
 	sw->mail->text = mailbox_list(sw->mail, len);
-	switch_leave(sw);
+	lock_leave(sw);
 	return sw->mail->text;
 }
 
 void sw_mail_disown(struct sw *sw, int32_t owner)
 {
-	switch_enter(sw);
+	lock_enter(sw);
 	mailbox_disown(sw->mail, owner);
-	switch_leave(sw);
+	lock_leave(sw);
 }
 
 void sw_mail_reset(struct sw *sw, const char *name, size_t name_len, int32_t index, int kill,
 	const int32_t *keep, uint32_t kept)
 {
-	switch_enter(sw);
+	lock_enter(sw);
 	mailbox_reset(sw->mail, name, (uint32_t)name_len, index, kill, keep, kept);
-	switch_leave(sw);
+	lock_leave(sw);
 }

@@ -52,13 +52,13 @@ int sw_manager(struct sw *sw, uint64_t id, uint32_t manager, uint32_t speaker)
 {
 	struct conn *c;
 
-	switch_enter(sw);
+	lock_enter(sw);
 	c = conn_find(sw, id);
 	if (c) {
 		c->manager = manager;
 		c->out.renaming = c->out.renaming && c->out.speaker == speaker;
 		c->out.speaker = speaker;
 	}
-	switch_leave(sw);
+	lock_leave(sw);
 	return c ? 0 : -ENOENT;
 }

@@ -85,9 +85,9 @@ void chunk_trim(struct sw *sw)
 
 void sw_trim(struct sw *sw)
 {
-	switch_enter(sw);
+	lock_enter(sw);
 	chunk_trim(sw);
-	switch_leave(sw);
+	lock_leave(sw);
 #ifdef __GLIBC__
 	malloc_trim(0);
 #endif

@@ -36,7 +36,7 @@ void net_touch(struct host *h)
 
 void net_log(struct net *net, const char *text)
 {
-	int64_t now = switch_now();
+	int64_t now = clock_now();
 	char more[200];
 
 	if (now - net->logged < LOG_NS) {
@@ -72,7 +72,7 @@ void net_flush(struct sw *sw)
 
 	if (!net || list_empty(&net->touched) || net->blocked)
 		return;
-	now = switch_now();
+	now = clock_now();
 	while (!list_empty(&net->touched) && !net->blocked) {
 		struct host *h = CONTAINER(net->touched.next, struct host, touched);
 
@@ -154,7 +154,7 @@ void net_serve(struct sw *sw)
 		return;
 	if (net->readable)
 		socket_receive(net);
-	now = switch_now();
+	now = clock_now();
 	if (net->timer <= now)
 		serve_timers(net, now);
 	while (!list_empty(&net->owing)) {
@@ -211,14 +211,14 @@ void net_extend(struct host *h, uint32_t longest)
 	h->offload = h->sw->net->offload && path < longest;
 	h->mtu = path < longest ? path : longest;
 	h->rtt = h->deviation = 0;
-	h->progress = h->tx_first != h->tx_next ? switch_now() : 0;
+	h->progress = h->tx_first != h->tx_next ? clock_now() : 0;
 	if (!h->lost)
 		timing_set(h);
 }
 
 static void set_silence(struct net *net, struct host *h, uint32_t silence_ms)
 {
-	int64_t now = switch_now();
+	int64_t now = clock_now();
 
 	if (!net->watched) {
 		net->ticked = now;
@@ -270,9 +270,9 @@ int sw_network(struct sw *sw, int fd, uint32_t mtu)
 
 	if (mtu < WIRE_PKT_LEAST)
 		return -EINVAL;
-	switch_enter(sw);
+	lock_enter(sw);
 	if (sw->net) {
-		switch_leave(sw);
+		lock_leave(sw);
 		return -EEXIST;
 	}
 	net = mem_new(sizeof *net);
@@ -292,7 +292,7 @@ int sw_network(struct sw *sw, int fd, uint32_t mtu)
 		net->faults = fault_new();
 		sw->net = net;
 	}
-	switch_leave(sw);
+	lock_leave(sw);
 	return rc;
 }
 
@@ -317,7 +317,7 @@ int sw_host(struct sw *sw, const struct sw_host *host)
 	struct host *h;
 	int rc = 0;
 
-	switch_enter(sw);
+	lock_enter(sw);
 	if (!sw->net || !wire_is_daemon(host->tid) || !HOST_INDEX(host->tid) ||
 		HOST_INDEX(host->tid) == HOST_INDEX(sw->own_tid) || host->mtu < WIRE_PKT_LEAST ||
 		host->port > UINT16_MAX) {
@@ -334,7 +334,7 @@ int sw_host(struct sw *sw, const struct sw_host *host)
 		h->quiet_ms = h->asked_ms = h->probes = 0;
 		set_silence(sw->net, h, host->silence_ms);
 	}
-	switch_leave(sw);
+	lock_leave(sw);
 	return rc;
 }
 
@@ -342,13 +342,13 @@ int sw_host_close(struct sw *sw, uint32_t tid)
 {
 	struct host *h;
 
-	switch_enter(sw);
+	lock_enter(sw);
 	h = net_host(sw, tid);
 	if (h && !h->lost && !h->closing) {
 		link_finish(h);
 		net_flush(sw);
 	}
-	switch_leave(sw);
+	lock_leave(sw);
 	return h ? 0 : -ENOENT;
 }
 
@@ -356,13 +356,13 @@ int sw_host_forget(struct sw *sw, uint32_t tid, int farewell)
 {
 	struct host *h;
 
-	switch_enter(sw);
+	lock_enter(sw);
 	h = net_host(sw, tid);
 	if (h && farewell)
 		net_control(h, FFFIN | FFACK, 0);
 	if (h)
 		end_host(h);
 	conn_bury(sw);
-	switch_leave(sw);
+	lock_leave(sw);
 	return h ? 0 : -ENOENT;
 }

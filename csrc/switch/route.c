@@ -142,7 +142,7 @@ int sw_expect(struct sw *sw, uint32_t tid)
 	struct queue *q;
 	int rc = 0;
 
-	switch_enter(sw);
+	lock_enter(sw);
 	if (!route_local(sw, tid)) {
 		rc = -EINVAL;
 	} else if (route_find(sw, tid)) {
@@ -152,7 +152,7 @@ int sw_expect(struct sw *sw, uint32_t tid)
 		queue_init(sw, q, NULL, tid);
 		route_set(sw, tid, q);
 	}
-	switch_leave(sw);
+	lock_leave(sw);
 	return rc;
 }
 
@@ -162,7 +162,7 @@ int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t
 	struct queue *q;
 	int rc = 0;
 
-	switch_enter(sw);
+	lock_enter(sw);
 	c = conn_find(sw, id);
 	q = route_find(sw, tid);
 	if (!c || c->closing) {
@@ -182,7 +182,7 @@ int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t
 		}
 		queue_flush_touched(sw);
 	}
-	switch_leave(sw);
+	lock_leave(sw);
 	return rc;
 }
 
@@ -190,7 +190,7 @@ int sw_forget(struct sw *sw, uint32_t tid)
 {
 	struct queue *q;
 
-	switch_enter(sw);
+	lock_enter(sw);
 	q = route_find(sw, tid);
 	if (q) {
 		route_set(sw, tid, NULL);
@@ -202,7 +202,7 @@ int sw_forget(struct sw *sw, uint32_t tid)
 			drop_expected(sw, q);
 		}
 	}
-	switch_leave(sw);
+	lock_leave(sw);
 	return q ? 0 : -ENOENT;
 }
 
@@ -221,7 +221,7 @@ int sw_send(struct sw *sw, const char *frames, size_t len)
 {
 	size_t n = 0, left;
 
-	switch_enter(sw);
+	lock_enter(sw);
 	for (left = len; left && (n = frame_length(frames, left)); left -= n, frames += n) {
 		struct queue *q;
 
@@ -234,7 +234,7 @@ int sw_send(struct sw *sw, const char *frames, size_t len)
 	queue_flush_touched(sw);
 	net_flush(sw);
 	conn_bury(sw);
-	switch_leave(sw);
+	lock_leave(sw);
 	return left ? -EINVAL : 0;
 }
 
@@ -242,14 +242,14 @@ int sw_send_conn(struct sw *sw, uint64_t id, const char *frames, size_t len)
 {
 	struct conn *c;
 
-	switch_enter(sw);
+	lock_enter(sw);
 	c = conn_find(sw, id);
 	if (c && !c->closing && !c->out.broken) {
 		queue_copy(sw, &c->out, frames, len);
 		queue_flush_touched(sw);
 		conn_bury(sw);
 	}
-	switch_leave(sw);
+	lock_leave(sw);
 	return c ? 0 : -ENOENT;
 }
 
@@ -258,10 +258,10 @@ uint64_t sw_queued(struct sw *sw, uint32_t tid)
 	struct queue *q;
 	uint64_t n;
 
-	switch_enter(sw);
+	lock_enter(sw);
 	q = route_find(sw, tid);
 	n = q ? q->load.bytes : remote_queued(sw, tid);
-	switch_leave(sw);
+	lock_leave(sw);
 	return n;
 }
 
@@ -269,7 +269,7 @@ int sw_notify_drain(struct sw *sw, uint32_t tid, uint64_t mark)
 {
 	struct queue *q;
 
-	switch_enter(sw);
+	lock_enter(sw);
 	q = route_find(sw, tid);
 	if (q) {
 		q->notify = true;
@@ -278,6 +278,6 @@ int sw_notify_drain(struct sw *sw, uint32_t tid, uint64_t mark)
 	} else if (!remote_notify_drain(sw, tid, mark)) {
 		inbox_event(sw, SW_DRAINED, 0)->dst = tid;
 	}
-	switch_leave(sw);
+	lock_leave(sw);
 	return 0;
 }

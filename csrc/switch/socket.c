@@ -162,7 +162,7 @@ static bool receive_once(struct net *net)
 	n = recvmmsg(net->fd, msgs, count, MSG_DONTWAIT, NULL);
 	if (n <= 0)
 		return n < 0 && errno != EAGAIN && errno != EWOULDBLOCK;
-	now = switch_now();
+	now = clock_now();
 	for (uint32_t i = 0; i < (uint32_t)n; i++) {
 		uint32_t refs = net->chunk->refs;
 

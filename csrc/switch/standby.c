@@ -40,7 +40,7 @@ static void stand_in(struct sw *sw)
 	bool worked = false;
 
 	while (!sw->stop && !sw->inside) {
-		int64_t away = switch_now() - sw->left;
+		int64_t away = clock_now() - sw->left;
 
 		if (away < patience) {
 			set_timer(sw, patience - away);
@@ -63,10 +63,10 @@ static void *standby_main(void *arg)
 	while (!stop) {
 		if (read(sw->timer_fd, &expired, sizeof expired) < 0 && errno != EINTR)
 			break;
-		switch_lock(sw);
+		lock_take(sw);
 		stand_in(sw);
 		stop = sw->stop;
-		switch_leave(sw);
+		lock_leave(sw);
 	}
 	return NULL;
 }
@@ -75,7 +75,7 @@ void standby_arm(struct sw *sw)
 {
 	if (!sw->standby)
 		return;
-	sw->left = switch_now();
+	sw->left = clock_now();
 	if (!sw->armed) {
 		sw->armed = true;
 		set_timer(sw, (int64_t)sw->cf.standby_us * 1000);
@@ -106,10 +106,10 @@ void standby_stop(struct sw *sw)
 {
 	if (!sw->standby)
 		return;
-	switch_enter(sw);
+	lock_enter(sw);
 	sw->stop = true;
 	set_timer(sw, 1);
 	wake(sw);
-	switch_leave(sw);
+	lock_leave(sw);
 	pthread_join(sw->helper, NULL);
 }

@@ -10,40 +10,12 @@
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Most that is queued to one task by default, however much memory there is. */
 #define QUEUE_HIGH_MAX (256u << 20)
 /* Room of the mailbox by default. */
 #define MAIL_ROOM (256u << 20)
-
-int64_t switch_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-void switch_lock(struct sw *sw)
-{
-	pthread_mutex_lock(&sw->turn);
-	pthread_mutex_lock(&sw->lock);
-	pthread_mutex_unlock(&sw->turn);
-}
-
-void switch_enter(struct sw *sw)
-{
-	atomic_store_explicit(&sw->waiting, true, memory_order_relaxed);
-	switch_lock(sw);
-	atomic_store_explicit(&sw->waiting, false, memory_order_relaxed);
-}
-
-void switch_leave(struct sw *sw)
-{
-	pthread_mutex_unlock(&sw->lock);
-}
 
 static void set_defaults(struct sw_config *cf)
 {
@@ -119,8 +91,7 @@ struct sw *sw_new(int listen_fd, uint32_t own_tid, const struct sw_config *cf)
 	list_init(&sw->stalled);
 	sw->mail = mem_new(sizeof *sw->mail);
 	mailbox_init(sw->mail, sw->cf.mail_room);
-	pthread_mutex_init(&sw->turn, NULL);
-	pthread_mutex_init(&sw->lock, NULL);
+	lock_init(sw);
 	if (open_descriptors(sw) || standby_start(sw)) {
 		int e = errno;
 
@@ -152,8 +123,7 @@ void sw_free(struct sw *sw)
 	free(sw->generations);
 	free(sw->free_slots);
 	close_descriptors(sw);
-	pthread_mutex_destroy(&sw->lock);
-	pthread_mutex_destroy(&sw->turn);
+	lock_destroy(sw);
 	free(sw);
 }
 
@@ -247,8 +217,7 @@ static void serve_ready(struct sw *sw, bool helper)
 			queue_flush_touched(sw);
 			before = sw->stats.queued_bytes;
 		}
-		if (l == last ||
-			(helper && atomic_load_explicit(&sw->waiting, memory_order_relaxed)))
+		if (l == last || (helper && lock_wanted(sw)))
 			break;
 	}
 }
@@ -263,7 +232,7 @@ int64_t switch_patience(struct sw *sw, int64_t ns)
 		due = sw->stall_check;
 	if (due == NEVER || ns == 0)
 		return ns;
-	left = due - switch_now();
+	left = due - clock_now();
 	if (left < 0)
 		left = 0;
 	return ns < 0 || left < ns ? left : ns;
@@ -274,13 +243,13 @@ int switch_pass(struct sw *sw, int64_t ns, bool helper)
 	struct epoll_event ev[PASS_MAX];
 	int n, e;
 
-	switch_leave(sw);
+	lock_leave(sw);
 	n = wait_ns(sw->epoll_fd, ev, PASS_MAX, ns);
 	e = n < 0 ? errno : 0;
 	if (helper)
-		switch_lock(sw);
+		lock_take(sw);
 	else
-		switch_enter(sw);
+		lock_enter(sw);
 	for (int i = 0; i < n; i++)
 		note(sw, &ev[i]);
 	if (sw->accepting)
@@ -311,10 +280,10 @@ static void collect_watched(struct sw *sw)
 
 int sw_run(struct sw *sw, int64_t us)
 {
-	int64_t left = us < 0 ? -1 : us * 1000, until = us > 0 ? switch_now() + left : 0;
+	int64_t left = us < 0 ? -1 : us * 1000, until = us > 0 ? clock_now() + left : 0;
 	int rc;
 
-	switch_enter(sw);
+	lock_enter(sw);
 	sw->inside = true;
 	sw->fd_count = 0;
 	inbox_handled(sw);
@@ -325,7 +294,7 @@ int sw_run(struct sw *sw, int64_t us)
 			sw->fd_count || sw->filling->count ? 0 : switch_patience(sw, left), false);
 		if (sw->watch_ready && !sw->fd_count)
 			collect_watched(sw);
-		if (us > 0 && (left = until - switch_now()) < 0)
+		if (us > 0 && (left = until - clock_now()) < 0)
 			left = 0;
 	} while (!rc && !sw->filling->count && !sw->fd_count && left);
 	inbox_turn(sw);
@@ -333,7 +302,7 @@ int sw_run(struct sw *sw, int64_t us)
 		rc = (sw->shown->count ? SW_RUN_EVENTS : 0) | (sw->fd_count ? SW_RUN_FDS : 0);
 	sw->inside = false;
 	standby_arm(sw);
-	switch_leave(sw);
+	lock_leave(sw);
 	return rc;
 }
 
@@ -345,7 +314,7 @@ const struct sw_fd *sw_ready(struct sw *sw, uint32_t *count)
 
 void sw_statistics(struct sw *sw, struct sw_stats *stats)
 {
-	switch_enter(sw);
+	lock_enter(sw);
 	*stats = sw->stats;
-	switch_leave(sw);
+	lock_leave(sw);
 }

@@ -201,10 +201,10 @@ static void arrive(const char *packet, uint32_t len, unsigned who)
 		from.sin_addr.s_addr ^= htonl(1 << 8);
 	memcpy(ck->data, packet, len);
 	ck->used = len;
-	switch_enter(sw);
-	receive_packet(sw->net, ck, 0, len, &from, switch_now());
+	lock_enter(sw);
+	receive_packet(sw->net, ck, 0, len, &from, clock_now());
 	chunk_unref(sw, ck);
-	switch_leave(sw);
+	lock_leave(sw);
 	after = view(KNOWN);
 	if (who == 1 || who == 2)
 		REQUIRE(!memcmp(&before, &after, sizeof after));
