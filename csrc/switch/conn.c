@@ -47,7 +47,7 @@ struct conn *conn_add(struct sw *sw, int fd, uint32_t pid, uint32_t uid)
 	sw->conns[slot] = c;
 	sw->stats.connections++;
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){ SEND_BUFFER }, sizeof(int));
-	e = inbox_event(sw, SW_OPEN, c->id);
+	e = events_add(sw, SW_OPEN, c->id);
 	e->pid = pid;
 	e->uid = uid;
 	ev.data.u64 = c->id;
@@ -79,7 +79,7 @@ static void admit(struct sw *sw, int fd)
 	sw->stats.refused++;
 	snprintf(text, sizeof text, "connection of process %ld of user %lu refused", (long)peer.pid,
 		(unsigned long)peer.uid);
-	inbox_text(sw, SW_LOG, 0, text);
+	events_text(sw, SW_LOG, 0, text);
 }
 
 /* No descriptor is free: hang up on the peer instead of leaving it (and the loop) waiting. */
@@ -97,7 +97,7 @@ static bool refuse_one(struct sw *sw)
 	if (fd < 0)
 		return false;
 	sw->stats.refused++;
-	inbox_text(sw, SW_LOG, 0, "connection refused: no free file descriptor");
+	events_text(sw, SW_LOG, 0, "connection refused: no free file descriptor");
 	return true;
 }
 
@@ -124,6 +124,31 @@ void conn_ready(struct conn *c)
 {
 	list_remove(&c->place);
 	list_append(&c->sw->ready, &c->place);
+}
+
+void conn_hold_back(struct conn *c, struct queue *q)
+{
+	if (!c->finishing && !c->place.next && backlog_full(c->sw, &q->load))
+		backlog_park(&q->load, c);
+}
+
+void conn_answer(struct conn *c, const char *head, int32_t number, const char *data, uint32_t len)
+{
+	char frag[TDFRAGHDR + MSGHDRLEN + 4] = { 0 }, *reply = frag + TDFRAGHDR;
+
+	wire_put32(frag + WIRE_FRAG_DST, c->tid);
+	wire_put32(frag + WIRE_FRAG_SRC, TID_DAEMON);
+	wire_put32(frag + WIRE_FRAG_LENGTH, MSGHDRLEN + 4 + len);
+	frag[WIRE_FRAG_FLAGS] = FFSOM | FFEOM;
+	wire_put32(reply + WIRE_MSG_ENC, WIRE_ENC_XDR);
+	wire_put32(reply + WIRE_MSG_TAG, wire_get32(head + WIRE_MSG_TAG));
+	wire_put32(reply + WIRE_MSG_CTX, wire_get32(head + WIRE_MSG_CTX));
+	wire_put32(reply + WIRE_MSG_WID, wire_get32(head + WIRE_MSG_WID));
+	wire_put32(reply + MSGHDRLEN, (uint32_t)number);
+	queue_copy(c->sw, &c->out, frag, sizeof frag);
+	if (len)
+		queue_copy(c->sw, &c->out, data, len);
+	conn_hold_back(c, &c->out);
 }
 
 /* Replace the chunk by a fresh one that begins with the unparsed input. */
@@ -294,7 +319,7 @@ void conn_serve(struct conn *c)
 
 static void free_input(struct conn *c)
 {
-	inbox_drop(&c->in);
+	assembly_drop(&c->in);
 	free(c->receivers);
 	c->receivers = NULL;
 	c->receiver_count = 0;
@@ -305,11 +330,11 @@ void conn_end(struct conn *c, uint32_t reason, const char *text)
 	struct sw *sw = c->sw;
 	uint32_t slot = (uint32_t)c->id;
 
-	inbox_text(sw, SW_CLOSE, c->id, text ? text : "")->reason = reason;
+	events_text(sw, SW_CLOSE, c->id, text ? text : "")->reason = reason;
 	close(c->fd);
 	c->fd = -1;
 	if (c->out.tid)
-		route_set(sw, c->out.tid, NULL);
+		table_set(sw, c->out.tid, NULL);
 	queue_clear(sw, &c->out);
 	free_input(c);
 	sw->conns[slot] = NULL;
@@ -335,6 +360,36 @@ void conn_bury(struct sw *sw)
 	}
 }
 
+int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t len)
+{
+	struct conn *c;
+	struct queue *q;
+	int rc = 0;
+
+	lock_enter(sw);
+	c = conn_find(sw, id);
+	q = table_find(sw, tid);
+	if (!c || c->closing) {
+		rc = -ENOENT;
+	} else if (!table_local(sw, tid)) {
+		rc = -EINVAL;
+	} else if (c->out.tid || (q && q->conn)) {
+		rc = -EEXIST;
+	} else {
+		c->tid = c->out.tid = tid;
+		table_set(sw, tid, &c->out);
+		if (len && !c->out.broken)
+			queue_copy(sw, &c->out, frames, len);
+		if (q) {
+			queue_move(sw, q, &c->out);
+			free(q);
+		}
+		queue_flush_touched(sw);
+	}
+	lock_leave(sw);
+	return rc;
+}
+
 int sw_close(struct sw *sw, uint64_t id, int flush)
 {
 	struct conn *c;
@@ -345,9 +400,7 @@ int sw_close(struct sw *sw, uint64_t id, int flush)
 		list_remove(&c->place);
 		free_input(c);
 		c->closing = true;
-		if (flush && !c->out.broken)
-			queue_flush(sw, &c->out);
-		if (c->fd >= 0 && (!flush || c->out.broken))
+		if (!flush || c->out.broken || queue_flush(sw, &c->out))
 			conn_end(c, SW_CLOSED, NULL);
 		conn_bury(sw);
 	}

@@ -292,12 +292,37 @@ struct conn *conn_find(struct sw *, uint64_t id);
 void conn_accept(struct sw *);
 /* Take a connection's place in the lists: ready to be served. */
 void conn_ready(struct conn *);
+/* Let it wait if the queue that it has added to is full. */
+void conn_hold_back(struct conn *, struct queue *);
+/* Answer a request of its task with this head: a number, then more bytes. */
+void conn_answer(struct conn *, const char *head, int32_t number, const char *data, uint32_t len);
 /* Serve a connection: parse what is left of its input, then read once. */
 void conn_serve(struct conn *);
 /* End it: an SW_CLOSE event; text may be NULL. Freed by conn_bury. */
 void conn_end(struct conn *, uint32_t reason, const char *text);
 /* Free ended connections. */
 void conn_bury(struct sw *);
+
+/* events.c */
+
+/* New event of the batch being filled; valid until the next one. */
+struct sw_event *events_add(struct sw *, uint32_t type, uint64_t conn);
+/* The same with a text. */
+struct sw_event *events_text(struct sw *, uint32_t type, uint64_t conn, const char *text);
+/*
+ * The same with a whole message; `owned` is its body if that is a block to
+ * give away, else NULL.
+ */
+struct sw_event *events_message(struct sw *, uint64_t conn, uint32_t dst, uint32_t src,
+	const char *head, const char *body, uint32_t len, char *owned);
+/* Show the batch filled so far to the caller, and begin the next. */
+void events_turn(struct sw *);
+void events_free(struct sw *);
+
+/* Begin a message with this message header; add to its body; drop it. */
+void assembly_open(struct assembly *, uint32_t dst, const char *head);
+void assembly_gather(struct assembly *, const char *data, uint32_t len);
+void assembly_drop(struct assembly *);
 
 /* backlog.c */
 void backlog_init(struct sw *, struct backlog *);
@@ -327,33 +352,34 @@ void queue_multicast(struct sw *, struct queue *, uint32_t dst, struct chunk *, 
 	uint32_t len);
 /* Move everything, waiting senders too, from one queue to the end of another. */
 void queue_move(struct sw *, struct queue *from, struct queue *to);
-/* Send what the socket takes. */
-void queue_flush(struct sw *, struct queue *);
-/* The socket takes more. */
-void queue_writable(struct sw *, struct queue *);
+/* Send what the socket takes. True: that was all, or the peer is gone. */
+bool queue_flush(struct sw *, struct queue *);
+/* The socket takes more. The same. */
+bool queue_writable(struct sw *, struct queue *);
 /* Flush all queues that were added to. */
 void queue_flush_touched(struct sw *);
 /* Report SW_DRAINED if it is due. */
 void queue_check_mark(struct sw *, struct queue *);
 
+/* table.c */
+
+/* Is tid a task of this host? */
+bool table_local(const struct sw *, uint32_t tid);
+/* Where messages for the tid go; NULL: unknown. */
+struct queue *table_find(const struct sw *, uint32_t tid);
+/* The same for a fragment that is on its way; without a receiver it is counted as dropped. */
+struct queue *table_receiver(struct sw *, uint32_t tid);
+void table_set(struct sw *, uint32_t tid, struct queue *);
+/* Free all. */
+void table_free(struct sw *);
+
 /* route.c */
 
-/* Where messages for the tid go; NULL: unknown. */
-struct queue *route_find(const struct sw *, uint32_t tid);
-/* The same for a fragment that is on its way; without a receiver it is counted as dropped. */
-struct queue *route_receiver(struct sw *, uint32_t tid);
-/* Is tid a task of this host? */
-bool route_local(const struct sw *, uint32_t tid);
-void route_set(struct sw *, uint32_t tid, struct queue *);
 /*
  * Pass on a fragment, header first, that lies in c's chunk. May park, hold or
  * end c.
  */
 void route_fragment(struct conn *, uint32_t off, uint32_t len);
-/* Let the connection wait if the queue that it has added to is full. */
-void route_hold_back(struct conn *, struct queue *);
-/* Free all. */
-void route_free(struct sw *);
 
 /* remote.c */
 
@@ -377,8 +403,8 @@ void remote_resume(struct sw *, struct backlog *);
 
 /* manager.c */
 
-/* A task's fragment, header first, for tid: true if it was for its manager and went to the caller. */
-bool manager_asked(struct conn *, uint32_t tid, const char *frag, uint32_t len);
+/* A task's fragment, header first, for tid: is it for its manager, so that the caller gets it? */
+bool manager_asked(const struct conn *, uint32_t tid, const char *frag);
 /*
  * Rename a fragment, header first, of the queue's speaker, ahead of queueing it. True: it was the
  * first of its message, which is reported.
@@ -392,32 +418,13 @@ bool mail_serve(struct conn *, const char *head, const char *body, uint32_t len)
 
 /* inbox.c */
 
-/* Answer a request of a connection with this head: a number, then more bytes. */
-void inbox_answer(struct conn *, const char *head, int32_t number, const char *data, uint32_t len);
 /* A fragment for a daemon, this one or that of another host. */
 void inbox_fragment(struct conn *, const char *frag, uint32_t len);
-/* Begin a message with this message header, add to its body; drop it. */
-void inbox_open(struct assembly *, uint32_t dst, const char *head);
-void inbox_gather(struct assembly *, const char *data, uint32_t len);
-void inbox_drop(struct assembly *);
-/*
- * A whole message for the caller; `owned` is its body if that is a block to
- * give away, else NULL.
- */
-struct sw_event *inbox_message(struct sw *, uint64_t conn, uint32_t dst, uint32_t src,
-	const char *head, const char *body, uint32_t len, char *owned);
-/* New event of the batch being filled; valid until the next one. */
-struct sw_event *inbox_event(struct sw *, uint32_t type, uint64_t conn);
-/* The same with a text. */
-struct sw_event *inbox_text(struct sw *, uint32_t type, uint64_t conn, const char *text);
 /* The connection has added an event of so many bytes; at the end of its budget it is held. */
 void inbox_charge(struct conn *, uint32_t bytes);
 /* Log event about a connection's fragment; counts in its budget. */
 void inbox_log(struct conn *, const char *text);
 /* The caller has handled the batch that it was shown: who was held for it goes on. */
 void inbox_handled(struct sw *);
-/* Show the batch filled so far to the caller, and begin the next. */
-void inbox_turn(struct sw *);
-void inbox_free(struct sw *);
 
 #endif

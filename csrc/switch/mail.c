@@ -16,7 +16,7 @@
  */
 static bool orphaned(const struct sw *sw, const struct mail_entry *e)
 {
-	return e && route_local(sw, (uint32_t)e->owner) && !route_find(sw, (uint32_t)e->owner);
+	return e && table_local(sw, (uint32_t)e->owner) && !table_find(sw, (uint32_t)e->owner);
 }
 
 /* A get that waits until there is an entry? */
@@ -34,12 +34,12 @@ bool mail_serve(struct conn *c, const char *head, const char *body, uint32_t len
 
 	if (!sw->mail->serve || !mailbox_read(&r, body, len) ||
 		(r.op == TMDB_PUT && !sw->mail->serve_puts) || (uint32_t)r.owner != c->tid ||
-		route_find(sw, c->tid) != &c->out)
+		table_find(sw, c->tid) != &c->out)
 		return false;
 	e = mailbox_entry(sw->mail, &r);
 	if (waits(&r, e) || orphaned(sw, e) || !mailbox_do(sw->mail, &r, &a))
 		return false;
-	inbox_answer(c, head, a.code, a.message, a.len);
+	conn_answer(c, head, a.code, a.message, a.len);
 	free(a.taken);
 	return true;
 }

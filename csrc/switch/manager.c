@@ -19,15 +19,13 @@ static bool is_system(const char *head)
 	return tag >= (uint32_t)SM_FIRST && tag <= (uint32_t)SM_LAST;
 }
 
-bool manager_asked(struct conn *c, uint32_t tid, const char *frag, uint32_t len)
+bool manager_asked(const struct conn *c, uint32_t tid, const char *frag)
 {
 	bool first = (unsigned char)frag[WIRE_FRAG_FLAGS] & FFSOM;
 
-	if (first ? tid != c->manager || c->in.open || !is_system(frag + TDFRAGHDR) :
-		    !c->in.open || c->in.dst != tid)
-		return false;
-	inbox_fragment(c, frag, len);
-	return true;
+	if (first)
+		return tid == c->manager && !c->in.open && is_system(frag + TDFRAGHDR);
+	return c->in.open && c->in.dst == tid;
 }
 
 bool manager_spoke(struct sw *sw, struct queue *q, char *frag, uint32_t len)
@@ -39,7 +37,7 @@ bool manager_spoke(struct sw *sw, struct queue *q, char *frag, uint32_t len)
 	if (first) {
 		q->renaming = q->conn->manager && q->speaker != q->conn->manager &&
 			is_system(head) && !wire_get32(head + WIRE_MSG_CTX);
-		inbox_message(sw, 0, q->tid, q->speaker, head, head + MSGHDRLEN,
+		events_message(sw, 0, q->tid, q->speaker, head, head + MSGHDRLEN,
 			body < REPORTED ? body : REPORTED, NULL)
 			->type = SW_SPOKE;
 	}

@@ -47,7 +47,7 @@ void net_log(struct net *net, const char *text)
 		(unsigned)net->unlogged);
 	net->logged = now;
 	net->unlogged = 0;
-	inbox_text(net->sw, SW_LOG, 0, more);
+	events_text(net->sw, SW_LOG, 0, more);
 }
 
 void net_lost(struct host *h, uint32_t reason, const char *text)
@@ -57,7 +57,7 @@ void net_lost(struct host *h, uint32_t reason, const char *text)
 	if (h->lost)
 		return;
 	h->lost = true;
-	e = inbox_text(h->sw, SW_HOST, 0, text);
+	e = events_text(h->sw, SW_HOST, 0, text);
 	e->dst = h->tid;
 	e->reason = reason;
 	link_drop(h);

@@ -33,7 +33,7 @@ void queue_check_mark(struct sw *sw, struct queue *q)
 {
 	if (q->notify && q->load.bytes <= q->mark) {
 		q->notify = false;
-		inbox_event(sw, SW_DRAINED, 0)->dst = q->tid;
+		events_add(sw, SW_DRAINED, 0)->dst = q->tid;
 	}
 }
 
@@ -296,31 +296,31 @@ static bool send_all(struct sw *sw, struct queue *q)
 	return true;
 }
 
-void queue_flush(struct sw *sw, struct queue *q)
+bool queue_flush(struct sw *sw, struct queue *q)
 {
 	list_remove(&q->touched);
 	if (!q->conn || q->blocked) {
 		settle(sw, q);
-		return;
+		return false;
 	}
-	if (!send_all(sw, q)) {
-		q->blocked = true;
-		settle(sw, q);
-		if (!q->watched)
-			watch_output(sw, q, true);
-	} else if (q->conn->closing && q->conn->fd >= 0) {
-		conn_end(q->conn, SW_CLOSED, NULL);
-	}
+	if (send_all(sw, q))
+		return true;
+	q->blocked = true;
+	settle(sw, q);
+	if (!q->watched)
+		watch_output(sw, q, true);
+	return false;
 }
 
-void queue_writable(struct sw *sw, struct queue *q)
+bool queue_writable(struct sw *sw, struct queue *q)
 {
 	if (q->blocked) {
 		q->blocked = false;
-		queue_flush(sw, q);
-	} else if (q->watched) {
-		watch_output(sw, q, false);
+		return queue_flush(sw, q);
 	}
+	if (q->watched)
+		watch_output(sw, q, false);
+	return true;
 }
 
 void queue_flush_touched(struct sw *sw)

@@ -147,7 +147,7 @@ void remote_check_drains(struct host *h)
 		next = l->next;
 		if (h->load.bytes > d->mark && !h->lost)
 			continue;
-		inbox_event(h->sw, SW_DRAINED, 0)->dst = d->tid;
+		events_add(h->sw, SW_DRAINED, 0)->dst = d->tid;
 		list_remove(l);
 		free(d);
 	}
@@ -235,7 +235,7 @@ static void count_event(struct host *h, uint32_t bytes)
 
 static void to_task(struct host *h, struct chunk *ck, uint32_t off, uint32_t len, uint32_t tid)
 {
-	struct queue *q = route_receiver(h->sw, tid);
+	struct queue *q = table_receiver(h->sw, tid);
 
 	if (!q)
 		return;
@@ -275,7 +275,7 @@ static void to_receivers(struct host *h, struct chunk *ck, uint32_t off, uint32_
 		return;
 	}
 	for (uint32_t i = 0; i < m->count; i++) {
-		struct queue *q = route_receiver(h->sw, m->tids[i]);
+		struct queue *q = table_receiver(h->sw, m->tids[i]);
 
 		if (!q)
 			continue;
@@ -322,7 +322,7 @@ static void to_caller(struct host *h, uint32_t src, const char *head, const char
 		return;
 	}
 	count_event(h, len);
-	inbox_message(h->sw, 0, h->sw->own_tid, src, head, body, len, owned);
+	events_message(h->sw, 0, h->sw->own_tid, src, head, body, len, owned);
 }
 
 static void to_daemon(struct host *h, const char *packet, uint32_t len, uint32_t src,
@@ -346,27 +346,27 @@ static void to_daemon(struct host *h, const char *packet, uint32_t len, uint32_t
 			to_caller(h, src, packet + DDFRAGHDR, data, len, NULL);
 			return;
 		}
-		inbox_open(in, h->sw->own_tid, packet + DDFRAGHDR);
+		assembly_open(in, h->sw->own_tid, packet + DDFRAGHDR);
 		in->src = src;
 	}
 	if ((uint64_t)in->len + len > h->sw->cf.message_max) {
 		net_log(h->sw->net, "message of another host too long, dropped");
-		inbox_drop(in);
+		assembly_drop(in);
 		return;
 	}
-	inbox_gather(in, data, len);
+	assembly_gather(in, data, len);
 	if (!(flags & FFEOM))
 		return;
 	owned = in->body;
 	in->body = NULL;
 	to_caller(h, src, in->head, owned, in->len, owned);
-	inbox_drop(in);
+	assembly_drop(in);
 }
 
 /* Does a message for this address become an event? */
 static bool reported(const struct sw *sw, uint32_t dst)
 {
-	const struct queue *q = route_find(sw, dst);
+	const struct queue *q = table_find(sw, dst);
 
 	return dst == sw->own_tid || (q && q->speaker);
 }
@@ -374,7 +374,7 @@ static bool reported(const struct sw *sw, uint32_t dst)
 /* Is the queue of a task here full, for a sender that cannot be asked to pause? */
 static bool crowded(const struct sw *sw, uint32_t tid)
 {
-	const struct queue *q = route_find(sw, tid);
+	const struct queue *q = table_find(sw, tid);
 
 	return q && backlog_full(sw, &q->load);
 }
@@ -426,7 +426,7 @@ void remote_deliver(struct host *h, struct chunk *ck, uint32_t off, uint32_t len
 
 void remote_drop(struct host *h)
 {
-	inbox_drop(&h->in);
+	assembly_drop(&h->in);
 	while (!list_empty(&h->multicasts))
 		end_multicast(h, CONTAINER(h->multicasts.next, struct multicast, link));
 	while (!list_empty(&h->stops))

@@ -1,88 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* Where fragments go: tids of this host, multicast, and what the daemon sends. */
+/* Where fragments go: to tasks of this host and of others, multicast, what the daemon sends. */
 #include "network.h"
 
 #include <errno.h>
 #include <stdlib.h>
-
-bool route_local(const struct sw *sw, uint32_t tid)
-{
-	return wire_is_task(tid) && (tid & TIDHOST) == (sw->own_tid & TIDHOST);
-}
-
-struct queue *route_find(const struct sw *sw, uint32_t tid)
-{
-	struct queue **page;
-
-	if (!route_local(sw, tid))
-		return NULL;
-	page = sw->routes[(tid & TIDLOCAL) / ROUTE_PAGE];
-	return page ? page[(tid & TIDLOCAL) % ROUTE_PAGE] : NULL;
-}
-
-void route_set(struct sw *sw, uint32_t tid, struct queue *q)
-{
-	struct queue ***page = &sw->routes[(tid & TIDLOCAL) / ROUTE_PAGE];
-
-	if (!*page) {
-		*page = mem_new(ROUTE_PAGE * sizeof **page);
-		memset(*page, 0, ROUTE_PAGE * sizeof **page);
-	}
-	(*page)[(tid & TIDLOCAL) % ROUTE_PAGE] = q;
-}
-
-/* End the queue of a task that is expected no more. */
-static void drop_expected(struct sw *sw, struct queue *q)
-{
-	queue_clear(sw, q);
-	free(q);
-}
-
-void route_free(struct sw *sw)
-{
-	for (uint32_t p = 0; p < ROUTE_PAGES; p++) {
-		for (uint32_t i = 0; sw->routes[p] && i < ROUTE_PAGE; i++)
-			if (sw->routes[p][i])
-				drop_expected(sw, sw->routes[p][i]);
-		free(sw->routes[p]);
-		sw->routes[p] = NULL;
-	}
-}
-
-void route_hold_back(struct conn *c, struct queue *q)
-{
-	if (!c->finishing && !c->place.next && backlog_full(c->sw, &q->load))
-		backlog_park(&q->load, c);
-}
-
-struct queue *route_receiver(struct sw *sw, uint32_t tid)
-{
-	struct queue *q = route_find(sw, tid);
-
-	if (q && !q->broken)
-		return q;
-	sw->stats.dropped++;
-	return NULL;
-}
 
 static void to_task(struct conn *c, uint32_t tid, uint32_t off, uint32_t len)
 {
 	char *frag = c->chunk->data + off;
 	struct queue *q;
 
-	if ((tid == c->manager || c->in.open) && manager_asked(c, tid, frag, len))
+	if ((tid == c->manager || c->in.open) && manager_asked(c, tid, frag)) {
+		inbox_fragment(c, frag, len);
 		return;
-	if (wire_is_task(tid) && !route_local(c->sw, tid)) {
+	}
+	if (wire_is_task(tid) && !table_local(c->sw, tid)) {
 		remote_fragment(c, tid, tid, off, len);
 		return;
 	}
-	q = route_receiver(c->sw, tid);
+	q = table_receiver(c->sw, tid);
 	if (!q)
 		return;
 	if (q->speaker == c->tid && manager_spoke(c->sw, q, frag, len))
 		inbox_charge(c, 0);
 	queue_ref(c->sw, q, c->chunk, off, len);
-	route_hold_back(c, q);
+	conn_hold_back(c, q);
 }
 
 /* One copy for each receiver that TM_MCA announced: a header of its own, the body shared. */
@@ -95,11 +37,11 @@ static void to_receivers(struct conn *c, uint32_t off, uint32_t len)
 			remote_fragment(c, c->receivers[i], c->tid | TIDGID, off, len);
 			continue;
 		}
-		q = route_receiver(c->sw, c->receivers[i]);
+		q = table_receiver(c->sw, c->receivers[i]);
 		if (!q)
 			continue;
 		queue_multicast(c->sw, q, c->receivers[i], c->chunk, off, len);
-		route_hold_back(c, q);
+		conn_hold_back(c, q);
 	}
 	if (c->chunk->data[off + WIRE_FRAG_FLAGS] & FFEOM) {
 		free(c->receivers);
@@ -137,75 +79,6 @@ void route_fragment(struct conn *c, uint32_t off, uint32_t len)
 		to_task(c, dst, off, len);
 }
 
-int sw_expect(struct sw *sw, uint32_t tid)
-{
-	struct queue *q;
-	int rc = 0;
-
-	lock_enter(sw);
-	if (!route_local(sw, tid)) {
-		rc = -EINVAL;
-	} else if (route_find(sw, tid)) {
-		rc = -EEXIST;
-	} else {
-		q = mem_new(sizeof *q);
-		queue_init(sw, q, NULL, tid);
-		route_set(sw, tid, q);
-	}
-	lock_leave(sw);
-	return rc;
-}
-
-int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t len)
-{
-	struct conn *c;
-	struct queue *q;
-	int rc = 0;
-
-	lock_enter(sw);
-	c = conn_find(sw, id);
-	q = route_find(sw, tid);
-	if (!c || c->closing) {
-		rc = -ENOENT;
-	} else if (!route_local(sw, tid)) {
-		rc = -EINVAL;
-	} else if (c->out.tid || (q && q->conn)) {
-		rc = -EEXIST;
-	} else {
-		c->tid = c->out.tid = tid;
-		route_set(sw, tid, &c->out);
-		if (len && !c->out.broken)
-			queue_copy(sw, &c->out, frames, len);
-		if (q) {
-			queue_move(sw, q, &c->out);
-			free(q);
-		}
-		queue_flush_touched(sw);
-	}
-	lock_leave(sw);
-	return rc;
-}
-
-int sw_forget(struct sw *sw, uint32_t tid)
-{
-	struct queue *q;
-
-	lock_enter(sw);
-	q = route_find(sw, tid);
-	if (q) {
-		route_set(sw, tid, NULL);
-		if (q->conn) {
-			q->mark = UINT64_MAX;
-			queue_check_mark(sw, q);
-			q->tid = 0;
-		} else {
-			drop_expected(sw, q);
-		}
-	}
-	lock_leave(sw);
-	return q ? 0 : -ENOENT;
-}
-
 /* Length of the complete frame at p, of which `left` bytes are there; 0: cut short. */
 static size_t frame_length(const char *p, size_t left)
 {
@@ -227,7 +100,7 @@ int sw_send(struct sw *sw, const char *frames, size_t len)
 
 		if (remote_frame(sw, frames, (uint32_t)n))
 			continue;
-		q = route_receiver(sw, wire_get32(frames + WIRE_FRAG_DST));
+		q = table_receiver(sw, wire_get32(frames + WIRE_FRAG_DST));
 		if (q)
 			queue_copy(sw, q, frames, n);
 	}
@@ -259,7 +132,7 @@ uint64_t sw_queued(struct sw *sw, uint32_t tid)
 	uint64_t n;
 
 	lock_enter(sw);
-	q = route_find(sw, tid);
+	q = table_find(sw, tid);
 	n = q ? q->load.bytes : remote_queued(sw, tid);
 	lock_leave(sw);
 	return n;
@@ -270,13 +143,13 @@ int sw_notify_drain(struct sw *sw, uint32_t tid, uint64_t mark)
 	struct queue *q;
 
 	lock_enter(sw);
-	q = route_find(sw, tid);
+	q = table_find(sw, tid);
 	if (q) {
 		q->notify = true;
 		q->mark = mark;
 		queue_check_mark(sw, q);
 	} else if (!remote_notify_drain(sw, tid, mark)) {
-		inbox_event(sw, SW_DRAINED, 0)->dst = tid;
+		events_add(sw, SW_DRAINED, 0)->dst = tid;
 	}
 	lock_leave(sw);
 	return 0;

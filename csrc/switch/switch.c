@@ -111,9 +111,9 @@ void sw_free(struct sw *sw)
 		if (sw->conns[i])
 			conn_end(sw->conns[i], SW_CLOSED, NULL);
 	conn_bury(sw);
-	route_free(sw);
+	table_free(sw);
 	net_free(sw);
-	inbox_free(sw);
+	events_free(sw);
 	mailbox_clear(sw->mail);
 	free(sw->mail);
 	if (sw->spare)
@@ -174,9 +174,9 @@ static void note_conn(struct conn *c, uint32_t events)
 		conn_end(c, SW_CLOSED, NULL);
 		return;
 	}
-	if (events & EPOLLOUT)
-		queue_writable(c->sw, &c->out);
-	if (c->closing || c->fd < 0)
+	if (events & EPOLLOUT && queue_writable(c->sw, &c->out) && c->closing)
+		conn_end(c, SW_CLOSED, NULL);
+	if (c->closing)
 		return;
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		c->hangup = true;
@@ -297,7 +297,7 @@ int sw_run(struct sw *sw, int64_t us)
 		if (us > 0 && (left = until - clock_now()) < 0)
 			left = 0;
 	} while (!rc && !sw->filling->count && !sw->fd_count && left);
-	inbox_turn(sw);
+	events_turn(sw);
 	if (!rc || sw->shown->count)
 		rc = (sw->shown->count ? SW_RUN_EVENTS : 0) | (sw->fd_count ? SW_RUN_FDS : 0);
 	sw->inside = false;
