@@ -2,7 +2,7 @@
 /*
  * Back-pressure: how much is queued to one receiver (a task, or another host),
  * and who has to wait until it is less. Senders of this host wait as parked
- * connections; those of other hosts are asked to pause (remote.c).
+ * connections; those of other hosts are asked to pause.
  */
 #include "core.h"
 
@@ -32,9 +32,7 @@ static bool has_drained(const struct sw *sw, const struct backlog *b)
 
 void backlog_release(struct sw *sw, struct backlog *b)
 {
-	while (!list_empty(&b->waiters))
-		conn_ready(CONTAINER(b->waiters.next, struct conn, place));
-	remote_resume(sw, b);
+	sw__above.resume(sw, b);
 	list_remove(&b->stalled);
 }
 
@@ -63,13 +61,6 @@ void backlog_watch(struct sw *sw, struct backlog *b)
 		sw->stall_check = clock_now() + STALL_NS;
 	list_append(&sw->stalled, &b->stalled);
 	b->progress = false;
-}
-
-void backlog_park(struct backlog *b, struct conn *c)
-{
-	list_remove(&c->place);
-	list_append(&b->waiters, &c->place);
-	backlog_watch(c->sw, b);
 }
 
 void backlog_check_stalls(struct sw *sw)

@@ -126,10 +126,17 @@ void conn_ready(struct conn *c)
 	list_append(&c->sw->ready, &c->place);
 }
 
+void conn_park(struct conn *c, struct backlog *b)
+{
+	list_remove(&c->place);
+	list_append(&b->waiters, &c->place);
+	backlog_watch(c->sw, b);
+}
+
 void conn_hold_back(struct conn *c, struct queue *q)
 {
 	if (!c->finishing && !c->place.next && backlog_full(c->sw, &q->load))
-		backlog_park(&q->load, c);
+		conn_park(c, &q->load);
 }
 
 void conn_answer(struct conn *c, const char *head, int32_t number, const char *data, uint32_t len)
@@ -227,7 +234,7 @@ static void pass_piece(struct conn *c)
 	head[WIRE_FRAG_FLAGS] &= (char)~FFSOM;
 	wire_put32(frag + WIRE_FRAG_LENGTH, piece);
 	frag[WIRE_FRAG_FLAGS] &= (char)~FFEOM;
-	route_fragment(c, c->start, CHUNK_ROOM);
+	sw__above.fragment(c, c->start, CHUNK_ROOM);
 	c->start = c->end;
 	renew_chunk(c);
 	memcpy(c->chunk->data, head, sizeof head);
@@ -260,7 +267,7 @@ static uint32_t parse(struct conn *c)
 			if (have < len)
 				return len;
 			c->start += len;
-			route_fragment(c, off, len);
+			sw__above.fragment(c, off, len);
 		}
 	}
 	return 0;

@@ -95,6 +95,12 @@ static inline int64_t clock_now(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+struct backlog;
+struct conn;
+struct host;
+struct net;
+struct sockaddr_in;
+
 struct chunk {
 	struct chunk *next; /* in the list of kept ones */
 	uint32_t refs;
@@ -253,6 +259,33 @@ void chunk_unref(struct sw *, struct chunk *);
 /* Free the unused ones. */
 void chunk_trim(struct sw *);
 
+/*
+ * What files have done by those above them, whom they must not name. switch.c fills it in.
+ */
+struct above {
+	/*
+	 * A connection has a complete fragment, header first, in its chunk at off, len: pass it on.
+	 * May park, hold or end the connection.
+	 */
+	void (*fragment)(struct conn *, uint32_t off, uint32_t len);
+	/* A backlog has drained, or ends: let those go on who waited for it. */
+	void (*resume)(struct sw *, struct backlog *);
+	/* The network's socket has a packet, in a chunk that may be referred to and changed. */
+	void (*packet)(struct net *, struct chunk *, uint32_t off, uint32_t len,
+		const struct sockaddr_in *from, int64_t now);
+	/*
+	 * Is there room for data from the host for this address? Else the packet is not
+	 * acknowledged, and so comes again.
+	 */
+	bool (*room)(const struct host *, uint32_t dst);
+	/* A link has the next data from its host in order, with a packet header: pass them on. */
+	void (*deliver)(struct host *, struct chunk *, uint32_t off, uint32_t len);
+	/* A link has ended, which is reported: drop what every floor keeps for the host. */
+	void (*lost)(struct host *);
+};
+
+extern const struct above sw__above;
+
 /* lock.c */
 
 void lock_init(struct sw *);
@@ -292,6 +325,8 @@ struct conn *conn_find(struct sw *, uint64_t id);
 void conn_accept(struct sw *);
 /* Take a connection's place in the lists: ready to be served. */
 void conn_ready(struct conn *);
+/* Let it wait until the backlog has drained. */
+void conn_park(struct conn *, struct backlog *);
 /* Let it wait if the queue that it has added to is full. */
 void conn_hold_back(struct conn *, struct queue *);
 /* Answer a request of its task with this head: a number, then more bytes. */
@@ -331,8 +366,6 @@ bool backlog_full(const struct sw *, const struct backlog *);
 /* So many bytes were queued; were sent or dropped, which may let senders go on. */
 void backlog_add(struct sw *, struct backlog *, uint64_t bytes);
 void backlog_take(struct sw *, struct backlog *, uint64_t bytes);
-/* Let a connection wait until the backlog has drained. */
-void backlog_park(struct backlog *, struct conn *);
 /* Somebody waits: see to it that the backlog gets room if it makes no progress. */
 void backlog_watch(struct sw *, struct backlog *);
 /* Let all who wait go on. */
@@ -395,9 +428,6 @@ void remote_message(struct sw *, uint32_t dst, uint32_t src, const char *head, c
 void remote_announce(struct sw *, uint32_t src, const uint32_t *tids, uint32_t count);
 /* Frame of the caller for another host. False: unknown host. */
 bool remote_frame(struct sw *, const char *frame, uint32_t len);
-/* Bytes queued for the host of tid; see sw_notify_drain (false: unknown host). */
-uint64_t remote_queued(const struct sw *, uint32_t tid);
-bool remote_notify_drain(struct sw *, uint32_t tid, uint64_t mark);
 /* Senders of other hosts may go on. */
 void remote_resume(struct sw *, struct backlog *);
 

@@ -20,50 +20,6 @@
 #define FIRST_PROBES 5
 #define MORE_PROBES 25
 #define PROBES 4
-/* At most one log event in this time, ns. */
-#define LOG_NS (200 * NS_PER_MS)
-
-struct host *net_host(const struct sw *sw, uint32_t tid)
-{
-	return sw->net ? sw->net->hosts[HOST_INDEX(tid)] : NULL;
-}
-
-void net_touch(struct host *h)
-{
-	if (!h->touched.next)
-		list_append(&h->sw->net->touched, &h->touched);
-}
-
-void net_log(struct net *net, const char *text)
-{
-	int64_t now = clock_now();
-	char more[200];
-
-	if (now - net->logged < LOG_NS) {
-		net->unlogged++;
-		return;
-	}
-	snprintf(more, sizeof more, net->unlogged ? "%s (and %u events before it)" : "%s", text,
-		(unsigned)net->unlogged);
-	net->logged = now;
-	net->unlogged = 0;
-	events_text(net->sw, SW_LOG, 0, more);
-}
-
-void net_lost(struct host *h, uint32_t reason, const char *text)
-{
-	struct sw_event *e;
-
-	if (h->lost)
-		return;
-	h->lost = true;
-	e = events_text(h->sw, SW_HOST, 0, text);
-	e->dst = h->tid;
-	e->reason = reason;
-	link_drop(h);
-	receive_drop(h);
-	remote_drop(h);
-}
 
 void net_flush(struct sw *sw)
 {
@@ -115,14 +71,14 @@ static bool look_after(struct host *h, uint32_t elapsed_ms)
 	h->quiet_ms += elapsed_ms;
 	if (h->quiet_ms >= h->silence_ms && h->probes >= PROBES) {
 		snprintf(text, sizeof text, "nothing heard for %.1f s", h->quiet_ms / 1000.0);
-		net_lost(h, SW_HOST_SILENT, text);
+		host_lost(h, SW_HOST_SILENT, text);
 		return false;
 	}
 	hurry = h->quiet_ms >= h->silence_ms / FIRST_PROBES * 2;
 	if (h->quiet_ms >= h->asked_ms + h->silence_ms / (hurry ? MORE_PROBES : FIRST_PROBES)) {
 		h->asked_ms = h->quiet_ms;
 		h->probes++;
-		net_control(h, WIRE_PKT_ASK, 0);
+		socket_control(h, WIRE_PKT_ASK, 0);
 	}
 	return hurry;
 }
@@ -163,7 +119,7 @@ void net_serve(struct sw *sw)
 		if (h->owed_due > now)
 			break;
 		list_remove(&h->owing);
-		net_touch(h);
+		host_touch(h);
 	}
 	if (net->watched && net->tick <= now && !net->readable)
 		tick(net, now);
@@ -199,21 +155,6 @@ void net_ready(struct sw *sw, uint32_t events)
 		sw->net->readable = true;
 	if (events & EPOLLOUT && sw->net->blocked)
 		socket_watch(sw->net, false);
-}
-
-void net_extend(struct host *h, uint32_t longest)
-{
-	uint32_t path = socket_path_mtu(&h->address);
-
-	h->extended = true;
-	if (longest > WIRE_PKT_LARGE)
-		longest = WIRE_PKT_LARGE;
-	h->offload = h->sw->net->offload && path < longest;
-	h->mtu = path < longest ? path : longest;
-	h->rtt = h->deviation = 0;
-	h->progress = h->tx_first != h->tx_next ? clock_now() : 0;
-	if (!h->lost)
-		timing_set(h);
 }
 
 static void set_silence(struct net *net, struct host *h, uint32_t silence_ms)
@@ -255,9 +196,7 @@ static void end_host(struct host *h)
 	struct net *net = h->sw->net;
 
 	h->lost = true;
-	link_drop(h);
-	receive_drop(h);
-	remote_drop(h);
+	sw__above.lost(h);
 	set_silence(net, h, 0);
 	net->hosts[HOST_INDEX(h->tid)] = NULL;
 	free(h);
@@ -281,7 +220,6 @@ int sw_network(struct sw *sw, int fd, uint32_t mtu)
 	net->fd = fd;
 	net->mtu = mtu;
 	net->timer = NEVER;
-	net->logged = -LOG_NS;
 	list_init(&net->touched);
 	list_init(&net->timed);
 	list_init(&net->owing);
@@ -323,7 +261,7 @@ int sw_host(struct sw *sw, const struct sw_host *host)
 		host->port > UINT16_MAX) {
 		rc = -EINVAL;
 	} else {
-		h = net_host(sw, host->tid);
+		h = host_find(sw, host->tid);
 		if (!h)
 			h = new_host(sw, host->tid);
 		h->address.sin_addr.s_addr = htonl(host->address);
@@ -343,7 +281,7 @@ int sw_host_close(struct sw *sw, uint32_t tid)
 	struct host *h;
 
 	lock_enter(sw);
-	h = net_host(sw, tid);
+	h = host_find(sw, tid);
 	if (h && !h->lost && !h->closing) {
 		link_finish(h);
 		net_flush(sw);
@@ -357,9 +295,9 @@ int sw_host_forget(struct sw *sw, uint32_t tid, int farewell)
 	struct host *h;
 
 	lock_enter(sw);
-	h = net_host(sw, tid);
+	h = host_find(sw, tid);
 	if (h && farewell)
-		net_control(h, FFFIN | FFACK, 0);
+		socket_control(h, FFFIN | FFACK, 0);
 	if (h)
 		end_host(h);
 	conn_bury(sw);

@@ -2,7 +2,7 @@
 /*
  * Inside of the switch: the links to other hosts.
  *
- * network.c has the table of hosts and the timers, socket.c the socket. A link sends (link.c, timed
+ * host.c has the table of hosts, network.c their timers, socket.c the socket. A link sends (link.c, timed
  * by timing.c) and receives (receive.c) packets in order, once each. remote.c
  * stands between links and tasks: addresses, multicast, messages for the
  * daemon, back-pressure.
@@ -117,7 +117,7 @@ struct host {
 	struct assembly in;     /* message for this daemon */
 	struct link multicasts; /* struct multicast (remote.c) */
 	struct link stops;      /* struct stop: receivers there that wish no more */
-	struct link drains;     /* struct drain: SW_DRAINED is due */
+	struct link drains;     /* struct drain (host.c) */
 	uint32_t multicast_count, stop_count;
 	uint32_t duplicates, peer_duplicates; /* received here; there, as far as known */
 };
@@ -141,10 +141,32 @@ struct net {
 	struct faults *faults;
 };
 
-/* network.c */
+/* host.c */
 
 /* The host of a tid, of any kind; NULL: unknown. */
-struct host *net_host(const struct sw *, uint32_t tid);
+struct host *host_find(const struct sw *, uint32_t tid);
+/* The host has something to send. */
+void host_touch(struct host *);
+/* Log event about the network, not more than a few a second. */
+void host_log(struct net *, const char *text);
+/* The link has ended: report it once, stop it. */
+void host_lost(struct host *, uint32_t reason, const char *text);
+/* Packet number seq, which is under way. */
+static inline struct packet *host_packet(const struct host *h, uint16_t seq)
+{
+	return &h->flight[seq & (h->flight_size - 1)];
+}
+/* Send this packet again when the link is flushed. */
+void host_resend(struct host *, struct packet *);
+/* State of the link for an extension block. */
+void host_state(const struct host *, struct packet_state *);
+/* Report SW_DRAINED for tid once, when at most `mark` bytes are queued or the host is lost. */
+void host_notify_drain(struct host *, uint32_t tid, uint64_t mark);
+/* Less is queued, or the host is lost: report what is due. */
+void host_check_drains(struct host *);
+
+/* network.c */
+
 /* Receive what is there, send what is due; called in each pass. */
 void net_serve(struct sw *);
 /* Send for all hosts that were touched. */
@@ -154,16 +176,6 @@ int64_t net_due(const struct sw *);
 /* The socket may have input, or takes output again. */
 void net_ready(struct sw *, uint32_t events);
 void net_free(struct sw *);
-/* The host has something to send. */
-void net_touch(struct host *);
-/* Send one packet without sequence number, with the extension block unless it is FIN|ACK. */
-void net_control(struct host *, unsigned flags, uint16_t ack);
-/* The host's daemon is one of this project: it takes packets of that length. */
-void net_extend(struct host *, uint32_t longest);
-/* The link has ended: report it once, stop it. */
-void net_lost(struct host *, uint32_t reason, const char *text);
-/* Log event, not more than a few a second. */
-void net_log(struct net *, const char *text);
 
 /* socket.c */
 
@@ -178,6 +190,8 @@ void socket_receive(struct net *);
 uint32_t socket_path_mtu(const struct sockaddr_in *);
 /* Send packets, at most NET_BATCH, with complete headers but for the check; how many are left. */
 uint32_t socket_transmit(struct host *, struct packet **, uint32_t n);
+/* Send one packet without sequence number, with the extension block unless it is FIN|ACK. */
+void socket_control(struct host *, unsigned flags, uint16_t ack);
 
 /* link.c */
 
@@ -197,10 +211,6 @@ void link_finish(struct host *);
 void link_acked_one(struct host *, uint16_t seq);
 void link_acked(struct host *, const struct packet_state *);
 void link_acked_to(struct host *, uint16_t expected);
-/* Packet number seq, which is under way. */
-struct packet *link_packet(const struct host *, uint16_t seq);
-/* Send this packet again when the link is flushed. */
-void link_resend(struct host *, struct packet *);
 /* Drop all output. */
 void link_drop(struct host *);
 
@@ -228,8 +238,6 @@ void receive_packet(struct net *, struct chunk *, uint32_t off, uint32_t len,
 void receive_acknowledge(struct host *, int64_t now);
 /* Data that leave carry the acknowledgement. */
 void receive_carried(struct host *);
-/* State of the link for an extension block. */
-void receive_state(const struct host *, struct packet_state *);
 void receive_drop(struct host *);
 
 /* remote.c */
@@ -239,8 +247,6 @@ void receive_drop(struct host *);
  * so comes again.
  */
 bool remote_room(const struct host *, uint32_t dst);
-/* Report SW_DRAINED where it is due. */
-void remote_check_drains(struct host *);
 /* Data from a host, with a packet header, in order. */
 void remote_deliver(struct host *, struct chunk *, uint32_t off, uint32_t len);
 /* Drop what is kept for the host. */

@@ -31,13 +31,6 @@ struct stop {
 	struct link waiters;
 };
 
-/* The caller wishes to know when so little is queued for tid. */
-struct drain {
-	struct link link;
-	uint32_t tid;
-	uint64_t mark;
-};
-
 /* Sending. */
 
 static struct stop *stop_of(const struct host *h, uint32_t key)
@@ -50,7 +43,7 @@ static struct stop *stop_of(const struct host *h, uint32_t key)
 
 void remote_fragment(struct conn *c, uint32_t host, uint32_t dst, uint32_t off, uint32_t len)
 {
-	struct host *h = net_host(c->sw, host);
+	struct host *h = host_find(c->sw, host);
 	struct stop *stop;
 
 	if (!h || h->lost) {
@@ -66,14 +59,14 @@ void remote_fragment(struct conn *c, uint32_t host, uint32_t dst, uint32_t off, 
 		list_append(&stop->waiters, &c->place);
 		c->sw->stats.parked++;
 	} else if (backlog_full(c->sw, &h->load)) {
-		backlog_park(&h->load, c);
+		conn_park(c, &h->load);
 	}
 }
 
 void remote_message(struct sw *sw, uint32_t dst, uint32_t src, const char *head, const char *body,
 	uint32_t len)
 {
-	struct host *h = net_host(sw, dst);
+	struct host *h = host_find(sw, dst);
 	char *whole;
 
 	if (!h) {
@@ -105,7 +98,7 @@ void remote_announce(struct sw *sw, uint32_t src, const uint32_t *tids, uint32_t
 
 bool remote_frame(struct sw *sw, const char *frame, uint32_t len)
 {
-	struct host *h = net_host(sw, wire_get32(frame + WIRE_FRAG_DST));
+	struct host *h = host_find(sw, wire_get32(frame + WIRE_FRAG_DST));
 
 	if (!h)
 		return false;
@@ -113,44 +106,6 @@ bool remote_frame(struct sw *sw, const char *frame, uint32_t len)
 		(unsigned char)frame[WIRE_FRAG_FLAGS] & (FFSOM | FFEOM), frame + TDFRAGHDR,
 		len - TDFRAGHDR);
 	return true;
-}
-
-uint64_t remote_queued(const struct sw *sw, uint32_t tid)
-{
-	const struct host *h = net_host(sw, tid);
-
-	return h ? h->load.bytes : 0;
-}
-
-bool remote_notify_drain(struct sw *sw, uint32_t tid, uint64_t mark)
-{
-	struct host *h = net_host(sw, tid);
-	struct drain *d;
-
-	if (!h || h->lost)
-		return false;
-	d = mem_new(sizeof *d);
-	d->tid = tid;
-	d->mark = mark;
-	list_append(&h->drains, &d->link);
-	remote_check_drains(h);
-	return true;
-}
-
-void remote_check_drains(struct host *h)
-{
-	struct link *l, *next;
-
-	for (l = h->drains.next; l != &h->drains; l = next) {
-		struct drain *d = CONTAINER(l, struct drain, link);
-
-		next = l->next;
-		if (h->load.bytes > d->mark && !h->lost)
-			continue;
-		events_add(h->sw, SW_DRAINED, 0)->dst = d->tid;
-		list_remove(l);
-		free(d);
-	}
 }
 
 /* Receiving. */
@@ -180,7 +135,7 @@ void remote_resume(struct sw *sw, struct backlog *b)
 {
 	while (!list_empty(&b->remotes)) {
 		struct pause *p = CONTAINER(b->remotes.next, struct pause, link);
-		struct host *h = net_host(sw, p->host);
+		struct host *h = host_find(sw, p->host);
 		char record[8];
 
 		wire_put32(record, WIRE_CONTROL_RESUME);
@@ -294,7 +249,7 @@ static void add_multicast(struct host *h, const char *body, uint32_t len)
 	struct multicast *m;
 
 	if (len < 8 || count > (len - 8) / 4 || count > TIDLOCAL || !wire_is_multicast(address)) {
-		net_log(h->sw->net, "malformed multicast list of another host dropped");
+		host_log(h->sw->net, "malformed multicast list of another host dropped");
 		return;
 	}
 	/* The message of an earlier list with this address was cut off, else that would be gone. */
@@ -334,7 +289,7 @@ static void to_daemon(struct host *h, const char *packet, uint32_t len, uint32_t
 
 	len -= DDFRAGHDR;
 	if (!(flags & FFSOM) != in->open || (in->open && in->src != src)) {
-		net_log(h->sw->net,
+		host_log(h->sw->net,
 			in->open ? "first packet within a message dropped" :
 				   "packet outside of a message dropped");
 		return;
@@ -350,7 +305,7 @@ static void to_daemon(struct host *h, const char *packet, uint32_t len, uint32_t
 		in->src = src;
 	}
 	if ((uint64_t)in->len + len > h->sw->cf.message_max) {
-		net_log(h->sw->net, "message of another host too long, dropped");
+		host_log(h->sw->net, "message of another host too long, dropped");
 		assembly_drop(in);
 		return;
 	}
@@ -432,5 +387,4 @@ void remote_drop(struct host *h)
 	while (!list_empty(&h->stops))
 		end_stop(CONTAINER(h->stops.next, struct stop, link));
 	h->stop_count = 0;
-	remote_check_drains(h);
 }

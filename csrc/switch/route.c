@@ -128,12 +128,14 @@ int sw_send_conn(struct sw *sw, uint64_t id, const char *frames, size_t len)
 
 uint64_t sw_queued(struct sw *sw, uint32_t tid)
 {
-	struct queue *q;
+	const struct queue *q;
+	const struct host *h;
 	uint64_t n;
 
 	lock_enter(sw);
 	q = table_find(sw, tid);
-	n = q ? q->load.bytes : remote_queued(sw, tid);
+	h = host_find(sw, tid);
+	n = q ? q->load.bytes : h ? h->load.bytes : 0;
 	lock_leave(sw);
 	return n;
 }
@@ -141,14 +143,18 @@ uint64_t sw_queued(struct sw *sw, uint32_t tid)
 int sw_notify_drain(struct sw *sw, uint32_t tid, uint64_t mark)
 {
 	struct queue *q;
+	struct host *h;
 
 	lock_enter(sw);
 	q = table_find(sw, tid);
+	h = host_find(sw, tid);
 	if (q) {
 		q->notify = true;
 		q->mark = mark;
 		queue_check_mark(sw, q);
-	} else if (!remote_notify_drain(sw, tid, mark)) {
+	} else if (h && !h->lost) {
+		host_notify_drain(h, tid, mark);
+	} else {
 		events_add(sw, SW_DRAINED, 0)->dst = tid;
 	}
 	lock_leave(sw);

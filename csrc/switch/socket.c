@@ -115,7 +115,7 @@ static void take_datagram(struct net *net, uint32_t off, const struct mmsghdr *m
 	while (left) {
 		uint32_t n = left < size ? left : size;
 
-		receive_packet(net, net->chunk, off, n, from, now);
+		sw__above.packet(net, net->chunk, off, n, from, now);
 		off += n;
 		left -= n;
 	}
@@ -258,7 +258,7 @@ static void log_error(struct host *h, int error)
 
 	snprintf(text, sizeof text, "cannot send to host %x: %s", h->tid & TIDHOST,
 		strerror(error));
-	net_log(h->sw->net, text);
+	host_log(h->sw->net, text);
 }
 
 uint32_t socket_transmit(struct host *h, struct packet **list, uint32_t n)
@@ -297,7 +297,7 @@ uint32_t socket_transmit(struct host *h, struct packet **list, uint32_t n)
 	return 0;
 }
 
-void net_control(struct host *h, unsigned flags, uint16_t ack)
+void socket_control(struct host *h, unsigned flags, uint16_t ack)
 {
 	struct net *net = h->sw->net;
 	char packet[DDFRAGHDR + WIRE_LINK_BYTES + 4 * WIRE_LINK_WORDS];
@@ -306,7 +306,7 @@ void net_control(struct host *h, unsigned flags, uint16_t ack)
 	if ((flags & (FFFIN | FFACK)) != (FFFIN | FFACK)) {
 		struct packet_state s;
 
-		receive_state(h, &s);
+		host_state(h, &s);
 		len = packet_put_state(packet + DDFRAGHDR, &s);
 	}
 	packet_head(packet, h->tid, h->sw->own_tid, 0, ack, flags);

@@ -17,6 +17,31 @@
 /* Room of the mailbox by default. */
 #define MAIL_ROOM (256u << 20)
 
+/* A backlog has room again: connections and senders of other hosts go on. */
+static void resume(struct sw *sw, struct backlog *b)
+{
+	while (!list_empty(&b->waiters))
+		conn_ready(CONTAINER(b->waiters.next, struct conn, place));
+	remote_resume(sw, b);
+}
+
+/* Another host is lost: nothing more goes there, what came from it is incomplete. */
+static void lost(struct host *h)
+{
+	link_drop(h);
+	receive_drop(h);
+	remote_drop(h);
+}
+
+const struct above sw__above = {
+	.fragment = route_fragment,
+	.resume = resume,
+	.packet = receive_packet,
+	.room = remote_room,
+	.deliver = remote_deliver,
+	.lost = lost,
+};
+
 static void set_defaults(struct sw_config *cf)
 {
 	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);

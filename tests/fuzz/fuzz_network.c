@@ -144,7 +144,7 @@ static void check_link(const struct host *h)
 	uint32_t lost = 0, early = 0, bytes = 0;
 
 	for (uint16_t s = h->tx_first; s != h->tx_next; s++) {
-		const struct packet *p = link_packet(h, s);
+		const struct packet *p = host_packet(h, s);
 
 		lost += p->lost;
 		if (!p->acked && !p->lost)
@@ -171,7 +171,7 @@ struct view {
 
 static struct view view(uint32_t tid)
 {
-	const struct host *h = net_host(sw, tid);
+	const struct host *h = host_find(sw, tid);
 	struct view v;
 
 	memset(&v, 0, sizeof v);
@@ -208,7 +208,7 @@ static void arrive(const char *packet, uint32_t len, unsigned who)
 	after = view(KNOWN);
 	if (who == 1 || who == 2)
 		REQUIRE(!memcmp(&before, &after, sizeof after));
-	REQUIRE(!net_host(sw, PENDING) || net_host(sw, PENDING)->rx_next == 1);
+	REQUIRE(!host_find(sw, PENDING) || host_find(sw, PENDING)->rx_next == 1);
 }
 
 /* Bytes as they are, but for what would look like a marked message. */
@@ -273,7 +273,7 @@ static void state_packet(void)
 {
 	char packet[DDFRAGHDR + WIRE_LINK_BYTES + 4 * WIRE_LINK_WORDS + 8] = { 0 };
 	unsigned who = next(), flags = next();
-	const struct host *h = net_host(sw, KNOWN);
+	const struct host *h = host_find(sw, KNOWN);
 	struct packet_state s = { .longest = 4080u << next() % 6, .window = 1u << next() % 32 };
 	uint32_t len;
 
@@ -352,7 +352,7 @@ static void add_known(void)
 		.mtu = WIRE_PKT_DEFAULT,
 		.silence_ms = 60000 };
 
-	if (!net_host(sw, KNOWN)) {
+	if (!host_find(sw, KNOWN)) {
 		life++;
 		last_seen = task_seen = 0;
 		base = 1;
@@ -435,8 +435,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		steps[next() % (sizeof steps / sizeof *steps)]();
 		run(SW_CLOSE);
 		drain_task();
-		if (net_host(sw, KNOWN))
-			check_link(net_host(sw, KNOWN));
+		if (host_find(sw, KNOWN))
+			check_link(host_find(sw, KNOWN));
 	}
 	finish();
 	return 0;
