@@ -298,16 +298,16 @@ void lock_enter(struct sw *);
 bool lock_wanted(struct sw *);
 void lock_leave(struct sw *);
 
-/* switch.c */
+/* pass.c */
 
 /*
  * Wait at most `ns` (-1: no limit), without the lock, then serve what is ready,
  * as far as one pass goes. helper: on the standby thread, which makes way for
  * the caller. 0 or -errno.
  */
-int switch_pass(struct sw *, int64_t ns, bool helper);
+int pass_run(struct sw *, int64_t ns, bool helper);
 /* How long a pass may wait, ns: at most `ns` (-1: no limit). */
-int64_t switch_patience(struct sw *, int64_t ns);
+int64_t pass_patience(struct sw *, int64_t ns);
 
 /* standby.c */
 int standby_start(struct sw *);

@@ -27,7 +27,7 @@ static void set_timer(struct sw *sw, int64_t ns)
 	timerfd_settime(sw->timer_fd, 0, &t, NULL);
 }
 
-/* End the sleep of whoever waits in switch_pass. */
+/* End the sleep of whoever waits in pass_run. */
 static void wake(struct sw *sw)
 {
 	(void)!write(sw->wake_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
@@ -46,7 +46,7 @@ static void stand_in(struct sw *sw)
 			set_timer(sw, patience - away);
 			return;
 		}
-		switch_pass(sw, switch_patience(sw, -1), true);
+		pass_run(sw, pass_patience(sw, -1), true);
 		worked = true;
 	}
 	sw->armed = false;
