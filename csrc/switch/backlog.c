@@ -54,24 +54,34 @@ void backlog_take(struct sw *sw, struct backlog *b, uint64_t n)
 
 void backlog_watch(struct sw *sw, struct backlog *b)
 {
+	struct stalls *stalls = &flow_of(sw)->stalls;
+
 	sw->stats.parked++;
 	if (b->stalled.next)
 		return;
-	if (list_empty(&sw->stalled))
-		sw->stall_check = clock_now() + STALL_NS;
-	list_append(&sw->stalled, &b->stalled);
+	if (list_empty(&stalls->list))
+		stalls->check = clock_now() + STALL_NS;
+	list_append(&stalls->list, &b->stalled);
 	b->progress = false;
+}
+
+int64_t backlog_due(const struct sw *sw)
+{
+	const struct stalls *stalls = &flow_of(sw)->stalls;
+
+	return list_empty(&stalls->list) ? NEVER : stalls->check;
 }
 
 void backlog_check_stalls(struct sw *sw)
 {
+	struct stalls *stalls = &flow_of(sw)->stalls;
 	struct link *l, *next;
 	int64_t now;
 
-	if (list_empty(&sw->stalled) || (now = clock_now()) < sw->stall_check)
+	if (list_empty(&stalls->list) || (now = clock_now()) < stalls->check)
 		return;
-	sw->stall_check = now + STALL_NS;
-	for (l = sw->stalled.next; l != &sw->stalled; l = next) {
+	stalls->check = now + STALL_NS;
+	for (l = stalls->list.next; l != &stalls->list; l = next) {
 		struct backlog *b = CONTAINER(l, struct backlog, stalled);
 
 		next = l->next;

@@ -15,36 +15,66 @@
 /* Send buffer asked for: several messages of a usual size on their way. */
 #define SEND_BUFFER 262144
 
-static void grow_slots(struct sw *sw)
+void conn_init(struct sw *sw, int listen_fd)
 {
-	uint32_t n = sw->slots ? sw->slots * 2 : 64;
+	struct tasks *t = tasks_of(sw);
 
-	sw->conns = mem_grow(sw->conns, n * sizeof *sw->conns);
-	sw->generations = mem_grow(sw->generations, n * sizeof *sw->generations);
-	sw->free_slots = mem_grow(sw->free_slots, n * sizeof *sw->free_slots);
-	for (uint32_t i = sw->slots; i < n; i++) {
-		sw->conns[i] = NULL;
-		sw->generations[i] = 1;
+	list_init(&t->ready);
+	list_init(&t->held);
+	list_init(&t->dead);
+	t->listen_fd = listen_fd;
+	t->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+void conn_free(struct sw *sw)
+{
+	struct tasks *t = tasks_of(sw);
+	struct slots *s = &t->slots;
+
+	for (uint32_t i = 0; i < s->used; i++)
+		if (s->conns[i])
+			conn_end(s->conns[i], SW_CLOSED, NULL);
+	conn_bury(sw);
+	if (t->spare)
+		chunk_unref(sw, t->spare);
+	if (t->spare_fd >= 0)
+		close(t->spare_fd);
+	free(s->conns);
+	free(s->generations);
+	free(s->free);
+}
+
+static void grow_slots(struct slots *s)
+{
+	uint32_t n = s->size ? s->size * 2 : 64;
+
+	s->conns = mem_grow(s->conns, n * sizeof *s->conns);
+	s->generations = mem_grow(s->generations, n * sizeof *s->generations);
+	s->free = mem_grow(s->free, n * sizeof *s->free);
+	for (uint32_t i = s->size; i < n; i++) {
+		s->conns[i] = NULL;
+		s->generations[i] = 1;
 	}
-	sw->slots = n;
+	s->size = n;
 }
 
 struct conn *conn_add(struct sw *sw, int fd, uint32_t pid, uint32_t uid)
 {
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET };
+	struct slots *s = &tasks_of(sw)->slots;
 	struct conn *c = mem_new(sizeof *c);
 	struct sw_event *e;
 	uint32_t slot;
 
-	if (!sw->free_count && sw->slots_used == sw->slots)
-		grow_slots(sw);
-	slot = sw->free_count ? sw->free_slots[--sw->free_count] : sw->slots_used++;
+	if (!s->free_count && s->used == s->size)
+		grow_slots(s);
+	slot = s->free_count ? s->free[--s->free_count] : s->used++;
 	memset(c, 0, sizeof *c);
 	c->sw = sw;
-	c->id = (uint64_t)sw->generations[slot] << 32 | slot;
+	c->id = (uint64_t)s->generations[slot] << 32 | slot;
 	c->fd = fd;
 	queue_init(sw, &c->out, c, 0);
-	sw->conns[slot] = c;
+	s->conns[slot] = c;
 	sw->stats.connections++;
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){ SEND_BUFFER }, sizeof(int));
 	e = events_add(sw, SW_OPEN, c->id);
@@ -58,8 +88,9 @@ struct conn *conn_add(struct sw *sw, int fd, uint32_t pid, uint32_t uid)
 
 struct conn *conn_find(struct sw *sw, uint64_t id)
 {
+	const struct slots *s = &tasks_of(sw)->slots;
 	uint32_t slot = (uint32_t)id;
-	struct conn *c = slot < sw->slots_used ? sw->conns[slot] : NULL;
+	struct conn *c = slot < s->used ? s->conns[slot] : NULL;
 
 	return c && c->id == id ? c : NULL;
 }
@@ -85,15 +116,16 @@ static void admit(struct sw *sw, int fd)
 /* No descriptor is free: hang up on the peer instead of leaving it (and the loop) waiting. */
 static bool refuse_one(struct sw *sw)
 {
+	struct tasks *t = tasks_of(sw);
 	int fd;
 
-	if (sw->spare_fd < 0)
+	if (t->spare_fd < 0)
 		return false;
-	close(sw->spare_fd);
-	fd = accept(sw->listen_fd, NULL, NULL);
+	close(t->spare_fd);
+	fd = accept(t->listen_fd, NULL, NULL);
 	if (fd >= 0)
 		close(fd);
-	sw->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	t->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
 	sw->stats.refused++;
@@ -103,18 +135,20 @@ static bool refuse_one(struct sw *sw)
 
 void conn_accept(struct sw *sw)
 {
+	struct tasks *t = tasks_of(sw);
+
 	for (int i = 0; i < PASS_MAX; i++) {
-		int fd = accept4(sw->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = accept4(t->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
 			admit(sw, fd);
 		} else if (errno == EMFILE || errno == ENFILE) {
 			if (!refuse_one(sw)) {
-				sw->accepting = false;
+				t->accepting = false;
 				return;
 			}
 		} else if (errno != EINTR && errno != ECONNABORTED) {
-			sw->accepting = false;
+			t->accepting = false;
 			return;
 		}
 	}
@@ -123,7 +157,7 @@ void conn_accept(struct sw *sw)
 void conn_ready(struct conn *c)
 {
 	list_remove(&c->place);
-	list_append(&c->sw->ready, &c->place);
+	list_append(&tasks_of(c->sw)->ready, &c->place);
 }
 
 void conn_park(struct conn *c, struct backlog *b)
@@ -173,12 +207,12 @@ static void renew_chunk(struct conn *c)
 /* Take a chunk to read into, with the stashed input. */
 static void load(struct conn *c)
 {
-	struct sw *sw = c->sw;
+	struct tasks *t = tasks_of(c->sw);
 
 	if (c->chunk)
 		return;
-	c->chunk = sw->spare ? sw->spare : chunk_new(sw, CHUNK_ROOM);
-	sw->spare = NULL;
+	c->chunk = t->spare ? t->spare : chunk_new(c->sw, CHUNK_ROOM);
+	t->spare = NULL;
 	if (c->chunk->refs == 1)
 		c->chunk->used = 0;
 	c->start = c->end = c->chunk->used;
@@ -195,7 +229,7 @@ static void load(struct conn *c)
 /* Give the chunk back, unless much of an unfinished fragment lies in it. */
 static void unload(struct conn *c)
 {
-	struct sw *sw = c->sw;
+	struct tasks *t = tasks_of(c->sw);
 	uint32_t left = c->end - c->start;
 
 	if (!c->chunk || (left > STASH_MAX && c->fd >= 0))
@@ -206,10 +240,10 @@ static void unload(struct conn *c)
 		memcpy(c->stash, c->chunk->data + c->start, left);
 	}
 	c->chunk->used = c->start;
-	if (sw->spare)
-		chunk_unref(sw, c->chunk);
+	if (t->spare)
+		chunk_unref(c->sw, c->chunk);
 	else
-		sw->spare = c->chunk;
+		t->spare = c->chunk;
 	c->chunk = NULL;
 }
 
@@ -335,6 +369,7 @@ static void free_input(struct conn *c)
 void conn_end(struct conn *c, uint32_t reason, const char *text)
 {
 	struct sw *sw = c->sw;
+	struct slots *s = &tasks_of(sw)->slots;
 	uint32_t slot = (uint32_t)c->id;
 
 	events_text(sw, SW_CLOSE, c->id, text ? text : "")->reason = reason;
@@ -344,20 +379,22 @@ void conn_end(struct conn *c, uint32_t reason, const char *text)
 		table_set(sw, c->out.tid, NULL);
 	queue_clear(sw, &c->out);
 	free_input(c);
-	sw->conns[slot] = NULL;
-	sw->generations[slot]++;
-	if (!sw->generations[slot])
-		sw->generations[slot] = 1;
-	sw->free_slots[sw->free_count++] = slot;
+	s->conns[slot] = NULL;
+	s->generations[slot]++;
+	if (!s->generations[slot])
+		s->generations[slot] = 1;
+	s->free[s->free_count++] = slot;
 	sw->stats.connections--;
 	list_remove(&c->place);
-	list_append(&sw->dead, &c->place);
+	list_append(&tasks_of(sw)->dead, &c->place);
 }
 
 void conn_bury(struct sw *sw)
 {
-	while (!list_empty(&sw->dead)) {
-		struct conn *c = CONTAINER(sw->dead.next, struct conn, place);
+	struct link *dead = &tasks_of(sw)->dead;
+
+	while (!list_empty(dead)) {
+		struct conn *c = CONTAINER(dead->next, struct conn, place);
 
 		list_remove(&c->place);
 		if (c->chunk)

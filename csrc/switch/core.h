@@ -50,6 +50,9 @@
 /* Bytes of messages that one connection may add to a batch, besides its budget. */
 #define BUDGET_BYTES (1u << 20)
 
+#define NS_PER_MS 1000000ll
+#define NEVER INT64_MAX
+
 #define TID_DAEMON 0x80000000u
 
 /* Element of a circular doubly linked list; an element outside any list has next NULL. */
@@ -199,51 +202,133 @@ struct batch {
 #define ROUTE_PAGE 1024u
 #define ROUTE_PAGES ((TIDLOCAL + 1u) / ROUTE_PAGE)
 
+/*
+ * The state of a switch, in floors: each begins with that of the floor below, and has accessors
+ * that lead from any floor's to its own. Who includes a floor's header sees its state and that of
+ * those below.
+ */
 struct sw {
 	struct sw_config cf;
 	struct sw_stats stats;
 	uint32_t own_tid;
+	int epoll_fd;
+	/* Unused chunks: memory.c alone. */
+	struct pool {
+		struct chunk *kept;
+		uint32_t count;
+	} pool;
+	/* lock.c alone. */
+	struct {
+		pthread_mutex_t turn, mutex;
+		atomic_bool wanted; /* the caller waits */
+	} lock;
+};
+
+/* ---- flow ---- */
+
+struct flow {
+	struct sw sw;
+	struct events {
+		struct batch batches[2];
+		struct batch *filling, *shown;
+		uint64_t number; /* of the batch being filled */
+	} events;
+	struct link touched; /* queues to flush: queue.c alone */
+	/* Backlogs that somebody waits for: backlog.c alone. */
+	struct stalls {
+		struct link list;
+		int64_t check; /* time of the next look, ns */
+	} stalls;
+	struct queue **routes[ROUTE_PAGES]; /* table.c alone */
+};
+
+static inline struct flow *flow_of(const struct sw *sw)
+{
+	return CONTAINER(sw, struct flow, sw);
+}
+
+/* ---- tasks ---- */
+
+struct tasks {
+	struct flow flow;
 	int listen_fd;
-	int spare_fd;           /* given up to refuse a peer when descriptors run out */
-	int epoll_fd, watch_fd; /* watch_fd: the caller's descriptors, an epoll within epoll_fd */
-	int wake_fd;            /* eventfd within epoll_fd */
-	bool accepting;         /* peers may be waiting */
-	bool watch_ready;       /* descriptors of the caller may be ready */
-
-	struct conn **conns; /* by slot */
-	uint32_t *generations;
-	uint32_t slots, slots_used;
-	uint32_t *free_slots, free_count;
-	struct queue **routes[ROUTE_PAGES];
-
+	int spare_fd;        /* given up to refuse a peer when descriptors run out */
+	bool accepting;      /* peers may be waiting */
 	struct chunk *spare; /* chunk that the next connection reads into */
-	struct chunk *kept;  /* unused chunks */
-	uint32_t kept_count;
-
 	struct link ready;   /* connections to serve */
 	struct link held;    /* connections whose batch the caller handles, oldest first */
 	struct link dead;    /* connections to free */
-	struct link touched; /* queues to flush */
-	struct link stalled; /* backlogs that somebody waits for */
-	int64_t stall_check; /* time of the next stall check, ns */
-
-	struct batch batches[2];
-	struct batch *filling, *shown;
-	uint64_t batch; /* number of the batch being filled */
-	struct mailbox *mail;
-	struct net *net; /* links to other hosts; NULL: none */
-
-	struct sw_fd fds[PASS_MAX];
-	uint32_t fd_count;
-
-	pthread_mutex_t turn, lock;
-	atomic_bool waiting;       /* the caller waits for the lock */
-	bool inside;               /* the caller is in sw_run */
-	bool armed, stop, standby; /* of the standby thread: timer set, end, exists */
-	int64_t left;              /* when the caller left sw_run, ns */
-	int timer_fd;
-	pthread_t helper;
+	/* Connections by slot: conn.c alone. */
+	struct slots {
+		struct conn **conns;
+		uint32_t *generations;
+		uint32_t size, used;
+		uint32_t *free, free_count;
+	} slots;
 };
+
+static inline struct tasks *tasks_of(const struct sw *sw)
+{
+	return CONTAINER(sw, struct tasks, flow.sw);
+}
+
+/* ---- links ---- */
+
+struct links {
+	struct tasks tasks;
+	struct net *net; /* NULL: none */
+};
+
+static inline struct links *links_of(const struct sw *sw)
+{
+	return CONTAINER(sw, struct links, tasks.flow.sw);
+}
+
+static inline struct net *net_of(const struct sw *sw)
+{
+	return links_of(sw)->net;
+}
+
+/* ---- routing ---- */
+
+struct routing {
+	struct links links;
+	struct mailbox *mail;
+};
+
+static inline struct routing *routing_of(const struct sw *sw)
+{
+	return CONTAINER(sw, struct routing, links.tasks.flow.sw);
+}
+
+/* ---- loop ---- */
+
+struct loop {
+	struct routing routing;
+	int watch_fd;               /* the caller's descriptors, an epoll within epoll_fd */
+	int wake_fd;                /* eventfd within epoll_fd */
+	bool watch_ready;           /* descriptors of the caller may be ready, */
+	struct sw_fd fds[PASS_MAX]; /* and those that are */
+	uint32_t fd_count;
+	bool inside; /* the caller is in sw_run */
+	/* The standby thread: standby.c alone. */
+	struct standby {
+		bool exists, armed, stop; /* armed: the timer is set */
+		int64_t left;             /* when the caller left sw_run, ns */
+		int timer_fd;
+		pthread_t helper;
+	} standby;
+};
+
+static inline struct loop *loop_of(const struct sw *sw)
+{
+	return CONTAINER(sw, struct loop, routing.links.tasks.flow.sw);
+}
+
+static inline struct sw *sw_of(struct loop *loop)
+{
+	return &loop->routing.links.tasks.flow.sw;
+}
 
 /* Identifiers in epoll data, besides those of connections (which are larger). */
 enum { ID_LISTEN = 1, ID_WATCH, ID_WAKE, ID_NET };
@@ -317,6 +402,10 @@ void standby_arm(struct sw *);
 
 /* conn.c */
 
+/* Peers will come over a listening socket, which stays the caller's. */
+void conn_init(struct sw *, int listen_fd);
+/* End all connections. */
+void conn_free(struct sw *);
 /* New connection over a connected socket, which it owns from then on; an SW_OPEN event. */
 struct conn *conn_add(struct sw *, int fd, uint32_t pid, uint32_t uid);
 /* The connection with this id, or NULL. */
@@ -340,6 +429,7 @@ void conn_bury(struct sw *);
 
 /* events.c */
 
+void events_init(struct sw *);
 /* New event of the batch being filled; valid until the next one. */
 struct sw_event *events_add(struct sw *, uint32_t type, uint64_t conn);
 /* The same with a text. */
@@ -370,6 +460,8 @@ void backlog_take(struct sw *, struct backlog *, uint64_t bytes);
 void backlog_watch(struct sw *, struct backlog *);
 /* Let all who wait go on. */
 void backlog_release(struct sw *, struct backlog *);
+/* When backlog_check_stalls is to be called again, ns; NEVER. */
+int64_t backlog_due(const struct sw *);
 /* Give room to backlogs without progress. */
 void backlog_check_stalls(struct sw *);
 

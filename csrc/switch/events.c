@@ -8,9 +8,18 @@
 #define EVENTS_KEPT 1024u
 #define ARENA_KEPT 262144u
 
+void events_init(struct sw *sw)
+{
+	struct events *events = &flow_of(sw)->events;
+
+	events->filling = &events->batches[0];
+	events->shown = &events->batches[1];
+	events->number = 1;
+}
+
 struct sw_event *events_add(struct sw *sw, uint32_t type, uint64_t conn)
 {
-	struct batch *b = sw->filling;
+	struct batch *b = flow_of(sw)->events.filling;
 	struct sw_event *e;
 
 	if (b->count == b->size) {
@@ -42,7 +51,7 @@ struct sw_event *events_text(struct sw *sw, uint32_t type, uint64_t conn, const 
 {
 	struct sw_event *e = events_add(sw, type, conn);
 
-	store(sw->filling, e, text, (uint32_t)strlen(text));
+	store(flow_of(sw)->events.filling, e, text, (uint32_t)strlen(text));
 	return e;
 }
 
@@ -60,7 +69,7 @@ static void give_block(struct batch *b, struct sw_event *e, char *data, uint32_t
 struct sw_event *events_message(struct sw *sw, uint64_t conn, uint32_t dst, uint32_t src,
 	const char *head, const char *body, uint32_t len, char *owned)
 {
-	struct batch *b = sw->filling;
+	struct batch *b = flow_of(sw)->events.filling;
 	struct sw_event *e = events_add(sw, SW_MESSAGE, conn);
 
 	e->dst = dst;
@@ -101,38 +110,45 @@ static void clear_batch(struct batch *b)
 
 void events_turn(struct sw *sw)
 {
-	struct batch *b = sw->filling;
+	struct events *events = &flow_of(sw)->events;
+	struct batch *b = events->filling;
 
-	clear_batch(sw->shown);
-	sw->filling = sw->shown;
-	sw->shown = b;
+	clear_batch(events->shown);
+	events->filling = events->shown;
+	events->shown = b;
 	for (uint32_t i = 0; b->arena && i < b->count; i++)
 		b->events[i].data = b->arena + (uintptr_t)b->events[i].data;
 	for (uint32_t i = 0; i < b->block_count; i++)
 		b->events[b->blocks[i].event].data = b->blocks[i].data;
-	sw->batch++;
+	events->number++;
 }
 
 void events_free(struct sw *sw)
 {
 	for (int i = 0; i < 2; i++) {
-		clear_batch(&sw->batches[i]);
-		free(sw->batches[i].events);
-		free(sw->batches[i].arena);
-		free(sw->batches[i].blocks);
+		struct batch *b = &flow_of(sw)->events.batches[i];
+
+		clear_batch(b);
+		free(b->events);
+		free(b->arena);
+		free(b->blocks);
 	}
 }
 
 const struct sw_event *sw_events(struct sw *sw, uint32_t *count)
 {
-	*count = sw->shown->count;
-	return sw->shown->events;
+	const struct batch *b = flow_of(sw)->events.shown;
+
+	*count = b->count;
+	return b->events;
 }
 
 const char *sw_arena(struct sw *sw, size_t *len)
 {
-	*len = sw->shown->used;
-	return sw->shown->arena;
+	const struct batch *b = flow_of(sw)->events.shown;
+
+	*len = b->used;
+	return b->arena;
 }
 
 void assembly_open(struct assembly *in, uint32_t dst, const char *head)

@@ -17,17 +17,20 @@ struct drain {
 
 struct host *host_find(const struct sw *sw, uint32_t tid)
 {
-	return sw->net ? sw->net->hosts[HOST_INDEX(tid)] : NULL;
+	const struct net *net = net_of(sw);
+
+	return net ? net->hosts[HOST_INDEX(tid)] : NULL;
 }
 
 void host_touch(struct host *h)
 {
 	if (!h->touched.next)
-		list_append(&h->sw->net->touched, &h->touched);
+		list_append(&net_of(h->sw)->touched, &h->touched);
 }
 
-void host_log(struct net *net, const char *text)
+void host_log(struct sw *sw, const char *text)
 {
+	struct net *net = net_of(sw);
 	int64_t now = clock_now();
 	char more[200];
 
@@ -39,7 +42,7 @@ void host_log(struct net *net, const char *text)
 		(unsigned)net->unlogged);
 	net->logged = now;
 	net->unlogged = 0;
-	events_text(net->sw, SW_LOG, 0, more);
+	events_text(sw, SW_LOG, 0, more);
 }
 
 void host_lost(struct host *h, uint32_t reason, const char *text)
@@ -70,7 +73,7 @@ void host_state(const struct host *h, struct packet_state *s)
 	memset(s, 0, sizeof *s);
 	s->expected = h->rx_next;
 	s->longest = WIRE_PKT_LARGE;
-	s->window = h->sw->net->window;
+	s->window = net_of(h->sw)->window;
 	s->duplicates = h->duplicates;
 	if (!h->ahead_count)
 		return;

@@ -15,15 +15,15 @@ static void hold(struct conn *c)
 	if (c->finishing)
 		return;
 	list_remove(&c->place);
-	list_append(&c->sw->held, &c->place);
+	list_append(&tasks_of(c->sw)->held, &c->place);
 }
 
 void inbox_charge(struct conn *c, uint32_t bytes)
 {
 	struct sw *sw = c->sw;
 
-	if (c->batch != sw->batch) {
-		c->batch = sw->batch;
+	if (c->batch != flow_of(sw)->events.number) {
+		c->batch = flow_of(sw)->events.number;
 		c->batch_events = 0;
 		c->batch_bytes = 0;
 	}
@@ -35,10 +35,12 @@ void inbox_charge(struct conn *c, uint32_t bytes)
 
 void inbox_handled(struct sw *sw)
 {
-	while (!list_empty(&sw->held)) {
-		struct conn *c = CONTAINER(sw->held.next, struct conn, place);
+	struct link *held = &tasks_of(sw)->held;
 
-		if (c->batch == sw->batch)
+	while (!list_empty(held)) {
+		struct conn *c = CONTAINER(held->next, struct conn, place);
+
+		if (c->batch == flow_of(sw)->events.number)
 			return;
 		conn_ready(c);
 	}

@@ -241,7 +241,7 @@ bool link_send(struct host *h)
 
 	do {
 		for (n = 0; n < NET_BATCH; n++) {
-			struct packet *p = h->sw->net->blocked ? NULL : next_packet(h, &lost);
+			struct packet *p = net_of(h->sw)->blocked ? NULL : next_packet(h, &lost);
 
 			if (!p)
 				break;
@@ -253,7 +253,7 @@ bool link_send(struct host *h)
 		for (uint32_t left = n ? socket_transmit(h, list, n) : 0; left; left--)
 			host_resend(h, list[n - left]);
 		sent |= n > 0;
-	} while (n == NET_BATCH && !h->sw->net->blocked);
+	} while (n == NET_BATCH && !net_of(h->sw)->blocked);
 	settle_waiting(h);
 	timing_set(h);
 	return sent;

@@ -41,10 +41,10 @@ struct chunk *chunk_new(struct sw *sw, uint32_t room)
 {
 	struct chunk *ck;
 
-	if (room == CHUNK_ROOM && sw->kept) {
-		ck = sw->kept;
-		sw->kept = ck->next;
-		sw->kept_count--;
+	if (room == CHUNK_ROOM && sw->pool.kept) {
+		ck = sw->pool.kept;
+		sw->pool.kept = ck->next;
+		sw->pool.count--;
 	} else if (room == CHUNK_ROOM) {
 		ck = map_chunk();
 	} else {
@@ -63,10 +63,10 @@ void chunk_unref(struct sw *sw, struct chunk *ck)
 		return;
 	if (ck->room != CHUNK_ROOM) {
 		free(ck);
-	} else if (sw->kept_count < CHUNKS_KEPT) {
-		ck->next = sw->kept;
-		sw->kept = ck;
-		sw->kept_count++;
+	} else if (sw->pool.count < CHUNKS_KEPT) {
+		ck->next = sw->pool.kept;
+		sw->pool.kept = ck;
+		sw->pool.count++;
 	} else {
 		munmap(ck, CHUNK_BYTES);
 	}
@@ -76,11 +76,11 @@ void chunk_trim(struct sw *sw)
 {
 	struct chunk *ck;
 
-	while ((ck = sw->kept)) {
-		sw->kept = ck->next;
+	while ((ck = sw->pool.kept)) {
+		sw->pool.kept = ck->next;
 		munmap(ck, CHUNK_BYTES);
 	}
-	sw->kept_count = 0;
+	sw->pool.count = 0;
 }
 
 void sw_trim(struct sw *sw)

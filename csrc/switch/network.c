@@ -23,7 +23,7 @@
 
 void net_flush(struct sw *sw)
 {
-	struct net *net = sw->net;
+	struct net *net = net_of(sw);
 	int64_t now;
 
 	if (!net || list_empty(&net->touched) || net->blocked)
@@ -103,7 +103,7 @@ static void tick(struct net *net, int64_t now)
 
 void net_serve(struct sw *sw)
 {
-	struct net *net = sw->net;
+	struct net *net = net_of(sw);
 	int64_t now;
 
 	if (!net)
@@ -129,7 +129,7 @@ void net_serve(struct sw *sw)
 
 int64_t net_due(const struct sw *sw)
 {
-	const struct net *net = sw->net;
+	const struct net *net = net_of(sw);
 	int64_t due;
 
 	if (!net)
@@ -152,9 +152,9 @@ int64_t net_due(const struct sw *sw)
 void net_ready(struct sw *sw, uint32_t events)
 {
 	if (events & ~(uint32_t)EPOLLOUT)
-		sw->net->readable = true;
-	if (events & EPOLLOUT && sw->net->blocked)
-		socket_watch(sw->net, false);
+		net_of(sw)->readable = true;
+	if (events & EPOLLOUT && net_of(sw)->blocked)
+		socket_watch(net_of(sw), false);
 }
 
 static void set_silence(struct net *net, struct host *h, uint32_t silence_ms)
@@ -186,14 +186,14 @@ static struct host *new_host(struct sw *sw, uint32_t tid)
 	list_init(&h->multicasts);
 	list_init(&h->stops);
 	list_init(&h->drains);
-	sw->net->hosts[HOST_INDEX(tid)] = h;
+	net_of(sw)->hosts[HOST_INDEX(tid)] = h;
 	return h;
 }
 
 /* Take a host out of the table. */
 static void end_host(struct host *h)
 {
-	struct net *net = h->sw->net;
+	struct net *net = net_of(h->sw);
 
 	h->lost = true;
 	sw__above.lost(h);
@@ -210,7 +210,7 @@ int sw_network(struct sw *sw, int fd, uint32_t mtu)
 	if (mtu < WIRE_PKT_LEAST)
 		return -EINVAL;
 	lock_enter(sw);
-	if (sw->net) {
+	if (net_of(sw)) {
 		lock_leave(sw);
 		return -EEXIST;
 	}
@@ -228,7 +228,7 @@ int sw_network(struct sw *sw, int fd, uint32_t mtu)
 		free(net);
 	} else {
 		net->faults = fault_new();
-		sw->net = net;
+		links_of(sw)->net = net;
 	}
 	lock_leave(sw);
 	return rc;
@@ -236,7 +236,7 @@ int sw_network(struct sw *sw, int fd, uint32_t mtu)
 
 void net_free(struct sw *sw)
 {
-	struct net *net = sw->net;
+	struct net *net = net_of(sw);
 
 	if (!net)
 		return;
@@ -246,7 +246,7 @@ void net_free(struct sw *sw)
 	if (net->faults)
 		fault_free(net);
 	socket_close(net);
-	sw->net = NULL;
+	links_of(sw)->net = NULL;
 	free(net);
 }
 
@@ -256,7 +256,7 @@ int sw_host(struct sw *sw, const struct sw_host *host)
 	int rc = 0;
 
 	lock_enter(sw);
-	if (!sw->net || !wire_is_daemon(host->tid) || !HOST_INDEX(host->tid) ||
+	if (!net_of(sw) || !wire_is_daemon(host->tid) || !HOST_INDEX(host->tid) ||
 		HOST_INDEX(host->tid) == HOST_INDEX(sw->own_tid) || host->mtu < WIRE_PKT_LEAST ||
 		host->port > UINT16_MAX) {
 		rc = -EINVAL;
@@ -268,9 +268,9 @@ int sw_host(struct sw *sw, const struct sw_host *host)
 		h->address.sin_port = htons((uint16_t)host->port);
 		h->pending = host->flags & SW_HOST_PENDING;
 		if (!h->extended)
-			h->mtu = host->mtu < sw->net->mtu ? host->mtu : sw->net->mtu;
+			h->mtu = host->mtu < net_of(sw)->mtu ? host->mtu : net_of(sw)->mtu;
 		h->quiet_ms = h->asked_ms = h->probes = 0;
-		set_silence(sw->net, h, host->silence_ms);
+		set_silence(net_of(sw), h, host->silence_ms);
 	}
 	lock_leave(sw);
 	return rc;

@@ -20,9 +20,6 @@
 #include "core.h"
 #include "packet.h"
 
-#define NS_PER_MS 1000000ll
-#define NEVER INT64_MAX
-
 /* Indexes of hosts. */
 #define HOSTS_MAX 4096u
 #define HOST_INDEX(tid) (((tid) & TIDHOST) >> 18)
@@ -148,7 +145,7 @@ struct host *host_find(const struct sw *, uint32_t tid);
 /* The host has something to send. */
 void host_touch(struct host *);
 /* Log event about the network, not more than a few a second. */
-void host_log(struct net *, const char *text);
+void host_log(struct sw *, const char *text);
 /* The link has ended: report it once, stop it. */
 void host_lost(struct host *, uint32_t reason, const char *text);
 /* Packet number seq, which is under way. */

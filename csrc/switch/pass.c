@@ -52,8 +52,8 @@ static void note(struct sw *sw, const struct epoll_event *ev)
 	struct conn *c;
 
 	switch (ev->data.u64) {
-	case ID_LISTEN: sw->accepting = true; break;
-	case ID_WATCH: sw->watch_ready = true; break;
+	case ID_LISTEN: tasks_of(sw)->accepting = true; break;
+	case ID_WATCH: loop_of(sw)->watch_ready = true; break;
 	case ID_WAKE: break;
 	case ID_NET: net_ready(sw, ev->events); break;
 	default:
@@ -66,11 +66,11 @@ static void note(struct sw *sw, const struct epoll_event *ev)
 /* Serve each connection that is ready now once; much input is sent on before the next one. */
 static void serve_ready(struct sw *sw, bool helper)
 {
-	struct link *last = sw->ready.prev;
+	struct link *ready = &tasks_of(sw)->ready, *last = ready->prev;
 	uint64_t before = sw->stats.queued_bytes;
 
-	for (int i = 0; i < PASS_MAX && !list_empty(&sw->ready); i++) {
-		struct link *l = sw->ready.next;
+	for (int i = 0; i < PASS_MAX && !list_empty(ready); i++) {
+		struct link *l = ready->next;
 
 		conn_serve(CONTAINER(l, struct conn, place));
 		if (sw->stats.queued_bytes >= before + READ_ROOM) {
@@ -84,12 +84,12 @@ static void serve_ready(struct sw *sw, bool helper)
 
 int64_t pass_patience(struct sw *sw, int64_t ns)
 {
-	int64_t due = net_due(sw), left;
+	int64_t due = net_due(sw), check = backlog_due(sw), left;
 
-	if (!list_empty(&sw->ready) || sw->accepting)
+	if (!list_empty(&tasks_of(sw)->ready) || tasks_of(sw)->accepting)
 		return 0;
-	if (!list_empty(&sw->stalled) && sw->stall_check < due)
-		due = sw->stall_check;
+	if (check < due)
+		due = check;
 	if (due == NEVER || ns == 0)
 		return ns;
 	left = due - clock_now();
@@ -112,7 +112,7 @@ int pass_run(struct sw *sw, int64_t ns, bool helper)
 		lock_enter(sw);
 	for (int i = 0; i < n; i++)
 		note(sw, &ev[i]);
-	if (sw->accepting)
+	if (tasks_of(sw)->accepting)
 		conn_accept(sw);
 	serve_ready(sw, helper);
 	net_serve(sw);

@@ -127,7 +127,7 @@ static void add_bytes(struct sw *sw, struct queue *q, uint64_t n)
 {
 	backlog_add(sw, &q->load, n);
 	if (!q->touched.next)
-		list_append(&sw->touched, &q->touched);
+		list_append(&flow_of(sw)->touched, &q->touched);
 }
 
 void queue_ref(struct sw *sw, struct queue *q, struct chunk *ck, uint32_t off, uint32_t len)
@@ -325,6 +325,8 @@ bool queue_writable(struct sw *sw, struct queue *q)
 
 void queue_flush_touched(struct sw *sw)
 {
-	while (!list_empty(&sw->touched))
-		queue_flush(sw, CONTAINER(sw->touched.next, struct queue, touched));
+	struct link *touched = &flow_of(sw)->touched;
+
+	while (!list_empty(touched))
+		queue_flush(sw, CONTAINER(touched->next, struct queue, touched));
 }

@@ -21,7 +21,7 @@ static void stranger(struct net *net, const struct sockaddr_in *from, const char
 	net->sw->stats.packets_dropped++;
 	snprintf(text, sizeof text, "%s from %s:%u dropped", what, inet_ntoa(from->sin_addr),
 		ntohs(from->sin_port));
-	host_log(net, text);
+	host_log(net->sw, text);
 }
 
 /* The committed host that sent a packet; NULL: it is to be dropped. */
@@ -71,7 +71,7 @@ static void extend(struct host *h, const struct packet_state *s)
 	path = socket_path_mtu(&h->address);
 	longest = s->longest < WIRE_PKT_LARGE ? s->longest : WIRE_PKT_LARGE;
 	h->extended = true;
-	h->offload = h->sw->net->offload && path < longest;
+	h->offload = net_of(h->sw)->offload && path < longest;
 	h->mtu = path < longest ? path : longest;
 	h->rtt = h->deviation = 0;
 	h->progress = h->tx_first != h->tx_next ? clock_now() : 0;
@@ -194,7 +194,7 @@ static void owe(struct host *h, uint16_t seq, unsigned flags, int64_t now)
 	h->owed++;
 	if (!h->owing.next) {
 		h->owed_due = now + OWED_NS;
-		list_append(&h->sw->net->owing, &h->owing);
+		list_append(&net_of(h->sw)->owing, &h->owing);
 	}
 	if (h->ack_now || h->owed >= OWED_MAX)
 		host_touch(h);

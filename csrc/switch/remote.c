@@ -185,7 +185,7 @@ static void added(struct host *h, struct queue *q, uint32_t key)
 /* The caller gets an event with so many bytes. */
 static void count_event(struct host *h, uint32_t bytes)
 {
-	h->sw->filling->remote_bytes += bytes + sizeof(struct sw_event);
+	flow_of(h->sw)->events.filling->remote_bytes += bytes + sizeof(struct sw_event);
 }
 
 static void to_task(struct host *h, struct chunk *ck, uint32_t off, uint32_t len, uint32_t tid)
@@ -249,7 +249,7 @@ static void add_multicast(struct host *h, const char *body, uint32_t len)
 	struct multicast *m;
 
 	if (len < 8 || count > (len - 8) / 4 || count > TIDLOCAL || !wire_is_multicast(address)) {
-		host_log(h->sw->net, "malformed multicast list of another host dropped");
+		host_log(h->sw, "malformed multicast list of another host dropped");
 		return;
 	}
 	/* The message of an earlier list with this address was cut off, else that would be gone. */
@@ -289,7 +289,7 @@ static void to_daemon(struct host *h, const char *packet, uint32_t len, uint32_t
 
 	len -= DDFRAGHDR;
 	if (!(flags & FFSOM) != in->open || (in->open && in->src != src)) {
-		host_log(h->sw->net,
+		host_log(h->sw,
 			in->open ? "first packet within a message dropped" :
 				   "packet outside of a message dropped");
 		return;
@@ -305,7 +305,7 @@ static void to_daemon(struct host *h, const char *packet, uint32_t len, uint32_t
 		in->src = src;
 	}
 	if ((uint64_t)in->len + len > h->sw->cf.message_max) {
-		host_log(h->sw->net, "message of another host too long, dropped");
+		host_log(h->sw, "message of another host too long, dropped");
 		assembly_drop(in);
 		return;
 	}
@@ -343,7 +343,7 @@ bool remote_room(const struct host *h, uint32_t dst)
 	const struct sw *sw = h->sw;
 	const struct multicast *m;
 
-	if (sw->filling->remote_bytes >= INBOX_BYTES && reported(sw, dst))
+	if (flow_of(sw)->events.filling->remote_bytes >= INBOX_BYTES && reported(sw, dst))
 		return false;
 	if (h->extended || sw->stats.queued_bytes <= sw->cf.queue_total)
 		return true;

@@ -258,12 +258,12 @@ static void log_error(struct host *h, int error)
 
 	snprintf(text, sizeof text, "cannot send to host %x: %s", h->tid & TIDHOST,
 		strerror(error));
-	host_log(h->sw->net, text);
+	host_log(h->sw, text);
 }
 
 uint32_t socket_transmit(struct host *h, struct packet **list, uint32_t n)
 {
-	struct net *net = h->sw->net;
+	struct net *net = net_of(h->sw);
 	struct batch_out b;
 	uint32_t at = 0;
 
@@ -299,7 +299,7 @@ uint32_t socket_transmit(struct host *h, struct packet **list, uint32_t n)
 
 void socket_control(struct host *h, unsigned flags, uint16_t ack)
 {
-	struct net *net = h->sw->net;
+	struct net *net = net_of(h->sw);
 	char packet[DDFRAGHDR + WIRE_LINK_BYTES + 4 * WIRE_LINK_WORDS];
 	uint32_t len = 0;
 

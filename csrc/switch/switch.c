@@ -7,11 +7,9 @@
 #include "network.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 /* Most that is queued to one task by default, however much memory there is. */
@@ -75,56 +73,62 @@ static int epoll_add(int epoll_fd, int fd, uint32_t id)
 
 static int open_descriptors(struct sw *sw)
 {
+	struct loop *loop = loop_of(sw);
+
 	sw->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	sw->watch_fd = epoll_create1(EPOLL_CLOEXEC);
-	sw->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	sw->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-	sw->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (sw->epoll_fd < 0 || sw->watch_fd < 0 || sw->wake_fd < 0 || sw->timer_fd < 0)
+	loop->watch_fd = epoll_create1(EPOLL_CLOEXEC);
+	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (sw->epoll_fd < 0 || loop->watch_fd < 0 || loop->wake_fd < 0)
 		return -1;
-	if (epoll_add(sw->epoll_fd, sw->listen_fd, ID_LISTEN) ||
-		epoll_add(sw->epoll_fd, sw->watch_fd, ID_WATCH) ||
-		epoll_add(sw->epoll_fd, sw->wake_fd, ID_WAKE))
+	if (epoll_add(sw->epoll_fd, tasks_of(sw)->listen_fd, ID_LISTEN) ||
+		epoll_add(sw->epoll_fd, loop->watch_fd, ID_WATCH) ||
+		epoll_add(sw->epoll_fd, loop->wake_fd, ID_WAKE))
 		return -1;
 	return 0;
 }
 
-static void close_descriptors(struct sw *sw)
+/* Give back all but the standby thread. */
+static void destroy(struct loop *loop)
 {
-	const int fds[] = { sw->epoll_fd, sw->watch_fd, sw->wake_fd, sw->timer_fd, sw->spare_fd };
+	struct sw *sw = sw_of(loop);
+	const int fds[] = { sw->epoll_fd, loop->watch_fd, loop->wake_fd };
 
+	conn_free(sw);
+	table_free(sw);
+	net_free(sw);
+	events_free(sw);
+	mailbox_clear(routing_of(sw)->mail);
+	free(routing_of(sw)->mail);
+	chunk_trim(sw);
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
+	lock_destroy(sw);
+	free(loop);
 }
 
 struct sw *sw_new(int listen_fd, uint32_t own_tid, const struct sw_config *cf)
 {
-	struct sw *sw = calloc(1, sizeof *sw);
+	struct loop *loop = calloc(1, sizeof *loop);
+	struct sw *sw;
 
-	if (!sw)
+	if (!loop)
 		return NULL;
+	sw = sw_of(loop);
 	sw->cf = *cf;
 	set_defaults(&sw->cf);
 	sw->own_tid = own_tid;
-	sw->listen_fd = listen_fd;
-	sw->filling = &sw->batches[0];
-	sw->shown = &sw->batches[1];
-	sw->batch = 1;
-	list_init(&sw->ready);
-	list_init(&sw->held);
-	list_init(&sw->dead);
-	list_init(&sw->touched);
-	list_init(&sw->stalled);
-	sw->mail = mem_new(sizeof *sw->mail);
-	mailbox_init(sw->mail, sw->cf.mail_room);
 	lock_init(sw);
+	events_init(sw);
+	list_init(&flow_of(sw)->touched);
+	list_init(&flow_of(sw)->stalls.list);
+	conn_init(sw, listen_fd);
+	routing_of(sw)->mail = mem_new(sizeof *routing_of(sw)->mail);
+	mailbox_init(routing_of(sw)->mail, sw->cf.mail_room);
 	if (open_descriptors(sw) || standby_start(sw)) {
 		int e = errno;
 
-		close_descriptors(sw);
-		free(sw->mail);
-		free(sw);
+		destroy(loop);
 		errno = e;
 		return NULL;
 	}
@@ -134,24 +138,7 @@ struct sw *sw_new(int listen_fd, uint32_t own_tid, const struct sw_config *cf)
 void sw_free(struct sw *sw)
 {
 	standby_stop(sw);
-	for (uint32_t i = 0; i < sw->slots_used; i++)
-		if (sw->conns[i])
-			conn_end(sw->conns[i], SW_CLOSED, NULL);
-	conn_bury(sw);
-	table_free(sw);
-	net_free(sw);
-	events_free(sw);
-	mailbox_clear(sw->mail);
-	free(sw->mail);
-	if (sw->spare)
-		chunk_unref(sw, sw->spare);
-	chunk_trim(sw);
-	free(sw->conns);
-	free(sw->generations);
-	free(sw->free_slots);
-	close_descriptors(sw);
-	lock_destroy(sw);
-	free(sw);
+	destroy(loop_of(sw));
 }
 
 int sw_epoll_fd(struct sw *sw)
@@ -168,50 +155,58 @@ int sw_watch(struct sw *sw, int fd, int mask)
 	int rc;
 
 	if (!mask)
-		rc = epoll_ctl(sw->watch_fd, EPOLL_CTL_DEL, fd, NULL);
-	else if ((rc = epoll_ctl(sw->watch_fd, EPOLL_CTL_ADD, fd, &ev)) && errno == EEXIST)
-		rc = epoll_ctl(sw->watch_fd, EPOLL_CTL_MOD, fd, &ev);
+		rc = epoll_ctl(loop_of(sw)->watch_fd, EPOLL_CTL_DEL, fd, NULL);
+	else if ((rc = epoll_ctl(loop_of(sw)->watch_fd, EPOLL_CTL_ADD, fd, &ev)) && errno == EEXIST)
+		rc = epoll_ctl(loop_of(sw)->watch_fd, EPOLL_CTL_MOD, fd, &ev);
 	return rc ? -errno : 0;
 }
 
 /* Ask which of the caller's descriptors are ready. */
-static void collect_watched(struct sw *sw)
+static void collect_watched(struct loop *loop)
 {
 	struct epoll_event ev[PASS_MAX];
-	int n = epoll_wait(sw->watch_fd, ev, PASS_MAX, 0);
+	int n = epoll_wait(loop->watch_fd, ev, PASS_MAX, 0);
 
-	sw->watch_ready = n > 0;
+	loop->watch_ready = n > 0;
 	for (int i = 0; i < n; i++) {
-		sw->fds[i].fd = ev[i].data.fd;
-		sw->fds[i].mask = (ev[i].events & ~(uint32_t)EPOLLOUT ? 1 : 0) |
+		loop->fds[i].fd = ev[i].data.fd;
+		loop->fds[i].mask = (ev[i].events & ~(uint32_t)EPOLLOUT ? 1 : 0) |
 			(ev[i].events & ~(uint32_t)EPOLLIN ? 2 : 0);
 	}
-	sw->fd_count = n > 0 ? (uint32_t)n : 0;
+	loop->fd_count = n > 0 ? (uint32_t)n : 0;
+}
+
+/* Is there something to be shown to the caller? */
+static bool found(struct sw *sw)
+{
+	return flow_of(sw)->events.filling->count || loop_of(sw)->fd_count;
 }
 
 int sw_run(struct sw *sw, int64_t us)
 {
 	int64_t left = us < 0 ? -1 : us * 1000, until = us > 0 ? clock_now() + left : 0;
+	struct loop *loop = loop_of(sw);
+	uint32_t count;
 	int rc;
 
 	lock_enter(sw);
-	sw->inside = true;
-	sw->fd_count = 0;
+	loop->inside = true;
+	loop->fd_count = 0;
 	inbox_handled(sw);
 	do {
-		if (sw->watch_ready)
-			collect_watched(sw);
-		rc = pass_run(sw, sw->fd_count || sw->filling->count ? 0 : pass_patience(sw, left),
-			false);
-		if (sw->watch_ready && !sw->fd_count)
-			collect_watched(sw);
+		if (loop->watch_ready)
+			collect_watched(loop);
+		rc = pass_run(sw, found(sw) ? 0 : pass_patience(sw, left), false);
+		if (loop->watch_ready && !loop->fd_count)
+			collect_watched(loop);
 		if (us > 0 && (left = until - clock_now()) < 0)
 			left = 0;
-	} while (!rc && !sw->filling->count && !sw->fd_count && left);
+	} while (!rc && !found(sw) && left);
 	events_turn(sw);
-	if (!rc || sw->shown->count)
-		rc = (sw->shown->count ? SW_RUN_EVENTS : 0) | (sw->fd_count ? SW_RUN_FDS : 0);
-	sw->inside = false;
+	sw_events(sw, &count);
+	if (!rc || count)
+		rc = (count ? SW_RUN_EVENTS : 0) | (loop->fd_count ? SW_RUN_FDS : 0);
+	loop->inside = false;
 	standby_arm(sw);
 	lock_leave(sw);
 	return rc;
@@ -219,8 +214,8 @@ int sw_run(struct sw *sw, int64_t us)
 
 const struct sw_fd *sw_ready(struct sw *sw, uint32_t *count)
 {
-	*count = sw->fd_count;
-	return sw->fds;
+	*count = loop_of(sw)->fd_count;
+	return loop_of(sw)->fds;
 }
 
 void sw_statistics(struct sw *sw, struct sw_stats *stats)

@@ -16,13 +16,13 @@ struct queue *table_find(const struct sw *sw, uint32_t tid)
 
 	if (!table_local(sw, tid))
 		return NULL;
-	page = sw->routes[(tid & TIDLOCAL) / ROUTE_PAGE];
+	page = flow_of(sw)->routes[(tid & TIDLOCAL) / ROUTE_PAGE];
 	return page ? page[(tid & TIDLOCAL) % ROUTE_PAGE] : NULL;
 }
 
 void table_set(struct sw *sw, uint32_t tid, struct queue *q)
 {
-	struct queue ***page = &sw->routes[(tid & TIDLOCAL) / ROUTE_PAGE];
+	struct queue ***page = &flow_of(sw)->routes[(tid & TIDLOCAL) / ROUTE_PAGE];
 
 	if (!*page) {
 		*page = mem_new(ROUTE_PAGE * sizeof **page);
@@ -41,11 +41,13 @@ static void drop_expected(struct sw *sw, struct queue *q)
 void table_free(struct sw *sw)
 {
 	for (uint32_t p = 0; p < ROUTE_PAGES; p++) {
-		for (uint32_t i = 0; sw->routes[p] && i < ROUTE_PAGE; i++)
-			if (sw->routes[p][i])
-				drop_expected(sw, sw->routes[p][i]);
-		free(sw->routes[p]);
-		sw->routes[p] = NULL;
+		struct queue **page = flow_of(sw)->routes[p];
+
+		for (uint32_t i = 0; page && i < ROUTE_PAGE; i++)
+			if (page[i])
+				drop_expected(sw, page[i]);
+		free(page);
+		flow_of(sw)->routes[p] = NULL;
 	}
 }
 

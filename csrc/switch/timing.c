@@ -228,7 +228,7 @@ static int64_t next_time(const struct host *h)
 
 void timing_set(struct host *h)
 {
-	struct net *net = h->sw->net;
+	struct net *net = net_of(h->sw);
 
 	h->due = next_time(h);
 	if (h->due == NEVER) {

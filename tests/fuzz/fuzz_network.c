@@ -202,7 +202,7 @@ static void arrive(const char *packet, uint32_t len, unsigned who)
 	memcpy(ck->data, packet, len);
 	ck->used = len;
 	lock_enter(sw);
-	receive_packet(sw->net, ck, 0, len, &from, clock_now());
+	receive_packet(net_of(sw), ck, 0, len, &from, clock_now());
 	chunk_unref(sw, ck);
 	lock_leave(sw);
 	after = view(KNOWN);
