@@ -129,11 +129,17 @@ struct backlog {
 	struct link stalled; /* in sw.stalled: somebody waits */
 };
 
+/* The socket of a connection. */
+struct peer {
+	uint64_t id; /* generation << 32 | slot */
+	int fd;      /* -1: closed, the connection waits to be freed */
+};
+
 /* Output to one connection, or to a task that is expected to connect. */
 struct queue {
-	struct conn *conn;  /* NULL: expected */
-	uint32_t tid;       /* whose route leads here; 0: none */
-	struct span *spans; /* ring of `size` (a power of two) */
+	const struct peer *peer; /* NULL: expected */
+	uint32_t tid;            /* whose route leads here; 0: none */
+	struct span *spans;      /* ring of `size` (a power of two) */
 	uint32_t size, head, count;
 	uint32_t settled;   /* so many spans at the head need not be copied any more */
 	struct chunk *tail; /* own chunk, for copies */
@@ -143,7 +149,7 @@ struct queue {
 	bool broken;         /* the peer cannot receive any more */
 	bool blocked;        /* the socket is full: wait for EPOLLOUT */
 	bool watched;        /* EPOLLOUT is asked for */
-	bool renaming;       /* the speaker's message gets the name of conn's manager */
+	bool renaming;       /* the speaker's message gets the name of the receiver's manager */
 	uint32_t speaker;    /* task whose messages are reported (manager.c); 0: none */
 	struct link touched; /* in sw.touched: to be flushed */
 };
@@ -159,8 +165,7 @@ struct assembly {
 
 struct conn {
 	struct sw *sw;
-	uint64_t id;         /* generation << 32 | slot */
-	int fd;              /* -1: closed, waiting to be freed */
+	struct peer peer;
 	uint32_t tid;        /* who sends here, even if forgotten meanwhile; 0: not bound yet */
 	uint32_t manager;    /* task to which its SM_ messages are reported; 0: none */
 	struct chunk *chunk; /* holds unparsed input start ... end, if not stashed */
@@ -180,6 +185,12 @@ struct conn {
 	uint32_t batch_events;
 	uint64_t batch_bytes;
 };
+
+/* The connection that a queue leads to. */
+static inline struct conn *conn_of(const struct queue *q)
+{
+	return CONTAINER(q->peer, struct conn, peer);
+}
 
 /* A body that belongs to a batch, not in its arena. */
 struct block {
@@ -420,12 +431,15 @@ void conn_park(struct conn *, struct backlog *);
 void conn_hold_back(struct conn *, struct queue *);
 /* Answer a request of its task with this head: a number, then more bytes. */
 void conn_answer(struct conn *, const char *head, int32_t number, const char *data, uint32_t len);
-/* Serve a connection: parse what is left of its input, then read once. */
-void conn_serve(struct conn *);
 /* End it: an SW_CLOSE event; text may be NULL. Freed by conn_bury. */
 void conn_end(struct conn *, uint32_t reason, const char *text);
 /* Free ended connections. */
 void conn_bury(struct sw *);
+
+/* stream.c */
+
+/* Serve a connection: parse what is left of its input, then read once. */
+void stream_serve(struct conn *);
 
 /* events.c */
 
@@ -466,7 +480,7 @@ int64_t backlog_due(const struct sw *);
 void backlog_check_stalls(struct sw *);
 
 /* queue.c */
-void queue_init(struct sw *, struct queue *, struct conn *, uint32_t tid);
+void queue_init(struct sw *, struct queue *, const struct peer *, uint32_t tid);
 /* Drop what is queued, release who waits, report the drain if asked to. */
 void queue_clear(struct sw *, struct queue *);
 /* Add bytes of a chunk by reference, or a copy of bytes. */

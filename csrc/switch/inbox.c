@@ -49,7 +49,7 @@ void inbox_handled(struct sw *sw)
 void inbox_log(struct conn *c, const char *text)
 {
 	c->sw->stats.dropped++;
-	events_text(c->sw, SW_LOG, c->id, text);
+	events_text(c->sw, SW_LOG, c->peer.id, text);
 	inbox_charge(c, 0);
 }
 
@@ -139,8 +139,8 @@ static void deliver(struct conn *c, uint32_t dst, const char *head, const char *
 	} else if (serve(c, head, body, len)) {
 		free(owned);
 	} else {
-		events_message(sw, c->id, dst, c->tid ? c->tid : WIRE_TID_NONE, head, body, len,
-			owned);
+		events_message(sw, c->peer.id, dst, c->tid ? c->tid : WIRE_TID_NONE, head, body,
+			len, owned);
 		inbox_charge(c, len);
 		/* The caller passes it on: what the task sends to its manager next comes after it. */
 		if (wire_is_task(dst))

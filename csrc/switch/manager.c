@@ -32,17 +32,17 @@ bool manager_spoke(struct sw *sw, struct queue *q, char *frag, uint32_t len)
 {
 	bool first = (unsigned char)frag[WIRE_FRAG_FLAGS] & FFSOM;
 	const char *head = frag + TDFRAGHDR;
-	uint32_t body = len - TDFRAGHDR - MSGHDRLEN;
+	uint32_t body = len - TDFRAGHDR - MSGHDRLEN, manager = conn_of(q)->manager;
 
 	if (first) {
-		q->renaming = q->conn->manager && q->speaker != q->conn->manager &&
-			is_system(head) && !wire_get32(head + WIRE_MSG_CTX);
+		q->renaming = manager && q->speaker != manager && is_system(head) &&
+			!wire_get32(head + WIRE_MSG_CTX);
 		events_message(sw, 0, q->tid, q->speaker, head, head + MSGHDRLEN,
 			body < REPORTED ? body : REPORTED, NULL)
 			->type = SW_SPOKE;
 	}
 	if (q->renaming)
-		wire_put32(frag + WIRE_FRAG_SRC, q->conn->manager);
+		wire_put32(frag + WIRE_FRAG_SRC, manager);
 	return first;
 }
 

@@ -72,7 +72,7 @@ static void serve_ready(struct sw *sw, bool helper)
 	for (int i = 0; i < PASS_MAX && !list_empty(ready); i++) {
 		struct link *l = ready->next;
 
-		conn_serve(CONTAINER(l, struct conn, place));
+		stream_serve(CONTAINER(l, struct conn, place));
 		if (sw->stats.queued_bytes >= before + READ_ROOM) {
 			queue_flush_touched(sw);
 			before = sw->stats.queued_bytes;

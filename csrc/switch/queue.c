@@ -21,10 +21,10 @@ static struct span *span_at(const struct queue *q, uint32_t i)
 	return &q->spans[(q->head + i) & (q->size - 1)];
 }
 
-void queue_init(struct sw *sw, struct queue *q, struct conn *c, uint32_t tid)
+void queue_init(struct sw *sw, struct queue *q, const struct peer *peer, uint32_t tid)
 {
 	memset(q, 0, sizeof *q);
-	q->conn = c;
+	q->peer = peer;
 	q->tid = tid;
 	backlog_init(sw, &q->load);
 }
@@ -243,10 +243,10 @@ static void watch_output(struct sw *sw, struct queue *q, bool on)
 {
 	struct epoll_event ev = {
 		.events = EPOLLIN | EPOLLRDHUP | EPOLLET | (on ? EPOLLOUT : 0u),
-		.data.u64 = q->conn->id,
+		.data.u64 = q->peer->id,
 	};
 
-	epoll_ctl(sw->epoll_fd, EPOLL_CTL_MOD, q->conn->fd, &ev);
+	epoll_ctl(sw->epoll_fd, EPOLL_CTL_MOD, q->peer->fd, &ev);
 	q->watched = on;
 }
 
@@ -277,9 +277,9 @@ static bool send_all(struct sw *sw, struct queue *q)
 	while (q->count) {
 		uint64_t sum = gather(q, iov, &msg);
 		ssize_t n = msg.msg_iovlen == 1 ?
-			send(q->conn->fd, iov->iov_base, iov->iov_len,
+			send(q->peer->fd, iov->iov_base, iov->iov_len,
 				MSG_NOSIGNAL | MSG_DONTWAIT) :
-			sendmsg(q->conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+			sendmsg(q->peer->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n > 0) {
 			q->load.progress = true;
@@ -299,7 +299,7 @@ static bool send_all(struct sw *sw, struct queue *q)
 bool queue_flush(struct sw *sw, struct queue *q)
 {
 	list_remove(&q->touched);
-	if (!q->conn || q->blocked) {
+	if (!q->peer || q->blocked) {
 		settle(sw, q);
 		return false;
 	}

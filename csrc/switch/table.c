@@ -88,7 +88,7 @@ int sw_forget(struct sw *sw, uint32_t tid)
 	q = table_find(sw, tid);
 	if (q) {
 		table_set(sw, tid, NULL);
-		if (q->conn) {
+		if (q->peer) {
 			q->mark = UINT64_MAX;
 			queue_check_mark(sw, q);
 			q->tid = 0;
