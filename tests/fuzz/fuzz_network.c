@@ -13,7 +13,7 @@
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include "network.h"
+#include "links/links.h"
 #include "require.h"
 
 enum {

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Requests to the mailbox. Those of tasks of this host are answered here, as they come; the
+ * caller does those of other hosts, those that wait for an entry, and whatever is not ordinary.
+ */
+#include "routing/routing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "pvm3.h"
+
+/*
+ * Is the entry's owner a task of this host that has ended? What becomes of the entry is decided
+ * when the caller gets to know, so a request after that end must not be answered before.
+ */
+static bool orphaned(const struct sw *sw, const struct mail_entry *e)
+{
+	return e && table_local(sw, (uint32_t)e->owner) && !table_find(sw, (uint32_t)e->owner);
+}
+
+/* A get that waits until there is an entry? */
+static bool waits(const struct mail_request *r, const struct mail_entry *e)
+{
+	return !e && r->op == TMDB_GET && (r->flags & PvmMboxWaitForInfo);
+}
+
+bool mail_serve(struct conn *c, const char *head, const char *body, uint32_t len)
+{
+	struct sw *sw = c->sw;
+	struct mailbox *box = routing_of(sw)->mail;
+	struct mail_request r;
+	struct mail_answer a;
+	struct mail_entry *e;
+
+	if (!box->serve || !mailbox_read(&r, body, len) || (r.op == TMDB_PUT && !box->serve_puts) ||
+		(uint32_t)r.owner != c->tid || table_find(sw, c->tid) != &c->out)
+		return false;
+	e = mailbox_entry(box, &r);
+	if (waits(&r, e) || orphaned(sw, e) || !mailbox_do(box, &r, &a))
+		return false;
+	conn_answer(c, head, a.code, a.message, a.len);
+	free(a.taken);
+	return true;
+}
+
+/* The body of the answer, for the caller. */
+static const char *keep_reply(struct mailbox *box, const struct mail_answer *a)
+{
+	free(box->text);
+	box->text = mem_new(4 + (size_t)a->len);
+	wire_put32(box->text, (uint32_t)a->code);
+	if (a->len)
+		memcpy(box->text + 4, a->message, a->len);
+	return box->text;
+}
+
+int sw_mail(struct sw *sw, const char *body, size_t len, const char **reply, size_t *reply_len)
+{
+	struct mailbox *box = routing_of(sw)->mail;
+	struct mail_request r;
+	struct mail_answer a;
+	int rc = SW_MAIL_DONE;
+
+	lock_enter(sw);
+	if (len > UINT32_MAX || !mailbox_read(&r, body, (uint32_t)len)) {
+		rc = -EINVAL;
+	} else if (waits(&r, mailbox_entry(box, &r))) {
+		box->serve_puts = false;
+		rc = SW_MAIL_WAIT;
+	} else if (!mailbox_do(box, &r, &a)) {
+		rc = -EINVAL;
+	} else {
+		*reply = keep_reply(box, &a);
+		*reply_len = 4 + (size_t)a.len;
+		free(a.taken);
+	}
+	lock_leave(sw);
+	return rc;
+}
+
+void sw_mail_serve(struct sw *sw)
+{
+	struct mailbox *box = routing_of(sw)->mail;
+
+	lock_enter(sw);
+	box->serve = box->serve_puts = true;
+	lock_leave(sw);
+}
+
+const char *sw_mail_list(struct sw *sw, size_t *len)
+{
+	struct mailbox *box = routing_of(sw)->mail;
+
+	lock_enter(sw);
+	free(box->text);
+	box->text = mailbox_list(box, len);
+	lock_leave(sw);
+	return box->text;
+}
+
+void sw_mail_disown(struct sw *sw, int32_t owner)
+{
+	lock_enter(sw);
+	mailbox_disown(routing_of(sw)->mail, owner);
+	lock_leave(sw);
+}
+
+void sw_mail_reset(struct sw *sw, const char *name, size_t name_len, int32_t index, int kill,
+	const int32_t *keep, uint32_t kept)
+{
+	lock_enter(sw);
+	mailbox_reset(routing_of(sw)->mail, name, (uint32_t)name_len, index, kill, keep, kept);
+	lock_leave(sw);
+}
