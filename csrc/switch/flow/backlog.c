@@ -17,12 +17,6 @@ void backlog_init(struct sw *sw, struct backlog *b)
 	list_init(&b->remotes);
 }
 
-bool backlog_full(const struct sw *sw, const struct backlog *b)
-{
-	return b->bytes > b->bound ||
-		(sw->stats.queued_bytes > sw->cf.queue_total && b->bytes > sw->cf.queue_low);
-}
-
 /* Far enough below the bound to let senders go on? */
 static bool has_drained(const struct sw *sw, const struct backlog *b)
 {

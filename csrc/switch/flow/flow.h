@@ -124,7 +124,11 @@ void assembly_drop(struct assembly *);
 
 void backlog_init(struct sw *, struct backlog *);
 /* More is queued than senders may add to? */
-bool backlog_full(const struct sw *, const struct backlog *);
+static inline bool backlog_full(const struct sw *sw, const struct backlog *b)
+{
+	return b->bytes > b->bound ||
+		(sw->stats.queued_bytes > sw->cf.queue_total && b->bytes > sw->cf.queue_low);
+}
 /* So many bytes were queued; were sent or dropped, which may let senders go on. */
 void backlog_add(struct sw *, struct backlog *, uint64_t bytes);
 void backlog_take(struct sw *, struct backlog *, uint64_t bytes);
@@ -162,11 +166,33 @@ void queue_check_mark(struct sw *, struct queue *);
 /* table.c */
 
 /* Is tid a task of this host? */
-bool table_local(const struct sw *, uint32_t tid);
+static inline bool table_local(const struct sw *sw, uint32_t tid)
+{
+	return wire_is_task(tid) && (tid & TIDHOST) == (sw->own_tid & TIDHOST);
+}
+
 /* Where messages for the tid go; NULL: unknown. */
-struct queue *table_find(const struct sw *, uint32_t tid);
+static inline struct queue *table_find(const struct sw *sw, uint32_t tid)
+{
+	struct queue **page;
+
+	if (!table_local(sw, tid))
+		return NULL;
+	page = flow_of(sw)->table[(tid & TIDLOCAL) / TABLE_PAGE];
+	return page ? page[(tid & TIDLOCAL) % TABLE_PAGE] : NULL;
+}
+
 /* The same for a fragment that is on its way; without a receiver it is counted as dropped. */
-struct queue *table_receiver(struct sw *, uint32_t tid);
+static inline struct queue *table_receiver(struct sw *sw, uint32_t tid)
+{
+	struct queue *q = table_find(sw, tid);
+
+	if (q && !q->broken)
+		return q;
+	sw->stats.dropped++;
+	return NULL;
+}
+
 void table_set(struct sw *, uint32_t tid, struct queue *);
 /* Free all. */
 void table_free(struct sw *);

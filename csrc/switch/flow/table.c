@@ -5,21 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-bool table_local(const struct sw *sw, uint32_t tid)
-{
-	return wire_is_task(tid) && (tid & TIDHOST) == (sw->own_tid & TIDHOST);
-}
-
-struct queue *table_find(const struct sw *sw, uint32_t tid)
-{
-	struct queue **page;
-
-	if (!table_local(sw, tid))
-		return NULL;
-	page = flow_of(sw)->table[(tid & TIDLOCAL) / TABLE_PAGE];
-	return page ? page[(tid & TIDLOCAL) % TABLE_PAGE] : NULL;
-}
-
 void table_set(struct sw *sw, uint32_t tid, struct queue *q)
 {
 	struct queue ***page = &flow_of(sw)->table[(tid & TIDLOCAL) / TABLE_PAGE];
@@ -49,16 +34,6 @@ void table_free(struct sw *sw)
 		free(page);
 		flow_of(sw)->table[p] = NULL;
 	}
-}
-
-struct queue *table_receiver(struct sw *sw, uint32_t tid)
-{
-	struct queue *q = table_find(sw, tid);
-
-	if (q && !q->broken)
-		return q;
-	sw->stats.dropped++;
-	return NULL;
 }
 
 int sw_expect(struct sw *sw, uint32_t tid)

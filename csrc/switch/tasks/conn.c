@@ -166,12 +166,6 @@ void conn_park(struct conn *c, struct backlog *b)
 	backlog_watch(c->sw, b);
 }
 
-void conn_hold_back(struct conn *c, struct queue *q)
-{
-	if (!c->finishing && !c->place.next && backlog_full(c->sw, &q->load))
-		conn_park(c, &q->load);
-}
-
 void conn_answer(struct conn *c, const char *head, int32_t number, const char *data, uint32_t len)
 {
 	char frag[TDFRAGHDR + MSGHDRLEN + 4] = { 0 }, *reply = frag + TDFRAGHDR;

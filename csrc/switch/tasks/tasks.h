@@ -73,7 +73,11 @@ void conn_ready(struct conn *);
 /* Let it wait until the backlog has drained. */
 void conn_park(struct conn *, struct backlog *);
 /* Let it wait if the queue that it has added to is full. */
-void conn_hold_back(struct conn *, struct queue *);
+static inline void conn_hold_back(struct conn *c, struct queue *q)
+{
+	if (!c->finishing && !c->place.next && backlog_full(c->sw, &q->load))
+		conn_park(c, &q->load);
+}
 /* Answer a request of its task with this head: a number, then more bytes. */
 void conn_answer(struct conn *, const char *head, int32_t number, const char *data, uint32_t len);
 /* End it: an SW_CLOSE event; text may be NULL. Freed by conn_bury. */
