@@ -177,10 +177,10 @@ static struct view view(uint32_t tid)
 	memset(&v, 0, sizeof v);
 	if (!h)
 		return v;
-	v.extended = h->extended, v.lost = h->lost, v.open = h->in.open;
+	v.extended = h->extended, v.lost = h->lost, v.open = h->remote.in.open;
 	v.rx_next = h->rx_next, v.tx_first = h->tx_first;
-	v.len = h->in.len, v.ahead = h->ahead_count, v.duplicates = h->duplicates;
-	v.multicasts = h->multicast_count, v.stops = h->stop_count;
+	v.len = h->remote.in.len, v.ahead = h->ahead_count, v.duplicates = h->duplicates;
+	v.multicasts = h->remote.multicast_count, v.stops = h->remote.stop_count;
 	v.peer_duplicates = h->peer_duplicates, v.order = h->acked_order;
 	return v;
 }

@@ -41,12 +41,6 @@
 #define CHUNK_BYTES 262144u
 /* What a receive chunk holds. A longer fragment is passed on in pieces of this size. */
 #define CHUNK_ROOM ((uint32_t)(CHUNK_BYTES - sizeof(struct chunk)))
-/* A new read needs at least so much room, bytes. */
-#define READ_ROOM 65536u
-/* A fragment up to this size is copied where sharing its chunk would cost more. */
-#define FRAGMENT_COPY_MAX 1024u
-/* Descriptors, connections and accepted peers served in one pass. */
-#define PASS_MAX 64
 
 #define NS_PER_MS 1000000ll
 #define NEVER INT64_MAX
@@ -136,9 +130,7 @@ struct host;
 struct net;
 struct sockaddr_in;
 
-/*
- * What lower floors have done by those above them. The top file, loop/switch.c, fills it in.
- */
+/* What lower floors have done by those above them. The top file, loop/switch.c, fills it in. */
 struct above {
 	/*
 	 * A connection has a complete fragment, header first, in its chunk at off, len: pass it on.

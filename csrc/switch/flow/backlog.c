@@ -9,6 +9,11 @@
 /* Period in which a backlog with waiting senders must make progress or gets more room. */
 #define STALL_NS 20000000
 
+void stalls_init(struct sw *sw)
+{
+	list_init(&flow_of(sw)->stalls.list);
+}
+
 void backlog_init(struct sw *sw, struct backlog *b)
 {
 	memset(b, 0, sizeof *b);

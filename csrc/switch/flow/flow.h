@@ -5,6 +5,9 @@
 
 #include "base/base.h"
 
+/* A fragment up to this size is copied where sharing its chunk would cost more. */
+#define FRAGMENT_COPY_MAX 1024u
+
 /* A body that belongs to a batch, not in its arena. */
 struct block {
 	uint32_t event;
@@ -122,6 +125,7 @@ void assembly_drop(struct assembly *);
 
 /* backlog.c */
 
+void stalls_init(struct sw *);
 void backlog_init(struct sw *, struct backlog *);
 /* More is queued than senders may add to? */
 static inline bool backlog_full(const struct sw *sw, const struct backlog *b)
@@ -143,6 +147,7 @@ void backlog_check_stalls(struct sw *);
 
 /* queue.c */
 
+void queues_init(struct sw *);
 void queue_init(struct sw *, struct queue *, const struct peer *, uint32_t tid);
 /* Drop what is queued, release who waits, report the drain if asked to. */
 void queue_clear(struct sw *, struct queue *);

@@ -23,6 +23,11 @@ static struct span *span_at(const struct queue *q, uint32_t i)
 	return &q->spans[(q->head + i) & (q->size - 1)];
 }
 
+void queues_init(struct sw *sw)
+{
+	list_init(&flow_of(sw)->touched);
+}
+
 void queue_init(struct sw *sw, struct queue *q, const struct peer *peer, uint32_t tid)
 {
 	memset(q, 0, sizeof *q);

@@ -34,14 +34,14 @@ void host_log(struct sw *sw, const char *text)
 	int64_t now = clock_now();
 	char more[200];
 
-	if (net->logged && now - net->logged < LOG_NS) {
-		net->unlogged++;
+	if (net->log.last && now - net->log.last < LOG_NS) {
+		net->log.left_out++;
 		return;
 	}
-	snprintf(more, sizeof more, net->unlogged ? "%s (and %u events before it)" : "%s", text,
-		(unsigned)net->unlogged);
-	net->logged = now;
-	net->unlogged = 0;
+	snprintf(more, sizeof more, net->log.left_out ? "%s (and %u events before it)" : "%s", text,
+		(unsigned)net->log.left_out);
+	net->log.last = now;
+	net->log.left_out = 0;
 	events_text(sw, SW_LOG, 0, more);
 }
 

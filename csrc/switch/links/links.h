@@ -102,14 +102,19 @@ struct host {
 	uint32_t quiet_ms;         /* since something was heard, */
 	uint32_t probes, asked_ms; /* questions asked since, and after how long the last one */
 
-	struct assembly in;     /* message for this daemon */
-	struct link multicasts; /* struct multicast (remote.c) */
-	struct link stops;      /* struct stop: receivers there that wish no more */
-	struct link drains;     /* struct drain (host.c) */
-	uint32_t multicast_count, stop_count;
 	uint32_t duplicates, peer_duplicates; /* received here; there, as far as known */
+
+	struct link drains; /* struct drain: host.c alone */
+	/* What comes from it and goes further: remote.c alone. */
+	struct {
+		struct assembly in;     /* message for this daemon */
+		struct link multicasts; /* struct multicast: announced, not complete */
+		struct link stops;      /* struct stop: receivers there that wish no more */
+		uint32_t multicast_count, stop_count;
+	} remote;
 };
 
+/* The network: one socket, the hosts that it reaches. */
 struct net {
 	struct sw *sw;
 	int fd;
@@ -118,15 +123,24 @@ struct net {
 	bool readable, blocked, offload;
 	struct host *hosts[HOSTS_MAX];
 	struct link touched, timed;
-	struct link owing;    /* hosts to be acknowledged later, the first due first */
-	int64_t timer;        /* no timer of `timed` is due earlier, ns */
-	int64_t tick, ticked; /* next and last look for silent hosts */
-	uint32_t watched;     /* hosts with a limit of silence */
-	struct chunk *chunk;  /* received into, */
-	uint32_t slot;        /* from this slot on */
-	int64_t logged;       /* time of the last log event, */
-	uint32_t unlogged;    /* events left out since */
+	struct link owing; /* hosts to be acknowledged later, the first due first */
+	int64_t timer;     /* no timer of `timed` is due earlier, ns */
 	struct faults *faults;
+	/* network.c alone. */
+	struct {
+		int64_t next, last; /* looks for silent hosts, ns */
+		uint32_t hosts;     /* with a limit of silence */
+	} silence;
+	/* socket.c alone. */
+	struct {
+		struct chunk *chunk; /* received into, */
+		uint32_t slot;       /* from this slot on */
+	} input;
+	/* host.c alone. */
+	struct {
+		int64_t last;      /* log event, ns; 0: none yet */
+		uint32_t left_out; /* events since */
+	} log;
 };
 
 /* The state of this floor. */

@@ -91,7 +91,7 @@ static bool look_after(struct host *h, uint32_t elapsed_ms)
  */
 static void tick(struct net *net, int64_t now)
 {
-	int64_t elapsed = (now - net->ticked) / NS_PER_MS;
+	int64_t elapsed = (now - net->silence.last) / NS_PER_MS;
 	bool hurry = false;
 
 	if (elapsed > 2 * TICK_MS)
@@ -99,8 +99,8 @@ static void tick(struct net *net, int64_t now)
 	for (uint32_t i = 1; i < HOSTS_MAX; i++)
 		if (net->hosts[i])
 			hurry |= look_after(net->hosts[i], (uint32_t)elapsed);
-	net->ticked = now;
-	net->tick = now + (hurry ? TICK_HURRY_MS : TICK_MS) * NS_PER_MS;
+	net->silence.last = now;
+	net->silence.next = now + (hurry ? TICK_HURRY_MS : TICK_MS) * NS_PER_MS;
 }
 
 void net_serve(struct sw *sw)
@@ -123,7 +123,7 @@ void net_serve(struct sw *sw)
 		list_remove(&h->owing);
 		host_touch(h);
 	}
-	if (net->watched && net->tick <= now && !net->readable)
+	if (net->silence.hosts && net->silence.next <= now && !net->readable)
 		tick(net, now);
 	if (net->faults)
 		fault_serve(net, now);
@@ -144,8 +144,8 @@ int64_t net_due(const struct sw *sw)
 
 		due = t < due ? t : due;
 	}
-	if (net->watched && net->tick < due)
-		due = net->tick;
+	if (net->silence.hosts && net->silence.next < due)
+		due = net->silence.next;
 	if (net->faults && fault_due(net->faults) < due)
 		due = fault_due(net->faults);
 	return due;
@@ -163,12 +163,12 @@ static void set_silence(struct net *net, struct host *h, uint32_t silence_ms)
 {
 	int64_t now = clock_now();
 
-	if (!net->watched) {
-		net->ticked = now;
-		net->tick = now + TICK_MS * NS_PER_MS;
+	if (!net->silence.hosts) {
+		net->silence.last = now;
+		net->silence.next = now + TICK_MS * NS_PER_MS;
 	}
-	net->watched += !!silence_ms;
-	net->watched -= !!h->silence_ms;
+	net->silence.hosts += !!silence_ms;
+	net->silence.hosts -= !!h->silence_ms;
 	h->silence_ms = silence_ms;
 }
 
@@ -185,8 +185,8 @@ static struct host *new_host(struct sw *sw, uint32_t tid)
 	h->due = NEVER;
 	h->address.sin_family = AF_INET;
 	backlog_init(sw, &h->load);
-	list_init(&h->multicasts);
-	list_init(&h->stops);
+	list_init(&h->remote.multicasts);
+	list_init(&h->remote.stops);
 	list_init(&h->drains);
 	net_of(sw)->hosts[HOST_INDEX(tid)] = h;
 	return h;

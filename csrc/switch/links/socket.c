@@ -59,8 +59,8 @@ int socket_open(struct net *net)
 void socket_close(struct net *net)
 {
 	epoll_ctl(net->sw->epoll_fd, EPOLL_CTL_DEL, net->fd, NULL);
-	if (net->chunk)
-		chunk_unref(net->sw, net->chunk);
+	if (net->input.chunk)
+		chunk_unref(net->sw, net->input.chunk);
 }
 
 void socket_watch(struct net *net, bool blocked)
@@ -115,7 +115,7 @@ static void take_datagram(struct net *net, uint32_t off, const struct mmsghdr *m
 	while (left) {
 		uint32_t n = left < size ? left : size;
 
-		sw__above.packet(net, net->chunk, off, n, from, now);
+		sw__above.packet(net, net->input.chunk, off, n, from, now);
 		off += n;
 		left -= n;
 	}
@@ -124,14 +124,14 @@ static void take_datagram(struct net *net, uint32_t off, const struct mmsghdr *m
 /* Chunk and slot for the next call. */
 static void make_room(struct net *net)
 {
-	if (net->chunk && net->chunk->refs == 1)
-		net->slot = 0;
-	if (net->chunk && net->slot < SLOTS)
+	if (net->input.chunk && net->input.chunk->refs == 1)
+		net->input.slot = 0;
+	if (net->input.chunk && net->input.slot < SLOTS)
 		return;
-	if (net->chunk)
-		chunk_unref(net->sw, net->chunk);
-	net->chunk = chunk_new(net->sw, CHUNK_ROOM);
-	net->slot = 0;
+	if (net->input.chunk)
+		chunk_unref(net->sw, net->input.chunk);
+	net->input.chunk = chunk_new(net->sw, CHUNK_ROOM);
+	net->input.slot = 0;
 }
 
 /* Receive once; false: there is no more. */
@@ -146,10 +146,11 @@ static bool receive_once(struct net *net)
 	int n;
 
 	make_room(net);
-	first = net->slot;
+	first = net->input.slot;
 	count = SLOTS - first;
 	for (uint32_t i = 0; i < count; i++) {
-		iov[i] = (struct iovec){ net->chunk->data + (first + i) * SLOT_BYTES, SLOT_BYTES };
+		iov[i] = (struct iovec){ net->input.chunk->data + (first + i) * SLOT_BYTES,
+			SLOT_BYTES };
 		msgs[i].msg_hdr = (struct msghdr){
 			.msg_name = &from[i],
 			.msg_namelen = sizeof from[i],
@@ -164,11 +165,11 @@ static bool receive_once(struct net *net)
 		return n < 0 && errno != EAGAIN && errno != EWOULDBLOCK;
 	now = clock_now();
 	for (uint32_t i = 0; i < (uint32_t)n; i++) {
-		uint32_t refs = net->chunk->refs;
+		uint32_t refs = net->input.chunk->refs;
 
 		take_datagram(net, (first + i) * SLOT_BYTES, &msgs[i], now);
-		if (net->chunk->refs > refs)
-			net->slot = first + i + 1;
+		if (net->input.chunk->refs > refs)
+			net->input.slot = first + i + 1;
 	}
 	return (uint32_t)n == count;
 }

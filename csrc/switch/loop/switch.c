@@ -119,8 +119,8 @@ struct sw *sw_new(int listen_fd, uint32_t own_tid, const struct sw_config *cf)
 	sw->own_tid = own_tid;
 	lock_init(sw);
 	events_init(sw);
-	list_init(&flow_of(sw)->touched);
-	list_init(&flow_of(sw)->stalls.list);
+	stalls_init(sw);
+	queues_init(sw);
 	conn_init(sw, listen_fd);
 	routing_of(sw)->mail = mem_new(sizeof *routing_of(sw)->mail);
 	mailbox_init(routing_of(sw)->mail, sw->cf.mail_room);

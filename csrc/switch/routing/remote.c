@@ -37,7 +37,7 @@ struct stop {
 
 static struct stop *stop_of(const struct host *h, uint32_t key)
 {
-	for (struct link *l = h->stops.next; l != &h->stops; l = l->next)
+	for (struct link *l = h->remote.stops.next; l != &h->remote.stops; l = l->next)
 		if (CONTAINER(l, struct stop, link)->key == key)
 			return CONTAINER(l, struct stop, link);
 	return NULL;
@@ -56,7 +56,7 @@ void remote_fragment(struct conn *c, uint32_t host, uint32_t dst, uint32_t off, 
 		off + TDFRAGHDR, len - TDFRAGHDR);
 	if (c->finishing || c->place.next)
 		return;
-	stop = list_empty(&h->stops) ? NULL : stop_of(h, dst);
+	stop = list_empty(&h->remote.stops) ? NULL : stop_of(h, dst);
 	if (stop) {
 		list_append(&stop->waiters, &c->place);
 		c->sw->stats.parked++;
@@ -165,15 +165,15 @@ static void obey(struct host *h, const char *data, uint32_t len)
 		uint32_t what = wire_get32(data), key = wire_get32(data + 4);
 		struct stop *stop = stop_of(h, key);
 
-		if (what == WIRE_CONTROL_PAUSE && !stop && h->stop_count < STOPS_MAX) {
+		if (what == WIRE_CONTROL_PAUSE && !stop && h->remote.stop_count < STOPS_MAX) {
 			stop = mem_new(sizeof *stop);
 			stop->key = key;
 			list_init(&stop->waiters);
-			list_append(&h->stops, &stop->link);
-			h->stop_count++;
+			list_append(&h->remote.stops, &stop->link);
+			h->remote.stop_count++;
 		} else if (what == WIRE_CONTROL_RESUME && stop) {
 			end_stop(stop);
-			h->stop_count--;
+			h->remote.stop_count--;
 		}
 	}
 }
@@ -210,13 +210,13 @@ static void end_multicast(struct host *h, struct multicast *m)
 {
 	list_remove(&m->link);
 	free(m);
-	h->multicast_count--;
+	h->remote.multicast_count--;
 }
 
 /* The announced multicast of this address; NULL: none. */
 static struct multicast *multicast_of(const struct host *h, uint32_t address)
 {
-	for (struct link *l = h->multicasts.next; l != &h->multicasts; l = l->next)
+	for (struct link *l = h->remote.multicasts.next; l != &h->remote.multicasts; l = l->next)
 		if (CONTAINER(l, struct multicast, link)->address == address)
 			return CONTAINER(l, struct multicast, link);
 	return NULL;
@@ -256,8 +256,8 @@ static void add_multicast(struct host *h, const char *body, uint32_t len)
 	}
 	/* The message of an earlier list with this address was cut off, else that would be gone. */
 	m = multicast_of(h, address);
-	if (!m && h->multicast_count >= MULTICASTS_MAX)
-		m = CONTAINER(h->multicasts.next, struct multicast, link);
+	if (!m && h->remote.multicast_count >= MULTICASTS_MAX)
+		m = CONTAINER(h->remote.multicasts.next, struct multicast, link);
 	if (m)
 		end_multicast(h, m);
 	m = mem_new(sizeof *m + count * sizeof *m->tids);
@@ -265,8 +265,8 @@ static void add_multicast(struct host *h, const char *body, uint32_t len)
 	m->count = count;
 	for (uint32_t i = 0; i < count; i++)
 		m->tids[i] = wire_get32(body + 8 + 4 * i);
-	list_append(&h->multicasts, &m->link);
-	h->multicast_count++;
+	list_append(&h->remote.multicasts, &m->link);
+	h->remote.multicast_count++;
 }
 
 /* A whole message for this daemon. */
@@ -285,7 +285,7 @@ static void to_caller(struct host *h, uint32_t src, const char *head, const char
 static void to_daemon(struct host *h, const char *packet, uint32_t len, uint32_t src,
 	unsigned flags)
 {
-	struct assembly *in = &h->in;
+	struct assembly *in = &h->remote.in;
 	const char *data = packet + DDFRAGHDR;
 	char *owned;
 
@@ -383,10 +383,10 @@ void remote_deliver(struct host *h, struct chunk *ck, uint32_t off, uint32_t len
 
 void remote_drop(struct host *h)
 {
-	assembly_drop(&h->in);
-	while (!list_empty(&h->multicasts))
-		end_multicast(h, CONTAINER(h->multicasts.next, struct multicast, link));
-	while (!list_empty(&h->stops))
-		end_stop(CONTAINER(h->stops.next, struct stop, link));
-	h->stop_count = 0;
+	assembly_drop(&h->remote.in);
+	while (!list_empty(&h->remote.multicasts))
+		end_multicast(h, CONTAINER(h->remote.multicasts.next, struct multicast, link));
+	while (!list_empty(&h->remote.stops))
+		end_stop(CONTAINER(h->remote.stops.next, struct stop, link));
+	h->remote.stop_count = 0;
 }

@@ -5,6 +5,11 @@
 
 #include "flow/flow.h"
 
+/* A new read needs at least so much room, bytes. */
+#define READ_ROOM 65536u
+/* Descriptors, connections and accepted peers served in one pass. */
+#define PASS_MAX 64
+
 struct conn {
 	struct sw *sw;
 	struct peer peer;
