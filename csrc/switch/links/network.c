@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The network: the socket, the table of hosts, and what is done in each pass of the loop. */
-#define _GNU_SOURCE
 #include "links/links.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 /* Period in which silent hosts are looked for; while one is silent for long. */
 #define TICK_MS 250
