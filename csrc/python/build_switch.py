@@ -10,7 +10,7 @@ import cffi
 
 ROOT = Path(__file__).parents[2]
 SWITCH = ROOT / "csrc" / "switch"
-INTERFACE = ("switch.h", "process.h")
+INTERFACE = ("switch.h", "base/process.h")
 
 
 def declarations(header: str) -> str:

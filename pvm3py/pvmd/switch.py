@@ -509,7 +509,8 @@ def spawn_process(
     """Start a program and return its process id, which is also its PVMEPID.
 
     Standard input is /dev/null, `out_fd` becomes standard output and error; what else is
-    inherited is written in csrc/switch/process.h. Raises OSError (ENOENT, EACCES, ENOEXEC, ...).
+    inherited is written in csrc/switch/base/process.h. Raises OSError (ENOENT, EACCES, ENOEXEC,
+    ...).
     """
     words = [ffi.new("char[]", os.fsencode(word)) for word in argv]
     setting = [

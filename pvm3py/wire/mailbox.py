@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Bodies of TM_DB, the mailbox; the messages in it are read by csrc/switch/mailbox.c."""
+"""Bodies of TM_DB, the mailbox; the messages in it are read by csrc/switch/routing/mailbox.c."""
 
 from typing import Annotated
 

@@ -13,7 +13,7 @@
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include "network.h"
+#include "links/links.h"
 #include "require.h"
 
 /* Daemons, tasks, and a multicast group. */
@@ -135,7 +135,7 @@ static void check_link(const struct host *h)
 	uint32_t lost = 0, early = 0, bytes = 0;
 
 	for (uint16_t s = h->tx_first; s != h->tx_next; s++) {
-		const struct packet *p = link_packet(h, s);
+		const struct packet *p = host_packet(h, s);
 
 		lost += p->lost;
 		if (!p->acked && !p->lost)
@@ -162,16 +162,16 @@ struct view {
 
 static struct view view(uint32_t tid)
 {
-	const struct host *h = net_host(sw, tid);
+	const struct host *h = host_find(sw, tid);
 	struct view v;
 
 	memset(&v, 0, sizeof v);
 	if (!h)
 		return v;
-	v.extended = h->extended, v.lost = h->lost, v.open = h->in.open;
+	v.extended = h->extended, v.lost = h->lost, v.open = h->remote.in.open;
 	v.rx_next = h->rx_next, v.tx_first = h->tx_first;
-	v.len = h->in.len, v.ahead = h->ahead_count, v.duplicates = h->duplicates;
-	v.multicasts = h->multicast_count, v.stops = h->stop_count;
+	v.len = h->remote.in.len, v.ahead = h->ahead_count, v.duplicates = h->duplicates;
+	v.multicasts = h->remote.multicast_count, v.stops = h->remote.stop_count;
 	v.peer_duplicates = h->peer_duplicates, v.order = h->acked_order;
 	return v;
 }
@@ -192,14 +192,14 @@ static void arrive(const char *packet, uint32_t len, unsigned who)
 		from.sin_addr.s_addr ^= htonl(1 << 8);
 	memcpy(ck->data, packet, len);
 	ck->used = len;
-	switch_enter(sw);
-	receive_packet(sw->net, ck, 0, len, &from, switch_now());
+	lock_enter(sw);
+	receive_packet(net_of(sw), ck, 0, len, &from, clock_now());
 	chunk_unref(sw, ck);
-	switch_leave(sw);
+	lock_leave(sw);
 	after = view(KNOWN);
 	if (who == 1 || who == 2)
 		REQUIRE(!memcmp(&before, &after, sizeof after));
-	REQUIRE(!net_host(sw, PENDING) || net_host(sw, PENDING)->rx_next == 1);
+	REQUIRE(!host_find(sw, PENDING) || host_find(sw, PENDING)->rx_next == 1);
 }
 
 /* Bytes as they are, but for what would look like a marked message. */
@@ -264,7 +264,7 @@ static void state_packet(void)
 {
 	char packet[DDFRAGHDR + WIRE_LINK_BYTES + 4 * WIRE_LINK_WORDS + 8] = { 0 };
 	unsigned who = next(), flags = next();
-	const struct host *h = net_host(sw, KNOWN);
+	const struct host *h = host_find(sw, KNOWN);
 	struct packet_state s = { .longest = 4080u << next() % 6, .window = 1u << next() % 32 };
 	uint32_t len;
 
@@ -346,7 +346,7 @@ static void add_known(void)
 	struct sw_host host = peer_host(KNOWN);
 
 	host.silence_ms = 60000;
-	if (!net_host(sw, KNOWN)) {
+	if (!host_find(sw, KNOWN)) {
 		life++;
 		last_seen = task_seen = 0;
 		base = 1;
@@ -426,8 +426,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		steps[next() % (sizeof steps / sizeof *steps)]();
 		run(SW_CLOSE);
 		drain_task();
-		if (net_host(sw, KNOWN))
-			check_link(net_host(sw, KNOWN));
+		if (host_find(sw, KNOWN))
+			check_link(host_find(sw, KNOWN));
 	}
 	finish();
 	return 0;

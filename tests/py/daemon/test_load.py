@@ -19,7 +19,7 @@ from pvm3py.wire.task import SpawnRequest, TaskReply, TidBody
 
 MIB = 1 << 20
 
-# What the daemon keeps for one receiver at most (csrc/switch/switch.c: queue_high).
+# What the daemon keeps for one receiver at most (csrc/switch/loop/switch.c: queue_high).
 QUEUE_MAX = min(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 32, 256 << 20)
 
 

@@ -9,7 +9,7 @@
  * connections the caller may come back and wait for the same ones: whoever is
  * woken does the work, and the thread then withdraws.
  */
-#include "core.h"
+#include "loop/loop.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -19,37 +19,38 @@
 
 #define STACK_BYTES 262144
 
-static void set_timer(struct sw *sw, int64_t ns)
+static void set_timer(struct standby *s, int64_t ns)
 {
 	struct itimerspec t = { .it_value = {
 					.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 } };
 
-	timerfd_settime(sw->timer_fd, 0, &t, NULL);
+	timerfd_settime(s->timer_fd, 0, &t, NULL);
 }
 
-/* End the sleep of whoever waits in switch_pass. */
+/* End the sleep of whoever waits in pass_run. */
 static void wake(struct sw *sw)
 {
-	(void)!write(sw->wake_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
+	(void)!write(loop_of(sw)->wake_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
 }
 
 /* The timer has run out: forward while the caller is away. Has the lock. */
 static void stand_in(struct sw *sw)
 {
 	const int64_t patience = (int64_t)sw->cf.standby_us * 1000;
+	struct standby *s = &loop_of(sw)->standby;
 	bool worked = false;
 
-	while (!sw->stop && !sw->inside) {
-		int64_t away = switch_now() - sw->left;
+	while (!s->stop && !loop_of(sw)->inside) {
+		int64_t away = clock_now() - s->left;
 
 		if (away < patience) {
-			set_timer(sw, patience - away);
+			set_timer(s, patience - away);
 			return;
 		}
-		switch_pass(sw, switch_patience(sw, -1), true);
+		pass_run(sw, pass_patience(sw, -1), true);
 		worked = true;
 	}
-	sw->armed = false;
+	s->armed = false;
 	if (worked)
 		wake(sw);
 }
@@ -57,59 +58,71 @@ static void stand_in(struct sw *sw)
 static void *standby_main(void *arg)
 {
 	struct sw *sw = arg;
+	struct standby *s = &loop_of(sw)->standby;
 	uint64_t expired;
 	bool stop = false;
 
 	while (!stop) {
-		if (read(sw->timer_fd, &expired, sizeof expired) < 0 && errno != EINTR)
+		if (read(s->timer_fd, &expired, sizeof expired) < 0 && errno != EINTR)
 			break;
-		switch_lock(sw);
+		lock_take(sw);
 		stand_in(sw);
-		stop = sw->stop;
-		switch_leave(sw);
+		stop = s->stop;
+		lock_leave(sw);
 	}
 	return NULL;
 }
 
 void standby_arm(struct sw *sw)
 {
-	if (!sw->standby)
+	struct standby *s = &loop_of(sw)->standby;
+
+	if (!s->exists)
 		return;
-	sw->left = switch_now();
-	if (!sw->armed) {
-		sw->armed = true;
-		set_timer(sw, (int64_t)sw->cf.standby_us * 1000);
+	s->left = clock_now();
+	if (!s->armed) {
+		s->armed = true;
+		set_timer(s, (int64_t)sw->cf.standby_us * 1000);
 	}
 }
 
 int standby_start(struct sw *sw)
 {
+	struct standby *s = &loop_of(sw)->standby;
 	pthread_attr_t attr;
 	sigset_t all, before;
 	int rc;
 
 	if (sw->cf.standby_us == UINT32_MAX)
 		return 0;
+	s->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	if (s->timer_fd < 0)
+		return -1;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	rc = pthread_create(&sw->helper, &attr, standby_main, sw);
+	rc = pthread_create(&s->helper, &attr, standby_main, sw);
 	pthread_attr_destroy(&attr);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	sw->standby = !rc;
+	s->exists = !rc;
+	if (rc)
+		close(s->timer_fd);
 	errno = rc;
 	return rc ? -1 : 0;
 }
 
 void standby_stop(struct sw *sw)
 {
-	if (!sw->standby)
+	struct standby *s = &loop_of(sw)->standby;
+
+	if (!s->exists)
 		return;
-	switch_enter(sw);
-	sw->stop = true;
-	set_timer(sw, 1);
+	lock_enter(sw);
+	s->stop = true;
+	set_timer(s, 1);
 	wake(sw);
-	switch_leave(sw);
-	pthread_join(sw->helper, NULL);
+	lock_leave(sw);
+	pthread_join(s->helper, NULL);
+	close(s->timer_fd);
 }

@@ -4,9 +4,16 @@
  * packets when the window allows, and stay in the flight until they are
  * acknowledged.
  */
-#include "network.h"
+#include "links/links.h"
 
 #include <stdlib.h>
+
+/* Packets on their way that 3.4.6 is trusted to take: its socket holds more. */
+#define WINDOW_CLASSIC 16u
+/* Most sequence numbers on their way on an extended link: the list of the block covers them. */
+#define WINDOW_EXTENDED 1024u
+/* Data up to this size are copied when they are queued; longer ones hold their receive chunk. */
+#define LINK_COPY_MAX 8192u
 
 /* Smallest and largest memory for copies. */
 #define TAIL_MIN 4000u
@@ -21,11 +28,6 @@
 static uint16_t span(const struct host *h)
 {
 	return (uint16_t)(h->tx_next - h->tx_first);
-}
-
-struct packet *link_packet(const struct host *h, uint16_t seq)
-{
-	return &h->flight[seq & (h->flight_size - 1)];
 }
 
 static void add_fragment(struct host *h, struct fragment f)
@@ -43,7 +45,7 @@ static void add_fragment(struct host *h, struct fragment f)
 	}
 	h->waiting[(h->waiting_head + h->waiting_count++) & (h->waiting_size - 1)] = f;
 	backlog_add(h->sw, &h->load, f.len);
-	net_touch(h);
+	host_touch(h);
 }
 
 static bool refused(struct host *h)
@@ -148,12 +150,12 @@ static struct packet *new_packet(struct host *h, unsigned flags)
 		struct packet *ring = mem_new(size * sizeof *ring);
 
 		for (uint16_t s = h->tx_first; s != h->tx_next; s++)
-			ring[s & (size - 1)] = *link_packet(h, s);
+			ring[s & (size - 1)] = *host_packet(h, s);
 		free(h->flight);
 		h->flight = ring;
 		h->flight_size = size;
 	}
-	p = link_packet(h, h->tx_next);
+	p = host_packet(h, h->tx_next);
 	memset(p, 0, sizeof *p);
 	p->seq = h->tx_next++;
 	p->flags = (uint8_t)flags;
@@ -217,7 +219,7 @@ static void prepare(struct host *h, struct packet *p, int64_t now)
 static struct packet *next_packet(struct host *h, uint16_t *lost)
 {
 	for (; h->lost_count && *lost != h->tx_next; (*lost)++) {
-		struct packet *p = link_packet(h, *lost);
+		struct packet *p = host_packet(h, *lost);
 
 		if (p->lost &&
 			(h->extended && h->flying && h->flying + p->len + PACKET_COST > h->window))
@@ -240,13 +242,13 @@ bool link_send(struct host *h)
 	struct packet *list[NET_BATCH];
 	uint16_t seqs[NET_BATCH]; /* the ring may move while packets are cut */
 	bool sent = false;
-	int64_t now = switch_now();
+	int64_t now = clock_now();
 	uint16_t lost = h->tx_first;
 	uint32_t n;
 
 	do {
 		for (n = 0; n < NET_BATCH; n++) {
-			struct packet *p = h->sw->net->blocked ? NULL : next_packet(h, &lost);
+			struct packet *p = net_of(h->sw)->blocked ? NULL : next_packet(h, &lost);
 
 			if (!p)
 				break;
@@ -254,24 +256,14 @@ bool link_send(struct host *h)
 			prepare(h, p, now);
 		}
 		for (uint32_t i = 0; i < n; i++)
-			list[i] = link_packet(h, seqs[i]);
+			list[i] = host_packet(h, seqs[i]);
 		for (uint32_t left = n ? socket_transmit(h, list, n) : 0; left; left--)
-			link_resend(h, list[n - left]);
+			host_resend(h, list[n - left]);
 		sent |= n > 0;
-	} while (n == NET_BATCH && !h->sw->net->blocked);
+	} while (n == NET_BATCH && !net_of(h->sw)->blocked);
 	settle_waiting(h);
 	timing_set(h);
 	return sent;
-}
-
-void link_resend(struct host *h, struct packet *p)
-{
-	if (p->lost || p->acked)
-		return;
-	p->lost = true;
-	h->lost_count++;
-	h->flying -= p->len + PACKET_COST;
-	net_touch(h);
 }
 
 void link_finish(struct host *h)
@@ -294,7 +286,7 @@ void link_finish(struct host *h)
 	p->lost = true;
 	h->lost_count++;
 	h->closing = true;
-	net_touch(h);
+	host_touch(h);
 }
 
 /* Give back what an idle link does not need. */
@@ -343,18 +335,18 @@ static void advance(struct host *h, int64_t now)
 {
 	bool finished = false;
 
-	while (h->tx_first != h->tx_next && link_packet(h, h->tx_first)->acked)
+	while (h->tx_first != h->tx_next && host_packet(h, h->tx_first)->acked)
 		h->tx_first++;
 	for (uint16_t s = h->tx_first; h->closing && s != h->tx_next; s++)
-		finished |= link_packet(h, s)->acked && (link_packet(h, s)->flags & FFFIN);
+		finished |= host_packet(h, s)->acked && (host_packet(h, s)->flags & FFFIN);
 	finished |= h->closing && h->tx_first == h->tx_next;
 	timing_progress(h, now);
 	settle(h);
-	remote_check_drains(h);
-	net_touch(h);
+	host_check_drains(h);
+	host_touch(h);
 	if (finished) {
-		net_control(h, FFFIN | FFACK, 0);
-		net_lost(h, SW_HOST_CLOSED, "link closed");
+		socket_control(h, FFFIN | FFACK, 0);
+		host_lost(h, SW_HOST_CLOSED, "link closed");
 	}
 }
 
@@ -365,11 +357,11 @@ static bool under_way(const struct host *h, uint16_t seq)
 
 void link_acked_one(struct host *h, uint16_t seq)
 {
-	int64_t now = switch_now();
+	int64_t now = clock_now();
 
 	if (!under_way(h, seq))
 		return;
-	if (acknowledge(h, link_packet(h, seq), now))
+	if (acknowledge(h, host_packet(h, seq), now))
 		advance(h, now);
 }
 
@@ -381,13 +373,13 @@ static bool acknowledge_to(struct host *h, uint16_t expected, int64_t now)
 	if (n > span(h))
 		return false;
 	for (uint16_t s = h->tx_first; s != expected; s++)
-		acknowledge(h, link_packet(h, s), now);
+		acknowledge(h, host_packet(h, s), now);
 	return n > 0;
 }
 
 void link_acked_to(struct host *h, uint16_t expected)
 {
-	int64_t now = switch_now();
+	int64_t now = clock_now();
 
 	if (acknowledge_to(h, expected, now))
 		advance(h, now);
@@ -395,7 +387,7 @@ void link_acked_to(struct host *h, uint16_t expected)
 
 void link_acked(struct host *h, const struct packet_state *s)
 {
-	int64_t now = switch_now();
+	int64_t now = clock_now();
 	bool news = acknowledge_to(h, s->expected, now);
 
 	if (s->duplicates != h->peer_duplicates)
@@ -405,7 +397,7 @@ void link_acked(struct host *h, const struct packet_state *s)
 		uint16_t seq = (uint16_t)(s->expected + 1 + i);
 
 		if (s->list[i / 32] & 1u << (31 - i % 32) && under_way(h, seq))
-			news |= acknowledge(h, link_packet(h, seq), now);
+			news |= acknowledge(h, host_packet(h, seq), now);
 	}
 	if (news)
 		advance(h, now);
@@ -416,8 +408,8 @@ void link_drop(struct host *h)
 	for (uint32_t i = 0; i < h->waiting_count; i++)
 		chunk_unref(h->sw, h->waiting[(h->waiting_head + i) & (h->waiting_size - 1)].chunk);
 	for (uint16_t s = h->tx_first; s != h->tx_next; s++)
-		if (link_packet(h, s)->chunk)
-			chunk_unref(h->sw, link_packet(h, s)->chunk);
+		if (host_packet(h, s)->chunk)
+			chunk_unref(h->sw, host_packet(h, s)->chunk);
 	if (h->tail)
 		chunk_unref(h->sw, h->tail);
 	h->tail = NULL;
@@ -434,4 +426,5 @@ void link_drop(struct host *h)
 	list_remove(&h->timed);
 	list_remove(&h->touched);
 	h->due = NEVER;
+	host_check_drains(h);
 }

@@ -4,7 +4,7 @@
  * it, many equal packets to one host as one (UDP_SEGMENT, UDP_GRO).
  */
 #define _GNU_SOURCE
-#include "network.h"
+#include "links/links.h"
 
 #include <errno.h>
 #include <netinet/udp.h>
@@ -59,8 +59,8 @@ int socket_open(struct net *net)
 void socket_close(struct net *net)
 {
 	epoll_ctl(net->sw->epoll_fd, EPOLL_CTL_DEL, net->fd, NULL);
-	if (net->chunk)
-		chunk_unref(net->sw, net->chunk);
+	if (net->input.chunk)
+		chunk_unref(net->sw, net->input.chunk);
 }
 
 void socket_watch(struct net *net, bool blocked)
@@ -115,7 +115,7 @@ static void take_datagram(struct net *net, uint32_t off, const struct mmsghdr *m
 	while (left) {
 		uint32_t n = left < size ? left : size;
 
-		receive_packet(net, net->chunk, off, n, from, now);
+		sw__above.packet(net, net->input.chunk, off, n, from, now);
 		off += n;
 		left -= n;
 	}
@@ -124,14 +124,14 @@ static void take_datagram(struct net *net, uint32_t off, const struct mmsghdr *m
 /* Chunk and slot for the next call. */
 static void make_room(struct net *net)
 {
-	if (net->chunk && net->chunk->refs == 1)
-		net->slot = 0;
-	if (net->chunk && net->slot < SLOTS)
+	if (net->input.chunk && net->input.chunk->refs == 1)
+		net->input.slot = 0;
+	if (net->input.chunk && net->input.slot < SLOTS)
 		return;
-	if (net->chunk)
-		chunk_unref(net->sw, net->chunk);
-	net->chunk = chunk_new(net->sw, CHUNK_ROOM);
-	net->slot = 0;
+	if (net->input.chunk)
+		chunk_unref(net->sw, net->input.chunk);
+	net->input.chunk = chunk_new(net->sw, CHUNK_ROOM);
+	net->input.slot = 0;
 }
 
 /* Receive once; false: there is no more. */
@@ -146,10 +146,11 @@ static bool receive_once(struct net *net)
 	int n;
 
 	make_room(net);
-	first = net->slot;
+	first = net->input.slot;
 	count = SLOTS - first;
 	for (uint32_t i = 0; i < count; i++) {
-		iov[i] = (struct iovec){ net->chunk->data + (first + i) * SLOT_BYTES, SLOT_BYTES };
+		iov[i] = (struct iovec){ net->input.chunk->data + (first + i) * SLOT_BYTES,
+			SLOT_BYTES };
 		msgs[i].msg_hdr = (struct msghdr){
 			.msg_name = &from[i],
 			.msg_namelen = sizeof from[i],
@@ -162,13 +163,13 @@ static bool receive_once(struct net *net)
 	n = recvmmsg(net->fd, msgs, count, MSG_DONTWAIT, NULL);
 	if (n <= 0)
 		return n < 0 && errno != EAGAIN && errno != EWOULDBLOCK;
-	now = switch_now();
+	now = clock_now();
 	for (uint32_t i = 0; i < (uint32_t)n; i++) {
-		uint32_t refs = net->chunk->refs;
+		uint32_t refs = net->input.chunk->refs;
 
 		take_datagram(net, (first + i) * SLOT_BYTES, &msgs[i], now);
-		if (net->chunk->refs > refs)
-			net->slot = first + i + 1;
+		if (net->input.chunk->refs > refs)
+			net->input.slot = first + i + 1;
 	}
 	return (uint32_t)n == count;
 }
@@ -258,12 +259,12 @@ static void log_error(struct host *h, int error)
 
 	snprintf(text, sizeof text, "cannot send to host %x: %s", h->tid & TIDHOST,
 		strerror(error));
-	net_log(h->sw->net, text);
+	host_log(h->sw, text);
 }
 
 uint32_t socket_transmit(struct host *h, struct packet **list, uint32_t n)
 {
-	struct net *net = h->sw->net;
+	struct net *net = net_of(h->sw);
 	struct batch_out b;
 	uint32_t at = 0;
 
@@ -297,16 +298,16 @@ uint32_t socket_transmit(struct host *h, struct packet **list, uint32_t n)
 	return 0;
 }
 
-void net_control(struct host *h, unsigned flags, uint16_t ack)
+void socket_control(struct host *h, unsigned flags, uint16_t ack)
 {
-	struct net *net = h->sw->net;
+	struct net *net = net_of(h->sw);
 	char packet[DDFRAGHDR + WIRE_LINK_BYTES + 4 * WIRE_LINK_WORDS];
 	uint32_t len = 0;
 
 	if ((flags & (FFFIN | FFACK)) != (FFFIN | FFACK)) {
 		struct packet_state s;
 
-		receive_state(h, &s);
+		host_state(h, &s);
 		len = packet_put_state(packet + DDFRAGHDR, &s);
 	}
 	packet_head(packet, h->tid, h->sw->own_tid, 0, ack, flags);

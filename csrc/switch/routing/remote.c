@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Between links and tasks: fragments to and from other hosts, messages for daemons, multicast. */
-#include "network.h"
+#include "routing/routing.h"
 
 #include <stdlib.h>
+
+#define HOST_DAEMON(tid) (((tid) & TIDHOST) | TID_DAEMON)
 
 /* Multicasts that a host has announced and not finished. */
 #define MULTICASTS_MAX 1024u
@@ -31,18 +33,11 @@ struct stop {
 	struct link waiters;
 };
 
-/* The caller wishes to know when so little is queued for tid. */
-struct drain {
-	struct link link;
-	uint32_t tid;
-	uint64_t mark;
-};
-
 /* Sending. */
 
 static struct stop *stop_of(const struct host *h, uint32_t key)
 {
-	for (struct link *l = h->stops.next; l != &h->stops; l = l->next)
+	for (struct link *l = h->remote.stops.next; l != &h->remote.stops; l = l->next)
 		if (CONTAINER(l, struct stop, link)->key == key)
 			return CONTAINER(l, struct stop, link);
 	return NULL;
@@ -50,7 +45,7 @@ static struct stop *stop_of(const struct host *h, uint32_t key)
 
 void remote_fragment(struct conn *c, uint32_t host, uint32_t dst, uint32_t off, uint32_t len)
 {
-	struct host *h = net_host(c->sw, host);
+	struct host *h = host_find(c->sw, host);
 	struct stop *stop;
 
 	if (!h || h->lost) {
@@ -61,19 +56,19 @@ void remote_fragment(struct conn *c, uint32_t host, uint32_t dst, uint32_t off, 
 		off + TDFRAGHDR, len - TDFRAGHDR);
 	if (c->finishing || c->place.next)
 		return;
-	stop = list_empty(&h->stops) ? NULL : stop_of(h, dst);
+	stop = list_empty(&h->remote.stops) ? NULL : stop_of(h, dst);
 	if (stop) {
 		list_append(&stop->waiters, &c->place);
 		c->sw->stats.parked++;
 	} else if (backlog_full(c->sw, &h->load)) {
-		backlog_park(&h->load, c);
+		conn_park(c, &h->load);
 	}
 }
 
 void remote_message(struct sw *sw, uint32_t dst, uint32_t src, const char *head, const char *body,
 	uint32_t len)
 {
-	struct host *h = net_host(sw, dst);
+	struct host *h = host_find(sw, dst);
 	char *whole;
 
 	if (!h) {
@@ -105,7 +100,7 @@ void remote_announce(struct sw *sw, uint32_t src, const uint32_t *tids, uint32_t
 
 bool remote_frame(struct sw *sw, const char *frame, uint32_t len)
 {
-	struct host *h = net_host(sw, wire_get32(frame + WIRE_FRAG_DST));
+	struct host *h = host_find(sw, wire_get32(frame + WIRE_FRAG_DST));
 
 	if (!h)
 		return false;
@@ -113,44 +108,6 @@ bool remote_frame(struct sw *sw, const char *frame, uint32_t len)
 		(unsigned char)frame[WIRE_FRAG_FLAGS] & (FFSOM | FFEOM), frame + TDFRAGHDR,
 		len - TDFRAGHDR);
 	return true;
-}
-
-uint64_t remote_queued(const struct sw *sw, uint32_t tid)
-{
-	const struct host *h = net_host(sw, tid);
-
-	return h ? h->load.bytes : 0;
-}
-
-bool remote_notify_drain(struct sw *sw, uint32_t tid, uint64_t mark)
-{
-	struct host *h = net_host(sw, tid);
-	struct drain *d;
-
-	if (!h || h->lost)
-		return false;
-	d = mem_new(sizeof *d);
-	d->tid = tid;
-	d->mark = mark;
-	list_append(&h->drains, &d->link);
-	remote_check_drains(h);
-	return true;
-}
-
-void remote_check_drains(struct host *h)
-{
-	struct link *l, *next;
-
-	for (l = h->drains.next; l != &h->drains; l = next) {
-		struct drain *d = CONTAINER(l, struct drain, link);
-
-		next = l->next;
-		if (h->load.bytes > d->mark && !h->lost)
-			continue;
-		inbox_event(h->sw, SW_DRAINED, 0)->dst = d->tid;
-		list_remove(l);
-		free(d);
-	}
 }
 
 /* Receiving. */
@@ -180,7 +137,7 @@ void remote_resume(struct sw *sw, struct backlog *b)
 {
 	while (!list_empty(&b->remotes)) {
 		struct pause *p = CONTAINER(b->remotes.next, struct pause, link);
-		struct host *h = net_host(sw, p->host);
+		struct host *h = host_find(sw, p->host);
 		char record[8];
 
 		wire_put32(record, WIRE_CONTROL_RESUME);
@@ -208,15 +165,15 @@ static void obey(struct host *h, const char *data, uint32_t len)
 		uint32_t what = wire_get32(data), key = wire_get32(data + 4);
 		struct stop *stop = stop_of(h, key);
 
-		if (what == WIRE_CONTROL_PAUSE && !stop && h->stop_count < STOPS_MAX) {
+		if (what == WIRE_CONTROL_PAUSE && !stop && h->remote.stop_count < STOPS_MAX) {
 			stop = mem_new(sizeof *stop);
 			stop->key = key;
 			list_init(&stop->waiters);
-			list_append(&h->stops, &stop->link);
-			h->stop_count++;
+			list_append(&h->remote.stops, &stop->link);
+			h->remote.stop_count++;
 		} else if (what == WIRE_CONTROL_RESUME && stop) {
 			end_stop(stop);
-			h->stop_count--;
+			h->remote.stop_count--;
 		}
 	}
 }
@@ -230,12 +187,12 @@ static void added(struct host *h, struct queue *q, uint32_t key)
 /* The caller gets an event with so many bytes. */
 static void count_event(struct host *h, uint32_t bytes)
 {
-	h->sw->filling->remote_bytes += bytes + sizeof(struct sw_event);
+	flow_of(h->sw)->events.filling->remote_bytes += bytes + sizeof(struct sw_event);
 }
 
 static void to_task(struct host *h, struct chunk *ck, uint32_t off, uint32_t len, uint32_t tid)
 {
-	struct queue *q = route_receiver(h->sw, tid);
+	struct queue *q = table_receiver(h->sw, tid);
 
 	if (!q)
 		return;
@@ -253,13 +210,13 @@ static void end_multicast(struct host *h, struct multicast *m)
 {
 	list_remove(&m->link);
 	free(m);
-	h->multicast_count--;
+	h->remote.multicast_count--;
 }
 
 /* The announced multicast of this address; NULL: none. */
 static struct multicast *multicast_of(const struct host *h, uint32_t address)
 {
-	for (struct link *l = h->multicasts.next; l != &h->multicasts; l = l->next)
+	for (struct link *l = h->remote.multicasts.next; l != &h->remote.multicasts; l = l->next)
 		if (CONTAINER(l, struct multicast, link)->address == address)
 			return CONTAINER(l, struct multicast, link);
 	return NULL;
@@ -275,7 +232,7 @@ static void to_receivers(struct host *h, struct chunk *ck, uint32_t off, uint32_
 		return;
 	}
 	for (uint32_t i = 0; i < m->count; i++) {
-		struct queue *q = route_receiver(h->sw, m->tids[i]);
+		struct queue *q = table_receiver(h->sw, m->tids[i]);
 
 		if (!q)
 			continue;
@@ -294,13 +251,13 @@ static void add_multicast(struct host *h, const char *body, uint32_t len)
 	struct multicast *m;
 
 	if (len < 8 || count > (len - 8) / 4 || count > TIDLOCAL || !wire_is_multicast(address)) {
-		net_log(h->sw->net, "malformed multicast list of another host dropped");
+		host_log(h->sw, "malformed multicast list of another host dropped");
 		return;
 	}
 	/* The message of an earlier list with this address was cut off, else that would be gone. */
 	m = multicast_of(h, address);
-	if (!m && h->multicast_count >= MULTICASTS_MAX)
-		m = CONTAINER(h->multicasts.next, struct multicast, link);
+	if (!m && h->remote.multicast_count >= MULTICASTS_MAX)
+		m = CONTAINER(h->remote.multicasts.next, struct multicast, link);
 	if (m)
 		end_multicast(h, m);
 	m = mem_new(sizeof *m + count * sizeof *m->tids);
@@ -308,8 +265,8 @@ static void add_multicast(struct host *h, const char *body, uint32_t len)
 	m->count = count;
 	for (uint32_t i = 0; i < count; i++)
 		m->tids[i] = wire_get32(body + 8 + 4 * i);
-	list_append(&h->multicasts, &m->link);
-	h->multicast_count++;
+	list_append(&h->remote.multicasts, &m->link);
+	h->remote.multicast_count++;
 }
 
 /* A whole message for this daemon. */
@@ -322,19 +279,19 @@ static void to_caller(struct host *h, uint32_t src, const char *head, const char
 		return;
 	}
 	count_event(h, len);
-	inbox_message(h->sw, 0, h->sw->own_tid, src, head, body, len, owned);
+	events_message(h->sw, 0, h->sw->own_tid, src, head, body, len, owned);
 }
 
 static void to_daemon(struct host *h, const char *packet, uint32_t len, uint32_t src,
 	unsigned flags)
 {
-	struct assembly *in = &h->in;
+	struct assembly *in = &h->remote.in;
 	const char *data = packet + DDFRAGHDR;
 	char *owned;
 
 	len -= DDFRAGHDR;
 	if (!(flags & FFSOM) != in->open || (in->open && in->src != src)) {
-		net_log(h->sw->net,
+		host_log(h->sw,
 			in->open ? "first packet within a message dropped" :
 				   "packet outside of a message dropped");
 		return;
@@ -346,27 +303,27 @@ static void to_daemon(struct host *h, const char *packet, uint32_t len, uint32_t
 			to_caller(h, src, packet + DDFRAGHDR, data, len, NULL);
 			return;
 		}
-		inbox_open(in, h->sw->own_tid, packet + DDFRAGHDR);
+		assembly_open(in, h->sw->own_tid, packet + DDFRAGHDR);
 		in->src = src;
 	}
 	if ((uint64_t)in->len + len > h->sw->cf.message_max) {
-		net_log(h->sw->net, "message of another host too long, dropped");
-		inbox_drop(in);
+		host_log(h->sw, "message of another host too long, dropped");
+		assembly_drop(in);
 		return;
 	}
-	inbox_gather(in, data, len);
+	assembly_gather(in, data, len);
 	if (!(flags & FFEOM))
 		return;
 	owned = in->body;
 	in->body = NULL;
 	to_caller(h, src, in->head, owned, in->len, owned);
-	inbox_drop(in);
+	assembly_drop(in);
 }
 
 /* Does a message for this address become an event? */
 static bool reported(const struct sw *sw, uint32_t dst)
 {
-	const struct queue *q = route_find(sw, dst);
+	const struct queue *q = table_find(sw, dst);
 
 	return dst == sw->own_tid || (q && q->speaker);
 }
@@ -374,7 +331,7 @@ static bool reported(const struct sw *sw, uint32_t dst)
 /* Is the queue of a task here full, for a sender that cannot be asked to pause? */
 static bool crowded(const struct sw *sw, uint32_t tid)
 {
-	const struct queue *q = route_find(sw, tid);
+	const struct queue *q = table_find(sw, tid);
 
 	return q && backlog_full(sw, &q->load);
 }
@@ -388,7 +345,7 @@ bool remote_room(const struct host *h, uint32_t dst)
 	const struct sw *sw = h->sw;
 	const struct multicast *m;
 
-	if (sw->filling->remote_bytes >= INBOX_BYTES && reported(sw, dst))
+	if (flow_of(sw)->events.filling->remote_bytes >= INBOX_BYTES && reported(sw, dst))
 		return false;
 	if (h->extended || sw->stats.queued_bytes <= sw->cf.queue_total)
 		return true;
@@ -426,11 +383,10 @@ void remote_deliver(struct host *h, struct chunk *ck, uint32_t off, uint32_t len
 
 void remote_drop(struct host *h)
 {
-	inbox_drop(&h->in);
-	while (!list_empty(&h->multicasts))
-		end_multicast(h, CONTAINER(h->multicasts.next, struct multicast, link));
-	while (!list_empty(&h->stops))
-		end_stop(CONTAINER(h->stops.next, struct stop, link));
-	h->stop_count = 0;
-	remote_check_drains(h);
+	assembly_drop(&h->remote.in);
+	while (!list_empty(&h->remote.multicasts))
+		end_multicast(h, CONTAINER(h->remote.multicasts.next, struct multicast, link));
+	while (!list_empty(&h->remote.stops))
+		end_stop(CONTAINER(h->remote.stops.next, struct stop, link));
+	h->remote.stop_count = 0;
 }

@@ -8,7 +8,7 @@
  * one did and a little more than a round trip has passed; when nothing arrives,
  * one timer sends first the last packet (to be told what is missing), then all.
  */
-#include "network.h"
+#include "links/links.h"
 
 #include <stdio.h>
 
@@ -107,13 +107,13 @@ static int64_t patience(const struct host *h)
 static void find_lost(struct host *h, int64_t now)
 {
 	for (uint16_t s = h->tx_first; s != h->tx_next; s++) {
-		struct packet *p = link_packet(h, s);
+		struct packet *p = host_packet(h, s);
 		int32_t behind = (int32_t)(h->acked_order - p->order);
 
 		if (p->acked || p->lost || behind <= 0 ||
 			(behind < (int32_t)REORDER && now - p->sent < patience(h)))
 			continue;
-		link_resend(h, p);
+		host_resend(h, p);
 		reduce(h, p, WINDOW_FLOOR);
 	}
 }
@@ -151,13 +151,13 @@ static void give_up(struct host *h, int64_t now)
 
 	snprintf(text, sizeof text, "no acknowledgement for %lld s",
 		(long long)((now - h->unanswered) / 1000000000));
-	net_lost(h, SW_HOST_SILENT, text);
+	host_lost(h, SW_HOST_SILENT, text);
 }
 
 static void classic_expired(struct host *h, int64_t now)
 {
 	for (uint16_t s = h->tx_first; s != h->tx_next; s++) {
-		struct packet *p = link_packet(h, s);
+		struct packet *p = host_packet(h, s);
 
 		if (p->acked || p->lost || p->sent + p->wait > now)
 			continue;
@@ -165,7 +165,7 @@ static void classic_expired(struct host *h, int64_t now)
 			give_up(h, now);
 			return;
 		}
-		link_resend(h, p);
+		host_resend(h, p);
 	}
 }
 
@@ -179,11 +179,11 @@ static void extended_expired(struct host *h, int64_t now)
 		return;
 	}
 	for (uint16_t s = h->tx_next; s != h->tx_first; s--) {
-		struct packet *p = link_packet(h, (uint16_t)(s - 1));
+		struct packet *p = host_packet(h, (uint16_t)(s - 1));
 
 		if (p->acked)
 			continue;
-		link_resend(h, p);
+		host_resend(h, p);
 		if (h->stage == 0)
 			break;
 		reduce(h, p, WINDOW_TIMEOUT);
@@ -210,7 +210,7 @@ static int64_t next_time(const struct host *h)
 	int64_t due = h->extended && h->progress ? h->progress + timeout(h) : NEVER;
 
 	for (uint16_t s = h->tx_first; s != h->tx_next; s++) {
-		const struct packet *p = link_packet(h, s);
+		const struct packet *p = host_packet(h, s);
 		int64_t t = NEVER;
 
 		if (p->acked || p->lost)
@@ -228,7 +228,7 @@ static int64_t next_time(const struct host *h)
 
 void timing_set(struct host *h)
 {
-	struct net *net = h->sw->net;
+	struct net *net = net_of(h->sw);
 
 	h->due = next_time(h);
 	if (h->due == NEVER) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The form of packets between daemons: header, check, extension block. */
-#include "packet.h"
+#include "base/packet.h"
 
 /* CRC-32C, reflected. */
 #define POLYNOMIAL 0x82f63b78u

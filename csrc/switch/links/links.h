@@ -1,48 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inside of the switch: the links to other hosts.
+ * The links to other hosts.
  *
- * network.c has the table of hosts and the timers, socket.c the socket. A link sends (link.c, timed
- * by timing.c) and receives (receive.c) packets in order, once each. remote.c
- * stands between links and tasks: addresses, multicast, messages for the
- * daemon, back-pressure.
+ * host.c has the table of hosts, network.c their timers, socket.c the socket. A
+ * link sends (link.c, timed by timing.c) and receives (receive.c) packets in
+ * order, once each. fault.c plays a bad network for tests. Where data from a
+ * host go is decided above.
  *
  * A link begins as 3.4.6 has it: each packet acknowledged by itself, a small
  * window, a timer for each packet. When the other daemon's extension block has
  * been seen, `extended`, it goes on with one acknowledgement for many packets,
  * a large window and one timer (docs/links.md).
  */
-#ifndef PVM3PY_SWITCH_NETWORK_H
-#define PVM3PY_SWITCH_NETWORK_H
+#ifndef PVM3PY_SWITCH_LINKS_H
+#define PVM3PY_SWITCH_LINKS_H
 
 #include <netinet/in.h>
 
-#include "core.h"
-#include "packet.h"
-
-#define NS_PER_MS 1000000ll
-#define NEVER INT64_MAX
+#include "base/packet.h"
+#include "tasks/tasks.h"
 
 /* Indexes of hosts. */
 #define HOSTS_MAX 4096u
 #define HOST_INDEX(tid) (((tid) & TIDHOST) >> 18)
-#define HOST_DAEMON(tid) (((tid) & TIDHOST) | TID_DAEMON)
 
 /* Packets sent with one system call. */
 #define NET_BATCH 128
-/* Packets on their way that 3.4.6 is trusted to take: its socket holds more. */
-#define WINDOW_CLASSIC 16u
-/* Most sequence numbers on their way on an extended link: the list of the block covers them. */
-#define WINDOW_EXTENDED 1024u
 /* How far ahead of the expected one a packet is kept, in numbers and in bytes. */
 #define AHEAD_MAX 2048u
 #define AHEAD_BYTES (4u << 20)
 /* What a packet counts besides its data, in windows. */
 #define PACKET_COST 1024u
-/* Window of an extended link at first, bytes. */
-#define LINK_WINDOW_FIRST (512u << 10)
-/* Data up to this size are copied when they are queued; longer ones hold their receive chunk. */
-#define LINK_COPY_MAX 8192u
 
 /* Data waiting for the window. */
 struct fragment {
@@ -114,14 +102,19 @@ struct host {
 	uint32_t quiet_ms;         /* since something was heard, */
 	uint32_t probes, asked_ms; /* questions asked since, and after how long the last one */
 
-	struct assembly in;     /* message for this daemon */
-	struct link multicasts; /* struct multicast (remote.c) */
-	struct link stops;      /* struct stop: receivers there that wish no more */
-	struct link drains;     /* struct drain: SW_DRAINED is due */
-	uint32_t multicast_count, stop_count;
 	uint32_t duplicates, peer_duplicates; /* received here; there, as far as known */
+
+	struct link drains; /* struct drain: host.c alone */
+	/* What comes from it and goes further: remote.c alone. */
+	struct {
+		struct assembly in;     /* message for this daemon */
+		struct link multicasts; /* struct multicast: announced, not complete */
+		struct link stops;      /* struct stop: receivers there that wish no more */
+		uint32_t multicast_count, stop_count;
+	} remote;
 };
 
+/* The network: one socket, the hosts that it reaches. */
 struct net {
 	struct sw *sw;
 	int fd;
@@ -130,21 +123,68 @@ struct net {
 	bool readable, blocked, offload;
 	struct host *hosts[HOSTS_MAX];
 	struct link touched, timed;
-	struct link owing;    /* hosts to be acknowledged later, the first due first */
-	int64_t timer;        /* no timer of `timed` is due earlier, ns */
-	int64_t tick, ticked; /* next and last look for silent hosts */
-	uint32_t watched;     /* hosts with a limit of silence */
-	struct chunk *chunk;  /* received into, */
-	uint32_t slot;        /* from this slot on */
-	int64_t logged;       /* time of the last log event, */
-	uint32_t unlogged;    /* events left out since */
+	struct link owing; /* hosts to be acknowledged later, the first due first */
+	int64_t timer;     /* no timer of `timed` is due earlier, ns */
 	struct faults *faults;
+	/* network.c alone. */
+	struct {
+		int64_t next, last; /* looks for silent hosts, ns */
+		uint32_t hosts;     /* with a limit of silence */
+	} silence;
+	/* socket.c alone. */
+	struct {
+		struct chunk *chunk; /* received into, */
+		uint32_t slot;       /* from this slot on */
+	} input;
+	/* host.c alone. */
+	struct {
+		int64_t last;      /* log event, ns; 0: none yet */
+		uint32_t left_out; /* events since */
+	} log;
 };
+
+/* The state of this floor. */
+struct links {
+	struct tasks tasks;
+	struct net *net; /* NULL: none */
+};
+
+static inline struct links *links_of(const struct sw *sw)
+{
+	return CONTAINER(sw, struct links, tasks.flow.sw);
+}
+
+static inline struct net *net_of(const struct sw *sw)
+{
+	return links_of(sw)->net;
+}
+
+/* host.c */
+
+/* The host of a tid, of any kind; NULL: unknown. */
+struct host *host_find(const struct sw *, uint32_t tid);
+/* The host has something to send. */
+void host_touch(struct host *);
+/* Log event about the network, not more than a few a second. */
+void host_log(struct sw *, const char *text);
+/* The link has ended: report it once, stop it. */
+void host_lost(struct host *, uint32_t reason, const char *text);
+/* Packet number seq, which is under way. */
+static inline struct packet *host_packet(const struct host *h, uint16_t seq)
+{
+	return &h->flight[seq & (h->flight_size - 1)];
+}
+/* Send this packet again when the link is flushed. */
+void host_resend(struct host *, struct packet *);
+/* State of the link for an extension block. */
+void host_state(const struct host *, struct packet_state *);
+/* Report SW_DRAINED for tid once, when at most `mark` bytes are queued or the host is lost. */
+void host_notify_drain(struct host *, uint32_t tid, uint64_t mark);
+/* Less is queued, or the host is lost: report what is due. */
+void host_check_drains(struct host *);
 
 /* network.c */
 
-/* The host of a tid, of any kind; NULL: unknown. */
-struct host *net_host(const struct sw *, uint32_t tid);
 /* Receive what is there, send what is due; called in each pass. */
 void net_serve(struct sw *);
 /* Send for all hosts that were touched. */
@@ -154,16 +194,6 @@ int64_t net_due(const struct sw *);
 /* The socket may have input, or takes output again. */
 void net_ready(struct sw *, uint32_t events);
 void net_free(struct sw *);
-/* The host has something to send. */
-void net_touch(struct host *);
-/* Send one packet without sequence number, with the extension block unless it is FIN|ACK. */
-void net_control(struct host *, unsigned flags, uint16_t ack);
-/* The host's daemon is one of this project: it takes packets of that length. */
-void net_extend(struct host *, uint32_t longest);
-/* The link has ended: report it once, stop it. */
-void net_lost(struct host *, uint32_t reason, const char *text);
-/* Log event, not more than a few a second. */
-void net_log(struct net *, const char *text);
 
 /* socket.c */
 
@@ -178,6 +208,8 @@ void socket_receive(struct net *);
 uint32_t socket_path_mtu(const struct sockaddr_in *);
 /* Send packets, at most NET_BATCH, with complete headers but for the check; how many are left. */
 uint32_t socket_transmit(struct host *, struct packet **, uint32_t n);
+/* Send one packet without sequence number, with the extension block unless it is FIN|ACK. */
+void socket_control(struct host *, unsigned flags, uint16_t ack);
 
 /* link.c */
 
@@ -197,10 +229,6 @@ void link_finish(struct host *);
 void link_acked_one(struct host *, uint16_t seq);
 void link_acked(struct host *, const struct packet_state *);
 void link_acked_to(struct host *, uint16_t expected);
-/* Packet number seq, which is under way. */
-struct packet *link_packet(const struct host *, uint16_t seq);
-/* Send this packet again when the link is flushed. */
-void link_resend(struct host *, struct packet *);
 /* Drop all output. */
 void link_drop(struct host *);
 
@@ -221,30 +249,15 @@ void timing_set(struct host *);
 
 /* receive.c */
 
-/* A packet in a chunk that may be referred to and changed. */
+/* Entry of struct above: packet. */
 void receive_packet(struct net *, struct chunk *, uint32_t off, uint32_t len,
 	const struct sockaddr_in *from, int64_t now);
 /* Acknowledge what is due, but for what data have carried. */
 void receive_acknowledge(struct host *, int64_t now);
 /* Data that leave carry the acknowledgement. */
 void receive_carried(struct host *);
-/* State of the link for an extension block. */
-void receive_state(const struct host *, struct packet_state *);
+/* Drop all input. */
 void receive_drop(struct host *);
-
-/* remote.c */
-
-/*
- * Is there room for data from the host for this address? Else the packet is not acknowledged, and
- * so comes again.
- */
-bool remote_room(const struct host *, uint32_t dst);
-/* Report SW_DRAINED where it is due. */
-void remote_check_drains(struct host *);
-/* Data from a host, with a packet header, in order. */
-void remote_deliver(struct host *, struct chunk *, uint32_t off, uint32_t len);
-/* Drop what is kept for the host. */
-void remote_drop(struct host *);
 
 /* fault.c */
 

@@ -9,7 +9,7 @@
 #ifndef PVM3PY_SWITCH_MAILBOX_H
 #define PVM3PY_SWITCH_MAILBOX_H
 
-#include "core.h"
+#include "base/base.h"
 
 struct mail_entry {
 	int32_t index, owner, flags; /* owner 0 is gone; flags: PvmMbox... of the put */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Start of task processes with vfork(), which does not copy the daemon's memory map. */
 #define _GNU_SOURCE
-#include "process.h"
+#include "base/process.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
  * to such a task is reported, and if it has taken another one's place, goes on
  * under the name of the one that the task had asked.
  */
-#include "core.h"
+#include "routing/routing.h"
 
 #include <errno.h>
 
@@ -19,32 +19,30 @@ static bool is_system(const char *head)
 	return tag >= (uint32_t)SM_FIRST && tag <= (uint32_t)SM_LAST;
 }
 
-bool manager_asked(struct conn *c, uint32_t tid, const char *frag, uint32_t len)
+bool manager_asked(const struct conn *c, uint32_t tid, const char *frag)
 {
 	bool first = (unsigned char)frag[WIRE_FRAG_FLAGS] & FFSOM;
 
-	if (first ? tid != c->manager || c->in.open || !is_system(frag + TDFRAGHDR) :
-		    !c->in.open || c->in.dst != tid)
-		return false;
-	inbox_fragment(c, frag, len);
-	return true;
+	if (first)
+		return tid == c->manager && !c->in.open && is_system(frag + TDFRAGHDR);
+	return c->in.open && c->in.dst == tid;
 }
 
 bool manager_spoke(struct sw *sw, struct queue *q, char *frag, uint32_t len)
 {
 	bool first = (unsigned char)frag[WIRE_FRAG_FLAGS] & FFSOM;
 	const char *head = frag + TDFRAGHDR;
-	uint32_t body = len - TDFRAGHDR - MSGHDRLEN;
+	uint32_t body = len - TDFRAGHDR - MSGHDRLEN, manager = conn_of(q)->manager;
 
 	if (first) {
-		q->renaming = q->conn->manager && q->speaker != q->conn->manager &&
-			is_system(head) && !wire_get32(head + WIRE_MSG_CTX);
-		inbox_message(sw, 0, q->tid, q->speaker, head, head + MSGHDRLEN,
+		q->renaming = manager && q->speaker != manager && is_system(head) &&
+			!wire_get32(head + WIRE_MSG_CTX);
+		events_message(sw, 0, q->tid, q->speaker, head, head + MSGHDRLEN,
 			body < REPORTED ? body : REPORTED, NULL)
 			->type = SW_SPOKE;
 	}
 	if (q->renaming)
-		wire_put32(frag + WIRE_FRAG_SRC, q->conn->manager);
+		wire_put32(frag + WIRE_FRAG_SRC, manager);
 	return first;
 }
 
@@ -52,13 +50,13 @@ int sw_manager(struct sw *sw, uint64_t id, uint32_t manager, uint32_t speaker)
 {
 	struct conn *c;
 
-	switch_enter(sw);
+	lock_enter(sw);
 	c = conn_find(sw, id);
 	if (c) {
 		c->manager = manager;
 		c->out.renaming = c->out.renaming && c->out.speaker == speaker;
 		c->out.speaker = speaker;
 	}
-	switch_leave(sw);
+	lock_leave(sw);
 	return c ? 0 : -ENOENT;
 }

@@ -3,7 +3,7 @@
  * Requests to the mailbox. Those of tasks of this host are answered here, as they come; the
  * caller does those of other hosts, those that wait for an entry, and whatever is not ordinary.
  */
-#include "mailbox.h"
+#include "routing/routing.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
  */
 static bool orphaned(const struct sw *sw, const struct mail_entry *e)
 {
-	return e && route_local(sw, (uint32_t)e->owner) && !route_find(sw, (uint32_t)e->owner);
+	return e && table_local(sw, (uint32_t)e->owner) && !table_find(sw, (uint32_t)e->owner);
 }
 
 /* A get that waits until there is an entry? */
@@ -28,18 +28,18 @@ static bool waits(const struct mail_request *r, const struct mail_entry *e)
 bool mail_serve(struct conn *c, const char *head, const char *body, uint32_t len)
 {
 	struct sw *sw = c->sw;
+	struct mailbox *box = routing_of(sw)->mail;
 	struct mail_request r;
 	struct mail_answer a;
 	struct mail_entry *e;
 
-	if (!sw->mail->serve || !mailbox_read(&r, body, len) ||
-		(r.op == TMDB_PUT && !sw->mail->serve_puts) || (uint32_t)r.owner != c->tid ||
-		route_find(sw, c->tid) != &c->out)
+	if (!box->serve || !mailbox_read(&r, body, len) || (r.op == TMDB_PUT && !box->serve_puts) ||
+		(uint32_t)r.owner != c->tid || table_find(sw, c->tid) != &c->out)
 		return false;
-	e = mailbox_entry(sw->mail, &r);
-	if (waits(&r, e) || orphaned(sw, e) || !mailbox_do(sw->mail, &r, &a))
+	e = mailbox_entry(box, &r);
+	if (waits(&r, e) || orphaned(sw, e) || !mailbox_do(box, &r, &a))
 		return false;
-	inbox_answer(c, head, a.code, a.message, a.len);
+	conn_answer(c, head, a.code, a.message, a.len);
 	free(a.taken);
 	return true;
 }
@@ -57,54 +57,59 @@ static const char *keep_reply(struct mailbox *box, const struct mail_answer *a)
 
 int sw_mail(struct sw *sw, const char *body, size_t len, const char **reply, size_t *reply_len)
 {
+	struct mailbox *box = routing_of(sw)->mail;
 	struct mail_request r;
 	struct mail_answer a;
 	int rc = SW_MAIL_DONE;
 
-	switch_enter(sw);
+	lock_enter(sw);
 	if (len > UINT32_MAX || !mailbox_read(&r, body, (uint32_t)len)) {
 		rc = -EINVAL;
-	} else if (waits(&r, mailbox_entry(sw->mail, &r))) {
-		sw->mail->serve_puts = false;
+	} else if (waits(&r, mailbox_entry(box, &r))) {
+		box->serve_puts = false;
 		rc = SW_MAIL_WAIT;
-	} else if (!mailbox_do(sw->mail, &r, &a)) {
+	} else if (!mailbox_do(box, &r, &a)) {
 		rc = -EINVAL;
 	} else {
-		*reply = keep_reply(sw->mail, &a);
+		*reply = keep_reply(box, &a);
 		*reply_len = 4 + (size_t)a.len;
 		free(a.taken);
 	}
-	switch_leave(sw);
+	lock_leave(sw);
 	return rc;
 }
 
 void sw_mail_serve(struct sw *sw)
 {
-	switch_enter(sw);
-	sw->mail->serve = sw->mail->serve_puts = true;
-	switch_leave(sw);
+	struct mailbox *box = routing_of(sw)->mail;
+
+	lock_enter(sw);
+	box->serve = box->serve_puts = true;
+	lock_leave(sw);
 }
 
 const char *sw_mail_list(struct sw *sw, size_t *len)
 {
-	switch_enter(sw);
-	free(sw->mail->text);
-	sw->mail->text = mailbox_list(sw->mail, len);
-	switch_leave(sw);
-	return sw->mail->text;
+	struct mailbox *box = routing_of(sw)->mail;
+
+	lock_enter(sw);
+	free(box->text);
+	box->text = mailbox_list(box, len);
+	lock_leave(sw);
+	return box->text;
 }
 
 void sw_mail_disown(struct sw *sw, int32_t owner)
 {
-	switch_enter(sw);
-	mailbox_disown(sw->mail, owner);
-	switch_leave(sw);
+	lock_enter(sw);
+	mailbox_disown(routing_of(sw)->mail, owner);
+	lock_leave(sw);
 }
 
 void sw_mail_reset(struct sw *sw, const char *name, size_t name_len, int32_t index, int kill,
 	const int32_t *keep, uint32_t kept)
 {
-	switch_enter(sw);
-	mailbox_reset(sw->mail, name, (uint32_t)name_len, index, kill, keep, kept);
-	switch_leave(sw);
+	lock_enter(sw);
+	mailbox_reset(routing_of(sw)->mail, name, (uint32_t)name_len, index, kill, keep, kept);
+	lock_leave(sw);
 }

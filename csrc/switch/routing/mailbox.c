@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The store of the mailbox: classes, entries, and what requests do to them. */
-#include "mailbox.h"
+#include "routing/mailbox.h"
 
 #include <stdlib.h>
 

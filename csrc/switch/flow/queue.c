@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Output queues: references to received bytes, sent with one gathering write. */
-#include "core.h"
+#include "flow/flow.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,6 +13,8 @@
 /* Memory for copies grows between these sizes. */
 #define TAIL_MIN 4000u
 #define TAIL_MAX SETTLE_MAX
+/* Queued pieces below this size do not hold their receive chunk while their receiver is slow. */
+#define SETTLE_MAX 65536u
 /* A longer ring is given back when the queue is empty. */
 #define RING_KEPT 64u
 
@@ -21,10 +23,15 @@ static struct span *span_at(const struct queue *q, uint32_t i)
 	return &q->spans[(q->head + i) & (q->size - 1)];
 }
 
-void queue_init(struct sw *sw, struct queue *q, struct conn *c, uint32_t tid)
+void queues_init(struct sw *sw)
+{
+	list_init(&flow_of(sw)->touched);
+}
+
+void queue_init(struct sw *sw, struct queue *q, const struct peer *peer, uint32_t tid)
 {
 	memset(q, 0, sizeof *q);
-	q->conn = c;
+	q->peer = peer;
 	q->tid = tid;
 	backlog_init(sw, &q->load);
 }
@@ -33,7 +40,7 @@ void queue_check_mark(struct sw *sw, struct queue *q)
 {
 	if (q->notify && q->load.bytes <= q->mark) {
 		q->notify = false;
-		inbox_event(sw, SW_DRAINED, 0)->dst = q->tid;
+		events_add(sw, SW_DRAINED, 0)->dst = q->tid;
 	}
 }
 
@@ -127,7 +134,7 @@ static void add_bytes(struct sw *sw, struct queue *q, uint64_t n)
 {
 	backlog_add(sw, &q->load, n);
 	if (!q->touched.next)
-		list_append(&sw->touched, &q->touched);
+		list_append(&flow_of(sw)->touched, &q->touched);
 }
 
 void queue_ref(struct sw *sw, struct queue *q, struct chunk *ck, uint32_t off, uint32_t len)
@@ -243,10 +250,10 @@ static void watch_output(struct sw *sw, struct queue *q, bool on)
 {
 	struct epoll_event ev = {
 		.events = EPOLLIN | EPOLLRDHUP | EPOLLET | (on ? EPOLLOUT : 0u),
-		.data.u64 = q->conn->id,
+		.data.u64 = q->peer->id,
 	};
 
-	epoll_ctl(sw->epoll_fd, EPOLL_CTL_MOD, q->conn->fd, &ev);
+	epoll_ctl(sw->epoll_fd, EPOLL_CTL_MOD, q->peer->fd, &ev);
 	q->watched = on;
 }
 
@@ -277,9 +284,9 @@ static bool send_all(struct sw *sw, struct queue *q)
 	while (q->count) {
 		uint64_t sum = gather(q, iov, &msg);
 		ssize_t n = msg.msg_iovlen == 1 ?
-			send(q->conn->fd, iov->iov_base, iov->iov_len,
+			send(q->peer->fd, iov->iov_base, iov->iov_len,
 				MSG_NOSIGNAL | MSG_DONTWAIT) :
-			sendmsg(q->conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+			sendmsg(q->peer->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n > 0) {
 			q->load.progress = true;
@@ -296,35 +303,37 @@ static bool send_all(struct sw *sw, struct queue *q)
 	return true;
 }
 
-void queue_flush(struct sw *sw, struct queue *q)
+bool queue_flush(struct sw *sw, struct queue *q)
 {
 	list_remove(&q->touched);
-	if (!q->conn || q->blocked) {
+	if (!q->peer || q->blocked) {
 		settle(sw, q);
-		return;
+		return false;
 	}
-	if (!send_all(sw, q)) {
-		q->blocked = true;
-		settle(sw, q);
-		if (!q->watched)
-			watch_output(sw, q, true);
-	} else if (q->conn->closing && q->conn->fd >= 0) {
-		conn_end(q->conn, SW_CLOSED, NULL);
-	}
+	if (send_all(sw, q))
+		return true;
+	q->blocked = true;
+	settle(sw, q);
+	if (!q->watched)
+		watch_output(sw, q, true);
+	return false;
 }
 
-void queue_writable(struct sw *sw, struct queue *q)
+bool queue_writable(struct sw *sw, struct queue *q)
 {
 	if (q->blocked) {
 		q->blocked = false;
-		queue_flush(sw, q);
-	} else if (q->watched) {
-		watch_output(sw, q, false);
+		return queue_flush(sw, q);
 	}
+	if (q->watched)
+		watch_output(sw, q, false);
+	return true;
 }
 
 void queue_flush_touched(struct sw *sw)
 {
-	while (!list_empty(&sw->touched))
-		queue_flush(sw, CONTAINER(sw->touched.next, struct queue, touched));
+	struct link *touched = &flow_of(sw)->touched;
+
+	while (!list_empty(touched))
+		queue_flush(sw, CONTAINER(touched->next, struct queue, touched));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory of the switch: receive chunks, which are shared by reference, and plain blocks. */
-#include "core.h"
+#include "base/base.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +8,9 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+
+/* Unused receive chunks that are kept. */
+#define CHUNKS_KEPT 8
 
 static void *checked(void *p)
 {
@@ -41,10 +44,10 @@ struct chunk *chunk_new(struct sw *sw, uint32_t room)
 {
 	struct chunk *ck;
 
-	if (room == CHUNK_ROOM && sw->kept) {
-		ck = sw->kept;
-		sw->kept = ck->next;
-		sw->kept_count--;
+	if (room == CHUNK_ROOM && sw->pool.kept) {
+		ck = sw->pool.kept;
+		sw->pool.kept = ck->next;
+		sw->pool.count--;
 	} else if (room == CHUNK_ROOM) {
 		ck = map_chunk();
 	} else {
@@ -63,10 +66,10 @@ void chunk_unref(struct sw *sw, struct chunk *ck)
 		return;
 	if (ck->room != CHUNK_ROOM) {
 		free(ck);
-	} else if (sw->kept_count < CHUNKS_KEPT) {
-		ck->next = sw->kept;
-		sw->kept = ck;
-		sw->kept_count++;
+	} else if (sw->pool.count < CHUNKS_KEPT) {
+		ck->next = sw->pool.kept;
+		sw->pool.kept = ck;
+		sw->pool.count++;
 	} else {
 		munmap(ck, CHUNK_BYTES);
 	}
@@ -76,18 +79,18 @@ void chunk_trim(struct sw *sw)
 {
 	struct chunk *ck;
 
-	while ((ck = sw->kept)) {
-		sw->kept = ck->next;
+	while ((ck = sw->pool.kept)) {
+		sw->pool.kept = ck->next;
 		munmap(ck, CHUNK_BYTES);
 	}
-	sw->kept_count = 0;
+	sw->pool.count = 0;
 }
 
 void sw_trim(struct sw *sw)
 {
-	switch_enter(sw);
+	lock_enter(sw);
 	chunk_trim(sw);
-	switch_leave(sw);
+	lock_leave(sw);
 #ifdef __GLIBC__
 	malloc_trim(0);
 #endif

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* The network: the socket, the table of hosts, and what is done in each pass of the loop. */
-#define _GNU_SOURCE
-#include "network.h"
+#include "links/links.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 /* Period in which silent hosts are looked for; while one is silent for long. */
 #define TICK_MS 250
 #define TICK_HURRY_MS 100
+/* Window of an extended link at first, bytes. */
+#define LINK_WINDOW_FIRST (512u << 10)
 /*
  * A silent host is asked after this part of its limit, and again, then more often: on a bad
  * network most questions and answers may get lost. Least number of questions.
@@ -20,59 +19,15 @@
 #define FIRST_PROBES 5
 #define MORE_PROBES 25
 #define PROBES 4
-/* At most one log event in this time, ns. */
-#define LOG_NS (200 * NS_PER_MS)
-
-struct host *net_host(const struct sw *sw, uint32_t tid)
-{
-	return sw->net ? sw->net->hosts[HOST_INDEX(tid)] : NULL;
-}
-
-void net_touch(struct host *h)
-{
-	if (!h->touched.next)
-		list_append(&h->sw->net->touched, &h->touched);
-}
-
-void net_log(struct net *net, const char *text)
-{
-	int64_t now = switch_now();
-	char more[200];
-
-	if (now - net->logged < LOG_NS) {
-		net->unlogged++;
-		return;
-	}
-	snprintf(more, sizeof more, net->unlogged ? "%s (and %u events before it)" : "%s", text,
-		(unsigned)net->unlogged);
-	net->logged = now;
-	net->unlogged = 0;
-	inbox_text(net->sw, SW_LOG, 0, more);
-}
-
-void net_lost(struct host *h, uint32_t reason, const char *text)
-{
-	struct sw_event *e;
-
-	if (h->lost)
-		return;
-	h->lost = true;
-	e = inbox_text(h->sw, SW_HOST, 0, text);
-	e->dst = h->tid;
-	e->reason = reason;
-	link_drop(h);
-	receive_drop(h);
-	remote_drop(h);
-}
 
 void net_flush(struct sw *sw)
 {
-	struct net *net = sw->net;
+	struct net *net = net_of(sw);
 	int64_t now;
 
 	if (!net || list_empty(&net->touched) || net->blocked)
 		return;
-	now = switch_now();
+	now = clock_now();
 	while (!list_empty(&net->touched) && !net->blocked) {
 		struct host *h = CONTAINER(net->touched.next, struct host, touched);
 
@@ -115,14 +70,14 @@ static bool look_after(struct host *h, uint32_t elapsed_ms)
 	h->quiet_ms += elapsed_ms;
 	if (h->quiet_ms >= h->silence_ms && h->probes >= PROBES) {
 		snprintf(text, sizeof text, "nothing heard for %.1f s", h->quiet_ms / 1000.0);
-		net_lost(h, SW_HOST_SILENT, text);
+		host_lost(h, SW_HOST_SILENT, text);
 		return false;
 	}
 	hurry = h->quiet_ms >= h->silence_ms / FIRST_PROBES * 2;
 	if (h->quiet_ms >= h->asked_ms + h->silence_ms / (hurry ? MORE_PROBES : FIRST_PROBES)) {
 		h->asked_ms = h->quiet_ms;
 		h->probes++;
-		net_control(h, WIRE_PKT_ASK, 0);
+		socket_control(h, WIRE_PKT_ASK, 0);
 	}
 	return hurry;
 }
@@ -133,7 +88,7 @@ static bool look_after(struct host *h, uint32_t elapsed_ms)
  */
 static void tick(struct net *net, int64_t now)
 {
-	int64_t elapsed = (now - net->ticked) / NS_PER_MS;
+	int64_t elapsed = (now - net->silence.last) / NS_PER_MS;
 	bool hurry = false;
 
 	if (elapsed > 2 * TICK_MS)
@@ -141,20 +96,20 @@ static void tick(struct net *net, int64_t now)
 	for (uint32_t i = 1; i < HOSTS_MAX; i++)
 		if (net->hosts[i])
 			hurry |= look_after(net->hosts[i], (uint32_t)elapsed);
-	net->ticked = now;
-	net->tick = now + (hurry ? TICK_HURRY_MS : TICK_MS) * NS_PER_MS;
+	net->silence.last = now;
+	net->silence.next = now + (hurry ? TICK_HURRY_MS : TICK_MS) * NS_PER_MS;
 }
 
 void net_serve(struct sw *sw)
 {
-	struct net *net = sw->net;
+	struct net *net = net_of(sw);
 	int64_t now;
 
 	if (!net)
 		return;
 	if (net->readable)
 		socket_receive(net);
-	now = switch_now();
+	now = clock_now();
 	if (net->timer <= now)
 		serve_timers(net, now);
 	while (!list_empty(&net->owing)) {
@@ -163,9 +118,9 @@ void net_serve(struct sw *sw)
 		if (h->owed_due > now)
 			break;
 		list_remove(&h->owing);
-		net_touch(h);
+		host_touch(h);
 	}
-	if (net->watched && net->tick <= now && !net->readable)
+	if (net->silence.hosts && net->silence.next <= now && !net->readable)
 		tick(net, now);
 	if (net->faults)
 		fault_serve(net, now);
@@ -173,7 +128,7 @@ void net_serve(struct sw *sw)
 
 int64_t net_due(const struct sw *sw)
 {
-	const struct net *net = sw->net;
+	const struct net *net = net_of(sw);
 	int64_t due;
 
 	if (!net)
@@ -186,8 +141,8 @@ int64_t net_due(const struct sw *sw)
 
 		due = t < due ? t : due;
 	}
-	if (net->watched && net->tick < due)
-		due = net->tick;
+	if (net->silence.hosts && net->silence.next < due)
+		due = net->silence.next;
 	if (net->faults && fault_due(net->faults) < due)
 		due = fault_due(net->faults);
 	return due;
@@ -196,36 +151,21 @@ int64_t net_due(const struct sw *sw)
 void net_ready(struct sw *sw, uint32_t events)
 {
 	if (events & ~(uint32_t)EPOLLOUT)
-		sw->net->readable = true;
-	if (events & EPOLLOUT && sw->net->blocked)
-		socket_watch(sw->net, false);
-}
-
-void net_extend(struct host *h, uint32_t longest)
-{
-	uint32_t path = socket_path_mtu(&h->address);
-
-	h->extended = true;
-	if (longest > WIRE_PKT_LARGE)
-		longest = WIRE_PKT_LARGE;
-	h->offload = h->sw->net->offload && path < longest;
-	h->mtu = path < longest ? path : longest;
-	h->rtt = h->deviation = 0;
-	h->progress = h->tx_first != h->tx_next ? switch_now() : 0;
-	if (!h->lost)
-		timing_set(h);
+		net_of(sw)->readable = true;
+	if (events & EPOLLOUT && net_of(sw)->blocked)
+		socket_watch(net_of(sw), false);
 }
 
 static void set_silence(struct net *net, struct host *h, uint32_t silence_ms)
 {
-	int64_t now = switch_now();
+	int64_t now = clock_now();
 
-	if (!net->watched) {
-		net->ticked = now;
-		net->tick = now + TICK_MS * NS_PER_MS;
+	if (!net->silence.hosts) {
+		net->silence.last = now;
+		net->silence.next = now + TICK_MS * NS_PER_MS;
 	}
-	net->watched += !!silence_ms;
-	net->watched -= !!h->silence_ms;
+	net->silence.hosts += !!silence_ms;
+	net->silence.hosts -= !!h->silence_ms;
 	h->silence_ms = silence_ms;
 }
 
@@ -242,22 +182,20 @@ static struct host *new_host(struct sw *sw, uint32_t tid)
 	h->due = NEVER;
 	h->address.sin_family = AF_INET;
 	backlog_init(sw, &h->load);
-	list_init(&h->multicasts);
-	list_init(&h->stops);
+	list_init(&h->remote.multicasts);
+	list_init(&h->remote.stops);
 	list_init(&h->drains);
-	sw->net->hosts[HOST_INDEX(tid)] = h;
+	net_of(sw)->hosts[HOST_INDEX(tid)] = h;
 	return h;
 }
 
 /* Take a host out of the table. */
 static void end_host(struct host *h)
 {
-	struct net *net = h->sw->net;
+	struct net *net = net_of(h->sw);
 
 	h->lost = true;
-	link_drop(h);
-	receive_drop(h);
-	remote_drop(h);
+	sw__above.lost(h);
 	set_silence(net, h, 0);
 	net->hosts[HOST_INDEX(h->tid)] = NULL;
 	free(h);
@@ -270,9 +208,9 @@ int sw_network(struct sw *sw, int fd, uint32_t mtu)
 
 	if (mtu < WIRE_PKT_LEAST)
 		return -EINVAL;
-	switch_enter(sw);
-	if (sw->net) {
-		switch_leave(sw);
+	lock_enter(sw);
+	if (net_of(sw)) {
+		lock_leave(sw);
 		return -EEXIST;
 	}
 	net = mem_new(sizeof *net);
@@ -281,7 +219,6 @@ int sw_network(struct sw *sw, int fd, uint32_t mtu)
 	net->fd = fd;
 	net->mtu = mtu;
 	net->timer = NEVER;
-	net->logged = -LOG_NS;
 	list_init(&net->touched);
 	list_init(&net->timed);
 	list_init(&net->owing);
@@ -290,15 +227,15 @@ int sw_network(struct sw *sw, int fd, uint32_t mtu)
 		free(net);
 	} else {
 		net->faults = fault_new();
-		sw->net = net;
+		links_of(sw)->net = net;
 	}
-	switch_leave(sw);
+	lock_leave(sw);
 	return rc;
 }
 
 void net_free(struct sw *sw)
 {
-	struct net *net = sw->net;
+	struct net *net = net_of(sw);
 
 	if (!net)
 		return;
@@ -308,7 +245,7 @@ void net_free(struct sw *sw)
 	if (net->faults)
 		fault_free(net);
 	socket_close(net);
-	sw->net = NULL;
+	links_of(sw)->net = NULL;
 	free(net);
 }
 
@@ -317,24 +254,24 @@ int sw_host(struct sw *sw, const struct sw_host *host)
 	struct host *h;
 	int rc = 0;
 
-	switch_enter(sw);
-	if (!sw->net || !wire_is_daemon(host->tid) || !HOST_INDEX(host->tid) ||
+	lock_enter(sw);
+	if (!net_of(sw) || !wire_is_daemon(host->tid) || !HOST_INDEX(host->tid) ||
 		HOST_INDEX(host->tid) == HOST_INDEX(sw->own_tid) || host->mtu < WIRE_PKT_LEAST ||
 		host->port > UINT16_MAX) {
 		rc = -EINVAL;
 	} else {
-		h = net_host(sw, host->tid);
+		h = host_find(sw, host->tid);
 		if (!h)
 			h = new_host(sw, host->tid);
 		h->address.sin_addr.s_addr = htonl(host->address);
 		h->address.sin_port = htons((uint16_t)host->port);
 		h->pending = host->flags & SW_HOST_PENDING;
 		if (!h->extended)
-			h->mtu = host->mtu < sw->net->mtu ? host->mtu : sw->net->mtu;
+			h->mtu = host->mtu < net_of(sw)->mtu ? host->mtu : net_of(sw)->mtu;
 		h->quiet_ms = h->asked_ms = h->probes = 0;
-		set_silence(sw->net, h, host->silence_ms);
+		set_silence(net_of(sw), h, host->silence_ms);
 	}
-	switch_leave(sw);
+	lock_leave(sw);
 	return rc;
 }
 
@@ -342,13 +279,13 @@ int sw_host_close(struct sw *sw, uint32_t tid)
 {
 	struct host *h;
 
-	switch_enter(sw);
-	h = net_host(sw, tid);
+	lock_enter(sw);
+	h = host_find(sw, tid);
 	if (h && !h->lost && !h->closing) {
 		link_finish(h);
 		net_flush(sw);
 	}
-	switch_leave(sw);
+	lock_leave(sw);
 	return h ? 0 : -ENOENT;
 }
 
@@ -356,13 +293,13 @@ int sw_host_forget(struct sw *sw, uint32_t tid, int farewell)
 {
 	struct host *h;
 
-	switch_enter(sw);
-	h = net_host(sw, tid);
+	lock_enter(sw);
+	h = host_find(sw, tid);
 	if (h && farewell)
-		net_control(h, FFFIN | FFACK, 0);
+		socket_control(h, FFFIN | FFACK, 0);
 	if (h)
 		end_host(h);
 	conn_bury(sw);
-	switch_leave(sw);
+	lock_leave(sw);
 	return h ? 0 : -ENOENT;
 }

@@ -3,7 +3,7 @@
  * The receiving half of a link: whose packet it is, its place in the sequence,
  * what is acknowledged and when.
  */
-#include "network.h"
+#include "links/links.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ static void stranger(struct net *net, const struct sockaddr_in *from, const char
 	net->sw->stats.packets_dropped++;
 	snprintf(text, sizeof text, "%s from %s:%u dropped", what, inet_ntoa(from->sin_addr),
 		ntohs(from->sin_port));
-	net_log(net, text);
+	host_log(net->sw, text);
 }
 
 /* The committed host that sent a packet; NULL: it is to be dropped. */
@@ -37,7 +37,7 @@ static struct host *sender(struct net *net, const char *head, uint32_t len,
 		return NULL;
 	}
 	src = wire_get32(head + WIRE_PKT_SRC);
-	h = wire_is_daemon(src) || wire_is_task(src) ? net_host(net->sw, src) : NULL;
+	h = wire_is_daemon(src) || wire_is_task(src) ? host_find(net->sw, src) : NULL;
 	if (!h || h->pending || h->address.sin_addr.s_addr != from->sin_addr.s_addr ||
 		h->address.sin_port != from->sin_port) {
 		stranger(net, from, "packet of a stranger");
@@ -58,38 +58,27 @@ static struct host *sender(struct net *net, const char *head, uint32_t len,
 	return h->lost ? NULL : h;
 }
 
-void receive_state(const struct host *h, struct packet_state *s)
-{
-	memset(s, 0, sizeof *s);
-	s->expected = h->rx_next;
-	s->longest = WIRE_PKT_LARGE;
-	s->window = h->sw->net->window;
-	s->duplicates = h->duplicates;
-	if (!h->ahead_count)
-		return;
-	for (uint32_t i = 0; i < 32 * WIRE_LINK_WORDS; i++) {
-		uint16_t seq = (uint16_t)(h->rx_next + 1 + i);
-
-		if ((int16_t)(h->ahead_last - seq) < 0)
-			break;
-		if (i < AHEAD_MAX && h->ahead[seq & (h->ahead_size - 1)]) {
-			s->list[i / 32] |= 1u << (31 - i % 32);
-			s->count = (uint16_t)(i / 32 + 1);
-		}
-	}
-}
-
 /* The other daemon is one of ours: change the rules of the link. */
 static void extend(struct host *h, const struct packet_state *s)
 {
+	uint32_t path, longest;
+
 	if (s->longest < WIRE_PKT_LEAST || !s->window)
 		return;
 	h->peer_window = s->window;
 	if (h->extended)
 		return;
-	net_extend(h, s->longest);
+	path = socket_path_mtu(&h->address);
+	longest = s->longest < WIRE_PKT_LARGE ? s->longest : WIRE_PKT_LARGE;
+	h->extended = true;
+	h->offload = net_of(h->sw)->offload && path < longest;
+	h->mtu = path < longest ? path : longest;
+	h->rtt = h->deviation = 0;
+	h->progress = h->tx_first != h->tx_next ? clock_now() : 0;
+	if (!h->lost)
+		timing_set(h);
 	h->answer = true;
-	net_touch(h);
+	host_touch(h);
 }
 
 /* A packet that carries no data. */
@@ -105,7 +94,7 @@ static void take_news(struct host *h, const char *head, uint32_t len, unsigned f
 				return;
 			if ((flags & (FFACK | WIRE_PKT_ASK)) == WIRE_PKT_ASK) {
 				h->answer = true;
-				net_touch(h);
+				host_touch(h);
 			}
 		}
 	}
@@ -156,7 +145,7 @@ static void deliver_ahead(struct host *h)
 
 		if (!ck)
 			return;
-		remote_deliver(h, ck, 0, ck->used);
+		sw__above.deliver(h, ck, 0, ck->used);
 		*place = NULL;
 		h->ahead_count--;
 		h->ahead_bytes -= ck->used;
@@ -185,9 +174,9 @@ static bool take_data(struct host *h, struct chunk *ck, uint32_t off, uint32_t l
 	}
 	if (h->ahead_count)
 		h->ack_now = true;
-	if (!remote_room(h, wire_get32(ck->data + off + WIRE_PKT_DST)))
+	if (!sw__above.room(h, wire_get32(ck->data + off + WIRE_PKT_DST)))
 		return false;
-	remote_deliver(h, ck, off, len);
+	sw__above.deliver(h, ck, off, len);
 	h->rx_next++;
 	deliver_ahead(h);
 	return true;
@@ -197,7 +186,7 @@ static bool take_data(struct host *h, struct chunk *ck, uint32_t off, uint32_t l
 static void owe(struct host *h, uint16_t seq, unsigned flags, int64_t now)
 {
 	if (!h->extended) {
-		net_control(h, FFACK, seq);
+		socket_control(h, FFACK, seq);
 		return;
 	}
 	if (flags & WIRE_PKT_ASK)
@@ -205,10 +194,10 @@ static void owe(struct host *h, uint16_t seq, unsigned flags, int64_t now)
 	h->owed++;
 	if (!h->owing.next) {
 		h->owed_due = now + OWED_NS;
-		list_append(&h->sw->net->owing, &h->owing);
+		list_append(&net_of(h->sw)->owing, &h->owing);
 	}
 	if (h->ack_now || h->owed >= OWED_MAX)
-		net_touch(h);
+		host_touch(h);
 }
 
 void receive_packet(struct net *net, struct chunk *ck, uint32_t off, uint32_t len,
@@ -224,7 +213,7 @@ void receive_packet(struct net *net, struct chunk *ck, uint32_t off, uint32_t le
 	h->heard = true;
 	h->quiet_ms = h->asked_ms = h->probes = 0;
 	if ((flags & (FFFIN | FFACK)) == (FFFIN | FFACK)) {
-		net_lost(h, SW_HOST_LEFT, "it has left");
+		host_lost(h, SW_HOST_LEFT, "it has left");
 		return;
 	}
 	if ((flags & (FFDAT | FFSOM)) == (FFDAT | FFSOM) && len < DDFRAGHDR + MSGHDRLEN) {
@@ -243,7 +232,7 @@ void receive_packet(struct net *net, struct chunk *ck, uint32_t off, uint32_t le
 	if (h->lost)
 		return;
 	if (!(flags & FFDAT))
-		net_control(h, FFACK, seq);
+		socket_control(h, FFACK, seq);
 	else if (take_data(h, ck, off, len, seq))
 		owe(h, seq, flags, now);
 	else
@@ -264,10 +253,10 @@ void receive_acknowledge(struct host *h, int64_t now)
 	bool due = h->owed && (h->ack_now || h->owed >= OWED_MAX || h->owed_due <= now);
 
 	if (due || (h->ack_now && h->extended)) {
-		net_control(h, FFACK, (uint16_t)(h->rx_next - 1));
+		socket_control(h, FFACK, (uint16_t)(h->rx_next - 1));
 		h->answer = false;
 	} else if (h->answer) {
-		net_control(h, 0, 0);
+		socket_control(h, 0, 0);
 		h->answer = false;
 		return;
 	} else {

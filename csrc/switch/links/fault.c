@@ -7,7 +7,7 @@
  *   loss=0.2,dup=0.1,reorder=0.1,delay=200,corrupt=0.01,seed=7,file=/tmp/cut
  */
 #define _GNU_SOURCE
-#include "network.h"
+#include "links/links.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,7 +123,7 @@ bool fault_pass(struct net *net, const struct sockaddr_in *to, const char *head,
 	uint32_t len)
 {
 	struct faults *f = net->faults;
-	int64_t now = switch_now(), due = now + f->delay;
+	int64_t now = clock_now(), due = now + f->delay;
 	bool damaged;
 
 	if (fault_cut(f, now) || chance(f) < f->loss)

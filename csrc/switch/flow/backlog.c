@@ -2,12 +2,17 @@
 /*
  * Back-pressure: how much is queued to one receiver (a task, or another host),
  * and who has to wait until it is less. Senders of this host wait as parked
- * connections; those of other hosts are asked to pause (remote.c).
+ * connections; those of other hosts are asked to pause.
  */
-#include "core.h"
+#include "flow/flow.h"
 
 /* Period in which a backlog with waiting senders must make progress or gets more room. */
 #define STALL_NS 20000000
+
+void stalls_init(struct sw *sw)
+{
+	list_init(&flow_of(sw)->stalls.list);
+}
 
 void backlog_init(struct sw *sw, struct backlog *b)
 {
@@ -15,12 +20,6 @@ void backlog_init(struct sw *sw, struct backlog *b)
 	b->bound = sw->cf.queue_low;
 	list_init(&b->waiters);
 	list_init(&b->remotes);
-}
-
-bool backlog_full(const struct sw *sw, const struct backlog *b)
-{
-	return b->bytes > b->bound ||
-		(sw->stats.queued_bytes > sw->cf.queue_total && b->bytes > sw->cf.queue_low);
 }
 
 /* Far enough below the bound to let senders go on? */
@@ -32,9 +31,7 @@ static bool has_drained(const struct sw *sw, const struct backlog *b)
 
 void backlog_release(struct sw *sw, struct backlog *b)
 {
-	while (!list_empty(&b->waiters))
-		conn_ready(CONTAINER(b->waiters.next, struct conn, place));
-	remote_resume(sw, b);
+	sw__above.resume(sw, b);
 	list_remove(&b->stalled);
 }
 
@@ -56,31 +53,34 @@ void backlog_take(struct sw *sw, struct backlog *b, uint64_t n)
 
 void backlog_watch(struct sw *sw, struct backlog *b)
 {
+	struct stalls *stalls = &flow_of(sw)->stalls;
+
 	sw->stats.parked++;
 	if (b->stalled.next)
 		return;
-	if (list_empty(&sw->stalled))
-		sw->stall_check = switch_now() + STALL_NS;
-	list_append(&sw->stalled, &b->stalled);
+	if (list_empty(&stalls->list))
+		stalls->check = clock_now() + STALL_NS;
+	list_append(&stalls->list, &b->stalled);
 	b->progress = false;
 }
 
-void backlog_park(struct backlog *b, struct conn *c)
+int64_t backlog_due(const struct sw *sw)
 {
-	list_remove(&c->place);
-	list_append(&b->waiters, &c->place);
-	backlog_watch(c->sw, b);
+	const struct stalls *stalls = &flow_of(sw)->stalls;
+
+	return list_empty(&stalls->list) ? NEVER : stalls->check;
 }
 
 void backlog_check_stalls(struct sw *sw)
 {
+	struct stalls *stalls = &flow_of(sw)->stalls;
 	struct link *l, *next;
 	int64_t now;
 
-	if (list_empty(&sw->stalled) || (now = switch_now()) < sw->stall_check)
+	if (list_empty(&stalls->list) || (now = clock_now()) < stalls->check)
 		return;
-	sw->stall_check = now + STALL_NS;
-	for (l = sw->stalled.next; l != &sw->stalled; l = next) {
+	stalls->check = now + STALL_NS;
+	for (l = stalls->list.next; l != &stalls->list; l = next) {
 		struct backlog *b = CONTAINER(l, struct backlog, stalled);
 
 		next = l->next;

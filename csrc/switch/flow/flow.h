@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* What moves through the switch: events for the caller, output to tasks, and who must wait. */
+#ifndef PVM3PY_SWITCH_FLOW_H
+#define PVM3PY_SWITCH_FLOW_H
+
+#include "base/base.h"
+
+/* A fragment up to this size is copied where sharing its chunk would cost more. */
+#define FRAGMENT_COPY_MAX 1024u
+
+/* A body that belongs to a batch, not in its arena. */
+struct block {
+	uint32_t event;
+	char *data;
+};
+
+/* Events for the caller. */
+struct batch {
+	struct sw_event *events;
+	uint32_t count, size;
+	char *arena;
+	size_t used, arena_size;
+	struct block *blocks;
+	uint32_t block_count, block_size;
+	uint64_t remote_bytes; /* that messages from other hosts have added */
+};
+
+/* Message for the daemon that is being put together. */
+struct assembly {
+	bool open;
+	uint32_t dst, src; /* src: of messages from other hosts */
+	char head[MSGHDRLEN];
+	char *body;
+	uint32_t len, size;
+};
+
+/* What is queued to one receiver, and who waits for it. */
+struct backlog {
+	uint64_t bytes;
+	uint64_t bound;      /* with more bytes than this, senders are parked */
+	bool progress;       /* something was sent since the last stall check */
+	struct link waiters; /* places of connections that are parked here */
+	struct link remotes; /* struct pause (remote.c): hosts that were asked to hold back */
+	struct link stalled; /* in flow.stalls: somebody waits */
+};
+
+/* The socket of a connection. */
+struct peer {
+	uint64_t id; /* generation << 32 | slot */
+	int fd;      /* -1: closed, the connection waits to be freed */
+};
+
+/* Bytes to send. */
+struct span {
+	struct chunk *chunk;
+	uint32_t off, len;
+};
+
+/* Output to one connection, or to a task that is expected to connect. */
+struct queue {
+	const struct peer *peer; /* NULL: expected */
+	uint32_t tid;            /* whose route leads here; 0: none */
+	struct span *spans;      /* ring of `size` (a power of two) */
+	uint32_t size, head, count;
+	uint32_t settled;   /* so many spans at the head need not be copied any more */
+	struct chunk *tail; /* own chunk, for copies */
+	struct backlog load;
+	uint64_t mark;       /* SW_DRAINED is due at so many bytes */
+	bool notify;         /* mark is set */
+	bool broken;         /* the peer cannot receive any more */
+	bool blocked;        /* the socket is full: wait for EPOLLOUT */
+	bool watched;        /* EPOLLOUT is asked for */
+	bool renaming;       /* the speaker's message gets the name of the receiver's manager */
+	uint32_t speaker;    /* task whose messages are reported (manager.c); 0: none */
+	struct link touched; /* in flow.touched: to be flushed */
+};
+
+/* Local parts of tids, in pages that come into being when needed. */
+#define TABLE_PAGE 1024u
+#define TABLE_PAGES ((TIDLOCAL + 1u) / TABLE_PAGE)
+
+/* The state of this floor. */
+struct flow {
+	struct sw sw;
+	struct events {
+		struct batch batches[2];
+		struct batch *filling, *shown;
+		uint64_t number; /* of the batch being filled */
+	} events;
+	struct link touched; /* queues to flush: queue.c alone */
+	/* Backlogs that somebody waits for: backlog.c alone. */
+	struct stalls {
+		struct link list;
+		int64_t check; /* time of the next look, ns */
+	} stalls;
+	struct queue **table[TABLE_PAGES]; /* table.c alone */
+};
+
+static inline struct flow *flow_of(const struct sw *sw)
+{
+	return CONTAINER(sw, struct flow, sw);
+}
+
+/* events.c */
+
+void events_init(struct sw *);
+/* New event of the batch being filled; valid until the next one. */
+struct sw_event *events_add(struct sw *, uint32_t type, uint64_t conn);
+/* The same with a text. */
+struct sw_event *events_text(struct sw *, uint32_t type, uint64_t conn, const char *text);
+/*
+ * The same with a whole message; `owned` is its body if that is a block to
+ * give away, else NULL.
+ */
+struct sw_event *events_message(struct sw *, uint64_t conn, uint32_t dst, uint32_t src,
+	const char *head, const char *body, uint32_t len, char *owned);
+/* Show the batch filled so far to the caller, and begin the next. */
+void events_turn(struct sw *);
+void events_free(struct sw *);
+
+/* Begin a message with this message header; add to its body; drop it. */
+void assembly_open(struct assembly *, uint32_t dst, const char *head);
+void assembly_gather(struct assembly *, const char *data, uint32_t len);
+void assembly_drop(struct assembly *);
+
+/* backlog.c */
+
+void stalls_init(struct sw *);
+void backlog_init(struct sw *, struct backlog *);
+/* More is queued than senders may add to? */
+static inline bool backlog_full(const struct sw *sw, const struct backlog *b)
+{
+	return b->bytes > b->bound ||
+		(sw->stats.queued_bytes > sw->cf.queue_total && b->bytes > sw->cf.queue_low);
+}
+/* So many bytes were queued; were sent or dropped, which may let senders go on. */
+void backlog_add(struct sw *, struct backlog *, uint64_t bytes);
+void backlog_take(struct sw *, struct backlog *, uint64_t bytes);
+/* Somebody waits: see to it that the backlog gets room if it makes no progress. */
+void backlog_watch(struct sw *, struct backlog *);
+/* Let all who wait go on. */
+void backlog_release(struct sw *, struct backlog *);
+/* When backlog_check_stalls is to be called again, ns; NEVER. */
+int64_t backlog_due(const struct sw *);
+/* Give room to backlogs without progress. */
+void backlog_check_stalls(struct sw *);
+
+/* queue.c */
+
+void queues_init(struct sw *);
+void queue_init(struct sw *, struct queue *, const struct peer *, uint32_t tid);
+/* Drop what is queued, release who waits, report the drain if asked to. */
+void queue_clear(struct sw *, struct queue *);
+/* Add bytes of a chunk by reference, or a copy of bytes. */
+void queue_ref(struct sw *, struct queue *, struct chunk *, uint32_t off, uint32_t len);
+void queue_copy(struct sw *, struct queue *, const char *data, size_t len);
+/* Add a multicast fragment, header first, for one of its receivers; a long body is shared. */
+void queue_multicast(struct sw *, struct queue *, uint32_t dst, struct chunk *, uint32_t off,
+	uint32_t len);
+/* Move everything, waiting senders too, from one queue to the end of another. */
+void queue_move(struct sw *, struct queue *from, struct queue *to);
+/* Send what the socket takes. True: that was all, or the peer is gone. */
+bool queue_flush(struct sw *, struct queue *);
+/* The socket takes more. The same. */
+bool queue_writable(struct sw *, struct queue *);
+/* Flush all queues that were added to. */
+void queue_flush_touched(struct sw *);
+/* Report SW_DRAINED if it is due. */
+void queue_check_mark(struct sw *, struct queue *);
+
+/* table.c */
+
+/* Is tid a task of this host? */
+static inline bool table_local(const struct sw *sw, uint32_t tid)
+{
+	return wire_is_task(tid) && (tid & TIDHOST) == (sw->own_tid & TIDHOST);
+}
+
+/* Where messages for the tid go; NULL: unknown. */
+static inline struct queue *table_find(const struct sw *sw, uint32_t tid)
+{
+	struct queue **page;
+
+	if (!table_local(sw, tid))
+		return NULL;
+	page = flow_of(sw)->table[(tid & TIDLOCAL) / TABLE_PAGE];
+	return page ? page[(tid & TIDLOCAL) % TABLE_PAGE] : NULL;
+}
+
+/* The same for a fragment that is on its way; without a receiver it is counted as dropped. */
+static inline struct queue *table_receiver(struct sw *sw, uint32_t tid)
+{
+	struct queue *q = table_find(sw, tid);
+
+	if (q && !q->broken)
+		return q;
+	sw->stats.dropped++;
+	return NULL;
+}
+
+void table_set(struct sw *, uint32_t tid, struct queue *);
+/* Free all. */
+void table_free(struct sw *);
+
+#endif

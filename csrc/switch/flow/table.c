@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of this host's tids: the queue that leads to each task, connected or expected. */
+#include "flow/flow.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+void table_set(struct sw *sw, uint32_t tid, struct queue *q)
+{
+	struct queue ***page = &flow_of(sw)->table[(tid & TIDLOCAL) / TABLE_PAGE];
+
+	if (!*page) {
+		*page = mem_new(TABLE_PAGE * sizeof **page);
+		memset(*page, 0, TABLE_PAGE * sizeof **page);
+	}
+	(*page)[(tid & TIDLOCAL) % TABLE_PAGE] = q;
+}
+
+/* End the queue of a task that is expected no more. */
+static void drop_expected(struct sw *sw, struct queue *q)
+{
+	queue_clear(sw, q);
+	free(q);
+}
+
+void table_free(struct sw *sw)
+{
+	for (uint32_t p = 0; p < TABLE_PAGES; p++) {
+		struct queue **page = flow_of(sw)->table[p];
+
+		for (uint32_t i = 0; page && i < TABLE_PAGE; i++)
+			if (page[i])
+				drop_expected(sw, page[i]);
+		free(page);
+		flow_of(sw)->table[p] = NULL;
+	}
+}
+
+int sw_expect(struct sw *sw, uint32_t tid)
+{
+	struct queue *q;
+	int rc = 0;
+
+	lock_enter(sw);
+	if (!table_local(sw, tid)) {
+		rc = -EINVAL;
+	} else if (table_find(sw, tid)) {
+		rc = -EEXIST;
+	} else {
+		q = mem_new(sizeof *q);
+		queue_init(sw, q, NULL, tid);
+		table_set(sw, tid, q);
+	}
+	lock_leave(sw);
+	return rc;
+}
+
+int sw_forget(struct sw *sw, uint32_t tid)
+{
+	struct queue *q;
+
+	lock_enter(sw);
+	q = table_find(sw, tid);
+	if (q) {
+		table_set(sw, tid, NULL);
+		if (q->peer) {
+			q->mark = UINT64_MAX;
+			queue_check_mark(sw, q);
+			q->tid = 0;
+		} else {
+			drop_expected(sw, q);
+		}
+	}
+	lock_leave(sw);
+	return q ? 0 : -ENOENT;
+}

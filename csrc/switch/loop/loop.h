@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop that all this runs in, and the switch as a whole. */
+#ifndef PVM3PY_SWITCH_LOOP_H
+#define PVM3PY_SWITCH_LOOP_H
+
+#include "routing/routing.h"
+
+/* The whole state of a switch. */
+struct loop {
+	struct routing routing;
+	int watch_fd;               /* the caller's descriptors, an epoll within epoll_fd */
+	int wake_fd;                /* eventfd within epoll_fd */
+	bool watch_ready;           /* descriptors of the caller may be ready, */
+	struct sw_fd fds[PASS_MAX]; /* and those that are */
+	uint32_t fd_count;
+	bool inside; /* the caller is in sw_run */
+	/* The standby thread: standby.c alone. */
+	struct standby {
+		bool exists, armed, stop; /* armed: the timer is set */
+		int64_t left;             /* when the caller left sw_run, ns */
+		int timer_fd;
+		pthread_t helper;
+	} standby;
+};
+
+static inline struct loop *loop_of(const struct sw *sw)
+{
+	return CONTAINER(sw, struct loop, routing.links.tasks.flow.sw);
+}
+
+static inline struct sw *sw_of(struct loop *loop)
+{
+	return &loop->routing.links.tasks.flow.sw;
+}
+
+/* pass.c */
+
+/*
+ * Wait at most `ns` (-1: no limit), without the lock, then serve what is ready,
+ * as far as one pass goes. helper: on the standby thread, which makes way for
+ * the caller. 0 or -errno.
+ */
+int pass_run(struct sw *, int64_t ns, bool helper);
+/* How long a pass may wait, ns: at most `ns` (-1: no limit). */
+int64_t pass_patience(struct sw *, int64_t ns);
+
+/* standby.c */
+
+int standby_start(struct sw *);
+void standby_stop(struct sw *);
+/* The caller leaves sw_run: let the thread look after a while. */
+void standby_arm(struct sw *);
+
+#endif

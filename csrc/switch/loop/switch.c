@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The switch's life, and the caller's turn in it. Here is also what lower files have done by those
+ * above them.
+ */
+#include "loop/loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* Most that is queued to one task by default, however much memory there is. */
+#define QUEUE_HIGH_MAX (256u << 20)
+/* Room of the mailbox by default. */
+#define MAIL_ROOM (256u << 20)
+
+/* A backlog has room again: connections and senders of other hosts go on. */
+static void resume(struct sw *sw, struct backlog *b)
+{
+	while (!list_empty(&b->waiters))
+		conn_ready(CONTAINER(b->waiters.next, struct conn, place));
+	remote_resume(sw, b);
+}
+
+/* Another host is lost: nothing more goes there, what came from it is incomplete. */
+static void lost(struct host *h)
+{
+	link_drop(h);
+	receive_drop(h);
+	remote_drop(h);
+}
+
+const struct above sw__above = {
+	.fragment = route_fragment,
+	.resume = resume,
+	.packet = receive_packet,
+	.room = remote_room,
+	.deliver = remote_deliver,
+	.lost = lost,
+};
+
+static void set_defaults(struct sw_config *cf)
+{
+	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+
+	if (!cf->budget)
+		cf->budget = 4;
+	if (!cf->queue_low)
+		cf->queue_low = 1u << 20;
+	if (!cf->queue_high)
+		cf->queue_high = ram / 32 < QUEUE_HIGH_MAX ? ram / 32 : QUEUE_HIGH_MAX;
+	if (cf->queue_high < cf->queue_low)
+		cf->queue_high = cf->queue_low;
+	if (!cf->queue_total)
+		cf->queue_total = ram / 4;
+	if (!cf->message_max)
+		cf->message_max = 64u << 20;
+	if (!cf->mail_room)
+		cf->mail_room = MAIL_ROOM;
+	if (!cf->standby_us)
+		cf->standby_us = 300;
+}
+
+static int epoll_add(int epoll_fd, int fd, uint32_t id)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET, .data.u64 = id };
+
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev);
+}
+
+static int open_descriptors(struct sw *sw)
+{
+	struct loop *loop = loop_of(sw);
+
+	sw->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	loop->watch_fd = epoll_create1(EPOLL_CLOEXEC);
+	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (sw->epoll_fd < 0 || loop->watch_fd < 0 || loop->wake_fd < 0)
+		return -1;
+	if (epoll_add(sw->epoll_fd, tasks_of(sw)->listen_fd, ID_LISTEN) ||
+		epoll_add(sw->epoll_fd, loop->watch_fd, ID_WATCH) ||
+		epoll_add(sw->epoll_fd, loop->wake_fd, ID_WAKE))
+		return -1;
+	return 0;
+}
+
+/* Give back all but the standby thread. */
+static void destroy(struct loop *loop)
+{
+	struct sw *sw = sw_of(loop);
+	const int fds[] = { sw->epoll_fd, loop->watch_fd, loop->wake_fd };
+
+	conn_free(sw);
+	table_free(sw);
+	net_free(sw);
+	events_free(sw);
+	mailbox_clear(routing_of(sw)->mail);
+	free(routing_of(sw)->mail);
+	chunk_trim(sw);
+	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	lock_destroy(sw);
+	free(loop);
+}
+
+struct sw *sw_new(int listen_fd, uint32_t own_tid, const struct sw_config *cf)
+{
+	struct loop *loop = calloc(1, sizeof *loop);
+	struct sw *sw;
+
+	if (!loop)
+		return NULL;
+	sw = sw_of(loop);
+	sw->cf = *cf;
+	set_defaults(&sw->cf);
+	sw->own_tid = own_tid;
+	lock_init(sw);
+	events_init(sw);
+	stalls_init(sw);
+	queues_init(sw);
+	conn_init(sw, listen_fd);
+	routing_of(sw)->mail = mem_new(sizeof *routing_of(sw)->mail);
+	mailbox_init(routing_of(sw)->mail, sw->cf.mail_room);
+	if (open_descriptors(sw) || standby_start(sw)) {
+		int e = errno;
+
+		destroy(loop);
+		errno = e;
+		return NULL;
+	}
+	return sw;
+}
+
+void sw_free(struct sw *sw)
+{
+	standby_stop(sw);
+	destroy(loop_of(sw));
+}
+
+int sw_epoll_fd(struct sw *sw)
+{
+	return sw->epoll_fd;
+}
+
+int sw_watch(struct sw *sw, int fd, int mask)
+{
+	struct epoll_event ev = {
+		.events = (mask & 1 ? EPOLLIN : 0u) | (mask & 2 ? EPOLLOUT : 0u),
+		.data.fd = fd,
+	};
+	int rc;
+
+	if (!mask)
+		rc = epoll_ctl(loop_of(sw)->watch_fd, EPOLL_CTL_DEL, fd, NULL);
+	else if ((rc = epoll_ctl(loop_of(sw)->watch_fd, EPOLL_CTL_ADD, fd, &ev)) && errno == EEXIST)
+		rc = epoll_ctl(loop_of(sw)->watch_fd, EPOLL_CTL_MOD, fd, &ev);
+	return rc ? -errno : 0;
+}
+
+/* Ask which of the caller's descriptors are ready. */
+static void collect_watched(struct loop *loop)
+{
+	struct epoll_event ev[PASS_MAX];
+	int n = epoll_wait(loop->watch_fd, ev, PASS_MAX, 0);
+
+	loop->watch_ready = n > 0;
+	for (int i = 0; i < n; i++) {
+		loop->fds[i].fd = ev[i].data.fd;
+		loop->fds[i].mask = (ev[i].events & ~(uint32_t)EPOLLOUT ? 1 : 0) |
+			(ev[i].events & ~(uint32_t)EPOLLIN ? 2 : 0);
+	}
+	loop->fd_count = n > 0 ? (uint32_t)n : 0;
+}
+
+/* Is there something to be shown to the caller? */
+static bool found(struct sw *sw)
+{
+	return flow_of(sw)->events.filling->count || loop_of(sw)->fd_count;
+}
+
+int sw_run(struct sw *sw, int64_t us)
+{
+	int64_t left = us < 0 ? -1 : us * 1000, until = us > 0 ? clock_now() + left : 0;
+	struct loop *loop = loop_of(sw);
+	uint32_t count;
+	int rc;
+
+	lock_enter(sw);
+	loop->inside = true;
+	loop->fd_count = 0;
+	inbox_handled(sw);
+	do {
+		if (loop->watch_ready)
+			collect_watched(loop);
+		rc = pass_run(sw, found(sw) ? 0 : pass_patience(sw, left), false);
+		if (loop->watch_ready && !loop->fd_count)
+			collect_watched(loop);
+		if (us > 0 && (left = until - clock_now()) < 0)
+			left = 0;
+	} while (!rc && !found(sw) && left);
+	events_turn(sw);
+	sw_events(sw, &count);
+	if (!rc || count)
+		rc = (count ? SW_RUN_EVENTS : 0) | (loop->fd_count ? SW_RUN_FDS : 0);
+	loop->inside = false;
+	standby_arm(sw);
+	lock_leave(sw);
+	return rc;
+}
+
+const struct sw_fd *sw_ready(struct sw *sw, uint32_t *count)
+{
+	*count = loop_of(sw)->fd_count;
+	return loop_of(sw)->fds;
+}
+
+void sw_statistics(struct sw *sw, struct sw_stats *stats)
+{
+	lock_enter(sw);
+	*stats = sw->stats;
+	lock_leave(sw);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* Connections: the table of them, accepting, waiting, ending. */
+#define _GNU_SOURCE
+#include "tasks/tasks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Send buffer asked for: several messages of a usual size on their way. */
+#define SEND_BUFFER 262144
+
+void conn_init(struct sw *sw, int listen_fd)
+{
+	struct tasks *t = tasks_of(sw);
+
+	list_init(&t->ready);
+	list_init(&t->held);
+	list_init(&t->dead);
+	t->listen_fd = listen_fd;
+	t->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+void conn_free(struct sw *sw)
+{
+	struct tasks *t = tasks_of(sw);
+	struct slots *s = &t->slots;
+
+	for (uint32_t i = 0; i < s->used; i++)
+		if (s->conns[i])
+			conn_end(s->conns[i], SW_CLOSED, NULL);
+	conn_bury(sw);
+	if (t->spare)
+		chunk_unref(sw, t->spare);
+	if (t->spare_fd >= 0)
+		close(t->spare_fd);
+	free(s->conns);
+	free(s->generations);
+	free(s->free);
+}
+
+static void grow_slots(struct slots *s)
+{
+	uint32_t n = s->size ? s->size * 2 : 64;
+
+	s->conns = mem_grow(s->conns, n * sizeof *s->conns);
+	s->generations = mem_grow(s->generations, n * sizeof *s->generations);
+	s->free = mem_grow(s->free, n * sizeof *s->free);
+	for (uint32_t i = s->size; i < n; i++) {
+		s->conns[i] = NULL;
+		s->generations[i] = 1;
+	}
+	s->size = n;
+}
+
+/* New connection over a connected socket, which it owns from then on; an SW_OPEN event. */
+static void add_conn(struct sw *sw, int fd, uint32_t pid, uint32_t uid)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET };
+	struct slots *s = &tasks_of(sw)->slots;
+	struct conn *c = mem_new(sizeof *c);
+	struct sw_event *e;
+	uint32_t slot;
+
+	if (!s->free_count && s->used == s->size)
+		grow_slots(s);
+	slot = s->free_count ? s->free[--s->free_count] : s->used++;
+	memset(c, 0, sizeof *c);
+	c->sw = sw;
+	c->peer.id = (uint64_t)s->generations[slot] << 32 | slot;
+	c->peer.fd = fd;
+	queue_init(sw, &c->out, &c->peer, 0);
+	s->conns[slot] = c;
+	sw->stats.connections++;
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){ SEND_BUFFER }, sizeof(int));
+	e = events_add(sw, SW_OPEN, c->peer.id);
+	e->pid = pid;
+	e->uid = uid;
+	ev.data.u64 = c->peer.id;
+	if (epoll_ctl(sw->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
+		conn_end(c, SW_CLOSED, "cannot be watched");
+}
+
+struct conn *conn_find(struct sw *sw, uint64_t id)
+{
+	const struct slots *s = &tasks_of(sw)->slots;
+	uint32_t slot = (uint32_t)id;
+	struct conn *c = slot < s->used ? s->conns[slot] : NULL;
+
+	return c && c->peer.id == id ? c : NULL;
+}
+
+static void admit(struct sw *sw, int fd)
+{
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof peer;
+	char text[80];
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+		(sw->cf.uid == UINT32_MAX || peer.uid == sw->cf.uid)) {
+		add_conn(sw, fd, (uint32_t)peer.pid, peer.uid);
+		return;
+	}
+	close(fd);
+	sw->stats.refused++;
+	snprintf(text, sizeof text, "connection of process %ld of user %lu refused", (long)peer.pid,
+		(unsigned long)peer.uid);
+	events_text(sw, SW_LOG, 0, text);
+}
+
+/* No descriptor is free: hang up on the peer instead of leaving it (and the loop) waiting. */
+static bool refuse_one(struct sw *sw)
+{
+	struct tasks *t = tasks_of(sw);
+	int fd;
+
+	if (t->spare_fd < 0)
+		return false;
+	close(t->spare_fd);
+	fd = accept(t->listen_fd, NULL, NULL);
+	if (fd >= 0)
+		close(fd);
+	t->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	sw->stats.refused++;
+	events_text(sw, SW_LOG, 0, "connection refused: no free file descriptor");
+	return true;
+}
+
+void conn_accept(struct sw *sw)
+{
+	struct tasks *t = tasks_of(sw);
+
+	for (int i = 0; i < PASS_MAX; i++) {
+		int fd = accept4(t->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			admit(sw, fd);
+		} else if (errno == EMFILE || errno == ENFILE) {
+			if (!refuse_one(sw)) {
+				t->accepting = false;
+				return;
+			}
+		} else if (errno != EINTR && errno != ECONNABORTED) {
+			t->accepting = false;
+			return;
+		}
+	}
+}
+
+void conn_ready(struct conn *c)
+{
+	list_remove(&c->place);
+	list_append(&tasks_of(c->sw)->ready, &c->place);
+}
+
+void conn_park(struct conn *c, struct backlog *b)
+{
+	list_remove(&c->place);
+	list_append(&b->waiters, &c->place);
+	backlog_watch(c->sw, b);
+}
+
+void conn_answer(struct conn *c, const char *head, int32_t number, const char *data, uint32_t len)
+{
+	char frag[TDFRAGHDR + MSGHDRLEN + 4] = { 0 }, *reply = frag + TDFRAGHDR;
+
+	wire_put32(frag + WIRE_FRAG_DST, c->tid);
+	wire_put32(frag + WIRE_FRAG_SRC, TID_DAEMON);
+	wire_put32(frag + WIRE_FRAG_LENGTH, MSGHDRLEN + 4 + len);
+	frag[WIRE_FRAG_FLAGS] = FFSOM | FFEOM;
+	wire_put32(reply + WIRE_MSG_ENC, WIRE_ENC_XDR);
+	wire_put32(reply + WIRE_MSG_TAG, wire_get32(head + WIRE_MSG_TAG));
+	wire_put32(reply + WIRE_MSG_CTX, wire_get32(head + WIRE_MSG_CTX));
+	wire_put32(reply + WIRE_MSG_WID, wire_get32(head + WIRE_MSG_WID));
+	wire_put32(reply + MSGHDRLEN, (uint32_t)number);
+	queue_copy(c->sw, &c->out, frag, sizeof frag);
+	if (len)
+		queue_copy(c->sw, &c->out, data, len);
+	conn_hold_back(c, &c->out);
+}
+
+static void free_input(struct conn *c)
+{
+	assembly_drop(&c->in);
+	free(c->receivers);
+	c->receivers = NULL;
+	c->receiver_count = 0;
+}
+
+void conn_end(struct conn *c, uint32_t reason, const char *text)
+{
+	struct sw *sw = c->sw;
+	struct slots *s = &tasks_of(sw)->slots;
+	uint32_t slot = (uint32_t)c->peer.id;
+
+	events_text(sw, SW_CLOSE, c->peer.id, text ? text : "")->reason = reason;
+	close(c->peer.fd);
+	c->peer.fd = -1;
+	if (c->out.tid)
+		table_set(sw, c->out.tid, NULL);
+	queue_clear(sw, &c->out);
+	free_input(c);
+	s->conns[slot] = NULL;
+	s->generations[slot]++;
+	if (!s->generations[slot])
+		s->generations[slot] = 1;
+	s->free[s->free_count++] = slot;
+	sw->stats.connections--;
+	list_remove(&c->place);
+	list_append(&tasks_of(sw)->dead, &c->place);
+}
+
+void conn_bury(struct sw *sw)
+{
+	struct link *dead = &tasks_of(sw)->dead;
+
+	while (!list_empty(dead)) {
+		struct conn *c = CONTAINER(dead->next, struct conn, place);
+
+		list_remove(&c->place);
+		if (c->chunk)
+			chunk_unref(sw, c->chunk);
+		free(c->stash);
+		free(c);
+	}
+}
+
+int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t len)
+{
+	struct conn *c;
+	struct queue *q;
+	int rc = 0;
+
+	lock_enter(sw);
+	c = conn_find(sw, id);
+	q = table_find(sw, tid);
+	if (!c || c->closing) {
+		rc = -ENOENT;
+	} else if (!table_local(sw, tid)) {
+		rc = -EINVAL;
+	} else if (c->out.tid || (q && q->peer)) {
+		rc = -EEXIST;
+	} else {
+		c->tid = c->out.tid = tid;
+		table_set(sw, tid, &c->out);
+		if (len && !c->out.broken)
+			queue_copy(sw, &c->out, frames, len);
+		if (q) {
+			queue_move(sw, q, &c->out);
+			free(q);
+		}
+		queue_flush_touched(sw);
+	}
+	lock_leave(sw);
+	return rc;
+}
+
+int sw_close(struct sw *sw, uint64_t id, int flush)
+{
+	struct conn *c;
+
+	lock_enter(sw);
+	c = conn_find(sw, id);
+	if (c) {
+		list_remove(&c->place);
+		free_input(c);
+		c->closing = true;
+		if (!flush || c->out.broken || queue_flush(sw, &c->out))
+			conn_end(c, SW_CLOSED, NULL);
+		conn_bury(sw);
+	}
+	lock_leave(sw);
+	return c ? 0 : -ENOENT;
+}
