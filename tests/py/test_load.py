@@ -13,7 +13,7 @@ from support.rawtask import Connector, RawTask
 from support.system import PATIENCE, SIDES, Side
 from support.vm import VirtualMachine, wait_until
 
-from pvm3py.pvmd.tasks import CONNECTED
+from pvm3py.pvmd.topics.tasks import CONNECTED
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import SpawnRequest, TaskReply, TidBody
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from pvm3py.pvmd.config import c_number, expand, read_settings
-from pvm3py.pvmd.contexts import Contexts
-from pvm3py.pvmd.hostfile import parse_host
-from pvm3py.pvmd.log import Log
-from pvm3py.pvmd.mailbox import matches
-from pvm3py.pvmd.plain import Plain, field
-from pvm3py.pvmd.sockfile import answers
-from pvm3py.pvmd.spawn import environment
-from pvm3py.pvmd.tasks import Task, TaskTable, is_task
+from pvm3py.pvmd.io.sockfile import answers
+from pvm3py.pvmd.state.config import c_number, expand, read_settings
+from pvm3py.pvmd.state.hostfile import parse_host
+from pvm3py.pvmd.state.log import Log
+from pvm3py.pvmd.state.plain import Plain, field
+from pvm3py.pvmd.state.task import Task, TaskTable, is_task
+from pvm3py.pvmd.topics.contexts import Contexts
+from pvm3py.pvmd.topics.mailbox import matches
+from pvm3py.pvmd.topics.spawn import environment
 from pvm3py.wire import constants as c
 
 HOST = 0x40000

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from support.switchbed import CHUNK, DAEMON, A, B, Bed, C, message, resident, tid
 
-from pvm3py.pvmd import switch as sw
+from pvm3py.pvmd.io import switch as sw
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from support.linkbed import Host, Pair, task_message
 from support.packets import WHOLE, Packet, daemon, head, packet, parse
 from support.switchbed import cut, fragment, resident
 
-from pvm3py.pvmd import switch as sw
+from pvm3py.pvmd.io import switch as sw
 from pvm3py.wire import constants as c
 
 # The last word of a daemon that ends.

@@ -18,7 +18,7 @@ from support.machine import Machine
 from support.system import PATIENCE, pvm_root
 from support.vm import wait_until
 
-from pvm3py.pvmd.config import data_signature
+from pvm3py.pvmd.state.config import data_signature
 from pvm3py.wire import constants as c
 
 TASK_EXIT, HOST_DELETE, HOST_ADD = 1, 2, 3
@@ -165,7 +165,7 @@ def test_started_host_that_never_answers_is_not_added(
     daemon.write_text(
         f"#!{sys.executable}\nimport sys\n"
         f"sys.path.insert(0, {str(pvm_root() / 'lib/python')!r})\n"
-        "from pvm3py.pvmd import addhost, main\n"
+        "from pvm3py.pvmd import main\nfrom pvm3py.pvmd.topics import addhost\n"
         "addhost._ANSWER_FACTOR = 0.01\nsys.exit(main.main())\n"
     )
     daemon.chmod(0o755)
