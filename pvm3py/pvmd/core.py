@@ -29,11 +29,11 @@ _TRIM_SECONDS = 2.0
 
 
 class Pvmd:
-    """One daemon. Who serves its events is serving.py's matter.
+    """One daemon; serving.py drives it.
 
     connections: by the switch's numbers; tables: those of topics, see Table; udp: the socket for
-    other hosts, once there is one; terminal: standard input and error, if there is one; stopped:
-    the exit status, once that is known.
+    other hosts, once there is one; terminal: standard input and error, if somebody can be asked
+    there; stopped: the exit status, once the daemon is to end.
     """
 
     def __init__(
@@ -159,10 +159,10 @@ class Table:
         """The table of this daemon, which is made when it is first wanted."""
         table: Self | None = pvmd.tables.get(cls)
         if table is None:
-            table = pvmd.tables[cls] = cls.begin(pvmd)
+            table = pvmd.tables[cls] = cls.new(pvmd)
         return table
 
     @classmethod
-    def begin(cls, _pvmd: Pvmd) -> Self:
-        """The table of a daemon that begins. Derived classes say what theirs takes, if anything."""
+    def new(cls, _pvmd: Pvmd) -> Self:
+        """An empty table for this daemon. A derived class says here what its __init__ takes."""
         return cls()

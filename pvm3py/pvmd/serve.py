@@ -69,7 +69,7 @@ def _run(
     log.tid = own.tid - (1 << 31)
     _prepare_process(settings, log, address)
     raise_file_limit()
-    pvmd = serving.begin(settings, log, own, listener)
+    pvmd = serving.make(settings, log, own, listener)
     if settings.slave is not None:
         _give_up_files(log)
     log.note(f"{own.name} ({own.address}) {own.arch} pvm3py {__version__}")

@@ -41,15 +41,20 @@ from .topics import (  # noqa: F401
     contexts,
     enrol,
     failure,
+    hoster,
     hostinfo,
     leaving,
     mailbox,
     manager,
+    network,
+    notify,
     output,
     registry,
     slave,
     spawn,
+    tasks,
     tickle,
+    tracing,
 )
 
 # Signals that end the daemon. They are blocked before run() and after it, while the start and
@@ -59,18 +64,22 @@ ENDING = (signal.SIGTERM, signal.SIGINT)
 _WAITS_MAX = 100
 
 
-def begin(settings: Settings, log: Log, own: Host, listener: socket.socket) -> Pvmd:
+def make(settings: Settings, log: Log, own: Host, listener: socket.socket) -> Pvmd:
     """A daemon on host `own` that serves what connects to `listener`, once run() is called."""
     switch = Switch(listener.fileno(), c.TIDPVMD | own.tid)
-    loop = new_event_loop(switch)
-    pvmd = Pvmd(settings, log, own, switch, loop)
-    switch.handler = lambda event: _event(pvmd, event)
-    loop.set_exception_handler(lambda _loop, context: _loop_failed(pvmd, context))
+    pvmd = Pvmd(settings, log, own, switch, new_event_loop(switch))
+    connect(pvmd)
     for signum in ENDING:
         if signal.getsignal(signum) is not signal.SIG_IGN:
-            loop.add_signal_handler(signum, _signalled, pvmd, signum)
-    loop.add_signal_handler(signal.SIGCHLD, _reap_children, pvmd)
+            pvmd.loop.add_signal_handler(signum, _signalled, pvmd, signum)
+    pvmd.loop.add_signal_handler(signal.SIGCHLD, _reap_children, pvmd)
     return pvmd
+
+
+def connect(pvmd: Pvmd) -> None:
+    """Serve the events of a daemon's switch, and log the failures of its loop."""
+    pvmd.switch.handler = lambda event: _event(pvmd, event)
+    pvmd.loop.set_exception_handler(lambda _loop, context: _loop_failed(pvmd, context))
 
 
 def run(pvmd: Pvmd) -> int:

@@ -25,7 +25,7 @@ class Contexts(Table):
         self._owners: dict[int, int] = {}
 
     @classmethod
-    def begin(cls, pvmd: Pvmd) -> Self:
+    def new(cls, pvmd: Pvmd) -> Self:
         return cls(pvmd.hosts.own.tid)
 
     def allocate(self, owner: int) -> int:

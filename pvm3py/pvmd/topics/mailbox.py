@@ -33,7 +33,7 @@ class Mailbox(Table):
         self._waiting: dict[str, dict[asyncio.Future[None], int]] = {}
 
     @classmethod
-    def begin(cls, pvmd: Pvmd) -> Self:
+    def new(cls, pvmd: Pvmd) -> Self:
         return cls(pvmd.switch)
 
     def request(self, request: MailRequest) -> bytes | None:

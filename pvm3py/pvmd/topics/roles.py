@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who has which role: resource managers, tasker, hoster, tracer. What follows is elsewhere."""
+"""Who has which role; manager.py and registry.py say what follows when that changes."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Starts(Table):
         self._cookie = 0
 
     @classmethod
-    def begin(cls, pvmd: Pvmd) -> Self:
+    def new(cls, pvmd: Pvmd) -> Self:
         return cls(pvmd.hosts.own.tid)
 
     def next_cookie(self) -> int:

@@ -18,6 +18,7 @@ from support.machine import Machine
 from support.system import PATIENCE, pvm_root
 from support.vm import wait_until
 
+from pvm3py.pvmd.occasions import Step
 from pvm3py.pvmd.state.config import data_signature
 from pvm3py.wire import constants as c
 
@@ -62,6 +63,7 @@ def test_everybody_is_told_in_the_documented_order(
         assert agent.reply() == [str(HOST_FAIL)]
         record_property("seconds until it is known", time.monotonic() - began)
         # Everything has come before that answer.
+        assert Step.NOTICES < Step.ANSWERS
         ends = [agent.ints("event", -1, -1, 0) for _ in range(4)]
         assert [end[2] for end in ends] == [*sorted([tids[0], *tids]), VICTIM]
         assert agent.ints("event", -1, -1, 0) == [0]
