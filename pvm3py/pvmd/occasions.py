@@ -10,7 +10,7 @@ A lower file tells of it; each topic that has something to do then says so besid
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntEnum, auto
+from enum import Enum, auto
 from typing import Any, Generic, ParamSpec
 
 from .dispatch import Request
@@ -20,8 +20,8 @@ from .state.task import Task
 Arguments = ParamSpec("Arguments")
 
 
-class Step(IntEnum):
-    """What is done on an occasion, in this order; each occasion has some of the steps."""
+class Step(Enum):
+    """What is done on an occasion, in this order; every occasion has only some of the steps."""
 
     # Of several functions with this step any may be the first.
     ANY = auto()
@@ -56,7 +56,7 @@ class Step(IntEnum):
 
 
 class Occasion(Generic[Arguments]):
-    """Something that happens; the daemon is the first argument of all functions."""
+    """Something that happens, and what is done then; the first argument is the daemon."""
 
     def __init__(self) -> None:
         self.functions: list[tuple[Step, Callable[Arguments, None]]] = []
@@ -73,7 +73,7 @@ END: Occasion[[Any]] = Occasion()
 # A process that this daemon started has ended: its number, wait(2) status, and the seconds of
 # processor time that it used itself and in the system.
 CHILD_ENDED: Occasion[[Any, int, int, float, float]] = Occasion()
-# A request has come that the switch did not bring: serve it.
+# A request has come up by another way than from the switch: serve it.
 REQUESTED: Occasion[[Any, Request]] = Occasion()
 # A task has left, but its process runs on: its tid.
 TASK_LEFT: Occasion[[Any, int, Task | None]] = Occasion()
@@ -90,13 +90,16 @@ HOST_LOST: Occasion[[Any, int]] = Occasion()
 def on(
     occasion: Occasion[Arguments], step: Step = Step.ANY
 ) -> Callable[[Callable[Arguments, None]], Callable[Arguments, None]]:
-    """The function is called on this occasion, as that step. A step is one function's, but ANY."""
+    """The function is called on this occasion, as that step.
+
+    Two functions of an occasion are never the same step, unless that is ANY.
+    """
 
     def add(function: Callable[Arguments, None]) -> Callable[Arguments, None]:
         taken = [known for known, _ in occasion.functions]
         assert step is Step.ANY or step not in taken, f"{step!r} has a function"
         occasion.functions.append((step, function))
-        occasion.functions.sort(key=lambda entry: entry[0])
+        occasion.functions.sort(key=lambda entry: entry[0].value)
         return function
 
     return add

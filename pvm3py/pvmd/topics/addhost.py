@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import os
 import re
-import shlex
 
 import pvm3py
 from pvm3py.wire import constants as c
@@ -286,7 +285,7 @@ def _order(pvmd: Pvmd, one: _Candidate) -> Start:
     so = options.get("so", "")
     own = pvmd.hosts.own
     mask, switch = pvmd.log.mask & 0xFFFFFFFF, "-S" if so == "ms" else "-s"
-    name = one.name if re.fullmatch(_PLAIN, one.name) else shlex.quote(one.name)
+    name = one.name if re.fullmatch(_PLAIN, one.name) else _quoted(one.name)
     address = Host(0, "", "", one.address, 0, 0).address_text()
     words = (
         f"{switch} -d{mask:#x} -n{name} {own.index} {own.address_text()} {own.mtu} "
@@ -312,7 +311,15 @@ def _daemon_path() -> str:
     package = os.path.dirname(pvm3py.__file__)
     inside = os.path.join(package, "root/lib/pvmd")
     beside = os.path.join(os.path.dirname(os.path.dirname(package)), "pvmd")
-    return shlex.quote(inside if os.path.exists(inside) else beside)
+    return _quoted(inside if os.path.exists(inside) else beside)
+
+
+def _quoted(word: str) -> str:
+    """A word as a shell takes it."""
+    # Only a master that is asked to needs this.
+    import shlex  # noqa: PLC0415
+
+    return shlex.quote(word)
 
 
 async def _ask_hoster(pvmd: Pvmd, starts: list[Start]) -> dict[int, Outcome]:

@@ -63,7 +63,7 @@ def test_everybody_is_told_in_the_documented_order(
         assert agent.reply() == [str(HOST_FAIL)]
         record_property("seconds until it is known", time.monotonic() - began)
         # Everything has come before that answer.
-        assert Step.NOTICES < Step.ANSWERS
+        assert Step.NOTICES.value < Step.ANSWERS.value
         ends = [agent.ints("event", -1, -1, 0) for _ in range(4)]
         assert [end[2] for end in ends] == [*sorted([tids[0], *tids]), VICTIM]
         assert agent.ints("event", -1, -1, 0) == [0]
