@@ -13,7 +13,7 @@ What it returns is sent back under the request's tag, context and wait id; None 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Flag, auto
+from enum import Enum, auto
 from typing import Any, TypeVar
 
 from pvm3py.wire import constants as c
@@ -36,7 +36,7 @@ def only(holder: int, request: Request) -> None:
         raise Refused(c.PvmDenied, "only the task that has the role may")
 
 
-class Sender(Flag):
+class Sender(Enum):
     """Who sends a message: a connection that is to become a task, a task of this host, ..."""
 
     ENROLLING = auto()
@@ -92,7 +92,7 @@ class Route(Plain):
     function: Callable[..., Any]
     body: type[Record]
     reply_tag: int
-    senders: Sender
+    senders: tuple[Sender, ...]
     context: bool
 
 
@@ -121,12 +121,13 @@ def handles(
     context: another daemon's request and its answer have the same context, as those of tasks do;
     else the answer has none.
     """
+    senders: tuple[Sender, ...] = (Sender.TASK,)
     if enrolling:
-        senders = Sender.ENROLLING
+        senders = (Sender.ENROLLING,)
     elif hosts:
-        senders = Sender.DAEMON
-    else:
-        senders = Sender.TASK | Sender.REMOTE_TASK if system else Sender.TASK
+        senders = (Sender.DAEMON,)
+    elif system:
+        senders = (Sender.TASK, Sender.REMOTE_TASK)
 
     def add(function: Handler) -> Handler:
         assert tag not in ROUTES, f"{tag:x} has a handler"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Coroutine
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
@@ -23,11 +23,12 @@ from .state.errors import HostFailed, Refused
 from .state.events import MessageEvent
 from .state.hosts import HostTable
 from .state.log import Log
+from .state.plain import Plain
 
 Reply = TypeVar("Reply", bound=Record)
 
 
-class _Wait(NamedTuple):
+class _Wait(Plain):
     """An answer that is expected: from this host, with this tag."""
 
     host: int

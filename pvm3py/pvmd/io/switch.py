@@ -12,7 +12,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from pvm3py._switch import ffi, lib
 from pvm3py.wire import constants as c
@@ -67,7 +67,7 @@ class Limits(Plain):
     """Microseconds after which a second thread forwards while Python is busy; -1: never."""
 
 
-class Statistics(NamedTuple):
+class Statistics(Plain):
     """Counters of a switch; see `struct sw_stats`."""
 
     fragments: int
@@ -438,7 +438,7 @@ class Switch:
         """The counters as they are now."""
         stats = ffi.new("struct sw_stats *")
         lib.sw_statistics(self._sw, stats)
-        return Statistics(*(int(getattr(stats, name)) for name in Statistics._fields))
+        return Statistics(*(int(getattr(stats, name)) for name in Statistics.__annotations__))
 
 
 def raise_file_limit() -> None:
