@@ -6,7 +6,6 @@ from __future__ import annotations
 import array
 import fcntl
 import os
-import termios
 from collections.abc import Callable
 
 from pvm3py.wire import constants as c
@@ -134,6 +133,9 @@ class OutputPipe:
         """The task is gone: pass on what is in the pipe, and close it, whoever still writes."""
         if self._fd < 0:
             return
+        # Nothing that a daemon needs before it has started a task.
+        import termios  # noqa: PLC0415
+
         held = array.array("i", [0])
         fcntl.ioctl(self._fd, termios.FIONREAD, held)
         for _ in range(0, held[0], TEXT_MAX):
