@@ -13,29 +13,21 @@ What it returns is sent back under the request's tag, context and wait id; None 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Flag, auto
-from typing import TYPE_CHECKING, Any, TypeVar
+from enum import Enum, auto
+from typing import Any, TypeVar
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.record import Record
 from pvm3py.wire.task import Empty
 
-from .plain import Plain
-
-if TYPE_CHECKING:
-    from .connections import Connection
-    from .hosts import Host
-    from .tasks import Task
+from .state.connections import Connection
+from .state.errors import Refused
+from .state.events import MessageEvent
+from .state.hosts import Host
+from .state.plain import Plain
+from .state.task import Task
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
-
-
-class Refused(Exception):
-    """A request is answered with an error code. why: what the log says besides its name."""
-
-    def __init__(self, code: int, why: str = "refused") -> None:
-        super().__init__(why)
-        self.code = code
 
 
 def only(holder: int, request: Request) -> None:
@@ -44,7 +36,7 @@ def only(holder: int, request: Request) -> None:
         raise Refused(c.PvmDenied, "only the task that has the role may")
 
 
-class Sender(Flag):
+class Sender(Enum):
     """Who sends a message: a connection that is to become a task, a task of this host, ..."""
 
     ENROLLING = auto()
@@ -71,6 +63,12 @@ class Request(Plain):
     body: bytes
     manager: tuple[int, int] | None = None
 
+    @classmethod
+    def of(cls, event: MessageEvent, local: Connection | None, host: Host | None) -> Request:
+        """The request that a message is; its sender has a connection here or is of a host."""
+        src, tag, ctx, wid, body = event.src, event.tag, event.ctx, event.wid, event.body
+        return cls(local, local.task if local else None, host, src, tag, ctx, wid, body)
+
     @property
     def connection(self) -> Connection:
         """The connection of a local sender."""
@@ -86,15 +84,21 @@ class Request(Plain):
 
 
 class Route(Plain):
-    """How a message is served, and for whom. reply_tag is 0 if the message has no reply."""
+    """How a message is served, and for whom. reply_tag is 0 if the message has no reply.
+
+    context: whether an answer to another host has the context of its request.
+    """
 
     function: Callable[..., Any]
     body: type[Record]
     reply_tag: int
-    senders: Sender
+    senders: tuple[Sender, ...]
+    context: bool
 
 
 ROUTES: dict[int, Route] = {}
+# Tags of the answers that other daemons give.
+ANSWERS: set[int] = set()
 
 
 def handles(
@@ -106,6 +110,7 @@ def handles(
     enrolling: bool = False,
     hosts: bool = False,
     system: bool = False,
+    context: bool = False,
 ) -> Callable[[Handler], Handler]:
     """The function serves message `tag` with this body.
 
@@ -113,18 +118,24 @@ def handles(
     Messages come from enrolled tasks of this host unless one of these says otherwise: enrolling:
     from connections without a task, and those only; hosts: from other daemons, and those only;
     system: from tasks of other hosts as well.
+    context: another daemon's request and its answer have the same context, as those of tasks do;
+    else the answer has none.
     """
+    senders: tuple[Sender, ...] = (Sender.TASK,)
     if enrolling:
-        senders = Sender.ENROLLING
+        senders = (Sender.ENROLLING,)
     elif hosts:
-        senders = Sender.DAEMON
-    else:
-        senders = Sender.TASK | Sender.REMOTE_TASK if system else Sender.TASK
+        senders = (Sender.DAEMON,)
+    elif system:
+        senders = (Sender.TASK, Sender.REMOTE_TASK)
 
     def add(function: Handler) -> Handler:
         assert tag not in ROUTES, f"{tag:x} has a handler"
         answer = (reply_tag or tag) if reply else 0
-        ROUTES[tag] = Route(function, body, answer, senders)
+        ROUTES[tag] = Route(function, body, answer, senders, context or system)
+        if hosts and reply:
+            assert answer == tag + 1, "Peers.ask() expects it"
+            ANSWERS.add(answer)
         return function
 
     return add

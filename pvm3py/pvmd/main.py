@@ -12,9 +12,9 @@ import time
 
 from pvm3py import __version__
 
-from . import greeting
-from .config import Settings, StartError, check_root, read_settings, read_stdin_settings
-from .log import Log, start_log
+from .io import greeting
+from .state.config import Settings, StartError, check_root, read_settings, read_stdin_settings
+from .state.log import Log, start_log
 
 
 def main(args: list[str] | None = None) -> int:

@@ -11,43 +11,24 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TypeVar
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.hosts import SlaveSettings
 from pvm3py.wire.record import Record
 
-from .dispatch import Refused
-
-if TYPE_CHECKING:
-    from .daemon import Pvmd
-    from .switch import MessageEvent
+from .io.switch import Switch
+from .state.errors import HostFailed, Refused
+from .state.events import MessageEvent
+from .state.hosts import HostTable
+from .state.log import Log
+from .state.plain import Plain
 
 Reply = TypeVar("Reply", bound=Record)
 
-# Tags of answers: each request's tag + 1.
-ANSWERS = frozenset(
-    {
-        c.DM_ADDACK,
-        c.DM_EXECACK,
-        c.DM_HTUPDACK,
-        c.DM_TASKACK,
-        c.DM_DELHOSTACK,
-        c.DM_PSTATACK,
-        c.DM_NOTIFYACK,
-        c.DM_DBACK,
-        c.DM_RESETACK,
-        c.DM_HOSTSYNCACK,
-    }
-)
 
-
-class HostFailed(Exception):
-    """The host is gone, or there is none."""
-
-
-class _Wait(NamedTuple):
+class _Wait(Plain):
     """An answer that is expected: from this host, with this tag."""
 
     host: int
@@ -61,8 +42,10 @@ class Peers:
     A request whose maker has given up stays, so that its answer is known when it comes.
     """
 
-    def __init__(self, pvmd: Pvmd) -> None:
-        self._pvmd = pvmd
+    def __init__(
+        self, switch: Switch, hosts: HostTable, loop: asyncio.AbstractEventLoop, log: Log
+    ) -> None:
+        self._switch, self._hosts, self._loop, self._log = switch, hosts, loop, log
         self._waits: dict[int, _Wait] = {}
         self._last = 0
         # What is being done for each other host, to be answered later.
@@ -71,14 +54,13 @@ class Peers:
     def send(self, host: int, tag: int, body: Record | bytes, wid: int = 0, ctx: int = 0) -> None:
         """A message to the daemon of another host, which is given by any tid of it."""
         data = body if isinstance(body, bytes) else body.encode()
-        pvmd = self._pvmd
         dst = c.TIDPVMD | host & c.TIDHOST
-        pvmd.switch.send(dst, pvmd.daemon_tid, tag, ctx, wid, data)
+        self._switch.send(dst, c.TIDPVMD | self._hosts.own.tid, tag, ctx, wid, data)
 
     def tell_all(self, setting: int, text: str) -> None:
         """Have all other daemons take over a setting of DM_SLCONF."""
         body = SlaveSettings([(setting, text)]).encode()
-        for host in self._pvmd.hosts.others():
+        for host in self._hosts.others():
             self.send(host.tid, c.DM_SLCONF, body)
 
     def ask(self, host: int, tag: int, body: Record | bytes) -> asyncio.Future[bytes]:
@@ -87,8 +69,8 @@ class Peers:
         HostFailed is set if the host is not in the machine, or ceases to be before it has answered.
         """
         host &= c.TIDHOST
-        answer: asyncio.Future[bytes] = self._pvmd.loop.create_future()
-        if self._pvmd.hosts.get(host) is None:
+        answer: asyncio.Future[bytes] = self._loop.create_future()
+        if self._hosts.get(host) is None:
             answer.set_exception(HostFailed(f"no host {host:x}"))
         else:
             wid = self._next_wid()
@@ -110,7 +92,7 @@ class Peers:
                 return reply.decode(await answer)
             except WireError as error:
                 who = f"t{(c.TIDPVMD | host & c.TIDHOST) & 0xFFFFFFFF:x}"
-                self._pvmd.log(f"{c.message_name(tag + 1)} of {who}, malformed: {error}")
+                self._log(f"{c.message_name(tag + 1)} of {who}, malformed: {error}")
                 raise Refused(c.PvmDSysErr, f"the answer of {who} is malformed") from error
 
         return decoded()
@@ -120,7 +102,7 @@ class Peers:
         wait = self._waits.get(event.wid)
         if wait is None or (event.tag, event.src & c.TIDHOST) != (wait.tag, wait.host):
             name, src = c.message_name(event.tag), event.src & 0xFFFFFFFF
-            self._pvmd.log(f"{name} of t{src:x} answers no request ({event.wid:x}), ignored")
+            self._log(f"{name} of t{src:x} answers no request ({event.wid:x}), ignored")
             return
         del self._waits[event.wid]
         if not wait.answer.done():
@@ -138,7 +120,7 @@ class Peers:
 
     def _next_wid(self) -> int:
         """A wait id that is not in use: this host's tid + 1, 2, 3, ... around."""
-        own = self._pvmd.hosts.own.tid
+        own = self._hosts.own.tid
         while True:
             self._last = self._last % c.TIDLOCAL + 1
             if own | self._last not in self._waits:

@@ -12,8 +12,10 @@ import traceback
 
 from pvm3py import __version__
 
-from . import addhost, network, slave, sockfile
-from .config import (
+from . import serving
+from .io import sockfile
+from .io.switch import raise_file_limit
+from .state.config import (
     DEFAULT_SPEED,
     Settings,
     SlaveStart,
@@ -21,11 +23,10 @@ from .config import (
     data_signature,
     expand,
 )
-from .daemon import Pvmd
-from .hostfile import HostFile, HostLine, read_host_file
-from .hosts import FIRST_HOST, INDEX_SHIFT, LOOPBACK, Host
-from .log import Log, start_log
-from .switch import raise_file_limit
+from .state.hostfile import HostFile, HostLine, read_host_file
+from .state.hosts import FIRST_HOST, INDEX_SHIFT, LOOPBACK, Host
+from .state.log import Log, start_log
+from .topics import addhost, network, slave
 
 # Seconds that a name server has to tell the addresses that the start needs.
 _RESOLVE_SECONDS = 0.5
@@ -33,8 +34,8 @@ _RESOLVE_SECONDS = 0.5
 
 def serve(settings: Settings, log: Log, udp: socket.socket | None) -> int:
     """Serve until the end; the exit status. udp: a slave's socket. StartError: it cannot be."""
-    # A signal must not leave a sock file behind; Pvmd.run() lets it in.
-    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
+    # A signal must not leave a sock file behind; serving.run() lets it in.
+    signal.pthread_sigmask(signal.SIG_BLOCK, serving.ENDING)
     listener, address = sockfile.listen(settings)
     try:
         log_path = settings.file("pvml")
@@ -68,8 +69,7 @@ def _run(
     log.tid = own.tid - (1 << 31)
     _prepare_process(settings, log, address)
     raise_file_limit()
-    pvmd = Pvmd(settings, log, own, listener)
-    pvmd.addition = addhost.Addition(host_file)
+    pvmd = serving.make(settings, log, own, listener)
     if settings.slave is not None:
         _give_up_files(log)
     log.note(f"{own.name} ({own.address}) {own.arch} pvm3py {__version__}")
@@ -80,8 +80,8 @@ def _run(
         pvmd.terminal = _keep_terminal()
         os.write(1, os.fsencode(address) + b"\n")
         _give_up_files(log)
-        addhost.add_from_file(pvmd)
-    status = pvmd.run()
+        addhost.add_from_file(pvmd, host_file)
+    status = serving.run(pvmd)
     try:
         pvmd.close()
     except Exception:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pvm3py.pvmd import placement
+from pvm3py import placement
 from pvm3py.wire import constants as c
 from pvm3py.wire.system import ExecRequest, exec_request
 from pvm3py.wire.task import SpawnRequest

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import heapq
 
-from pvm3py.pvmd.placement import Placement
+from pvm3py.placement import Placement
 from pvm3py.wire import constants as c
 
 from .load import LoadWatch

@@ -58,7 +58,7 @@ def spawn(task: RawTask, file: str, *args: str) -> int:
 
 
 def test_who_does_not_enrol_in_time_is_dropped(patched: Patch, connector: Connector) -> None:
-    patched("import pvm3py.pvmd.enrol as enrol\nenrol.TIMEOUT = 0.3")
+    patched("import pvm3py.pvmd.topics.enrol as enrol\nenrol.TIMEOUT = 0.3")
     with VirtualMachine() as vm, RawTask(vm.address, connector) as task:
         task.enrol(vm.tmp)
         auth = vm.tmp / "auth"
@@ -78,7 +78,7 @@ def test_unforeseen_error_ends_the_machine_in_order(
 ) -> None:
     flag = tmp_path / "flag"
     patched(f"""
-        from pvm3py.pvmd.selector import SwitchSelector
+        from pvm3py.pvmd.io.selector import SwitchSelector
         select = SwitchSelector.select
         def broken(self, timeout=None):
             if os.path.exists({str(flag)!r}):
@@ -103,12 +103,12 @@ def test_unforeseen_error_ends_the_machine_in_order(
 def test_names_of_temporary_files_begin_again(patched: Patch, connector: Connector) -> None:
     """One of them is that of the daemon's socket, which is passed over."""
     patched("""
-        from pvm3py.pvmd import daemon
-        begin = daemon.Pvmd.__init__
+        from pvm3py.pvmd import core
+        begin = core.Pvmd.__init__
         def begin_near_the_last_name(self, *args):
             begin(self, *args)
             self._temporaries = 9998
-        daemon.Pvmd.__init__ = begin_near_the_last_name
+        core.Pvmd.__init__ = begin_near_the_last_name
     """)
     with VirtualMachine() as vm:
         for _ in range(3):
@@ -119,7 +119,7 @@ def test_names_of_temporary_files_begin_again(patched: Patch, connector: Connect
 def test_handler_that_raises_is_answered_and_logged(patched: Patch, connector: Connector) -> None:
     patched("""
         from types import SimpleNamespace
-        from pvm3py.pvmd import hostinfo
+        from pvm3py.pvmd.topics import hostinfo
         def fail():
             raise KeyError("lost")
         hostinfo.time = SimpleNamespace(time_ns=fail)
@@ -211,7 +211,7 @@ def test_connection_that_ends_while_it_enrols_is_no_task(
 ) -> None:
     patched("""
         import errno
-        from pvm3py.pvmd.switch import Switch
+        from pvm3py.pvmd.io.switch import Switch
         bind, calls = Switch.bind, []
         def ended(self, *args):
             calls.append(args)

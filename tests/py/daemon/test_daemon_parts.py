@@ -1,23 +1,39 @@
 # SPDX-License-Identifier: MIT
-"""Parts of the daemon that need no daemon: numbers, paths, patterns, host files, limits."""
+"""Parts of the daemon that need no daemon: numbers, paths, host files, limits, order of steps."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from pvm3py.pvmd.config import c_number, expand, read_settings
-from pvm3py.pvmd.contexts import Contexts
-from pvm3py.pvmd.hostfile import parse_host
-from pvm3py.pvmd.log import Log
-from pvm3py.pvmd.mailbox import matches
-from pvm3py.pvmd.plain import Plain, field
-from pvm3py.pvmd.sockfile import answers
-from pvm3py.pvmd.spawn import environment
-from pvm3py.pvmd.tasks import Task, TaskTable, is_task
+from pvm3py.pvmd import serving  # noqa: F401  (it loads all topics)
+from pvm3py.pvmd.core import Table
+from pvm3py.pvmd.dispatch import ANSWERS, ROUTES
+from pvm3py.pvmd.io.sockfile import answers
+from pvm3py.pvmd.occasions import (
+    END,
+    HOST_LOST,
+    HOSTS_ADDED,
+    TASK_GONE,
+    TASK_LEFT,
+    Occasion,
+    Step,
+    on,
+)
+from pvm3py.pvmd.state.config import c_number, expand, read_settings
+from pvm3py.pvmd.state.hostfile import parse_host
+from pvm3py.pvmd.state.log import Log
+from pvm3py.pvmd.state.plain import Plain, field
+from pvm3py.pvmd.state.task import Task, TaskTable, is_task
+from pvm3py.pvmd.topics.contexts import Contexts
+from pvm3py.pvmd.topics.mailbox import matches
+from pvm3py.pvmd.topics.spawn import environment
 from pvm3py.wire import constants as c
 
 HOST = 0x40000
@@ -119,9 +135,76 @@ def test_contexts_never_include_those_of_the_system() -> None:
     assert contexts.allocate(2) == HOST + 1
 
 
+@pytest.mark.parametrize(
+    ("occasion", "steps"),
+    [
+        (
+            TASK_GONE,
+            "OUTPUT/output TRACE/tracing MAILBOX/mailbox NOTICES/notify MANAGERS/manager "
+            "ROLES/registry REPORT/manager CONTEXTS/contexts FILES/leaving",
+        ),
+        (TASK_LEFT, "MANAGERS/manager ROLES/registry"),
+        (
+            HOST_LOST,
+            "NOTICES/notify ANSWERS/failure MANAGERS/manager ROLES/registry REPORT/manager "
+            "COLLECTORS/output ADDITION/addhost PEERS/failure",
+        ),
+        (HOSTS_ADDED, "NOTICES/notify MANAGERS/manager ROLES/registry"),
+        (END, "PEERS/network TASKS/leaving"),
+    ],
+    ids=["task gone", "task left", "host lost", "hosts added", "end"],
+)
+def test_steps_of_an_occasion_are_done_in_this_order(occasion: Occasion[Any], steps: str) -> None:
+    done = [
+        f"{step.name}/{function.__module__.rpartition('.')[2]}"
+        for step, function in occasion.functions
+    ]
+    assert done == steps.split()
+
+
+def test_functions_of_an_occasion_are_called_in_the_order_of_their_steps() -> None:
+    occasion: Occasion[[str]] = Occasion()
+    called: list[tuple[Step, str]] = []
+    for step in (Step.ROLES, Step.NOTICES, Step.ANY, Step.ANY):
+        on(occasion, step)(lambda word, step=step: called.append((step, word)))
+    occasion.tell("now")
+    assert called == [(step, "now") for step in (Step.ANY, Step.ANY, Step.NOTICES, Step.ROLES)]
+    with pytest.raises(AssertionError, match="has a function"):
+        on(occasion, Step.ROLES)(print)
+
+
+class Counter(Table):
+    def __init__(self) -> None:
+        self.count = 0
+
+
+def test_a_daemon_has_one_table_of_each_kind() -> None:
+    first: Any = SimpleNamespace(tables={})
+    second: Any = SimpleNamespace(tables={})
+    Counter.of(first).count += 1
+    Counter.of(first).count += 1
+    assert (Counter.of(first).count, Counter.of(second).count) == (2, 0)
+
+
+def names(tags: Iterable[int]) -> str:
+    return " ".join(sorted(c.message_name(tag) for tag in tags))
+
+
+def test_answers_of_other_daemons_are_those_that_handlers_give_them() -> None:
+    assert names(ANSWERS) == (
+        "DM_ADDACK DM_DBACK DM_DELHOSTACK DM_EXECACK DM_HOSTSYNCACK "
+        "DM_HTUPDACK DM_NOTIFYACK DM_PSTATACK DM_RESETACK DM_TASKACK"
+    )
+
+
+def test_answers_to_other_hosts_have_the_context_of_these_requests() -> None:
+    answered = [tag for tag, route in ROUTES.items() if route.context and route.reply_tag]
+    assert names(answered) == "DM_ADD DM_EXEC DM_HTUPD SM_ADD SM_EXEC"
+
+
 def test_environment_strings_are_added_last_first() -> None:
-    names = list(environment(["A_1=x", "B_2=y", "no equals sign", "=z", "A_1=old"]).items())
-    assert names[-2:] == [("A_1", "x"), ("B_2", "y")]
+    added = list(environment(["A_1=x", "B_2=y", "no equals sign", "=z", "A_1=old"]).items())
+    assert added[-2:] == [("A_1", "x"), ("B_2", "y")]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from support.impostors.rawtask import Connector, RawTask
 from support.machines.vm import VirtualMachine, wait_until
 from support.system import PATIENCE, SIDES, Side
 
-from pvm3py.pvmd.tasks import CONNECTED
+from pvm3py.pvmd.topics.tasks import CONNECTED
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import SpawnRequest, TaskReply, TidBody
 

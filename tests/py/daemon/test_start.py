@@ -245,7 +245,7 @@ def test_idle_daemon_is_small() -> None:
 @pytest.mark.parametrize(
     ("module", "unneeded"),
     [
-        ("main", ["asyncio", "dataclasses", "pvm3py.pvmd.daemon"]),
+        ("main", ["asyncio", "dataclasses", "pvm3py.pvmd.core"]),
         ("serve", ["dataclasses", "pathlib", "pvm3py.task", "pvm3py.trace.message"]),
     ],
 )

@@ -18,7 +18,8 @@ from support.machines.machine import Machine
 from support.machines.vm import wait_until
 from support.system import PATIENCE, modules_dir
 
-from pvm3py.pvmd.config import data_signature
+from pvm3py.pvmd.occasions import Step
+from pvm3py.pvmd.state.config import data_signature
 from pvm3py.wire import constants as c
 
 TASK_EXIT, HOST_DELETE, HOST_ADD = 1, 2, 3
@@ -62,6 +63,7 @@ def test_everybody_is_told_in_the_documented_order(
         assert agent.reply() == [str(HOST_FAIL)]
         record_property("seconds until it is known", time.monotonic() - began)
         # Everything has come before that answer.
+        assert Step.NOTICES.value < Step.ANSWERS.value
         ends = [agent.ints("event", -1, -1, 0) for _ in range(4)]
         assert [end[2] for end in ends] == [*sorted([tids[0], *tids]), VICTIM]
         assert agent.ints("event", -1, -1, 0) == [0]
@@ -165,7 +167,7 @@ def test_started_host_that_never_answers_is_not_added(
     daemon.write_text(
         f"#!{sys.executable}\nimport sys\n"
         f"sys.path.insert(0, {str(modules_dir())!r})\n"
-        "from pvm3py.pvmd import addhost, main\n"
+        "from pvm3py.pvmd import main\nfrom pvm3py.pvmd.topics import addhost\n"
         "addhost._ANSWER_FACTOR = 0.01\nsys.exit(main.main())\n"
     )
     daemon.chmod(0o755)

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from support.vectors.daemon_vectors import recording
 
-from pvm3py.pvmd import addhost, config, hoster, network
-from pvm3py.pvmd.config import Settings, StartError
-from pvm3py.pvmd.hostfile import HostLine, read_host_file
-from pvm3py.pvmd.hosts import HOSTS_MAX, INDEX_SHIFT, Host, HostTable
+from pvm3py.pvmd.state import config
+from pvm3py.pvmd.state.config import Settings, StartError
+from pvm3py.pvmd.state.hostfile import HostLine, read_host_file
+from pvm3py.pvmd.state.hosts import HOSTS_MAX, INDEX_SHIFT, Host, HostTable
+from pvm3py.pvmd.topics import addhost, hoster, network
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.hosts import (
@@ -194,7 +195,7 @@ def test_full_machine_takes_no_more_hosts() -> None:
     for index in range(2, HOSTS_MAX):
         table.add(host(index))
     log: list[str] = []
-    pvmd: Any = SimpleNamespace(hosts=table, addition=addhost.Addition(), log=log.append)
+    pvmd: Any = SimpleNamespace(hosts=table, tables={}, log=log.append)
     last, further = (addhost._Candidate(name, HostLine(name, {})) for name in ("last", "further"))
     addhost._give_indexes(pvmd, [last, further])
     assert (last.code, last.tid) == (0, HOSTS_MAX << INDEX_SHIFT)

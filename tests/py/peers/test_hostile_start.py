@@ -21,8 +21,9 @@ from support.impostors.rawtask import ints, message, string
 from support.impostors.target import attacks
 from support.system import PATIENCE, daemon_program
 
-from pvm3py.pvmd import config, handstart
-from pvm3py.pvmd.config import StartError
+from pvm3py.pvmd.state import config
+from pvm3py.pvmd.state.config import StartError
+from pvm3py.pvmd.topics import handstart
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.hosts import Greeting, Start

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from pvm3py.pvmd.hosts import Host, HostTable
-from pvm3py.pvmd.notify import Notice, Notices
-from pvm3py.pvmd.peers import HostFailed, Peers
-from pvm3py.pvmd.placement import Placement, selected
-from pvm3py.pvmd.switch import MessageEvent
+from pvm3py.placement import Placement, selected
+from pvm3py.pvmd.peers import Peers
+from pvm3py.pvmd.state.errors import HostFailed
+from pvm3py.pvmd.state.events import MessageEvent
+from pvm3py.pvmd.state.hosts import Host, HostTable
+from pvm3py.pvmd.topics.mailbox import Mailbox
+from pvm3py.pvmd.topics.notify import Notice, Notices
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import INT
 from pvm3py.wire.daemon import WatchRequest
@@ -42,12 +44,10 @@ class FakePvmd(SimpleNamespace):
         self.daemon_tid = c.TIDPVMD | OWN
         self.switch = SimpleNamespace(send=self._switch_send)
         self.log = self.logged.append
-        self.tracers = SimpleNamespace(forget=lambda tid: None)
-        self.mailbox = SimpleNamespace(owner_ended=self._owner_ended)
-        self.registry = SimpleNamespace(forget=lambda pvmd, tid: None)
         self.ended: list[int] = []
-        self.peers = Peers(self)  # type: ignore[arg-type]
-        self.notices = Notices()
+        self.tables = {Mailbox: SimpleNamespace(owner_ended=self.ended.append)}
+        self.peers = Peers(self.switch, self.hosts, self.loop, self.log)
+        self.notices = Notices.of(self)  # type: ignore[arg-type]
 
     def send(self, dst: int, tag: int, ctx: int, body: bytes, wid: int = 0) -> None:
         self._switch_send(dst, self.daemon_tid, tag, ctx, wid, body)
@@ -55,9 +55,6 @@ class FakePvmd(SimpleNamespace):
     def _switch_send(self, dst: int, src: int, tag: int, ctx: int, wid: int, body: bytes) -> None:
         assert src == self.daemon_tid
         self.sent.append((dst, tag, ctx, wid, body))
-
-    def _owner_ended(self, tid: int) -> None:
-        self.ended.append(tid)
 
     def answer(self, src: int, tag: int, wid: int, body: bytes = b"") -> None:
         """Another daemon's answer comes, and what waits for it goes on."""

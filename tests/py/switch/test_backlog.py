@@ -10,7 +10,7 @@ import pytest
 from support.impostors.switchbed import CHUNK, DAEMON, A, B, Bed, C, message, tid
 from support.system import resident
 
-from pvm3py.pvmd import switch as sw
+from pvm3py.pvmd.io import switch as sw
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from support.impostors.packets import WHOLE, Packet, daemon, head, packet, parse
 from support.impostors.switchbed import cut, fragment
 from support.system import resident
 
-from pvm3py.pvmd import switch as sw
+from pvm3py.pvmd.io import switch as sw
 from pvm3py.wire import constants as c
 
 # The last word of a daemon that ends.

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from support.impostors.switchbed import A, B, Bed, C, Peer
 from support.vectors.mail import MessageHead, StoredMessage
 
-from pvm3py.pvmd import switch as sw
-from pvm3py.pvmd.mailbox import Mailbox
-from pvm3py.pvmd.switch import MAIL_ENTRY, frame
+from pvm3py.pvmd.io import switch as sw
+from pvm3py.pvmd.io.switch import MAIL_ENTRY, frame
+from pvm3py.pvmd.topics.mailbox import Mailbox
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.mailbox import MailEntry, MailRequest

@@ -10,8 +10,8 @@ import pytest
 from support.impostors.switchbed import Bed, Peer, tid
 from support.system import PATIENCE
 
-from pvm3py.pvmd import switch as sw
-from pvm3py.pvmd.switch import frame
+from pvm3py.pvmd.io import switch as sw
+from pvm3py.pvmd.io.switch import frame
 from pvm3py.wire import constants as c
 
 TASK, MANAGER, SUCCESSOR, OTHER = tid(1), tid(2), tid(3), tid(4)

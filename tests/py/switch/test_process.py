@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from pvm3py.pvmd import switch as sw
+from pvm3py.pvmd.io import switch as sw
 
 
 def test_spawned_process_has_only_what_it_was_given() -> None:

@@ -18,8 +18,8 @@ import pytest
 from support.impostors.switchbed import Bed, Peer, tid
 from support.system import PATIENCE
 
-from pvm3py.pvmd import switch as sw
-from pvm3py.pvmd.selector import SwitchSelector, new_event_loop
+from pvm3py.pvmd.io import switch as sw
+from pvm3py.pvmd.io.selector import SwitchSelector, new_event_loop
 from pvm3py.wire import constants as c
 
 A, B = tid(1), tid(2)

@@ -29,8 +29,8 @@ from support.impostors.switchbed import (
 )
 from support.system import resident
 
-from pvm3py.pvmd import switch as sw
-from pvm3py.pvmd.switch import frame
+from pvm3py.pvmd.io import switch as sw
+from pvm3py.pvmd.io.switch import frame
 from pvm3py.wire import constants as c
 
 SOM, EOM = c.FFSOM, c.FFEOM

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pvm3py.pvmd import switch as sw
+from pvm3py.pvmd.io import switch as sw
 from pvm3py.wire import constants as c
 from support.scoped import Scoped
 from support.system import PATIENCE

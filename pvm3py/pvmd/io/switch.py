@@ -1,0 +1,499 @@
+# SPDX-License-Identifier: MIT
+"""The switch (csrc/switch) as a Python object: its only user of the C interface.
+
+Tids, tags and all other words of the wire are signed ints here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pvm3py._switch import ffi, lib
+from pvm3py.wire import constants as c
+from pvm3py.wire.codec import WireError
+
+from ..state.events import (
+    CloseEvent,
+    DrainedEvent,
+    Event,
+    HostEvent,
+    LogEvent,
+    MessageEvent,
+    OpenEvent,
+    SpokeEvent,
+)
+from ..state.plain import Plain
+
+EOF: int = lib.SW_EOF
+"""Close reason: the peer closed or died."""
+PROTOCOL: int = lib.SW_PROTOCOL
+"""Close reason: the peer sent what the protocol does not allow."""
+CLOSED: int = lib.SW_CLOSED
+"""Close reason: `Switch.close` or `Switch.finish` was called."""
+
+MAIL_ENTRY: int = lib.SW_MAIL_ENTRY
+"""Bytes that an entry of the mailbox takes besides its message and the name of its class."""
+
+HOST_SILENT: int = lib.SW_HOST_SILENT
+"""Reason of a host's loss: it does not answer."""
+HOST_LEFT: int = lib.SW_HOST_LEFT
+"""Reason of a host's loss: it said that it leaves."""
+HOST_CLOSED: int = lib.SW_HOST_CLOSED
+"""Reason of a host's loss: it agreed to the end that `Switch.close_host` asked for."""
+
+
+class Limits(Plain):
+    """Limits of a switch; 0 takes the default of csrc/switch/switch.h."""
+
+    budget: int = 0
+    """Messages to the daemon that one connection may have in a batch of events."""
+    queue_low: int = 0
+    """Bytes queued to one task before its senders wait, at first."""
+    queue_high: int = 0
+    """The same for a task that does not receive for long."""
+    queue_total: int = 0
+    """Bytes in all queues above which every queue gets only the first bound."""
+    message_max: int = 0
+    """Bytes of the longest message to the daemon."""
+    mail_room: int = 0
+    """Bytes that all entries of the mailbox together may take."""
+    standby_us: int = 0
+    """Microseconds after which a second thread forwards while Python is busy; -1: never."""
+
+
+class Statistics(Plain):
+    """Counters of a switch; see `struct sw_stats`."""
+
+    fragments: int
+    bytes: int
+    parked: int
+    dropped: int
+    refused: int
+    connections: int
+    queued_bytes: int
+    packets: int
+    retransmitted: int
+    packets_received: int
+    packets_dropped: int
+
+
+_HEADERS = struct.Struct(">iiiIiii4xi12x")
+"""Fragment header and message header: dst src length flags<<24, enc tag ctx wid."""
+_FRAGMENT = struct.Struct(">iiiI")
+_EVENT = struct.Struct("QIIiiiiiiIIIP")
+"""struct sw_event."""
+_FD = struct.Struct("ii")
+"""struct sw_fd."""
+
+_SOM = c.FFSOM << 24
+_EOM = c.FFEOM << 24
+_BATCH_BYTES = 1 << 18
+_ANY_UID = 0xFFFFFFFF
+_NO_STANDBY = 0xFFFFFFFF
+
+assert _EVENT.size == ffi.sizeof("struct sw_event")
+assert _FD.size == ffi.sizeof("struct sw_fd")
+
+
+def frame(
+    dst: int,
+    src: int,
+    tag: int,
+    ctx: int,
+    wid: int,
+    body: bytes,
+    enc: int = c.WIRE_ENC_XDR,
+    fragment: int = 0,
+) -> bytes:
+    """A message as it goes over the wire.
+
+    One fragment, or, if `fragment` is given, several of at most that many bytes each
+    (fragment header and head room of a message header included), as 3.4.6 cuts them.
+    """
+    room = (fragment - c.WIRE_HEADROOM) & ~3 if fragment else len(body)
+    if len(body) <= room:
+        flags = _SOM | _EOM
+        return _HEADERS.pack(dst, src, len(body) + c.MSGHDRLEN, flags, enc, tag, ctx, wid) + body
+    parts = [_HEADERS.pack(dst, src, room + c.MSGHDRLEN, _SOM, enc, tag, ctx, wid), body[:room]]
+    for start in range(room, len(body), room):
+        piece = body[start : start + room]
+        flags = _EOM if start + room >= len(body) else 0
+        parts += (_FRAGMENT.pack(dst, src, len(piece), flags), piece)
+    return b"".join(parts)
+
+
+class Switch:
+    """A switch over a listening Unix stream socket.
+
+    Assign `handler`, which gets every event. Event loops come from
+    `pvm3py.pvmd.io.selector.new_event_loop`. All methods belong to one thread.
+    """
+
+    handler: Callable[[Event], None]
+    """Called by `dispatch` for each event."""
+
+    def __init__(
+        self, listen_fd: int, own_tid: int, *, limits: Limits | None = None, uid: int | None = None
+    ) -> None:
+        """Serve a non-blocking listening socket, which stays the caller's.
+
+        `own_tid` is the daemon's tid. Only processes of user `uid` are served
+        (None: the effective user, -1: any). Raises OSError.
+        """
+        limits = limits or Limits()
+        config = ffi.new("struct sw_config *")
+        config.budget = limits.budget
+        config.queue_low = limits.queue_low
+        config.queue_high = limits.queue_high
+        config.queue_total = limits.queue_total
+        config.message_max = limits.message_max
+        config.mail_room = limits.mail_room
+        config.standby_us = limits.standby_us & _NO_STANDBY
+        config.uid = (os.geteuid() if uid is None else uid) & _ANY_UID
+        self._sw = lib.sw_new(listen_fd, own_tid & 0xFFFFFFFF, config)
+        if self._sw == ffi.NULL:
+            raise OSError(ffi.errno, "cannot start the switch: " + os.strerror(ffi.errno))
+        self._fd: int = lib.sw_epoll_fd(self._sw)
+        self._count = ffi.new("uint32_t *")
+        self._size = ffi.new("size_t *")
+        self._reply = ffi.new("const char **")
+        self._output: list[bytes] = []
+        self._output_bytes = 0
+        self.has_events = False
+        self.handler = lambda event: None
+
+    def close(self) -> None:
+        """Close all connections at once; nothing more can be done with the switch."""
+        if self._sw != ffi.NULL:
+            self.flush()
+            lib.sw_free(self._sw)
+            self._sw = ffi.NULL
+            self._output.clear()
+            self.has_events = False
+
+    def fileno(self) -> int:
+        """The descriptor that stands for the switch's events in a selector."""
+        return self._fd
+
+    def watch(self, fd: int, mask: int) -> None:
+        """Let `run` report a descriptor: mask 1 readable, 2 writable, 3 both, 0 neither again."""
+        _check(lib.sw_watch(self._sw, fd, mask), "watch descriptor")
+
+    def run(self, timeout: float | None) -> list[tuple[int, int]]:
+        """Send what is due, then forward until something happened or the time is over.
+
+        `timeout` is in seconds; None: no limit, <= 0: one pass. Returns the watched descriptors
+        that are ready, each with its mask; `has_events` says whether to call `dispatch`, which
+        must happen before the next `run`.
+        """
+        if self._output:
+            self.flush()
+        if timeout is None:
+            microseconds = -1
+        else:
+            microseconds = int(timeout * 1e6) + 1 if timeout > 0 else 0
+        found = lib.sw_run(self._sw, microseconds)
+        self.has_events = found > 0 and bool(found & lib.SW_RUN_EVENTS)
+        if found <= 0:
+            if found not in (0, -errno.EINTR):
+                _check(found, "wait")
+            return []
+        if not found & lib.SW_RUN_FDS:
+            return []
+        fds = lib.sw_ready(self._sw, self._count)
+        return list(_FD.iter_unpack(ffi.buffer(fds, self._count[0] * _FD.size)))
+
+    def dispatch(self) -> None:
+        """Give the events of the last `run` to the handler, in order.
+
+        An exception of the handler is reported to the running event loop and does not keep the
+        later events from it; without a loop it is raised.
+        """
+        if not self.has_events:
+            return
+        self.has_events = False
+        handler = self.handler
+        for event in self._events():
+            try:
+                handler(event)
+            except Exception as error:
+                _report(error, event)
+
+    def _events(self) -> list[Event]:
+        """The events of the last `run`, copied out of the switch's memory."""
+        first = lib.sw_events(self._sw, self._count)
+        raw = ffi.buffer(first, self._count[0] * _EVENT.size)
+        base = lib.sw_arena(self._sw, self._size)
+        size = self._size[0]
+        arena = ffi.buffer(base, size)[:] if size else b""
+        start = int(ffi.cast("uintptr_t", base))
+        events: list[Event] = []
+        for words in _EVENT.iter_unpack(raw):
+            conn, kind, reason, dst, src, enc, tag, ctx, wid, pid, uid, length, data = words
+            offset = data - start
+            if 0 <= offset <= size - length:
+                body = arena[offset : offset + length]
+            else:
+                body = bytes(ffi.buffer(ffi.cast("char *", data), length)) if length else b""
+            if kind == lib.SW_MESSAGE:
+                events.append(MessageEvent(conn, dst, src, enc, tag, ctx, wid, body))
+            elif kind == lib.SW_SPOKE:
+                events.append(SpokeEvent(dst, src, tag, ctx, wid, body))
+            elif kind == lib.SW_OPEN:
+                events.append(OpenEvent(conn, pid, uid))
+            elif kind == lib.SW_CLOSE:
+                events.append(CloseEvent(conn, reason, body.decode("ascii", "replace")))
+            elif kind == lib.SW_DRAINED:
+                events.append(DrainedEvent(dst))
+            elif kind == lib.SW_HOST:
+                events.append(HostEvent(dst, reason, body.decode("ascii", "replace")))
+            else:
+                events.append(LogEvent(conn, body.decode("ascii", "replace")))
+        return events
+
+    def send(
+        self,
+        dst: int,
+        src: int,
+        tag: int,
+        ctx: int,
+        wid: int,
+        body: bytes,
+        enc: int = c.WIRE_ENC_XDR,
+        fragment: int = 0,
+    ) -> None:
+        """Send a message to a task; `fragment` as in `frame`.
+
+        It leaves at the next `run`, in order with every other method that sends or closes. A
+        message to a task that does not exist is dropped.
+        """
+        self.send_frames(frame(dst, src, tag, ctx, wid, body, enc, fragment))
+
+    def send_frames(self, frames: bytes) -> None:
+        """Send complete fragments to the tasks that they are addressed to, as `send` does."""
+        self._output.append(frames)
+        self._output_bytes += len(frames)
+        if self._output_bytes >= _BATCH_BYTES:
+            self.flush()
+
+    def send_conn(self, conn: int, frames: bytes) -> None:
+        """Queue complete fragments on a connection, whether it has a tid or not.
+
+        Raises OSError (ENOENT) if the connection has ended.
+        """
+        self.flush()
+        _check(lib.sw_send_conn(self._sw, conn, frames, len(frames)), "send to connection")
+
+    def flush(self) -> None:
+        """Hand what `send` collected to the switch."""
+        if self._output:
+            output = b"".join(self._output) if len(self._output) > 1 else self._output[0]
+            self._output.clear()
+            self._output_bytes = 0
+            _check(lib.sw_send(self._sw, output, len(output)), "send")
+
+    def expect(self, tid: int) -> None:
+        """Keep what is sent to tid until a connection is bound to it. Raises OSError (EEXIST)."""
+        self.flush()
+        _check(lib.sw_expect(self._sw, tid & 0xFFFFFFFF), f"expect task {tid:x}")
+
+    def bind(self, conn: int, tid: int, frames: bytes = b"") -> None:
+        """The connection is task tid from now on, and gets these complete fragments.
+
+        Both in one step, for the task may send as soon as it has them. What was kept for tid
+        follows. Raises OSError: ENOENT if the connection has ended, EEXIST if it has a tid or
+        tid has a connection.
+        """
+        self.flush()
+        code = lib.sw_bind(self._sw, conn, tid & 0xFFFFFFFF, frames, len(frames))
+        _check(code, f"bind task {tid:x}")
+
+    def manager(self, conn: int, manager: int, speaker: int) -> None:
+        """Say who is resource manager of a connection's task; 0: nobody.
+
+        What the task asks `manager` becomes a MessageEvent with that dst instead of being passed
+        on; what `speaker` says to the task is passed on, its SM_ messages in the manager's name,
+        and becomes a SpokeEvent. A connection that has ended is no error.
+        """
+        self.flush()
+        lib.sw_manager(self._sw, conn, manager & 0xFFFFFFFF, speaker & 0xFFFFFFFF)
+
+    def forget(self, tid: int) -> None:
+        """tid is gone: drop what is kept for it and what is sent to it later.
+
+        What is already queued on its connection is not lost. An unknown tid is no error.
+        """
+        self.flush()
+        lib.sw_forget(self._sw, tid & 0xFFFFFFFF)
+
+    def close_conn(self, conn: int, *, flush: bool = True) -> None:
+        """Read no more, send what is queued (or drop it), then close: a CloseEvent follows.
+
+        A connection that has ended is no error.
+        """
+        self.flush()
+        lib.sw_close(self._sw, conn, int(flush))
+
+    def finish(self, conn: int) -> None:
+        """The peer process is dead: take in all it wrote, then close: a CloseEvent follows.
+
+        A connection that has ended is no error.
+        """
+        self.flush()
+        lib.sw_finish(self._sw, conn)
+
+    def queued(self, tid: int) -> int:
+        """Bytes queued for tid."""
+        self.flush()
+        return int(lib.sw_queued(self._sw, tid & 0xFFFFFFFF))
+
+    def notify_drain(self, tid: int, mark: int) -> None:
+        """Ask for one DrainedEvent, when at most `mark` bytes are queued for tid or tid is gone."""
+        self.flush()
+        _check(lib.sw_notify_drain(self._sw, tid & 0xFFFFFFFF, mark), "notify of drain")
+
+    def serve_mail(self) -> None:
+        """Answer ordinary requests of tasks here to the mailbox, from now on."""
+        lib.sw_mail_serve(self._sw)
+
+    def mail(self, body: bytes) -> bytes | None:
+        """Put, get or remove as a TM_DB body says; the reply's body.
+
+        None: a get that waits for an entry; until `serve_mail` is called again all requests to
+        put are reported. WireError: malformed.
+        """
+        code = lib.sw_mail(self._sw, body, len(body), self._reply, self._size)
+        if code == -errno.EINVAL:
+            raise WireError("malformed request to the mailbox")
+        if code == lib.SW_MAIL_WAIT:
+            return None
+        return bytes(ffi.buffer(self._reply[0], self._size[0]))
+
+    def mail_list(self) -> bytes:
+        """All entries of the mailbox, as the reply to TMDB_NAMES."""
+        text = lib.sw_mail_list(self._sw, self._size)
+        return bytes(ffi.buffer(text, self._size[0]))
+
+    def mail_disown(self, owner: int) -> None:
+        """A task has ended: its entries go; persistent ones that are not doomed stay."""
+        lib.sw_mail_disown(self._sw, owner)
+
+    def mail_reset(self, name: bytes, index: int, kill: bool, keep: Sequence[int]) -> None:
+        """TMDB_RESET of a class (empty: all) at an index (-1: all); see csrc/switch/switch.h."""
+        lib.sw_mail_reset(self._sw, name, len(name), index, kill, keep, len(keep))
+
+    def network(self, fd: int, mtu: int) -> None:
+        """Exchange packets of at most `mtu` bytes over a bound non-blocking UDP socket.
+
+        Once for a switch; the socket stays the caller's. Raises OSError.
+        """
+        _check(lib.sw_network(self._sw, fd, mtu), "use the network")
+
+    def host(
+        self,
+        tid: int,
+        address: str,
+        port: int,
+        mtu: int,
+        *,
+        pending: bool = False,
+        silence: float = 0.0,
+    ) -> None:
+        """Add the host of the daemon tid, or change it in place.
+
+        pending: packets are sent to it, but none taken from it. silence: seconds after which a
+        daemon of this project that is not heard of is lost; 0: as 3.4.6 does it. Raises OSError.
+        """
+        self.flush()
+        host = ffi.new("struct sw_host *")
+        host.tid = tid & 0xFFFFFFFF
+        host.address = int.from_bytes(socket.inet_aton(address), "big")
+        host.port = port
+        host.mtu = mtu
+        host.flags = lib.SW_HOST_PENDING if pending else 0
+        host.silence_ms = int(silence * 1000)
+        _check(lib.sw_host(self._sw, host), f"add host {tid & 0xFFFFFFFF:x}")
+
+    def close_host(self, tid: int) -> None:
+        """End the link to a host in order: a HostEvent follows. An unknown host is no error."""
+        self.flush()
+        lib.sw_host_close(self._sw, tid & 0xFFFFFFFF)
+
+    def forget_host(self, tid: int, *, farewell: bool = False) -> None:
+        """Drop a host at once; farewell: tell it. An unknown host is no error."""
+        self.flush()
+        lib.sw_host_forget(self._sw, tid & 0xFFFFFFFF, int(farewell))
+
+    def trim(self) -> None:
+        """Give memory that is not in use back to the system."""
+        lib.sw_trim(self._sw)
+
+    def statistics(self) -> Statistics:
+        """The counters as they are now."""
+        stats = ffi.new("struct sw_stats *")
+        lib.sw_statistics(self._sw, stats)
+        return Statistics(*(int(getattr(stats, name)) for name in Statistics.__annotations__))
+
+
+def raise_file_limit() -> None:
+    """Allow as many open files as the system grants; processes started later are not affected.
+
+    Raises OSError.
+    """
+    _check(lib.sw_raise_files(), "raise the limit of open files")
+
+
+def spawn_process(
+    path: str, argv: Sequence[str], env: Mapping[str, str], cwd: str | None, out_fd: int
+) -> int:
+    """Start a program and return its process id, which is also its PVMEPID.
+
+    Standard input is /dev/null, `out_fd` becomes standard output and error; what else is
+    inherited is written in csrc/switch/base/process.h. Raises OSError (ENOENT, EACCES, ENOEXEC,
+    ...).
+    """
+    words = [ffi.new("char[]", os.fsencode(word)) for word in argv]
+    setting = [
+        ffi.new("char[]", os.fsencode(f"{name}={value}"))
+        for name, value in env.items()
+        if name != "PVMEPID"
+    ]
+    epid = ffi.new("char[]", b"PVMEPID=" + bytes(12))
+    pid = ffi.new("pid_t *")
+    code = lib.sw_spawn(
+        os.fsencode(path),
+        ffi.new("char *[]", [*words, ffi.NULL]),
+        ffi.new("char *[]", [*setting, epid, ffi.NULL]),
+        ffi.NULL if cwd is None else ffi.new("char[]", os.fsencode(cwd)),
+        out_fd,
+        epid + len("PVMEPID="),
+        pid,
+    )
+    if code < 0:
+        raise OSError(-code, os.strerror(-code), path)
+    return int(pid[0])
+
+
+def _check(code: int, what: str) -> None:
+    """Raise OSError for a negative code of the C interface."""
+    if code < 0:
+        raise OSError(-code, f"cannot {what}: {os.strerror(-code)}")
+
+
+def _report(error: Exception, event: Event) -> None:
+    """Tell the running event loop that the handler failed."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        raise error from None
+    context: dict[str, Any] = {
+        "message": f"handler of the switch failed on {type(event).__name__}",
+        "exception": error,
+    }
+    loop.call_exception_handler(context)

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: MIT
+"""What happens to a daemon: events of the switch, requests, signals, its beginning and end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import traceback
+from collections.abc import Coroutine
+from typing import Any
+
+from pvm3py.wire import constants as c
+from pvm3py.wire.codec import WireError
+from pvm3py.wire.record import Record
+from pvm3py.wire.task import ConnectReply, Status
+
+from .core import Pvmd
+from .dispatch import ANSWERS, ROUTES, Request, Route, Sender
+from .io.selector import new_event_loop
+from .io.switch import Switch
+from .occasions import BEGIN, CHILD_ENDED, END, REQUESTED, on
+from .state.config import Settings
+from .state.connections import Connection
+from .state.errors import HostFailed, Refused
+from .state.events import (
+    CloseEvent,
+    DrainedEvent,
+    Event,
+    HostEvent,
+    MessageEvent,
+    OpenEvent,
+    SpokeEvent,
+)
+from .state.hosts import Host
+from .state.log import DEBUG_MESSAGES, Log
+
+# Importing all topics fills dispatch.ROUTES and the occasions.
+from .topics import (  # noqa: F401
+    addhost,
+    contexts,
+    enrol,
+    failure,
+    hoster,
+    hostinfo,
+    leaving,
+    mailbox,
+    manager,
+    network,
+    notify,
+    output,
+    registry,
+    slave,
+    spawn,
+    tasks,
+    tickle,
+    tracing,
+)
+
+# Signals that end the daemon. They are blocked before run() and after it, while the start and
+# the end of the daemon must not be cut short.
+ENDING = (signal.SIGTERM, signal.SIGINT)
+# Requests of one task that may wait for something at a time; the library has one.
+_WAITS_MAX = 100
+
+
+def make(settings: Settings, log: Log, own: Host, listener: socket.socket) -> Pvmd:
+    """A daemon on host `own` that serves what connects to `listener`, once run() is called."""
+    switch = Switch(listener.fileno(), c.TIDPVMD | own.tid)
+    pvmd = Pvmd(settings, log, own, switch, new_event_loop(switch))
+    connect(pvmd)
+    for signum in ENDING:
+        if signal.getsignal(signum) is not signal.SIG_IGN:
+            pvmd.loop.add_signal_handler(signum, _signalled, pvmd, signum)
+    pvmd.loop.add_signal_handler(signal.SIGCHLD, _reap_children, pvmd)
+    return pvmd
+
+
+def connect(pvmd: Pvmd) -> None:
+    """Serve the events of a daemon's switch, and log the failures of its loop."""
+    pvmd.switch.handler = lambda event: _event(pvmd, event)
+    pvmd.loop.set_exception_handler(lambda _loop, context: _loop_failed(pvmd, context))
+
+
+def run(pvmd: Pvmd) -> int:
+    """Serve until stop() or an unforeseen error, then end all tasks; the exit status."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    try:
+        BEGIN.tell(pvmd)
+        status = pvmd.loop.run_until_complete(pvmd.stopped)
+    except Exception:
+        pvmd.log(traceback.format_exc())
+        status = 1
+        pvmd.stop(status)
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        END.tell(pvmd)
+    except Exception:
+        pvmd.log(traceback.format_exc())
+        status = 1
+    return status
+
+
+def _loop_failed(pvmd: Pvmd, context: dict[str, Any]) -> None:
+    """Something that runs in the event loop raised: the daemon goes on."""
+    error = context.get("exception")
+    trace = "".join(traceback.format_exception(error)) if error else ""
+    pvmd.log(f"{context['message']}\n{trace}")
+
+
+def _signalled(pvmd: Pvmd, signum: int) -> None:
+    pvmd.log(f"caught signal {signum}")
+    pvmd.stop(signum)
+
+
+def _reap_children(pvmd: Pvmd) -> None:
+    """Take the status of every child that ended."""
+    while True:
+        try:
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        CHILD_ENDED.tell(pvmd, pid, status, usage.ru_utime, usage.ru_stime)
+
+
+# ---- events of the switch ------------------------------------------------------------------
+
+
+def _event(pvmd: Pvmd, event: Event) -> None:
+    """An event of the switch."""
+    if isinstance(event, MessageEvent):
+        _message(pvmd, event)
+    elif isinstance(event, SpokeEvent):
+        manager.spoke(pvmd, event)
+    elif isinstance(event, OpenEvent):
+        connection = Connection(event.conn, event.pid)
+        pvmd.connections[event.conn] = connection
+        enrol.connection_opened(pvmd, connection)
+    elif isinstance(event, CloseEvent):
+        connection = pvmd.connections.pop(event.conn)
+        if event.text:
+            pvmd.log(f"connection of pid {connection.pid} closed: {event.text}")
+        leaving.connection_closed(pvmd, connection)
+    elif isinstance(event, DrainedEvent):
+        output.Collectors.of(pvmd).drained(event.tid)
+    elif isinstance(event, HostEvent):
+        failure.host_event(pvmd, event)
+    else:
+        pvmd.log(event.text)
+
+
+def _message(pvmd: Pvmd, event: MessageEvent) -> None:
+    """A message to the daemon: an answer that is awaited, or a request."""
+    if pvmd.log.mask & DEBUG_MESSAGES:
+        pvmd.log(f"{c.message_name(event.tag)} from {event.src & 0xFFFFFFFF:x}")
+    if not event.dst & c.TIDPVMD:
+        manager.asks(pvmd, event)
+        return
+    if event.conn:
+        connection = pvmd.connections[event.conn]
+        _serve(pvmd, Request.of(event, connection, None))
+        return
+    host = pvmd.hosts.get(event.src)
+    if host is None:
+        pvmd.log(f"{c.message_name(event.tag)} of no host, dropped")
+    elif event.tag in ANSWERS and event.src & c.TIDPVMD:
+        pvmd.peers.answered(event)
+    else:
+        _serve(pvmd, Request.of(event, None, host))
+
+
+# ---- requests ------------------------------------------------------------------------------
+
+
+@on(REQUESTED)
+def _serve(pvmd: Pvmd, request: Request) -> None:
+    """Find the handler of a request, and do what that says."""
+    route = ROUTES.get(request.tag)
+    if route is None or request.sender not in route.senders:
+        _unserved(pvmd, request)
+        return
+    try:
+        result = route.function(pvmd, request, route.body.decode(request.body))
+        if isinstance(result, Record):
+            pvmd.reply(request, result, route.reply_tag)
+    except Exception as error:
+        _failed(pvmd, request, route, error)
+        return
+    if result is not None and not isinstance(result, Record):
+        _await_result(pvmd, request, route, result)
+
+
+def _unserved(pvmd: Pvmd, request: Request) -> None:
+    """A message that has no handler, or none for this sender."""
+    name, src = c.message_name(request.tag), request.src & 0xFFFFFFFF
+    if request.host is not None:
+        pvmd.log(f"{name} of t{src:x} is not served, dropped")
+    elif request.task is None:
+        pvmd.drop(request.connection, f"{name} before enrolment")
+    elif request.tag == c.TM_CONNECT:
+        pvmd.log(f"t{src:x}: is enrolled and connects again, refused")
+        pvmd.reply(request, ConnectReply(c.TDPROTOCOL, 0, ""))
+    elif c.TM_LAST < request.tag < c.TM_FIRST + 0x10000:
+        pvmd.log(f"{name} of t{src:x} is not served")
+        pvmd.reply(request, Status(c.PvmNotImpl))
+    elif request.tag in (c.TM_CONN2, c.TM_SHMCONN):
+        pvmd.drop(request.connection, f"{name} of an enrolled task")
+    else:
+        pvmd.log(f"{name} of t{src:x} is not for a pvmd, ignored")
+
+
+def _failed(pvmd: Pvmd, request: Request, route: Route, error: BaseException) -> None:
+    """A handler raised: say so, and answer if the sender waits.
+
+    A body that cannot be decoded is answered to tasks only: what comes from a daemon was not
+    asked for by a task that waits, or the daemon is broken.
+    """
+    code, why = c.PvmDSysErr, f"{error}"
+    if isinstance(error, Refused):
+        code = error.code
+    elif isinstance(error, HostFailed):
+        code = c.PvmHostFail
+    elif isinstance(error, WireError):
+        code, why = c.PvmBadParam, f"malformed: {error}"
+    else:
+        pvmd.log("".join(traceback.format_exception(error)))
+        why = "internal error"
+    name, who = c.message_name(request.tag), request.src & 0xFFFFFFFF
+    pvmd.log(f"{name} of t{who:x}: {why} ({c.error_name(code)})")
+    if request.sender is Sender.ENROLLING:
+        pvmd.drop(request.connection, "enrolment failed")
+        return
+    from_daemon = request.sender is Sender.DAEMON
+    if route.reply_tag and not (from_daemon and isinstance(error, WireError)):
+        pvmd.reply(request, Status(code), route.reply_tag)
+
+
+def _await_result(
+    pvmd: Pvmd, request: Request, route: Route, work: Coroutine[None, None, Record | None]
+) -> None:
+    """Answer when a handler that waits is done, unless its requester is gone before."""
+    if request.task is None:
+        waits = pvmd.peers.serving[request.src & c.TIDHOST]
+    elif len(waits := request.task.waiting()) >= _WAITS_MAX:
+        work.close()
+        why = f"{_WAITS_MAX} requests are waiting"
+        _failed(pvmd, request, route, Refused(c.PvmOutOfRes, why))
+        return
+
+    async def answer() -> None:
+        try:
+            result = await work
+            if result is not None:
+                pvmd.reply(request, result, route.reply_tag)
+        except Exception as error:
+            _failed(pvmd, request, route, error)
+
+    job = pvmd.loop.create_task(answer())
+    waits.add(job)
+    job.add_done_callback(waits.discard)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""What the switch tells the daemon; why a connection or a host ended is a number of switch.py."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class OpenEvent(NamedTuple):
+    """A process of this user connected."""
+
+    conn: int
+    pid: int
+    uid: int
+
+
+class CloseEvent(NamedTuple):
+    """A connection ended; what it had sent before was forwarded or reported."""
+
+    conn: int
+    reason: int
+    text: str
+
+
+class MessageEvent(NamedTuple):
+    """A whole message for the daemon. `src` is -1 before the connection has a tid."""
+
+    conn: int
+    dst: int
+    src: int
+    enc: int
+    tag: int
+    ctx: int
+    wid: int
+    body: bytes
+
+
+class SpokeEvent(NamedTuple):
+    """A message of a manager to a task has passed. `body` is its begin."""
+
+    dst: int
+    src: int
+    tag: int
+    ctx: int
+    wid: int
+    body: bytes
+
+
+class DrainedEvent(NamedTuple):
+    """What is queued for the tid fell to the mark given to `notify_drain`."""
+
+    tid: int
+
+
+class LogEvent(NamedTuple):
+    """Something was refused or ignored. `conn` is 0 if no connection is meant."""
+
+    conn: int
+    text: str
+
+
+class HostEvent(NamedTuple):
+    """A host is lost or has left."""
+
+    tid: int
+    reason: int
+    text: str
+
+
+Event = OpenEvent | CloseEvent | MessageEvent | SpokeEvent | DrainedEvent | HostEvent | LogEvent

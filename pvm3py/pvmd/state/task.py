@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""The tasks of this host: what is known of each, and their table."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Protocol
+
+from pvm3py.wire import constants as c
+
+from .dealings import Dealings
+from .errors import Refused
+from .plain import Plain, field
+
+
+class Target(Plain):
+    """Where output or trace events of a task go; tid 0 is nowhere."""
+
+    tid: int = 0
+    ctx: int = 0
+    tag: int = 0
+
+    def copy(self) -> Target:
+        """One that can be changed by itself."""
+        return Target(self.tid, self.ctx, self.tag)
+
+
+class Pipe(Protocol):
+    """What reads the output of a task that was started here."""
+
+    def finish(self) -> None:
+        """The task is gone: pass on what can be read now, and read no more."""
+
+
+class Task(Plain):
+    """A task of this host.
+
+    forked: this daemon's child, whose end is the end of its process; else that of its connection.
+    disowned: the process started was another one, which shares its output; that is read until
+    all who hold it have closed it, for a task flushes its output after its connection.
+    born: when its process began, as process_start tells it; None for a child of this daemon, whose
+    number nobody else can get before it is reaped.
+    conn: its connection, None while it has none; left: it said that it leaves. status: of its
+    process, when that has ended, as are the processor times in seconds. flags, path: how it was
+    spawned, -1 if it was not. sched: the resource manager to tell of its end; dealings: what it has
+    open with the one that it was told of.
+    """
+
+    tid: int
+    ptid: int
+    pid: int
+    name: str = ""
+    cookie: int = 0
+    forked: bool = False
+    disowned: bool = False
+    born: int | None = None
+    tasker: int = 0
+    conn: int | None = None
+    left: bool = False
+    status: int | None = None
+    user_time: float = 0.0
+    system_time: float = 0.0
+    flags: int = -1
+    path: str = ""
+    sched: int = 0
+    out: Target = field(factory=Target)
+    trc: Target = field(factory=Target)
+    pipe: Pipe | None = None
+    output_ended: bool = False
+    dealings: Dealings | None = None
+    waits: set[asyncio.Task[None]] | None = None
+
+    def runs(self) -> bool:
+        """Whether its process number is known and still that of its process."""
+        if self.pid <= 0 or self.status is not None:
+            return False
+        return self.born is None or 0 < self.born == process_start(self.pid)
+
+    def waiting(self) -> set[asyncio.Task[None]]:
+        """Its requests that wait for something; most tasks never have one."""
+        if self.waits is None:
+            self.waits = set()
+        return self.waits
+
+
+def process_start(pid: int) -> int:
+    """When a process began, in clock ticks since the system did (proc(5)); 0: there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            after_name = file.read().rpartition(b")")[2]
+    except OSError:
+        return 0
+    return int(after_name.split()[19])
+
+
+class TaskTable:
+    """Tasks of this host by tid, by the cookie they enrol with, and by process if forked."""
+
+    def __init__(self, host_tid: int) -> None:
+        self._host = host_tid
+        self._last = 0
+        self._tasks: dict[int, Task] = {}
+        self._cookies: dict[int, Task] = {}
+        self._children: dict[int, Task] = {}
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(list(self._tasks.values()))
+
+    def next_tid(self) -> int:
+        """Use up the next local number: 1, 2, 3, ... around, without those alive."""
+        if len(self._tasks) >= c.TIDLOCAL:
+            raise Refused(c.PvmOutOfRes, "all numbers of tasks are in use")
+        while True:
+            self._last = self._last % c.TIDLOCAL + 1
+            if self._host | self._last not in self._tasks:
+                return self._host | self._last
+
+    def add(self, task: Task) -> None:
+        """A task appeared; its cookie and process, if it has them, lead to it."""
+        self._tasks[task.tid] = task
+        if task.cookie:
+            self._cookies[task.cookie] = task
+        if task.forked:
+            self._children[task.pid] = task
+
+    def remove(self, task: Task) -> bool:
+        """A task is gone. False: it was already."""
+        if self._tasks.pop(task.tid, None) is None:
+            return False
+        self._cookies.pop(task.cookie, None)
+        self._children.pop(task.pid, None)
+        return True
+
+    def get(self, tid: int) -> Task | None:
+        """The task with this tid."""
+        return self._tasks.get(tid)
+
+    def started(self, cookie: int) -> Task | None:
+        """The task that was started with this cookie and is not connected."""
+        task = self._cookies.get(cookie)
+        return task if task is not None and task.conn is None else None
+
+    def child(self, pid: int) -> Task | None:
+        """The task whose process is this child of the daemon."""
+        return self._children.get(pid)
+
+    def disown(self, task: Task, pid: int) -> None:
+        """The task is another process than the one started: it ends with its connection."""
+        self._children.pop(task.pid, None)
+        task.forked = False
+        task.disowned = task.pipe is not None
+        task.pid, task.born = pid, process_start(pid)
+
+
+def is_task(tid: int) -> bool:
+    """Whether a word is a task's tid."""
+    return not tid & (c.TIDPVMD | c.TIDGID) and bool(tid & c.TIDLOCAL)

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: MIT
+"""Notification of task exit, host deletion and host addition.
+
+Outstanding notices have no bound of their own: they are as many as the user's own tasks ask for,
+and go with the tasks that asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from pvm3py.wire import constants as c
+from pvm3py.wire.daemon import WatchRequest
+from pvm3py.wire.task import Codes, NotifyRequest, TidBody
+
+from ..core import Pvmd, Table
+from ..dispatch import Request, handles
+from ..occasions import HOST_LOST, HOSTS_ADDED, TASK_GONE, Step, on
+from ..state.errors import Refused
+from ..state.hosts import Host
+from ..state.plain import Plain
+from ..state.task import Task, is_task
+
+
+class Notice(Plain):
+    """Who gets a message about `tid`, and which. tid is as the requester gave it."""
+
+    owner: int
+    tid: int
+    ctx: int
+    tag: int
+    wid: int
+
+
+class NoticeTable:
+    """Outstanding notices about tasks, or about hosts, by the tid (key) of what they are about."""
+
+    def __init__(self) -> None:
+        self._about: dict[int, dict[int, list[Notice]]] = {}
+        self._keys: dict[int, set[int]] = {}
+
+    def add(self, key: int, notice: Notice) -> None:
+        """Keep a notice."""
+        self._about.setdefault(key, {}).setdefault(notice.owner, []).append(notice)
+        self._keys.setdefault(notice.owner, set()).add(key)
+
+    def cancel(self, key: int, like: Notice) -> Notice | None:
+        """Take away one notice with owner, context and tag of `like`."""
+        notices = self._about.get(key, {}).get(like.owner, [])
+        for notice in notices:
+            if (notice.ctx, notice.tag) == (like.ctx, like.tag):
+                notices.remove(notice)
+                return notice
+        return None
+
+    def take(self, key: int) -> list[Notice]:
+        """Take away all notices about `key`."""
+        by_owner = self._about.pop(key, {})
+        for owner in by_owner:
+            self._keys[owner].discard(key)
+        return [notice for notices in by_owner.values() for notice in notices]
+
+    def forget_owner(self, owner: int) -> None:
+        """Drop all notices for an owner."""
+        for key in self._keys.pop(owner, ()):
+            del self._about[key][owner]
+
+
+class Notices(Table):
+    """All outstanding notices.
+
+    The owner of a notice about a task of this host may be another host's daemon: its message is
+    the answer that the daemon asked for. The ends of tasks of other hosts are learnt in the same
+    way; each such task is watched once, whoever is to be told here.
+    """
+
+    def __init__(self) -> None:
+        self.tasks = NoticeTable()
+        self.hosts = NoticeTable()
+        self._additions: dict[tuple[int, int, int], int] = {}
+        self._watched: set[int] = set()
+
+    def watch_additions(self, owner: int, ctx: int, tag: int, count: int) -> None:
+        """Tell of the next `count` additions of hosts; -1: of all, 0: of none any more."""
+        if count:
+            self._additions[owner, ctx, tag] = count
+        else:
+            self._additions.pop((owner, ctx, tag), None)
+
+    def hosts_added(self, pvmd: Pvmd, tids: list[int]) -> None:
+        """New hosts are in the table: one message to each who waits for that."""
+        for (owner, ctx, tag), count in list(self._additions.items()):
+            pvmd.send(owner, tag, ctx, Codes(tids).encode())
+            self.watch_additions(owner, ctx, tag, count - 1 if count > 0 else count)
+
+    def watch(self, pvmd: Pvmd, tid: int) -> None:
+        """Have TASK_GONE told at the end of a task of another host, too."""
+        if tid in self._watched:
+            return
+        self._watched.add(tid)
+
+        def answered(answer: asyncio.Future[bytes]) -> None:
+            failed = answer.exception()
+            if tid in self._watched and not failed:
+                TASK_GONE.tell(pvmd, tid, None)
+
+        order = WatchRequest(c.PvmTaskExit, tid)
+        pvmd.peers.ask(tid, c.DM_NOTIFY, order).add_done_callback(answered)
+
+    def task_gone(self, pvmd: Pvmd, tid: int) -> None:
+        """A task is gone: tell its watchers, forget what it watched."""
+        self._watched.discard(tid)
+        self.tasks.forget_owner(tid)
+        self.hosts.forget_owner(tid)
+        for key in [key for key in self._additions if key[0] == tid]:
+            del self._additions[key]
+        for notice in self.tasks.take(tid):
+            deliver(pvmd, notice)
+
+    def host_lost(self, pvmd: Pvmd, host: int) -> None:
+        """A host is gone: tell of the ends of its tasks, then of its own."""
+        part = host & c.TIDHOST
+        self.tasks.forget_owner(c.TIDPVMD | part)
+        for tid in sorted(tid for tid in self._watched if tid & c.TIDHOST == part):
+            TASK_GONE.tell(pvmd, tid, None)
+        for notice in self.hosts.take(part):
+            deliver(pvmd, notice)
+
+
+def deliver(pvmd: Pvmd, notice: Notice) -> None:
+    """Send the message that a notice promised."""
+    body = TidBody(notice.tid).encode()
+    pvmd.send(notice.owner, notice.tag, notice.ctx, body, notice.wid)
+
+
+@on(TASK_GONE, Step.NOTICES)
+def task_gone(pvmd: Pvmd, tid: int, _task: Task | None) -> None:
+    """A task is gone: tell its watchers."""
+    Notices.of(pvmd).task_gone(pvmd, tid)
+
+
+@on(HOST_LOST, Step.NOTICES)
+def host_lost(pvmd: Pvmd, host: int) -> None:
+    """A host is gone: tell the watchers of its tasks, then its own."""
+    Notices.of(pvmd).host_lost(pvmd, host)
+
+
+@on(HOSTS_ADDED, Step.NOTICES)
+def hosts_added(pvmd: Pvmd, hosts: list[Host]) -> None:
+    """New hosts are in the table: tell who waits for that."""
+    Notices.of(pvmd).hosts_added(pvmd, [host.tid for host in hosts])
+
+
+@handles(c.TM_NOTIFY, NotifyRequest, reply=False)
+def notify(pvmd: Pvmd, request: Request, body: NotifyRequest) -> None:
+    """Ask for messages about tasks and hosts, or cancel that."""
+    notices = Notices.of(pvmd)
+    src, count, tids = request.src, body.count, body.tids
+    what = body.what & ~c.PvmNotifyCancel
+    cancel = what != body.what
+    if what == c.PvmHostAdd:
+        notices.watch_additions(src, body.ctx, body.tag, 0 if cancel else count)
+        return
+    if not about_tids(body):
+        raise Refused(c.PvmBadParam, f"notice {body.what} about {count} of {len(tids)} tids")
+    for tid in tids[:count]:
+        if what == c.PvmTaskExit:
+            notice = Notice(src, tid, body.ctx, body.tag, request.wid)
+            table, key = notices.tasks, tid
+        else:
+            notice = Notice(src, tid, body.ctx, body.tag, 0)
+            table, key = notices.hosts, tid & c.TIDHOST
+        if cancel:
+            found = table.cancel(key, notice)
+            if found is not None:
+                deliver(pvmd, found)
+        elif _gone(pvmd, what, tid):
+            deliver(pvmd, notice)
+        else:
+            table.add(key, notice)
+            if what == c.PvmTaskExit and not pvmd.owns(tid):
+                notices.watch(pvmd, tid)
+
+
+def about_tids(body: NotifyRequest) -> bool:
+    """Whether a request is about tasks or hosts that it lists."""
+    kinds = (c.PvmTaskExit, c.PvmHostDelete)
+    return body.what & ~c.PvmNotifyCancel in kinds and 0 < body.count <= len(body.tids)
+
+
+def _gone(pvmd: Pvmd, what: int, tid: int) -> bool:
+    """Whether a host, or a task as far as this daemon knows, is not there."""
+    if what == c.PvmHostDelete:
+        return pvmd.hosts.get(tid) is None
+    if pvmd.owns(tid) or not is_task(tid):
+        return pvmd.tasks.get(tid) is None
+    return pvmd.hosts.get(tid) is None
+
+
+@handles(c.DM_NOTIFY, WatchRequest, hosts=True, reply_tag=c.DM_NOTIFYACK)
+def dm_notify(pvmd: Pvmd, request: Request, body: WatchRequest) -> TidBody | None:
+    """Another daemon's wish to be told of the end of a task: an answer then."""
+    if body.what != c.PvmTaskExit:
+        raise Refused(c.PvmBadParam, f"notice {body.what}")
+    return _tell_end(pvmd, request, body.tid, c.DM_NOTIFYACK)
+
+
+@handles(c.DM_RESET, TidBody, hosts=True, reply_tag=c.DM_RESETACK)
+def dm_reset(pvmd: Pvmd, request: Request, body: TidBody) -> TidBody | None:
+    """The same from a master of 3.4.6 that is to drop the task's persistent messages then."""
+    return _tell_end(pvmd, request, body.tid, c.DM_RESETACK)
+
+
+def _tell_end(pvmd: Pvmd, request: Request, tid: int, tag: int) -> TidBody | None:
+    """The answer if the task has ended already, else it is given when it does."""
+    if pvmd.tasks.get(tid) is None:
+        return TidBody(tid)
+    notice = Notice(request.src, tid, c.BASECONTEXT, tag, request.wid)
+    Notices.of(pvmd).tasks.add(tid, notice)
+    return None

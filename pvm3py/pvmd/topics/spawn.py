@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: MIT
+"""Starting tasks: TM_SPAWN, DM_EXEC, and start_tasks for whoever else starts some."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Coroutine
+from typing import Self
+
+from pvm3py.placement import Block, Placement, selected
+from pvm3py.wire import constants as c
+from pvm3py.wire.system import ExecRequest, StartTask, exec_request
+from pvm3py.wire.task import Codes, SpawnRequest
+
+from ..core import Pvmd, Table
+from ..dispatch import Request, handles
+from ..io.switch import spawn_process
+from ..occasions import BEGIN, on
+from ..state.errors import HostFailed, Refused
+from ..state.hosts import Host
+from ..state.task import Task
+from . import leaving, output, tracing
+from .roles import Registry
+
+# Status of a process that could not execute its program.
+_EXEC_FAILED = 1 << 8
+# Cookies of tasks that a tasker starts; those started here have their pid.
+_COOKIES = range(10000000, 20000000)
+_TRY_LATER = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+
+
+class Starts(Table):
+    """Where the next start goes on: the host that has its turn, and the next cookie."""
+
+    def __init__(self, own: int) -> None:
+        self.placement = Placement(own)
+        self._cookie = 0
+
+    @classmethod
+    def new(cls, pvmd: Pvmd) -> Self:
+        return cls(pvmd.hosts.own.tid)
+
+    def next_cookie(self) -> int:
+        """The cookie of the next task that a tasker starts."""
+        cookie = _COOKIES[self._cookie % len(_COOKIES)]
+        self._cookie += 1
+        return cookie
+
+
+@handles(c.TM_SPAWN, SpawnRequest)
+def spawn(pvmd: Pvmd, request: Request, body: SpawnRequest) -> Codes | Coroutine[None, None, Codes]:
+    """Start tasks on the hosts that the request selects; one tid or error for each."""
+    check_count(body.count)
+    where, colon, directory = body.where.partition(":")
+    ptid = c.PvmParentNotSet if body.flags & c.PvmNoSpawnParent else request.src
+    env = [*body.env, f"PVMSPAWNWD={directory}"] if colon else body.env
+    job = exec_request(body, ptid, env, 0, body.count, body.count)
+    hosts = selected(pvmd.hosts.hosts, body.flags, where, pvmd.hosts.own)
+    if not hosts:
+        return Codes([c.PvmNoHost] * body.count)
+    if hosts != [pvmd.hosts.own]:
+        return _spawn_over(pvmd, hosts, job)
+    Starts.of(pvmd).placement.blocks(hosts, body.count)
+    return _answer(pvmd, job, start_tasks(pvmd, job, sched=Registry.of(pvmd).sched))
+
+
+def check_count(count: int) -> None:
+    """Refuse a number of tasks that no host can have."""
+    if not 1 <= count <= c.TIDLOCAL:
+        raise Refused(c.PvmBadParam, f"{count} tasks")
+
+
+async def _spawn_over(pvmd: Pvmd, hosts: list[Host], job: ExecRequest) -> Codes:
+    """Start tasks on several hosts.
+
+    What a host that fails meanwhile was to start goes to the others, unless hosts were asked for;
+    a host that reports an error is not asked again.
+    """
+    tids = [c.PvmHostFail] * job.count
+    slots = list(range(job.count))
+    while slots:
+        blocks = Starts.of(pvmd).placement.blocks(hosts, len(slots))
+        answers = [_start_block(pvmd, block, job, len(slots)) for block in blocks]
+        missing: list[int] = []
+        for block, answer in zip(blocks, answers, strict=True):
+            of_block = slots[block.start : block.start + block.count]
+            try:
+                codes = await answer if isinstance(answer, Coroutine) else answer
+            except HostFailed:
+                missing += of_block
+                codes = Codes([c.PvmHostFail] * block.count)
+            except Refused as refused:
+                codes = Codes([refused.code] * block.count)
+            for slot, tid in zip(of_block, codes.values, strict=False):
+                tids[slot] = tid
+            if min(codes.values, default=0) < 0:
+                hosts = [host for host in hosts if host is not block.host]
+        by_name = job.flags & (c.PvmTaskHost | c.PvmTaskArch)
+        slots = missing if hosts and not by_name else []
+    return _answer(pvmd, job, tids)
+
+
+def _start_block(
+    pvmd: Pvmd, block: Block[Host], job: ExecRequest, outof: int
+) -> Codes | Coroutine[None, None, Codes]:
+    """Have one host start its part."""
+    fields = vars(job) | {"count": block.count, "instance": block.start, "outof": outof}
+    part = ExecRequest(**fields)
+    if pvmd.owns(block.host.tid):
+        return Codes(start_tasks(pvmd, part, sched=Registry.of(pvmd).sched))
+    return pvmd.peers.request(block.host.tid, c.DM_EXEC, part, Codes)
+
+
+def _answer(pvmd: Pvmd, job: ExecRequest, tids: list[int]) -> Codes:
+    """Tell the collectors, then the spawner, which tasks there are."""
+    out, trc = Registry.of(pvmd).targets(job)
+    for tid in tids:
+        if tid > 0:
+            output.send_start(pvmd, out, tid, c.TO_SPAWN, job.ptid)
+            tracing.task_spawned(pvmd, trc, tid, job.ptid)
+    return Codes(tids)
+
+
+@handles(c.DM_EXEC, ExecRequest, hosts=True, reply_tag=c.DM_EXECACK, context=True)
+def dm_exec(pvmd: Pvmd, _request: Request, body: ExecRequest) -> Codes:
+    """Start tasks here for a spawner on another host."""
+    check_count(body.count)
+    return Codes(start_tasks(pvmd, body, sched=Registry.of(pvmd).sched))
+
+
+def start_tasks(pvmd: Pvmd, job: ExecRequest, sched: int = 0) -> list[int]:
+    """Start `job.count` tasks here: a tid each; after the first failure its error for the rest.
+
+    sched: the resource manager that is told of their ends.
+    """
+    starter = _Starter(pvmd, job, sched)
+    tids: list[int] = []
+    try:
+        starter.prepare()
+        while len(tids) < job.count:
+            tids.append(starter.start_one(job.instance + len(tids)))
+    except (Refused, OSError) as error:
+        pvmd.log(f"start of {job.file}: {error}")
+        code = error.code if isinstance(error, Refused) else c.PvmOutOfRes
+        tids += [code] * (job.count - len(tids))
+    return tids
+
+
+class _Starter:
+    """What the tasks of one request have in common."""
+
+    def __init__(self, pvmd: Pvmd, job: ExecRequest, sched: int) -> None:
+        self._pvmd = pvmd
+        self._job = job
+        self._sched = sched
+        self._out, self._trc = Registry.of(pvmd).targets(job)
+        self._strings = list(job.env)
+        tracer = Registry.of(pvmd).tracer
+        if tracer is not None and not job.trctid:
+            names = ("PVMTMASK=", "PVMTRCBUF=", "PVMTRCOPT=")
+            own = [text for text in job.env if not text.startswith(names)]
+            self._strings = tracer.environment() + own
+        self._env = environment(self._strings)
+        directory = self._env.get("PVMSPAWNWD", "")
+        self._cwd = directory if os.path.isdir(directory) else None
+        self._path = ""
+        self._program = ""
+        self._argv: list[str] = []
+
+    def prepare(self) -> None:
+        """Find the program. Refused: there is none; that uses up a tid."""
+        path = find_program(self._job.file, self._pvmd.settings.search_path, self._cwd)
+        if path is None:
+            self._pvmd.tasks.next_tid()
+            where = ":".join(self._pvmd.settings.search_path)
+            raise Refused(c.PvmNoFile, f"no such program in {where}")
+        self._path = path
+        self._argv = [path, *self._job.args]
+        if self._job.flags & c.PvmTaskDebug and not Registry.of(self._pvmd).tasker:
+            path = _debugger(self._pvmd)
+            self._argv.insert(0, path)
+        self._program = path
+
+    def start_one(self, instance: int) -> int:
+        """Start one task and return its tid. Refused, OSError: it cannot be started."""
+        pvmd = self._pvmd
+        if pvmd.full():
+            raise Refused(c.PvmOutOfRes, f"{len(pvmd.tasks)} tasks are there, or the daemon ends")
+        if Registry.of(pvmd).tasker:
+            return self._delegate(instance)
+        task = self._new_task()
+        read_end, write_end = os.pipe2(os.O_CLOEXEC)
+        try:
+            task.pid = spawn_process(self._program, self._argv, self._env, self._cwd, write_end)
+        except OSError as error:
+            os.close(read_end)
+            if error.errno in _TRY_LATER:
+                raise
+            self._cannot_execute(task, error)
+            return task.tid
+        finally:
+            os.close(write_end)
+        task.cookie = task.pid
+        task.forked = True
+        self._started(task)
+        task.pipe = output.OutputPipe(pvmd, task, read_end)
+        return task.tid
+
+    def _new_task(self) -> Task:
+        task = Task(self._pvmd.tasks.next_tid(), self._job.ptid, 0, self._job.file)
+        task.out = self._out.copy()
+        task.trc = self._trc.copy()
+        task.sched = self._sched
+        task.flags = self._job.flags
+        task.path = self._path
+        return task
+
+    def _started(self, task: Task) -> None:
+        pvmd = self._pvmd
+        pvmd.tasks.add(task)
+        pvmd.switch.expect(task.tid)
+        tracing.task_started(pvmd, task)
+        output.send_start(pvmd, task.out, task.tid, c.TO_NEW, task.ptid)
+
+    def _cannot_execute(self, task: Task, error: OSError) -> None:
+        """As with 3.4.6, a program that cannot be executed is a task that ends at once."""
+        self._pvmd.log(f"t{task.tid:x}: {error}")
+        self._started(task)
+        self._pvmd.loop.call_soon(leaving.process_ended, self._pvmd, task, _EXEC_FAILED)
+
+    def _delegate(self, instance: int) -> int:
+        """Have the registered tasker start the task."""
+        pvmd, job = self._pvmd, self._job
+        task = self._new_task()
+        task.tasker = Registry.of(pvmd).tasker
+        task.cookie = Starts.of(pvmd).next_cookie()
+        self._started(task)
+        order = StartTask(
+            tid=task.tid,
+            flags=job.flags,
+            path=self._program,
+            argv=self._argv,
+            env=[f"PVMEPID={task.cookie}", *self._strings],
+            instance=instance,
+            hosttotal=job.count,
+            outof=job.outof,
+        )
+        pvmd.send(task.tasker, c.SM_STTASK, c.BASECONTEXT, order.encode(), task.tid)
+        return task.tid
+
+
+def environment(strings: list[str]) -> dict[str, str]:
+    """This process's environment with "NAME=value" strings added, the last one first."""
+    env = dict(os.environ)
+    for text in reversed(strings):
+        name, equals, value = text.partition("=")
+        if equals and name:
+            env[name] = value
+    return env
+
+
+def find_program(name: str, search_path: list[str], cwd: str | None) -> str | None:
+    """Path of a program (relative to cwd): as given if it has a slash, else searched for."""
+    if "/" in name:
+        return name if _executable(os.path.join(cwd or "", name)) else None
+    paths = (f"{directory}/{name}" for directory in search_path if directory)
+    return next((path for path in paths if _executable(os.path.join(cwd or "", path))), None)
+
+
+def _debugger(pvmd: Pvmd) -> str:
+    """Path of the debugger script."""
+    root = os.environ.get("PVM_ROOT", "")
+    return pvmd.settings.debugger or f"{root}/lib/debugger"
+
+
+def _executable(path: str) -> bool:
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(mode) and bool(mode & stat.S_IXUSR)
+
+
+@on(BEGIN)
+def start_plugins(pvmd: Pvmd) -> None:
+    """Start the system tasks that the daemon's environment asks for."""
+    for plugin in pvmd.settings.plugins:
+        _start_plugin(pvmd, plugin)
+
+
+def _start_plugin(pvmd: Pvmd, command: str) -> None:
+    words = command.split()
+    job = ExecRequest(
+        c.PvmParentNotSet, words[0], c.PvmMppFront, 1, words[1:5], 0, 0, 0, 0, 0, 0, [], 0, 1
+    )
+    (tid,) = start_tasks(pvmd, job)
+    pvmd.log(f"plug-in {command}: " + (f"t{tid:x}" if tid > 0 else c.error_name(tid)))

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""TM_TICKLE: hooks for a person who looks into a daemon, with the numbers of 3.4.6."""
+
+from __future__ import annotations
+
+from pvm3py.wire import constants as c
+from pvm3py.wire.task import Codes
+
+from ..core import Pvmd
+from ..dispatch import Request, handles
+from ..state.errors import Refused
+from ..state.log import mask_text
+from . import failure
+from .mailbox import Mailbox
+
+_ARGS_MAX = 10
+_NOOPS_MAX = 1000
+
+
+def _dump_memory(pvmd: Pvmd, _args: list[int]) -> list[int]:
+    pvmd.log(f"switch: {pvmd.switch.statistics()}")
+    return []
+
+
+def _dump_hosts(pvmd: Pvmd, _args: list[int]) -> list[int]:
+    for host in pvmd.hosts.hosts:
+        pvmd.log(f"host {host}")
+    return []
+
+
+def _dump_tasks(pvmd: Pvmd, _args: list[int]) -> list[int]:
+    for task in pvmd.tasks:
+        pvmd.log(
+            f"task t{task.tid:x} parent {task.ptid & 0xFFFFFFFF:x} pid {task.pid} "
+            f"{task.name or '-'} out {task.out} trc {task.trc}"
+        )
+    return []
+
+
+def _dump_waits(pvmd: Pvmd, _args: list[int]) -> list[int]:
+    for task in pvmd.tasks:
+        for wait in task.waits or ():
+            pvmd.log(f"t{task.tid:x} waits: {wait.get_coro()}")
+    return []
+
+
+def _dump_mailbox(pvmd: Pvmd, _args: list[int]) -> list[int]:
+    for box in Mailbox.of(pvmd).names(""):
+        pvmd.log(f"mailbox {box}")
+    return []
+
+
+def _get_mask(pvmd: Pvmd, _args: list[int]) -> list[int]:
+    return [pvmd.log.mask]
+
+
+def _set_mask(pvmd: Pvmd, args: list[int]) -> list[int]:
+    pvmd.log.mask = args[1] if len(args) > 1 else 0
+    pvmd.log(f"debug mask is {mask_text(pvmd.log.mask)}")
+    return []
+
+
+def _set_window(pvmd: Pvmd, _args: list[int]) -> list[int]:
+    pvmd.log("tickle: links find the number of packets without acknowledgement by themselves")
+    return []
+
+
+def _fail_host(pvmd: Pvmd, args: list[int]) -> list[int]:
+    """1: the host is taken out. 0: there is none, or it is this one or the master."""
+    host = pvmd.hosts.get(args[1]) if len(args) > 1 else None
+    if host is None or host.tid in (pvmd.hosts.own.tid, pvmd.hosts.master):
+        return [0]
+    failure.take_out(pvmd, host.tid, "declared failed by a tickle")
+    return [1]
+
+
+def _send_noops(pvmd: Pvmd, args: list[int]) -> list[int]:
+    count, tid = (args + [0, 0])[1:3]
+    for _ in range(min(count, _NOOPS_MAX)):
+        pvmd.send(tid, c.TC_NOOP, c.SYSCTX_TC, b"")
+    return []
+
+
+_ACTIONS = {
+    0: _dump_memory,
+    1: _dump_hosts,
+    2: _dump_tasks,
+    3: _dump_waits,
+    4: _dump_mailbox,
+    5: _get_mask,
+    6: _set_mask,
+    7: _set_window,
+    8: _fail_host,
+    9: _dump_memory,
+    20: _send_noops,
+}
+
+
+@handles(c.TM_TICKLE, Codes)
+def tickle(pvmd: Pvmd, _request: Request, body: Codes) -> Codes:
+    """One of the actions above; an unknown number is logged and answered with nothing."""
+    args = body.values
+    if not 1 <= len(args) <= _ARGS_MAX:
+        raise Refused(c.PvmBadParam, f"{len(args)} arguments")
+    pvmd.log("tickle #" + " ".join(map(str, args)))
+    action = _ACTIONS.get(args[0])
+    if action is None:
+        pvmd.log(f"tickle: there is no #{args[0]}")
+        return Codes([])
+    return Codes(action(pvmd, args))

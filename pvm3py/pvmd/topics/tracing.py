@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""Trace events of the daemon: a task began, was spawned, ended. Each goes to the task's tracer."""
+
+from __future__ import annotations
+
+import time
+
+from pvm3py.wire import constants as c
+
+from ..core import Pvmd, Table
+from ..occasions import TASK_GONE, Step, on
+from ..state.task import Target, Task
+
+# Name, type code and value of an item of an event.
+_Item = tuple[str, int, int | str]
+
+
+class Tracers(Table):
+    """What each destination of trace events has been told: kinds of events, by tid, ctx and tag."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[int, int, int], set[str]] = {}
+
+    def describe(self, tid: int, ctx: int, tag: int, event: str) -> tuple[bool, bool]:
+        """Whether the destination needs the table of items, and the event's description."""
+        key = tid, ctx, tag
+        first = key not in self._told
+        told = self._told.setdefault(key, set())
+        unknown = event not in told
+        told.add(event)
+        return first, unknown
+
+    def forget(self, tid: int) -> None:
+        """A task is gone: its tid may come back as another's."""
+        for key in [key for key in self._told if key[0] == tid]:
+            del self._told[key]
+
+
+def task_started(pvmd: Pvmd, task: Task) -> None:
+    """A task was started here, or one started by hand connected."""
+    spawned = task.flags >= 0
+    _send(
+        pvmd,
+        task.trc,
+        task.tid,
+        "newtask",
+        _int("PT", task.ptid if task.ptid > 0 else -1),
+        _int("TF", task.flags),
+        ("TN", c.TEV_DATA_STRING, task.path if spawned else "-"),
+    )
+
+
+def task_spawned(pvmd: Pvmd, trc: Target, tid: int, ptid: int) -> None:
+    """The request that started a task is being answered."""
+    _send(pvmd, trc, tid, "spntask", _int("PT", ptid))
+
+
+@on(TASK_GONE, Step.TRACE)
+def task_gone(pvmd: Pvmd, tid: int, task: Task | None) -> None:
+    """A task is gone; it may have been a tracer."""
+    if task is not None:
+        task_ended(pvmd, task)
+    Tracers.of(pvmd).forget(tid)
+
+
+def task_ended(pvmd: Pvmd, task: Task) -> None:
+    """A task of this host is gone."""
+    _send(
+        pvmd,
+        task.trc,
+        task.tid,
+        "endtask",
+        _int("TST", task.status or 0),
+        *_seconds("TU", task.user_time),
+        *_seconds("TS", task.system_time),
+    )
+
+
+def _int(name: str, value: int) -> _Item:
+    return name, c.TEV_DATA_INT, value
+
+
+def _seconds(name: str, seconds: float) -> tuple[_Item, _Item]:
+    """Items for seconds and microseconds of a span of time."""
+    whole, micro = divmod(round(seconds * 1000000), 1000000)
+    return _int(f"{name}S", whole), _int(f"{name}U", micro)
+
+
+def _send(pvmd: Pvmd, to: Target, tid: int, name: str, *items: _Item) -> None:
+    if to.tid <= 0:
+        return
+    # Most machines have no tracer.
+    from pvm3py.trace.message import Event, Item, ItemTable, encode  # noqa: PLC0415
+
+    table, described = Tracers.of(pvmd).describe(to.tid, to.ctx, to.tag, name)
+    if table:
+        pvmd.send(to.tid, to.tag, to.ctx, encode([ItemTable()]))
+    second, micro = divmod(time.time_ns() // 1000, 1000000)
+    head = _int("TS", second), _int("TU", micro), _int("TID", tid)
+    event = Event(name, "", tuple(Item(*item) for item in (*head, *items)), described)
+    pvmd.send(to.tid, to.tag, to.ctx, encode([event]))
