@@ -279,7 +279,7 @@ coverage-table: all $(STAMPS)/venv-test
 debian-packages:
 	@tests/debian-packages $(TEST_PACKAGES)
 
-lint: lint-python lint-c lint-format
+lint: lint-python lint-c lint-format lint-layers
 
 lint-python: all $(STAMPS)/venv-test
 	$(BUILD)/venv/bin/ruff check .

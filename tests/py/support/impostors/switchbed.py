@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pvm3py.pvmd.io import switch as sw
+from pvm3py.pvmd.state.events import Event, OpenEvent
 from pvm3py.wire import constants as c
 from support.scoped import Scoped
 from support.system import PATIENCE
@@ -156,7 +157,7 @@ class Bed(Scoped):
         self.switch = sw.Switch(
             self.listener.fileno(), own_tid, limits=sw.Limits(**options), uid=uid
         )
-        self.events: list[sw.Event] = []
+        self.events: list[Event] = []
         self.switch.handler = self.events.append
         self.peers: list[Peer] = []
 
@@ -202,7 +203,7 @@ class Bed(Scoped):
     def peer(self, task: int = 0) -> Peer:
         """A new connection, bound to the tid if one is given."""
         sock = self.socket()
-        (event,) = self.wait(sw.OpenEvent)
+        (event,) = self.wait(OpenEvent)
         peer = Peer(self, sock, event.conn)
         self.peers.append(peer)
         if task:
