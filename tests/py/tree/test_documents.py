@@ -65,3 +65,13 @@ def test_index_has_every_document() -> None:
     links = LINK.findall(prose(folder / "README.md"))
     named = {folder / link.partition("#")[0] for link in links}
     assert set(folder.rglob("*.md")) - named == {folder / "README.md"}
+
+
+# Files of the source as documents name them; a name with a placeholder is none.
+SOURCE = re.compile(r"`((?:bench|csrc|docs|examples|include|pvm3py|tests|tree)/[\w./-]+)`")
+
+
+@pytest.mark.parametrize("path", documents(), ids=str)
+def test_every_file_that_a_document_names_exists(path: Path) -> None:
+    named = set(SOURCE.findall(prose(path)))
+    assert {name for name in named if not (PROJECT / name).exists()} == set()
