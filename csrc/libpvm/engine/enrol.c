@@ -40,7 +40,7 @@ static void check_root(void)
 /* Prove to the daemon who we are: one byte into the file it made. 0 or PvmSysErr. */
 static int write_proof(const char *path)
 {
-	int fd = (int)UNINTERRUPTED(open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+	int fd = (int)UNINTERRUPTED(open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
 	ssize_t n;
 
 	if (fd < 0) {

@@ -80,7 +80,7 @@ def publish(settings: Settings, address: str, log: Callable[[str], None]) -> Non
                     return
                 _remove_stale(settings, path, log)
         finally:
-            os.unlink(fresh)
+            private.remove(fresh)
     except OSError as error:
         raise StartError(f"cannot write {path}: {error.strerror}{_advice(error)}") from error
     raise StartError(f"{path} keeps coming back; another pvmd is starting, try again")

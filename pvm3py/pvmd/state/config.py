@@ -31,6 +31,8 @@ _TAKEN = 16
 _RANDOM_NAMES = 100
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SOCKET_PATH_MAX = 107
+# A file name has 255 bytes; the log's has the longest prefix and suffix.
+_VMID_MAX = 255 - len("pvml.4294967295.") - len(".host4095")
 _LONG_MAX = 2**63 - 1
 _SIGNATURES = {
     ("little", 8): 0x00408C41,
@@ -292,6 +294,8 @@ def _check_tmp(settings: Settings) -> None:
         raise StartError(f"path {tmp} is too long for a socket; {hint}")
     if "/" in (settings.vmid or ""):
         raise StartError(f"PVM_VMID={settings.vmid} contains a slash; choose a plain word")
+    if len(os.fsencode(settings.vmid or "")) > _VMID_MAX:
+        raise StartError(f"PVM_VMID is too long, at most {_VMID_MAX} bytes; choose a short word")
 
 
 def check_root() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 
@@ -24,7 +25,7 @@ from .tasks import signal_task
 _GRACE = 1.0
 # A task has left no file beyond so many numbers without one: our library begins again with the
 # first when it holds none.
-_GAP = 32
+_GAP = 16
 
 
 @handles(c.TM_EXIT)
@@ -137,8 +138,11 @@ def _remove_files(pvmd: Pvmd, task: Task) -> None:
     if task.left or task.pid <= 0:
         return
     dead = not task.runs()
+    start = pvmd.settings.temporary(0, task.pid)[:-1]
     number = missing = 0
     while missing < _GAP and number < TEMPORARIES:
-        path = pvmd.settings.temporary(number, task.pid)
-        missing = 0 if private.remove(path, only_socket=not dead) else missing + 1
+        path = f"{start}{number}"
+        # Nearly always there is none; asking for that is the cheapest way to know.
+        found = os.access(path, os.F_OK) and private.remove(path, only_socket=not dead)
+        missing = 0 if found else missing + 1
         number += 1

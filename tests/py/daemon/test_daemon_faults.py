@@ -128,7 +128,7 @@ def test_files_of_killed_tasks_are_found_without_listing_the_directory(
     with VirtualMachine() as vm:
         with RawTask(vm.address, connector) as task:
             task.enrol(vm.tmp)
-            mine = [vm.tmp / f"pvmtmp{connector.pid:06d}.{number}" for number in (0, 1, 30)]
+            mine = [vm.tmp / f"pvmtmp{connector.pid:06d}.{number}" for number in (0, 1, 15)]
             for path in mine:
                 with socket.socket(socket.AF_UNIX) as sock:
                     sock.bind(str(path))
