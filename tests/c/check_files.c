@@ -56,9 +56,11 @@ static void names_are_taken(char **argv)
 static void names_of_the_program(void)
 {
 	char first[200], second[200];
+	int tid;
 
 	pvmtmpnam(first);
-	CHECK(pvm_mytid() > 0);
+	tid = pvm_mytid();
+	CHECK(tid > 0);
 	pvm_exit();
 	pvmtmpnam(second);
 	CHECK(strcmp(first, second) != 0);
