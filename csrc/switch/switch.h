@@ -101,6 +101,9 @@ struct sw_stats {
 struct sw *sw_new(int listen_fd, uint32_t own_tid, const struct sw_config *);
 void sw_free(struct sw *);
 
+/* Accept from another listening socket from now on. 0 or -errno, with the present one kept. */
+int sw_listen(struct sw *, int listen_fd);
+
 /* Descriptor that stands for the batch of events in the caller's selector map. */
 int sw_epoll_fd(struct sw *);
 

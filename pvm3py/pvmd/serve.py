@@ -13,7 +13,8 @@ import traceback
 from pvm3py import __version__
 
 from . import serving
-from .io import sockfile
+from .io.door import Door
+from .io.sockfile import AlreadyRuns
 from .io.switch import raise_file_limit
 from .state.config import (
     DEFAULT_SPEED,
@@ -26,7 +27,7 @@ from .state.config import (
 from .state.hostfile import HostFile, HostLine, read_host_file
 from .state.hosts import FIRST_HOST, INDEX_SHIFT, LOOPBACK, Host
 from .state.log import Log, start_log
-from .topics import addhost, network, slave
+from .topics import addhost, keeping, network, slave
 
 # Seconds that a name server has to tell the addresses that the start needs.
 _RESOLVE_SECONDS = 0.5
@@ -36,40 +37,33 @@ def serve(settings: Settings, log: Log, udp: socket.socket | None) -> int:
     """Serve until the end; the exit status. udp: a slave's socket. StartError: it cannot be."""
     # A signal must not leave a sock file behind; serving.run() lets it in.
     signal.pthread_sigmask(signal.SIG_BLOCK, serving.ENDING)
-    listener, address = sockfile.listen(settings)
+    door = Door(settings)
     try:
         log_path = settings.file("pvml")
         try:
-            sockfile.publish(settings, address, log)
-        except sockfile.AlreadyRuns as error:
+            door.tell(log)
+        except AlreadyRuns as error:
             if settings.slave is None:
                 raise
             # As 3.4.6: tasks started by hand stay with the daemon that was here before.
             log(f"{error.args[0]}; this slave serves only the tasks that it starts")
             log_path += f".host{settings.slave.index}"
         start_log(log_path, log)
-        return _run(settings, log, listener, address, udp)
+        return _run(settings, log, door, udp)
     finally:
-        sockfile.withdraw(settings, address)
-        listener.close()
+        door.close()
         log.close()
 
 
-def _run(
-    settings: Settings,
-    log: Log,
-    listener: socket.socket,
-    address: str,
-    udp: socket.socket | None,
-) -> int:
+def _run(settings: Settings, log: Log, door: Door, udp: socket.socket | None) -> int:
     if settings.slave is None:
         own, host_file = _master_host(settings, log)
     else:
         own, host_file = _slave_host(settings, settings.slave), HostFile()
     log.tid = own.tid - (1 << 31)
-    _prepare_process(settings, log, address)
+    _prepare_process(settings, log, door.address)
     raise_file_limit()
-    pvmd = serving.make(settings, log, own, listener)
+    pvmd = serving.make(settings, log, own, door.listener)
     if settings.slave is not None:
         _give_up_files(log)
     log.note(f"{own.name} ({own.address}) {own.arch} pvm3py {__version__}")
@@ -78,9 +72,10 @@ def _run(
     log.note(f"ready {time.ctime()}")
     if settings.slave is None:
         pvmd.terminal = _keep_terminal()
-        os.write(1, os.fsencode(address) + b"\n")
+        os.write(1, os.fsencode(door.address) + b"\n")
         _give_up_files(log)
         addhost.add_from_file(pvmd, host_file)
+    keeping.keep(pvmd, door)
     status = serving.run(pvmd)
     try:
         pvmd.close()

@@ -140,6 +140,21 @@ void sw_free(struct sw *sw)
 	destroy(loop_of(sw));
 }
 
+int sw_listen(struct sw *sw, int listen_fd)
+{
+	struct tasks *t = tasks_of(sw);
+	int rc;
+
+	lock_enter(sw);
+	rc = epoll_add(sw->epoll_fd, listen_fd, ID_LISTEN) ? -errno : 0;
+	if (!rc) {
+		epoll_ctl(sw->epoll_fd, EPOLL_CTL_DEL, t->listen_fd, NULL);
+		t->listen_fd = listen_fd;
+	}
+	lock_leave(sw);
+	return rc;
+}
+
 int sw_epoll_fd(struct sw *sw)
 {
 	return sw->epoll_fd;

@@ -185,6 +185,10 @@ class Switch:
         """Let `run` report a descriptor: mask 1 readable, 2 writable, 3 both, 0 neither again."""
         _check(lib.sw_watch(self._sw, fd, mask), "watch descriptor")
 
+    def listen(self, listen_fd: int) -> None:
+        """Serve another listening socket from now on; the present one may be closed then."""
+        _check(lib.sw_listen(self._sw, listen_fd), "listen")
+
     def run(self, timeout: float | None) -> list[tuple[int, int]]:
         """Send what is due, then forward until something happened or the time is over.
 

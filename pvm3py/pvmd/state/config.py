@@ -8,6 +8,7 @@ import re
 import select
 import struct
 import sys
+from collections.abc import Iterator
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
@@ -25,7 +26,13 @@ JOIN_FACTOR = 5
 DEFAULT_SILENCE = 2.5
 # Names that the temporary files of a process can have.
 TEMPORARIES = 10000
+# How many of them in a row may be taken by others before names are used that nobody foresees.
+_TAKEN = 16
+_RANDOM_NAMES = 100
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SOCKET_PATH_MAX = 107
+# A file name has 255 bytes; the log's has the longest prefix and suffix.
+_VMID_MAX = 255 - len("pvml.4294967295.") - len(".host4095")
 _LONG_MAX = 2**63 - 1
 _SIGNATURES = {
     ("little", 8): 0x00408C41,
@@ -88,6 +95,17 @@ class Settings(Plain):
     def temporary(self, number: int, pid: int = 0) -> str:
         """Path of temporary file `number` of a process (0: this one)."""
         return f"{self.tmp}/pvmtmp{pid or os.getpid():06d}.{number % TEMPORARIES}"
+
+    def temporaries(self, number: int = 0) -> Iterator[str]:
+        """Paths to try one after the other for a new temporary file of this process.
+
+        They begin with a number; then come some as long that nobody can have taken beforehand.
+        """
+        for taken in range(_TAKEN):
+            yield self.temporary(number + taken)
+        for _ in range(_RANDOM_NAMES):
+            end = "".join(_DIGITS[byte % len(_DIGITS)] for byte in os.urandom(4))
+            yield f"{self.tmp}/pvmtmp{os.getpid():06d}.{end}"
 
 
 def machine_arch() -> str:
@@ -160,7 +178,7 @@ def read_settings(args: list[str]) -> Settings:
     arch = os.environ["PVM_ARCH"] = os.environ.get("PVM_ARCH") or machine_arch()
     env = os.environ.get
     settings = Settings(
-        tmp=env("PVM_TMP") or "/tmp",
+        tmp=_directory(),
         vmid=env("PVM_VMID"),
         arch=arch,
         host_file=env("PVMHOSTFILE") or None,
@@ -180,6 +198,17 @@ def read_settings(args: list[str]) -> Settings:
     for plugin in ("PVM_TASKER", "PVM_TRACER", "PVM_HOSTER", "PVM_RM"):
         settings.plugins += [env(plugin, "")] if env(plugin, "").strip() else []
     return settings
+
+
+def _directory() -> str:
+    """PVM_TMP, from now on as an absolute path: daemon and tasks change their directories."""
+    tmp = os.environ.get("PVM_TMP") or "/tmp"
+    if not tmp.startswith("/"):
+        try:
+            tmp = os.environ["PVM_TMP"] = f"{os.getcwd()}/{tmp}"
+        except OSError as error:
+            raise StartError(f"PVM_TMP={tmp} is relative to a directory that is gone") from error
+    return tmp
 
 
 def _read_seconds(name: str, default: float, least: float = 0.0) -> float:
@@ -265,6 +294,8 @@ def _check_tmp(settings: Settings) -> None:
         raise StartError(f"path {tmp} is too long for a socket; {hint}")
     if "/" in (settings.vmid or ""):
         raise StartError(f"PVM_VMID={settings.vmid} contains a slash; choose a plain word")
+    if len(os.fsencode(settings.vmid or "")) > _VMID_MAX:
+        raise StartError(f"PVM_VMID is too long, at most {_VMID_MAX} bytes; choose a short word")
 
 
 def check_root() -> None:

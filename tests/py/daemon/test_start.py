@@ -30,7 +30,7 @@ from pvm3py.wire import constants as c
 
 @pytest.fixture
 def tmp() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="pv", dir="/tmp"))
+    path = Path(tempfile.mkdtemp(prefix="pv"))
     yield path
     shutil.rmtree(path)
 

@@ -226,7 +226,7 @@ def start_slave(
     ("line", "said"),
     [
         (b"PVM_VMID=a/b\n", "contains a slash"),
-        (b"PVM_VMID=" + b"v" * 246 + b"\n", "File name too long"),
+        (b"PVM_VMID=" + b"v" * 246 + b"\n", "PVM_VMID is too long"),
         (b"PVM_HOST_TIMEOUT=nan\n", "PVM_HOST_TIMEOUT=nan is not a number"),
         (b"PVM_HOST_TIMEOUT=-1 x=y ==\n", "PVM_HOST_TIMEOUT=-1 is not a number"),
         (b"PVM_PORT_RANGE=1-99999999999\n", "PVM_PORT_RANGE=1-99999999999 is not of the form"),
@@ -239,7 +239,7 @@ def test_slave_with_a_wrong_line_on_its_input_says_so(
     tmp_path_factory: pytest.TempPathFactory, line: bytes, said: str
 ) -> None:
     # Words that make a master: the line is read by both alike, and this one ends by itself.
-    done = start_slave(tmp_path_factory, ["-t"] if "too long" not in said else [], line)
+    done = start_slave(tmp_path_factory, ["-t"], line)
     assert done.returncode == 1, done
     assert said in done.stderr and "Traceback" not in done.stderr
 

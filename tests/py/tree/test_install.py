@@ -25,7 +25,7 @@ FOLDERS = ("csrc", "include", "pvm3py", "tree")
 @pytest.fixture
 def scratch() -> Iterator[Path]:
     """A directory with a short name and a blank in it."""
-    path = Path(tempfile.mkdtemp(prefix="pv", dir="/tmp"))
+    path = Path(tempfile.mkdtemp(prefix="pv"))
     (path / "a b").mkdir()
     yield path / "a b"
     shutil.rmtree(path)
@@ -34,7 +34,7 @@ def scratch() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def checkout() -> Iterator[Path]:
     """A copy of the sources, without anything built."""
-    path = Path(tempfile.mkdtemp(prefix="pvsrc", dir="/tmp"))
+    path = Path(tempfile.mkdtemp(prefix="pvsrc"))
     ignore = shutil.ignore_patterns("__pycache__", "_*.so")
     for name in SOURCES:
         shutil.copy(PROJECT / name, path)
@@ -61,7 +61,7 @@ def clean_environment() -> dict[str, str]:
 @contextmanager
 def daemon(*command: object, path: Path) -> Iterator[dict[str, str]]:
     """Run a daemon in a PVM_TMP of its own; yields the environment for its tasks."""
-    tmp = Path(tempfile.mkdtemp(prefix="pv", dir="/tmp"))
+    tmp = Path(tempfile.mkdtemp(prefix="pv"))
     env = clean_environment() | {
         "PVM_TMP": str(tmp),
         "PVM_PATH": str(path),
