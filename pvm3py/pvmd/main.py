@@ -43,8 +43,7 @@ def main(args: list[str] | None = None) -> int:
     _open_standard_files()
     words = sys.argv[1:] if args is None else args
     if words in (["--help"], ["--version"]):
-        os.write(1, (HELP if words == ["--help"] else f"pvmd3 (pvm3py {__version__})\n").encode())
-        return 0
+        return _answer(HELP if words == ["--help"] else f"pvmd3 (pvm3py {__version__})\n")
     # Nothing that is loaded becomes garbage: there is no use in looking for it.
     gc.disable()
     try:
@@ -66,6 +65,16 @@ def main(args: list[str] | None = None) -> int:
     except OSError as error:
         sys.stderr.write(f"pvmd: cannot start: {error}\n")
     return 1
+
+
+def _answer(text: str) -> int:
+    """Print what was asked for; the exit status."""
+    try:
+        os.write(1, text.encode())
+    except OSError as error:
+        sys.stderr.write(f"pvmd: standard output: {error.strerror}\n")
+        return 1
+    return 0
 
 
 def _open_standard_files() -> None:
