@@ -21,7 +21,6 @@ def run(main: Callable[[], int], program: str) -> int:
     _open_streams()
     try:
         status = main()
-        sys.stdout.flush()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt:
@@ -55,7 +54,7 @@ def _flushed(status: int, program: str) -> int:
     try:
         sys.stdout.flush()
     except OSError as error:
-        if not isinstance(error, BrokenPipeError):
+        if status == 0 and not isinstance(error, BrokenPipeError):
             print(f"{program}: standard output: {error.strerror}", file=sys.stderr)
         # What is left is written at the end, which must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

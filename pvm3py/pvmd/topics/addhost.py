@@ -460,7 +460,7 @@ async def _collect(
     hint = min(limit, _ANSWER_HINT)
     await asyncio.wait([answer for _, answer in first], timeout=hint)
     late = [(host, answer) for host, answer in first if not answer.done()]
-    if late:
+    if late and hint < limit:
         for host, _ in late:
             pvmd.log(
                 f"host {host.name}: no answer to its first table yet: {_udp_advice(pvmd, host)}"
@@ -468,8 +468,10 @@ async def _collect(
         await asyncio.wait([answer for _, answer in late], timeout=limit - hint)
     for host, answer in late:
         if not answer.done():
+            # It may hear this daemon although it is not heard.
+            pvmd.switch.forget_host(c.TIDPVMD | host.tid, farewell=True)
             why = f"no answer to its first table within {limit:g} s"
-            lost(host, f"{why}: {_udp_advice(pvmd, host)}")
+            failure.host_failed(pvmd, host.tid, f"{why}: {_udp_advice(pvmd, host)}", closing=True)
     for host, answer in answers:
         with contextlib.suppress(HostFailed):
             code = (await answer).code

@@ -25,8 +25,8 @@ from ..state.plain import Plain, field
 
 # Starts that run at a time.
 PARALLEL = 32
-# Lines of one remote shell that the log takes.
-_LOGGED_MAX = 100
+# Characters of one remote shell that the log takes.
+_LOGGED_MAX = 10000
 # Seconds that a slave waits longer for its table than the master for the answer.
 _JOIN_SPARE = 5.0
 # Seconds for the last words of a remote shell that has closed its standard output.
@@ -69,7 +69,7 @@ _NOT_EXECUTABLE = (
 )
 # What our own programs say, and not the shell about them.
 _OWN_WORDS = re.compile(
-    r"pvmd3?: (?!(command )?not found$|permission denied$|no such file)(.+)", re.IGNORECASE
+    r"pvmd3?: (?!(command )?not found\.?$|permission denied\.?$|no such file)(.+)", re.IGNORECASE
 )
 
 
@@ -84,7 +84,7 @@ class _Launch(Plain):
     """One start that is under way.
 
     line: for its standard input; greeting: what the slave said; status: exit status of the remote
-    shell; words: the last lines of its standard error; logged: lines that came; out, err: its
+    shell; words: the last lines of its standard error; logged: characters that came; out, err: its
     outputs; decided: it has greeted or the shell has ended; silent: nothing more comes of it.
     """
 
@@ -293,12 +293,13 @@ def _is_error(line: str) -> bool:
 
 
 def _log_output(pvmd: Pvmd, launch: _Launch, stream: str, line: str) -> None:
-    """A line goes to the log, unless there were too many."""
-    launch.logged += 1
-    if launch.logged <= _LOGGED_MAX:
-        pvmd.log(f"{stream}@{launch.name}: {printable(line)}")
-    elif launch.logged == _LOGGED_MAX + 1:
-        pvmd.log(f"{launch.name}: what else its remote shell writes is not logged")
+    """A line goes to the log, until there were too many."""
+    room = _LOGGED_MAX - launch.logged
+    launch.logged += len(line) + 1
+    if room > 0:
+        pvmd.log(f"{stream}@{launch.name}: {printable(line[:room])}")
+        if launch.logged >= _LOGGED_MAX:
+            pvmd.log(f"{launch.name}: what else its remote shell writes is not logged")
 
 
 def _join_limit(pvmd: Pvmd, starts: list[Start]) -> float:
