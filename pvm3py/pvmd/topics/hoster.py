@@ -25,8 +25,9 @@ from ..state.plain import Plain, field
 
 # Starts that run at a time.
 PARALLEL = 32
-# Characters of one remote shell that the log takes.
+# Characters of one remote shell that the log takes; each line has some more before it.
 _LOGGED_MAX = 10000
+_LOGGED_HEAD = 50
 # Seconds that a slave waits longer for its table than the master for the answer.
 _JOIN_SPARE = 5.0
 # Seconds for the last words of a remote shell that has closed its standard output.
@@ -295,7 +296,7 @@ def _is_error(line: str) -> bool:
 def _log_output(pvmd: Pvmd, launch: _Launch, stream: str, line: str) -> None:
     """A line goes to the log, until there were too many."""
     room = _LOGGED_MAX - launch.logged
-    launch.logged += len(line) + 1
+    launch.logged += len(line) + _LOGGED_HEAD
     if room > 0:
         pvmd.log(f"{stream}@{launch.name}: {printable(line[:room])}")
         if launch.logged >= _LOGGED_MAX:
