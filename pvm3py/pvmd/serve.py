@@ -18,6 +18,7 @@ from .io.sockfile import AlreadyRuns
 from .io.switch import raise_file_limit
 from .state.config import (
     DEFAULT_SPEED,
+    JOIN_TIMEOUT,
     Settings,
     SlaveStart,
     c_number,
@@ -89,7 +90,7 @@ def _run(settings: Settings, log: Log, door: Door, udp: socket.socket | None) ->
 def _prepare_process(settings: Settings, log: Log, address: str) -> None:
     """Environment, directory and signals, as tasks and the daemon need them."""
     os.environ["PVMSOCK"] = address
-    for name in ("PVMEPID", "PVMSPAWNWD"):
+    for name in ("PVMEPID", "PVMSPAWNWD", JOIN_TIMEOUT):
         os.environ.pop(name, None)
     try:
         os.chdir(settings.work_dir)
@@ -145,18 +146,22 @@ def _master_host(settings: Settings, log: Log) -> tuple[Host, HostFile]:
 
 
 def _own_address(name: str, found: str | None, log: Log) -> str:
-    """This host's address, which is the name's unless that is one for this machine alone.
+    """This host's address, which is the name's unless that does not do for other hosts.
 
-    Many systems give their own name an address like 127.0.1.1. Another name that has such an
-    address is meant so.
+    Many systems give their own name an address like 127.0.1.1, or one that no interface has at
+    the moment. Another name that has such an address is meant so.
     """
-    if found is not None and not (network.is_loopback(found) and name == socket.gethostname()):
+    own = name == socket.gethostname()
+    usable = found is not None and network.usable(found)
+    if found is not None and usable and not (own and network.is_loopback(found)):
         return found
-    address = network.reachable_address() if name == socket.gethostname() else None
+    address = network.reachable_address() if own else None
     if found is None:
         log(f"host name {name} has no address, using {address or LOOPBACK}")
     elif address is not None:
         log.note(f"host name {name} has address {found}, other hosts know this one as {address}")
+    elif not usable:
+        log(network.address_advice(name, found))
     return address or found or LOOPBACK
 
 

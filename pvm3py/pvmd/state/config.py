@@ -19,9 +19,12 @@ from .plain import Plain, field
 USAGE = "usage: pvmd3 [-ddebugmask] [-nhostname] [hostfile]"
 DEFAULT_SPEED = 1000
 # Seconds that the start of a daemon on another host may take; that daemon waits JOIN_FACTOR times
-# as long for its first host table.
+# as long for its first host table, unless its master told it another time.
 DEFAULT_START = 60.0
 JOIN_FACTOR = 5
+# A new host, which may have died since it was started, has this part of that time to answer its
+# first table.
+ANSWER_FACTOR = 0.5
 # Seconds of silence after which another daemon of this kind is taken for dead.
 DEFAULT_SILENCE = 2.5
 # Names that the temporary files of a process can have.
@@ -66,7 +69,8 @@ class Settings(Plain):
     """All settings of one daemon; host file options replace some of them.
 
     silence: seconds until a silent host is lost, 0: only by 3.4.6's rule; patience: seconds that a
-    start may take; ports: first and last that UDP sockets may have, or None.
+    start may take; join_patience: those that a slave waits for its first table; ports: first and
+    last that UDP sockets may have, or None.
     """
 
     tmp: str
@@ -85,6 +89,7 @@ class Settings(Plain):
     slave: SlaveStart | None = None
     silence: float = DEFAULT_SILENCE
     patience: float = DEFAULT_START
+    join_patience: float = DEFAULT_START * JOIN_FACTOR
     ports: tuple[int, int] | None = None
 
     def file(self, prefix: str) -> str:
@@ -144,6 +149,8 @@ def c_number(text: str) -> int:
 # What a starter may set on a slave's standard input unless its environment does, besides
 # PVM_VMID, which wins over the environment.
 PASSED_ON = ("PVM_HOST_TIMEOUT", "PVM_PORT_RANGE", "PVM_START_TIMEOUT")
+# What only a master tells a slave: seconds to wait for the first host table.
+JOIN_TIMEOUT = "PVM_JOIN_TIMEOUT"
 
 
 def read_stdin_settings() -> None:
@@ -151,7 +158,7 @@ def read_stdin_settings() -> None:
     for word in os.fsdecode(_waiting_line()).split():
         name, equals, value = word.partition("=")
         value = value.replace("\0", "")
-        if equals and name == "PVM_VMID":
+        if equals and name in ("PVM_VMID", JOIN_TIMEOUT):
             os.environ[name] = value
         elif equals and name in PASSED_ON:
             os.environ.setdefault(name, value)
@@ -191,6 +198,8 @@ def read_settings(args: list[str]) -> Settings:
     _check_tmp(settings)
     settings.silence = _read_seconds("PVM_HOST_TIMEOUT", DEFAULT_SILENCE)
     settings.patience = _read_seconds("PVM_START_TIMEOUT", DEFAULT_START, least=0.001)
+    own_limit = settings.patience * JOIN_FACTOR
+    settings.join_patience = _read_seconds(JOIN_TIMEOUT, own_limit, least=0.001)
     settings.ports = _read_ports(env("PVM_PORT_RANGE"), env("PVMNETSOCKPORT"))
     path = env("PVM_PATH") or "$HOME/pvm3/bin/$PVM_ARCH:$PVM_ROOT/bin/$PVM_ARCH"
     settings.search_path = expand(path).split(":")
@@ -256,6 +265,9 @@ def _read_arguments(args: list[str], settings: Settings) -> None:
     if switches & {"-s", "-S"}:
         settings.slave = _read_slave(words, "-S" in switches, "-f" in switches)
         return
+    for word in words:
+        if word.startswith("-"):
+            raise StartError(f"unknown option {word}; {USAGE}; --help tells more")
     if len(words) > 1:
         raise StartError(USAGE)
     if words:
