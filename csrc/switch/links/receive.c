@@ -24,6 +24,28 @@ static void stranger(struct net *net, const struct sockaddr_in *from, const char
 	host_log(net->sw, text);
 }
 
+/*
+ * The wraps of a packet from a host: those of the numbers that are nearest to what is expected.
+ * One that was late by a whole round of numbers was sealed with others.
+ */
+static uint32_t wraps_of(const struct host *h, const char *packet, uint32_t len)
+{
+	unsigned flags = (unsigned char)packet[WIRE_PKT_FLAGS];
+	uint32_t seq = 0, ack = 0;
+
+	if (h->plain || (flags & (FFFIN | FFACK)) == (FFFIN | FFACK))
+		return 0;
+	if (flags & (FFDAT | FFFIN)) {
+		seq = packet_number(h->rx_next, wire_get16(packet + WIRE_PKT_SEQ));
+		if (flags & FFACK)
+			ack = packet_number(h->tx_first, wire_get16(packet + WIRE_PKT_ACK));
+	} else if (len >= DDFRAGHDR + WIRE_LINK_BYTES) {
+		ack = packet_number(h->tx_first,
+			wire_get16(packet + DDFRAGHDR + WIRE_LINK_EXPECTED));
+	}
+	return packet_wraps(seq, ack);
+}
+
 /* The committed host that sent a packet; NULL: it is to be dropped. */
 static struct host *sender(struct net *net, const char *head, uint32_t len,
 	const struct sockaddr_in *from)
@@ -44,7 +66,7 @@ static struct host *sender(struct net *net, const char *head, uint32_t len,
 		return NULL;
 	}
 	/* Bare headers of 3.4.6 may hold garbage where ours have the check: its last FIN|ACK does. */
-	intact = packet_intact(head, len, &sealed);
+	intact = packet_intact(head, len, wraps_of(h, head, len), &sealed);
 	if (h->extended ? !(intact && sealed) : !intact && len > DDFRAGHDR) {
 		stranger(net, from, "damaged packet");
 		return NULL;
@@ -71,6 +93,7 @@ static void extend(struct host *h, const struct packet_state *s)
 	path = socket_path_mtu(&h->address);
 	longest = s->longest < WIRE_PKT_LARGE ? s->longest : WIRE_PKT_LARGE;
 	h->extended = true;
+	h->plain = !s->can_wrap;
 	h->offload = net_of(h->sw)->offload && path < longest;
 	h->mtu = path < longest ? path : longest;
 	h->rtt = h->deviation = 0;
@@ -99,13 +122,13 @@ static void take_news(struct host *h, const char *head, uint32_t len, unsigned f
 		}
 	}
 	if (flags & FFACK)
-		link_acked_one(h, wire_get16(head + WIRE_PKT_ACK));
+		link_acked_one(h, packet_number(h->tx_first, wire_get16(head + WIRE_PKT_ACK)));
 }
 
 /* Keep a packet that came too early. */
-static bool keep(struct host *h, const char *packet, uint32_t len, uint16_t seq)
+static bool keep(struct host *h, const char *packet, uint32_t len, uint32_t seq)
 {
-	uint32_t distance = (uint16_t)(seq - h->rx_next), size = h->ahead_size ? h->ahead_size : 64;
+	uint32_t distance = seq - h->rx_next, size = h->ahead_size ? h->ahead_size : 64;
 	struct chunk *ck;
 
 	if (distance >= AHEAD_MAX || h->ahead_bytes + len > AHEAD_BYTES)
@@ -117,7 +140,7 @@ static bool keep(struct host *h, const char *packet, uint32_t len, uint16_t seq)
 
 		memset(ring, 0, size * sizeof *ring);
 		for (uint32_t i = 0; i < h->ahead_size; i++) {
-			uint16_t s = (uint16_t)(h->rx_next + i);
+			uint32_t s = h->rx_next + i;
 
 			ring[s & (size - 1)] = h->ahead[s & (h->ahead_size - 1)];
 		}
@@ -131,7 +154,7 @@ static bool keep(struct host *h, const char *packet, uint32_t len, uint16_t seq)
 	memcpy(ck->data, packet, len);
 	ck->used = len;
 	h->ahead[seq & (h->ahead_size - 1)] = ck;
-	if (!h->ahead_count++ || (int16_t)(seq - h->ahead_last) > 0)
+	if (!h->ahead_count++ || (int32_t)(seq - h->ahead_last) > 0)
 		h->ahead_last = seq;
 	h->ahead_bytes += len;
 	return true;
@@ -158,9 +181,9 @@ static void deliver_ahead(struct host *h)
 }
 
 /* A packet with data: false if it could not be taken, and so is not acknowledged. */
-static bool take_data(struct host *h, struct chunk *ck, uint32_t off, uint32_t len, uint16_t seq)
+static bool take_data(struct host *h, struct chunk *ck, uint32_t off, uint32_t len, uint32_t seq)
 {
-	int16_t distance = (int16_t)(seq - h->rx_next);
+	int32_t distance = (int32_t)(seq - h->rx_next);
 
 	h->sw->stats.packets_received++;
 	if (distance < 0) {
@@ -183,10 +206,13 @@ static bool take_data(struct host *h, struct chunk *ck, uint32_t off, uint32_t l
 }
 
 /* It was taken: acknowledge it, at once if the sender waits for each, else before long. */
-static void owe(struct host *h, uint16_t seq, unsigned flags, int64_t now)
+static void owe(struct host *h, uint32_t seq, unsigned flags, int64_t now)
 {
 	if (!h->extended) {
 		socket_control(h, FFACK, seq);
+		/* Its link is extended already: the block that would tell us was lost. */
+		if (flags & FFACK)
+			socket_control(h, WIRE_PKT_ASK, 0);
 		return;
 	}
 	if (flags & WIRE_PKT_ASK)
@@ -206,7 +232,7 @@ void receive_packet(struct net *net, struct chunk *ck, uint32_t off, uint32_t le
 	const char *head = ck->data + off;
 	struct host *h = sender(net, head, len, from);
 	unsigned flags = h ? (unsigned char)head[WIRE_PKT_FLAGS] : 0;
-	uint16_t seq;
+	uint32_t seq, ack;
 
 	if (!h)
 		return;
@@ -220,15 +246,16 @@ void receive_packet(struct net *net, struct chunk *ck, uint32_t off, uint32_t le
 		stranger(net, from, "first packet without a message header");
 		return;
 	}
-	seq = wire_get16(head + WIRE_PKT_SEQ);
 	if (!(flags & (FFDAT | FFFIN))) {
 		take_news(h, head, len, flags);
 		return;
 	}
+	seq = packet_number(h->rx_next, wire_get16(head + WIRE_PKT_SEQ));
+	ack = packet_number(h->tx_first, wire_get16(head + WIRE_PKT_ACK));
 	if (flags & FFACK && h->extended)
-		link_acked_to(h, (uint16_t)(wire_get16(head + WIRE_PKT_ACK) + 1));
+		link_acked_to(h, ack + 1);
 	else if (flags & FFACK)
-		link_acked_one(h, wire_get16(head + WIRE_PKT_ACK));
+		link_acked_one(h, ack);
 	if (h->lost)
 		return;
 	if (!(flags & FFDAT))
@@ -253,7 +280,7 @@ void receive_acknowledge(struct host *h, int64_t now)
 	bool due = h->owed && (h->ack_now || h->owed >= OWED_MAX || h->owed_due <= now);
 
 	if (due || (h->ack_now && h->extended)) {
-		socket_control(h, FFACK, (uint16_t)(h->rx_next - 1));
+		socket_control(h, FFACK, h->rx_next - 1);
 		h->answer = false;
 	} else if (h->answer) {
 		socket_control(h, 0, 0);
