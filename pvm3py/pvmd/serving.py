@@ -182,6 +182,8 @@ def _serve(pvmd: Pvmd, request: Request) -> None:
         _unserved(pvmd, request)
         return
     try:
+        if request.too_long:
+            raise Refused(c.PvmOutOfRes, "it is too long")
         result = route.function(pvmd, request, route.body.decode(request.body))
         if isinstance(result, Record):
             pvmd.reply(request, result, route.reply_tag)
