@@ -193,6 +193,16 @@ def test_sequence_numbers_wrap_around() -> None:
         assert len(cut(receiver.stream)[0]) == count
 
 
+def test_longer_message_of_another_host_is_reported_without_its_body() -> None:
+    with Pair(message_max=100000) as pair:
+        one, two = pair.hosts
+        one.switch.send(two.tid, one.tid, 5, 0, 9, bytes(100001))
+        one.switch.send(two.tid, one.tid, 6, 0, 9, bytes(100000))
+        pair.until(lambda: len(two.found(sw.MessageEvent)) == 2)
+        found = [(e.tag, e.wid, len(e.body), e.too_long) for e in two.found(sw.MessageEvent)]
+        assert found == [(5, 9, 0, True), (6, 9, 100000, False)]
+
+
 def test_partition_makes_the_host_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     barrier = tmp_path / "cut"
     monkeypatch.setenv("PVM_TEST_NETFAULT", f"file={barrier}")

@@ -82,10 +82,13 @@ class Relay(Scoped):
 
 
 class Pair(Scoped):
-    """Two hosts that know each other, directly or through a relay; `silence` as `Switch.host`."""
+    """Two hosts that know each other, directly or through a relay; `silence` as `Switch.host`.
 
-    def __init__(self, silence: float = 0.0, relay: Relay | None = None) -> None:
-        self.hosts = Host(1), Host(2)
+    options: limits of both switches.
+    """
+
+    def __init__(self, silence: float = 0.0, relay: Relay | None = None, **options: Any) -> None:
+        self.hosts = Host(1, **options), Host(2, **options)
         self.relay = relay
         one, two = self.hosts
         ports = relay.ports if relay else [one.port, two.port]
