@@ -22,7 +22,9 @@ enum { OWN = 0x80040000, KNOWN = 0x80080000, PENDING = 0x800c0000, UNHEARD = 0x8
 enum { TASK = 0x40001, SENDER = 0x40002, FAR = 0x80001, GROUP = 0x40080001 };
 enum { STEPS_MAX = 400, MARK = 0x5eed };
 /* Numbers of which packets carry the same bits; where every other link begins. */
-enum { ROUND = 0x10000, NEAR_ROUND = 0x2ffc0 };
+enum { ROUND = 0x10000, NEAR_ROUND = 0x2fff8 };
+/* What is known of the last use of the numbers of the next round: they were used when it began. */
+static int64_t used;
 
 /* The input that is left. */
 static const uint8_t *at, *end;
@@ -155,6 +157,8 @@ static void check_link(const struct host *h)
 	REQUIRE(h->lost_count == lost && h->flying == flying && h->load.bytes == queued);
 	REQUIRE(h->ahead_count == early && h->ahead_bytes == bytes && bytes <= AHEAD_BYTES);
 	REQUIRE(h->window > 0 && h->rtt >= 0);
+	if (first == NEAR_ROUND && !h->extended && !h->closing)
+		REQUIRE(h->tx_next <= 3 * ROUND || clock_now() - used >= 1000000000);
 }
 
 /* All of a link that a packet may change. */
@@ -390,6 +394,9 @@ static void add_known(void)
 	h = host_find(sw, KNOWN);
 	first = ++life % 2 ? 1 : NEAR_ROUND;
 	h->rx_next = h->tx_first = h->tx_next = base = first;
+	used = clock_now();
+	for (unsigned i = 0; first == NEAR_ROUND && i < LINK_BLOCKS; i++)
+		h->used[i] = used;
 	last_seen = task_seen = 0;
 }
 
