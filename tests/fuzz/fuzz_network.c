@@ -164,7 +164,8 @@ static void check_link(const struct host *h)
 /* All of a link that a packet may change. */
 struct view {
 	bool extended, lost, open;
-	uint32_t rx_next, tx_first, len, ahead, duplicates, multicasts, stops, peer_duplicates, order;
+	uint32_t rx_next, tx_first, len, ahead, duplicates, multicasts, stops, peer_duplicates,
+		order;
 };
 
 static struct view view(uint32_t tid)
@@ -271,7 +272,8 @@ static void data_packet(void)
 	if (len >= MSGHDRLEN) {
 		wire_put32(head + WIRE_MSG_TAG, place & 0x40 ? (uint32_t)DM_MCA : 77);
 		wire_put32(head + WIRE_MSG_CTX, life);
-		wire_put32(head + WIRE_MSG_WID, (uint32_t)MARK << 16 | ((seq - first + 1) & 0xffff));
+		wire_put32(head + WIRE_MSG_WID,
+			(uint32_t)MARK << 16 | ((seq - first + 1) & 0xffff));
 	}
 	if (len >= MSGHDRLEN + 12) {
 		wire_put32(head + MSGHDRLEN, GROUP);
@@ -312,8 +314,7 @@ static void state_packet(void)
 	len = packet_put_state(packet + DDFRAGHDR, &s);
 	if (flags & 0x80)
 		wire_put16(packet + DDFRAGHDR + WIRE_LINK_COUNT, (uint16_t)(s.count + next()));
-	packet_head(packet, OWN, KNOWN, 0, (uint16_t)(expected - 1),
-		flags & (FFACK | WIRE_PKT_ASK),
+	packet_head(packet, OWN, KNOWN, 0, (uint16_t)(expected - 1), flags & (FFACK | WIRE_PKT_ASK),
 		h && h->plain ? 0 : packet_wraps(0, late ? expected - ROUND : expected));
 	packet_seal(packet, packet_crc(0, packet + DDFRAGHDR, len));
 	if (late)

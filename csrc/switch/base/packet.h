@@ -15,7 +15,7 @@ struct packet_state {
 	uint32_t longest;  /* packet taken, bytes */
 	uint32_t window;   /* bytes */
 	uint32_t duplicates;
-	bool can_wrap; /* checks cover the wraps */
+	bool can_wrap;                  /* checks cover the wraps */
 	uint32_t list[WIRE_LINK_WORDS]; /* bit 31 of word 0: packet expected + 1, and so on */
 };
 

@@ -28,7 +28,7 @@ struct batch {
 /* Message for the daemon that is being put together. */
 struct assembly {
 	bool open;
-	bool too_long; /* only its end is awaited: the caller is told then */
+	bool too_long;     /* only its end is awaited: the caller is told then */
 	uint32_t dst, src; /* src: of messages from other hosts */
 	char head[MSGHDRLEN];
 	char *body;

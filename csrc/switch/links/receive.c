@@ -24,31 +24,35 @@ static void stranger(struct net *net, const struct sockaddr_in *from, const char
 	host_log(net->sw, text);
 }
 
-/*
- * The wraps of a packet from a host: those of the numbers that are nearest to what is expected.
- * One that was late by a whole round of numbers was sealed with others.
- */
-static uint32_t wraps_of(const struct host *h, const char *packet, uint32_t len)
+/* The numbers of a packet: those nearest to what is expected. */
+struct numbers {
+	uint32_t seq, ack;
+};
+
+static struct numbers numbers_of(const struct host *h, const char *head)
+{
+	return (struct numbers){ packet_number(h->rx_next, wire_get16(head + WIRE_PKT_SEQ)),
+		packet_number(h->tx_first, wire_get16(head + WIRE_PKT_ACK)) };
+}
+
+/* Its wraps. One that was late by a whole round of numbers was sealed with others. */
+static uint32_t wraps_of(const struct host *h, const char *packet, uint32_t len, struct numbers n)
 {
 	unsigned flags = (unsigned char)packet[WIRE_PKT_FLAGS];
-	uint32_t seq = 0, ack = 0;
 
 	if (h->plain || (flags & (FFFIN | FFACK)) == (FFFIN | FFACK))
 		return 0;
-	if (flags & (FFDAT | FFFIN)) {
-		seq = packet_number(h->rx_next, wire_get16(packet + WIRE_PKT_SEQ));
-		if (flags & FFACK)
-			ack = packet_number(h->tx_first, wire_get16(packet + WIRE_PKT_ACK));
-	} else if (len >= DDFRAGHDR + WIRE_LINK_BYTES) {
-		ack = packet_number(h->tx_first,
-			wire_get16(packet + DDFRAGHDR + WIRE_LINK_EXPECTED));
-	}
-	return packet_wraps(seq, ack);
+	if (flags & (FFDAT | FFFIN))
+		return packet_wraps(n.seq, flags & FFACK ? n.ack : 0);
+	if (len < DDFRAGHDR + WIRE_LINK_BYTES)
+		return 0;
+	return packet_wraps(0,
+		packet_number(h->tx_first, wire_get16(packet + DDFRAGHDR + WIRE_LINK_EXPECTED)));
 }
 
-/* The committed host that sent a packet; NULL: it is to be dropped. */
+/* The committed host that sent a packet, and its numbers; NULL: it is to be dropped. */
 static struct host *sender(struct net *net, const char *head, uint32_t len,
-	const struct sockaddr_in *from)
+	const struct sockaddr_in *from, struct numbers *numbers)
 {
 	struct host *h;
 	bool sealed, intact;
@@ -66,7 +70,8 @@ static struct host *sender(struct net *net, const char *head, uint32_t len,
 		return NULL;
 	}
 	/* Bare headers of 3.4.6 may hold garbage where ours have the check: its last FIN|ACK does. */
-	intact = packet_intact(head, len, wraps_of(h, head, len), &sealed);
+	*numbers = numbers_of(h, head);
+	intact = packet_intact(head, len, wraps_of(h, head, len, *numbers), &sealed);
 	if (h->extended ? !(intact && sealed) : !intact && len > DDFRAGHDR) {
 		stranger(net, from, "damaged packet");
 		return NULL;
@@ -105,7 +110,7 @@ static void extend(struct host *h, const struct packet_state *s)
 }
 
 /* A packet that carries no data. */
-static void take_news(struct host *h, const char *head, uint32_t len, unsigned flags)
+static void take_news(struct host *h, const char *head, uint32_t len, unsigned flags, uint32_t ack)
 {
 	struct packet_state s;
 
@@ -122,7 +127,7 @@ static void take_news(struct host *h, const char *head, uint32_t len, unsigned f
 		}
 	}
 	if (flags & FFACK)
-		link_acked_one(h, packet_number(h->tx_first, wire_get16(head + WIRE_PKT_ACK)));
+		link_acked_one(h, ack);
 }
 
 /* Keep a packet that came too early. */
@@ -230,9 +235,9 @@ void receive_packet(struct net *net, struct chunk *ck, uint32_t off, uint32_t le
 	const struct sockaddr_in *from, int64_t now)
 {
 	const char *head = ck->data + off;
-	struct host *h = sender(net, head, len, from);
+	struct numbers n;
+	struct host *h = sender(net, head, len, from, &n);
 	unsigned flags = h ? (unsigned char)head[WIRE_PKT_FLAGS] : 0;
-	uint32_t seq, ack;
 
 	if (!h)
 		return;
@@ -247,21 +252,19 @@ void receive_packet(struct net *net, struct chunk *ck, uint32_t off, uint32_t le
 		return;
 	}
 	if (!(flags & (FFDAT | FFFIN))) {
-		take_news(h, head, len, flags);
+		take_news(h, head, len, flags, n.ack);
 		return;
 	}
-	seq = packet_number(h->rx_next, wire_get16(head + WIRE_PKT_SEQ));
-	ack = packet_number(h->tx_first, wire_get16(head + WIRE_PKT_ACK));
 	if (flags & FFACK && h->extended)
-		link_acked_to(h, ack + 1);
+		link_acked_to(h, n.ack + 1);
 	else if (flags & FFACK)
-		link_acked_one(h, ack);
+		link_acked_one(h, n.ack);
 	if (h->lost)
 		return;
 	if (!(flags & FFDAT))
-		socket_control(h, FFACK, seq);
-	else if (take_data(h, ck, off, len, seq))
-		owe(h, seq, flags, now);
+		socket_control(h, FFACK, n.seq);
+	else if (take_data(h, ck, off, len, n.seq))
+		owe(h, n.seq, flags, now);
 	else
 		net->sw->stats.packets_dropped++;
 }

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from support.impostors.linkbed import Pair, Relay, task_message
-from support.impostors.packets import Packet, daemon, head, packet, parse
+from support.impostors.packets import Packet, check, parse
 from support.impostors.switchbed import Peer, cut
 
 from pvm3py.wire import constants as c
@@ -118,3 +118,29 @@ def test_packet_that_is_late_by_a_round_of_numbers_changes_nothing(
     pair.until(arrived)
     assert late.come
     assert numbers(receiver) == list(range(COUNT))
+
+
+def test_link_with_a_daemon_of_version_0_1_0_goes_on_without_wraps() -> None:
+    """Both hosts take the other for one: the relay takes from the blocks what tells."""
+    checks: list[tuple[int, int]] = []
+
+    def rule(way: int, data: bytes) -> list[tuple[int, bytes]]:
+        seen = parse(data)
+        if not seen.flags & (c.FFDAT | c.FFFIN) and seen.data:
+            length = _BLOCK.size + 4 * _BLOCK.unpack_from(seen.data)[1]
+            assert int.from_bytes(seen.data[length:]) == c.WIRE_LINK_CAN_WRAP
+            data = data[: c.DDFRAGHDR + length]
+            return [(way, data[:13] + check(data).to_bytes(3) + data[16:])]
+        if seen.flags & c.FFDAT and seen.seq == NUMBER:
+            checks.append((int.from_bytes(data[13:16]), check(data)))
+        return [(way, data)]
+
+    with Relay(rule) as relay, Pair(relay=relay) as pair:
+        one, two = pair.hosts
+        sender, receiver = one.peer(0x40001), two.peer(0x80001)
+        sender.start(numbered(COUNT))
+        size = COUNT * len(numbered(1))
+        pair.until(lambda: receiver.drain() is None or len(receiver.stream) >= size)
+        assert numbers(receiver) == list(range(COUNT))
+    assert len(checks) >= 2
+    assert all(found == right for found, right in checks)
