@@ -160,6 +160,7 @@ FAULTS = [
     "loss=0.2,seed=3",
     "dup=0.3,reorder=0.3,seed=4",
     "delay=20",
+    "late=0.2,lateness=100,seed=8",
     "corrupt=0.1,seed=5",
     "loss=0.1,dup=0.1,reorder=0.2,delay=5,corrupt=0.05,seed=6",
 ]
