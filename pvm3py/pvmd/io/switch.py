@@ -246,7 +246,8 @@ class Switch:
             else:
                 body = bytes(ffi.buffer(ffi.cast("char *", data), length)) if length else b""
             if kind == lib.SW_MESSAGE:
-                events.append(MessageEvent(conn, dst, src, enc, tag, ctx, wid, body))
+                too_long = reason == lib.SW_TOO_LONG
+                events.append(MessageEvent(conn, dst, src, enc, tag, ctx, wid, body, too_long))
             elif kind == lib.SW_SPOKE:
                 events.append(SpokeEvent(dst, src, tag, ctx, wid, body))
             elif kind == lib.SW_OPEN:
