@@ -182,7 +182,7 @@ void conn_answer(struct conn *c, const char *head, int32_t number, const char *d
 	queue_copy(c->sw, &c->out, frag, sizeof frag);
 	if (len)
 		queue_copy(c->sw, &c->out, data, len);
-	conn_hold_back(c, &c->out);
+	conn_hold_asker(c);
 }
 
 static void free_input(struct conn *c)

@@ -83,6 +83,17 @@ static inline void conn_hold_back(struct conn *c, struct queue *q)
 	if (!c->finishing && !c->place.next && backlog_full(c->sw, &q->load))
 		conn_park(c, &q->load);
 }
+/*
+ * Let it wait if its task does not take what it has asked for. Its own requests give the queue no
+ * more room: nobody else waits for them.
+ */
+static inline void conn_hold_asker(struct conn *c)
+{
+	if (c->finishing || c->place.next || c->out.load.bytes <= c->sw->cf.queue_low)
+		return;
+	list_append(&c->out.load.waiters, &c->place);
+	c->sw->stats.parked++;
+}
 /* Answer a request of its task with this head: a number, then more bytes. */
 void conn_answer(struct conn *, const char *head, int32_t number, const char *data, uint32_t len);
 /* End it: an SW_CLOSE event; text may be NULL. Freed by conn_bury. */

@@ -160,7 +160,7 @@ async def _rexec(pvmd: Pvmd, host: str, order: bytes, vmid: str, name: str) -> t
             line = raw.decode("utf-8", "replace").rstrip()
             if line.startswith("ddpro"):
                 return line, ""
-            pvmd.log(f"stdout@{name}: {line}")
+            pvmd.log.quote(f"the shell of {name}", f"stdout@{name}: {line}")
         return _FAILED, "rexec: the command ended without an answer"
     finally:
         writer.close()

@@ -238,10 +238,10 @@ def _listen(pvmd: Pvmd, launch: _Launch, stdout: int, stderr: int) -> None:
             launch.greeting = line
             launch.decided.set()
         elif not line.startswith("ddpro"):
-            pvmd.log(f"stdout@{launch.name}: {line}")
+            pvmd.log.quote(f"the shell of {launch.name}", f"stdout@{launch.name}: {line}")
 
     def err(line: str) -> None:
-        pvmd.log(f"stderr@{launch.name}: {line}")
+        pvmd.log.quote(f"the shell of {launch.name}", f"stderr@{launch.name}: {line}")
         launch.words.append(line)
         del launch.words[:-_WORDS_KEPT]
 
