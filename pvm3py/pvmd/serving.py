@@ -50,6 +50,7 @@ from .topics import (  # noqa: F401
     network,
     notify,
     output,
+    preload,
     registry,
     slave,
     spawn,
