@@ -59,26 +59,16 @@ from .topics import (  # noqa: F401
     tracing,
 )
 
-# Signals that end the daemon: all that would do so by themselves and can be caught, but those that
-# a fault of its own raises. They are blocked before run() and after it, while the start and the
-# end of the daemon must not be cut short.
-ENDING = (
-    signal.SIGTERM,
-    signal.SIGINT,
-    signal.SIGQUIT,
-    signal.SIGABRT,
-    signal.SIGTRAP,
-    signal.SIGSYS,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-    signal.SIGALRM,
-    signal.SIGVTALRM,
-    signal.SIGPROF,
-    signal.SIGXCPU,
-    signal.SIGIO,
-    signal.SIGPWR,
-    signal.SIGSTKFLT,
+# Signals that end no process by themselves, or end this one at once: KILL, and faults of its own.
+_OTHERS = (
+    *(signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH),
+    *(signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU),
+    *(signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ),
+    *(signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL),
 )
+# Signals that end the daemon in order. They are blocked before run() and after it, while the start
+# and the end of the daemon must not be cut short.
+ENDING = tuple(sorted(signal.valid_signals().difference(_OTHERS)))
 # Requests of one task that may wait for something at a time; the library has one.
 _WAITS_MAX = 100
 # What the log calls those whose connection is no task.

@@ -15,9 +15,10 @@ DEBUG_MESSAGES = 0x2
 _DEBUG_NAMES = ["pkt", "msg", "tsk", "slv", "hst", "sel", "net", "mpp"]
 _DEBUG_NAMES += ["sch", "app", "wai", "mem", "sem", "lck", "rtg", "mbx"]
 
-# Characters of one line, and of what the daemon itself says at once; the rest is left out.
-_LINE_MAX = 4096
-_TEXT_MAX = 16384
+# Characters of a line that is quoted, and of the daemon's own; lines that it says at once.
+_QUOTED_MAX = 4096
+_LINE_MAX = 1000
+_LINES_MAX = 100
 # What a terminal might obey: control characters, and bytes that are no text but could be such.
 _CONTROLS = (*range(9), *range(11, 32), *range(127, 160), *range(0xDC80, 0xDCA0))
 _ESCAPED = {number: f"\\x{number & 0xFF:02x}" for number in _CONTROLS}
@@ -99,11 +100,11 @@ class Log:
 
     def __call__(self, text: str) -> None:
         """One line; of several lines in `text` each gets its own."""
-        self._add(_shortened(text, _TEXT_MAX), aloud=self._stderr)
+        self._add(_lines(text), aloud=self._stderr)
 
     def note(self, text: str) -> None:
         """The same of what is no problem: whoever starts the daemon does not see it."""
-        self._add(_shortened(text, _TEXT_MAX), aloud=False)
+        self._add(_lines(text), aloud=False)
 
     def full(self, source: Source) -> bool:
         """Whether no more of this source is quoted: who asks need not make up a text."""
@@ -112,12 +113,12 @@ class Log:
     def quote(self, source: Source, text: str) -> None:
         """Lines that somebody else has written, a task or a remote shell."""
         if not self.full(source):
-            self._add(text, aloud=self._stderr, quoted=source)
+            lines = [_shortened(line, _QUOTED_MAX) for line in text.split("\n")]
+            self._add(lines, aloud=self._stderr, quoted=source)
 
-    def _add(self, text: str, *, aloud: bool, quoted: Source | None = None) -> None:
+    def _add(self, lines: list[str], *, aloud: bool, quoted: Source | None = None) -> None:
         head = self._line_head()
-        lines = text.rstrip("\n").split("\n")
-        whole = "".join(f"{head}{printable(_shortened(line, _LINE_MAX))}\n" for line in lines)
+        whole = "".join(f"{head}{printable(line)}\n" for line in lines)
         if aloud:
             with contextlib.suppress(OSError):
                 sys.stderr.write(whole)
@@ -190,6 +191,14 @@ def _create(path: str) -> int:
     """A new log file, or an old one emptied. OSError: it cannot be written."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     return os.open(path, flags, 0o600)
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of what the daemon has to say, which may name what others made up."""
+    lines = [_shortened(line, _LINE_MAX) for line in text.rstrip("\n").split("\n")]
+    if len(lines) > _LINES_MAX:
+        lines[_LINES_MAX:] = [f"... ({len(lines)} lines)"]
+    return lines
 
 
 def _shortened(text: str, longest: int) -> str:

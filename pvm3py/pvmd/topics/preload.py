@@ -19,8 +19,6 @@ _NEXT = 0.02
 
 # What Python loads by itself when it is called for, and what topics load at their first use.
 MODULES = (
-    # os.wait4
-    "resource",
     # OutputPipe.finish
     "termios",
     # names of hosts; loop.run_in_executor
@@ -37,6 +35,8 @@ MODULES = (
     "dataclasses",
     "pvm3py.trace.values",
     "pvm3py.trace.message",
+    # os.wait4
+    "resource",
 )
 
 
