@@ -22,7 +22,7 @@ from .io.switch import Switch
 from .occasions import BEGIN, CHILD_ENDED, END, REQUESTED, on
 from .state.config import Settings
 from .state.connections import Connection
-from .state.errors import HostFailed, Refused
+from .state.errors import SCARCE, HostFailed, Refused
 from .state.events import (
     CloseEvent,
     DrainedEvent,
@@ -259,6 +259,8 @@ def _failed(pvmd: Pvmd, request: Request, route: Route, error: BaseException) ->
         code = error.code
     elif isinstance(error, HostFailed):
         code = c.PvmHostFail
+    elif isinstance(error, OSError) and error.errno in SCARCE:
+        code = c.PvmOutOfRes
     elif isinstance(error, WireError):
         code, why = c.PvmBadParam, f"malformed: {error}"
     else:

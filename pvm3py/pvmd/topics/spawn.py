@@ -18,7 +18,7 @@ from ..core import Pvmd, Table
 from ..dispatch import Request, handles
 from ..io.switch import spawn_process
 from ..occasions import BEGIN, on
-from ..state.errors import HostFailed, Refused
+from ..state.errors import SCARCE, HostFailed, Refused
 from ..state.hosts import Host
 from ..state.task import Task
 from . import output, tracing
@@ -26,8 +26,6 @@ from .roles import Registry
 
 # Cookies of tasks that a tasker starts; those started here have their pid.
 _COOKIES = range(10000000, 20000000)
-# What keeps a program from being executed that is no fault of its file.
-_SCARCE = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.E2BIG)
 
 
 class Starts(Table):
@@ -202,7 +200,7 @@ class _Starter:
             task.pid = spawn_process(self._program, self._argv, self._env, self._cwd, write_end)
         except OSError as error:
             os.close(read_end)
-            code = c.PvmOutOfRes if error.errno in _SCARCE else c.PvmNoFile
+            code = c.PvmOutOfRes if error.errno in (*SCARCE, errno.E2BIG) else c.PvmNoFile
             raise Refused(code, self._why(error)) from error
         finally:
             os.close(write_end)

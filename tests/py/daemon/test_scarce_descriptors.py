@@ -59,6 +59,7 @@ def start(task: RawTask, file: str, *args: str, flags: int = 0, trace: int = 0) 
 
 def wait_end(task: RawTask, tid: int) -> None:
     """Wait for the end of a task."""
+    assert tid > 0
     body = NotifyRequest(c.PvmTaskExit, 0, EXITED, 1, [tid])
     task.send(message(c.TM_NOTIFY, body.encode(), src=task.tid))
     while task.receive().tag != EXITED:
@@ -115,10 +116,11 @@ def test_without_a_descriptor_all_is_served_that_needs_none(
     with VirtualMachine("ours") as vm:
         with enrolled(vm, connector) as task, enrolled(vm, connector) as other:
             running = start(task, "/bin/sleep", "1000")
-            writing = start(task, "/bin/sh", "-c", "read line </dev/tcp || echo text; sleep 1000")
+            writing = start(task, "/bin/sh", "-c", "echo text; exec sleep 1000")
             wait_loaded(record)
             # No new one; those that are there stay usable.
-            resource.prlimit(vm.pid, resource.RLIMIT_NOFILE, (3, 4096))
+            before = resource.prlimit(vm.pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(vm.pid, resource.RLIMIT_NOFILE, (3, before[1]))
             requests(task, other.tid)
             assert start(task, "/bin/true") == c.PvmOutOfRes
             assert "start of /bin/true: [Errno 24] Too many open files" in vm.log()
@@ -127,6 +129,6 @@ def test_without_a_descriptor_all_is_served_that_needs_none(
             for tid in (running, writing):
                 task.request(c.TM_SENDSIG, ints(tid, signal.SIGTERM))
                 wait_end(task, tid)
-            resource.prlimit(vm.pid, resource.RLIMIT_NOFILE, (4096, 4096))
+            resource.prlimit(vm.pid, resource.RLIMIT_NOFILE, before)
             wait_end(task, start(task, "/bin/true"))
-        assert "Traceback" not in vm.log()
+        assert "Traceback" not in vm.log(), vm.log()
