@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
-from support.impostors.rawtask import Connector, enrolled
+from support.impostors.rawtask import Connector, RawTask, enrolled
 from support.machines.vm import VirtualMachine, wait_until
+from support.system import SIDES, Side, daemon_program
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import Codes, SpawnRequest
@@ -40,6 +43,33 @@ def test_signal_ends_the_daemon_in_order(signum: signal.Signals, connector: Conn
         assert vm.log().endswith(f"pvmd ends, status {int(signum)}\n")
         assert not vm.sock_file.exists()
         wait_until(lambda: not Path(f"/proc/{task}").exists(), "the end of its task")
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_interrupt_at_the_daemons_terminal_ends_its_tasks(side: Side, connector: Connector) -> None:
+    with VirtualMachine(side) as vm:
+        ours, theirs = pty.openpty()
+        env = vm.task_env({"PVM_VMID": "at-terminal"})
+        daemon = subprocess.Popen(
+            ["setsid", "--ctty", daemon_program(side)],
+            stdin=theirs,
+            env=env,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        vm.tasks.append(daemon)
+        address = vm.sock_file.with_name(f"{vm.sock_file.name}.at-terminal")
+        wait_until(lambda: address.exists() and address.read_text(), "the daemon at the terminal")
+        with RawTask(address.read_text(), connector) as task:
+            task.enrol(vm.tmp)
+            body = SpawnRequest("/bin/sleep", 0, "", 1, ["1000"], 0, 0, 0, 0, 0, 0, [])
+            task.request(c.TM_SPAWN, body.encode())
+            wait_until(lambda: vm.running("sleep"), "the task")
+            os.write(ours, b"\x03")
+            assert daemon.wait() == signal.SIGINT
+        wait_until(lambda: not vm.running("sleep"), "the end of the task")
+        os.close(ours)
+        os.close(theirs)
 
 
 def test_other_signals_end_no_daemon(connector: Connector) -> None:
