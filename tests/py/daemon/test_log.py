@@ -158,3 +158,16 @@ def test_output_does_not_fill_the_log(connector: Connector) -> None:
         assert 400000 < len(vm.log()) < 600000
         vm.process.send_signal(signal.SIGTERM)
         wait_until(lambda: "caught signal 15" in vm.log(), "the last line")
+
+
+def test_remote_shell_does_not_fill_the_log(tmp_path: Path, connector: Connector) -> None:
+    shell = tmp_path / "shell"
+    shell.write_text("#!/bin/sh\nyes '\x1b[31m' | head -n 1000000\n")
+    shell.chmod(0o700)
+    with VirtualMachine("ours", env={"PVM_RSH": str(shell)}, arguments=["-n127.0.0.2"]) as vm:
+        with enrolled(vm, connector) as task:
+            task.request(c.TM_ADDHOST, ints(1) + string(b"127.0.0.3"))
+            assert "cannot add host 127.0.0.3" in vm.log()
+            assert "*** no more of the shell of 127.0.0.3 is logged" in vm.log()
+        assert "\x1b" not in vm.log()
+        assert 400000 < len(vm.log()) < 600000
