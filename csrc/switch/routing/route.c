@@ -163,12 +163,11 @@ int sw_hold(struct sw *sw, uint64_t id, uint32_t tid)
 	lock_enter(sw);
 	c = conn_find(sw, id);
 	q = table_find(sw, tid);
-	if (c && !c->closing && (q ? backlog_full(sw, &q->load) : remote_full(sw, tid))) {
+	if (c && !c->closing && q && conn_asks_too_much(c, q)) {
+		conn_wait(c, q);
+	} else if (c && !c->closing && !q && remote_full(sw, tid)) {
 		list_remove(&c->place);
-		if (q)
-			conn_park(c, &q->load);
-		else
-			remote_hold(c, tid);
+		remote_hold(c, tid);
 	}
 	lock_leave(sw);
 	return c ? 0 : -ENOENT;
