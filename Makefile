@@ -212,7 +212,7 @@ $(STAMPS)/package: $(PY_SRC) $(EXTENSIONS) csrc/python/stage.py
 # ---- the tree --------------------------------------------------------------
 
 COMMANDS := pvmd pvmgetarch aimk
-SCRIPTS := $(addprefix $(TREE)/lib/,$(COMMANDS)) $(addprefix $(LIBDIR)/,pvmd3 pvmgs pvmrm)
+SCRIPTS := $(addprefix $(TREE)/lib/,$(COMMANDS) debugger) $(addprefix $(LIBDIR)/,pvmd3 pvmgs pvmrm)
 SPAWNED := $(TREE)/bin/$(PVM_ARCH)/pvmgs $(TREE)/bin/$(PVM_ARCH)/pvmrm
 CONF := $(addprefix $(TREE)/conf/$(PVM_ARCH).,def m4)
 

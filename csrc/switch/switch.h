@@ -166,10 +166,20 @@ int sw_finish(struct sw *, uint64_t conn);
  */
 int sw_manager(struct sw *, uint64_t conn, uint32_t manager, uint32_t speaker);
 
-/* Bytes queued for tid. */
+/* Bytes queued for tid; UINT64_MAX: its host has asked to hold back what is for it. */
 uint64_t sw_queued(struct sw *, uint32_t tid);
-/* Report SW_DRAINED once, when at most `mark` bytes are queued for tid, or tid is gone. */
+/*
+ * Report SW_DRAINED once, when sw_queued is at most `mark`, or tid is gone. Another host that asked
+ * to hold back is taken for drained when it asks to go on.
+ */
 int sw_notify_drain(struct sw *, uint32_t tid, uint64_t mark);
+
+/*
+ * What the connection asked for has added to the queue of tid, a task or daemon: do not read it
+ * while that queue is full. Such a wait for its own task's queue happens without this call. 0 or
+ * -ENOENT.
+ */
+int sw_hold(struct sw *, uint64_t conn, uint32_t tid);
 
 void sw_statistics(struct sw *, struct sw_stats *);
 /* Give memory that is not in use back to the system. */

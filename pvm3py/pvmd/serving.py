@@ -22,12 +22,13 @@ from .io.switch import Limits, Switch
 from .occasions import BEGIN, CHILD_ENDED, END, REQUESTED, on
 from .state.config import Settings
 from .state.connections import Connection
-from .state.errors import HostFailed, Refused
+from .state.errors import SCARCE, HostFailed, Refused
 from .state.events import (
     CloseEvent,
     DrainedEvent,
     Event,
     HostEvent,
+    LogEvent,
     MessageEvent,
     OpenEvent,
     SpokeEvent,
@@ -49,6 +50,7 @@ from .topics import (  # noqa: F401
     network,
     notify,
     output,
+    preload,
     registry,
     slave,
     spawn,
@@ -57,11 +59,20 @@ from .topics import (  # noqa: F401
     tracing,
 )
 
-# Signals that end the daemon. They are blocked before run() and after it, while the start and
-# the end of the daemon must not be cut short.
-ENDING = (signal.SIGTERM, signal.SIGINT)
+# Signals that end no process by themselves, or end this one at once: KILL, and faults of its own.
+_OTHERS = (
+    *(signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH),
+    *(signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU),
+    *(signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ),
+    *(signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL),
+)
+# Signals that end the daemon in order. They are blocked before run() and after it, while the start
+# and the end of the daemon must not be cut short.
+ENDING = tuple(sorted(signal.valid_signals().difference(_OTHERS)))
 # Requests of one task that may wait for something at a time; the library has one.
 _WAITS_MAX = 100
+# What the log calls those whose connection is no task.
+_STRANGERS = "connections"
 
 
 def make(settings: Settings, log: Log, own: Host, listener: socket.socket) -> Pvmd:
@@ -134,23 +145,31 @@ def _event(pvmd: Pvmd, event: Event) -> None:
     """An event of the switch."""
     if isinstance(event, MessageEvent):
         _message(pvmd, event)
+    elif isinstance(event, CloseEvent | LogEvent):
+        pvmd.log.about = _STRANGERS
+        _connection_event(pvmd, event)
+        pvmd.log.about = None
     elif isinstance(event, SpokeEvent):
         manager.spoke(pvmd, event)
     elif isinstance(event, OpenEvent):
         connection = Connection(event.conn, event.pid)
         pvmd.connections[event.conn] = connection
         enrol.connection_opened(pvmd, connection)
-    elif isinstance(event, CloseEvent):
-        connection = pvmd.connections.pop(event.conn)
-        if event.text:
-            pvmd.log(f"connection of pid {connection.pid} closed: {event.text}")
-        leaving.connection_closed(pvmd, connection)
     elif isinstance(event, DrainedEvent):
         output.Collectors.of(pvmd).drained(event.tid)
     elif isinstance(event, HostEvent):
         failure.host_event(pvmd, event)
-    else:
+
+
+def _connection_event(pvmd: Pvmd, event: CloseEvent | LogEvent) -> None:
+    """A connection has ended, or what it sent was refused."""
+    if isinstance(event, LogEvent):
         pvmd.log(event.text)
+        return
+    connection = pvmd.connections.pop(event.conn)
+    if event.text:
+        pvmd.log(f"connection of pid {connection.pid} closed: {event.text}")
+    leaving.connection_closed(pvmd, connection)
 
 
 def _message(pvmd: Pvmd, event: MessageEvent) -> None:
@@ -178,8 +197,26 @@ def _message(pvmd: Pvmd, event: MessageEvent) -> None:
 
 @on(REQUESTED)
 def _serve(pvmd: Pvmd, request: Request) -> None:
-    """Find the handler of a request, and do what that says."""
-    route = ROUTES.get(request.tag)
+    """Serve a request: what that costs in the log, and in the queues of others, is its sender's."""
+    log, reached = pvmd.log, pvmd.switch.reached
+    reached.clear()
+    log.about = _asker(request)
+    try:
+        _handle(pvmd, request, ROUTES.get(request.tag))
+    finally:
+        log.about = None
+    reached.discard(request.src)
+    if reached and request.local is not None:
+        pvmd.switch.hold(request.local.conn, reached)
+
+
+def _asker(request: Request) -> int | str:
+    """Who makes a request, for the log: a task, a daemon, or whoever is no task yet."""
+    return _STRANGERS if request.sender is Sender.ENROLLING else request.src
+
+
+def _handle(pvmd: Pvmd, request: Request, route: Route | None) -> None:
+    """Call the handler of a request, and do what that says."""
     if route is None or request.sender not in route.senders:
         _unserved(pvmd, request)
         return
@@ -226,6 +263,8 @@ def _failed(pvmd: Pvmd, request: Request, route: Route, error: BaseException) ->
         code = error.code
     elif isinstance(error, HostFailed):
         code = c.PvmHostFail
+    elif isinstance(error, OSError) and error.errno in SCARCE:
+        code = c.PvmOutOfRes
     elif isinstance(error, WireError):
         code, why = c.PvmBadParam, f"malformed: {error}"
     else:
@@ -259,7 +298,9 @@ def _await_result(
             if result is not None:
                 pvmd.reply(request, result, route.reply_tag)
         except Exception as error:
+            pvmd.log.about = _asker(request)
             _failed(pvmd, request, route, error)
+            pvmd.log.about = None
 
     job = pvmd.loop.create_task(answer())
     waits.add(job)

@@ -73,6 +73,8 @@ static int run_child(const char *path, char *const argv[], char *const envp[], c
 		return errno;
 	if (files.rlim_cur && setrlimit(RLIMIT_NOFILE, &files) < 0)
 		return errno;
+	if (setpgid(0, 0) < 0)
+		return errno;
 	if (pid_text)
 		write_number(pid_text, getpid());
 	reset_signals();

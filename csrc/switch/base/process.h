@@ -16,7 +16,8 @@ int sw_raise_files(void);
  * Start program `path` (not searched for) with arguments argv and environment
  * envp, both NULL-terminated, in directory cwd (NULL: the caller's). Standard
  * input is /dev/null, out_fd becomes standard output and error, no other
- * descriptor is passed on. No signal is blocked; terminal signals (INT, QUIT,
+ * descriptor is passed on. It is a process group of its own, so that what it sends to its group
+ * does not reach the caller. No signal is blocked; terminal signals (INT, QUIT,
  * TSTP) that the caller ignores stay ignored, all others have their default.
  * pid_text, if not NULL, is a place in envp with room for 12 characters: the
  * process finds its own id there. 0 and the process id, or -errno, also of the

@@ -47,7 +47,7 @@ void backlog_take(struct sw *sw, struct backlog *b, uint64_t n)
 	sw->stats.queued_bytes -= n;
 	if (!b->bytes)
 		b->bound = sw->cf.queue_low;
-	if (b->stalled.next && has_drained(sw, b))
+	if ((b->stalled.next || !list_empty(&b->waiters)) && has_drained(sw, b))
 		backlog_release(sw, b);
 }
 

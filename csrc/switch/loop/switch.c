@@ -101,6 +101,7 @@ static void destroy(struct loop *loop)
 	struct sw *sw = sw_of(loop);
 	const int fds[] = { sw->epoll_fd, loop->watch_fd, loop->wake_fd };
 
+	backlog_release(sw, &routing_of(sw)->inbox);
 	conn_free(sw);
 	table_free(sw);
 	net_free(sw);
@@ -133,6 +134,7 @@ struct sw *sw_new(int listen_fd, uint32_t own_tid, const struct sw_config *cf)
 	conn_init(sw, listen_fd);
 	routing_of(sw)->mail = mem_new(sizeof *routing_of(sw)->mail);
 	mailbox_init(routing_of(sw)->mail, sw->cf.mail_room);
+	backlog_init(sw, &routing_of(sw)->inbox);
 	if (open_descriptors(sw) || standby_start(sw)) {
 		int e = errno;
 

@@ -40,6 +40,7 @@ void inbox_handled(struct sw *sw)
 {
 	struct link *held = &tasks_of(sw)->held;
 
+	remote_resume(sw, &routing_of(sw)->inbox);
 	while (!list_empty(held)) {
 		struct conn *c = CONTAINER(held->next, struct conn, place);
 
@@ -139,6 +140,8 @@ static void deliver(struct conn *c, uint32_t dst, const char *head, const char *
 	if (wire_is_daemon(dst) && dst != TID_DAEMON && dst != sw->own_tid) {
 		remote_message(sw, dst, c->tid, head, body, len);
 		free(owned);
+		remote_hold(c, dst);
+		conn_hold_asker(c);
 	} else if (serve(c, head, body, len)) {
 		free(owned);
 	} else {
@@ -148,6 +151,7 @@ static void deliver(struct conn *c, uint32_t dst, const char *head, const char *
 		/* The caller passes it on: what the task sends to its manager next comes after it. */
 		if (wire_is_task(dst))
 			hold(c);
+		conn_hold_asker(c);
 	}
 }
 

@@ -10,6 +10,8 @@
 #define MULTICASTS_MAX 1024u
 /* Bytes of events that messages from other hosts have made for the caller. */
 #define INBOX_BYTES (64u << 20)
+/* With so many, hosts that can be asked to hold back are. */
+#define INBOX_PAUSE (128u << 10)
 /* Receivers for which a host may have asked us to pause. */
 #define STOPS_MAX 65536u
 
@@ -31,6 +33,8 @@ struct stop {
 	struct link link;
 	uint32_t key;
 	struct link waiters;
+	bool notify;   /* the caller wishes to know, as sw_notify_drain says */
+	uint64_t mark; /* so many bytes may be queued then */
 };
 
 /* Sending. */
@@ -43,10 +47,25 @@ static struct stop *stop_of(const struct host *h, uint32_t key)
 	return NULL;
 }
 
+/* A task's connection has added to a link: let it wait if that or the receiver is full. */
+static void hold(struct conn *c, struct host *h, uint32_t dst)
+{
+	struct stop *stop;
+
+	if (c->finishing || c->place.next)
+		return;
+	stop = stop_of(h, dst);
+	if (stop) {
+		list_append(&stop->waiters, &c->place);
+		c->sw->stats.parked++;
+	} else if (backlog_full(c->sw, &h->load)) {
+		conn_park(c, &h->load);
+	}
+}
+
 void remote_fragment(struct conn *c, uint32_t host, uint32_t dst, uint32_t off, uint32_t len)
 {
 	struct host *h = host_find(c->sw, host);
-	struct stop *stop;
 
 	if (!h || h->lost) {
 		c->sw->stats.dropped++;
@@ -54,14 +73,45 @@ void remote_fragment(struct conn *c, uint32_t host, uint32_t dst, uint32_t off, 
 	}
 	link_push(h, dst, c->tid, (unsigned char)c->chunk->data[off + WIRE_FRAG_FLAGS], c->chunk,
 		off + TDFRAGHDR, len - TDFRAGHDR);
-	if (c->finishing || c->place.next)
-		return;
-	stop = list_empty(&h->remote.stops) ? NULL : stop_of(h, dst);
-	if (stop) {
-		list_append(&stop->waiters, &c->place);
-		c->sw->stats.parked++;
-	} else if (backlog_full(c->sw, &h->load)) {
-		conn_park(c, &h->load);
+	hold(c, h, dst);
+}
+
+void remote_hold(struct conn *c, uint32_t dst)
+{
+	struct host *h = host_find(c->sw, dst);
+
+	if (h && !h->lost)
+		hold(c, h, dst);
+}
+
+bool remote_full(const struct sw *sw, uint32_t dst)
+{
+	const struct host *h = host_find(sw, dst);
+
+	return h && !h->lost && (stop_of(h, dst) || backlog_full(sw, &h->load));
+}
+
+uint64_t remote_queued(const struct sw *sw, uint32_t tid)
+{
+	const struct host *h = host_find(sw, tid);
+
+	if (!h)
+		return 0;
+	return stop_of(h, tid) ? UINT64_MAX : h->load.bytes;
+}
+
+void remote_notify_drain(struct sw *sw, uint32_t tid, uint64_t mark)
+{
+	struct host *h = host_find(sw, tid);
+	struct stop *stop = h ? stop_of(h, tid) : NULL;
+
+	if (!h || h->lost) {
+		events_add(sw, SW_DRAINED, 0)->dst = tid;
+	} else if (stop) {
+		stop->notify = true;
+		stop->mark = mark;
+	} else {
+		host_notify_drain(h, tid, mark);
 	}
 }
 
@@ -127,7 +177,6 @@ static void ask_pause(struct host *h, struct backlog *b, uint32_t key)
 	p->host = h->tid;
 	p->key = key;
 	list_append(&b->remotes, &p->link);
-	backlog_watch(h->sw, b);
 	wire_put32(record, WIRE_CONTROL_PAUSE);
 	wire_put32(record + 4, key);
 	link_push_copy(h, h->tid, h->sw->own_tid, WIRE_PKT_CONTROL, record, sizeof record);
@@ -150,11 +199,13 @@ void remote_resume(struct sw *sw, struct backlog *b)
 	}
 }
 
-static void end_stop(struct stop *stop)
+static void end_stop(struct host *h, struct stop *stop)
 {
 	while (!list_empty(&stop->waiters))
 		conn_ready(CONTAINER(stop->waiters.next, struct conn, place));
 	list_remove(&stop->link);
+	if (stop->notify)
+		host_notify_drain(h, stop->key, stop->mark);
 	free(stop);
 }
 
@@ -168,11 +219,12 @@ static void obey(struct host *h, const char *data, uint32_t len)
 		if (what == WIRE_CONTROL_PAUSE && !stop && h->remote.stop_count < STOPS_MAX) {
 			stop = mem_new(sizeof *stop);
 			stop->key = key;
+			stop->notify = false;
 			list_init(&stop->waiters);
 			list_append(&h->remote.stops, &stop->link);
 			h->remote.stop_count++;
 		} else if (what == WIRE_CONTROL_RESUME && stop) {
-			end_stop(stop);
+			end_stop(h, stop);
 			h->remote.stop_count--;
 		}
 	}
@@ -180,14 +232,21 @@ static void obey(struct host *h, const char *data, uint32_t len)
 
 static void added(struct host *h, struct queue *q, uint32_t key)
 {
-	if (h->extended && backlog_full(h->sw, &q->load))
-		ask_pause(h, &q->load, key);
+	if (!h->extended || !backlog_full(h->sw, &q->load))
+		return;
+	ask_pause(h, &q->load, key);
+	backlog_watch(h->sw, &q->load);
 }
 
 /* The caller gets an event with so many bytes. */
 static void count_event(struct host *h, uint32_t bytes)
 {
-	flow_of(h->sw)->events.filling->remote_bytes += bytes + sizeof(struct sw_event);
+	struct sw *sw = h->sw;
+	uint64_t *sum = &flow_of(sw)->events.filling->remote_bytes;
+
+	*sum += bytes + sizeof(struct sw_event);
+	if (h->extended && *sum > INBOX_PAUSE)
+		ask_pause(h, &routing_of(sw)->inbox, sw->own_tid);
 }
 
 static void to_task(struct host *h, struct chunk *ck, uint32_t off, uint32_t len, uint32_t tid)
@@ -394,6 +453,6 @@ void remote_drop(struct host *h)
 	while (!list_empty(&h->remote.multicasts))
 		end_multicast(h, CONTAINER(h->remote.multicasts.next, struct multicast, link));
 	while (!list_empty(&h->remote.stops))
-		end_stop(CONTAINER(h->remote.stops.next, struct stop, link));
+		end_stop(h, CONTAINER(h->remote.stops.next, struct stop, link));
 	h->remote.stop_count = 0;
 }

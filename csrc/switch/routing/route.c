@@ -129,13 +129,11 @@ int sw_send_conn(struct sw *sw, uint64_t id, const char *frames, size_t len)
 uint64_t sw_queued(struct sw *sw, uint32_t tid)
 {
 	const struct queue *q;
-	const struct host *h;
 	uint64_t n;
 
 	lock_enter(sw);
 	q = table_find(sw, tid);
-	h = host_find(sw, tid);
-	n = q ? q->load.bytes : h ? h->load.bytes : 0;
+	n = q ? q->load.bytes : remote_queued(sw, tid);
 	lock_leave(sw);
 	return n;
 }
@@ -143,20 +141,34 @@ uint64_t sw_queued(struct sw *sw, uint32_t tid)
 int sw_notify_drain(struct sw *sw, uint32_t tid, uint64_t mark)
 {
 	struct queue *q;
-	struct host *h;
 
 	lock_enter(sw);
 	q = table_find(sw, tid);
-	h = host_find(sw, tid);
 	if (q) {
 		q->notify = true;
 		q->mark = mark;
 		queue_check_mark(sw, q);
-	} else if (h && !h->lost) {
-		host_notify_drain(h, tid, mark);
 	} else {
-		events_add(sw, SW_DRAINED, 0)->dst = tid;
+		remote_notify_drain(sw, tid, mark);
 	}
 	lock_leave(sw);
 	return 0;
+}
+
+int sw_hold(struct sw *sw, uint64_t id, uint32_t tid)
+{
+	struct conn *c;
+	struct queue *q;
+
+	lock_enter(sw);
+	c = conn_find(sw, id);
+	q = table_find(sw, tid);
+	if (c && !c->closing && q && conn_asks_too_much(c, q)) {
+		conn_wait(c, q);
+	} else if (c && !c->closing && !q && remote_full(sw, tid)) {
+		list_remove(&c->place);
+		remote_hold(c, tid);
+	}
+	lock_leave(sw);
+	return c ? 0 : -ENOENT;
 }

@@ -10,6 +10,8 @@
 struct routing {
 	struct links links;
 	struct mailbox *mail;
+	/* What other hosts have sent to the caller: they are asked to hold back as by a task. */
+	struct backlog inbox;
 };
 
 static inline struct routing *routing_of(const struct sw *sw)
@@ -39,6 +41,14 @@ bool manager_spoke(struct sw *, struct queue *, char *frag, uint32_t len);
  * multicast address of another host. May park the connection.
  */
 void remote_fragment(struct conn *, uint32_t host, uint32_t dst, uint32_t off, uint32_t len);
+/* Let a connection that has added to the link of dst's host wait if that, or dst, is full. */
+void remote_hold(struct conn *, uint32_t dst);
+/* Must who sends to dst, of another host, wait? */
+bool remote_full(const struct sw *, uint32_t dst);
+/* Bytes queued for tid, of another host; UINT64_MAX: that host has asked to hold back. */
+uint64_t remote_queued(const struct sw *, uint32_t tid);
+/* Report SW_DRAINED once remote_queued is at most `mark`, or the host is gone. */
+void remote_notify_drain(struct sw *, uint32_t tid, uint64_t mark);
 /* A whole message to the daemon of another host. */
 void remote_message(struct sw *, uint32_t dst, uint32_t src, const char *head, const char *body,
 	uint32_t len);

@@ -166,6 +166,13 @@ void conn_park(struct conn *c, struct backlog *b)
 	backlog_watch(c->sw, b);
 }
 
+void conn_wait(struct conn *c, struct queue *q)
+{
+	list_remove(&c->place);
+	list_append(&q->load.waiters, &c->place);
+	c->sw->stats.parked++;
+}
+
 void conn_answer(struct conn *c, const char *head, int32_t number, const char *data, uint32_t len)
 {
 	char frag[TDFRAGHDR + MSGHDRLEN + 4] = { 0 }, *reply = frag + TDFRAGHDR;
@@ -182,7 +189,7 @@ void conn_answer(struct conn *c, const char *head, int32_t number, const char *d
 	queue_copy(c->sw, &c->out, frag, sizeof frag);
 	if (len)
 		queue_copy(c->sw, &c->out, data, len);
-	conn_hold_back(c, &c->out);
+	conn_hold_asker(c);
 }
 
 static void free_input(struct conn *c)

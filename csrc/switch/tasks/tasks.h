@@ -83,6 +83,22 @@ static inline void conn_hold_back(struct conn *c, struct queue *q)
 	if (!c->finishing && !c->place.next && backlog_full(c->sw, &q->load))
 		conn_park(c, &q->load);
 }
+/*
+ * Is there more in a queue than what a task asks for may add to? Requests give a queue no more room
+ * than it has at first.
+ */
+static inline bool conn_asks_too_much(const struct conn *c, const struct queue *q)
+{
+	return !c->finishing && q->load.bytes > c->sw->cf.queue_low;
+}
+/* Let it wait, in whatever list it is, until there is less in the queue. */
+void conn_wait(struct conn *, struct queue *);
+/* Let it wait if its own task does not take what it has asked for. */
+static inline void conn_hold_asker(struct conn *c)
+{
+	if (!c->place.next && conn_asks_too_much(c, &c->out))
+		conn_wait(c, &c->out);
+}
 /* Answer a request of its task with this head: a number, then more bytes. */
 void conn_answer(struct conn *, const char *head, int32_t number, const char *data, uint32_t len);
 /* End it: an SW_CLOSE event; text may be NULL. Freed by conn_bury. */

@@ -15,7 +15,6 @@ from collections.abc import Callable
 _GREETING = re.compile(rb"ddpro<[^<>\n]*>(?:(?:[^<>\n]*<[^<>\n]*>){4}|[^\n]*\n)")
 _GREETING_MAX = 255
 _LINE_MAX = 1000
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class GreetingFinder:
@@ -36,11 +35,6 @@ def find_greeting(line: str) -> str:
     """The greeting in a line; if there is none, the line."""
     found = GreetingFinder().feed(line.encode("utf-8", "surrogateescape") + b"\n")
     return found or line
-
-
-def printable(text: str) -> str:
-    """The text with control characters as a log can have them."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 class Lines:

@@ -11,7 +11,7 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pvm3py._switch import ffi, lib
@@ -137,6 +137,8 @@ class Switch:
 
     handler: Callable[[Event], None]
     """Called by `dispatch` for each event."""
+    reached: set[int]
+    """Receivers of `send` since somebody cleared it."""
 
     def __init__(
         self, listen_fd: int, own_tid: int, *, limits: Limits | None = None, uid: int | None = None
@@ -167,6 +169,7 @@ class Switch:
         self._output_bytes = 0
         self.has_events = False
         self.handler = lambda event: None
+        self.reached: set[int] = set()
 
     def close(self) -> None:
         """Close all connections at once; nothing more can be done with the switch."""
@@ -278,6 +281,7 @@ class Switch:
         It leaves at the next `run`, in order with every other method that sends or closes. A
         message to a task that does not exist is dropped.
         """
+        self.reached.add(dst)
         self.send_frames(frame(dst, src, tag, ctx, wid, body, enc, fragment))
 
     def send_frames(self, frames: bytes) -> None:
@@ -353,8 +357,17 @@ class Switch:
         self.flush()
         lib.sw_finish(self._sw, conn)
 
+    def hold(self, conn: int, reached: Iterable[int]) -> None:
+        """Do not read a connection while the queue of one of these tids is full.
+
+        Its own task's needs no call. A connection that has ended is no error.
+        """
+        self.flush()
+        for tid in reached:
+            lib.sw_hold(self._sw, conn, tid & 0xFFFFFFFF)
+
     def queued(self, tid: int) -> int:
-        """Bytes queued for tid."""
+        """Bytes queued for tid; 2**64 - 1 if its host has asked to hold back what is for it."""
         self.flush()
         return int(lib.sw_queued(self._sw, tid & 0xFFFFFFFF))
 

@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+import errno
+
+# Errors of the system that mean that it has no more of something now.
+SCARCE = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+
 
 class Refused(Exception):
     """A request is answered with an error code. why: what the log says besides its name."""

@@ -17,27 +17,76 @@ DEBUG_MESSAGES = 0x2
 _DEBUG_NAMES = ["pkt", "msg", "tsk", "slv", "hst", "sel", "net", "mpp"]
 _DEBUG_NAMES += ["sch", "app", "wai", "mem", "sem", "lck", "rtg", "mbx"]
 
+# Characters of a line that is quoted, and of the daemon's own; lines that it says at once.
+_QUOTED_MAX = 4096
+_LINE_MAX = 1000
+_LINES_MAX = 100
+# What a terminal might obey: control characters, and bytes that are no text but could be such.
+_CONTROLS = (*range(9), *range(11, 32), *range(127, 160), *range(0xDC80, 0xDCA0))
+_ESCAPED = {number: f"\\x{number & 0xFF:02x}" for number in _CONTROLS}
+
+# Who is to blame for a line: a task by its tid, or something else by its name.
+Source = int | str
+
+
+class _Share:
+    """A part of the file: bytes that one source may fill, and all of them together."""
+
+    def __init__(self, one: int, together: int) -> None:
+        self._one, self._together = one, together
+        self._used: dict[Source, int] = {}
+        self._sum = 0
+
+    def room(self, source: Source) -> int:
+        """Bytes that are left for a source."""
+        return min(self._one - self._used.get(source, 0), self._together - self._sum)
+
+    def use(self, source: Source, count: int) -> None:
+        """So many are used."""
+        self._used[source] = self._used.get(source, 0) + count
+        self._sum += count
+
+    def clear(self) -> None:
+        """A new file."""
+        self._used.clear()
+        self._sum = 0
+
 
 class Log:
-    """Lines "[t80040000] MM/DD hh:mm:ss text" up to a number of characters in all.
+    """Lines "[t80040000] MM/DD hh:mm:ss text", in files of up to a number of bytes.
 
+    When the file is full its lines so far become an older part, PATH~, and a new file begins; an
+    older part of before goes. Nobody else may fill it: what others have written (quote) gets five
+    eighths of a file, half for one source; lines about requests a quarter, a sixteenth for one
+    that makes them. The rest is the daemon's own, which alone makes a new file begin.
     A line that cannot be written, because the disk is full for instance, is lost and no error.
+
+    about: whose request the lines are about; None: they are the daemon's own.
     """
 
     def __init__(self, limit: int, mask: int = 0) -> None:
         self.mask = mask
         self.tid = 0
-        self._room = limit
+        self.about: Source | None = None
+        self._limit = max(limit, 0)
+        self._size = 0
+        self._quotes = _Share(self._limit // 2, self._limit * 5 // 8)
+        self._blames = _Share(self._limit // 16, self._limit // 4)
+        self._path = ""
         self._fd = -1
-        self._early: list[str] | None = []
+        self._early: list[bytes] | None = []
         self._stderr = True
+        self._second = -1
+        self._head = ""
 
     def open(self, path: str) -> None:
         """Log to `path` from now on, in the place of an older log. OSError: it cannot be."""
         self._fd = private.create_anew(path)
+        self._path = path
+        private.remove(f"{path}~")
         early, self._early = self._early, None
-        for line in early or ():
-            self._write(line)
+        for lines in early or ():
+            self._write(lines)
 
     def quiet(self) -> None:
         """Start-up is complete: no more lines on standard error."""
@@ -52,31 +101,111 @@ class Log:
 
     def __call__(self, text: str) -> None:
         """One line; of several lines in `text` each gets its own."""
-        self._add(text, aloud=self._stderr)
+        self._add(_lines(text), aloud=self._stderr)
 
     def note(self, text: str) -> None:
         """The same of what is no problem: whoever starts the daemon does not see it."""
-        self._add(text, aloud=False)
+        self._add(_lines(text), aloud=False)
 
-    def _add(self, text: str, *, aloud: bool) -> None:
-        who = f"t{self.tid & 0xFFFFFFFF:x}" if self.tid else f"pvmd pid{os.getpid()}"
-        head = f"[{who}] {time.strftime('%m/%d %H:%M:%S')} "
-        for line in text.rstrip("\n").split("\n"):
-            if aloud:
-                with contextlib.suppress(OSError):
-                    sys.stderr.write(f"{head}{line}\n")
-            if self._early is not None:
-                self._early.append(f"{head}{line}\n")
-            else:
-                self._write(f"{head}{line}\n")
+    def full(self, source: Source) -> bool:
+        """Whether no more of this source is quoted: who asks need not make up a text."""
+        return self._early is None and (self._fd < 0 or self._quotes.room(source) <= 0)
 
-    def _write(self, line: str) -> None:
-        if self._fd < 0 or self._room <= 0:
+    def quote(self, source: Source, text: str) -> None:
+        """Lines that somebody else has written, a task or a remote shell."""
+        if not self.full(source):
+            lines = [_shortened(line, _QUOTED_MAX) for line in text.split("\n")]
+            self._add(lines, aloud=self._stderr, quoted=source)
+
+    def _add(self, lines: list[str], *, aloud: bool, quoted: Source | None = None) -> None:
+        head = self._line_head()
+        whole = "".join(f"{head}{printable(line)}\n" for line in lines)
+        if aloud:
+            with contextlib.suppress(OSError):
+                sys.stderr.write(whole)
+        data = whole.encode("utf-8", "surrogateescape")
+        if self._early is not None:
+            self._early.append(data)
+        elif quoted is not None:
+            self._write_for(quoted, self._quotes, data)
+        elif self.about is not None:
+            self._write_for(self.about, self._blames, data)
+        else:
+            self._write(data)
+
+    def _line_head(self) -> str:
+        """How lines of this second begin."""
+        second = int(time.time())
+        if second != self._second or not self.tid:
+            who = f"t{self.tid & 0xFFFFFFFF:x}" if self.tid else f"pvmd pid{os.getpid()}"
+            self._head = f"[{who}] {time.strftime('%m/%d %H:%M:%S', time.localtime(second))} "
+            self._second = second if self.tid else -1
+        return self._head
+
+    def _write(self, data: bytes) -> None:
+        """Lines of the daemon's own."""
+        if self._fd >= 0 and 0 < self._limit < self._size + len(data) and self._size:
+            self._begin_anew()
+        self._put(data)
+
+    def _write_for(self, source: Source, share: _Share, data: bytes) -> None:
+        """What fits in the room of a source; at its end a line says so."""
+        room = share.room(source)
+        if room <= 0:
             return
-        self._room -= len(line)
-        text = line if self._room > 0 else f"{line}*** logging truncated\n"
+        if len(data) < room:
+            share.use(source, len(data))
+            self._put(data)
+            return
+        share.use(source, room)
+        who = source if isinstance(source, str) else f"t{source & 0xFFFFFFFF:x}"
+        end = f"{self._line_head()}*** no more of {who} is logged\n"
+        self._put(data[: data.rfind(b"\n", 0, room) + 1] + end.encode())
+
+    def _put(self, data: bytes) -> None:
+        if self._fd < 0 or not self._limit:
+            return
+        self._size += len(data)
         with contextlib.suppress(OSError):
-            os.write(self._fd, text.encode("utf-8", "surrogateescape"))
+            os.write(self._fd, data)
+
+    def _begin_anew(self) -> None:
+        """The lines so far become the older part; if that cannot be, they are lost."""
+        self._size = 0
+        self._quotes.clear()
+        self._blames.clear()
+        older = f"{self._path}~"
+        try:
+            os.rename(self._path, older)
+            fd = private.create_anew(self._path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.rename(older, self._path)
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, 0)
+            return
+        os.close(self._fd)
+        self._fd = fd
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of what the daemon has to say, which may name what others made up."""
+    lines = [_shortened(line, _LINE_MAX) for line in text.rstrip("\n").split("\n")]
+    if len(lines) > _LINES_MAX:
+        lines[_LINES_MAX:] = [f"... ({len(lines)} lines)"]
+    return lines
+
+
+def _shortened(text: str, longest: int) -> str:
+    """A text without what is beyond so many characters."""
+    if len(text) <= longest:
+        return text
+    return f"{text[:longest]}... ({len(text)} characters)"
+
+
+def printable(text: str) -> str:
+    """A text that no terminal obeys: control characters as \\x1b, but tabs and line ends."""
+    return text if text.isprintable() else text.translate(_ESCAPED)
 
 
 def mask_text(mask: int) -> str:

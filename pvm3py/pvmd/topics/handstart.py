@@ -16,13 +16,11 @@ from collections.abc import Callable
 from pvm3py.wire.hosts import Start
 
 from ..core import Pvmd
-from ..io.shell_output import GreetingFinder, find_greeting, printable
+from ..io.shell_output import GreetingFinder, find_greeting
 from . import network
 
 _REXEC_PORT = 512
 _LINE_MAX = 255
-# Characters of what a rexec server sends that the log takes.
-_LOGGED_MAX = 10000
 _FAILED = "PvmCantStart"
 
 
@@ -172,13 +170,10 @@ async def _rexec(pvmd: Pvmd, host: str, order: bytes, vmid: str, name: str) -> t
 async def _read_greeting(pvmd: Pvmd, reader: asyncio.StreamReader, name: str) -> str:
     """The greeting in what a server sends, empty if it ends without; the rest goes to the log."""
     finder = GreetingFinder()
-    logged = 0
     while data := await reader.read(4096):
         greeting = finder.feed(data)
         if greeting:
             return greeting
-        text = data[: _LOGGED_MAX - logged].decode("utf-8", "replace")
-        logged += len(data)
-        for line in text.splitlines():
-            pvmd.log(f"stdout@{name}: {printable(line)}")
+        for line in data.decode("utf-8", "replace").splitlines():
+            pvmd.log.quote(f"the shell of {name}", f"stdout@{name}: {line}")
     return finder.feed(b"\n")

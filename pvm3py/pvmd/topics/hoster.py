@@ -18,16 +18,14 @@ from pvm3py.wire import constants as c
 from pvm3py.wire.hosts import Start
 
 from ..core import Pvmd, Table
-from ..io.shell_output import GreetingFinder, Lines, printable
+from ..io.shell_output import GreetingFinder, Lines
 from ..occasions import CHILD_ENDED, on
 from ..state.config import ANSWER_FACTOR, JOIN_TIMEOUT, PASSED_ON
+from ..state.log import printable
 from ..state.plain import Plain, field
 
 # Starts that run at a time.
 PARALLEL = 32
-# Characters of one remote shell that the log takes; each line has some more before it.
-_LOGGED_MAX = 10000
-_LOGGED_HEAD = 50
 # Seconds that a slave waits longer for its table than the master for the answer.
 _JOIN_SPARE = 5.0
 # Seconds for the last words of a remote shell that has closed its standard output.
@@ -85,15 +83,15 @@ class _Launch(Plain):
     """One start that is under way.
 
     line: for its standard input; greeting: what the slave said; status: exit status of the remote
-    shell; words: the last lines of its standard error; logged: characters that came; out, err: its
-    outputs; decided: it has greeted or the shell has ended; silent: nothing more comes of it.
+    shell; words: the last lines of its standard error; wrote: whether it wrote anything; out, err:
+    its outputs; decided: it has greeted or the shell has ended; silent: nothing more comes of it.
     """
 
     start: Start
     name: str
     line: str
     greeting: str = ""
-    logged: int = 0
+    wrote: bool = False
     out: Lines | None = None
     err: Lines | None = None
     status: int = 0
@@ -203,7 +201,7 @@ def _no_answer(launch: _Launch, seconds: float) -> str:
         if last
         else (
             "its remote shell wrote nothing, does it wait for a password or a start file there?"
-            if launch.logged == 0
+            if not launch.wrote
             else "no line of what its remote shell wrote is a daemon's"
         )
     )
@@ -294,13 +292,9 @@ def _is_error(line: str) -> bool:
 
 
 def _log_output(pvmd: Pvmd, launch: _Launch, stream: str, line: str) -> None:
-    """A line goes to the log, until there were too many."""
-    room = _LOGGED_MAX - launch.logged
-    launch.logged += len(line) + _LOGGED_HEAD
-    if room > 0:
-        pvmd.log(f"{stream}@{launch.name}: {printable(line[:room])}")
-        if launch.logged >= _LOGGED_MAX:
-            pvmd.log(f"{launch.name}: what else its remote shell writes is not logged")
+    """A line goes to the log, as far as that takes what others write."""
+    launch.wrote = True
+    pvmd.log.quote(f"the shell of {launch.name}", f"{stream}@{launch.name}: {line}")
 
 
 def _join_limit(pvmd: Pvmd, starts: list[Start]) -> float:

@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import array
+import asyncio
 import fcntl
 import os
+from collections import deque
 from collections.abc import Callable
+from typing import Self
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.output import OutputEnd, OutputStart, OutputText
@@ -20,11 +23,13 @@ from ..state.task import Target, Task
 TEXT_MAX = 3999
 # Bytes of one message that are logged for another host.
 _LOGGED_MAX = 4066
-# Reads of one pipe before other work gets its turn.
+# Reads of one pipe before others get their turn, and seconds before other work does.
 _READS = 16
-# Bytes queued for a collector above which no more is read for it, and at which reading goes on.
-_QUEUE_HIGH = 1 << 20
-_QUEUE_LOW = 1 << 18
+_TURN_SECONDS = 0.001
+# Bytes queued on the way to a collector, and to the master's log, above which no more is read for
+# them; at a quarter of that reading goes on.
+_COLLECTOR_HIGH = 1 << 20
+_LOG_HIGH = 1 << 16
 
 
 def send_start(pvmd: Pvmd, out: Target, tid: int, op: int, ptid: int) -> None:
@@ -39,6 +44,15 @@ def send_end(pvmd: Pvmd, task: Task) -> None:
         _send(pvmd, task, OutputEnd(task.tid, c.TO_EOF).encode())
 
 
+def _way(pvmd: Pvmd, task: Task) -> tuple[int, int]:
+    """Whose queue the output of a task goes into, 0 if none, and the bytes that it may hold."""
+    if task.out.tid > 0:
+        return task.out.tid, _COLLECTOR_HIGH
+    if pvmd.hosts.is_master:
+        return 0, _LOG_HIGH
+    return c.TIDPVMD | pvmd.hosts.master, _LOG_HIGH
+
+
 def send_text(pvmd: Pvmd, task: Task, text: bytes) -> None:
     """Pass on what a task wrote."""
     body = OutputText(task.tid, text)
@@ -51,8 +65,11 @@ def send_text(pvmd: Pvmd, task: Task, text: bytes) -> None:
 
 
 def _log(pvmd: Pvmd, body: OutputText) -> None:
-    for line in body.text.rstrip(b"\n").split(b"\n"):
-        pvmd.log(f"[t{body.tid:x}] {line.decode('utf-8', 'surrogateescape')}")
+    if pvmd.log.full(body.tid):
+        return
+    head = f"[t{body.tid:x}] "
+    text = body.text.rstrip(b"\n").decode("utf-8", "surrogateescape")
+    pvmd.log.quote(body.tid, head + text.replace("\n", f"\n{head}"))
 
 
 @handles(c.DM_TASKOUT, OutputText, reply=False, hosts=True)
@@ -109,23 +126,57 @@ def end_output(pvmd: Pvmd, task: Task) -> None:
         send_end(pvmd, task)
 
 
+class Turns(Table):
+    """Pipes that can be read. Each gets its turn, and all other work between."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._ready: deque[OutputPipe] = deque()
+        self._due = False
+
+    @classmethod
+    def new(cls, pvmd: Pvmd) -> Self:
+        return cls(pvmd.loop)
+
+    def add(self, pipe: OutputPipe) -> None:
+        """This pipe can be read."""
+        self._ready.append(pipe)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._due:
+            self._due = True
+            self._loop.call_soon(self._read)
+
+    def _read(self) -> None:
+        self._due = False
+        until = self._loop.time() + _TURN_SECONDS
+        try:
+            while self._ready and self._loop.time() < until:
+                self._ready.popleft().turn(until)
+        finally:
+            if self._ready:
+                self._schedule()
+
+
 class OutputPipe:
     """Reads the pipe behind a task's standard output and error.
 
-    Pauses while the collector has too much queued.
+    Pauses while there is too much on the way to whom it goes.
     """
 
-    __slots__ = ("_fd", "_pvmd", "_task")
+    __slots__ = ("_fd", "_pvmd", "_queued", "_task")
 
     def __init__(self, pvmd: Pvmd, task: Task, fd: int) -> None:
         self._pvmd = pvmd
         self._task = task
         self._fd = fd
+        self._queued = False
         os.set_blocking(fd, False)
         pvmd.loop.add_reader(fd, self._readable)
 
     def resume(self) -> None:
-        """The collector took in what was queued, or is gone."""
+        """What was on the way has arrived, or nobody is there to get it."""
         if self._fd >= 0:
             self._pvmd.loop.add_reader(self._fd, self._readable)
 
@@ -143,17 +194,32 @@ class OutputPipe:
         self._close()
 
     def _readable(self) -> None:
-        task, pvmd = self._task, self._pvmd
+        if not self._queued:
+            self._queued = True
+            Turns.of(self._pvmd).add(self)
+
+    def turn(self, until: float) -> None:
+        """Read some, but no longer than until that time of the loop."""
+        self._queued = False
+        if self._fd < 0 or self._pauses():
+            return
         for _ in range(_READS):
-            if not self._pass_on():
+            if not self._pass_on() or self._pvmd.loop.time() >= until:
                 break
         if self._fd < 0:
-            task.pipe = None
-            end_output(pvmd, task)
-        elif task.out.tid > 0 and pvmd.switch.queued(task.out.tid) > _QUEUE_HIGH:
-            pvmd.loop.remove_reader(self._fd)
-            Collectors.of(pvmd).wait(task.out.tid, self.resume)
-            pvmd.switch.notify_drain(task.out.tid, _QUEUE_LOW)
+            self._task.pipe = None
+            end_output(self._pvmd, self._task)
+
+    def _pauses(self) -> bool:
+        """Whether this is not read until there is less on the way to where it goes."""
+        pvmd = self._pvmd
+        receiver, high = _way(pvmd, self._task)
+        if not receiver or pvmd.switch.queued(receiver) <= high:
+            return False
+        pvmd.loop.remove_reader(self._fd)
+        Collectors.of(pvmd).wait(receiver, self.resume)
+        pvmd.switch.notify_drain(receiver, high // 4)
+        return True
 
     def _pass_on(self) -> bool:
         """Read once. False: nothing is there now, or (pipe closed) never again."""

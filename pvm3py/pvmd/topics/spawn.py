@@ -18,18 +18,15 @@ from ..core import Pvmd, Table
 from ..dispatch import Request, handles
 from ..io.switch import spawn_process
 from ..occasions import BEGIN, on
-from ..state.errors import HostFailed, Refused
+from ..state.errors import SCARCE, HostFailed, Refused
 from ..state.hosts import Host
 from ..state.task import Task
 from ..state.tree import own_program
-from . import leaving, output, tracing
+from . import output, tracing
 from .roles import Registry
 
-# Status of a process that could not execute its program.
-_EXEC_FAILED = 1 << 8
 # Cookies of tasks that a tasker starts; those started here have their pid.
 _COOKIES = range(10000000, 20000000)
-_TRY_LATER = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
 
 class Starts(Table):
@@ -178,14 +175,21 @@ class _Starter:
         )
         if path is None:
             self._pvmd.tasks.next_tid()
-            where = ":".join(self._pvmd.settings.search_path)
-            raise Refused(c.PvmNoFile, f"no such program in {where}")
+            raise Refused(c.PvmNoFile, self._not_found())
         self._path = path
         self._argv = [path, *self._job.args]
         if self._job.flags & c.PvmTaskDebug and not Registry.of(self._pvmd).tasker:
             path = _debugger(self._pvmd)
+            if not _executable(path):
+                raise Refused(c.PvmNoFile, f"no debugger: {path} is no executable file")
             self._argv.insert(0, path)
         self._program = path
+
+    def _not_found(self) -> str:
+        """Where there is no such program."""
+        if "/" in self._job.file:
+            return f"no executable file, seen from {self._cwd or os.getcwd()}"
+        return f"no such program in {':'.join(self._pvmd.settings.search_path)}"
 
     def start_one(self, instance: int) -> int:
         """Start one task and return its tid. Refused, OSError: it cannot be started."""
@@ -200,10 +204,8 @@ class _Starter:
             task.pid = spawn_process(self._program, self._argv, self._env, self._cwd, write_end)
         except OSError as error:
             os.close(read_end)
-            if error.errno in _TRY_LATER:
-                raise
-            self._cannot_execute(task, error)
-            return task.tid
+            code = c.PvmOutOfRes if error.errno in (*SCARCE, errno.E2BIG) else c.PvmNoFile
+            raise Refused(code, self._why(error)) from error
         finally:
             os.close(write_end)
         task.cookie = task.pid
@@ -228,11 +230,11 @@ class _Starter:
         tracing.task_started(pvmd, task)
         output.send_start(pvmd, task.out, task.tid, c.TO_NEW, task.ptid)
 
-    def _cannot_execute(self, task: Task, error: OSError) -> None:
-        """As with 3.4.6, a program that cannot be executed is a task that ends at once."""
-        self._pvmd.log(f"t{task.tid:x}: {error}")
-        self._started(task)
-        self._pvmd.loop.call_soon(leaving.process_ended, self._pvmd, task, _EXEC_FAILED)
+    def _why(self, error: OSError) -> str:
+        """Why the program cannot be executed."""
+        why = f"cannot execute {self._program}: {error.strerror}"
+        # The program has been found: it is what its first line asks for that has not.
+        return f"{why}: its interpreter" if error.errno == errno.ENOENT else why
 
     def _delegate(self, instance: int) -> int:
         """Have the registered tasker start the task."""

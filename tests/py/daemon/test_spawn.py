@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.impostors.rawtask import Connector, Message, RawTask, ints, message
+from support.impostors.rawtask import Connector, Message, RawTask, enrolled, ints, message
 from support.machines.vm import VirtualMachine, wait_until
 from support.system import PATIENCE, missing
 
@@ -225,13 +225,50 @@ def test_signals_are_not_inherited(task: RawTask) -> None:
     assert (blocked, ignored & ~(3 << 31)) == (0, 0)
 
 
-def test_program_that_cannot_be_executed_ends_at_once(vm: VirtualMachine, task: RawTask) -> None:
+# A program for another processor: the begin of an ELF file with an unused machine number.
+_FOREIGN = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xff\xff\x01\0\0\0" + bytes(100)
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "why"),
+    [
+        (b"#!/no/such/interpreter\n", 0o700, "cannot execute {}: No such file or directory: its"),
+        (b"#!/etc\n", 0o700, "cannot execute {}: Permission denied"),
+        (b"echo no first line\n", 0o700, "cannot execute {}: Exec format error"),
+        (b"", 0o700, "cannot execute {}: Exec format error"),
+        (_FOREIGN, 0o700, "cannot execute {}: Exec format error"),
+        (b"#!/bin/sh\n", 0o600, "no executable file"),
+    ],
+    ids=["interpreter", "directory", "text", "empty", "foreign", "mode"],
+)
+def test_what_cannot_be_executed_is_an_error(
+    vm: VirtualMachine, task: RawTask, text: bytes, mode: int, why: str
+) -> None:
     bad = vm.home / "bad"
-    bad.write_bytes(b"\x7fELF nonsense")
-    bad.chmod(0o700)
-    (tid,) = tids(start(task, str(bad)))
-    assert tid > 0
-    assert collect(task, tid) == {tid: b""}
+    bad.unlink(missing_ok=True)
+    bad.write_bytes(text)
+    bad.chmod(mode)
+    assert tids(start(task, str(bad), count=2)) == [c.PvmNoFile] * 2
+    assert f"start of {bad}: {why.format(bad)}" in vm.log()
+
+
+def test_a_directory_cannot_be_executed(vm: VirtualMachine, task: RawTask) -> None:
+    assert tids(start(task, str(vm.home))) == [c.PvmNoFile]
+    assert f"start of {vm.home}: no executable file" in vm.log()
+
+
+def test_search_path_is_named_where_there_is_no_such_program(
+    vm: VirtualMachine, task: RawTask
+) -> None:
+    assert tids(start(task, "no-such-program")) == [c.PvmNoFile]
+    assert "start of no-such-program: no such program in /bin" in vm.log()
+
+
+def test_more_arguments_than_the_system_takes_are_an_error(
+    vm: VirtualMachine, task: RawTask
+) -> None:
+    assert tids(start(task, "/bin/true", "x" * (1 << 20))) == [c.PvmOutOfRes]
+    assert "start of /bin/true: cannot execute /bin/true: Argument list too long" in vm.log()
 
 
 def test_task_without_parent(task: RawTask) -> None:
@@ -250,6 +287,75 @@ def test_debugger_runs_the_task(vm: VirtualMachine, connector: Connector) -> Non
     ):
         task.enrol(machine.tmp)
         assert run(task, "/bin/cat", "x", flags=c.PvmTaskDebug) == b"/bin/cat x\n"
+
+
+def test_without_a_debugger_nothing_is_started(connector: Connector) -> None:
+    with (
+        VirtualMachine("ours", env={"PVM_DEBUGGER": "/no/debugger"}) as machine,
+        RawTask(machine.address, connector) as task,
+    ):
+        task.enrol(machine.tmp)
+        assert tids(start(task, "/bin/true", flags=c.PvmTaskDebug)) == [c.PvmNoFile]
+        assert "start of /bin/true: no debugger: /no/debugger is no exec" in machine.log()
+
+
+def test_debugger_of_the_tree_opens_a_window_with_gdb(connector: Connector) -> None:
+    with VirtualMachine("ours", env={"DISPLAY": ":0"}) as machine:
+        for name in ("xterm", "gdb"):
+            tool = machine.home / name
+            tool.write_text('#!/bin/sh\necho "$@"\n')
+            tool.chmod(0o700)
+        environment = (f"PATH={machine.home}:/usr/bin:/bin",)
+        with enrolled(machine, connector) as task:
+            messages = start(task, "/bin/cat", "x", flags=c.PvmTaskDebug, env=environment)
+            (tid,) = tids(messages)
+            window = f"-T {os.uname().nodename}:/bin/cat -e gdb -q --args /bin/cat x\n"
+            assert collect(task, tid) == {tid: window.encode()}
+
+
+def test_debugger_of_the_tree_says_what_it_lacks(connector: Connector) -> None:
+    with VirtualMachine("ours") as machine, enrolled(machine, connector) as task:
+        for name in ("xterm", "gdb", "uname"):
+            tool = machine.home / name
+            tool.write_text("#!/bin/sh\necho here\n")
+            tool.chmod(0o700)
+        environment = (f"PATH={machine.home}", "DISPLAY=")
+        (tid,) = tids(start(task, "/bin/cat", flags=c.PvmTaskDebug, env=environment))
+        said = b"debugger: DISPLAY is not set, for pvmd or by PVM_EXPORT, on here\n"
+        assert collect(task, tid) == {tid: said}
+        (machine.home / "xterm").unlink()
+        (tid,) = tids(start(task, "/bin/cat", flags=c.PvmTaskDebug, env=environment))
+        assert collect(task, tid) == {tid: b"debugger: no xterm in PATH on here\n"}
+
+
+def test_task_is_a_process_group_of_its_own_in_the_session(
+    vm: VirtualMachine, task: RawTask
+) -> None:
+    (pid, group, session) = run(task, "/bin/sh", "-c", "cut -d' ' -f1,5,6 </proc/$$/stat").split()
+    assert pid == group != session
+    assert int(session) == os.getsid(vm.pid)
+
+
+def test_signal_to_the_own_group_ends_no_daemon(vm: VirtualMachine, task: RawTask) -> None:
+    victim = tids(start(task, "/bin/sleep", "100"))[0]
+    (tid,) = tids(start(task, "/bin/sh", "-c", "sleep 100 & kill -TERM 0; wait"))
+    collect(task, tid)
+    assert task.request(c.TM_PSTAT, TidBody(victim).encode()).ints() == (0,)
+    task.request(c.TM_SENDSIG, ints(victim, signal.SIGTERM))
+    collect(task, victim)
+
+
+def test_signal_reaches_the_process_of_a_task_alone(vm: VirtualMachine, task: RawTask) -> None:
+    script = "sleep 100 & echo $!; wait"
+    (tid,) = tids(start(task, "/bin/sh", "-c", script))
+    child = 0
+    while not child:
+        found = task.receive()
+        if found.tag == TAG and len(found.body) > 8:
+            child = int(OutputText.decode(found.body).text)
+    task.request(c.TM_SENDSIG, ints(tid, signal.SIGKILL))
+    wait_until(lambda: task.request(c.TM_PSTAT, TidBody(tid).encode()).ints() != (0,), "its end")
+    os.kill(child, signal.SIGKILL)
 
 
 def test_signal_reaches_the_task(task: RawTask) -> None:

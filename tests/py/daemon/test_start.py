@@ -216,8 +216,7 @@ def test_log_is_limited(connector: Connector) -> None:
             task.enrol(vm.tmp)
             for _ in range(20):
                 task.request(c.TM_TICKLE, ints(1, 99))
-        assert vm.log().endswith("*** logging truncated\n")
-        assert len(vm.log()) < 400
+        assert 0 < len(vm.log()) < 400
 
 
 def test_log_lines_have_tid_and_time() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sizes between two hosts: mailbox entries of a slave's task, messages that an int does not count."""
+"""Sizes between two hosts: mailbox entries of a task there, messages beyond what an int counts."""
 
 from __future__ import annotations
 

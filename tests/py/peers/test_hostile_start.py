@@ -23,6 +23,7 @@ from support.system import PATIENCE, daemon_program
 
 from pvm3py.pvmd.state import config
 from pvm3py.pvmd.state.config import StartError
+from pvm3py.pvmd.state.log import Log
 from pvm3py.pvmd.topics import handstart
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
@@ -271,7 +272,7 @@ def start_by_rexec(
             port = server.sockets[0].getsockname()[1]
             monkeypatch.setattr(socket, "getservbyname", lambda *_: port)
             loop = asyncio.get_running_loop()
-            pvmd: Any = SimpleNamespace(log=lambda _: None, loop=loop, terminal=terminal)
+            pvmd: Any = SimpleNamespace(log=Log(0), loop=loop, terminal=terminal)
             start = Start(2 << 18, "pw", "me@127.0.0.1", "command", "", "")
             return await handstart.password(pvmd, start, "host", 20.0)
 
