@@ -17,6 +17,7 @@
  * ready  before each batch of `n` operations, outside the measured time; NULL: nothing to do
  * op     the operation
  * most   operations in a batch at most; 0: as many as one likes
+ * end    once, after all; NULL: nothing to do
  */
 struct cost_case {
 	const char *name;
@@ -24,6 +25,7 @@ struct cost_case {
 	void (*ready)(int n);
 	void (*op)(void);
 	int most;
+	void (*end)(void);
 };
 
 /* Lists, each ended by a case without a name. */

@@ -202,37 +202,39 @@ static void pkint_refused(void)
 }
 
 #define CASES(type) \
-	{ "pk" #type "-default", NULL, ready_default, pk##type##_1, MOST }, \
-		{ "pk" #type "-100-default", NULL, ready_default, pk##type##_100, MOST }, \
-		{ "pk" #type "-raw", NULL, ready_raw, pk##type##_1, MOST }, \
-		{ "pk" #type "-100-raw", NULL, ready_raw, pk##type##_100, MOST }, \
-		{ "pk" #type "-100-in-place", NULL, ready_in_place, pk##type##_100, MOST }, \
-		{ "upk" #type "-default", NULL, ready_##type##_1_default, upk##type##_1, MOST }, \
+	{ "pk" #type "-default", NULL, ready_default, pk##type##_1, MOST, NULL }, \
+		{ "pk" #type "-100-default", NULL, ready_default, pk##type##_100, MOST, NULL }, \
+		{ "pk" #type "-raw", NULL, ready_raw, pk##type##_1, MOST, NULL }, \
+		{ "pk" #type "-100-raw", NULL, ready_raw, pk##type##_100, MOST, NULL }, \
+		{ "pk" #type "-100-in-place", NULL, ready_in_place, pk##type##_100, MOST, NULL }, \
+		{ "upk" #type "-default", NULL, ready_##type##_1_default, upk##type##_1, MOST, \
+			NULL }, \
 		{ "upk" #type "-100-default", NULL, ready_##type##_100_default, upk##type##_100, \
 			MOST }, \
-		{ "upk" #type "-raw", NULL, ready_##type##_1_raw, upk##type##_1, MOST }, \
-		{ "upk" #type "-100-raw", NULL, ready_##type##_100_raw, upk##type##_100, MOST },
+		{ "upk" #type "-raw", NULL, ready_##type##_1_raw, upk##type##_1, MOST, NULL }, \
+		{ "upk" #type "-100-raw", NULL, ready_##type##_100_raw, upk##type##_100, MOST, \
+			NULL },
 
 const struct cost_case cost_items[] = {
 	CASES(byte) CASES(short) CASES(ushort) CASES(int) CASES(uint) CASES(long) CASES(ulong)
 		CASES(float) CASES(double) CASES(cplx)
-			CASES(dcplx){ "pkstr-default", NULL, ready_default, pkstr, MOST },
-	{ "pkstr-raw", NULL, ready_raw, pkstr, MOST },
-	{ "upkstr-default", NULL, ready_str_default, upkstr, MOST },
-	{ "upkstr-raw", NULL, ready_str_raw, upkstr, MOST },
-	{ "packf", NULL, ready_default, packf, MOST },
-	{ "unpackf", NULL, ready_packf, unpackf, MOST },
-	{ "pkint-stride-default", NULL, ready_default, pkint_stride, MOST },
-	{ "pkint-stride-raw", NULL, ready_raw, pkint_stride, MOST },
-	{ "upkint-stride-default", NULL, ready_stride_default, upkint_stride, MOST },
-	{ "upkint-stride-raw", NULL, ready_stride_raw, upkint_stride, MOST },
-	{ "pkmesg", begin_inner, ready_default, pkmesg, MOST },
-	{ "pkmesgbody", begin_inner, ready_default, pkmesgbody, MOST },
-	{ "upkmesg", begin_inner, ready_mesg, upkmesg, MOST },
-	{ "pkint-without-buffer", begin_no_buffers, NULL, pkint_1, 0 },
-	{ "upkint-without-buffer", begin_no_buffers, NULL, upkint_past_end, 0 },
-	{ "upkint-past-end", NULL, ready_end, upkint_past_end, 0 },
-	{ "upkstr-past-end", NULL, ready_end, upkstr_past_end, 0 },
-	{ "pkint-refused", NULL, ready_default, pkint_refused, 0 },
+			CASES(dcplx){ "pkstr-default", NULL, ready_default, pkstr, MOST, NULL },
+	{ "pkstr-raw", NULL, ready_raw, pkstr, MOST, NULL },
+	{ "upkstr-default", NULL, ready_str_default, upkstr, MOST, NULL },
+	{ "upkstr-raw", NULL, ready_str_raw, upkstr, MOST, NULL },
+	{ "packf", NULL, ready_default, packf, MOST, NULL },
+	{ "unpackf", NULL, ready_packf, unpackf, MOST, NULL },
+	{ "pkint-stride-default", NULL, ready_default, pkint_stride, MOST, NULL },
+	{ "pkint-stride-raw", NULL, ready_raw, pkint_stride, MOST, NULL },
+	{ "upkint-stride-default", NULL, ready_stride_default, upkint_stride, MOST, NULL },
+	{ "upkint-stride-raw", NULL, ready_stride_raw, upkint_stride, MOST, NULL },
+	{ "pkmesg", begin_inner, ready_default, pkmesg, MOST, NULL },
+	{ "pkmesgbody", begin_inner, ready_default, pkmesgbody, MOST, NULL },
+	{ "upkmesg", begin_inner, ready_mesg, upkmesg, MOST, NULL },
+	{ "pkint-without-buffer", begin_no_buffers, NULL, pkint_1, 0, NULL },
+	{ "upkint-without-buffer", begin_no_buffers, NULL, upkint_past_end, 0, NULL },
+	{ "upkint-past-end", NULL, ready_end, upkint_past_end, 0, NULL },
+	{ "upkstr-past-end", NULL, ready_end, upkstr_past_end, 0, NULL },
+	{ "pkint-refused", NULL, ready_default, pkint_refused, 0, NULL },
 	{ 0 },
 };

@@ -91,6 +91,8 @@ static double measure(const struct cost_case *c, clockid_t clock, double seconds
 	start = now();
 	while ((n < 5 || now() - start < seconds) && n < MAX_BATCHES)
 		batches[n++] = batch(c, size, clock) / size;
+	if (c->end)
+		c->end();
 	qsort(batches, (size_t)n, sizeof *batches, compare_doubles);
 	return batches[n / 8];
 }

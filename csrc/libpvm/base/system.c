@@ -4,10 +4,12 @@
 #include "base/base.h"
 
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* As in <linux/futex.h>, which some compilers come without. */
+enum { FUTEX_WAIT_PRIVATE = 128, FUTEX_WAKE_PRIVATE = 129 };
 
 /* Directory of sockets, logs and temporary files. */
 char *pvmgettmp(void)
