@@ -128,7 +128,7 @@ lib: $(LIBS) $(HEADERS) $(TOOLS)
 LINK = $(CC) $(CFLAGS) $(LDFLAGS)
 LINK_OPEN = $(LINK) $(filter-out -Wl$(,)-z$(,)defs,$(LIB_LDFLAGS))
 
-# Partly linked objects hold machine code, also of link-time optimisation: clang does that by itself.
+# Partly linked objects hold machine code, also of link-time optimisation: clang's do anyway.
 ifneq ($(findstring -flto,$(CFLAGS)),)
 LTO_TO_OBJECT := $(shell echo | $(CC) -flinker-output=nolto-rel -E - >/dev/null 2>&1 && \
 	echo -flinker-output=nolto-rel)
@@ -287,7 +287,7 @@ fuzz: all
 
 # Debian packages that tests use: 3.4.6 as the peer, and the compilers of its programs.
 TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples netbase netpipe-pvm tablix2 slang-pvm slsh \
-	gfortran clang libclang-rt-dev valgrind m4 xvfb x11-utils iproute2 openssh-server \
+	gfortran clang libclang-rt-dev musl-tools valgrind m4 xvfb x11-utils iproute2 openssh-server \
 	qemu-user-static gcc-s390x-linux-gnu gcc-powerpc-linux-gnu gcc-i686-linux-gnu \
 	libc6-dev-s390x-cross libc6-dev-powerpc-cross libc6-dev-i386-cross
 
