@@ -14,6 +14,8 @@
 #                   an instrumented one (give both a BUILD= of their own)
 #   make tree       the tree with the interpreter PYTHON=, which must have cffi and setuptools
 #   make clean      remove build/
+#
+# CC, CFLAGS, CPPFLAGS and LDFLAGS are the caller's, for libraries, tools and extension modules.
 
 BUILD ?= build
 CFLAGS ?= -O2
@@ -46,7 +48,8 @@ MISSING_CC = $(CC) not found: install a C compiler (Debian: apt-get install gcc 
 MISSING_HEADERS = $(CC) finds no C library headers (Debian: apt-get install libc6-dev)
 MISSING_PYTHON = $(PYTHON3) not found or older than 3.11 (Debian: apt-get install python3)
 MISSING_VENV = $(PYTHON3) cannot make virtual environments (Debian: apt-get install python3-venv)
-MISSING_PIP = pip could not install the build tools from PyPI; its output is in $(BUILD)/pip.log
+MISSING_PIP = pip could not install the build tools from PyPI; its output is in $(BUILD)/pip.log; \
+	the distribution has them, too (Debian: apt-get install python3-cffi python3-setuptools)
 
 define need # command, message
 	@$(1) >/dev/null 2>&1 || { echo "make: $(2)" >&2; exit 1; }
@@ -61,19 +64,26 @@ $(STAMPS)/cc: | $(STAMPS)
 	@touch $@
 
 # Requirements are written once, in pyproject.toml; the expression selects a list there.
-define pip_install # expression on the parsed pyproject.toml
+# The second argument is tried if pip fails, as it does without a network.
+define pip_install # expression on the parsed pyproject.toml, command
 	@$(PYTHON) -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); \
 		print(*$(1), sep="\n")' >$(BUILD)/requirements.txt
 	@$(PYTHON) -m pip install -q --disable-pip-version-check -r $(BUILD)/requirements.txt \
-		>$(BUILD)/pip.log 2>&1 || { echo "make: $(MISSING_PIP)" >&2; exit 1; }
+		>$(BUILD)/pip.log 2>&1 || $(or $(2),false) || \
+		{ echo "make: $(MISSING_PIP)" >&2; exit 1; }
 endef
+
+# The build tools that $(PYTHON3) itself has.
+USE_SYSTEM_TOOLS = { $(PYTHON3) -c 'import cffi, setuptools' 2>/dev/null && \
+	echo "using the cffi and setuptools of $(PYTHON3)" && \
+	$(PYTHON3) -m venv --system-site-packages $(BUILD)/venv; }
 
 $(STAMPS)/venv: pyproject.toml | $(STAMPS)
 	$(call need,$(PYTHON3) -c 'import sys; assert sys.version_info >= (3$(,) 11)',$(MISSING_PYTHON))
 	$(call need,$(PYTHON3) -c 'import ensurepip$(,) venv',$(MISSING_VENV))
 	@echo "creating $(BUILD)/venv"
 	@$(PYTHON3) -m venv $(BUILD)/venv
-	$(call pip_install,p["build-system"]["requires"])
+	$(call pip_install,p["build-system"]["requires"],$(USE_SYSTEM_TOOLS))
 	@$(PYTHON) -c 'import os, sysconfig; \
 		open(sysconfig.get_path("purelib") + "/pvm3py.pth", "w").write( \
 			os.path.abspath("$(MODULES)") + "\n")'
@@ -88,7 +98,8 @@ $(STAMPS)/venv-test: pyproject.toml $(VENV_STAMP) | $(STAMPS)
 
 # ---- the C library ---------------------------------------------------------
 
-LIB_CFLAGS := -std=gnu11 -fPIC -fvisibility=hidden -ftls-model=initial-exec -Wall -Wextra $(WERROR) -Iinclude -Icsrc/wire
+LIB_CFLAGS := -std=gnu11 -fPIC -fvisibility=hidden -ftls-model=initial-exec -Wall -Wextra \
+	$(WERROR) -ffile-prefix-map='$(CURDIR)'=. -Iinclude -Icsrc/wire
 ifeq ($(SANITIZE),)
 LIB_LDFLAGS := -Wl,-z,defs
 else
@@ -112,8 +123,19 @@ endif
 
 lib: $(LIBS) $(HEADERS) $(TOOLS)
 
+# Libraries and programs are linked with the caller's flags, and those that refuse undefined names
+# only where there are none.
+LINK = $(CC) $(CFLAGS) $(LDFLAGS)
+LINK_OPEN = $(LINK) $(filter-out -Wl$(,)-z$(,)defs,$(LIB_LDFLAGS))
+
+# Partly linked objects hold machine code, also of link-time optimisation: clang's do anyway.
+ifneq ($(findstring -flto,$(CFLAGS)),)
+LTO_TO_OBJECT := $(shell echo | $(CC) -flinker-output=nolto-rel -E - >/dev/null 2>&1 && \
+	echo -flinker-output=nolto-rel)
+endif
+
 # Compiler and flags of the last build; objects are built anew when they change.
-FLAGS := $(CC) $(CFLAGS) $(LIB_CFLAGS)
+FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LIB_CFLAGS) $(LDFLAGS)
 ifneq ($(FLAGS),$(file <$(OBJ)/flags))
 $(shell mkdir -p $(OBJ) && rm -f $(OBJ)/flags)
 $(file >$(OBJ)/flags,$(FLAGS))
@@ -121,7 +143,7 @@ endif
 
 $(OBJ)/%.o: csrc/%.c $(OBJ)/flags | $(STAMPS)/cc
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LIB_CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LIB_CFLAGS) -MMD -MP -c -o $@ $<
 
 GPVM_OBJ := $(call objects,libgpvm)
 FPVM_OBJ := $(call objects,libfpvm)
@@ -136,18 +158,18 @@ $(SWITCH_OBJ): LIB_CFLAGS += -Icsrc/switch
 
 $(LIBDIR)/libpvm3.so.3: $(LIB_OBJ) csrc/libpvm/libpvm.map
 	@mkdir -p $(@D)
-	$(CC) -shared $(CFLAGS) $(LIB_LDFLAGS) -Wl,-soname,$(@F) \
+	$(LINK) -shared $(LIB_LDFLAGS) -Wl,-soname,$(@F) \
 		-Wl,--version-script=csrc/libpvm/libpvm.map -o $@ $(LIB_OBJ)
 
 # Groups and Fortran use libpvm3 of the program, as 3.4.6's do: they do not name it.
 $(LIBDIR)/libgpvm3.so.3: $(GPVM_OBJ) csrc/libgpvm/libgpvm.map
 	@mkdir -p $(@D)
-	$(CC) -shared $(CFLAGS) $(filter-out -Wl$(,)-z$(,)defs,$(LIB_LDFLAGS)) -Wl,-soname,$(@F) \
+	$(LINK_OPEN) -shared -Wl,-soname,$(@F) \
 		-Wl,--version-script=csrc/libgpvm/libgpvm.map -o $@ $(GPVM_OBJ)
 
 $(LIBDIR)/libfpvm3.so.3: $(FPVM_OBJ)
 	@mkdir -p $(@D)
-	$(CC) -shared $(CFLAGS) $(filter-out -Wl$(,)-z$(,)defs,$(LIB_LDFLAGS)) -Wl,-soname,$(@F) \
+	$(LINK_OPEN) -shared -Wl,-soname,$(@F) \
 		-o $@ $(FPVM_OBJ)
 
 # One object whose internal names are local, so that none can clash with a program's own; without
@@ -155,7 +177,7 @@ $(LIBDIR)/libfpvm3.so.3: $(FPVM_OBJ)
 $(OBJ)/pvm.o: $(LIB_OBJ)
 $(OBJ)/gpvm.o: $(GPVM_OBJ)
 $(OBJ)/pvm.o $(OBJ)/gpvm.o:
-	$(CC) -r -nostdlib -Wl,--force-group-allocation -o $@.tmp $^
+	$(CC) $(CFLAGS) -r -nostdlib $(LTO_TO_OBJECT) -Wl,--force-group-allocation -o $@.tmp $^
 	$(OBJCOPY) --localize-hidden $@.tmp $@
 	@rm $@.tmp
 
@@ -170,8 +192,8 @@ $(LIBDIR)/%.a:
 
 $(TOOLS): $(LIBDIR)/%: csrc/tools/%.c $(LIBDIR)/libgpvm3.a $(LIBDIR)/libpvm3.a pvm3py/__init__.py \
 		csrc/tools/options.h
-	$(CC) $(CFLAGS) $(LIB_CFLAGS) -DPVM3PY_VERSION='"$(VERSION)"' \
-		$(filter-out -Wl$(,)-z$(,)defs,$(LIB_LDFLAGS)) -o $@ $(filter %.c %.a,$^)
+	$(LINK_OPEN) $(CPPFLAGS) $(LIB_CFLAGS) -DPVM3PY_VERSION='"$(VERSION)"' -o $@ \
+		$(filter %.c %.a,$^)
 
 $(TREE)/include/%.h: include/%.h
 	@mkdir -p $(@D)
@@ -271,7 +293,7 @@ fuzz: all
 
 # Debian packages that tests use: 3.4.6 as the peer, and the compilers of its programs.
 TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples netbase netpipe-pvm tablix2 slang-pvm slsh \
-	gfortran clang libclang-rt-dev valgrind m4 xvfb x11-utils iproute2 openssh-server \
+	gfortran clang libclang-rt-dev musl-tools valgrind m4 xvfb x11-utils iproute2 openssh-server \
 	qemu-user-static gcc-s390x-linux-gnu gcc-powerpc-linux-gnu gcc-i686-linux-gnu \
 	libc6-dev-s390x-cross libc6-dev-powerpc-cross libc6-dev-i386-cross
 

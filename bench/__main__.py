@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
 import sys
 import time
 from contextlib import ExitStack
@@ -20,10 +21,12 @@ from pathlib import Path
 from bench import machine
 from bench.machine import Daemon, Installation, MeasurementError
 from bench.network import Hosts, begin_session
-from bench.rows import FORTRAN, OURS, PURE, ROWS, Party, Row
+from bench.rows import COST, FORTRAN, OURS, PURE, ROWS, Party, Row, cost_rows
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 IDLE_SECONDS = 10.0
+# Measurements that take longer than others, or less long.
+TIMES = {"late": 4, COST: 0.2}
 # Absolute bounds: resident MB, seconds until ready, ticks in IDLE_SECONDS.
 IDLE_MB, READY_SECONDS, IDLE_TICKS = 25.0, 0.2, 0
 
@@ -59,13 +62,18 @@ class Bench:
 
     def measure(self, args: str, party: Party) -> None:
         """One measurement; a failure is kept as None and reported."""
-        programs = ("fortran", "fortran") if args == FORTRAN else ("driver", "peer")
-        driver = self.installations[party.driver].program(self.build, programs[0])
-        peer = self.installations[party.peer].program(self.build, programs[1])
-        seconds = self.seconds * (4 if args == "late" else 1)
+        name, _, rest = args.partition(" ")
+        driver = self.installations[party.driver].program(
+            self.build, name if name in (FORTRAN, COST) else "driver"
+        )
+        peer = self.installations[party.peer].program(
+            self.build, FORTRAN if name == FORTRAN else "peer"
+        )
+        seconds = self.seconds * TIMES.get(name, 1)
+        words = rest.split() if name == COST else args.split()
         value: float | None = None
         try:
-            output = self.machine(party).run(str(driver), str(peer), str(seconds), *args.split())
+            output = self.machine(party).run(str(driver), str(peer), str(seconds), *words)
             value = float(output)
         except MeasurementError as error:
             self.errors.append(f"{args}, {party}: {error}")
@@ -104,6 +112,8 @@ def show(value: float | None, unit: str) -> str:
         return f"{value:.3%}"
     if unit == "/s":
         return f"{value / 1000:.1f} k/s" if value >= 10000 else f"{value:.0f} /s"
+    if value < 1e-6:
+        return f"{value * 1e9:.1f} ns"
     return f"{value * 1000:.3f} ms" if value >= 1e-3 else f"{value * 1e6:.1f} us"
 
 
@@ -112,8 +122,8 @@ def verdict(reached: bool | None) -> str:
     return {True: "reached", False: "MISSED", None: ""}[reached]
 
 
-def table(bench: Bench, rows: list[Row]) -> list[str]:
-    """Lines of the comparison, as a markdown table."""
+def table(bench: Bench, rows: list[Row], missed_only: bool = False) -> list[str]:
+    """Lines of the comparison, as a markdown table; all rows or those that miss their target."""
     lines = [
         "| row | ours | 3.4.6 | ratio | target | |",
         "|---|---|---|---|---|---|",
@@ -124,6 +134,8 @@ def table(bench: Bench, rows: list[Row]) -> list[str]:
         compared = ratio(new, old) if row.base else median(new)
         reached = row.reached(compared) if compared is not None else None
         missing = "FAILED" if bench.available(row.party) and median(new) is None else ""
+        if missed_only and reached is not False and not missing:
+            continue
         shown = f"{compared:.2f}" if row.base and compared is not None else ""
         lines.append(
             f"| {row.title} | {show(median(new), row.unit)} | "
@@ -178,7 +190,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=7, help="rounds (default 7)")
     parser.add_argument("--seconds", type=float, default=0.25, help="of a measurement")
     parser.add_argument("--quick", action="store_true", help="3 rounds, 0.1 s each")
-    parser.add_argument("--only", action="append", metavar="ROW", help="a row's key; repeatable")
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="ROW",
+        help="a row's key, or `cost` for all that begin so; repeatable",
+    )
+    parser.add_argument("--missed", action="store_true", help="print rows that miss their target")
     parser.add_argument("--list", action="store_true", help="print the keys of the rows")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument(
@@ -196,10 +214,34 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if options.quick:
         options.rounds, options.seconds = 3, 0.1
-    unknown = set(options.only or []) - {row.key for row in ROWS}
-    if unknown:
-        parser.error(f"no such row: {', '.join(sorted(unknown))} (see --list)")
     return options
+
+
+def all_rows(installations: list[Installation], build: Path) -> list[Row]:
+    """Every row; those of costs are known to the compiled program."""
+    for installation in installations:
+        installation.compile(build)
+    listed = (
+        subprocess.check_output([installations[0].program(build, COST), "list"], text=True)
+        if installations
+        else ""
+    )
+    return [*ROWS, *cost_rows(listed)]
+
+
+def choose(rows: list[Row], keys: list[str] | None) -> list[Row]:
+    """Rows with these keys, or whose keys begin so; None: all. Ends the program if one has none."""
+    if keys is None:
+        return rows
+    unknown = [k for k in keys if not any(wanted(row, k) for row in rows)]
+    if unknown:
+        sys.exit(f"bench: no such row: {', '.join(sorted(unknown))} (see --list)")
+    return [row for row in rows if any(wanted(row, key) for key in keys)]
+
+
+def wanted(row: Row, key: str) -> bool:
+    """Whether a row is the one with the key, or `cost` means it."""
+    return row.key == key or (key == COST and row.args.startswith(f"{COST} "))
 
 
 def find_installations(tree: Path) -> dict[str, Installation]:
@@ -230,18 +272,16 @@ def write_json(path: Path, bench: Bench) -> None:
 def main() -> int:
     """Run all and print the table; status 1 if a measurement failed."""
     options = arguments()
-    if options.list:
-        print(*(f"{row.key:22} {row.title}" for row in ROWS), sep="\n")
-        return 0
     os.environ["PVM3PY_ROOT"] = str(options.tree)  # for machines of several hosts
     installations = find_installations(options.tree)
-    rows = [r for r in ROWS if not options.only or r.key in options.only]
+    real = [installations[n] for n in (OURS.daemon, PURE.daemon) if n in installations]
+    rows = choose(all_rows(real, options.build), options.only)
+    if options.list:
+        print(*(f"{row.key:34} {row.title}" for row in rows), sep="\n")
+        return 0
     if not machine.has_fortran():
         print("bench: gfortran is not installed: no Fortran row", file=sys.stderr)
         rows = [r for r in rows if r.args != FORTRAN]
-    real = [installations[n] for n in (OURS.daemon, PURE.daemon) if n in installations]
-    for installation in real:
-        installation.compile(options.build)
     started = time.monotonic()
     with ExitStack() as stack:
         stack.callback(begin_session())
@@ -252,7 +292,7 @@ def main() -> int:
             if idle:
                 idle.start_once()
             print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
-        lines = table(bench, rows) + (idle.table() if idle else [])
+        lines = table(bench, rows, options.missed) + (idle.table() if idle else [])
     print(*lines, sep="\n")
     print(f"\n{options.rounds} rounds, {time.monotonic() - started:.0f} s")
     if options.json:

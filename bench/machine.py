@@ -41,17 +41,28 @@ class Installation:
 
     def compile(self, build: Path) -> None:
         """Compile the programs against this library into build/NAME."""
-        for source in ("driver.c", "peer.c"):
-            self._compile(build, ["cc", "-std=gnu11"], source, ["-lgpvm3", "-lpvm3"])
+        libraries = ["-lgpvm3", "-lpvm3"]
+        for name in ("driver", "peer"):
+            self._compile(build, ["cc", "-std=gnu11"], name, [HERE / f"{name}.c"], libraries)
+        costs = sorted((HERE / "cost").glob("*.c"))
+        self._compile(build, ["cc", "-std=gnu11", "-w"], "cost", costs, libraries)
         if has_fortran():
             flags = ["-w", "-fallow-argument-mismatch"]
             libraries = ["-lfpvm3", "-lgpvm3", "-lpvm3"]
-            self._compile(build, ["gfortran", *flags], "fortran.f", libraries)
+            sources = [HERE / "fortran.f"]
+            self._compile(build, ["gfortran", *flags], "fortran", sources, libraries)
 
-    def _compile(self, build: Path, compiler: list[str], source: str, libraries: list[str]) -> None:
-        target = self.program(build, Path(source).stem)
+    def _compile(
+        self,
+        build: Path,
+        compiler: list[str],
+        name: str,
+        sources: list[Path],
+        libraries: list[str],
+    ) -> None:
+        target = self.program(build, name)
         target.parent.mkdir(parents=True, exist_ok=True)
-        command = [*compiler, "-O2", f"-I{self.include}", str(HERE / source)]
+        command = [*compiler, "-O2", f"-I{self.include}", *map(str, sources)]
         if self.libdir is not None:
             command.append(f"-L{self.libdir}")
         subprocess.run([*command, "-o", str(target), *libraries], check=True)
@@ -114,6 +125,7 @@ class Daemon:
             )
         try:
             self.env["PVMSOCK"], self.pid = self._wait_ready(started)
+            self.env["BENCH_DAEMON"] = str(self.pid)
         except BaseException:
             self.stop()
             raise

@@ -63,6 +63,7 @@ class Row:
 
 
 FORTRAN = "fortran"  # a program of its own: bench/fortran.f
+COST = "cost"  # another one: bench/cost
 SMALL = "roundtrip 8 raw daemon"
 MEDIUM = "roundtrip 65536 raw daemon"
 LARGE = "roundtrip 1048576 raw daemon"
@@ -172,3 +173,18 @@ ROWS = (
         None,
     ),
 )
+
+
+def cost_rows(listed: str) -> tuple[Row, ...]:
+    """Rows of the processor time of calls: lines `task|daemon NAME`, as `cost list` prints them."""
+    pairs = [line.split() for line in listed.splitlines()]
+    return tuple(
+        Row(
+            f"{COST}-{name}" + "-daemon" * (whose == "daemon"),
+            f"{name}: processor time of the {whose}",
+            f"{COST} {whose} {name}",
+            "s",
+            1.0,
+        )
+        for whose, name in pairs
+    )

@@ -91,7 +91,10 @@ struct groups {
 };
 extern struct groups gs__state;
 
-/* The connection to the daemon; 3.4.6's libpvm3 does not tell one from another. */
+/*
+ * The connection to the daemon; 3.4.6's libpvm3 does not tell one from another. Between gs__lock
+ * and gs__unlock.
+ */
 unsigned gs__session(void);
 
 /* Keep other threads out of the library; a thread may nest it. 3.4.6's libpvm3 has no threads. */
@@ -207,5 +210,8 @@ struct traced {
 void gs__trace_entry(struct traced *, int kind, const char *group, int did, int value);
 /* End of a call with its result, and a list of tids if tids is not NULL. */
 void gs__trace_exit(const struct traced *, int did, int value, int *tids, int n);
+/* The same between gs__lock and gs__unlock. */
+void gs__trace_entry_held(struct traced *, int kind, const char *group, int did, int value);
+void gs__trace_exit_held(const struct traced *, int did, int value, int *tids, int n);
 
 #endif

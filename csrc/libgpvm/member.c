@@ -33,16 +33,44 @@ int pvm_lvgroup(char *group)
 	return gs__quiet(code);
 }
 
+/* ---- look-ups: of static groups under one lock, else the server is asked ---------- */
+
+/* Instance number of a task in a static group, -1: not known. */
+static int cached_instance(const char *group, int tid)
+{
+	const struct record *r = gs__cached(group);
+
+	for (int i = 0; r && i < r->capacity; i++)
+		if (tid > 0 && r->tids[i] == tid)
+			return i;
+	return -1;
+}
+
+/* Task that has an instance number in a static group, 0: not known. */
+static int cached_tid(const char *group, int instance)
+{
+	const struct record *r = gs__cached(group);
+
+	return r && instance >= 0 && instance < r->capacity ? r->tids[instance] : 0;
+}
+
+/* gs__ask in the middle of a look-up, which has the lock before and after it. */
+static int ask_between(int request, const char *group, int arg)
+{
+	int answer;
+
+	gs__unlock();
+	answer = gs__ask(request, group, arg, NULL);
+	gs__lock();
+	return answer;
+}
+
 int gs__instance(const char *group, int tid)
 {
-	const struct record *r;
-	int instance = -1;
+	int instance;
 
 	gs__lock();
-	r = gs__cached(group);
-	for (int i = 0; r && i < r->capacity && instance < 0; i++)
-		if (tid > 0 && r->tids[i] == tid)
-			instance = i;
+	instance = cached_instance(group, tid);
 	gs__unlock();
 	return instance >= 0 ? instance : gs__ask(GROUP_GETINST, group, tid, NULL);
 }
@@ -53,21 +81,22 @@ int pvm_getinst(char *group, int tid)
 	struct traced t;
 	int instance;
 
-	gs__trace_entry(&t, TEV_GETINST, group, TEV_DID_GT, tid);
-	instance = gs__instance(group, tid);
-	gs__trace_exit(&t, TEV_DID_GI, instance, NULL, 0);
+	gs__lock();
+	gs__trace_entry_held(&t, TEV_GETINST, group, TEV_DID_GT, tid);
+	instance = cached_instance(group, tid);
+	if (instance < 0)
+		instance = ask_between(GROUP_GETINST, group, tid);
+	gs__trace_exit_held(&t, TEV_DID_GI, instance, NULL, 0);
+	gs__unlock();
 	return gs__quiet(instance);
 }
 
 int gs__tid(const char *group, int instance)
 {
-	const struct record *r;
-	int tid = 0;
+	int tid;
 
 	gs__lock();
-	r = gs__cached(group);
-	if (r && instance >= 0 && instance < r->capacity)
-		tid = r->tids[instance];
+	tid = cached_tid(group, instance);
 	gs__unlock();
 	return tid > 0 ? tid : gs__ask(GROUP_GETTID, group, instance, NULL);
 }
@@ -78,9 +107,13 @@ int pvm_gettid(char *group, int instance)
 	struct traced t;
 	int tid;
 
-	gs__trace_entry(&t, TEV_GETTID, group, TEV_DID_GI, instance);
-	tid = gs__tid(group, instance);
-	gs__trace_exit(&t, TEV_DID_GT, tid, NULL, 0);
+	gs__lock();
+	gs__trace_entry_held(&t, TEV_GETTID, group, TEV_DID_GI, instance);
+	tid = cached_tid(group, instance);
+	if (tid <= 0)
+		tid = ask_between(GROUP_GETTID, group, instance);
+	gs__trace_exit_held(&t, TEV_DID_GT, tid, NULL, 0);
+	gs__unlock();
 	return gs__quiet(tid);
 }
 
@@ -91,14 +124,12 @@ int pvm_gsize(char *group)
 	struct traced t;
 	int size;
 
-	gs__trace_entry(&t, TEV_GSIZE, group, NO_ITEM, 0);
 	gs__lock();
+	gs__trace_entry_held(&t, TEV_GSIZE, group, NO_ITEM, 0);
 	r = gs__cached(group);
-	size = r ? r->members : -1;
+	size = r ? r->members : ask_between(GROUP_GSIZE, group, 0);
+	gs__trace_exit_held(&t, TEV_DID_GS, size, NULL, 0);
 	gs__unlock();
-	if (size < 0)
-		size = gs__ask(GROUP_GSIZE, group, 0, NULL);
-	gs__trace_exit(&t, TEV_DID_GS, size, NULL, 0);
 	return gs__quiet(size);
 }
 

@@ -20,9 +20,8 @@ static void put_int(int did, int value)
 	pvmtrccodef[PACK_INT](did, TEV_DATA_SCALAR, &value, 1, 1);
 }
 
-void gs__trace_entry(struct traced *t, int kind, const char *group, int did, int value)
+void gs__trace_entry_held(struct traced *t, int kind, const char *group, int did, int value)
 {
-	gs__lock();
 	t->kind = kind;
 	t->toplevel = pvmtoplvl;
 	pvmtoplvl = 0;
@@ -33,12 +32,17 @@ void gs__trace_entry(struct traced *t, int kind, const char *group, int did, int
 			put_int(did, value);
 		tev_fin();
 	}
+}
+
+void gs__trace_entry(struct traced *t, int kind, const char *group, int did, int value)
+{
+	gs__lock();
+	gs__trace_entry_held(t, kind, group, did, value);
 	gs__unlock();
 }
 
-void gs__trace_exit(const struct traced *t, int did, int value, int *tids, int n)
+void gs__trace_exit_held(const struct traced *t, int did, int value, int *tids, int n)
 {
-	gs__lock();
 	if (begin(t, TEV_EVENT_EXIT)) {
 		put_int(did, value);
 		if (tids)
@@ -46,5 +50,11 @@ void gs__trace_exit(const struct traced *t, int did, int value, int *tids, int n
 		tev_fin();
 	}
 	pvmtoplvl = t->toplevel;
+}
+
+void gs__trace_exit(const struct traced *t, int did, int value, int *tids, int n)
+{
+	gs__lock();
+	gs__trace_exit_held(t, did, value, tids, n);
 	gs__unlock();
 }

@@ -3,6 +3,8 @@
 
 BUILDER is a script that defines `ffibuilder`, SCRATCH takes the intermediate files, and the
 module replaces an older one in DEST in one step, so that running programs keep theirs.
+
+Compilers take CC, CFLAGS, CPPFLAGS and LDFLAGS from the environment.
 """
 
 from __future__ import annotations
@@ -12,6 +14,14 @@ import runpy
 import shutil
 import sys
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def leave_out_build_path() -> None:
+    """Have compilers name files relative to the checkout: where it was is in no module."""
+    flags = os.environ.get("CFLAGS", "")
+    os.environ["CFLAGS"] = f'{flags} "-ffile-prefix-map={ROOT}=."'
 
 
 def compile_module(builder: Path, scratch: Path, dest: Path) -> Path:
@@ -27,4 +37,5 @@ def compile_module(builder: Path, scratch: Path, dest: Path) -> Path:
 
 if __name__ == "__main__":
     os.umask(0o022)
+    leave_out_build_path()
     compile_module(*map(Path, sys.argv[1:4]))

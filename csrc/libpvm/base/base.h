@@ -123,26 +123,41 @@ struct thread {
 /* This thread. */
 extern __thread struct thread pvm__self;
 
-/* For pvm__lock and pvm__unlock: the begin and the end of a thread's outermost call. */
-void pvm__lock_first(void);
-void pvm__unlock_last(void);
+/* For pvm__lock and pvm__unlock: the usual way, which works in all cases. */
+extern unsigned pvm__owner;        /* the lock: number of the thread that has it, and a bit */
+extern struct thread *pvm__loaded; /* whose state and view the task's variables have, or NULL */
+void pvm__lock_any(void);
+void pvm__unlock_any(void);
 
-/* Take the lock; a thread may do so again while it has it. */
+/*
+ * Take the lock; a thread may do so again while it has it. In a process of one thread that is
+ * only noted: `depth` covers the other store, so that a signal's calls are calls inside.
+ */
 static inline void pvm__lock(void)
 {
-	if (pvm__self.depth)
-		pvm__self.depth++;
-	else
-		pvm__lock_first();
+	struct thread *me = &pvm__self;
+
+	if (!pvm__single_threaded() || me->depth || pvm__loaded != me) {
+		pvm__lock_any();
+		return;
+	}
+	me->depth = 1;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	__atomic_store_n(&pvm__owner, me->number, __ATOMIC_RELAXED);
 }
 
 /* Give it back, as often as it was taken. */
 static inline void pvm__unlock(void)
 {
-	if (pvm__self.depth > 1)
-		pvm__self.depth--;
-	else
-		pvm__unlock_last();
+	struct thread *me = &pvm__self;
+
+	if (!pvm__single_threaded() || me->depth != 1 || me->uncancellable) {
+		pvm__unlock_any();
+		return;
+	}
+	__atomic_store_n(&pvm__owner, 0, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	me->depth = 0;
 }
 
 /* Give the lock up, however many calls hold it. Returns what pvm__relock needs. */

@@ -14,10 +14,11 @@
 
 __thread struct thread pvm__self;
 
-static unsigned lock;         /* owner's number, WAITERS */
-static unsigned numbers;      /* the last one given out */
-static struct thread *loaded; /* whose state stands in the task's variables; NULL: nobody's */
-static struct view shared;    /* active buffers and context of the task */
+unsigned pvm__owner;
+struct thread *pvm__loaded;
+
+static unsigned numbers;              /* the last one given out */
+static struct view shared;            /* active buffers and context of the task */
 static struct view *active = &shared; /* the one in the task's variables */
 static struct view *views = &shared;
 static bool per_thread;
@@ -65,7 +66,10 @@ static void unlink_view(struct view *v)
 		*place = v->next;
 }
 
-/* Make the thread's view the active one; with PvmThreadBuffers its first call makes it. */
+/*
+ * Make the view of the thread whose state is loaded the active one; with PvmThreadBuffers its
+ * first call makes it. This is done whenever that view becomes another.
+ */
 static void choose_view(struct thread *me)
 {
 	struct view *v;
@@ -159,17 +163,18 @@ static void switch_thread(struct thread *me)
 {
 	struct task *t = &pvm__task;
 
-	if (loaded) {
-		loaded->sending = t->sending;
-		loaded->in_handler = t->in_handler;
-		loaded->toplevel = pvmtoplvl;
-		loaded->error = pvm_errno;
+	if (pvm__loaded) {
+		pvm__loaded->sending = t->sending;
+		pvm__loaded->in_handler = t->in_handler;
+		pvm__loaded->toplevel = pvmtoplvl;
+		pvm__loaded->error = pvm_errno;
 	}
-	loaded = me;
+	pvm__loaded = me;
 	t->sending = me->sending;
 	t->in_handler = me->in_handler;
 	pvmtoplvl = me->toplevel;
 	pvm_errno = me->error;
+	choose_view(me);
 }
 
 /* The end of a thread: its buffers and tables are freed. */
@@ -189,7 +194,7 @@ static void end_thread(void *thread)
 		load_view(&shared);
 	}
 	pvm__above.thread_ended();
-	loaded = NULL;
+	pvm__loaded = NULL;
 	pvm__unlock();
 	me->number = 0; /* a call of a later destructor begins anew */
 }
@@ -201,7 +206,7 @@ static void keep_this_thread(void)
 {
 	struct thread *me = &pvm__self;
 
-	__atomic_store_n(&lock, me->number, __ATOMIC_RELAXED);
+	__atomic_store_n(&pvm__owner, me->number, __ATOMIC_RELAXED);
 	views = &shared;
 	shared.next = NULL;
 	if (me->has_own)
@@ -248,12 +253,12 @@ static void contend(unsigned number)
 	unsigned seen = 0;
 
 	/* Whether others wait for it is not known: say so. */
-	while (!__atomic_compare_exchange_n(&lock, &seen, number | WAITERS, false, __ATOMIC_ACQUIRE,
-		__ATOMIC_RELAXED)) {
+	while (!__atomic_compare_exchange_n(&pvm__owner, &seen, number | WAITERS, false,
+		__ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
 		if (seen & WAITERS ||
-			__atomic_compare_exchange_n(&lock, &seen, seen | WAITERS, false,
+			__atomic_compare_exchange_n(&pvm__owner, &seen, seen | WAITERS, false,
 				__ATOMIC_RELAXED, __ATOMIC_RELAXED))
-			pvm__futex_wait(&lock, seen | WAITERS, NO_DEADLINE);
+			pvm__futex_wait(&pvm__owner, seen | WAITERS, NO_DEADLINE);
 		seen = 0;
 	}
 }
@@ -263,28 +268,29 @@ static void acquire(unsigned number)
 	unsigned unowned = 0;
 
 	if (pvm__single_threaded())
-		__atomic_store_n(&lock, number, __ATOMIC_RELAXED);
-	else if (!__atomic_compare_exchange_n(&lock, &unowned, number, false, __ATOMIC_ACQUIRE,
-			 __ATOMIC_RELAXED))
+		__atomic_store_n(&pvm__owner, number, __ATOMIC_RELAXED);
+	else if (!__atomic_compare_exchange_n(&pvm__owner, &unowned, number, false,
+			 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		contend(number);
 }
 
 static void release(void)
 {
 	if (pvm__single_threaded())
-		__atomic_store_n(&lock, 0, __ATOMIC_RELAXED);
-	else if (__atomic_exchange_n(&lock, 0, __ATOMIC_RELEASE) & WAITERS)
-		pvm__futex_wake(&lock, 1);
+		__atomic_store_n(&pvm__owner, 0, __ATOMIC_RELAXED);
+	else if (__atomic_exchange_n(&pvm__owner, 0, __ATOMIC_RELEASE) & WAITERS)
+		pvm__futex_wake(&pvm__owner, 1);
 }
 
-void pvm__lock_first(void)
+/* The begin of a thread's outermost call. */
+static void lock_first(void)
 {
 	struct thread *me = &pvm__self;
 
 	if (!me->number)
 		begin_thread(me);
 	/* A signal came while this thread was taking or giving up the lock. */
-	if ((__atomic_load_n(&lock, __ATOMIC_RELAXED) & ~WAITERS) == me->number) {
+	if ((__atomic_load_n(&pvm__owner, __ATOMIC_RELAXED) & ~WAITERS) == me->number) {
 		me->depth = 2;
 		return;
 	}
@@ -294,12 +300,12 @@ void pvm__lock_first(void)
 	}
 	acquire(me->number);
 	me->depth = 1;
-	if (loaded != me)
+	if (pvm__loaded != me)
 		switch_thread(me);
-	choose_view(me);
 }
 
-void pvm__unlock_last(void)
+/* The end of a thread's outermost call. */
+static void unlock_last(void)
 {
 	struct thread *me = &pvm__self;
 
@@ -310,6 +316,22 @@ void pvm__unlock_last(void)
 		me->uncancellable = false;
 		pthread_setcancelstate(me->cancel_state, NULL);
 	}
+}
+
+void pvm__lock_any(void)
+{
+	if (pvm__self.depth)
+		pvm__self.depth++;
+	else
+		lock_first();
+}
+
+void pvm__unlock_any(void)
+{
+	if (pvm__self.depth > 1)
+		pvm__self.depth--;
+	else
+		unlock_last();
 }
 
 unsigned pvm__unlock_all(void)
@@ -323,6 +345,6 @@ unsigned pvm__unlock_all(void)
 
 void pvm__relock(unsigned depth)
 {
-	pvm__lock_first();
+	lock_first();
 	pvm__self.depth = depth;
 }

@@ -11,7 +11,8 @@
  *		return API_LEAVE(TEV_KILL, TEV_DID_CC, pvm__result("pvm_kill", kill_task(tid)));
  *	}
  *
- * A function that does something before, or has no event, begins with API_LOCK() (base.h).
+ * A function that does something before begins with API_LOCK() (base.h) and has API_BEGIN for
+ * API_ENTER; one without an event has API_LOCK() alone.
  *
  * Items are pairs of a data id and its value, of the type that the data id has: an
  * int, a string, an address, or an array and its length.  They are evaluated only
@@ -27,6 +28,10 @@
 /* Begin a public function. */
 #define API_ENTER(kind, ...) \
 	LOCK_SCOPE(api_held); \
+	API_BEGIN(kind, ##__VA_ARGS__)
+
+/* The same behind API_LOCK(). */
+#define API_BEGIN(kind, ...) \
 	const bool api_traced = __builtin_expect(pvmtrc.trctid > 0, 0) && pvm__api_enter(); \
 	if (__builtin_expect(api_traced, 0)) { \
 		pvm__trace((kind) | TEV_EVENT_ENTRY, ##__VA_ARGS__, -1); \

@@ -202,15 +202,21 @@ static int buffer_header(int bufid, int *bytes, int *tag, int *tid)
 	return 0;
 }
 
+API_TRACED_WAY int bufinfo_traced(int bufid, int *bytes, int *tag, int *tid)
+{
+	API_ENTER(TEV_BUFINFO, TEV_DID_MB, bufid);
+	const struct trace_header h = pvm__trace_header_of(pvm__message_of(bufid));
+
+	return API_LEAVE(TEV_BUFINFO, TEV_DID_CC, buffer_header(bufid, bytes, tag, tid),
+		TEV_DID_INB, h.bytes, TEV_DID_IMC, h.tag, TEV_DID_IST, h.src);
+}
+
 /* Length, tag and sender of a message; each pointer may be NULL. */
 int pvm_bufinfo(int bufid, int *bytes, int *tag, int *tid)
 {
+	API_IF_TRACED(bufinfo_traced(bufid, bytes, tag, tid));
 	API_LOCK();
-	const struct trace_header h = pvm__trace_header_of(pvm__message_of(bufid));
-
-	API_ENTER(TEV_BUFINFO, TEV_DID_MB, bufid);
-	return API_LEAVE(TEV_BUFINFO, TEV_DID_CC, buffer_header(bufid, bytes, tag, tid),
-		TEV_DID_INB, h.bytes, TEV_DID_IMC, h.tag, TEV_DID_IST, h.src);
+	return buffer_header(bufid, bytes, tag, tid);
 }
 
 static int get_header(int bufid, struct pvmminfo *info)

@@ -11,7 +11,7 @@ int pvm_mytid(void)
 	API_LOCK();
 	int code = pvm__connect();
 
-	API_ENTER(TEV_MYTID);
+	API_BEGIN(TEV_MYTID);
 	return API_LEAVE(TEV_MYTID, TEV_DID_MT,
 		pvm__result("pvm_mytid", code < 0 ? code : pvmmytid));
 }
@@ -55,7 +55,7 @@ int pvm_exit(void)
 	API_LOCK();
 	int code;
 
-	API_ENTER(TEV_EXIT);
+	API_BEGIN(TEV_EXIT);
 	code = pvm__leave();
 	API_END_SILENT();
 	return pvm__result("pvm_exit", code);

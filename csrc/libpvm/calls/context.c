@@ -35,7 +35,7 @@ int pvm_setcontext(int context)
 	API_LOCK();
 	int old = pvmmyctx;
 
-	API_ENTER(TEV_SETCONTEXT, TEV_DID_CXS, context);
+	API_BEGIN(TEV_SETCONTEXT, TEV_DID_CXS, context);
 	pvmmyctx = context;
 	return API_LEAVE(TEV_SETCONTEXT, TEV_DID_CC, old);
 }

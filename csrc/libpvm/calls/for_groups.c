@@ -69,9 +69,11 @@ void pvmturnend(int *holder)
 	pvm__wake_all();
 }
 
-/* Changes when the connection to the daemon ends: what was learned from the machine is void then. */
+/*
+ * Changes when the connection to the daemon ends: what was learned from the machine is void then.
+ * Between pvmlock and pvmunlock.
+ */
 unsigned pvmsession(void)
 {
-	API_LOCK();
 	return pvm__task.session;
 }

@@ -87,7 +87,7 @@ int pvm_config(int *nhost, int *narch, struct pvmhostinfo **hosts)
 	struct host_table *last = &last_table, t;
 	int code = pvm__connect();
 
-	API_ENTER(TEV_CONFIG);
+	API_BEGIN(TEV_CONFIG);
 	if (code == 0)
 		code = fetch_table(&t);
 	if (code == 0) {
@@ -311,7 +311,7 @@ int pvm_halt(void)
 	struct message *reply;
 	int code = pvm__connect();
 
-	API_ENTER(TEV_HALT);
+	API_BEGIN(TEV_HALT);
 	pvm__trace_flush();
 	if (code == 0) {
 		code = pvm__ask(TM_HALT, pvm__compose(""), &reply);

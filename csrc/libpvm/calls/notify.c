@@ -113,7 +113,7 @@ int pvm_notify(int event, int tag, int count, int *tids)
 	int kind = event & ~PvmNotifyCancel, code;
 	bool counted = kind == PvmHostAdd || kind == PvmRouteAdd; /* so tids mean nothing */
 
-	API_ENTER(TEV_NOTIFY, TEV_DID_NE, event, TEV_DID_NMC, tag, TEV_DID_NTL, tids,
+	API_BEGIN(TEV_NOTIFY, TEV_DID_NE, event, TEV_DID_NMC, tag, TEV_DID_NTL, tids,
 		counted ? 0 : count);
 	code = notify(event, tag, count, tids);
 	pvm__settle(); /* what the library itself had to tell is a message now */

@@ -75,7 +75,7 @@ int pvm_upkstr(char *text)
 	API_LOCK();
 	struct message *m = pvm__task.rbuf;
 
-	API_ENTER(TEV_UPKSTR, TEV_DID_PDA, text);
+	API_BEGIN(TEV_UPKSTR, TEV_DID_PDA, text);
 	return API_LEAVE(TEV_UPKSTR, TEV_DID_CC,
 		pvm__result("pvm_upkstr", m ? pvm__unpack_text(m, text) : PvmNoBuf));
 }

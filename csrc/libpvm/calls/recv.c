@@ -291,7 +291,7 @@ int pvm_precv(int tid, int tag, void *data, int n, int type, int *rtid, int *rta
 	struct trace_header came = pvm__trace_header_of(NULL);
 	int code;
 
-	API_ENTER(TEV_PRECV, WANTED, TEV_DID_PDA, data, TEV_DID_PC, n, TEV_DID_PDT, type);
+	API_BEGIN(TEV_PRECV, WANTED, TEV_DID_PDA, data, TEV_DID_PC, n, TEV_DID_PDT, type);
 	code = pvm__result("pvm_precv", receive_typed(tid, tag, data, n, type, &came));
 	if (code == 0 && rtid)
 		*rtid = came.src;
@@ -312,7 +312,7 @@ int (*pvm_recvf(int (*f)(int, int, int)))(int, int, int)
 	API_LOCK();
 	int (*old)(int, int, int) = program_match ? program_match : match_by_header;
 
-	API_ENTER(TEV_RECVF);
+	API_BEGIN(TEV_RECVF);
 	program_match = f == match_by_header ? NULL : f;
 	API_END(TEV_RECVF);
 	return old;

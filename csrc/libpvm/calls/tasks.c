@@ -159,7 +159,7 @@ int pvm_parent(void)
 
 	if (code)
 		return pvm__result("pvm_parent", code);
-	API_ENTER(TEV_PARENT);
+	API_BEGIN(TEV_PARENT);
 	code = pvm__task.ptid ? pvm__task.ptid : PvmNoParent;
 	return API_LEAVE(TEV_PARENT, TEV_DID_PT, code);
 }
@@ -189,7 +189,7 @@ int pvm_siblings(int **tids)
 	struct task *t = &pvm__task;
 	int code = pvm__connect();
 
-	API_ENTER(TEV_SIBLINGS);
+	API_BEGIN(TEV_SIBLINGS);
 	if (code == 0 && t->ptid == 0 && t->nsiblings < 0)
 		code = alone(t);
 	while (code >= 0 && t->nsiblings < 0)

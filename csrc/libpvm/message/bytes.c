@@ -18,10 +18,20 @@ const unsigned char pvm__item_size[ITEMS] = {
 	[ITEM_USHORT] = sizeof(short),
 };
 
-int pvm__append(struct message *m, const void *p, size_t n)
+/* memcpy without a call for the sizes of single items. */
+static inline void copy(void *to, const void *from, size_t n)
 {
-	const char *from = p;
+	if (n == 4)
+		memcpy(to, from, 4);
+	else if (n == 8)
+		memcpy(to, from, 8);
+	else
+		memcpy(to, from, n);
+}
 
+/* Append where the last fragment has no room for all. */
+static __attribute__((noinline)) int append_divided(struct message *m, const char *from, size_t n)
+{
 	while (n > 0) {
 		struct fragment *f = codec_room(m, 1);
 		size_t k;
@@ -37,7 +47,24 @@ int pvm__append(struct message *m, const void *p, size_t n)
 	return 0;
 }
 
-size_t pvm__take(struct message *m, void *p, size_t n)
+static inline int append(struct message *m, const char *p, size_t n)
+{
+	struct fragment *f = m->nfrags ? &m->frags[m->nfrags - 1] : NULL;
+
+	if (!f || n > f->room)
+		return append_divided(m, p, n);
+	copy(f->data + f->len, p, n);
+	codec_grow(f, (uint32_t)n);
+	return 0;
+}
+
+int pvm__append(struct message *m, const void *p, size_t n)
+{
+	return append(m, p, n);
+}
+
+/* Take what the fragment at the reading position has not all of. */
+static __attribute__((noinline)) size_t take_divided(struct message *m, char *p, size_t n)
 {
 	size_t done = 0;
 
@@ -50,11 +77,27 @@ size_t pvm__take(struct message *m, void *p, size_t n)
 		k = f->len - m->off;
 		if (k > n - done)
 			k = n - done;
-		memcpy((char *)p + done, f->data + m->off, k);
+		memcpy(p + done, f->data + m->off, k);
 		m->off += (uint32_t)k;
 		done += k;
 	}
 	return done;
+}
+
+static inline size_t take(struct message *m, char *p, size_t n)
+{
+	const struct fragment *f = m->at < m->nfrags ? &m->frags[m->at] : NULL;
+
+	if (!f || m->off + (uint64_t)n > f->len)
+		return take_divided(m, p, n);
+	copy(p, f->data + m->off, n);
+	m->off += (uint32_t)n;
+	return n;
+}
+
+size_t pvm__take(struct message *m, void *p, size_t n)
+{
+	return take(m, p, n);
 }
 
 int pvm__append_items(struct message *m, size_t size, const char *p, int n, ptrdiff_t step)
@@ -62,18 +105,18 @@ int pvm__append_items(struct message *m, size_t size, const char *p, int n, ptrd
 	int code = 0;
 
 	if (step == (ptrdiff_t)size)
-		return pvm__append(m, p, size * (size_t)n);
+		return append(m, p, size * (size_t)n);
 	for (int i = 0; i < n && code == 0; i++)
-		code = pvm__append(m, p + i * step, size);
+		code = append(m, p + i * step, size);
 	return code;
 }
 
 int pvm__take_items(struct message *m, size_t size, char *p, int n, ptrdiff_t step)
 {
 	if (step == (ptrdiff_t)size)
-		return pvm__take(m, p, size * (size_t)n) < size * (size_t)n ? PvmNoData : 0;
+		return take(m, p, size * (size_t)n) < size * (size_t)n ? PvmNoData : 0;
 	for (int i = 0; i < n; i++)
-		if (pvm__take(m, p + i * step, size) < size)
+		if (take(m, p + i * step, size) < size)
 			return PvmNoData;
 	return 0;
 }

@@ -4,13 +4,35 @@
 
 #include <stdlib.h>
 
+/* Messages without bytes that wait to be used again, with their room for fragments. */
+enum { SPARE_MAX = 32, SPARE_FRAGS_MAX = 4 };
+static struct message *spare;
+static unsigned nspare;
+
+/* A message of one reference, all else zero; NULL: out of memory. */
+static struct message *blank(void)
+{
+	struct message *m = spare;
+
+	if (m) {
+		spare = m->next;
+		nspare--;
+		*m = (struct message){ .frags = m->frags, .capfrags = m->capfrags };
+	} else {
+		m = calloc(1, sizeof *m);
+		if (!m)
+			return NULL;
+	}
+	m->refs = 1;
+	return m;
+}
+
 struct message *pvm__message_new(uint32_t enc)
 {
-	struct message *m = calloc(1, sizeof *m);
+	struct message *m = blank();
 
 	if (!m)
 		return NULL;
-	m->refs = 1;
 	m->enc = enc;
 	m->mode = MESSAGE_PACKING;
 	m->src = pvmmytid;
@@ -28,17 +50,22 @@ void pvm__message_unref(struct message *m)
 	if (!m || --m->refs)
 		return;
 	pvm__message_clear(m);
+	if (nspare < SPARE_MAX && m->capfrags <= SPARE_FRAGS_MAX) {
+		m->next = spare;
+		spare = m;
+		nspare++;
+		return;
+	}
 	free(m->frags);
 	free(m);
 }
 
 struct message *pvm__message_copy(const struct message *m)
 {
-	struct message *copy = calloc(1, sizeof *copy);
+	struct message *copy = blank();
 
 	if (!copy)
 		return NULL;
-	copy->refs = 1;
 	copy->mode = m->mode;
 	copy->enc = m->enc;
 	copy->tag = m->tag;

@@ -28,7 +28,8 @@
 
 /*
  * Convert n words from `in` to `out`. `In` and `Out` are the types read and
- * written, at any alignment; `convert` makes an Out of `v`.
+ * written, at any alignment; `convert` makes an Out of `v`. The second function is for a
+ * single word, which vectors would only delay.
  */
 #define CONVERTER(name, In, Out, convert) \
 	VECTOR_CLONES \
@@ -41,6 +42,14 @@
 			w = (Out)(convert); \
 			memcpy(out + i * sizeof w, &w, sizeof w); \
 		} \
+	} \
+	static void name##_one(char *restrict out, const char *restrict in) \
+	{ \
+		In v; \
+		Out w; \
+		memcpy(&v, in, sizeof v); \
+		w = (Out)(convert); \
+		memcpy(out, &w, sizeof w); \
 	}
 
 CONVERTER(swap32, uint32_t, uint32_t, BE32(v))
@@ -57,26 +66,33 @@ CONVERTER(get_ulong, uint32_t, unsigned long, BE32(v))
 #define put_long swap32
 #define get_long swap32
 #define get_ulong swap32
+#define put_long_one swap32_one
+#define get_long_one swap32_one
+#define get_ulong_one swap32_one
 #endif
+
+#define FORM(put, get) put, get, put##_one, get##_one
 
 /* How the words of an item type are converted; bytes have no entry. */
 static const struct form {
 	void (*put)(char *restrict out, const char *restrict in, size_t n);
 	void (*get)(char *restrict out, const char *restrict in, size_t n);
-	unsigned char wire;   /* bytes of a word in the message, */
+	void (*put_one)(char *restrict out, const char *restrict in);
+	void (*get_one)(char *restrict out, const char *restrict in);
+	unsigned char wire;   /* bytes of a word in the message: 4 or 8, */
 	unsigned char memory; /* and in memory */
 	unsigned char words;  /* words of an item */
 } forms[ITEMS] = {
-	[ITEM_CPLX] = { swap32, swap32, 4, 4, 2 },
-	[ITEM_DCPLX] = { swap64, swap64, 8, 8, 2 },
-	[ITEM_DOUBLE] = { swap64, swap64, 8, 8, 1 },
-	[ITEM_FLOAT] = { swap32, swap32, 4, 4, 1 },
-	[ITEM_INT] = { swap32, swap32, 4, 4, 1 },
-	[ITEM_UINT] = { swap32, swap32, 4, 4, 1 },
-	[ITEM_LONG] = { put_long, get_long, 4, sizeof(long), 1 },
-	[ITEM_ULONG] = { put_long, get_ulong, 4, sizeof(long), 1 },
-	[ITEM_SHORT] = { put_short, get_short, 4, 2, 1 },
-	[ITEM_USHORT] = { put_short, get_short, 4, 2, 1 },
+	[ITEM_CPLX] = { FORM(swap32, swap32), 4, 4, 2 },
+	[ITEM_DCPLX] = { FORM(swap64, swap64), 8, 8, 2 },
+	[ITEM_DOUBLE] = { FORM(swap64, swap64), 8, 8, 1 },
+	[ITEM_FLOAT] = { FORM(swap32, swap32), 4, 4, 1 },
+	[ITEM_INT] = { FORM(swap32, swap32), 4, 4, 1 },
+	[ITEM_UINT] = { FORM(swap32, swap32), 4, 4, 1 },
+	[ITEM_LONG] = { FORM(put_long, get_long), 4, sizeof(long), 1 },
+	[ITEM_ULONG] = { FORM(put_long, get_ulong), 4, sizeof(long), 1 },
+	[ITEM_SHORT] = { FORM(put_short, get_short), 4, 2, 1 },
+	[ITEM_USHORT] = { FORM(put_short, get_short), 4, 2, 1 },
 };
 
 #if LONG_MAX > INT32_MAX
@@ -95,6 +111,15 @@ static unsigned long excess(const char *p, size_t n, unsigned long bias)
 	return bits;
 }
 
+/* The same of one long. */
+static inline unsigned long excess_one(const char *p, unsigned long bias)
+{
+	unsigned long v;
+
+	memcpy(&v, p, sizeof v);
+	return (v + bias) >> 32;
+}
+
 int pvm__xdr_check(enum item item, const char *p, int n, ptrdiff_t step)
 {
 	unsigned long bias = item == ITEM_LONG ? 1ul << 31 : 0;
@@ -102,11 +127,11 @@ int pvm__xdr_check(enum item item, const char *p, int n, ptrdiff_t step)
 
 	if (item != ITEM_LONG && item != ITEM_ULONG)
 		return 0;
-	if (step == sizeof(long))
+	if (step == sizeof(long) && n > 1)
 		bits = excess(p, (size_t)n, bias);
 	else
 		for (int i = 0; i < n; i++)
-			bits |= excess(p + i * step, 1, bias);
+			bits |= excess_one(p + i * step, bias);
 	return bits ? PvmOverflow : 0;
 }
 #else
@@ -116,6 +141,12 @@ int pvm__xdr_check(enum item item, const char *p, int n, ptrdiff_t step)
 	return 0;
 }
 #endif
+
+/* Whole words in so many bytes. */
+static inline size_t words_in(uint32_t bytes, const struct form *form)
+{
+	return form->wire == 8 ? bytes >> 3 : bytes >> 2;
+}
 
 /* ---- packing ------------------------------------------------------------- */
 
@@ -128,13 +159,28 @@ static int pack_words(struct message *m, const struct form *form, const char *p,
 
 		if (!f)
 			return PvmNoMem;
-		k = f->room / form->wire;
+		k = words_in(f->room, form);
 		if (k > n)
 			k = n;
 		form->put((char *)f->data + f->len, p, k);
 		codec_grow(f, (uint32_t)(k * form->wire));
 		p += k * form->memory;
 		n -= k;
+	}
+	return 0;
+}
+
+/* Append one item; its words most often fit into the last fragment. */
+static inline int pack_item(struct message *m, const struct form *form, const char *p)
+{
+	for (size_t left = form->words; left > 0; left--) {
+		struct fragment *f = m->nfrags ? &m->frags[m->nfrags - 1] : NULL;
+
+		if (!f || f->room < form->wire)
+			return pack_words(m, form, p, left);
+		form->put_one((char *)f->data + f->len, p);
+		codec_grow(f, form->wire);
+		p += form->memory;
 	}
 	return 0;
 }
@@ -165,10 +211,10 @@ static int pack(struct message *m, enum item item, const char *p, int n, ptrdiff
 	code = pvm__xdr_check(item, p, n, step);
 	if (code)
 		return code;
-	if (step == pvm__item_size[item])
+	if (step == pvm__item_size[item] && n > 1)
 		return pack_words(m, form, p, (size_t)n * form->words);
 	for (int i = 0; i < n && code == 0; i++)
-		code = pack_words(m, form, p + i * step, form->words);
+		code = pack_item(m, form, p + i * step);
 	return code;
 }
 
@@ -189,7 +235,7 @@ static int unpack_divided(struct message *m, const struct form *form, char *p)
 	if (pvm__take(m, word, form->wire) < form->wire)
 		return PvmNoData;
 	m->carried = form->wire - m->off;
-	form->get(p, word, 1);
+	form->get_one(p, word);
 	return 0;
 }
 
@@ -202,7 +248,7 @@ static int unpack_words(struct message *m, const struct form *form, char *p, siz
 
 		if (!f)
 			return PvmNoData;
-		k = (f->len - m->off) / form->wire;
+		k = words_in(f->len - m->off, form);
 		if (k > n)
 			k = n;
 		if (k > 0) {
@@ -215,6 +261,21 @@ static int unpack_words(struct message *m, const struct form *form, char *p, siz
 		}
 		p += k * form->memory;
 		n -= k;
+	}
+	return 0;
+}
+
+/* Take one item; its words most often are in the fragment at the reading position. */
+static inline int unpack_item(struct message *m, const struct form *form, char *p)
+{
+	for (size_t left = form->words; left > 0; left--) {
+		const struct fragment *f = m->at < m->nfrags ? &m->frags[m->at] : NULL;
+
+		if (!f || m->off + (uint64_t)form->wire > f->len)
+			return unpack_words(m, form, p, left);
+		form->get_one(p, (const char *)f->data + m->off);
+		m->off += form->wire;
+		p += form->memory;
 	}
 	return 0;
 }
@@ -238,10 +299,10 @@ static int unpack(struct message *m, enum item item, char *p, int n, ptrdiff_t s
 		skip_padding(m);
 		return code;
 	}
-	if (step == pvm__item_size[item])
+	if (step == pvm__item_size[item] && n > 1)
 		return unpack_words(m, form, p, (size_t)n * form->words);
 	for (int i = 0; i < n && code == 0; i++)
-		code = unpack_words(m, form, p + i * step, form->words);
+		code = unpack_item(m, form, p + i * step);
 	return code;
 }
 

@@ -33,15 +33,17 @@ def scratch() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def checkout() -> Iterator[Path]:
-    """A copy of the sources, without anything built."""
-    path = Path(tempfile.mkdtemp(prefix="pvsrc"))
+    """A copy of the sources, without anything built, in a place with a difficult name."""
+    place = Path(tempfile.mkdtemp(prefix="pvsrc"))
+    path = place / "Göteborg by night"
+    path.mkdir()
     ignore = shutil.ignore_patterns("__pycache__", "_*.so")
     for name in SOURCES:
         shutil.copy(PROJECT / name, path)
     for name in FOLDERS:
         shutil.copytree(PROJECT / name, path / name, ignore=ignore)
     yield path
-    shutil.rmtree(path)
+    shutil.rmtree(place)
 
 
 def run(*command: object, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
@@ -232,7 +234,7 @@ def test_make_install_honours_destdir(scratch: Path) -> None:
 def test_pip_install_in_a_bare_environment(checkout: Path, scratch: Path) -> None:
     """`pip install .` gives the commands, the module, and the tree inside the package."""
     require_program("make", "make")
-    env = clean_environment() | QUICK
+    env = clean_environment() | QUICK | {"LC_ALL": "C"}
     venv = scratch / "venv"
     run(sys.executable, "-m", "venv", venv, env=env)
     python = venv / "bin" / "python"
