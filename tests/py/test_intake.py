@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+"""What a library call takes in: the recorded sequences, each by 3.4.6's library and ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.intake import Bed, Way
+from support.intake_vectors import NOT_ON_ROUTES, SETUPS, Play
+from support.system import SIDES, Side, library_dir
+from support.vm import VirtualMachine
+
+
+@pytest.fixture(scope="module", params=SIDES, ids=lambda side: f"daemon-{side}")
+def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
+    """A machine with each daemon, which finds its group server."""
+    path = library_dir() if request.param == "ours" else Path("/usr/bin")
+    with VirtualMachine(request.param, path=[path]) as vm:
+        yield vm
+
+
+PLAYS = [
+    pytest.param(name, way, id=f"{name}-{way.name.lower()}")
+    for name in SETUPS
+    for way in Way
+    if way is Way.DAEMON or name not in NOT_ON_ROUTES
+]
+
+
+@pytest.mark.parametrize("library", SIDES)
+@pytest.mark.parametrize(("name", "way"), PLAYS)
+def test_sequence(machine: VirtualMachine, library: Side, name: str, way: Way) -> None:
+    with Bed(machine, library) as bed:
+        bed.open(way)
+        play = Play(bed, way, name)
+        assert play.run() == play.expected()
