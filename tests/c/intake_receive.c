@@ -7,6 +7,8 @@
 
 #include "intake.h"
 
+enum { LISTED = 1000 };
+
 /* Answer for a buffer or code; the number in the message if it is received. */
 static void answer_message(int bufid, bool received)
 {
@@ -105,11 +107,19 @@ static void do_recvf(char **word)
 	answer(0);
 }
 
+static int listed_ids[LISTED], listed_count;
+
+/* Say the tag of a message that has not been shown yet. */
 static int listed(int bufid, int tid, int tag)
 {
 	int is = -1;
 
 	(void)tid, (void)tag;
+	for (int i = 0; i < listed_count; i++)
+		if (listed_ids[i] == bufid)
+			return 0;
+	if (listed_count < LISTED)
+		listed_ids[listed_count++] = bufid;
 	pvm_bufinfo(bufid, NULL, &is, NULL);
 	say("%d", is);
 	return 0;
@@ -121,6 +131,7 @@ static void do_list(char **word)
 	struct timeval negative = { -1, 0 };
 
 	(void)word;
+	listed_count = 0;
 	pvm_recvf(listed);
 	pvm_trecv(-1, -1, &negative);
 	pvm_recvf(asking);

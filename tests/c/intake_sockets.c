@@ -98,6 +98,17 @@ static void do_waiting(char **word)
 	}
 }
 
+/* bytes: how many wait in the daemon's socket, and on routes */
+static void do_bytes(char **word)
+{
+	int *fds, n = pvm_getfds(&fds), routes = 0;
+
+	(void)word;
+	for (int i = 1; i < n; i++)
+		routes += waiting_bytes(fds[i]);
+	say("%d %d", n > 0 ? waiting_bytes(fds[0]) : 0, routes);
+}
+
 /* readable: 1 if one of the descriptors is */
 static void do_readable(char **word)
 {
@@ -115,6 +126,7 @@ static void do_readable(char **word)
 }
 
 const struct command socket_commands[] = {
+	{ "bytes", do_bytes },
 	{ "mark", do_mark },
 	{ "readable", do_readable },
 	{ "unmark", do_unmark },

@@ -4,20 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from support.intake import Bed, Way
+from support.intake import Bed, Way, group_server_dir
 from support.intake_vectors import NOT_ON_ROUTES, SETUPS, Play
-from support.system import SIDES, Side, library_dir
+from support.system import SIDES, Side
 from support.vm import VirtualMachine
 
 
 @pytest.fixture(scope="module", params=SIDES, ids=lambda side: f"daemon-{side}")
 def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
     """A machine with each daemon, which finds its group server."""
-    path = library_dir() if request.param == "ours" else Path("/usr/bin")
-    with VirtualMachine(request.param, path=[path]) as vm:
+    with VirtualMachine(request.param, path=[group_server_dir(request.param)]) as vm:
         yield vm
 
 

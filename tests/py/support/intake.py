@@ -16,6 +16,8 @@ from support.system import C_SOURCES, PATIENCE, Side, debian_library, library_di
 from support.vm import VirtualMachine, read_line, wait_until
 
 PVM_ROUTE, PVM_DONT_ROUTE, PVM_ROUTE_DIRECT = 1, 1, 3
+ENOUGH_POLLS = 4
+MESSAGE_BYTES = 52  # of a message of one int: two headers and the int
 OPENING = 900  # tag of the message that opens a route
 # Sources of the programs in tests/c.
 PARTS = {
@@ -29,6 +31,11 @@ class Way(Enum):
 
     DAEMON = 0
     ROUTE = 1
+
+
+def group_server_dir(daemon: Side) -> Path:
+    """Where a daemon is to look for the group server."""
+    return library_dir() if daemon == "ours" else Path("/usr/bin")
 
 
 def program(name: str = "intake") -> Path:
@@ -111,6 +118,10 @@ class Task:
         words = self.call("waiting").words
         parts = " ".join(words).split("|")
         return [int(word) for word in parts[way.value].split()]
+
+    def left(self, way: Way) -> int:
+        """How many messages of one int wait, those of which only a part has been read included."""
+        return -(-self.call("bytes").tags[way.value] // MESSAGE_BYTES)
 
     def list(self) -> list[int]:
         """Tags of the messages taken in and not received, in order; nothing is taken in."""
@@ -199,7 +210,12 @@ class Bed(Scoped):
         """The same for messages of one int with these tags."""
         self.deliver(way, [("send", tag, number) for number, tag in enumerate(tags)], child)
 
-    def drain(self) -> None:
-        """Receive everything that waits or is listed."""
-        while self.task.call("trecv", -1, -1, 0, 0).code:
-            pass
+    def drain(self) -> list[int]:
+        """Receive everything that waits or is listed, in messages of one fragment; the tags.
+
+        A poll reads at least a part of a fragment, so several that find nothing tell the end.
+        """
+        found = [1]
+        while any(found[-ENOUGH_POLLS:]):
+            found.append(self.task.call("nrecv", -1, -1).code)
+        return [tag for tag in found[1:] if tag]
