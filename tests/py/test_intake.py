@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+"""What a library call takes in: the recorded sequences, each by 3.4.6's library and ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.intake import Bed, Way, group_server_dir
+from support.intake_vectors import NOT_ON_ROUTES, SETUPS, Play
+from support.system import SIDES, Side
+from support.vm import VirtualMachine
+
+
+@pytest.fixture(scope="module", params=SIDES, ids=lambda side: f"daemon-{side}")
+def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
+    """A machine with each daemon, which finds its group server."""
+    with VirtualMachine(request.param, path=[group_server_dir(request.param)]) as vm:
+        yield vm
+
+
+PLAYS = [
+    pytest.param(name, way, id=f"{name}-{way.name.lower()}")
+    for name in SETUPS
+    for way in Way
+    if way is Way.DAEMON or name not in NOT_ON_ROUTES
+]
+
+
+@pytest.mark.parametrize("library", SIDES)
+@pytest.mark.parametrize(("name", "way"), PLAYS)
+def test_sequence(machine: VirtualMachine, library: Side, name: str, way: Way) -> None:
+    with Bed(machine, library) as bed:
+        bed.open(way)
+        play = Play(bed, way, name)
+        assert play.run() == play.expected()
