@@ -103,6 +103,14 @@ bool pvm__routes_reap(void)
 	return any;
 }
 
+void pvm__routes_drain(void)
+{
+	for (int i = 0; i < BUCKETS; i++)
+		for (struct route *r = routes[i]; r; r = r->next)
+			if (r->stream)
+				pvm__stream_drain(r->stream);
+}
+
 void pvm__routes_close(void)
 {
 	for (int i = 0; i < BUCKETS; i++)
@@ -132,6 +140,12 @@ bool pvm__route_exists(int tid)
 	return r && r->state == ROUTE_OPEN;
 }
 
+/* The descriptor of a route for select, or PvmSysErr. */
+static int select_fd(const struct route *r)
+{
+	return r->stream ? pvm__stream_select_fd(r->stream) : r->meeting.source.fd;
+}
+
 int pvm__route_fds(int *fds, int max)
 {
 	int n = 0;
@@ -140,8 +154,8 @@ int pvm__route_fds(int *fds, int max)
 		for (struct route *r = routes[i]; r; r = r->next) {
 			if (r->state != ROUTE_OPEN && r->state != ROUTE_LISTEN)
 				continue;
-			if (n < max)
-				fds[n] = r->stream ? r->stream->source.fd : r->meeting.source.fd;
+			if (n < max && (fds[n] = select_fd(r)) < 0)
+				return PvmSysErr;
 			n++;
 		}
 	return n;
@@ -158,7 +172,7 @@ static bool open_stream(struct route *r, int fd)
 		close(fd);
 		return false;
 	}
-	if (pvm__watch(&s->source) < 0) {
+	if (pvm__watch(&s->way.source) < 0) {
 		s->lost = true;
 		pvm__stream_free(s);
 		return false;
@@ -299,7 +313,7 @@ struct stream *pvm__route_stream(int tid)
 		await_connection(tid);
 		r = find(tid);
 	}
-	return r && r->state == ROUTE_OPEN && !r->stream->lost ? r->stream : NULL;
+	return r && r->state == ROUTE_OPEN && !r->stream->broken ? r->stream : NULL;
 }
 
 void pvm__routes_notice(struct message *m)
@@ -311,7 +325,7 @@ void pvm__routes_notice(struct message *m)
 		for (int i = 0; i < BUCKETS; i++)
 			for (struct route *r = routes[i]; r; r = r->next)
 				if (r->stream && (r->tid & (int)TIDHOST) == host)
-					pvm__stream_end(r->stream);
+					pvm__stream_break(r->stream);
 	pvm__message_rewind(m);
 }
 
@@ -347,6 +361,8 @@ static void answer_request(int tid, const char *wanted)
 			drop(r);
 	} else {
 		/* The other side has forgotten any earlier route, or it would not ask. */
+		if (r && r->stream)
+			pvm__stream_drain(r->stream);
 		if (r)
 			drop(r);
 		accepted = pvm__task.option.route != PvmDontRoute && offer(tid, wanted, address);
@@ -358,6 +374,8 @@ static void answer_request(int tid, const char *wanted)
 	answer = accepted ? pvm__compose("iis", TDPROTOCOL, 0, address) : NULL;
 	if (accepted && !answer)
 		drop(find(tid));
+	if (answer)
+		pvm__notice_route_opened(tid, find(tid)->meeting.source.fd);
 	if (!answer) {
 		pvm__message_ref(refusal);
 		answer = refusal;

@@ -13,19 +13,26 @@ static bool write_route(struct stream *route, const struct message *m, int dst)
 	return false;
 }
 
+/* The passes that writing a message is worth. */
+static unsigned passes_for(const struct message *m)
+{
+	return m->nfrags > 2 ? (m->nfrags + 1) / 2 : 1;
+}
+
 int pvm__send(struct message *m, int dst)
 {
 	struct stream *route = NULL;
 	int code = 0;
 
-	pvm__read_now_and_then();
 	if (wire_is_task((uint32_t)dst))
 		route = pvm__route_stream(dst);
 	pvm__task.sending++;
 	if (!route || !write_route(route, m, dst))
 		code = pvm__write_daemon(&(struct parcel){ m, dst }, 1);
 	pvm__task.sending--;
+	pvm__task.engine.owed += passes_for(m);
 	pvm__settle();
+	pvm__pay();
 	return code;
 }
 
@@ -79,19 +86,23 @@ int pvm__multicast(struct message *m, int *tids, int n)
 	int code = 0, nrest = 0;
 
 	n = tidy(tids, n);
-	pvm__read_now_and_then();
 	for (int i = 0; i < n; i++) {
 		struct stream *route = existing_route(tids[i]);
 
 		pvm__task.sending++;
 		if (!route || !write_route(route, m, tids[i]))
 			tids[nrest++] = tids[i];
+		else
+			pvm__task.engine.owed += passes_for(m);
 		pvm__task.sending--;
 	}
 	pvm__task.sending++;
-	if (nrest)
+	if (nrest) {
 		code = multicast_daemon(m, tids, nrest);
+		pvm__task.engine.owed += 1 + passes_for(m);
+	}
 	pvm__task.sending--;
 	pvm__settle();
+	pvm__pay();
 	return code;
 }

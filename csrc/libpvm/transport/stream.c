@@ -18,15 +18,17 @@ enum {
 	READ_AHEAD = 4096,   /* bytes of what follows read along with it */
 	PIECE_MAX = 1 << 20, /* memory taken for announced bytes before they are there */
 	READS_PER_TURN = 16, /* buffers read from one stream before the others' turn */
-	LAST_READS = 256,    /* buffers read at most from one that is lost */
+	EXACT_READS = 1024,  /* the same if nothing is read ahead */
 };
+
+static bool take(struct way *way);
 
 static void stream_ready(struct source *source)
 {
 	struct stream *s = (struct stream *)source;
 
-	for (int i = 0; i < READS_PER_TURN && pvm__stream_read(s, MSG_DONTWAIT); i++)
-		;
+	s->more = true;
+	pvm__way_list(&s->way);
 }
 
 struct stream *pvm__stream_new(int fd, int peer)
@@ -36,8 +38,7 @@ struct stream *pvm__stream_new(int fd, int peer)
 	if (!s)
 		return NULL;
 	memset(s, 0, offsetof(struct stream, buf));
-	s->source = (struct source){ fd, stream_ready };
-	s->peer = peer;
+	s->way = (struct way){ .source = { fd, stream_ready }, .turn = peer, .take = take };
 	return s;
 }
 
@@ -50,16 +51,18 @@ void pvm__stream_free(struct stream *s)
 		pvm__message_unref(m);
 	}
 	if (!s->lost)
-		pvm__unwatch(&s->source);
-	s->lost = true;
+		pvm__unwatch(&s->way.source);
+	s->lost = s->broken = true;
+	pvm__way_unlist(&s->way);
+	pvm__stand_in_free(s);
 	if (s->users) {
 		/* A writer that waits for room finds that there is no use in waiting. */
 		s->orphan = true;
-		shutdown(s->source.fd, SHUT_RDWR);
+		shutdown(s->way.source.fd, SHUT_RDWR);
 		pvm__wake(WAKE_STATE);
 		return;
 	}
-	close(s->source.fd);
+	close(s->way.source.fd);
 	free(s);
 }
 
@@ -72,9 +75,9 @@ static void leave(struct stream *s)
 bool pvm__stream_claim(struct stream *s)
 {
 	s->users++;
-	while (!s->lost && s->writer && s->writer != &pvm__self)
+	while (!s->broken && s->writer && s->writer != &pvm__self)
 		pvm__above.turn();
-	if (s->lost) {
+	if (s->broken) {
 		leave(s);
 		return false;
 	}
@@ -97,24 +100,27 @@ void pvm__stream_lose(struct stream *s)
 {
 	if (s->lost)
 		return;
-	s->lost = true;
-	pvm__unwatch(&s->source);
-	if (s->peer != TIDPVMD)
+	s->lost = s->broken = true;
+	pvm__unwatch(&s->way.source);
+	if (s->way.turn != TIDPVMD)
 		pvm__task.transport.route_lost = true;
 }
 
-void pvm__stream_end(struct stream *s)
+void pvm__stream_break(struct stream *s)
 {
-	for (int i = 0; i < LAST_READS && !s->lost && pvm__stream_read(s, MSG_DONTWAIT); i++)
-		;
-	pvm__stream_lose(s);
+	if (s->broken)
+		return;
+	s->broken = true;
+	/* What has come stays readable, and is followed by an end of file. */
+	shutdown(s->way.source.fd, SHUT_RDWR);
 }
 
 void pvm__stream_abandon(struct stream *s)
 {
-	close(s->source.fd);
-	s->source.fd = -1;
-	s->lost = true;
+	close(s->way.source.fd);
+	s->way.source.fd = -1;
+	s->lost = s->broken = true;
+	pvm__way_unlist(&s->way);
 	s->users = s->claims = 0;
 	s->writer = NULL;
 }
@@ -190,16 +196,16 @@ static bool write_batch(struct stream *s, struct batch *b)
 
 	b->niov = b->nfrags = 0;
 	while (h.msg_iovlen) {
-		ssize_t n = s->lost ? -1 : sendmsg(s->source.fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = s->broken ? -1 : sendmsg(s->way.source.fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n >= 0)
 			advance(&h, (size_t)n);
-		else if (s->lost)
+		else if (s->broken)
 			return false;
 		else if (errno == EAGAIN || errno == EWOULDBLOCK)
 			pvm__above.full(s);
 		else if (errno != EINTR) {
-			pvm__stream_end(s);
+			pvm__stream_break(s);
 			return false;
 		}
 	}
@@ -313,9 +319,9 @@ static bool begin_fragment(struct stream *s)
 	s->last = p[WIRE_FRAG_FLAGS] & FFEOM;
 	s->msg = NULL;
 	s->at += TDFRAGHDR;
-	if (s->peer != TIDPVMD && src != s->peer)
+	if (s->way.turn != TIDPVMD && src != s->way.turn)
 		pvm__log("fragment from t%x on the route to t%x dropped", (unsigned)src,
-			(unsigned)s->peer);
+			(unsigned)s->way.turn);
 	else if (!first) {
 		if (!(s->msg = find_open(s, src)))
 			pvm__log("fragment from t%x without a message dropped", (unsigned)src);
@@ -376,33 +382,61 @@ static void take_body(struct stream *s)
 	}
 }
 
-static void end_fragment(struct stream *s)
+/* True: a message is complete. */
+static bool end_fragment(struct stream *s)
 {
+	struct message *m = s->msg;
+
 	s->inside = false;
-	if (s->msg && s->last) {
-		unlink_open(s, s->msg);
-		pvm__above.complete(s->msg);
-	}
 	s->msg = NULL;
+	if (!m || !s->last)
+		return false;
+	unlink_open(s, m);
+	pvm__above.complete(m);
+	return true;
 }
 
-/* Consume the buffer up to a header that is not complete. */
-static void parse(struct stream *s)
+/*
+ * Consume the buffer up to the end of a message. False: there is none; the buffer is empty, or
+ * has part of a header.
+ */
+static bool parse(struct stream *s)
 {
 	while (s->inside || begin_fragment(s)) {
 		take_body(s);
 		if (s->left)
 			break;
-		end_fragment(s);
+		if (end_fragment(s))
+			return true;
 	}
-	s->end -= s->at;
-	memmove(s->buf, s->buf + s->at, s->end);
-	s->at = 0;
+	if (s->at) {
+		s->end -= s->at;
+		memmove(s->buf, s->buf + s->at, s->end);
+		s->at = 0;
+	}
+	return false;
 }
 
-bool pvm__stream_read(struct stream *s, int flags)
+/* How much to read behind the buffer's bytes so that nothing comes that is not to be read yet. */
+static size_t exact_room(const struct stream *s)
 {
-	struct iovec iov[2] = { { NULL, 0 }, { s->buf + s->end, STREAM_BUFFER - s->end } };
+	/* Without an unfinished message the next fragment begins one. */
+	size_t header = s->open ? TDFRAGHDR : TDFRAGHDR + MSGHDRLEN;
+
+	if (s->inside)
+		return s->left < STREAM_BUFFER ? s->left : STREAM_BUFFER;
+	return s->end < header ? header - s->end : TDFRAGHDR + MSGHDRLEN - s->end;
+}
+
+/*
+ * Read once behind what parse has left. True if as much came as there was room for, so that more
+ * may be waiting. Sets `lost` at the end of the stream.
+ */
+static bool read_once(struct stream *s)
+{
+	bool exact = pvm__task.transport.exact;
+	struct iovec iov[2] = { { NULL, 0 },
+		{ s->buf + s->end, exact ? exact_room(s) : STREAM_BUFFER - s->end } };
 	struct msghdr h = { .msg_iov = iov + 1, .msg_iovlen = 1 };
 	struct fragment *f = NULL;
 	size_t direct = 0, room;
@@ -410,14 +444,14 @@ bool pvm__stream_read(struct stream *s, int flags)
 
 	if (s->lost)
 		return false;
-	if (s->inside && s->msg && s->left >= DIRECT_MIN && (f = body_room(s))) {
+	if (s->inside && s->msg && (exact || s->left >= DIRECT_MIN) && (f = body_room(s))) {
 		direct = f->room < s->left ? f->room : s->left;
 		iov[0] = (struct iovec){ f->data + f->len, direct };
-		iov[1].iov_len = direct == s->left ? READ_AHEAD : 0;
+		iov[1].iov_len = direct == s->left && !exact ? READ_AHEAD : 0;
 		h = (struct msghdr){ .msg_iov = iov, .msg_iovlen = 2 };
 	}
 	room = direct + iov[1].iov_len;
-	n = recvmsg(s->source.fd, &h, flags);
+	n = recvmsg(s->way.source.fd, &h, MSG_DONTWAIT);
 	if (n <= 0) {
 		if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
 			pvm__stream_lose(s);
@@ -430,6 +464,49 @@ bool pvm__stream_read(struct stream *s, int flags)
 		s->end = (size_t)n - in_place;
 	} else
 		s->end += (size_t)n;
-	parse(s);
 	return (size_t)n == room;
+}
+
+/* Take in one message, reading if what was read ahead has none. */
+static bool take(struct way *way)
+{
+	struct stream *s = (struct stream *)way;
+	bool exact = pvm__task.transport.exact, taken;
+	int reads = exact ? EXACT_READS : READS_PER_TURN;
+
+	while (!(taken = parse(s)) && s->more && reads-- > 0)
+		s->more = read_once(s);
+	if (exact) {
+		s->more = false;
+		pvm__stand_in_update(s);
+	}
+	if (!taken || (s->at == s->end && !s->more))
+		pvm__way_unlist(way);
+	return taken;
+}
+
+void pvm__stream_drain(struct stream *s)
+{
+	do
+		s->more = true;
+	while (take(&s->way));
+}
+
+bool pvm__stream_ahead(const struct stream *s)
+{
+	size_t at = s->at;
+	bool whole = s->inside && s->last;
+
+	if (s->inside && s->left > s->end - at)
+		return false;
+	at += s->inside ? s->left : 0;
+	while (!whole && s->end - at >= TDFRAGHDR) {
+		uint32_t length = wire_get32(s->buf + at + WIRE_FRAG_LENGTH);
+
+		if (length > s->end - at - TDFRAGHDR)
+			return false;
+		whole = s->buf[at + WIRE_FRAG_FLAGS] & FFEOM;
+		at += TDFRAGHDR + length;
+	}
+	return whole;
 }
