@@ -170,7 +170,9 @@ def test_what_was_sent_before_a_spawned_task_connects_is_taken_in_one_by_one(
 # ---- ordinary programs -------------------------------------------------------------------
 
 
-def start(machine: VirtualMachine, library: Side, *words: object) -> tuple[subprocess.Popen[bytes], str]:
+def start(
+    machine: VirtualMachine, library: Side, *words: object
+) -> tuple[subprocess.Popen[bytes], str]:
     """Start tests/c/intake_programs.c; the process and its tid as it prints it."""
     process = machine.start(program("intake_programs"), *words, env=library_env(library))
     assert process.stdout

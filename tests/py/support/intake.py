@@ -133,7 +133,6 @@ class Task:
         return self.call("list").tags
 
 
-
 class LocalTask(Task):
     """One that the test has started by hand, with the library of a side."""
 

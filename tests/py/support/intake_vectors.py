@@ -157,7 +157,9 @@ def steps(sequence: Iterable[Mapping[str, Any]]) -> list[Step]:
         elif item["call"].startswith("in it: "):
             events.append(f"in {item['answer']}")
         else:
-            found.append(Step(" ".join(command(item["call"]).split()), tuple(events), item["answer"]))
+            found.append(
+                Step(" ".join(command(item["call"]).split()), tuple(events), item["answer"])
+            )
             events = []
     assert not events
     return found

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.output import RouteReply, RouteRequest
-from support.fakedaemon import ENROLMENT, FakeDaemon, Request, read_message, reply
+from support.fakedaemon import FakeDaemon, Request, read_message, reply
 from support.intake import LocalTask, library_env, program
 from support.rawtask import fragment, ints, message
 from support.scoped import Scoped
