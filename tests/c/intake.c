@@ -11,6 +11,7 @@
  * A receive answers "TAG SENDER NUMBER", the number being the message's first int, or a
  * code that is no tag: 0 or an error.
  */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -182,6 +183,8 @@ int main(int argc, char **argv)
 	if (argc > 2 && (!freopen(argv[1], "r", stdin) || !freopen(argv[2], "w", stdout)))
 		return 1;
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	/* 3.4.6 leaves it to the program that a write to a closed connection ends it. */
+	signal(SIGPIPE, SIG_IGN);
 	while (fgets(line, sizeof line, stdin) && split(line, word))
 		run("=", word);
 	return 0;

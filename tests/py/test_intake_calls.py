@@ -69,7 +69,7 @@ def taken_in(bed: Bed, way: Way, call: str) -> list[int]:
         left = [tag for tag in bed.task.waiting(way) if tag in TEN]
     else:
         left = TEN[len(TEN) - bed.task.left(way) :]
-    received = [told.code] if call.split()[0] in RECEIVES and told.code > 0 else []
+    received = [told.code] if call.split(maxsplit=1)[0] in RECEIVES and told.code > 0 else []
     assert sorted([tag for tag in bed.drain() if tag in TEN] + received) == TEN
     return TEN[: TEN.index(left[0])] if left else TEN
 
@@ -92,7 +92,7 @@ def test_taken_in_from_a_route(machine: VirtualMachine, library: Side, call: str
         bed.open(Way.ROUTE)
         bed.deliver_tags(Way.ROUTE, TEN)
         most = TEN[: ON_ROUTE[call]]
-        parts = [[]] if call.split()[0] in PARTIAL else []
+        parts = [[]] if call.split(maxsplit=1)[0] in PARTIAL else []
         assert taken_in(bed, Way.ROUTE, call) in [most, *parts]
 
 
@@ -104,7 +104,10 @@ def test_taken_in_by_3_4_6_for_a_message_of_several_fragments(
         bed.open(Way.DAEMON)
         bed.deliver_tags(Way.DAEMON, TEN)
         bytes_ = fragments * FRAGMENT_BYTES - INT_BYTES
-        assert taken_in(bed, Way.DAEMON, f"packed {{child}} 201 0 {bytes_}") == TEN[: FRAGMENTS[fragments]]
+        assert (
+            taken_in(bed, Way.DAEMON, f"packed {{child}} 201 0 {bytes_}")
+            == TEN[: FRAGMENTS[fragments]]
+        )
 
 
 @pytest.mark.parametrize("blocks", [2, 3, 5])

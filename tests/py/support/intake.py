@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from support.compiler import compile_program, script
 from support.scoped import Scoped
@@ -79,11 +79,16 @@ class Told(NamedTuple):
 class Task:
     """A running tests/c/intake.c; a call may be left unanswered while a test does more."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdin and process.stdout
-        self.process = process
-        self._input, self._output = process.stdin, process.stdout
+    def __init__(self, commands: IO[bytes], answers: IO[bytes]) -> None:
+        self._input, self._output = commands, answers
         self._tid = 0
+
+    @staticmethod
+    @contextlib.contextmanager
+    def on_pipes(commands: Path, answers: Path) -> Iterator[Task]:
+        """A spawned one that has been given two named pipes; it ends with the `with` block."""
+        with commands.open("wb", buffering=0) as theirs, answers.open("rb") as ours:
+            yield Task(theirs, ours)
 
     def begin(self, *words: object) -> None:
         """Let it make a call; do not wait for the answer."""
@@ -127,9 +132,16 @@ class Task:
         """Tags of the messages taken in and not received, in order; nothing is taken in."""
         return self.call("list").tags
 
-    def check_library(self, library: Side) -> None:
-        """It runs with the library of that side."""
-        loaded = Path(f"/proc/{self.process.pid}/maps").read_text()
+
+class LocalTask(Task):
+    """One that the test has started by hand, with the library of a side."""
+
+    def __init__(self, process: subprocess.Popen[bytes], library: Side) -> None:
+        assert process.stdin and process.stdout
+        super().__init__(process.stdin, process.stdout)
+        self.process = process
+        assert self.tid > 0
+        loaded = Path(f"/proc/{process.pid}/maps").read_text()
         if debian_library():
             assert (str(library_dir() / "libpvm3.so.3") in loaded) == (library == "ours")
 
@@ -150,21 +162,19 @@ class Bed(Scoped):
 
     def __init__(self, machine: VirtualMachine, library: Side, children: int = 1) -> None:
         self.machine, self.library = machine, library
-        self._started: list[Task] = []
+        self._started: list[LocalTask] = []
         try:
             self.task = self._start()
-            self.task.check_library(library)
             self.children = [self._start() for _ in range(children)]
         except BaseException:
             self.leave(True)
             raise
 
-    def _start(self) -> Task:
+    def _start(self) -> LocalTask:
         process = self.machine.start(
             program(), stdin=subprocess.PIPE, stderr=None, env=library_env(self.library)
         )
-        self._started.append(Task(process))
-        assert self._started[-1].tid > 0
+        self._started.append(LocalTask(process, self.library))
         return self._started[-1]
 
     def leave(self, failed: bool) -> None:
