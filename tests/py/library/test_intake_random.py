@@ -7,10 +7,10 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from support.intake import Bed, Way
-from support.intake_model import Generator, play
+from support.intake.bed import Bed, Way
+from support.intake.model import Generator, play
+from support.machines.vm import VirtualMachine
 from support.system import SIDES, Side
-from support.vm import VirtualMachine
 
 SEEDS = range(int(os.environ.get("PVM3PY_INTAKE_SEEDS", "5")))
 

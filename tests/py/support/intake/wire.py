@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterator
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.output import RouteReply, RouteRequest
-from support.fakedaemon import FakeDaemon, Request, read_message, reply
-from support.intake import LocalTask, library_env, program
-from support.rawtask import fragment, ints, message
+from support.impostors.fakedaemon import FakeDaemon, Request, read_message, reply
+from support.impostors.rawtask import fragment, ints, message
+from support.intake.bed import LocalTask, library_env, program
+from support.machines.vm import wait_until
 from support.scoped import Scoped
 from support.system import PATIENCE, Side
-from support.vm import wait_until
 
 CHILD = 0x40002  # sender of what comes through the daemon
 NOT_FOUND = -32

@@ -6,11 +6,11 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 import pytest
-from support.fakedaemon import reply
-from support.intake import PVM_ROUTE, PVM_ROUTE_DIRECT, Told, Way
-from support.intake_vectors import recording
-from support.intake_wire import CHILD, WireBed, fragments, one
-from support.rawtask import ints
+from support.impostors.fakedaemon import reply
+from support.impostors.rawtask import ints
+from support.intake.bed import PVM_ROUTE, PVM_ROUTE_DIRECT, Told, Way
+from support.intake.vectors import recording
+from support.intake.wire import CHILD, WireBed, fragments, one
 from support.system import SIDES, Side
 
 from pvm3py.wire import constants as c

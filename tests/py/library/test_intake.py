@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.intake import Bed, Way, group_server_dir
-from support.intake_vectors import NOT_ON_ROUTES, SETUPS, Play
+from support.intake.bed import Bed, Way, group_server_dir
+from support.intake.vectors import NOT_ON_ROUTES, SETUPS, Play
+from support.machines.vm import VirtualMachine
 from support.system import SIDES, Side
-from support.vm import VirtualMachine
 
 
 @pytest.fixture(scope="module", params=SIDES, ids=lambda side: f"daemon-{side}")

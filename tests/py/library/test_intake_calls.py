@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.intake import Bed, Way, group_server_dir
+from support.intake.bed import Bed, Way, group_server_dir
+from support.machines.vm import VirtualMachine
 from support.system import SIDES, Side
-from support.vm import VirtualMachine
 
 TEN = list(range(1, 11))
 

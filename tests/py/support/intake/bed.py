@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from support.compiler import compile_program, script
+from support.machines.vm import VirtualMachine, read_line, wait_until
 from support.scoped import Scoped
 from support.system import C_SOURCES, PATIENCE, Side, debian_library, library_dir, require_library
-from support.vm import VirtualMachine, read_line, wait_until
 
 PVM_ROUTE, PVM_DONT_ROUTE, PVM_ROUTE_DIRECT = 1, 1, 3
 ENOUGH_POLLS = 4

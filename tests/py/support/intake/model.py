@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from support.intake import Bed, Told, Way
+from support.intake.bed import Bed, Told, Way
 
 DATA_TAGS, HANDLED_TAGS = (1, 2, 3), (50, 51)
 CONTEXTS = (0, 5)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from support.intake import Bed, Told, Way
+from support.intake.bed import Bed, Told, Way
 from support.system import VECTORS, Side
 
 # How often a call is repeated on a route until its messages have been read in parts (rule D1).

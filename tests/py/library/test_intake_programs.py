@@ -10,10 +10,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from support.intake import Bed, Task, Way, library_env, program, spawnable
-from support.intake_vectors import REPEATS, recording
+from support.intake.bed import Bed, Task, Way, library_env, program, spawnable
+from support.intake.vectors import REPEATS, recording
+from support.machines.vm import VirtualMachine, read_line, wait_until
 from support.system import PATIENCE, SIDES, Side
-from support.vm import VirtualMachine, read_line, wait_until
 
 EXIT, ROUTE_ADD = 1, 4  # events of pvm_notify
 
