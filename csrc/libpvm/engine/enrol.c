@@ -297,8 +297,11 @@ int pvm__connect(void)
 	pvm__discard_received();
 	t->nsiblings = -1;
 	t->engine.enroller = &pvm__self;
+	/* A program that selects from its first call on is to find the sockets as they are. */
+	t->transport.exact = true;
 	read_environment();
 	code = enrol();
+	t->transport.exact = false;
 	t->engine.enroller = NULL;
 	pvm__wake(WAKE_STATE);
 	if (code < 0) {

@@ -17,7 +17,8 @@
 
 enum {
 	EVENTS = 32,           /* sources with news per look */
-	BLIND_PASSES_MAX = 16, /* passes in a row that do not look */
+	BLIND_PASSES_MAX = 16, /* passes in a row that do not look, */
+	BLIND_NS = 100000,     /* and how long a task that only sends does not */
 	DRAIN_LOOKS_MAX = 64,  /* looks while a send is blocked, before it tries again */
 	DRAIN_PASSES_MAX = 4096, /* passes for each of them */
 	LINGER_NS = 200000,    /* a wait up to so long is short */
@@ -27,7 +28,7 @@ enum {
 };
 
 static unsigned blind_passes;    /* since the last look at the sockets */
-static int64_t last_look;        /* when that was, coarse monotonic ns */
+static int64_t last_look;        /* when that or an earlier one was, monotonic ns */
 static bool brisk;               /* the last wait for a message was short */
 static int64_t rest_until, rest; /* till this time, monotonic ns, so long, waits sleep at once */
 
@@ -70,12 +71,6 @@ static void look(struct news *news, const struct watcher *w, int daemon_fd, int 
 		news->n = 1;
 }
 
-static void note_look(void)
-{
-	blind_passes = 0;
-	last_look = pvm__clock(CLOCK_MONOTONIC_COARSE);
-}
-
 /* Have the sources that have news listed as ways, or act on theirs. */
 static void take_news(const struct news *news, const struct watcher *w)
 {
@@ -105,23 +100,29 @@ static bool look_around(void)
 	if (w)
 		look(&news, w, -1, 0);
 	take_news(&news, w);
-	note_look();
+	blind_passes = 0;
 	return w && news.n > 0;
 }
 
 /*
- * Is a pass to look at the sockets, which costs more than the rest of it? What has come since
- * the last look, which a tick of the clock or 16 passes limit, then counts as not yet there.
- * The daemon alone is not looked at while it is listed.
+ * Is a sparing pass to look at the sockets, which costs more than the rest of it? If not, what has
+ * come since the last look counts as not yet there. A daemon that is the only connection is not
+ * looked at while it is listed.
  */
 static bool look_is_due(void)
 {
 	const struct task *t = &pvm__task;
+	int64_t now;
 
-	if (!t->transport.watcher && t->transport.listed)
+	if (t->transport.exact)
+		return true;
+	if (t->transport.listed)
+		return t->transport.watcher && ++blind_passes >= BLIND_PASSES_MAX;
+	now = pvm__now();
+	if (++blind_passes < BLIND_PASSES_MAX && now - last_look < BLIND_NS)
 		return false;
-	return ++blind_passes >= BLIND_PASSES_MAX || t->transport.exact ||
-		pvm__clock(CLOCK_MONOTONIC_COARSE) != last_look;
+	last_look = now;
+	return true;
 }
 
 /* ---- taking in ----------------------------------------------------------- */
@@ -245,7 +246,8 @@ void pvm__await_news(int64_t deadline)
 	}
 	if (w)
 		pvm__watcher_release(w);
-	note_look();
+	blind_passes = 0;
+	last_look = now;
 }
 
 void pvm__await_room(struct stream *s)

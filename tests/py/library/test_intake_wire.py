@@ -91,6 +91,7 @@ def test_receiving_until_nothing_is_there_after_select_gets_everything(library: 
 @pytest.mark.parametrize("count", [2, 3, 10, 40])
 def test_message_of_several_fragments_from_the_daemon_is_one(library: Side, count: int) -> None:
     with WireBed(library) as bed:
+        assert bed.task.waiting(Way.DAEMON) == []
         bed.put(b"".join(fragments(bed.task.tid, 5, count)) + bed.text(6))
         assert bed.task.call("nrecv", -1, 5).code == 5
         assert bed.task.waiting(Way.DAEMON) == [6]
