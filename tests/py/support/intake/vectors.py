@@ -119,9 +119,9 @@ class Step:
             return library == "debian" and words[-2:] == ["0", "0"]
         return words[0] in POLLS
 
-    def lines(self) -> list[str]:
-        """The events and the answer."""
-        return [*self.events, f"{self.command} = {self.answer}"]
+    def lines(self, number: int) -> list[str]:
+        """The events and the answer, which has the number of the step."""
+        return [*self.events, f"{number}: {self.command} = {self.answer}"]
 
 
 def recording(name: str) -> Any:
@@ -262,7 +262,7 @@ class Play:
         return Step(step.command, tuple(events), told.code)
 
     def _judged(self, sequence: list[Step]) -> list[str]:
-        lines = [line for step in sequence for line in step.lines()]
+        lines = [line for number, step in enumerate(sequence) for line in step.lines(number)]
         return [line for line in lines if self._counts(line)]
 
     def _counts(self, line: str) -> bool:
@@ -270,7 +270,7 @@ class Play:
             return self._inner
         if not self._repeats:
             return True
-        if line.startswith("readable"):
+        if ": readable" in line:
             return self._name in READABLE_ON_ROUTES
         return not line.endswith("= 0")
 

@@ -121,6 +121,11 @@ class WireBed(Scoped):
             pass
         return request
 
+    def discard(self, size: int) -> None:
+        """Read so many bytes of the task, and what else is there by then."""
+        while size > 0:
+            size -= len(self.daemon.connection.recv(1 << 20))
+
     def text(self, *tags: int) -> bytes:
         """Messages of one fragment with these tags for the task."""
         return b"".join(one(self.task.tid, tag) for tag in tags)
