@@ -266,8 +266,8 @@ struct above {
 	void (*notice_routes)(struct message *);
 	/* arrival.c: a route was lost. Such routes are forgotten; true: there was one. */
 	bool (*reap_routes)(void);
-	/* arrival.c: the daemon was lost. Takes in what has come by other connections. */
-	void (*last_words)(void);
+	/* arrival.c: the daemon was lost. Takes in what has come by routes; true: there was some. */
+	bool (*last_words)(void);
 	/* arrival.c: the daemon was lost. All connections are dropped. */
 	void (*hang_up)(void);
 };

@@ -88,7 +88,7 @@ static int choose_rated(matcher *match, struct message *m, int tid, int tag)
 }
 
 /* The message to receive among those from `m` on.  It gets an id, which is returned; 0: none. */
-static int choose(matcher *match, struct message *m, int tid, int tag)
+static inline int choose(matcher *match, struct message *m, int tid, int tag)
 {
 	if (match)
 		return choose_rated(match, m, tid, tag);
@@ -148,18 +148,20 @@ static int take_in(matcher *match, int tid, int tag, int64_t deadline)
 static int find(matcher *match, int tid, int tag, int64_t deadline)
 {
 	struct task *t = &pvm__task;
-	int code, id = 0;
+	int code = t->daemon ? pvm__connect() : 0, id;
 
-	/* What came before the daemon's end comes before the error, or a new enrolment. */
-	if (!t->daemon)
-		id = choose(match, t->engine.inbox.head, tid, tag);
-	code = id ? 0 : pvm__connect();
 	if (code < 0)
 		return code;
-	if (!id)
-		id = choose(match, t->engine.inbox.head, tid, tag);
-	if (id || deadline == LIST_ONLY)
+	/* What came before the daemon's end comes before the error, or a new enrolment. */
+	id = choose(match, t->engine.inbox.head, tid, tag);
+	if (id)
 		return id;
+	if (!t->daemon) {
+		code = pvm__connect();
+		return code < 0 ? code : find(match, tid, tag, deadline);
+	}
+	if (deadline == LIST_ONLY)
+		return 0;
 	/* A handler may not wait for what comes behind its message. */
 	if (t->in_handler)
 		return deadline == ONE_PASS || deadline == WHILE_THERE ? 0 : PvmNotImpl;
@@ -340,7 +342,8 @@ void pvm__recv_thread_ends(void)
 	answered_fds = NULL;
 }
 
-static int list_fds(int **fds)
+/* `select`: one of them is readable as long as something is not taken in. */
+static int list_fds(int **fds, bool select)
 {
 	struct task *t = &pvm__task;
 	int code = pvm__connect();
@@ -350,32 +353,44 @@ static int list_fds(int **fds)
 		return code;
 	if (!fds)
 		return PvmBadParam;
-	n = 1 + pvm__route_fds(NULL, 0);
+	n = 1 + pvm__route_fds(NULL, 0, select);
 	list = realloc(answered_fds, (size_t)n * sizeof *list);
 	if (!list)
 		return PvmNoMem;
 	answered_fds = list;
-	list[0] = pvm__stream_select_fd(t->daemon);
-	if (list[0] < 0 || pvm__route_fds(list + 1, n - 1) < 0)
+	list[0] = select ? pvm__stream_select_fd(t->daemon) : t->daemon->way.source.fd;
+	if (list[0] < 0 || pvm__route_fds(list + 1, n - 1, select) < 0)
 		return PvmSysErr;
 	*fds = list;
 	return n;
 }
 
 /*
- * Descriptors to select for reading: the daemon's, then those of direct routes.
- * If one is readable, pvm_nrecv or pvm_probe reads it. The list is valid until
- * the thread's next call. Returns how many, PvmBadParam, PvmNoMem, PvmSysErr.
+ * Descriptors to select for reading: the daemon's, then those of direct routes. One is readable
+ * as long as something there is not taken in. pvm_nrecv and pvm_probe take in one message of each;
+ * what is in the receive list is not seen. From the first call on the task reads no more at a time
+ * than it takes in. The list is valid until the thread's next call. Returns how many, PvmBadParam,
+ * PvmNoMem, PvmSysErr.
  */
 int pvm_getfds(int **fds)
 {
 	int n;
 
 	API_ENTER(TEV_GETFDS);
-	n = pvm__result("pvm_getfds", list_fds(fds));
+	n = pvm__result("pvm_getfds", list_fds(fds, true));
 	if (n > 0)
 		API_END(TEV_GETFDS, TEV_DID_CC, n, TEV_DID_FDS, *fds, n);
 	else
 		API_END(TEV_GETFDS, TEV_DID_CC, n);
 	return n;
+}
+
+int pvmnewsfds(int **fds)
+{
+	API_LOCK();
+	int code = pvm__connect();
+
+	if (code == 0 && pvm__task.transport.listed)
+		return 0;
+	return pvm__result("pvm_getfds", code < 0 ? code : list_fds(fds, false));
 }

@@ -74,12 +74,10 @@ void pvm__settle(void)
 	else
 		do
 			dispatch_arrived();
-		while (t->transport.route_lost && pvm__above.reap_routes());
-	if (t->daemon && t->daemon->lost) {
-		pvm__above.last_words();
-		dispatch_arrived();
+		while ((t->transport.route_lost && pvm__above.reap_routes()) ||
+			(t->daemon && t->daemon->lost && pvm__above.last_words()));
+	if (t->daemon && t->daemon->lost)
 		pvm__above.hang_up();
-	}
 }
 
 void pvm__discard_received(void)

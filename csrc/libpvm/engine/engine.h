@@ -30,7 +30,12 @@ bool pvm__take_in(enum pass);
  * Make the passes that sends owe (task.engine.owed), and run the handlers. One that sends
  * owes more.
  */
-void pvm__pay(void);
+void pvm__pay_owed(void);
+static inline void pvm__pay(void)
+{
+	if (pvm__task.engine.owed)
+		pvm__pay_owed();
+}
 /*
  * Wait without the lock for something to take in, at most until the deadline; nothing is
  * listed before.
@@ -118,14 +123,17 @@ struct stream *pvm__route_stream(int tid);
 void pvm__routes_notice(struct message *);
 /* The connection of some route was lost: forget such routes. True if there was one. */
 bool pvm__routes_reap(void);
-/* Take in all that has come by routes. */
-void pvm__routes_drain(void);
+/* Take in all that has come by routes. True: there was some. */
+bool pvm__routes_drain(void);
 /* Close all routes. */
 void pvm__routes_close(void);
 /* In the child of a fork: lose all routes, which stay the parent's. */
 void pvm__routes_abandon(void);
-/* Descriptors of routes to select, at most `max`; returns how many there are, or PvmSysErr. */
-int pvm__route_fds(int *fds, int max);
+/*
+ * Descriptors of routes, at most `max`; with `select` as pvm__stream_select_fd gives them.
+ * Returns how many there are, or PvmSysErr.
+ */
+int pvm__route_fds(int *fds, int max, bool select);
 /* Is there an open direct route? */
 bool pvm__route_exists(int tid);
 /* Handlers of messages about them: buffer id. 0. */

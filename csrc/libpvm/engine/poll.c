@@ -151,7 +151,7 @@ static void drain(void)
 	}
 }
 
-void pvm__pay(void)
+void pvm__pay_owed(void)
 {
 	struct task *t = &pvm__task;
 

@@ -103,12 +103,15 @@ bool pvm__routes_reap(void)
 	return any;
 }
 
-void pvm__routes_drain(void)
+bool pvm__routes_drain(void)
 {
+	bool any = false;
+
 	for (int i = 0; i < BUCKETS; i++)
 		for (struct route *r = routes[i]; r; r = r->next)
 			if (r->stream)
-				pvm__stream_drain(r->stream);
+				any = pvm__stream_drain(r->stream) || any;
+	return any;
 }
 
 void pvm__routes_close(void)
@@ -140,13 +143,14 @@ bool pvm__route_exists(int tid)
 	return r && r->state == ROUTE_OPEN;
 }
 
-/* The descriptor of a route for select, or PvmSysErr. */
-static int select_fd(const struct route *r)
+static int descriptor(const struct route *r, bool select)
 {
-	return r->stream ? pvm__stream_select_fd(r->stream) : r->meeting.source.fd;
+	if (!r->stream)
+		return r->meeting.source.fd;
+	return select ? pvm__stream_select_fd(r->stream) : r->stream->way.source.fd;
 }
 
-int pvm__route_fds(int *fds, int max)
+int pvm__route_fds(int *fds, int max, bool select)
 {
 	int n = 0;
 
@@ -154,7 +158,7 @@ int pvm__route_fds(int *fds, int max)
 		for (struct route *r = routes[i]; r; r = r->next) {
 			if (r->state != ROUTE_OPEN && r->state != ROUTE_LISTEN)
 				continue;
-			if (n < max && (fds[n] = select_fd(r)) < 0)
+			if (n < max && (fds[n] = descriptor(r, select)) < 0)
 				return PvmSysErr;
 			n++;
 		}
@@ -313,7 +317,7 @@ struct stream *pvm__route_stream(int tid)
 		await_connection(tid);
 		r = find(tid);
 	}
-	return r && r->state == ROUTE_OPEN && !r->stream->broken ? r->stream : NULL;
+	return r && r->state == ROUTE_OPEN && !r->stream->lost ? r->stream : NULL;
 }
 
 void pvm__routes_notice(struct message *m)
@@ -325,7 +329,7 @@ void pvm__routes_notice(struct message *m)
 		for (int i = 0; i < BUCKETS; i++)
 			for (struct route *r = routes[i]; r; r = r->next)
 				if (r->stream && (r->tid & (int)TIDHOST) == host)
-					pvm__stream_break(r->stream);
+					pvm__stream_end(r->stream);
 	pvm__message_rewind(m);
 }
 

@@ -19,6 +19,7 @@ enum {
 	PIECE_MAX = 1 << 20, /* memory taken for announced bytes before they are there */
 	READS_PER_TURN = 16, /* buffers read from one stream before the others' turn */
 	EXACT_READS = 1024,  /* the same if nothing is read ahead */
+	LAST_MESSAGES = 1 << 20, /* taken in at most from one that is lost */
 };
 
 static bool take(struct way *way);
@@ -52,7 +53,7 @@ void pvm__stream_free(struct stream *s)
 	}
 	if (!s->lost)
 		pvm__unwatch(&s->way.source);
-	s->lost = s->broken = true;
+	s->lost = true;
 	pvm__way_unlist(&s->way);
 	pvm__stand_in_free(s);
 	if (s->users) {
@@ -75,9 +76,9 @@ static void leave(struct stream *s)
 bool pvm__stream_claim(struct stream *s)
 {
 	s->users++;
-	while (!s->broken && s->writer && s->writer != &pvm__self)
+	while (!s->lost && s->writer && s->writer != &pvm__self)
 		pvm__above.turn();
-	if (s->broken) {
+	if (s->lost) {
 		leave(s);
 		return false;
 	}
@@ -100,26 +101,33 @@ void pvm__stream_lose(struct stream *s)
 {
 	if (s->lost)
 		return;
-	s->lost = s->broken = true;
+	s->lost = true;
 	pvm__unwatch(&s->way.source);
 	if (s->way.turn != TIDPVMD)
 		pvm__task.transport.route_lost = true;
 }
 
-void pvm__stream_break(struct stream *s)
+bool pvm__stream_drain(struct stream *s)
 {
-	if (s->broken)
-		return;
-	s->broken = true;
-	/* What has come stays readable, and is followed by an end of file. */
-	shutdown(s->way.source.fd, SHUT_RDWR);
+	int taken = 0;
+
+	do
+		s->more = true;
+	while (take(&s->way) && ++taken < LAST_MESSAGES);
+	return taken;
+}
+
+void pvm__stream_end(struct stream *s)
+{
+	pvm__stream_drain(s);
+	pvm__stream_lose(s);
 }
 
 void pvm__stream_abandon(struct stream *s)
 {
 	close(s->way.source.fd);
 	s->way.source.fd = -1;
-	s->lost = s->broken = true;
+	s->lost = true;
 	pvm__way_unlist(&s->way);
 	s->users = s->claims = 0;
 	s->writer = NULL;
@@ -196,16 +204,16 @@ static bool write_batch(struct stream *s, struct batch *b)
 
 	b->niov = b->nfrags = 0;
 	while (h.msg_iovlen) {
-		ssize_t n = s->broken ? -1 : sendmsg(s->way.source.fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = s->lost ? -1 : sendmsg(s->way.source.fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n >= 0)
 			advance(&h, (size_t)n);
-		else if (s->broken)
+		else if (s->lost)
 			return false;
 		else if (errno == EAGAIN || errno == EWOULDBLOCK)
 			pvm__above.full(s);
 		else if (errno != EINTR) {
-			pvm__stream_break(s);
+			pvm__stream_end(s);
 			return false;
 		}
 	}
@@ -406,14 +414,15 @@ static bool parse(struct stream *s)
 		take_body(s);
 		if (s->left)
 			break;
-		if (end_fragment(s))
-			return true;
+		if (!end_fragment(s))
+			continue;
+		if (s->at == s->end)
+			s->at = s->end = 0;
+		return true;
 	}
-	if (s->at) {
-		s->end -= s->at;
-		memmove(s->buf, s->buf + s->at, s->end);
-		s->at = 0;
-	}
+	s->end -= s->at;
+	memmove(s->buf, s->buf + s->at, s->end);
+	s->at = 0;
 	return false;
 }
 
@@ -474,7 +483,7 @@ static bool take(struct way *way)
 	bool exact = pvm__task.transport.exact, taken;
 	int reads = exact ? EXACT_READS : READS_PER_TURN;
 
-	while (!(taken = parse(s)) && s->more && reads-- > 0)
+	while (!(taken = (s->inside || s->at < s->end) && parse(s)) && s->more && reads-- > 0)
 		s->more = read_once(s);
 	if (exact) {
 		s->more = false;
@@ -483,13 +492,6 @@ static bool take(struct way *way)
 	if (!taken || (s->at == s->end && !s->more))
 		pvm__way_unlist(way);
 	return taken;
-}
-
-void pvm__stream_drain(struct stream *s)
-{
-	do
-		s->more = true;
-	while (take(&s->way));
 }
 
 bool pvm__stream_ahead(const struct stream *s)

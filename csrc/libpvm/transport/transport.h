@@ -99,8 +99,7 @@ enum { STREAM_BUFFER = 65536 };
 /* One connected stream socket, to the daemon or to the task of a direct route. */
 struct stream {
 	struct way way;        /* first: a way's address is its stream's; whose turn: its peer */
-	bool broken;           /* nothing can be written; what has come can be read */
-	bool lost;             /* all that came has been read; freed by pvm__settle */
+	bool lost;             /* end of file or error; freed by pvm__settle */
 	bool more;             /* more may be in the socket than has been read */
 	struct thread *writer; /* writes a message, also while it waits for room */
 	unsigned claims;       /* how often it has claimed that */
@@ -131,10 +130,10 @@ bool pvm__stream_claim(struct stream *);
 void pvm__stream_release(struct stream *);
 /* The connection has ended or cannot be used any more. */
 void pvm__stream_lose(struct stream *);
-/* Nothing is written any more. What has come is still taken in, then the stream is lost. */
-void pvm__stream_break(struct stream *);
-/* Take in all that has come. */
-void pvm__stream_drain(struct stream *);
+/* Take in all that has come. True: there was some. */
+bool pvm__stream_drain(struct stream *);
+/* The same, then lose it: that was sent before the end. */
+void pvm__stream_end(struct stream *);
 /* Is a whole message among what was read ahead? */
 bool pvm__stream_ahead(const struct stream *);
 /* Close the descriptor at once, which another process uses too, and lose the stream. */

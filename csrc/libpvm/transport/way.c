@@ -31,6 +31,7 @@ bool pvm__ways_take(void)
 {
 	bool taken = false;
 
+	/* Taking in may unlist any of them, as a notice of a host's end does; none is freed. */
 	for (struct way *way = pvm__task.transport.listed, *next; way; way = next) {
 		next = way->next;
 		taken = way->take(way) || taken;

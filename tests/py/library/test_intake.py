@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.intake.bed import Bed, Way, group_server_dir
+from support.intake.bed import Bed, Way, each_task, group_server_dir
 from support.intake.vectors import NOT_ON_ROUTES, SETUPS, Play
 from support.machines.vm import VirtualMachine
 from support.system import SIDES, Side
@@ -27,10 +27,12 @@ PLAYS = [
 ]
 
 
-@pytest.mark.parametrize("library", SIDES)
+@each_task
 @pytest.mark.parametrize(("name", "way"), PLAYS)
-def test_sequence(machine: VirtualMachine, library: Side, name: str, way: Way) -> None:
-    with Bed(machine, library) as bed:
+def test_sequence(
+    machine: VirtualMachine, library: Side, unasked: bool, name: str, way: Way
+) -> None:
+    with Bed(machine, library, unasked=unasked) as bed:
         bed.open(way)
         play = Play(bed, way, name)
         assert play.run() == play.expected()

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from support.intake.bed import Bed, Way
-from support.intake.model import Generator, play
+from support.intake.bed import Bed, Way, each_task
+from support.intake.model import STEPS, Generator, play
 from support.machines.vm import VirtualMachine
 from support.system import SIDES, Side
 
@@ -22,12 +22,14 @@ def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
         yield vm
 
 
-@pytest.mark.parametrize("library", SIDES)
+@each_task
 @pytest.mark.parametrize("way", Way, ids=lambda way: way.name.lower())
 @pytest.mark.parametrize("seed", SEEDS)
-def test_random_program(machine: VirtualMachine, library: Side, way: Way, seed: int) -> None:
-    steps = Generator(seed, way).steps()
-    with Bed(machine, library, children=2 if way is Way.DAEMON else 1) as bed:
+def test_random_program(
+    machine: VirtualMachine, library: Side, unasked: bool, way: Way, seed: int
+) -> None:
+    steps = Generator(seed, way, STEPS // 2 if unasked else 0).steps()
+    with Bed(machine, library, 2 if way is Way.DAEMON else 1, unasked) as bed:
         for child in range(len(bed.children)):
             bed.open(way, child)
         told = play(bed, way, steps)

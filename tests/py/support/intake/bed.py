@@ -10,10 +10,20 @@ from enum import Enum
 from pathlib import Path
 from typing import IO, NamedTuple
 
+import pytest
+
 from support.compiler import compile_program, script
 from support.machines.vm import VirtualMachine, read_line, wait_until
 from support.scoped import Scoped
-from support.system import C_SOURCES, PATIENCE, Side, debian_library, library_dir, require_library
+from support.system import (
+    C_SOURCES,
+    PATIENCE,
+    SIDES,
+    Side,
+    debian_library,
+    library_dir,
+    require_library,
+)
 
 PVM_ROUTE, PVM_DONT_ROUTE, PVM_ROUTE_DIRECT = 1, 1, 3
 ENOUGH_POLLS = 4
@@ -24,6 +34,16 @@ PARTS = {
     "intake": ("intake", "intake_calls", "intake_receive", "intake_send", "intake_sockets"),
     "intake_programs": ("intake_programs",),
 }
+
+
+# The libraries, ours also as long as nobody asks for descriptors.
+each_task = pytest.mark.parametrize(
+    ("library", "unasked"),
+    [
+        *(pytest.param(side, False, id=side) for side in SIDES),
+        pytest.param("ours", True, id="ahead"),
+    ],
+)
 
 
 class Way(Enum):
@@ -158,10 +178,14 @@ class Bed(Scoped):
 
     library   of the task and its children
     children  how many; their tids ascend
+    unasked   the library is not asked for descriptors to see what waits, so that it reads ahead
     """
 
-    def __init__(self, machine: VirtualMachine, library: Side, children: int = 1) -> None:
+    def __init__(
+        self, machine: VirtualMachine, library: Side, children: int = 1, unasked: bool = False
+    ) -> None:
         self.machine, self.library = machine, library
+        self._env = library_env(library) | ({"INTAKE_UNASKED": "1"} if unasked else {})
         self._started: list[LocalTask] = []
         try:
             self.task = self._start()
@@ -171,9 +195,7 @@ class Bed(Scoped):
             raise
 
     def _start(self) -> LocalTask:
-        process = self.machine.start(
-            program(), stdin=subprocess.PIPE, stderr=None, env=library_env(self.library)
-        )
+        process = self.machine.start(program(), stdin=subprocess.PIPE, stderr=None, env=self._env)
         self._started.append(LocalTask(process, self.library))
         return self._started[-1]
 

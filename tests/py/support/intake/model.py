@@ -107,9 +107,13 @@ def _answer(found: Message | None, *, received: bool) -> tuple[object, ...]:
 
 
 class Generator:
-    """Makes the program of a seed; on a route without calls whose answers are open there."""
+    """Makes the program of a seed; on a route without calls whose answers are open there.
 
-    def __init__(self, seed: int, way: Way) -> None:
+    selects_from  number of the first step that may ask for descriptors
+    """
+
+    def __init__(self, seed: int, way: Way, selects_from: int = 0) -> None:
+        self._selects_from = selects_from
         self._random = random.Random(f"{way.name} {seed}")
         self._model = Model()
         self._children = 2 if way is Way.DAEMON else 1
@@ -121,12 +125,14 @@ class Generator:
 
     def steps(self) -> list[Step]:
         """The whole program; at its end everything that waits is taken in."""
-        return [self._step() for _ in range(STEPS)]
+        return [self._step(number) for number in range(STEPS)]
 
-    def _step(self) -> Step:
+    def _step(self, number: int) -> Step:
         sends = self._sends() if self._random.random() < 0.3 else ()
         self._model.waiting += sends
         move = self._random.choice(self._moves)
+        if number < self._selects_from and move == self._readable:
+            move = self._local
         self._model.events.clear()
         words, answer = move()
         return Step(sends, words, (*self._model.events, *answer))
