@@ -157,13 +157,13 @@ void pvm__pay_owed(void)
 
 	if (t->sending || t->in_handler || t->engine.enroller)
 		return;
-	while (t->engine.owed) {
+	while (t->engine.owed && t->daemon) {
 		t->engine.owed--;
-		if (t->daemon && pvm__take_in(PASS_SPARING))
-			pvm__settle();
-		else
-			t->engine.owed = 0;
+		if (!pvm__take_in(PASS_SPARING) && !t->daemon->lost && !t->transport.route_lost)
+			break;
+		pvm__settle();
 	}
+	t->engine.owed = 0;
 	if (t->transport.listed)
 		pvm__let_others_read();
 }

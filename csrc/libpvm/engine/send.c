@@ -19,9 +19,18 @@ static unsigned passes_for(const struct message *m)
 	return m->nfrags > 2 ? (m->nfrags + 1) / 2 : 1;
 }
 
+/* The end of a send: its code, or PvmSysErr if the daemon's end is seen then. */
+static int finish(unsigned session, int code)
+{
+	pvm__settle();
+	pvm__pay();
+	return pvm__task.session == session ? code : PvmSysErr;
+}
+
 int pvm__send(struct message *m, int dst)
 {
 	struct stream *route = NULL;
+	unsigned session = pvm__task.session;
 	int code = 0;
 
 	if (wire_is_task((uint32_t)dst))
@@ -31,9 +40,7 @@ int pvm__send(struct message *m, int dst)
 		code = pvm__write_daemon(&(struct parcel){ m, dst }, 1);
 	pvm__task.sending--;
 	pvm__task.engine.owed += passes_for(m);
-	pvm__settle();
-	pvm__pay();
-	return code;
+	return finish(session, code);
 }
 
 /* Tell the daemon who gets the next multicast, and send it. */
@@ -83,6 +90,7 @@ static int tidy(int *tids, int n)
 
 int pvm__multicast(struct message *m, int *tids, int n)
 {
+	unsigned session = pvm__task.session;
 	int code = 0, nrest = 0;
 
 	n = tidy(tids, n);
@@ -102,7 +110,5 @@ int pvm__multicast(struct message *m, int *tids, int n)
 		pvm__task.engine.owed += 1 + passes_for(m);
 	}
 	pvm__task.sending--;
-	pvm__settle();
-	pvm__pay();
-	return code;
+	return finish(session, code);
 }
