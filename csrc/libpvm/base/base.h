@@ -216,7 +216,7 @@ struct task {
 	struct {
 		struct watcher *watcher; /* of all sources; NULL: there is only the daemon */
 		struct way *listed;      /* those that may have a message to take in (way.c) */
-		bool exact;              /* nothing is read before it is taken in (select.c) */
+		bool exact;              /* nothing is read before it is taken in (stream.c) */
 		bool route_lost;         /* some route's connection ended */
 	} transport;
 

@@ -239,8 +239,8 @@ int pvm_recv(int tid, int tag)
 int pvm_nrecv(int tid, int tag)
 {
 	API_ENTER(TEV_NRECV, WANTED);
-	return API_LEAVE(TEV_NRECV, TEV_DID_MB, pvm__result("pvm_nrecv", receive(tid, tag, ONE_PASS)),
-		RECEIVED);
+	return API_LEAVE(TEV_NRECV, TEV_DID_MB,
+		pvm__result("pvm_nrecv", receive(tid, tag, ONE_PASS)), RECEIVED);
 }
 
 /* As pvm_recv, waiting at most `timeout` (NULL: for ever, negative: not): 0 if none came. */

@@ -16,15 +16,15 @@
 #define NS_PER_MS 1000000
 
 enum {
-	EVENTS = 32,           /* sources with news per look */
-	BLIND_PASSES_MAX = 16, /* passes in a row that do not look, */
-	BLIND_NS = 100000,     /* and how long a task that only sends does not */
-	DRAIN_LOOKS_MAX = 64,  /* looks while a send is blocked, before it tries again */
+	EVENTS = 32,             /* sources with news per look */
+	BLIND_PASSES_MAX = 16,   /* passes in a row that do not look, */
+	BLIND_NS = 100000,       /* and how long a task that only sends does not */
+	DRAIN_LOOKS_MAX = 64,    /* looks while a send is blocked, before it tries again */
 	DRAIN_PASSES_MAX = 4096, /* passes for each of them */
-	LINGER_NS = 200000,    /* a wait up to so long is short */
-	BUSY_NS = 100000,      /* a yield of so long: others want the processor */
-	REST_MAX = 64,         /* no lingering for at most so many times what a yield took */
-	LOCKED_MS_MAX = 10,    /* wait with the lock held, where others could not interrupt it */
+	LINGER_NS = 200000,      /* a wait up to so long is short */
+	BUSY_NS = 100000,        /* a yield of so long: others want the processor */
+	REST_MAX = 64,           /* no lingering for at most so many times what a yield took */
+	LOCKED_MS_MAX = 10,      /* wait with the lock held, where others could not interrupt it */
 };
 
 static unsigned blind_passes;    /* since the last look at the sockets */

@@ -13,12 +13,12 @@
 #include <unistd.h>
 
 enum {
-	BATCH = 64,          /* fragments per gathering write */
-	DIRECT_MIN = 4096,   /* rest of a fragment that is worth reading past the buffer */
-	READ_AHEAD = 4096,   /* bytes of what follows read along with it */
-	PIECE_MAX = 1 << 20, /* memory taken for announced bytes before they are there */
-	READS_PER_TURN = 16, /* buffers read from one stream before the others' turn */
-	EXACT_READS = 1024,  /* the same if nothing is read ahead */
+	BATCH = 64,              /* fragments per gathering write */
+	DIRECT_MIN = 4096,       /* rest of a fragment that is worth reading past the buffer */
+	READ_AHEAD = 4096,       /* bytes of what follows read along with it */
+	PIECE_MAX = 1 << 20,     /* memory taken for announced bytes before they are there */
+	READS_PER_TURN = 16,     /* buffers read from one stream before the others' turn */
+	EXACT_READS = 1024,      /* the same if nothing is read ahead */
 	LAST_MESSAGES = 1 << 20, /* taken in at most from one that is lost */
 };
 
@@ -55,7 +55,8 @@ void pvm__stream_free(struct stream *s)
 		pvm__unwatch(&s->way.source);
 	s->lost = true;
 	pvm__way_unlist(&s->way);
-	pvm__stand_in_free(s);
+	pvm__stand_in_free(s->stand_in);
+	s->stand_in = NULL;
 	if (s->users) {
 		/* A writer that waits for room finds that there is no use in waiting. */
 		s->orphan = true;
@@ -204,7 +205,8 @@ static bool write_batch(struct stream *s, struct batch *b)
 
 	b->niov = b->nfrags = 0;
 	while (h.msg_iovlen) {
-		ssize_t n = s->lost ? -1 : sendmsg(s->way.source.fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = s->lost ? -1 :
+				      sendmsg(s->way.source.fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n >= 0)
 			advance(&h, (size_t)n);
@@ -476,25 +478,8 @@ static bool read_once(struct stream *s)
 	return (size_t)n == room;
 }
 
-/* Take in one message, reading if what was read ahead has none. */
-static bool take(struct way *way)
-{
-	struct stream *s = (struct stream *)way;
-	bool exact = pvm__task.transport.exact, taken;
-	int reads = exact ? EXACT_READS : READS_PER_TURN;
-
-	while (!(taken = (s->inside || s->at < s->end) && parse(s)) && s->more && reads-- > 0)
-		s->more = read_once(s);
-	if (exact) {
-		s->more = false;
-		pvm__stand_in_update(s);
-	}
-	if (!taken || (s->at == s->end && !s->more))
-		pvm__way_unlist(way);
-	return taken;
-}
-
-bool pvm__stream_ahead(const struct stream *s)
+/* Is a whole message among what was read ahead? */
+static bool is_ahead(const struct stream *s)
 {
 	size_t at = s->at;
 	bool whole = s->inside && s->last;
@@ -511,4 +496,38 @@ bool pvm__stream_ahead(const struct stream *s)
 		at += TDFRAGHDR + length;
 	}
 	return whole;
+}
+
+/* Take in one message, reading if what was read ahead has none. */
+static bool take(struct way *way)
+{
+	struct stream *s = (struct stream *)way;
+	bool exact = pvm__task.transport.exact, taken;
+	int reads = exact ? EXACT_READS : READS_PER_TURN;
+
+	while (!(taken = (s->inside || s->at < s->end) && parse(s)) && s->more && reads-- > 0)
+		s->more = read_once(s);
+	if (exact) {
+		s->more = false;
+		if (s->stand_in && !is_ahead(s))
+			pvm__stand_in_lower(s->stand_in);
+	}
+	if (!taken || (s->at == s->end && !s->more))
+		pvm__way_unlist(way);
+	return taken;
+}
+
+int pvm__stream_select_fd(struct stream *s)
+{
+	int fd;
+
+	pvm__task.transport.exact = true;
+	if (!s->stand_in && !is_ahead(s))
+		return s->way.source.fd;
+	if (!s->stand_in)
+		s->stand_in = pvm__stand_in_new(s->way.source.fd);
+	if (!s->stand_in)
+		return PvmSysErr;
+	fd = pvm__stand_in_fd(s->stand_in);
+	return fd >= 0 ? fd : s->way.source.fd;
 }

@@ -107,12 +107,12 @@ struct stream {
 	bool orphan;           /* the last of them frees it */
 	struct message *open;  /* unfinished messages, one per source */
 	/* The fragment being read. */
-	bool inside;         /* its header has been read */
-	bool fresh;          /* nothing of its body has been read */
-	bool last;           /* it ends its message */
-	struct message *msg; /* NULL: its bytes are skipped */
-	uint32_t left;       /* its bytes yet to come */
-	struct stand_in *stand_in; /* descriptors for select (select.c), or NULL */
+	bool inside;               /* its header has been read */
+	bool fresh;                /* nothing of its body has been read */
+	bool last;                 /* it ends its message */
+	struct message *msg;       /* NULL: its bytes are skipped */
+	uint32_t left;             /* its bytes yet to come */
+	struct stand_in *stand_in; /* what select sees instead, or NULL */
 	/* Bytes read ahead and not parsed yet. */
 	size_t at, end;
 	unsigned char buf[STREAM_BUFFER];
@@ -134,8 +134,11 @@ void pvm__stream_lose(struct stream *);
 bool pvm__stream_drain(struct stream *);
 /* The same, then lose it: that was sent before the end. */
 void pvm__stream_end(struct stream *);
-/* Is a whole message among what was read ahead? */
-bool pvm__stream_ahead(const struct stream *);
+/*
+ * The descriptor that is readable while the stream has something to take in. From now on
+ * nothing is read ahead, on any stream. A descriptor, or PvmSysErr.
+ */
+int pvm__stream_select_fd(struct stream *);
 /* Close the descriptor at once, which another process uses too, and lose the stream. */
 void pvm__stream_abandon(struct stream *);
 
@@ -151,16 +154,17 @@ struct parcel {
  */
 bool pvm__stream_write(struct stream *, const struct parcel *, int n);
 
-/* ---- what select sees (select.c) ------------------------------------------- */
+/* ---- what select sees of what was read ahead (stand_in.c) ------------------- */
 
-/*
- * The descriptor that is readable while the stream has something to take in. From now on
- * nothing is read ahead, on any stream. A descriptor, or PvmSysErr.
- */
-int pvm__stream_select_fd(struct stream *);
-/* Something was taken in of what was read ahead before. */
-void pvm__stand_in_update(struct stream *);
-void pvm__stand_in_free(struct stream *);
+struct stand_in;
+
+/* Make one for a socket, its sign up; NULL: no memory or descriptor. */
+struct stand_in *pvm__stand_in_new(int fd);
+void pvm__stand_in_free(struct stand_in *); /* NULL is allowed */
+/* From now on it is as readable as the socket. */
+void pvm__stand_in_lower(struct stand_in *);
+/* Its descriptor; -1: its sign is down, the socket itself will do. */
+int pvm__stand_in_fd(const struct stand_in *);
 
 /* ---- the daemon (address.c) ------------------------------------------------ */
 

@@ -56,7 +56,7 @@ class HandDaemon(FakeDaemon):
 
     def _converse(self, connection: socket.socket) -> None:
         connection.settimeout(PATIENCE)
-        while self._asked not in select.select([connection, self._asked], [], [])[0]:
+        while self._asked not in select.select([connection.fileno(), self._asked], [], [])[0]:
             request = receive(connection)
             self.messages.append(request)
             connection.sendall(self._respond(request))
