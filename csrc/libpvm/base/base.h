@@ -252,7 +252,7 @@ struct above {
 	void (*retire)(struct message *);
 	/* stream.c: a message has come whole. Whoever it is for gets it, and the reference. */
 	void (*complete)(struct message *);
-	/* stream.c: the socket is full. Waits until there is room, or something else was read. */
+	/* write.c: the socket is full. Waits until there is room, or something else was read. */
 	void (*full)(struct stream *);
 	/* stream.c: another thread writes. Waits until some state has changed (WAKE_STATE). */
 	void (*turn)(void);

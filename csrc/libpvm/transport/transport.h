@@ -142,6 +142,8 @@ int pvm__stream_select_fd(struct stream *);
 /* Close the descriptor at once, which another process uses too, and lose the stream. */
 void pvm__stream_abandon(struct stream *);
 
+/* ---- writing (write.c) ----------------------------------------------------- */
+
 /* A message and where it goes. */
 struct parcel {
 	const struct message *message;
