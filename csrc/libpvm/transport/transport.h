@@ -2,7 +2,7 @@
 /*
  * Sockets: whole messages out of them and into them, watching them, and waking the threads that
  * wait for what comes.  Nothing here waits for a message or decides what is done with it:
- * pvm__above has what stream.c asks of its owner.
+ * pvm__above has what stream.c and write.c ask of their owner.
  */
 #ifndef PVM3PY_LIBPVM_TRANSPORT_H
 #define PVM3PY_LIBPVM_TRANSPORT_H
