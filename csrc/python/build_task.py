@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Builder of pvm3py._task: the public functions of libpvm3 and libgpvm3 for Python.
 
-Declarations come from include/pvm3.h and what libgpvm3 has for bindings: the C compiler
+Declarations come from include/pvm3.h and what both libraries have for bindings: the C compiler
 preprocesses them, and what is left of these headers themselves (not of the C library's) is the
 interface. Constants are those of pvm3.h. The libraries are linked
 in statically; PVM3PY_LIBPVM names the archive of libpvm3 (default: the one in build/pvm3), the
@@ -21,7 +21,7 @@ import cffi
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = ROOT / "include" / "pvm3.h"
-BINDING = ROOT / "csrc" / "libgpvm" / "binding.h"
+BINDINGS = [ROOT / "csrc" / "libgpvm" / "binding.h", ROOT / "csrc" / "wire" / "for_python.h"]
 LIBPVM = Path(
     os.environ.get("PVM3PY_LIBPVM", ROOT / "build" / "pvm3" / "lib" / "LINUX64" / "libpvm3.a")
 ).absolute()
@@ -41,6 +41,7 @@ SOURCE = """
 extern int pvm_nerr;
 extern char *pvm_errlist[];
 #include "binding.h"
+#include "for_python.h"
 """
 
 
@@ -64,7 +65,7 @@ def declarations() -> str:
     """The cdef text."""
     constants = integer_constants(HEADER.read_text(encoding="ascii"), set())
     defines = "".join(f"#define {name} ...\n" for name in constants)
-    return PREAMBLE + defines + own_lines(HEADER) + own_lines(BINDING)
+    return PREAMBLE + defines + "".join(map(own_lines, [HEADER, *BINDINGS]))
 
 
 ffibuilder = cffi.FFI()
@@ -72,7 +73,7 @@ ffibuilder.cdef(declarations())
 ffibuilder.set_source(
     "pvm3py._task",
     SOURCE,
-    include_dirs=[str(HEADER.parent), str(BINDING.parent)],
+    include_dirs=[str(header.parent) for header in (HEADER, *BINDINGS)],
     extra_objects=[str(LIBPVM.with_name("libgpvm3.a")), str(LIBPVM)],
     # The library's names stay inside the module: a process may also load libpvm3.so.3.
     extra_link_args=["-Wl,--exclude-libs,ALL"],

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pvm3py._task import ffi, lib
 from pvm3py.task.buffers import Message, bufinfo, item_type
@@ -97,8 +97,12 @@ def probe(tid: int = ANY, tag: int = ANY) -> Message | None:
 
 def getfds() -> list[int]:
     """Return the descriptors to wait on for messages; the daemon's is the first."""
+    return _descriptors(lib.pvm_getfds)
+
+
+def _descriptors(call: Callable[[Any], int]) -> list[int]:
     fds = ffi.new("int **")
-    count = check("getfds", lib.pvm_getfds(fds))
+    count = check("getfds", call(fds))
     return list(fds[0][0:count])
 
 
@@ -109,7 +113,9 @@ def _wait(tid: int, tag: int, deadline: float | None) -> bool:
         if left is not None and left <= 0:
             return False
         poll = select.poll()
-        for fd in getfds():
+        fds = _descriptors(lib.pvmnewsfds)
+        for fd in fds:
             poll.register(fd, select.POLLIN)
-        poll.poll(None if left is None else left * 1000)
+        if fds:
+            poll.poll(None if left is None else left * 1000)
     return True

@@ -57,6 +57,7 @@ extern struct Pvmtevinfo pvmtevinfo[TEV_MAX + 1];
 struct message;
 struct stream;
 struct watcher;
+struct way;
 struct pending;
 
 /* ---- threads (lock.c; docs/threads.md) ------------------------------------- */
@@ -229,6 +230,8 @@ struct task {
 	struct stream *daemon; /* NULL: not connected (address.c, enrol.c) */
 	struct {
 		struct watcher *watcher; /* of all sources; NULL: there is only the daemon */
+		struct way *listed;      /* those that may have a message to take in (way.c) */
+		bool exact;              /* nothing is read before it is taken in (stream.c) */
 		bool route_lost;         /* some route's connection ended */
 	} transport;
 
@@ -238,7 +241,7 @@ struct task {
 		struct thread *dispatcher; /* runs handlers; NULL: nobody does (arrival.c) */
 		struct queue inbox;        /* complete messages that nobody took yet */
 		unsigned long serial;      /* of the message that came into it last */
-		unsigned deliveries;       /* messages ever completed */
+		unsigned owed;             /* passes that sends are still to make (poll.c) */
 		bool short_of_memory;      /* a message was lost for that; the next wait says so */
 		bool incomplete;           /* the same, since enrolment */
 		bool unreported;           /* the daemon was lost in a call that could not say so */
@@ -264,7 +267,7 @@ struct above {
 	void (*retire)(struct message *);
 	/* stream.c: a message has come whole. Whoever it is for gets it, and the reference. */
 	void (*complete)(struct message *);
-	/* stream.c: the socket is full. Waits until there is room, or something else was read. */
+	/* write.c: the socket is full. Waits until there is room, or something else was read. */
 	void (*full)(struct stream *);
 	/* stream.c: another thread writes. Waits until some state has changed (WAKE_STATE). */
 	void (*turn)(void);
@@ -278,6 +281,8 @@ struct above {
 	void (*notice_routes)(struct message *);
 	/* arrival.c: a route was lost. Such routes are forgotten; true: there was one. */
 	bool (*reap_routes)(void);
+	/* arrival.c: the daemon was lost. Takes in what has come by routes; true: there was some. */
+	bool (*last_words)(void);
 	/* arrival.c: the daemon was lost. All connections are dropped. */
 	void (*hang_up)(void);
 };
@@ -307,7 +312,14 @@ void pvm__report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 	})
 
 enum { NS_PER_S = 1000000000 };
-enum { NO_DEADLINE = -1 }; /* instead of a point in time by pvm__now */
+/* Instead of a point in time by pvm__now. */
+enum {
+	ONE_PASS = 0,     /* take in one message of each connection, if it is there */
+	NO_DEADLINE = -1, /* for ever */
+	WHILE_THERE = -2, /* take in until nothing is there */
+	LIST_ONLY = -3,   /* take in nothing */
+};
+enum { PASSES_MAX = 65536 }; /* of WHILE_THERE, so that a flood does not keep a call for ever */
 
 /* A clock in nanoseconds. */
 static inline int64_t pvm__clock(clockid_t clock)

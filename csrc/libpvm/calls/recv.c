@@ -62,16 +62,16 @@ static int rate(matcher *match, struct message *m, int id, int tid, int tag, str
 	return result;
 }
 
-/* Let the program's function rate the messages. Id of its choice, 0 or an error. */
-static int choose_rated(matcher *match, int tid, int tag)
+/* Let the program's function rate the messages from `m` on. Id of its choice, 0 or an error. */
+static int choose_rated(matcher *match, struct message *m, int tid, int tag)
 {
-	struct message *m, *next;
+	struct message *next;
 	int best = 0, best_rate = 0;
 	int code = match == program_match ? 0 : match(0, tid, tag);
 
 	if (code < 0)
 		return code;
-	for (m = pvm__task.engine.inbox.head; m; m = next) {
+	for (; m; m = next) {
 		int id = name(m), rated;
 
 		if (id < 0)
@@ -87,14 +87,11 @@ static int choose_rated(matcher *match, int tid, int tag)
 	return queued(pvm__message_of(best)) ? best : 0;
 }
 
-/*
- * The message to receive among those from `m` on, which with a function of the
- * program's are all.  It gets an id, which is returned; 0: none.
- */
-static int choose(matcher *match, struct message *m, int tid, int tag)
+/* The message to receive among those from `m` on.  It gets an id, which is returned; 0: none. */
+static inline int choose(matcher *match, struct message *m, int tid, int tag)
 {
 	if (match)
-		return choose_rated(match, tid, tag);
+		return choose_rated(match, m, tid, tag);
 	while (m && !matches(m, tid, tag))
 		m = m->next;
 	return m ? name(m) : 0;
@@ -121,25 +118,17 @@ static struct message *first_after(unsigned long serial)
 }
 
 /*
- * Find a message, waiting for it until `deadline` (as pvm__engine_wait_until;
- * 0: read what is there once). Id, 0 or an error code.
+ * Take in messages, and wait for them, until there is one to choose or the deadline, a time by
+ * pvm__now or instead of it, is over. Id, 0 or an error code.
  */
-static int find(matcher *match, int tid, int tag, int64_t deadline)
+static int take_in(matcher *match, int tid, int tag, int64_t deadline)
 {
 	struct task *t = &pvm__task;
-	int code = pvm__connect();
 	unsigned session = t->session;
 	unsigned long seen;
-	int id;
+	int passes = deadline == ONE_PASS ? 1 : PASSES_MAX;
+	int id, code;
 
-	if (code < 0)
-		return code;
-	id = choose(match, t->engine.inbox.head, tid, tag);
-	if (id)
-		return id;
-	/* A handler may not wait for what comes behind its message. */
-	if (t->in_handler)
-		return deadline ? PvmNotImpl : 0;
 	do {
 		const struct interest interest = interest_in(match, tid, tag);
 
@@ -149,8 +138,34 @@ static int find(matcher *match, int tid, int tag, int64_t deadline)
 		id = choose(match, first_after(seen), tid, tag);
 		if (id)
 			return id;
-	} while (code > 0 && deadline);
+		if (deadline == ONE_PASS || deadline == WHILE_THERE)
+			passes--;
+	} while (code > 0 && passes);
 	return code < 0 ? code : 0;
+}
+
+/* Find a message, waiting for it until `deadline`. Id, 0 or an error code. */
+static int find(matcher *match, int tid, int tag, int64_t deadline)
+{
+	struct task *t = &pvm__task;
+	int code = t->daemon ? pvm__connect() : 0, id;
+
+	if (code < 0)
+		return code;
+	/* What came before the daemon's end comes before the error, or a new enrolment. */
+	id = choose(match, t->engine.inbox.head, tid, tag);
+	if (id)
+		return id;
+	if (!t->daemon) {
+		code = pvm__connect();
+		return code < 0 ? code : find(match, tid, tag, deadline);
+	}
+	if (deadline == LIST_ONLY)
+		return 0;
+	/* A handler may not wait for what comes behind its message. */
+	if (t->in_handler)
+		return deadline == ONE_PASS || deadline == WHILE_THERE ? 0 : PvmNotImpl;
+	return take_in(match, tid, tag, deadline);
 }
 
 /* Take a message off the receive list; its id alone refers to it now. */
@@ -224,8 +239,8 @@ int pvm_recv(int tid, int tag)
 int pvm_nrecv(int tid, int tag)
 {
 	API_ENTER(TEV_NRECV, WANTED);
-	return API_LEAVE(TEV_NRECV, TEV_DID_MB, pvm__result("pvm_nrecv", receive(tid, tag, 0)),
-		RECEIVED);
+	return API_LEAVE(TEV_NRECV, TEV_DID_MB,
+		pvm__result("pvm_nrecv", receive(tid, tag, ONE_PASS)), RECEIVED);
 }
 
 /* As pvm_recv, waiting at most `timeout` (NULL: for ever, negative: not): 0 if none came. */
@@ -244,7 +259,7 @@ int pvm_probe(int tid, int tag)
 {
 	API_ENTER(TEV_PROBE, WANTED);
 	return API_LEAVE(TEV_PROBE, TEV_DID_CC,
-		pvm__result("pvm_probe", find(program_match, tid, tag, 0)));
+		pvm__result("pvm_probe", find(program_match, tid, tag, ONE_PASS)));
 }
 
 /* Copy the body's first `room` bytes. */
@@ -327,7 +342,8 @@ void pvm__recv_thread_ends(void)
 	answered_fds = NULL;
 }
 
-static int list_fds(int **fds)
+/* `select`: one of them is readable as long as something is not taken in. */
+static int list_fds(int **fds, bool select)
 {
 	struct task *t = &pvm__task;
 	int code = pvm__connect();
@@ -337,31 +353,44 @@ static int list_fds(int **fds)
 		return code;
 	if (!fds)
 		return PvmBadParam;
-	n = 1 + pvm__route_fds(NULL, 0);
+	n = 1 + pvm__route_fds(NULL, 0, select);
 	list = realloc(answered_fds, (size_t)n * sizeof *list);
 	if (!list)
 		return PvmNoMem;
 	answered_fds = list;
-	list[0] = t->daemon->source.fd;
-	pvm__route_fds(list + 1, n - 1);
+	list[0] = select ? pvm__stream_select_fd(t->daemon) : t->daemon->way.source.fd;
+	if (list[0] < 0 || pvm__route_fds(list + 1, n - 1, select) < 0)
+		return PvmSysErr;
 	*fds = list;
 	return n;
 }
 
 /*
- * Descriptors to select for reading: the daemon's, then those of direct routes.
- * If one is readable, pvm_nrecv or pvm_probe reads it. The list is valid until
- * the thread's next call. Returns how many, PvmBadParam, PvmNoMem, PvmSysErr.
+ * Descriptors to select for reading: the daemon's, then those of direct routes. One is readable
+ * as long as something there is not taken in. pvm_nrecv and pvm_probe take in one message of each;
+ * what is in the receive list is not seen. From the first call on the task reads no more at a time
+ * than it takes in. The list is valid until the thread's next call. Returns how many, PvmBadParam,
+ * PvmNoMem, PvmSysErr.
  */
 int pvm_getfds(int **fds)
 {
 	int n;
 
 	API_ENTER(TEV_GETFDS);
-	n = pvm__result("pvm_getfds", list_fds(fds));
+	n = pvm__result("pvm_getfds", list_fds(fds, true));
 	if (n > 0)
 		API_END(TEV_GETFDS, TEV_DID_CC, n, TEV_DID_FDS, *fds, n);
 	else
 		API_END(TEV_GETFDS, TEV_DID_CC, n);
 	return n;
+}
+
+int pvmnewsfds(int **fds)
+{
+	API_LOCK();
+	int code = pvm__connect();
+
+	if (code == 0 && pvm__task.transport.listed)
+		return 0;
+	return pvm__result("pvm_getfds", code < 0 ? code : list_fds(fds, false));
 }

@@ -2,8 +2,8 @@
 /*
  * What becomes of messages that have come.
  *
- * Reading sockets and acting on what came are separate steps. A pass over the sockets only
- * collects complete messages. pvm__settle then runs handlers and queues the rest; it does so
+ * Taking in and acting on what came are separate steps. A pass over the connections only
+ * collects complete messages, one of each. pvm__settle then runs handlers and queues the rest; it does so
  * only while no message is being written and no handler is running. So handlers may send and
  * ask the daemon like any other code, and nothing frees a stream under its reader or writer.
  */
@@ -14,12 +14,9 @@ static struct queue arrived;
 
 void pvm__deliver(struct message *m)
 {
-	struct task *t = &pvm__task;
-
 	m->mode = MESSAGE_READING;
 	pvm__message_set_codec(m);
 	pvm__message_rewind(m);
-	t->engine.deliveries++;
 	if (m->ctx == SYSCTX_TC && m->tag == TC_TASKEXIT)
 		pvm__above.notice_routes(m);
 	if (!(m->tag & TIDPVMD) || !pvm__above.answer(m))
@@ -77,7 +74,8 @@ void pvm__settle(void)
 	else
 		do
 			dispatch_arrived();
-		while (t->transport.route_lost && pvm__above.reap_routes());
+		while ((t->transport.route_lost && pvm__above.reap_routes()) ||
+			(t->daemon && t->daemon->lost && pvm__above.last_words()));
 	if (t->daemon && t->daemon->lost)
 		pvm__above.hang_up();
 }

@@ -18,24 +18,43 @@ void pvm__settle(void);
 /* Forget all messages that the program has not received. */
 void pvm__discard_received(void);
 
-/* ---- reading (poll.c) ------------------------------------------------------ */
+/* ---- taking in (poll.c) ---------------------------------------------------- */
 
-/* Read what is there. */
-void pvm__intake(void);
-/* Read what is there if that has not happened for a while; called by senders. */
-void pvm__read_now_and_then(void);
-/* Wait for news of the sockets without the lock, at most until the deadline, then read it. */
+enum pass {
+	PASS_LOOKING, /* looks at each connection that has nothing more that was read */
+	PASS_SPARING, /* does so now and then */
+};
+/* Make a pass: take in one message of each connection. False: nothing was there. */
+bool pvm__take_in(enum pass);
+/*
+ * Make the passes that sends owe (task.engine.owed), and run the handlers. One that sends
+ * owes more.
+ */
+void pvm__pay_owed(void);
+static inline void pvm__pay(void)
+{
+	if (pvm__task.engine.owed)
+		pvm__pay_owed();
+}
+/*
+ * Wait without the lock for something to take in, at most until the deadline; nothing is
+ * listed before.
+ */
 void pvm__await_news(int64_t deadline);
-/* Wait until the stream is writable or something else has been read. */
+/* Wait until the stream is writable or something was taken in: everything that is there. */
 void pvm__await_room(struct stream *);
 
 /* ---- waiting (wait.c) ------------------------------------------------------ */
 
-/* The point in time `timeout` from now; 0 if that is not later, NO_DEADLINE if it is far off. */
+/*
+ * The point in time `timeout` from now; WHILE_THERE for none, LIST_ONLY for a negative one,
+ * NO_DEADLINE if it is far off.
+ */
 int64_t pvm__deadline(const struct timeval *timeout);
 /*
  * Wait until what interests the thread has come, whoever read it, or a point in time by
- * pvm__now (0: one pass over the sockets without waiting; NO_DEADLINE). 1, 0 or PvmSysErr.
+ * pvm__now, or NO_DEADLINE. ONE_PASS and WHILE_THERE: make one pass without waiting; 1 if
+ * something was there. 1, 0 or PvmSysErr.
  */
 int pvm__engine_wait_for(const struct interest *, int64_t deadline);
 /* The same with any message as interest. */
@@ -104,12 +123,17 @@ struct stream *pvm__route_stream(int tid);
 void pvm__routes_notice(struct message *);
 /* The connection of some route was lost: forget such routes. True if there was one. */
 bool pvm__routes_reap(void);
+/* Take in all that has come by routes. True: there was some. */
+bool pvm__routes_drain(void);
 /* Close all routes. */
 void pvm__routes_close(void);
 /* In the child of a fork: lose all routes, which stay the parent's. */
 void pvm__routes_abandon(void);
-/* Descriptors of routes to wait for, at most `max`; returns how many there are. */
-int pvm__route_fds(int *fds, int max);
+/*
+ * Descriptors of routes, at most `max`; with `select` as pvm__stream_select_fd gives them.
+ * Returns how many there are, or PvmSysErr.
+ */
+int pvm__route_fds(int *fds, int max, bool select);
 /* Is there an open direct route? */
 bool pvm__route_exists(int tid);
 /* Handlers of messages about them: buffer id. 0. */
@@ -121,8 +145,8 @@ int pvm__tc_taskexit(int mid);
 
 /*
  * Send a message of an enrolled task; ctx, tag and wid are the message's. Chooses the route,
- * opens a direct one if PvmRoute asks for it, takes in arriving messages while the socket is
- * full. 0, PvmSysErr, PvmNoMem.
+ * opens a direct one if PvmRoute asks for it. Then takes in about one message of each connection
+ * for two fragments, and while the socket is full all that come. 0, PvmSysErr, PvmNoMem.
  */
 int pvm__send(struct message *, int dst);
 /* The same to many tasks, each once and never to this one; the list is tidied for that. */

@@ -296,8 +296,11 @@ int pvm__connect(void)
 	pvm__discard_received();
 	t->nsiblings = -1;
 	t->engine.enroller = &pvm__self;
+	/* A program that selects from its first call on is to find the sockets as they are. */
+	t->transport.exact = true;
 	read_environment();
 	code = enrol();
+	t->transport.exact = false;
 	t->engine.enroller = NULL;
 	pvm__wake(WAKE_STATE);
 	if (code < 0) {
@@ -324,6 +327,8 @@ void pvm__disconnect(void)
 	t->daemon = NULL;
 	t->engine.short_of_memory = false;
 	t->engine.incomplete = false;
+	t->engine.owed = 0;
+	t->transport.exact = false;
 	pvm__watch_end();
 	pvm__output_forget();
 	pvm__notices_forget();
@@ -332,6 +337,13 @@ void pvm__disconnect(void)
 	t->schedtid = 0;
 	pvmmytid = -1;
 	pvm__set_tracer(0);
+}
+
+/* Take in what waits, and run its handlers; with a bound for a flood. */
+static void take_in_rest(void)
+{
+	for (int i = 0; i < PASSES_MAX && pvm__engine_wait_until(WHILE_THERE) > 0; i++)
+		;
 }
 
 /* Leave in order: notices and output first, then the daemon, then what is left here. */
@@ -345,14 +357,14 @@ int pvm__leave(void)
 	pvm__trace_flush();
 	pvm__output_wait_children();
 	pvm__notice_self_exit();
-	pvm__engine_wait_until(0);
-	pvm__handlers_clear();
+	take_in_rest();
 	fflush(stdout);
 	fflush(stderr);
 	req = pvm__task.daemon ? pvm__message_new(WIRE_ENC_XDR) : NULL;
 	code = req ? pvm__request(TM_EXIT, req, &reply) : PvmSysErr;
 	if (code >= 0)
 		pvm__message_unref(reply);
+	pvm__handlers_clear();
 	pvm__disconnect();
 	pvm__discard_received();
 	pvm__task.engine.unreported = false;

@@ -12,17 +12,19 @@ struct notice {
 	int count; /* PvmRouteAdd: how many are left, -1: no limit */
 };
 
-/* Newest first. */
+/* Oldest first. */
 static struct notice *lists[NOTICE_KINDS];
 
 int pvm__notice_add(enum notice_kind kind, int tag, int tid, int count)
 {
-	struct notice *n = malloc(sizeof *n);
+	struct notice *n = malloc(sizeof *n), **end = &lists[kind];
 
 	if (!n)
 		return PvmNoMem;
-	*n = (struct notice){ lists[kind], pvmmyctx, tag, tid, count };
-	lists[kind] = n;
+	*n = (struct notice){ NULL, pvmmyctx, tag, tid, count };
+	while (*end)
+		end = &(*end)->next;
+	*end = n;
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading the sockets, and sleeping on them. While the daemon is the only peer that is a poll
+ * Looking for news of the sockets, sleeping on them, and taking in what is there. While the daemon is the only peer that is a poll
  * and a recvmsg (a blocking recvmsg is woken in vain when the daemon reads what this task
  * sent); with direct routes, or several threads, an epoll_wait and a recvmsg for each socket
  * with news.
@@ -16,17 +16,19 @@
 #define NS_PER_MS 1000000
 
 enum {
-	EVENTS = 32,           /* sources read per pass */
-	UNREAD_SENDS_MAX = 16, /* a task that only sends reads after so many messages, */
-	UNREAD_MS_MAX = 10,    /* or after this time */
-	LINGER_NS = 200000,    /* a wait up to so long is short */
-	BUSY_NS = 100000,      /* a yield of so long: others want the processor */
-	REST_MAX = 64,         /* no lingering for at most so many times what a yield took */
-	LOCKED_MS_MAX = 10,    /* wait with the lock held, where others could not interrupt it */
+	EVENTS = 32,             /* sources with news per look */
+	BLIND_PASSES_MAX = 16,   /* passes in a row that do not look, */
+	BLIND_NS = 100000,       /* and how long a task that only sends does not */
+	DRAIN_LOOKS_MAX = 64,    /* looks while a send is blocked, before it tries again */
+	DRAIN_PASSES_MAX = 4096, /* passes for each of them */
+	LINGER_NS = 200000,      /* a wait up to so long is short */
+	BUSY_NS = 100000,        /* a yield of so long: others want the processor */
+	REST_MAX = 64,           /* no lingering for at most so many times what a yield took */
+	LOCKED_MS_MAX = 10,      /* wait with the lock held, where others could not interrupt it */
 };
 
-static unsigned unread_sends;    /* messages sent since the sockets were last read */
-static int64_t last_intake;      /* when that was, coarse monotonic ns */
+static unsigned blind_passes;    /* since the last look at the sockets */
+static int64_t last_look;        /* when that or an earlier one was, monotonic ns */
 static bool brisk;               /* the last wait for a message was short */
 static int64_t rest_until, rest; /* till this time, monotonic ns, so long, waits sleep at once */
 
@@ -44,7 +46,7 @@ static int ms_until(int64_t deadline)
 	return left < INT_MAX ? (int)left : INT_MAX;
 }
 
-/* ---- reading ------------------------------------------------------------- */
+/* ---- looking ------------------------------------------------------------- */
 
 /* What a wait for the sockets has found. */
 struct news {
@@ -69,10 +71,10 @@ static void look(struct news *news, const struct watcher *w, int daemon_fd, int 
 		news->n = 1;
 }
 
-/* Read the sources that have news. */
-static void read_news(const struct news *news, const struct watcher *w)
+/* Have the sources that have news listed as ways, or act on theirs. */
+static void take_news(const struct news *news, const struct watcher *w)
 {
-	struct source *daemon = &pvm__task.daemon->source;
+	struct source *daemon = &pvm__task.daemon->way.source;
 
 	/* The program has closed what it did not open: nothing can be waited for any more. */
 	if (news->n < 0 && news->error != EINTR)
@@ -86,17 +88,87 @@ static void read_news(const struct news *news, const struct watcher *w)
 	}
 }
 
-void pvm__intake(void)
+/*
+ * Look at the sockets without waiting. True: some have news. Without a watcher that is left to
+ * the reading.
+ */
+static bool look_around(void)
 {
-	struct task *t = &pvm__task;
+	const struct watcher *w = pvm__task.transport.watcher;
 	struct news news = { .n = 1 };
 
-	if (t->transport.watcher)
-		look(&news, t->transport.watcher, -1, 0);
-	read_news(&news, t->transport.watcher);
-	unread_sends = 0;
-	last_intake = pvm__clock(CLOCK_MONOTONIC_COARSE);
+	if (w)
+		look(&news, w, -1, 0);
+	take_news(&news, w);
+	blind_passes = 0;
+	return w && news.n > 0;
 }
+
+/*
+ * Is a sparing pass to look at the sockets, which costs more than the rest of it? If not, what has
+ * come since the last look counts as not yet there. A daemon that is the only connection is not
+ * looked at while it is listed.
+ */
+static bool look_is_due(void)
+{
+	const struct task *t = &pvm__task;
+	int64_t now;
+
+	if (t->transport.exact)
+		return true;
+	if (t->transport.listed)
+		return t->transport.watcher && ++blind_passes >= BLIND_PASSES_MAX;
+	now = pvm__now();
+	if (++blind_passes < BLIND_PASSES_MAX && now - last_look < BLIND_NS)
+		return false;
+	last_look = now;
+	return true;
+}
+
+/* ---- taking in ----------------------------------------------------------- */
+
+bool pvm__take_in(enum pass pass)
+{
+	const struct task *t = &pvm__task;
+	bool all_listed = !t->transport.watcher && t->transport.listed;
+	bool news = false;
+
+	if (pass == PASS_LOOKING ? !all_listed : look_is_due())
+		news = look_around();
+	return pvm__ways_take() || news;
+}
+
+/* Take in everything, with a bound for a flood. */
+static void drain(void)
+{
+	for (int looks = 0; looks < DRAIN_LOOKS_MAX; looks++) {
+		bool news = look_around();
+
+		for (int i = 0; i < DRAIN_PASSES_MAX && pvm__ways_take(); i++)
+			news = true;
+		if (!news)
+			return;
+	}
+}
+
+void pvm__pay_owed(void)
+{
+	struct task *t = &pvm__task;
+
+	if (t->sending || t->in_handler || t->engine.enroller)
+		return;
+	while (t->engine.owed && t->daemon) {
+		t->engine.owed--;
+		if (!pvm__take_in(PASS_SPARING) && !t->daemon->lost && !t->transport.route_lost)
+			break;
+		pvm__settle();
+	}
+	t->engine.owed = 0;
+	if (t->transport.listed)
+		pvm__let_others_read();
+}
+
+/* ---- sleeping ------------------------------------------------------------ */
 
 /*
  * Waking from sleep costs more than most answers take. So a task whose last
@@ -142,7 +214,7 @@ void pvm__await_news(int64_t deadline)
 	struct task *t = &pvm__task;
 	bool alone = !pvm__interruptible(); /* then the lock is kept for a while */
 	struct watcher *w = t->transport.watcher;
-	int daemon_fd = t->daemon->source.fd, ms = ms_until(deadline);
+	int daemon_fd = t->daemon->way.source.fd, ms = ms_until(deadline);
 	unsigned session = t->session, forgotten = w ? w->forgotten : 0, depth = 0;
 	int64_t start = pvm__now(), now = start, yield = 0;
 	bool quick = brisk && start >= rest_until;
@@ -168,14 +240,14 @@ void pvm__await_news(int64_t deadline)
 	rest_from_lingering(yield, now);
 	if (t->session == session && t->daemon) {
 		if (w == t->transport.watcher && (!w || w->forgotten == forgotten))
-			read_news(&news, w);
+			take_news(&news, w);
 		else
-			pvm__intake();
+			look_around();
 	}
 	if (w)
 		pvm__watcher_release(w);
-	unread_sends = 0;
-	last_intake = pvm__clock(CLOCK_MONOTONIC_COARSE);
+	blind_passes = 0;
+	last_look = now;
 }
 
 void pvm__await_room(struct stream *s)
@@ -184,12 +256,16 @@ void pvm__await_room(struct stream *s)
 	bool alone = !pvm__interruptible();
 	struct watcher *w = t->transport.watcher;
 	struct pollfd p[2] = {
-		{ .fd = s->source.fd, .events = POLLOUT },
-		{ .fd = w ? w->epoll_fd : t->daemon->source.fd, .events = POLLIN },
+		{ .fd = s->way.source.fd, .events = POLLOUT },
+		{ .fd = w ? w->epoll_fd : t->daemon->way.source.fd, .events = POLLIN },
 	};
 	unsigned session = t->session, depth = 0;
 	int n;
 
+	if (t->transport.listed) {
+		drain();
+		return;
+	}
 	if (!w && t->daemon->lost)
 		p[1].fd = -1;
 	if (w)
@@ -203,18 +279,5 @@ void pvm__await_room(struct stream *s)
 	if (w)
 		pvm__watcher_release(w);
 	if (n > 0 && p[1].revents && t->session == session && t->daemon)
-		pvm__intake();
-}
-
-void pvm__read_now_and_then(void)
-{
-	struct task *t = &pvm__task;
-
-	if (t->sending || t->in_handler)
-		return;
-	if (++unread_sends < UNREAD_SENDS_MAX &&
-		pvm__clock(CLOCK_MONOTONIC_COARSE) - last_intake < UNREAD_MS_MAX * NS_PER_MS)
-		return;
-	pvm__intake();
-	pvm__settle();
+		drain();
 }

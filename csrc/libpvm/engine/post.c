@@ -10,6 +10,7 @@ int pvm__send_daemon(struct message *m, int dst)
 	code = pvm__write_daemon(&(struct parcel){ m, dst }, 1);
 	pvm__task.sending--;
 	pvm__settle();
+	pvm__pay();
 	return code;
 }
 

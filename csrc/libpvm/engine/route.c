@@ -103,6 +103,17 @@ bool pvm__routes_reap(void)
 	return any;
 }
 
+bool pvm__routes_drain(void)
+{
+	bool any = false;
+
+	for (int i = 0; i < BUCKETS; i++)
+		for (struct route *r = routes[i]; r; r = r->next)
+			if (r->stream)
+				any = pvm__stream_drain(r->stream) || any;
+	return any;
+}
+
 void pvm__routes_close(void)
 {
 	for (int i = 0; i < BUCKETS; i++)
@@ -132,7 +143,14 @@ bool pvm__route_exists(int tid)
 	return r && r->state == ROUTE_OPEN;
 }
 
-int pvm__route_fds(int *fds, int max)
+static int descriptor(const struct route *r, bool select)
+{
+	if (!r->stream)
+		return r->meeting.source.fd;
+	return select ? pvm__stream_select_fd(r->stream) : r->stream->way.source.fd;
+}
+
+int pvm__route_fds(int *fds, int max, bool select)
 {
 	int n = 0;
 
@@ -140,8 +158,8 @@ int pvm__route_fds(int *fds, int max)
 		for (struct route *r = routes[i]; r; r = r->next) {
 			if (r->state != ROUTE_OPEN && r->state != ROUTE_LISTEN)
 				continue;
-			if (n < max)
-				fds[n] = r->stream ? r->stream->source.fd : r->meeting.source.fd;
+			if (n < max && (fds[n] = descriptor(r, select)) < 0)
+				return PvmSysErr;
 			n++;
 		}
 	return n;
@@ -158,7 +176,7 @@ static bool open_stream(struct route *r, int fd)
 		close(fd);
 		return false;
 	}
-	if (pvm__watch(&s->source) < 0) {
+	if (pvm__watch(&s->way.source) < 0) {
 		s->lost = true;
 		pvm__stream_free(s);
 		return false;
@@ -347,6 +365,8 @@ static void answer_request(int tid, const char *wanted)
 			drop(r);
 	} else {
 		/* The other side has forgotten any earlier route, or it would not ask. */
+		if (r && r->stream)
+			pvm__stream_drain(r->stream);
 		if (r)
 			drop(r);
 		accepted = pvm__task.option.route != PvmDontRoute && offer(tid, wanted, address);
@@ -358,6 +378,8 @@ static void answer_request(int tid, const char *wanted)
 	answer = accepted ? pvm__compose("iis", TDPROTOCOL, 0, address) : NULL;
 	if (accepted && !answer)
 		drop(find(tid));
+	if (answer)
+		pvm__notice_route_opened(tid, find(tid)->meeting.source.fd);
 	if (!answer) {
 		pvm__message_ref(refusal);
 		answer = refusal;

@@ -13,20 +13,34 @@ static bool write_route(struct stream *route, const struct message *m, int dst)
 	return false;
 }
 
+/* The passes that writing a message is worth. */
+static unsigned passes_for(const struct message *m)
+{
+	return m->nfrags > 2 ? (m->nfrags + 1) / 2 : 1;
+}
+
+/* The end of a send: its code, or PvmSysErr if the daemon's end is seen then. */
+static int finish(unsigned session, int code)
+{
+	pvm__settle();
+	pvm__pay();
+	return pvm__task.session == session ? code : PvmSysErr;
+}
+
 int pvm__send(struct message *m, int dst)
 {
 	struct stream *route = NULL;
+	unsigned session = pvm__task.session;
 	int code = 0;
 
-	pvm__read_now_and_then();
 	if (wire_is_task((uint32_t)dst))
 		route = pvm__route_stream(dst);
 	pvm__task.sending++;
 	if (!route || !write_route(route, m, dst))
 		code = pvm__write_daemon(&(struct parcel){ m, dst }, 1);
 	pvm__task.sending--;
-	pvm__settle();
-	return code;
+	pvm__task.engine.owed += passes_for(m);
+	return finish(session, code);
 }
 
 /* Tell the daemon who gets the next multicast, and send it. */
@@ -76,22 +90,25 @@ static int tidy(int *tids, int n)
 
 int pvm__multicast(struct message *m, int *tids, int n)
 {
+	unsigned session = pvm__task.session;
 	int code = 0, nrest = 0;
 
 	n = tidy(tids, n);
-	pvm__read_now_and_then();
 	for (int i = 0; i < n; i++) {
 		struct stream *route = existing_route(tids[i]);
 
 		pvm__task.sending++;
 		if (!route || !write_route(route, m, tids[i]))
 			tids[nrest++] = tids[i];
+		else
+			pvm__task.engine.owed += passes_for(m);
 		pvm__task.sending--;
 	}
 	pvm__task.sending++;
-	if (nrest)
+	if (nrest) {
 		code = multicast_daemon(m, tids, nrest);
+		pvm__task.engine.owed += 1 + passes_for(m);
+	}
 	pvm__task.sending--;
-	pvm__settle();
-	return code;
+	return finish(session, code);
 }

@@ -42,36 +42,43 @@ static bool take_shortage(void)
 	return lost;
 }
 
-/* One pass over the sockets, without waiting. */
+/* One pass without waiting. 1: something was there. */
 static int look_once(void)
 {
 	struct task *t = &pvm__task;
-	unsigned before = t->engine.deliveries;
+	bool any;
 
 	if (!t->daemon || t->daemon->lost)
 		return PvmSysErr;
 	if (take_shortage())
 		return PvmNoMem;
-	pvm__intake();
+	any = pvm__take_in(PASS_LOOKING);
 	pvm__settle();
-	if (t->engine.deliveries != before)
+	pvm__pay();
+	if (any)
 		return 1;
 	return t->daemon ? 0 : PvmSysErr;
 }
 
-/* Read the sockets, or sleep while another thread does that, once. */
-static void read_or_sleep(int64_t deadline)
+/* Make a pass, first waiting for something to take in; or sleep while another thread does that. */
+static void pass_or_sleep(int64_t deadline)
 {
 	struct task *t = &pvm__task;
 
-	if (t->engine.reader && t->engine.reader != &pvm__self) {
-		sleep_till_woken(deadline);
-		return;
+	if (!t->transport.listed) {
+		if (t->engine.reader && t->engine.reader != &pvm__self) {
+			sleep_till_woken(deadline);
+			return;
+		}
+		t->engine.reader = &pvm__self;
+		pvm__await_news(deadline);
+		t->engine.reader = NULL;
+		pvm__ways_take();
+	} else {
+		pvm__take_in(PASS_SPARING);
 	}
-	t->engine.reader = &pvm__self;
-	pvm__await_news(deadline);
-	t->engine.reader = NULL;
 	pvm__settle();
+	pvm__pay();
 }
 
 int pvm__engine_wait_for(const struct interest *interest, int64_t deadline)
@@ -81,7 +88,7 @@ int pvm__engine_wait_for(const struct interest *interest, int64_t deadline)
 	struct wait w;
 	int code = 0;
 
-	if (!deadline)
+	if (deadline == ONE_PASS || deadline == WHILE_THERE)
 		return look_once();
 	pvm__wait_begin(&w, interest);
 	while (code == 0) {
@@ -93,7 +100,7 @@ int pvm__engine_wait_for(const struct interest *interest, int64_t deadline)
 			code = PvmNoMem;
 			break;
 		}
-		read_or_sleep(deadline);
+		pass_or_sleep(deadline);
 		if (pvm__woken())
 			code = 1;
 		else if (!t->engine.short_of_memory && deadline != NO_DEADLINE &&
@@ -123,6 +130,6 @@ int64_t pvm__deadline(const struct timeval *timeout)
 	if (sec > SECONDS_MAX || usec / 1000000 > SECONDS_MAX)
 		return NO_DEADLINE;
 	if (sec < -SECONDS_MAX || usec / 1000000 < -SECONDS_MAX || sec * 1000000 + usec <= 0)
-		return 0;
+		return sec || usec ? LIST_ONLY : WHILE_THERE;
 	return pvm__now() + sec * NS_PER_S + usec * 1000;
 }

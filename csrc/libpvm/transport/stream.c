@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One connected stream socket: messages out as gathering writes of headers and
- * fragments, messages in through a buffer, long fragments past the buffer.
+ * One connected stream socket, and the messages that come by it: through a buffer, long fragments
+ * past the buffer.
  */
 #include "transport/transport.h"
 
@@ -13,20 +13,22 @@
 #include <unistd.h>
 
 enum {
-	BATCH = 64,          /* fragments per gathering write */
-	DIRECT_MIN = 4096,   /* rest of a fragment that is worth reading past the buffer */
-	READ_AHEAD = 4096,   /* bytes of what follows read along with it */
-	PIECE_MAX = 1 << 20, /* memory taken for announced bytes before they are there */
-	READS_PER_TURN = 16, /* buffers read from one stream before the others' turn */
-	LAST_READS = 256,    /* buffers read at most from one that is lost */
+	DIRECT_MIN = 4096,       /* rest of a fragment that is worth reading past the buffer */
+	READ_AHEAD = 4096,       /* bytes of what follows read along with it */
+	PIECE_MAX = 1 << 20,     /* memory taken for announced bytes before they are there */
+	READS_PER_TURN = 16,     /* buffers read from one stream before the others' turn */
+	EXACT_READS = 1024,      /* the same if nothing is read ahead */
+	LAST_MESSAGES = 1 << 20, /* taken in at most from one that is lost */
 };
+
+static bool take(struct way *way);
 
 static void stream_ready(struct source *source)
 {
 	struct stream *s = (struct stream *)source;
 
-	for (int i = 0; i < READS_PER_TURN && pvm__stream_read(s, MSG_DONTWAIT); i++)
-		;
+	s->more = true;
+	pvm__way_list(&s->way);
 }
 
 struct stream *pvm__stream_new(int fd, int peer)
@@ -36,8 +38,7 @@ struct stream *pvm__stream_new(int fd, int peer)
 	if (!s)
 		return NULL;
 	memset(s, 0, offsetof(struct stream, buf));
-	s->source = (struct source){ fd, stream_ready };
-	s->peer = peer;
+	s->way = (struct way){ .source = { fd, stream_ready }, .turn = peer, .take = take };
 	return s;
 }
 
@@ -50,16 +51,19 @@ void pvm__stream_free(struct stream *s)
 		pvm__message_unref(m);
 	}
 	if (!s->lost)
-		pvm__unwatch(&s->source);
+		pvm__unwatch(&s->way.source);
 	s->lost = true;
+	pvm__way_unlist(&s->way);
+	pvm__stand_in_free(s->stand_in);
+	s->stand_in = NULL;
 	if (s->users) {
 		/* A writer that waits for room finds that there is no use in waiting. */
 		s->orphan = true;
-		shutdown(s->source.fd, SHUT_RDWR);
+		shutdown(s->way.source.fd, SHUT_RDWR);
 		pvm__wake(WAKE_STATE);
 		return;
 	}
-	close(s->source.fd);
+	close(s->way.source.fd);
 	free(s);
 }
 
@@ -98,135 +102,35 @@ void pvm__stream_lose(struct stream *s)
 	if (s->lost)
 		return;
 	s->lost = true;
-	pvm__unwatch(&s->source);
-	if (s->peer != TIDPVMD)
+	pvm__unwatch(&s->way.source);
+	if (s->way.turn != TIDPVMD)
 		pvm__task.transport.route_lost = true;
+}
+
+bool pvm__stream_drain(struct stream *s)
+{
+	int taken = 0;
+
+	do
+		s->more = true;
+	while (take(&s->way) && ++taken < LAST_MESSAGES);
+	return taken;
 }
 
 void pvm__stream_end(struct stream *s)
 {
-	for (int i = 0; i < LAST_READS && !s->lost && pvm__stream_read(s, MSG_DONTWAIT); i++)
-		;
+	pvm__stream_drain(s);
 	pvm__stream_lose(s);
 }
 
 void pvm__stream_abandon(struct stream *s)
 {
-	close(s->source.fd);
-	s->source.fd = -1;
+	close(s->way.source.fd);
+	s->way.source.fd = -1;
 	s->lost = true;
+	pvm__way_unlist(&s->way);
 	s->users = s->claims = 0;
 	s->writer = NULL;
-}
-
-/* ---- out ----------------------------------------------------------------- */
-
-/* Headers and data of some fragments, ready for one write. */
-struct batch {
-	struct iovec iov[2 * BATCH];
-	int niov, nfrags;
-	unsigned char headers[BATCH][WIRE_HEADROOM];
-};
-
-static void put_message_header(unsigned char *p, const struct message *m)
-{
-	memset(p, 0, MSGHDRLEN);
-	wire_put32(p + WIRE_MSG_ENC, m->enc == WIRE_ENC_INPLACE ? pvm__dsig() : m->enc);
-	wire_put32(p + WIRE_MSG_TAG, (uint32_t)m->tag);
-	wire_put32(p + WIRE_MSG_CTX, (uint32_t)m->ctx);
-	wire_put32(p + WIRE_MSG_WID, (uint32_t)m->wid);
-}
-
-/* Build the header of fragment `i` (one that does not exist: no data) in `p`; returns its size. */
-static size_t put_headers(unsigned char *p, const struct message *m, unsigned i, int dst)
-{
-	uint32_t length = i < m->nfrags ? m->frags[i].len : 0;
-	int flags = (i == 0 ? FFSOM : 0) | (i + 1 >= m->nfrags ? FFEOM : 0);
-	size_t size = TDFRAGHDR;
-
-	if (i == 0) {
-		put_message_header(p + TDFRAGHDR, m);
-		length += MSGHDRLEN;
-		size += MSGHDRLEN;
-	}
-	wire_put32(p + WIRE_FRAG_DST, (uint32_t)dst);
-	wire_put32(p + WIRE_FRAG_SRC, (uint32_t)pvmmytid);
-	wire_put32(p + WIRE_FRAG_LENGTH, length);
-	wire_put32(p + WIRE_FRAG_FLAGS, (uint32_t)flags << 24);
-	return size;
-}
-
-/* Append a fragment (one that does not exist: no data) to a batch that has room. */
-static void gather(struct batch *b, const struct message *m, unsigned i, int dst)
-{
-	unsigned char *headers = b->headers[b->nfrags++];
-
-	b->iov[b->niov].iov_base = headers;
-	b->iov[b->niov++].iov_len = put_headers(headers, m, i, dst);
-	if (i < m->nfrags && m->frags[i].len) {
-		b->iov[b->niov].iov_base = m->frags[i].data;
-		b->iov[b->niov++].iov_len = m->frags[i].len;
-	}
-}
-
-/* Step over `n` bytes that have been written. */
-static void advance(struct msghdr *h, size_t n)
-{
-	while (h->msg_iovlen && n >= h->msg_iov->iov_len) {
-		n -= h->msg_iov->iov_len;
-		h->msg_iov++;
-		h->msg_iovlen--;
-	}
-	if (n) {
-		h->msg_iov->iov_base = (char *)h->msg_iov->iov_base + n;
-		h->msg_iov->iov_len -= n;
-	}
-}
-
-/* Write the batch, which is empty then. */
-static bool write_batch(struct stream *s, struct batch *b)
-{
-	struct msghdr h = { .msg_iov = b->iov, .msg_iovlen = (size_t)b->niov };
-
-	b->niov = b->nfrags = 0;
-	while (h.msg_iovlen) {
-		ssize_t n = s->lost ? -1 : sendmsg(s->source.fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (n >= 0)
-			advance(&h, (size_t)n);
-		else if (s->lost)
-			return false;
-		else if (errno == EAGAIN || errno == EWOULDBLOCK)
-			pvm__above.full(s);
-		else if (errno != EINTR) {
-			pvm__stream_end(s);
-			return false;
-		}
-	}
-	return true;
-}
-
-bool pvm__stream_write(struct stream *s, const struct parcel *parcels, int n)
-{
-	struct batch b;
-	bool written = true;
-
-	if (!pvm__stream_claim(s))
-		return false;
-	b.niov = b.nfrags = 0;
-	for (const struct parcel *p = parcels; written && p < parcels + n; p++) {
-		unsigned i = 0;
-
-		do {
-			if (b.nfrags == BATCH)
-				written = write_batch(s, &b);
-			if (written)
-				gather(&b, p->message, i, p->dst);
-		} while (written && ++i < p->message->nfrags);
-	}
-	written = written && write_batch(s, &b);
-	pvm__stream_release(s);
-	return written;
 }
 
 /* ---- in ------------------------------------------------------------------ */
@@ -313,9 +217,9 @@ static bool begin_fragment(struct stream *s)
 	s->last = p[WIRE_FRAG_FLAGS] & FFEOM;
 	s->msg = NULL;
 	s->at += TDFRAGHDR;
-	if (s->peer != TIDPVMD && src != s->peer)
+	if (s->way.turn != TIDPVMD && src != s->way.turn)
 		pvm__log("fragment from t%x on the route to t%x dropped", (unsigned)src,
-			(unsigned)s->peer);
+			(unsigned)s->way.turn);
 	else if (!first) {
 		if (!(s->msg = find_open(s, src)))
 			pvm__log("fragment from t%x without a message dropped", (unsigned)src);
@@ -374,33 +278,62 @@ static void take_body(struct stream *s)
 	}
 }
 
-static void end_fragment(struct stream *s)
+/* True: a message is complete. */
+static bool end_fragment(struct stream *s)
 {
+	struct message *m = s->msg;
+
 	s->inside = false;
-	if (s->msg && s->last) {
-		unlink_open(s, s->msg);
-		pvm__above.complete(s->msg);
-	}
 	s->msg = NULL;
+	if (!m || !s->last)
+		return false;
+	unlink_open(s, m);
+	pvm__above.complete(m);
+	return true;
 }
 
-/* Consume the buffer up to a header that is not complete. */
-static void parse(struct stream *s)
+/*
+ * Consume the buffer up to the end of a message. False: there is none; the buffer is empty, or
+ * has part of a header.
+ */
+static bool parse(struct stream *s)
 {
 	while (s->inside || begin_fragment(s)) {
 		take_body(s);
 		if (s->left)
 			break;
-		end_fragment(s);
+		if (!end_fragment(s))
+			continue;
+		if (s->at == s->end)
+			s->at = s->end = 0;
+		return true;
 	}
 	s->end -= s->at;
 	memmove(s->buf, s->buf + s->at, s->end);
 	s->at = 0;
+	return false;
 }
 
-bool pvm__stream_read(struct stream *s, int flags)
+/* How much to read behind the buffer's bytes so that nothing comes that is not to be read yet. */
+static size_t exact_room(const struct stream *s)
 {
-	struct iovec iov[2] = { { NULL, 0 }, { s->buf + s->end, STREAM_BUFFER - s->end } };
+	/* Without an unfinished message the next fragment begins one. */
+	size_t header = s->open ? TDFRAGHDR : TDFRAGHDR + MSGHDRLEN;
+
+	if (s->inside)
+		return s->left < STREAM_BUFFER ? s->left : STREAM_BUFFER;
+	return s->end < header ? header - s->end : TDFRAGHDR + MSGHDRLEN - s->end;
+}
+
+/*
+ * Read once behind what parse has left. True if as much came as there was room for, so that more
+ * may be waiting. Sets `lost` at the end of the stream.
+ */
+static bool read_once(struct stream *s)
+{
+	bool exact = pvm__task.transport.exact;
+	struct iovec iov[2] = { { NULL, 0 },
+		{ s->buf + s->end, exact ? exact_room(s) : STREAM_BUFFER - s->end } };
 	struct msghdr h = { .msg_iov = iov + 1, .msg_iovlen = 1 };
 	struct fragment *f = NULL;
 	size_t direct = 0, room;
@@ -408,14 +341,14 @@ bool pvm__stream_read(struct stream *s, int flags)
 
 	if (s->lost)
 		return false;
-	if (s->inside && s->msg && s->left >= DIRECT_MIN && (f = body_room(s))) {
+	if (s->inside && s->msg && (exact || s->left >= DIRECT_MIN) && (f = body_room(s))) {
 		direct = f->room < s->left ? f->room : s->left;
 		iov[0] = (struct iovec){ f->data + f->len, direct };
-		iov[1].iov_len = direct == s->left ? READ_AHEAD : 0;
+		iov[1].iov_len = direct == s->left && !exact ? READ_AHEAD : 0;
 		h = (struct msghdr){ .msg_iov = iov, .msg_iovlen = 2 };
 	}
 	room = direct + iov[1].iov_len;
-	n = recvmsg(s->source.fd, &h, flags);
+	n = recvmsg(s->way.source.fd, &h, MSG_DONTWAIT);
 	if (n <= 0) {
 		if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
 			pvm__stream_lose(s);
@@ -428,6 +361,59 @@ bool pvm__stream_read(struct stream *s, int flags)
 		s->end = (size_t)n - in_place;
 	} else
 		s->end += (size_t)n;
-	parse(s);
 	return (size_t)n == room;
+}
+
+/* Is a whole message among what was read ahead? */
+static bool is_ahead(const struct stream *s)
+{
+	size_t at = s->at;
+	bool whole = s->inside && s->last;
+
+	if (s->inside && s->left > s->end - at)
+		return false;
+	at += s->inside ? s->left : 0;
+	while (!whole && s->end - at >= TDFRAGHDR) {
+		uint32_t length = wire_get32(s->buf + at + WIRE_FRAG_LENGTH);
+
+		if (length > s->end - at - TDFRAGHDR)
+			return false;
+		whole = s->buf[at + WIRE_FRAG_FLAGS] & FFEOM;
+		at += TDFRAGHDR + length;
+	}
+	return whole;
+}
+
+/* Take in one message, reading if what was read ahead has none. */
+static bool take(struct way *way)
+{
+	struct stream *s = (struct stream *)way;
+	bool exact = pvm__task.transport.exact, taken;
+	int reads = exact ? EXACT_READS : READS_PER_TURN;
+
+	while (!(taken = (s->inside || s->at < s->end) && parse(s)) && s->more && reads-- > 0)
+		s->more = read_once(s);
+	if (exact) {
+		s->more = false;
+		if (s->stand_in && !is_ahead(s))
+			pvm__stand_in_lower(s->stand_in);
+	}
+	if (!taken || (s->at == s->end && !s->more))
+		pvm__way_unlist(way);
+	return taken;
+}
+
+int pvm__stream_select_fd(struct stream *s)
+{
+	int fd;
+
+	pvm__task.transport.exact = true;
+	if (!s->stand_in && !is_ahead(s))
+		return s->way.source.fd;
+	if (!s->stand_in)
+		s->stand_in = pvm__stand_in_new(s->way.source.fd);
+	if (!s->stand_in)
+		return PvmSysErr;
+	fd = pvm__stand_in_fd(s->stand_in);
+	return fd >= 0 ? fd : s->way.source.fd;
 }

@@ -2,7 +2,7 @@
 /*
  * Sockets: whole messages out of them and into them, watching them, and waking the threads that
  * wait for what comes.  Nothing here waits for a message or decides what is done with it:
- * pvm__above has what stream.c asks of its owner.
+ * pvm__above has what stream.c and write.c ask of their owner.
  */
 #ifndef PVM3PY_LIBPVM_TRANSPORT_H
 #define PVM3PY_LIBPVM_TRANSPORT_H
@@ -46,6 +46,27 @@ bool pvm__interruptible(void);
 /* Wake the thread that sleeps on the sockets. */
 void pvm__interrupt_reader(void);
 
+/* ---- ways (way.c) ---------------------------------------------------------- */
+
+/*
+ * What messages come by. Reading and taking in are two things: a way may read ahead, but it gives
+ * its messages one at a time, when `take` asks for them. It is listed while one may be there.
+ */
+struct way {
+	struct source source; /* first: a source's address is its way's */
+	struct way *next;     /* listed, in the order of turns */
+	int turn;             /* the daemon's is the lowest, a task's is its tid */
+	bool listed;
+	/* Take in one message. False: there is no whole one, and it is no longer listed. */
+	bool (*take)(struct way *);
+};
+
+/* Something may be there to take in: list it. */
+void pvm__way_list(struct way *);
+void pvm__way_unlist(struct way *);
+/* Take in one message of each that is listed, in turn. True: there was one. */
+bool pvm__ways_take(void);
+
 /* ---- waking (wake.c) ------------------------------------------------------- */
 
 /* A wait of this thread; may be inside another one (of a handler's). */
@@ -68,7 +89,7 @@ void pvm__wake_all(void);
 void pvm__wake_receivers(const struct message *);
 /* Wake who waits for this reply. */
 void pvm__wake_asker(const struct pending *);
-/* Called before this thread does something else: another that waits may read the sockets. */
+/* Called before this thread does something else: another that waits may take in what comes. */
 void pvm__let_others_read(void);
 
 /* ---- streams (stream.c) ---------------------------------------------------- */
@@ -77,20 +98,21 @@ enum { STREAM_BUFFER = 65536 };
 
 /* One connected stream socket, to the daemon or to the task of a direct route. */
 struct stream {
-	struct source source;  /* first: a source's address is its stream's */
-	int peer;              /* TIDPVMD, or the tid of the task */
+	struct way way;        /* first: a way's address is its stream's; whose turn: its peer */
 	bool lost;             /* end of file or error; freed by pvm__settle */
+	bool more;             /* more may be in the socket than has been read */
 	struct thread *writer; /* writes a message, also while it waits for room */
 	unsigned claims;       /* how often it has claimed that */
 	unsigned users;        /* threads that write or wait to: it is not freed before */
 	bool orphan;           /* the last of them frees it */
 	struct message *open;  /* unfinished messages, one per source */
 	/* The fragment being read. */
-	bool inside;         /* its header has been read */
-	bool fresh;          /* nothing of its body has been read */
-	bool last;           /* it ends its message */
-	struct message *msg; /* NULL: its bytes are skipped */
-	uint32_t left;       /* its bytes yet to come */
+	bool inside;               /* its header has been read */
+	bool fresh;                /* nothing of its body has been read */
+	bool last;                 /* it ends its message */
+	struct message *msg;       /* NULL: its bytes are skipped */
+	uint32_t left;             /* its bytes yet to come */
+	struct stand_in *stand_in; /* what select sees instead, or NULL */
 	/* Bytes read ahead and not parsed yet. */
 	size_t at, end;
 	unsigned char buf[STREAM_BUFFER];
@@ -108,10 +130,19 @@ bool pvm__stream_claim(struct stream *);
 void pvm__stream_release(struct stream *);
 /* The connection has ended or cannot be used any more. */
 void pvm__stream_lose(struct stream *);
-/* The same after what has come is read: it was sent before that. */
+/* Take in all that has come. True: there was some. */
+bool pvm__stream_drain(struct stream *);
+/* The same, then lose it: that was sent before the end. */
 void pvm__stream_end(struct stream *);
+/*
+ * The descriptor that is readable while the stream has something to take in. From now on
+ * nothing is read ahead, on any stream. A descriptor, or PvmSysErr.
+ */
+int pvm__stream_select_fd(struct stream *);
 /* Close the descriptor at once, which another process uses too, and lose the stream. */
 void pvm__stream_abandon(struct stream *);
+
+/* ---- writing (write.c) ----------------------------------------------------- */
 
 /* A message and where it goes. */
 struct parcel {
@@ -124,12 +155,18 @@ struct parcel {
  * in arriving messages while the socket is full. False: the connection is lost.
  */
 bool pvm__stream_write(struct stream *, const struct parcel *, int n);
-/*
- * Read once (flags for recvmsg, e.g. MSG_DONTWAIT) and deliver the messages
- * completed by it. True if as much came as there was room for, so that more may
- * be waiting. Sets `lost` at the end of the stream.
- */
-bool pvm__stream_read(struct stream *, int flags);
+
+/* ---- what select sees of what was read ahead (stand_in.c) ------------------- */
+
+struct stand_in;
+
+/* Make one for a socket, its sign up; NULL: no memory or descriptor. */
+struct stand_in *pvm__stand_in_new(int fd);
+void pvm__stand_in_free(struct stand_in *); /* NULL is allowed */
+/* From now on it is as readable as the socket. */
+void pvm__stand_in_lower(struct stand_in *);
+/* Its descriptor; -1: its sign is down, the socket itself will do. */
+int pvm__stand_in_fd(const struct stand_in *);
 
 /* ---- the daemon (address.c) ------------------------------------------------ */
 

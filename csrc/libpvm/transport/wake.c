@@ -93,8 +93,14 @@ void pvm__wake_asker(const struct pending *p)
 
 void pvm__let_others_read(void)
 {
-	if (pvm__task.engine.reader)
+	const struct thread *reader = pvm__task.engine.reader;
+
+	if (reader) {
+		/* It sleeps on the sockets, where what was read ahead does not show. */
+		if (pvm__task.transport.listed && reader->reading && reader != &pvm__self)
+			pvm__interrupt_reader();
 		return;
+	}
 	for (struct thread *w = waiting; w; w = w->next_waiting)
 		if (w->idle) {
 			w->idle = false;

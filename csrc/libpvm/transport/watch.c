@@ -45,7 +45,7 @@ static int watch_begin(void)
 		free(w);
 		return PvmSysErr;
 	}
-	if (epoll_add(w, &t->daemon->source) < 0) {
+	if (epoll_add(w, &t->daemon->way.source) < 0) {
 		pvm__watcher_release(w);
 		return PvmSysErr;
 	}
@@ -101,7 +101,7 @@ void pvm__unwatch(struct source *source)
 		return;
 	epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
 	w->forgotten++;
-	if (t->daemon && source == &t->daemon->source)
+	if (t->daemon && source == &t->daemon->way.source)
 		return;
 	w->watched--;
 	watch_less(w);

@@ -51,6 +51,9 @@ THREADS = {
     "pvmsession",
 }
 
+# What the Python interface, which is linked with the archive, finds in it besides.
+IN_ARCHIVE = {"pvmnewsfds"}
+
 # Debian's daemon is linked with inner parts of its library, and stays with that.
 DAEMON = "pvmd"
 
@@ -320,4 +323,4 @@ def test_static_library_has_no_internal_global_names() -> None:
         check=True,
     ).stdout
     names = {line.split()[0] for line in output.splitlines() if len(line.split()) > 2}
-    assert names == intended()
+    assert names == intended() | IN_ARCHIVE

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* Ways that may have a message that is there and not taken in. */
+#include "transport/transport.h"
+
+void pvm__way_list(struct way *way)
+{
+	struct way **place = &pvm__task.transport.listed;
+
+	if (way->listed)
+		return;
+	while (*place && (*place)->turn < way->turn)
+		place = &(*place)->next;
+	way->next = *place;
+	*place = way;
+	way->listed = true;
+}
+
+void pvm__way_unlist(struct way *way)
+{
+	struct way **place = &pvm__task.transport.listed;
+
+	if (!way->listed)
+		return;
+	while (*place != way)
+		place = &(*place)->next;
+	*place = way->next;
+	way->listed = false;
+}
+
+bool pvm__ways_take(void)
+{
+	bool taken = false;
+
+	/* Taking in may unlist any of them, as a notice of a host's end does; none is freed. */
+	for (struct way *way = pvm__task.transport.listed, *next; way; way = next) {
+		next = way->next;
+		taken = way->take(way) || taken;
+	}
+	return taken;
+}

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+"""What a library call takes in: the recorded sequences, each by 3.4.6's library and ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.intake.bed import Bed, Way, each_task, group_server_dir
+from support.intake.vectors import NOT_ON_ROUTES, SETUPS, Play
+from support.machines.vm import VirtualMachine
+from support.system import SIDES, Side
+
+
+@pytest.fixture(scope="module", params=SIDES, ids=lambda side: f"daemon-{side}")
+def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
+    """A machine with each daemon, which finds its group server."""
+    with VirtualMachine(request.param, path=[group_server_dir(request.param)]) as vm:
+        yield vm
+
+
+PLAYS = [
+    pytest.param(name, way, id=f"{name}-{way.name.lower()}")
+    for name in SETUPS
+    for way in Way
+    if way is Way.DAEMON or name not in NOT_ON_ROUTES
+]
+
+
+@each_task
+@pytest.mark.parametrize(("name", "way"), PLAYS)
+def test_sequence(
+    machine: VirtualMachine, library: Side, unasked: bool, name: str, way: Way
+) -> None:
+    with Bed(machine, library, unasked=unasked) as bed:
+        bed.open(way)
+        play = Play(bed, way, name)
+        assert play.run() == play.expected()
