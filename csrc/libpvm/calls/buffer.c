@@ -51,6 +51,8 @@ int pvm_mkbuf(int encoding)
 {
 	struct message *made;
 
+	API_LOCK();
+	pvm__connect_if_possible();
 	API_ENTER(TEV_MKBUF, TEV_DID_ME, encoding);
 	return API_LEAVE(TEV_MKBUF, TEV_DID_MB,
 		pvm__result("pvm_mkbuf", make_buffer(encoding, &made)));
@@ -81,6 +83,8 @@ int pvm_initsend(int encoding)
 {
 	API_IF_TRACED(initsend_traced(encoding));
 	API_LOCK();
+	if (pvm__connect_if_possible())
+		return initsend_traced(encoding);
 	return renew_send_buffer(encoding);
 }
 

@@ -22,9 +22,11 @@ int pvm_freecontext(int context)
 	return API_LEAVE(TEV_FREECONTEXT, TEV_DID_CC, pvm__result("pvm_freecontext", code));
 }
 
-/* Current context. */
+/* Current context; at first that in which the task was spawned. */
 int pvm_getcontext(void)
 {
+	API_LOCK();
+	pvm__connect_if_possible();
 	API_ENTER(TEV_GETCONTEXT);
 	return API_LEAVE(TEV_GETCONTEXT, TEV_DID_CXC, pvmmyctx);
 }
@@ -33,9 +35,11 @@ int pvm_getcontext(void)
 int pvm_setcontext(int context)
 {
 	API_LOCK();
-	int old = pvmmyctx;
+	int old;
 
+	pvm__connect_if_possible();
 	API_ENTER(TEV_SETCONTEXT, TEV_DID_CXS, context);
+	old = pvmmyctx;
 	pvmmyctx = context;
 	return API_LEAVE(TEV_SETCONTEXT, TEV_DID_CC, old);
 }

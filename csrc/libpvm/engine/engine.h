@@ -218,8 +218,21 @@ int pvm__handlers_install(void);
 
 /* ---- the connection (enrol.c) ---------------------------------------------- */
 
+/*
+ * End a program that runs as root, with an explanation, unless the environment says that PVM may.
+ * Exported, as hosters written for 3.4.6 call it.
+ */
+#pragma GCC visibility push(default)
+void pvmchkuid(void);
+#pragma GCC visibility pop
 /* Connect and enrol if that has not happened. 0 or an error code. */
 int pvm__connect(void);
+/*
+ * The same for calls that do without a daemon, but have another effect in a task: it inherits a
+ * context, has handlers, is the source of its messages. They go on if that fails, and it is not
+ * tried again until another call has enrolled. True: the process has become a task.
+ */
+bool pvm__connect_if_possible(void);
 /* Leave the machine in order, if enrolled. 0 or PvmSysErr. */
 int pvm__leave(void);
 /* Drop every connection without telling anybody. */

@@ -16,8 +16,7 @@
 
 /* ---- enrolment ----------------------------------------------------------- */
 
-/* PVM lets root use it only if the environment says so. */
-static void check_root(void)
+void pvmchkuid(void)
 {
 	if (geteuid() != 0 || getenv("PVM_ALLOW_ROOT"))
 		return;
@@ -125,7 +124,19 @@ static int granted_size(struct message *reply, int old)
 	return ext[2];
 }
 
-/* Read the second reply into the task's state. 0 or PvmSysErr. */
+/* Where own output goes, and that of children unless the program says otherwise. */
+static void set_output(int tid, int ctx, int tag)
+{
+	pvmtrc.outtid = pvmctrc.outtid = tid;
+	pvmtrc.outctx = pvmctrc.outctx = ctx;
+	pvmtrc.outtag = pvmctrc.outtag = tag;
+}
+
+/*
+ * Read the second reply into the task's state. A process that enrols again at the same daemon
+ * writes where it has written before, as do its children, if the reply names nobody. 0 or
+ * PvmSysErr.
+ */
 static int accept_identity(struct message *m)
 {
 	struct task *t = &pvm__task;
@@ -139,13 +150,12 @@ static int accept_identity(struct message *m)
 		pvm__log("pvmbeatask() pvmd refuses connection");
 		return PvmSysErr;
 	}
+	if (ints[3] || strcmp(address, t->daemon_addr) != 0)
+		set_output(ints[3], ints[4], ints[5]);
 	snprintf(t->daemon_addr, sizeof t->daemon_addr, "%s", address);
 	free(address);
 	pvmmytid = ints[1];
 	t->ptid = ints[2];
-	pvmtrc.outtid = ints[3];
-	pvmtrc.outctx = ints[4];
-	pvmtrc.outtag = ints[5];
 	pvm__set_tracer(ints[6]);
 	pvmtrc.trcctx = ints[7];
 	pvmtrc.trctag = ints[8];
@@ -215,6 +225,17 @@ static void ask_tracer_settings(void)
 	pvm__message_unref(reply);
 }
 
+/* Children are traced as this task is; where their output goes is known. */
+static void set_trace_of_children(void)
+{
+	struct Pvmtracer own = pvmtrc;
+
+	own.outtid = pvmctrc.outtid;
+	own.outctx = pvmctrc.outctx;
+	own.outtag = pvmctrc.outtag;
+	pvmctrc = own;
+}
+
 /*
  * Trace settings: from the parent, through the environment, or from the tracer. Without any,
  * pvm_errno is PvmNotFound, as 3.4.6 leaves it, which asks for the tracer's in any case: programs
@@ -233,7 +254,7 @@ static void read_trace_settings(void)
 		else
 			pvm__quiet(PvmNotFound);
 	}
-	pvmctrc = pvmtrc;
+	set_trace_of_children();
 	pvm__trace_renew();
 }
 
@@ -264,10 +285,28 @@ void pvm__become_child(void)
 	pvm__set_tracer(0);
 }
 
+/* The daemon cannot be reached, which a line before has said: what that means, and what helps. */
+static void advise(void)
+{
+	const char *address = getenv("PVMSOCK");
+	const char *vmid = getenv("PVM_VMID");
+
+	if (address)
+		pvm__log("PVMSOCK is %s, where no daemon of this user answers: unset it, or set it to "
+			 "the line that your pvmd printed",
+			address);
+	else
+		pvm__log("no daemon of this user answers in PVM_TMP %s%s%s: start one with pvmd, or "
+			 "set the variables that yours was started with",
+			pvmgettmp(), vmid ? ", PVM_VMID " : "", vmid ? vmid : "");
+}
+
 static int enrol(void)
 {
 	int code = pvm__open_daemon();
 
+	if (code == PvmSysErr)
+		advise();
 	if (code >= 0)
 		code = prove_identity();
 	if (code >= 0)
@@ -277,6 +316,17 @@ static int enrol(void)
 	if (code >= 0)
 		code = pvm__routes_prepare();
 	return code;
+}
+
+/* pvm__connect_if_possible has failed, and nobody has enrolled since. */
+static bool tried_in_vain;
+
+bool pvm__connect_if_possible(void)
+{
+	if (__builtin_expect(pvmmytid != -1, 1) || tried_in_vain || pvm__task.engine.unreported)
+		return false;
+	tried_in_vain = pvm__connect() < 0;
+	return !tried_in_vain;
 }
 
 int pvm__connect(void)
@@ -292,7 +342,7 @@ int pvm__connect(void)
 		t->engine.unreported = false;
 		return PvmSysErr;
 	}
-	check_root();
+	pvmchkuid();
 	pvm__disconnect();
 	pvm__discard_received();
 	t->nsiblings = -1;
@@ -305,6 +355,7 @@ int pvm__connect(void)
 		pvm__disconnect();
 		return code;
 	}
+	tried_in_vain = false;
 	pvm__settle();
 	read_trace_settings();
 	return t->daemon ? 0 : PvmSysErr;
@@ -318,6 +369,10 @@ void pvm__disconnect(void)
 
 	t->session++;
 	pvm__wake_all();
+	if (pvmtrc.outtid == pvmmytid)
+		set_output(0, 0, 0);
+	else if (pvmctrc.outtid == pvmmytid)
+		pvmctrc.outtid = 0;
 	if (t->daemon) {
 		pvm__routes_close();
 		pvm__stream_free(t->daemon);

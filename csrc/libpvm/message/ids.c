@@ -4,12 +4,17 @@
 
 #include <stdlib.h>
 
-/* Slot i belongs to id i + 1. Free slots form a list; the last freed is reused first. */
+/*
+ * Slot i belongs to id i + 1. Free slots form a list, and the last of it is reused first, as in
+ * 3.4.6. The slot that was freed last of all rests: its id stays wrong until the next is freed.
+ * So the two ids of pvm_initsend in a row differ, or of pvm_recv, where a program may use the
+ * older one by mistake.
+ */
 static struct slot {
 	struct message *message; /* NULL: free */
 	int next_free;           /* next free slot, -1: none */
 } *slots;
-static int nslots, first_free = -1;
+static int nslots, first_free = -1, resting = -1;
 
 /* Make room for more ids: 0 or PvmNoMem. */
 static int grow_slots(void)
@@ -57,7 +62,10 @@ void pvm__message_retire(struct message *m)
 	pvm__views_drop(m);
 	m->id = 0;
 	slots[i].message = NULL;
-	slots[i].next_free = first_free;
-	first_free = i;
+	if (resting >= 0) {
+		slots[resting].next_free = first_free;
+		first_free = resting;
+	}
+	resting = i;
 	pvm__message_unref(m);
 }
