@@ -149,8 +149,10 @@ ENTRY pvmfgetmboxinfo_(char *pattern, char *name, int *classes, int *entries, in
 		return;
 	*classes = known;
 	*entries = 0;
-	if (next >= known)
+	if (next >= known) {
+		*info = PvmNotFound;
 		return;
+	}
 	c = &table[next++];
 	fpvm__store(name, name_length, c->mi_name);
 	*entries = c->mi_nentries;

@@ -183,6 +183,14 @@ static void exported_names(void)
 	CHECK_INT(pvm_unexport("ONE"), 0);
 	CHECK_TEXT(getenv("PVM_EXPORT"), "TWO");
 	CHECK_INT(pvm_unexport("NONE"), 0);
+	CHECK_INT(pvm_export(""), 0);
+	CHECK_INT(pvm_unexport(""), 0);
+	CHECK_TEXT(getenv("PVM_EXPORT"), "TWO");
+	CHECK_INT(pvm_export("THREE:FOUR"), 0);
+	CHECK_INT(pvm_unexport("THREE:FOUR"), 0);
+	CHECK_TEXT(getenv("PVM_EXPORT"), "TWO:THREE:FOUR");
+	CHECK_INT(pvm_unexport("THREE"), 0);
+	CHECK_TEXT(getenv("PVM_EXPORT"), "TWO:FOUR");
 }
 
 int main(void)

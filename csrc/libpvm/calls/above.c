@@ -23,5 +23,5 @@ const struct above pvm__above = {
 	.has_handler = pvm__handler_exists,
 	.notice_routes = pvm__routes_notice,
 	.reap_routes = pvm__routes_reap,
-	.hang_up = pvm__disconnect,
+	.hang_up = pvm__hang_up,
 };

@@ -19,6 +19,8 @@ int pvm_addmhf(int src, int tag, int ctx, int (*f)(int mid))
 /* Remove a handler. 0, PvmBadParam (negative id), PvmNotFound. */
 int pvm_delmhf(int id)
 {
+	API_LOCK();
+	pvm__connect_if_possible();
 	API_ENTER(TEV_DELMHF, TEV_DID_MHI, id);
 	return API_LEAVE(TEV_DELMHF, TEV_DID_CC,
 		pvm__result("pvm_delmhf", pvm__handler_remove(id)));

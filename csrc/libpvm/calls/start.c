@@ -100,14 +100,15 @@ static int start(int argc, char **argv, int block)
 	int ends[2];
 	int code;
 
-	if (argc < 0 || (argc > 0 && !argv))
-		return PvmBadParam;
 	if (pvmmytid != -1)
 		return PvmDupHost;
+	pvm__disconnect();
 	if (pvm__daemon_exists()) {
 		pvm__connect();
 		return PvmDupHost;
 	}
+	if (argc < 0 || (argc > 0 && !argv))
+		return PvmBadParam;
 	args = calloc((size_t)argc + 2, sizeof *args);
 	if (!args)
 		return PvmNoMem;

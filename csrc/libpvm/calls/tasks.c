@@ -80,8 +80,13 @@ static int list_tasks(int where, int *ntask, struct pvmtaskinfo **tasks)
 	struct task_table t;
 	int code = fetch_table(where, &t);
 
-	if (code)
+	if (code) {
+		if (ntask)
+			*ntask = 0;
 		return pvm__result("pvm_tasks", code);
+	}
+	/* As with 3.4.6, which reads the reply until nothing is left. */
+	pvm__quiet(PvmNoData);
 	free_table(&last_table);
 	last_table = t;
 	if (ntask)

@@ -237,6 +237,8 @@ bool pvm__connect_if_possible(void);
 int pvm__leave(void);
 /* Drop every connection without telling anybody. */
 void pvm__disconnect(void);
+/* The same when the daemon was lost: pvm__connect fails at once until the program has left. */
+void pvm__hang_up(void);
 /* In the child of a fork: leave the parent's connections alone and have none. */
 void pvm__become_child(void);
 

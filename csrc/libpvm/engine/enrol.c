@@ -292,12 +292,14 @@ static void advise(void)
 	const char *vmid = getenv("PVM_VMID");
 
 	if (address)
-		pvm__log("PVMSOCK is %s, where no daemon of this user answers: unset it, or set it to "
-			 "the line that your pvmd printed",
+		pvm__log(
+			"PVMSOCK is %s, where no daemon of this user answers: unset it, or set it to "
+			"the line that your pvmd printed",
 			address);
 	else
-		pvm__log("no daemon of this user answers in PVM_TMP %s%s%s: start one with pvmd, or "
-			 "set the variables that yours was started with",
+		pvm__log(
+			"no daemon of this user answers in PVM_TMP %s%s%s: start one with pvmd, or "
+			"set the variables that yours was started with",
 			pvmgettmp(), vmid ? ", PVM_VMID " : "", vmid ? vmid : "");
 }
 
@@ -320,10 +322,12 @@ static int enrol(void)
 
 /* pvm__connect_if_possible has failed, and nobody has enrolled since. */
 static bool tried_in_vain;
+/* The daemon ended while this was a task: calls fail at once until the program leaves. */
+static bool daemon_lost;
 
 bool pvm__connect_if_possible(void)
 {
-	if (__builtin_expect(pvmmytid != -1, 1) || tried_in_vain || pvm__task.engine.unreported)
+	if (__builtin_expect(pvmmytid != -1, 1) || tried_in_vain || daemon_lost)
 		return false;
 	tried_in_vain = pvm__connect() < 0;
 	return !tried_in_vain;
@@ -338,10 +342,8 @@ int pvm__connect(void)
 		pvm__await_change();
 	if (__builtin_expect((pvmmytid != -1 && t->daemon) || t->engine.enroller, 1))
 		return 0;
-	if (t->engine.unreported) {
-		t->engine.unreported = false;
+	if (daemon_lost)
 		return PvmSysErr;
-	}
 	pvmchkuid();
 	pvm__disconnect();
 	pvm__discard_received();
@@ -367,6 +369,7 @@ void pvm__disconnect(void)
 {
 	struct task *t = &pvm__task;
 
+	daemon_lost = false;
 	t->session++;
 	pvm__wake_all();
 	if (pvmtrc.outtid == pvmmytid)
@@ -390,14 +393,23 @@ void pvm__disconnect(void)
 	pvm__set_tracer(0);
 }
 
+void pvm__hang_up(void)
+{
+	pvm__disconnect();
+	daemon_lost = true;
+}
+
 /* Leave in order: notices and output first, then the daemon, then what is left here. */
 int pvm__leave(void)
 {
 	struct message *req, *reply;
 	int code;
 
-	if (pvmmytid == -1)
-		return 0;
+	if (pvmmytid == -1) {
+		code = daemon_lost ? PvmSysErr : 0;
+		daemon_lost = false;
+		return code;
+	}
 	pvm__trace_flush();
 	pvm__output_wait_children();
 	pvm__notice_self_exit();
@@ -411,6 +423,5 @@ int pvm__leave(void)
 		pvm__message_unref(reply);
 	pvm__disconnect();
 	pvm__discard_received();
-	pvm__task.engine.unreported = false;
 	return code;
 }

@@ -148,8 +148,7 @@ static void send_events(void)
 	events = NULL;
 	if (pvmtrc.trcbuf > 0)
 		pvm__put_int(m, TEV_MARK_EVENT_BUFFER_END);
-	if (send_to_tracer(m) == PvmSysErr)
-		pvm__task.engine.unreported = true;
+	send_to_tracer(m);
 }
 
 static void begin_message(void)
