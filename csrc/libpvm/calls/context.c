@@ -15,10 +15,10 @@ int pvm_freecontext(int context)
 {
 	API_ENTER(TEV_FREECONTEXT, TEV_DID_CXF, context);
 	/* On the wire 0 asks for a new context. */
-	int code = PvmNotFound;
+	int code = context == PvmBaseContext ?
+		pvm__refuse(PvmNotFound) :
+		pvm__ask_code(TM_CONTEXT, pvm__compose("i", context));
 
-	if (context != PvmBaseContext)
-		code = pvm__ask_code(TM_CONTEXT, pvm__compose("i", context));
 	return API_LEAVE(TEV_FREECONTEXT, TEV_DID_CC, pvm__result("pvm_freecontext", code));
 }
 

@@ -74,8 +74,8 @@ static int put_buffer(const char *name, int bufid, int flags)
 	struct message *record = pvm__message_of(bufid);
 
 	if (!named(name) || bufid <= 0)
-		return PvmBadParam;
-	return record ? pvm__mailbox_put(name, -1, flags, record) : PvmNoSuchBuf;
+		return pvm__refuse(PvmBadParam);
+	return record ? pvm__mailbox_put(name, -1, flags, record) : pvm__refuse(PvmNoSuchBuf);
 }
 
 /*
