@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""A script on 3.4.6 and on ours: what differs, seen twice and not known."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.differ_bed import GONE, PATIENCE, Bed, Script
+from support.differ_known import known
+from support.scoped import Scoped
+
+# A step is compared with more time when it differed, so that a busy machine is no difference.
+LONGER = 5 * PATIENCE
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A step whose answers differ, and how it came to it."""
+
+    script: str
+    steps: tuple[tuple[int, str], ...]
+    theirs: str
+    ours: str
+
+    def __str__(self) -> str:
+        told = "\n".join(f"    task {task}: {line}" for task, line in self.steps[-4:])
+        return f"{self.script}\n{told}\n      3.4.6: {self.theirs}\n      ours:  {self.ours}"
+
+
+class Pair(Scoped):
+    """A machine of each side on which the same scripts run."""
+
+    def __init__(self, theirs: Path, ours: Path) -> None:
+        self.theirs, self.ours = Bed("debian", theirs), Bed("ours", ours)
+
+    def leave(self, failed: bool) -> None:
+        self.theirs.leave(failed)
+        self.ours.leave(failed)
+
+    def differences(self, script: Script) -> list[Difference]:
+        """The differences that a second run shows again."""
+        first = self._once(script, PATIENCE)
+        if not first:
+            return []
+        again = self._once(script, LONGER)
+        return [found for found in first if found in again]
+
+    def _once(self, script: Script, patience: float) -> list[Difference]:
+        answers = zip(
+            self.theirs.run(script, patience), self.ours.run(script, patience), strict=True
+        )
+        found = []
+        for index, (theirs, ours) in enumerate(answers):
+            line = script.steps[index][1]
+            if GONE in (theirs, ours):
+                break
+            if one_complaint(theirs) != one_complaint(ours) and not known(line, theirs, ours):
+                found.append(Difference(script.name, script.steps[: index + 1], theirs, ours))
+        return found
+
+
+def one_complaint(answer: str) -> str:
+    """An answer without the repetitions of "no daemon", of which each call inside makes one."""
+    answer = re.sub(r"(libpvm \[pid\] \S+ No such file or directory\\n)+", r"\1", answer)
+    return re.sub(r"(libpvm \[pid\] \S+: No such file or directory\\n)+", "(no daemon) ", answer)
+
+
+def report(found: list[Difference]) -> str:
+    """What a test says about its differences: each kind of answer once."""
+    kinds: dict[tuple[str, str, str], Difference] = {}
+    for difference in found:
+        call = difference.steps[-1][1].split()[0]
+        kinds.setdefault((call, difference.theirs, difference.ours), difference)
+    head = f"{len(found)} differences from 3.4.6, {len(kinds)} kinds\n"
+    return head + "\n".join(str(difference) for difference in kinds.values())
