@@ -29,7 +29,7 @@ struct argument {
 	int number;
 	void *pointer;
 	int is_area; /* `pointer` is the middle of AREA bytes whose changes are reported */
-	int length; /* of a text, -1 for everything else */
+	int length;  /* of a text, -1 for everything else */
 	unsigned char *before; /* what these bytes were before the call */
 };
 

@@ -57,7 +57,8 @@ static int spawn(const struct step *s)
 static int tasks(const struct step *s)
 {
 	struct pvmtaskinfo *table = NULL;
-	int count = -99, value = pvm_tasks(N(0), N(1) & 1 ? NULL : &count, N(1) & 2 ? NULL : &table);
+	int count = -99,
+	    value = pvm_tasks(N(0), N(1) & 1 ? NULL : &count, N(1) & 2 ? NULL : &table);
 
 	differ_note("n %d", count);
 	for (int i = 0; table && i < count; i++)
@@ -96,8 +97,8 @@ static int config(const struct step *s)
 {
 	struct pvmhostinfo *table = NULL;
 	int hosts = -99, archs = -99, how = N(0);
-	int value = pvm_config(
-		how & 1 ? NULL : &hosts, how & 2 ? NULL : &archs, how & 4 ? NULL : &table);
+	int value = pvm_config(how & 1 ? NULL : &hosts, how & 2 ? NULL : &archs,
+		how & 4 ? NULL : &table);
 
 	differ_note("hosts %d archs %d", hosts, archs);
 	for (int i = 0; table && i < hosts; i++)
@@ -258,8 +259,7 @@ static int handler_1(int message)
 /* addmhf SOURCE TAG CONTEXT HANDLER: the number of kept steps, -1 for a null pointer. */
 static int addmhf(const struct step *s)
 {
-	return pvm_addmhf(
-		N(0), N(1), N(2), N(3) < 0 ? NULL : N(3) ? handler_1 : handler_0);
+	return pvm_addmhf(N(0), N(1), N(2), N(3) < 0 ? NULL : N(3) ? handler_1 : handler_0);
 }
 
 CALL(addmhf, PLAIN, addmhf(s))

@@ -4,9 +4,8 @@
 
 static void (*operation(int number))(int *, void *, void *, int *, int *)
 {
-	static void (*const functions[])(int *, void *, void *, int *, int *) = {
-		PvmSum, PvmMax, PvmMin, PvmProduct
-	};
+	static void (*const functions[])(int *, void *, void *, int *, int *) = { PvmSum, PvmMax,
+		PvmMin, PvmProduct };
 
 	return number < 0 ? NULL : functions[number & 3];
 }

@@ -7,6 +7,7 @@ dynamically: one program, and each side's library path and daemon.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
@@ -180,8 +181,12 @@ class Bed(Scoped):
         return self.vm
 
     def drop(self) -> None:
-        """End the machine; the next script gets a new one."""
+        """End the machine at once; the next script gets a new one."""
         if self.vm:
+            for pid in self.vm.processes():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self.vm.process.wait()
             self.vm.stop(check=False)
         self.vm = None
 
@@ -211,7 +216,8 @@ class Bed(Scoped):
             listener.close()
             os.unlink(path)
         answers = [text.replace(unique, "~") for text in stage.answers]
-        answers = normalised(answers, str(vm.tmp), str(self.program))
+        tasks = [number for number, _ in script.steps]
+        answers = normalised(answers, tasks, str(vm.tmp), str(self.program))
         if script.alone or any(a.gone for a in stage.actors.values()):
             self.drop()
         return answers
@@ -243,8 +249,9 @@ class Bed(Scoped):
         """Have a task make a step, and let what it sent arrive."""
         line = re.sub(r"%(\d)", lambda m: str(tid_of(stage, int(m[1]))), line)
         if line == "daemon dies":
-            self.machine().process.kill()
-            self.machine().process.wait()
+            daemon = self.machine().process
+            daemon.kill()
+            daemon.wait()
             stage.answers.append("")
             return
         answer = stage.actors[number].ask(line, patience)
@@ -272,26 +279,34 @@ def tid_of(stage: Stage, number: int) -> int:
     return tid if tid > 0 else 0x40FFF
 
 
-def normalised(answers: list[str], tmp: str, interpreter: str) -> list[str]:
-    """Answers with tids and contexts numbered in the order in which they appear."""
-    seen: dict[str, dict[int, str]] = {"T": {}, "C": {}, "B": {}}
+def normalised(answers: list[str], tasks: list[int], tmp: str, interpreter: str) -> list[str]:
+    """Answers with tids, contexts and each task's buffers in the order in which they appear."""
+    seen: dict[str, dict[int, str]] = {}
 
-    def name(kind: str, number: int) -> str:
+    def name(kind: str, number: int, owner: int = 0) -> str:
         if kind != "B" and not 0x40000 < number < 0x7FFF0:
             return str(number)
-        names = seen[kind]
+        names = seen.setdefault(f"{kind}{owner}", {})
         return names.setdefault(number, f"{kind}{len(names) + 1}")
 
-    def one(answer: str) -> str:
-        handled = HANDLED.findall(answer)
-        answer = " ".join([HANDLED.sub("", answer).strip(), *handled])
-        if handled:
-            answer = re.sub(r"^(=\w \S+) \S+", r"\1 ?", answer)
+    def one(answer: str, task: int) -> str:
         answer = answer.replace(interpreter, "PROGRAM").replace(tmp, "TMP")
-        answer = re.sub(r"pid\d+", "pid", answer)
-        answer = re.sub(r"(?<==b )[1-9]\d*", lambda m: name("B", int(m[0])), answer)
+        answer = re.sub(r"pid\d+", "pid", handled_last(answer))
+        answer = re.sub(r"(?<==b )[1-9]\d*", lambda m: name("B", int(m[0]), task), answer)
         answer = re.sub(r"(?<==c )\d+", lambda m: name("C", int(m[0])), answer)
         answer = re.sub(r"(?<=\bt)4[0-9a-f]{4}\b", lambda m: name("T", int(m[0], 16)), answer)
         return re.sub(r"(?<![\w-])26\d{4}\b", lambda m: name("T", int(m[0])), answer)
 
-    return [one(answer).strip() for answer in answers]
+    return [one(answer, task).strip() for answer, task in zip(answers, tasks, strict=True)]
+
+
+def handled_last(answer: str) -> str:
+    """An answer in which what handlers did stands behind the result of the call.
+
+    They may run in the call itself, and then pvm_errno is theirs, or when the message has come.
+    """
+    handled = HANDLED.findall(answer)
+    if not handled:
+        return answer
+    rest = re.sub(r"^(=\w \S+) \S+", r"\1 ?", HANDLED.sub("", answer).strip())
+    return " ".join([rest, *handled])

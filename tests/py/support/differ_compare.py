@@ -12,7 +12,7 @@ from support.differ_known import known
 from support.scoped import Scoped
 
 # A step is compared with more time when it differed, so that a busy machine is no difference.
-LONGER = 5 * PATIENCE
+LONGER = 3 * PATIENCE
 
 
 @dataclass(frozen=True)

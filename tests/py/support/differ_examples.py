@@ -73,8 +73,19 @@ EXAMPLES = (
          (1, "upkint out 1 1"), (1, "getrbuf")),
     ),
     Script(
-        "a time limit of more than a second in microseconds",
-        alone("mytid", "trecv -1 77 0 1000001"),
+        "what pvm_exit leaves of the buffers",
+        alone("mytid", "initsend 0", "pkint data 1 1", "send %1 5", "r=nrecv -1 5", "exit",
+              "mytid", "getsbuf", "getrbuf", "upkint out 1 1"),
+    ),
+    Script(
+        "what pvm_exit leaves of the options",
+        alone("mytid", "setopt 25 1", "setopt 1 3", "setopt 18 0", "exit", "mytid", "getopt 25",
+              "getopt 1", "getopt 18"),
+    ),
+    Script(
+        "collective calls of one member with an odd tag",
+        alone("joingroup 'g~", "reduce 0 data 1 3 -1 'g~ 0", "gather out data 1 3 -1 'g~ 0",
+              "scatter out data 1 3 -1 'g~ 0"),
     ),
     Script("the machine halts", alone("mytid", "halt", "mytid", "exit"), alone=True),
     Script("halting without having called anything", alone("halt", "getsbuf"), alone=True),

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-# Arguments of each entry point; {a,b} are alternatives, `out` receives a result.
+# Arguments of each entry point; {a,b} are alternatives, ";" separates steps, `out` takes a result.
 FORTRAN: dict[str, tuple[str, ...]] = {
     "pvmfmytid": ("pvmfmytid out",),
     "pvmfexit": ("pvmfexit out",),
@@ -30,6 +30,7 @@ FORTRAN: dict[str, tuple[str, ...]] = {
     "pvmfdelhost": ("pvmfdelhost {','no.such.host} out",),
     "pvmfmstat": ("pvmfmstat {','nowhere,'.} out",),
     "pvmfarchcode": ("pvmfarchcode {','LINUX64,'LINUX64\\s\\s,'X} out",),
+    "pvmfhostsync": ("pvmfhostsync {0,-1,0xc0000} out out out out out",),
     "pvmfstartpvmd": ("pvmfstartpvmd {','-d0} {0,1} out",),
     "pvmfinitsend": ("pvmfinitsend {0,1,2,3,-1,99} out",),
     "pvmfmkbuf": ("pvmfmkbuf {0,1,2,3,-1,99} out",),
@@ -55,7 +56,10 @@ FORTRAN: dict[str, tuple[str, ...]] = {
     ),
     "pvmfnrecv": ("pvmfnrecv {-1,0,%1} {-1,5,6} out",),
     "pvmftrecv": ("pvmftrecv {-1,0,%1} {-1,5,6} {-1,0} {-1,0} out",),
-    "pvmfprecv": ("pvmfprecv -1 6 out {-1,0,1} {-1,3,99} out out out out",),
+    "pvmfprecv": (
+        "initsend 0;mytid;send %1 9;pvmfprecv -1 9 out {0,1} 3 out out out out",
+        "pvmfprecv -1 9 out 1 {-1,99} out out out out",
+    ),
     "pvmfprobe": ("pvmfprobe {-1,0,%1} {-1,5,6} out",),
     "pvmfaddmhf": ("pvmfaddmhf {-1,0,%1} {-1,3} {0,7} out",),
     "pvmfdelmhf": ("pvmfaddmhf 0 4 0 out", "pvmfdelmhf {-1,0,9,9,99} out"),
@@ -65,7 +69,7 @@ FORTRAN: dict[str, tuple[str, ...]] = {
     "pvmfsetcontext": ("pvmfsetcontext {-1,7,0} out",),
     "pvmfgetopt": ("pvmfgetopt {0,-1,1,3,10,11,18,19,25,99} out",),
     "pvmfsetopt": ("pvmfsetopt {0,-1,99,1,3,11,18} {-1,0,1} out",),
-    "pvmfputinfo": ("p=mkbuf 0", "pvmfputinfo {','e~,'e~\\s\\s} $p {0,2,64} out"),
+    "pvmfputinfo": ("p=mkbuf 0;pvmfputinfo {','e~,'e~\\s\\s} $p {0,2,64} out",),
     "pvmfrecvinfo": ("pvmfrecvinfo {','none~} {-1,0} {0,8} out",),
     "pvmfdelinfo": ("pvmfdelinfo {','none~} {-1,0} {0,8} out",),
     "pvmfgetmboxinfo": ("pvmfgetmboxinfo {'none~,'} '.......... out out out out out out",),

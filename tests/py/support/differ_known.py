@@ -31,6 +31,7 @@ class Avoided:
 AVOIDED = (
     Avoided(r"^siblings 1|^getfds 1", "3.4.6 stores through the null pointer"),
     Avoided(r"^(un)?export null|^spawn null|^packf null", "3.4.6 reads the null pointer"),
+    Avoided(r"^packf '%hs 0|^[gs]etminfo \S+ null", "3.4.6 uses the null pointer"),
     Avoided(r"^notify .* [1-9]\d* null|^notify \d+ \d+ 1 null", "3.4.6 reads the null pointer"),
     Avoided(r"^reg_tracer .* null", "3.4.6 reads the null pointer"),
     Avoided(r"^(pvmf)?putinfo '\S+ (0|9999)", "3.4.6 never answers a request without message"),
@@ -47,7 +48,9 @@ KNOWN = (
     Known(r"^psend .* null", r"=i 0", r"-2", "3.4.6 promises to send what is nowhere"),
     Known(r"^(pvmf)?getinst \S+ -1", r"\d", r"-20", "3.4.6 finds the place of a member that left"),
     Known(r"^upkstr", r"=i 0 -", r"-5", "3.4.6 reads a string beyond the end of the message"),
-    Known(r"^upk", r"=i -5 .*arg0", r"=i -5", "3.4.6 stores half of an item before it finds the end"),
+    Known(
+        r"^upk", r"=i -5 .*arg0", r"=i -5", "3.4.6 stores half of an item before it finds the end"
+    ),
     Known(r"^packf '%\*", r"=i 0 -", r"=i -2", "3.4.6 takes a negative count for 0"),
     Known(r"^perror", r"\[pid-1\]", r"\[pid\]", "3.4.6 does not know its pid before it connects"),
     # ---- pvm_errno after success means nothing; there it keeps what an inner call has left
@@ -55,7 +58,9 @@ KNOWN = (
     # ---- decisions (README)
     Known(r"^(getopt|setopt|pvmfgetopt) 10", r"4080", r"65536", "fragments are larger"),
     Known(r"^(packf '%l|pklong|pkulong)", r"=i 0", r"=i -4", "a long that does not fit is refused"),
-    Known(r"^send %1 75", r"Not implemented|waitid doesn't match", r"", "handlers may ask the daemon"),
+    Known(
+        r"^send %1 75", r"Not implemented|waitid doesn't match", r"", "handlers may ask the daemon"
+    ),
     # ---- one complaint a call
     Known(r"^kill|^pvmfkill", r"pvm_sendsig\(\): .*pvm_kill", r"pvm_kill", "one complaint a call"),
     Known(r"psend", r"pvm_send\(\): .*pvm_psend", r"pvm_psend", "one complaint a call"),

@@ -34,7 +34,9 @@ class Sequence:
     def script(self, name: str) -> Script:
         """The sequence; the tasks also say at its end what their buffers are."""
         steps = [(task, "on 0 upkint out 1 1") for task in range(1, self.tasks + 1)]
-        steps += [(task, f"{name}=value 9999") for task in range(1, self.tasks + 1) for name in "hx"]
+        steps += [
+            (task, f"{name}=value 9999") for task in range(1, self.tasks + 1) for name in "hx"
+        ]
         if self.chance.random() < 0.8:
             steps += [(task, "mytid") for task in range(1, self.tasks + 1)]
         for _ in range(self.chance.randint(30, 60)):

@@ -62,13 +62,19 @@ STATES: dict[str, State] = {
     ),
     "as a child": State((*SPAWNED, (2, "mytid")), caller=2),
     "as a child before enrolling": State(SPAWNED, caller=2, fresh=True, most=8),
-    "as a child after pvm_exit": State((*SPAWNED, (2, "mytid"), (2, "exit")), caller=2, fresh=True, most=8),
+    "as a child after pvm_exit": State(
+        (*SPAWNED, (2, "mytid"), (2, "exit")), caller=2, fresh=True, most=8
+    ),
     "as a member": State(own("mytid", "joingroup 'g~", "a=initsend 0", "pkint data 1 1")),
-    "as one of two members": State((*own("joingroup 'g~"), (2, "joingroup 'g~"), (2, "initsend 0"))),
+    "as one of two members": State(
+        (*own("joingroup 'g~"), (2, "joingroup 'g~"), (2, "initsend 0"))
+    ),
     "in another context": State(own("mytid", "c=newcontext", "setcontext $c", "a=initsend 0")),
     "with reserved tids": State(own("mytid", "setopt 11 1", "a=initsend 0")),
     "without a machine": State((), fresh=True, most=16, machine=False),
-    "after the daemon's end": State((*own(*FILLED), (1, "daemon dies")), fresh=True, alone=True, most=2),
+    "after the daemon's end": State(
+        (*own(*FILLED), (1, "daemon dies")), fresh=True, alone=True, most=2
+    ),
 }
 
 BUFFERS = "{0,-1,9999,$a,$old,$r}"
@@ -82,7 +88,7 @@ ITEMS = (
     *("float", "double", "cplx", "dcplx"),
 )
 
-# Arguments of each function; {a,b} are alternatives.
+# Arguments of each function; {a,b} are alternatives, ";" separates steps that belong together.
 CALLS: dict[str, tuple[str, ...]] = {
     "mytid": ("mytid",),
     "parent": ("parent",),
@@ -183,12 +189,13 @@ CALLS: dict[str, tuple[str, ...]] = {
         "psend %1 5 null {0,1} 3",
         "psend %1 5 'text 1 0",
     ),
-    "recv": (f"recv -1 {TAG + 1}",),
+    "recv": ("initsend 0;mytid;send %1 9;recv {-1,%1} {9,-1}",),
     "nrecv": (f"nrecv {FROM} {TAGS}",),
     "trecv": (f"trecv {FROM} {TAGS} 0 0", "trecv -1 77 {-1,0} {-1,1000}"),
     "precv": (
         "precv -1 6 out 1 {-1,0,12,99} out out out",
-        "precv -1 6 out {-1,0,1} 3 out out out",
+        "initsend 0;mytid;send %1 9;precv -1 9 out {0,1} 3 out out out",
+        "initsend 0;pkint data 2 1;mytid;send %1 9;precv %1 9 out {0,1,2,9} {1,3,6} out out out",
     ),
     "probe": (f"probe {FROM} {TAGS}",),
     "recvf": ("recvf {0,1,0,2}", "probe -1 -1", "recvf 3", "probe -1 -1", "nrecv -1 -1", "recvf 0"),
@@ -205,8 +212,10 @@ CALLS: dict[str, tuple[str, ...]] = {
     "freecontext": ("freecontext {-1,1,0x40fff,0x7ffff,$c,$c}", "freecontext 0"),
     "getcontext": ("getcontext",),
     "setcontext": ("setcontext {-1,-2,0,1,0x7ffff,$c,0}", "getcontext"),
-    "getopt": ("getopt {0,-1,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17}",
-               "getopt {18,19,20,21,22,23,24,25,26,99}"),
+    "getopt": (
+        "getopt {0,-1,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17}",
+        "getopt {18,19,20,21,22,23,24,25,26,99}",
+    ),
     "setopt": (
         "setopt {0,-1,26,99} {0,1}",
         "setopt 1 {-1,0,4,9,1,2}",
@@ -227,13 +236,11 @@ CALLS: dict[str, tuple[str, ...]] = {
     "settmask": ("settmask {0,1,2,-1} '@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@",),
     "putinfo": (
         "putinfo {null,'} 0 0",
-        "p=mkbuf 0",
-        "putinfo 'f~ $p {0,2,4,8,16,64,2048,512}",
+        "p=mkbuf 0;putinfo 'f~ $p {0,2,4,8,16,64,2048,512}",
     ),
     "recvinfo": (f"recvinfo {NAMES} {{-1,0,1}} {{0,8,16}}", "recvinfo 'none~ 0 {64,-33}"),
     "delinfo": (f"delinfo {NAMES} {{-1,0,1}} {{0,8}}",),
-    "getmboxinfo": ("getmboxinfo 'none~ {0,1,2,3}", "insert 'n~ 2 5",
-                    "getmboxinfo 'n~* {0,1,2,3}"),
+    "getmboxinfo": ("getmboxinfo 'none~ {0,1,2,3}", "insert 'n~ 2 5", "getmboxinfo 'n~* {0,1,2,3}"),
     "insert": ("insert {null,','i~} {-2,-1,0,0,7} {5,-5}",),
     "lookup": ("lookup {null,','none~} {-2,-1,0} out", "lookup 'i~ {-2,-1,0,7} {null,out}"),
     "delete": ("delete {null,','none~} {-2,-1,0}", "insert 'd~ 0 1", "delete 'd~ {-1,0,0}"),
@@ -301,6 +308,8 @@ def scripts(function: str, state: str) -> Iterator[Script]:
 
 def placed(state: State, line: str) -> list[tuple[int, str]]:
     """Steps that make a call where the state wants it."""
+    steps = line.split(";")
     if not state.inside:
-        return [(state.caller, line)]
-    return [(1, "forget 0"), (1, f"on 0 {line}"), (1, f"send %1 {TAG + 70}")]
+        return [(state.caller, step) for step in steps]
+    kept = [(1, f"on 0 {step}") for step in steps]
+    return [(1, "forget 0"), *kept, (1, f"send %1 {TAG + 70}")]
