@@ -44,7 +44,7 @@ class Script:
     """Steps of tasks that take turns.
 
     steps       number of the task, and its step (tests/c/differ.h); in it %2 stands for the
-                tid of task 2, and ~ for a name that no other script uses
+                tid of task 2, %0 for the task's own, and ~ for a name that no other script uses
     alone       it ends its machine, or the daemon
     machine     there is a daemon
     """
@@ -247,7 +247,7 @@ class Bed(Scoped):
         self, stage: Stage, listener: socket.socket, number: int, line: str, patience: float
     ) -> None:
         """Have a task make a step, and let what it sent arrive."""
-        line = re.sub(r"%(\d)", lambda m: str(tid_of(stage, int(m[1]))), line)
+        line = re.sub(r"%(\d)", lambda m: str(tid_of(stage, int(m[1]) or number)), line)
         if line == "daemon dies":
             daemon = self.machine().process
             daemon.kill()

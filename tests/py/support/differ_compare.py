@@ -9,6 +9,7 @@ from pathlib import Path
 
 from support.differ_bed import GONE, PATIENCE, Bed, Script
 from support.differ_known import known
+from support.differ_scripts import TO_HANDLER
 from support.scoped import Scoped
 
 # A step is compared with more time when it differed, so that a busy machine is no difference.
@@ -53,17 +54,23 @@ class Pair(Scoped):
         )
         found = []
         for index, (theirs, ours) in enumerate(answers):
-            line = script.steps[index][1]
             if GONE in (theirs, ours):
                 break
+            line = call_of(script, index)
             if one_complaint(theirs) != one_complaint(ours) and not known(line, theirs, ours):
                 found.append(Difference(script.name, script.steps[: index + 1], theirs, ours))
         return found
 
 
+def call_of(script: Script, index: int) -> str:
+    """The call that a step makes: that of the handler, where it sends a message for one."""
+    before = script.steps[index - 1][1] if index else ""
+    handled = before.startswith("on ") and script.steps[index][1] == TO_HANDLER
+    return before[5:] if handled else script.steps[index][1]
+
+
 def one_complaint(answer: str) -> str:
     """An answer without the repetitions of "no daemon", of which each call inside makes one."""
-    answer = re.sub(r"(libpvm \[pid\] \S+ No such file or directory\\n)+", r"\1", answer)
     return re.sub(r"(libpvm \[pid\] \S+: No such file or directory\\n)+", "(no daemon) ", answer)
 
 
@@ -71,7 +78,7 @@ def report(found: list[Difference]) -> str:
     """What a test says about its differences: each kind of answer once."""
     kinds: dict[tuple[str, str, str], Difference] = {}
     for difference in found:
-        call = difference.steps[-1][1].split()[0]
+        call = difference.steps[-1][1]
         kinds.setdefault((call, difference.theirs, difference.ours), difference)
     head = f"{len(found)} differences from 3.4.6, {len(kinds)} kinds\n"
     return head + "\n".join(str(difference) for difference in kinds.values())

@@ -55,9 +55,9 @@ FORTRAN: dict[str, tuple[str, ...]] = {
         "pvmfpsend %1 5 'text {-1,0,4} 0 out",
     ),
     "pvmfnrecv": ("pvmfnrecv {-1,0,%1} {-1,5,6} out",),
-    "pvmftrecv": ("pvmftrecv {-1,0,%1} {-1,5,6} {-1,0} {-1,0} out",),
+    "pvmftrecv": ("pvmftrecv {-1,0,%1} {-1,5,6} 0 {-1,0} out",),
     "pvmfprecv": (
-        "initsend 0;mytid;send %1 9;pvmfprecv -1 9 out {0,1} 3 out out out out",
+        "initsend 0;mytid;send %0 9;pvmfprecv -1 9 out {0,1} 3 out out out out",
         "pvmfprecv -1 9 out 1 {-1,99} out out out out",
     ),
     "pvmfprobe": ("pvmfprobe {-1,0,%1} {-1,5,6} out",),

@@ -53,6 +53,20 @@ KNOWN = (
     ),
     Known(r"^packf '%\*", r"=i 0 -", r"=i -2", "3.4.6 takes a negative count for 0"),
     Known(r"^perror", r"\[pid-1\]", r"\[pid\]", "3.4.6 does not know its pid before it connects"),
+    Known(r"^pkmesg ", r"=i 0 -", r"=i -24", "3.4.6 packs nothing into a message in place"),
+    Known(
+        r"^reduce -1", r"=i 0 -", r"=i -2", "3.4.6 takes no function when it has nothing to call"
+    ),
+    Known(
+        r"^barrier \S+ 1", r"=i -3", r"=i 0", "3.4.6 keeps the count of a barrier that it refused"
+    ),
+    Known(r"^lookup", r"=i 0 -5", r"=i -5", "3.4.6 finds an entry without value"),
+    Known(r"^reg_rm", r" 1000 3\)", r" 1000 \d{5}", "3.4.6 takes another field for the signature"),
+    Known(r"^archcode", r"=i -32", r"=i -14", "3.4.6 takes a lost daemon for an unknown name"),
+    Known(r"^pvmfarchcode", r"^died", r"=i -14", "3.4.6 aborts without a daemon"),
+    Known(r"^catchout 1", r"=i 0 -", r"=i -14", "3.4.6 goes on without a daemon"),
+    Known(r"^getnoresets", r"=i 0 -14", r"=i -14", "3.4.6 goes on without a daemon"),
+    Known(r"^pvmftasks", r"=i 2004318071", r"=i 0 .*=0", "3.4.6 stores nothing for an empty table"),
     # ---- pvm_errno after success means nothing; there it keeps what an inner call has left
     Known(r"^(getnoresets|joingroup|exit)", r"=i 0 -32", r"=i 0 -", "pvm_errno after success"),
     # ---- decisions (README)

@@ -13,15 +13,20 @@ from support.differ_fortran import FORTRAN
 from support.differ_known import avoided
 
 TAG = 5
+HANDLED = 75
+# The step that makes the handler of a script run.
+TO_HANDLER = f"send %1 {HANDLED}"
 
 
 @dataclass(frozen=True)
 class State:
     """How a task gets where the call is made.
 
-    setup     its steps; {call} stands for the call where that is not made by the task itself
+    setup     the steps that lead there
     fresh     each call has a task of its own, since the first call changes the state
     caller    the task that makes the call
+    machine   there is a daemon
+    alone     the daemon does not survive it
     most      calls of a function that are tried at most; 0: all
     inside    a handler makes the call
     """
@@ -58,7 +63,7 @@ STATES: dict[str, State] = {
     "receive buffer to be sent": State(own(*LOOPED, "a=setsbuf $r", "a=value $r")),
     "after pvm_initsend twice": State(own("mytid", "old=initsend 0", "a=initsend 0")),
     "in a handler": State(
-        own("mytid", f"addmhf -1 {TAG + 70} 0 0", "initsend 0", "pkint data 2 1"), inside=True
+        own("mytid", f"addmhf -1 {HANDLED} 0 0", "initsend 0", "pkint data 2 1"), inside=True
     ),
     "as a child": State((*SPAWNED, (2, "mytid")), caller=2),
     "as a child before enrolling": State(SPAWNED, caller=2, fresh=True, most=8),
@@ -189,13 +194,13 @@ CALLS: dict[str, tuple[str, ...]] = {
         "psend %1 5 null {0,1} 3",
         "psend %1 5 'text 1 0",
     ),
-    "recv": ("initsend 0;mytid;send %1 9;recv {-1,%1} {9,-1}",),
+    "recv": ("initsend 0;mytid;send %0 9;recv {-1,%0} 9",),
     "nrecv": (f"nrecv {FROM} {TAGS}",),
     "trecv": (f"trecv {FROM} {TAGS} 0 0", "trecv -1 77 {-1,0} {-1,1000}"),
     "precv": (
         "precv -1 6 out 1 {-1,0,12,99} out out out",
-        "initsend 0;mytid;send %1 9;precv -1 9 out {0,1} 3 out out out",
-        "initsend 0;pkint data 2 1;mytid;send %1 9;precv %1 9 out {0,1,2,9} {1,3,6} out out out",
+        "initsend 0;mytid;send %0 9;precv -1 9 out {0,1} 3 out out out",
+        "initsend 0;pkint data 2 1;mytid;send %0 9;precv %0 9 out {0,1,2,9} {1,3,6} out out out",
     ),
     "probe": (f"probe {FROM} {TAGS}",),
     "recvf": ("recvf {0,1,0,2}", "probe -1 -1", "recvf 3", "probe -1 -1", "nrecv -1 -1", "recvf 0"),
@@ -312,4 +317,4 @@ def placed(state: State, line: str) -> list[tuple[int, str]]:
     if not state.inside:
         return [(state.caller, step) for step in steps]
     kept = [(1, f"on 0 {step}") for step in steps]
-    return [(1, "forget 0"), *kept, (1, f"send %1 {TAG + 70}")]
+    return [(1, "forget 0"), *kept, (1, TO_HANDLER)]
