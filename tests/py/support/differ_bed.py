@@ -81,8 +81,8 @@ class Actor:
         if answer is None:
             self.end(DIED)
             return f"{DIED} {self.status()}".strip()
-        if found := re.search(r"=\w -?\d+ \S+ (-?\d+)(?!.*=\w -?\d+ \S+ -?\d+)", answer):
-            self.tid = int(found[1])
+        if tids := re.findall(r"=\w -?\d+ \S+ (-?\d+)", answer):
+            self.tid = int(tids[-1])
         return answer
 
     def read_line(self, patience: float) -> str | None:
@@ -259,11 +259,17 @@ class Bed(Scoped):
             for _ in range(int(found[1])):
                 stage.actors[max(stage.actors) + 1] = self.welcome(listener, None)
         if SENDING.search(line) and not line.startswith("on "):
-            first = stage.actors[number]
-            for actor in [first, *(a for a in stage.actors.values() if a is not first)]:
-                told = actor.ask("settle", patience) if actor.tid > 0 else ""
-                answer = joined(answer, told)
+            answer = self.settled(stage, number, answer, patience)
         stage.answers.append(answer)
+
+    @staticmethod
+    def settled(stage: Stage, number: int, answer: str, patience: float) -> str:
+        """An answer when what was sent has arrived: sender first, each task asks its daemon."""
+        first = stage.actors[number]
+        for actor in [first, *(a for a in stage.actors.values() if a is not first)]:
+            if actor.tid > 0 and not actor.gone:
+                answer = joined(answer, actor.ask("settle", patience))
+        return answer
 
 
 def joined(answer: str, told: str) -> str:

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from support.differ_bed import GONE, PATIENCE, Bed, Script
-from support.differ_known import known
+from support.differ_known import comparable, known
 from support.differ_scripts import TO_HANDLER
 from support.scoped import Scoped
 
@@ -57,7 +56,7 @@ class Pair(Scoped):
             if GONE in (theirs, ours):
                 break
             line = call_of(script, index)
-            if one_complaint(theirs) != one_complaint(ours) and not known(line, theirs, ours):
+            if comparable(theirs) != comparable(ours) and not known(line, theirs, ours):
                 found.append(Difference(script.name, script.steps[: index + 1], theirs, ours))
         return found
 
@@ -67,11 +66,6 @@ def call_of(script: Script, index: int) -> str:
     before = script.steps[index - 1][1] if index else ""
     handled = before.startswith("on ") and script.steps[index][1] == TO_HANDLER
     return before[5:] if handled else script.steps[index][1]
-
-
-def one_complaint(answer: str) -> str:
-    """An answer without the repetitions of "no daemon", of which each call inside makes one."""
-    return re.sub(r"(libpvm \[pid\] \S+: No such file or directory\\n)+", "(no daemon) ", answer)
 
 
 def report(found: list[Difference]) -> str:
