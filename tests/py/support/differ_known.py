@@ -75,6 +75,7 @@ KNOWN = (
         r"^upk", r"=i -5 .*arg0", r"=i -5", "3.4.6 stores half of an item before it finds the end"
     ),
     Known(r"^packf '%\*", r"=i 0 -", r"=i -2", "3.4.6 takes a negative count for 0"),
+    Known(r"^packf", r"=i 0 -", r"=i -24", "3.4.6 sends values in place that are gone by then"),
     Known(r"^pkmesg ", r"=i 0 -", r"=i -24", "3.4.6 packs nothing into a message in place"),
     Known(
         r"^reduce -1", r"=i 0 -", r"=i -2", "3.4.6 takes no function when it has nothing to call"
