@@ -151,10 +151,11 @@ def _interpreter(name: str, sources: Iterable[str], libraries: list[str]) -> Pat
 
 @dataclass
 class Stage:
-    """A run of one script: its tasks, and what they have answered."""
+    """A run of one script: its tasks, what they have answered, whether the daemon lives."""
 
     actors: dict[int, Actor] = field(default_factory=dict)
     answers: list[str] = field(default_factory=list)
+    daemon: bool = True
 
 
 class Bed(Scoped):
@@ -252,13 +253,14 @@ class Bed(Scoped):
             daemon = self.machine().process
             daemon.kill()
             daemon.wait()
+            stage.daemon = False
             stage.answers.append("")
             return
         answer = stage.actors[number].ask(line, patience)
         if "spawn 'self" in line and (found := re.search(r"=i (\d+)", answer)):
             for _ in range(int(found[1])):
                 stage.actors[max(stage.actors) + 1] = self.welcome(listener, None)
-        if SENDING.search(line) and not line.startswith("on "):
+        if stage.daemon and SENDING.search(line) and not line.startswith("on "):
             answer = self.settled(stage, number, answer, patience)
         stage.answers.append(answer)
 
