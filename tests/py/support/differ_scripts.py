@@ -294,6 +294,8 @@ def lines_of(function: str) -> list[str]:
     return [line for line in lines if not avoided(line)]
 
 
+# They would start a daemon where there is none, which nobody ends.
+STARTING = ("start_pvmd", "pvmfstartpvmd")
 # What shows the state that a call has left.
 PROBES = ("getsbuf", "getrbuf", "getcontext")
 
@@ -301,6 +303,8 @@ PROBES = ("getsbuf", "getrbuf", "getcontext")
 def scripts(function: str, state: str) -> Iterator[Script]:
     """The scripts that try a function in a state."""
     place = STATES[state]
+    if function in STARTING and (place.alone or not place.machine):
+        return
     lines = lines_of(function)
     if place.most:
         lines = lines[:: -(-len(lines) // place.most)]
