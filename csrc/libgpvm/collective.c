@@ -37,6 +37,8 @@ int gs__receive_items(const struct collective *c, int tid, void *items, const in
 	struct timeval limit = { LOOK_SECONDS, 0 }, none = { 0, 0 };
 	int mid, source, bytes, code;
 
+	if (c->tag < 0)
+		return PvmBadParam; /* nobody can send that */
 	while ((mid = gs__receive(NULL, tid, c->tag, &limit)) == 0)
 		if (someone_ended(senders, n)) {
 			mid = gs__receive(NULL, tid, c->tag, &none);
@@ -64,9 +66,7 @@ int gs__find_root(struct collective *c)
 {
 	c->bytes = gs__item_size(c->type) * (size_t)c->count;
 	c->root_tid = gs__tid(c->group, c->root);
-	if (c->root_tid < 0)
-		return c->root_tid;
-	return c->tag < 0 ? PvmBadParam : 0;
+	return c->root_tid < 0 ? c->root_tid : 0;
 }
 
 /* Check what the items are, find the root, and the caller in the group. 0 or an error code. */

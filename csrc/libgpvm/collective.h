@@ -17,8 +17,8 @@ struct collective {
 };
 
 /*
- * Find the root, and the bytes of one member's items (0: there is no such type). 0, the errors
- * of group and root, then PvmBadParam for a tag that no message can have.
+ * Find the root, and the bytes of one member's items (0: there is no such type). 0 or the error
+ * of group or root.
  */
 int gs__find_root(struct collective *);
 

@@ -226,6 +226,7 @@ struct task {
 		unsigned deliveries;       /* messages ever completed */
 		bool short_of_memory;      /* a message was lost for that; the next wait says so */
 		bool incomplete;           /* the same, since enrolment */
+		bool unreported;           /* the daemon was lost in a call that could not say so */
 	} engine;
 };
 extern struct task pvm__task;

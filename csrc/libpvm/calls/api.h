@@ -24,8 +24,14 @@
 
 #include "engine/engine.h"
 
-/* Begin a public function. */
+/* Begin a public function. As in 3.4.6 that makes the process a task, if there is a daemon. */
 #define API_ENTER(kind, ...) \
+	LOCK_SCOPE(api_connected); \
+	pvm__connect_if_possible(); \
+	API_ENTER_AS_IS(kind, ##__VA_ARGS__)
+
+/* The same without that. */
+#define API_ENTER_AS_IS(kind, ...) \
 	LOCK_SCOPE(api_held); \
 	const bool api_traced = __builtin_expect(pvmtrc.trctid > 0, 0) && pvm__api_enter(); \
 	if (__builtin_expect(api_traced, 0)) { \

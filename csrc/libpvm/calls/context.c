@@ -25,8 +25,6 @@ int pvm_freecontext(int context)
 /* Current context; at first that in which the task was spawned. */
 int pvm_getcontext(void)
 {
-	API_LOCK();
-	pvm__connect_if_possible();
 	API_ENTER(TEV_GETCONTEXT);
 	return API_LEAVE(TEV_GETCONTEXT, TEV_DID_CXC, pvmmyctx);
 }
@@ -34,10 +32,8 @@ int pvm_getcontext(void)
 /* Change the context of sends and receives; -1 receives from all. Returns the old one. */
 int pvm_setcontext(int context)
 {
-	API_LOCK();
 	int old;
 
-	pvm__connect_if_possible();
 	API_ENTER(TEV_SETCONTEXT, TEV_DID_CXS, context);
 	old = pvmmyctx;
 	pvmmyctx = context;

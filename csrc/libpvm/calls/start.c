@@ -151,7 +151,7 @@ static int advise(int code)
  */
 int pvm_start_pvmd(int argc, char **argv, int block)
 {
-	API_ENTER(TEV_START_PVMD, TEV_DID_BF, block, TEV_DID_AS, argv, argc);
+	API_ENTER_AS_IS(TEV_START_PVMD, TEV_DID_BF, block, TEV_DID_AS, argv, argc);
 	return API_LEAVE(TEV_START_PVMD, TEV_DID_CC,
 		advise(pvm__result("pvm_start_pvmd", start(argc, argv, block))));
 }

@@ -266,6 +266,14 @@ static void read_environment(void)
 	pvm__task.option.debug_mask = env_int("PVMTASKDEBUG", pvm__task.option.debug_mask);
 }
 
+/*
+ * pvm__connect_if_possible has failed, or this is the child of a fork, and nobody has enrolled
+ * since: only calls that need the daemon try.
+ */
+static bool only_if_needed;
+/* The daemon was lost while this was a task, and nobody has enrolled or left since. */
+static bool daemon_lost;
+
 void pvm__become_child(void)
 {
 	struct task *t = &pvm__task;
@@ -283,6 +291,7 @@ void pvm__become_child(void)
 		t->engine.dispatcher = NULL;
 	pvmmytid = -1;
 	pvm__set_tracer(0);
+	only_if_needed = true;
 }
 
 /* The daemon cannot be reached, which a line before has said: what that means, and what helps. */
@@ -303,9 +312,10 @@ static void advise(void)
 			pvmgettmp(), vmid ? ", PVM_VMID " : "", vmid ? vmid : "");
 }
 
-static int enrol(void)
+/* `patient`: wait for a daemon that is only about to serve. 0 or an error code. */
+static int enrol(bool patient)
 {
-	int code = pvm__open_daemon();
+	int code = pvm__open_daemon(patient);
 
 	if (code == PvmSysErr)
 		advise();
@@ -320,44 +330,44 @@ static int enrol(void)
 	return code;
 }
 
-/* pvm__connect_if_possible has failed, and nobody has enrolled since. */
-static bool tried_in_vain;
-/* The daemon ended while this was a task: calls fail at once until the program leaves. */
-static bool daemon_lost;
-
-bool pvm__connect_if_possible(void)
+bool pvm__try_connect(void)
 {
-	if (__builtin_expect(pvmmytid != -1, 1) || tried_in_vain || daemon_lost)
+	if (only_if_needed || daemon_lost || pvm__task.engine.unreported ||
+		pvm__task.engine.enroller)
 		return false;
-	tried_in_vain = pvm__connect() < 0;
-	return !tried_in_vain;
+	only_if_needed = pvm__connect() < 0;
+	return !only_if_needed;
 }
 
 int pvm__connect(void)
 {
 	struct task *t = &pvm__task;
+	const bool lost = daemon_lost;
 	int code;
 
 	while (t->engine.enroller && t->engine.enroller != &pvm__self)
 		pvm__await_change();
 	if (__builtin_expect((pvmmytid != -1 && t->daemon) || t->engine.enroller, 1))
 		return 0;
-	if (daemon_lost)
+	if (t->engine.unreported) {
+		t->engine.unreported = false;
 		return PvmSysErr;
+	}
 	pvmchkuid();
 	pvm__disconnect();
 	pvm__discard_received();
 	t->nsiblings = -1;
 	t->engine.enroller = &pvm__self;
 	read_environment();
-	code = enrol();
+	code = enrol(!lost);
 	t->engine.enroller = NULL;
 	pvm__wake(WAKE_STATE);
 	if (code < 0) {
 		pvm__disconnect();
+		daemon_lost = lost;
 		return code;
 	}
-	tried_in_vain = false;
+	only_if_needed = false;
 	pvm__settle();
 	read_trace_settings();
 	return t->daemon ? 0 : PvmSysErr;
@@ -402,12 +412,13 @@ void pvm__hang_up(void)
 /* Leave in order: notices and output first, then the daemon, then what is left here. */
 int pvm__leave(void)
 {
+	struct task *t = &pvm__task;
 	struct message *req, *reply;
 	int code;
 
 	if (pvmmytid == -1) {
 		code = daemon_lost ? PvmSysErr : 0;
-		daemon_lost = false;
+		daemon_lost = t->engine.unreported = false;
 		return code;
 	}
 	pvm__trace_flush();
@@ -417,11 +428,14 @@ int pvm__leave(void)
 	pvm__handlers_clear();
 	fflush(stdout);
 	fflush(stderr);
-	req = pvm__task.daemon ? pvm__message_new(WIRE_ENC_XDR) : NULL;
+	req = t->daemon ? pvm__message_new(WIRE_ENC_XDR) : NULL;
 	code = req ? pvm__request(TM_EXIT, req, &reply) : PvmSysErr;
 	if (code >= 0)
 		pvm__message_unref(reply);
 	pvm__disconnect();
 	pvm__discard_received();
+	if (t->rbuf)
+		pvm__message_retire(t->rbuf);
+	t->engine.unreported = false;
 	return code;
 }

@@ -148,7 +148,8 @@ static void send_events(void)
 	events = NULL;
 	if (pvmtrc.trcbuf > 0)
 		pvm__put_int(m, TEV_MARK_EVENT_BUFFER_END);
-	send_to_tracer(m);
+	if (send_to_tracer(m) == PvmSysErr)
+		pvm__task.engine.unreported = true;
 }
 
 static void begin_message(void)

@@ -5,10 +5,9 @@
 #include <stdlib.h>
 
 /*
- * Slot i belongs to id i + 1. Free slots form a list, and the last of it is reused first, as in
- * 3.4.6. The slot that was freed last of all rests: its id stays wrong until the next is freed.
- * So the two ids of pvm_initsend in a row differ, or of pvm_recv, where a program may use the
- * older one by mistake.
+ * Slot i belongs to id i + 1. Free slots form a list; the last freed is reused first, as in 3.4.6.
+ * A slot that is freed because another message takes the place of its own rests until that has an
+ * id: in 3.4.6 the new message has one before the old one is freed.
  */
 static struct slot {
 	struct message *message; /* NULL: free */
@@ -34,6 +33,15 @@ static int grow_slots(void)
 	return 0;
 }
 
+void pvm__ids_rested(void)
+{
+	if (resting < 0)
+		return;
+	slots[resting].next_free = first_free;
+	first_free = resting;
+	resting = -1;
+}
+
 int pvm__message_publish(struct message *m)
 {
 	int i;
@@ -45,6 +53,7 @@ int pvm__message_publish(struct message *m)
 	i = first_free;
 	first_free = slots[i].next_free;
 	slots[i].message = m;
+	pvm__ids_rested();
 	return m->id = i + 1;
 }
 
@@ -62,10 +71,7 @@ void pvm__message_retire(struct message *m)
 	pvm__views_drop(m);
 	m->id = 0;
 	slots[i].message = NULL;
-	if (resting >= 0) {
-		slots[resting].next_free = first_free;
-		first_free = resting;
-	}
+	pvm__ids_rested();
 	resting = i;
 	pvm__message_unref(m);
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The entry points of libfpvm3 with odd arguments, for the scripts of differ_scripts.py."""
+"""The entry points of libfpvm3 with odd arguments, for the scripts of scripts.py."""
 
 from __future__ import annotations
 

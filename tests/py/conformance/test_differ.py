@@ -3,7 +3,7 @@
 
 PVM3PY_DIFFER_SEEDS=N runs N rounds instead of 1: a round makes every function's calls in one
 state, another one each time, and some random sequences. All states have had their turn after
-as many rounds as there are states (differ_scripts.py).
+as many rounds as there are states (support/differ/scripts.py).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import subprocess
 from collections.abc import Iterable, Iterator
 
 import pytest
-from support.differ_bed import DEBIAN_FORTRAN, Script, fortran_program, program
-from support.differ_compare import Pair, report
-from support.differ_examples import EXAMPLES
-from support.differ_fortran import FORTRAN
-from support.differ_random import Sequence
-from support.differ_scripts import CALLS, STATES, scripts
+from support.differ.bed import DEBIAN_FORTRAN, Script, fortran_program, program
+from support.differ.compare import Pair, report
+from support.differ.examples import EXAMPLES
+from support.differ.fortran import FORTRAN
+from support.differ.scripts import CALLS, STATES, scripts
+from support.differ.sequences import Sequence
 from support.system import PROJECT, require_daemon
 
 SEEDS = range(int(os.environ.get("PVM3PY_DIFFER_SEEDS", "1")))

@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.differ_bed import GONE, PATIENCE, Bed, Script
-from support.differ_known import comparable, known
-from support.differ_scripts import TO_HANDLER
+from support.differ.bed import GONE, PATIENCE, Bed, Script
+from support.differ.known import comparable, known
+from support.differ.scripts import TO_HANDLER
 from support.scoped import Scoped
 
 # A step is compared with more time when it differed, so that a busy machine is no difference.

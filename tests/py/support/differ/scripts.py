@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from support.differ_bed import Script
-from support.differ_fortran import FORTRAN
-from support.differ_known import avoided
+from support.differ.bed import Script
+from support.differ.fortran import FORTRAN
+from support.differ.known import avoided
 
 TAG = 5
 HANDLED = 75

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from support.differ_bed import Script
+from support.differ.bed import Script
 
 
 def alone(*lines: str) -> tuple[tuple[int, str], ...]:

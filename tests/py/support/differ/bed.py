@@ -20,9 +20,9 @@ from functools import cache
 from pathlib import Path
 
 from support import compiler
+from support.machines.vm import VirtualMachine
 from support.scoped import Scoped
 from support.system import C_SOURCES, PROJECT, Side, library_dir, require_library
-from support.vm import VirtualMachine
 
 DEBIAN_FORTRAN = Path("/usr/lib/x86_64-linux-gnu/libfpvm3.a")
 # Seconds that a call may take before it counts as one that never returns.

@@ -6,8 +6,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from support.differ_bed import Script
-from support.differ_scripts import ITEMS
+from support.differ.bed import Script
+from support.differ.scripts import ITEMS
 
 VARIABLES = "abcd"
 TAGS = ("5", "6", "7")
