@@ -144,7 +144,7 @@ class TaskTable:
         return self._cookies.get(cookie)
 
     def enrolled(self, task: Task) -> None:
-        """A task has enrolled: its process, if it does so again, is another task, without parent."""
+        """A task has enrolled: if its process does so again, that is another task."""
         self._cookies.pop(task.cookie, None)
 
     def child(self, pid: int) -> Task | None:
