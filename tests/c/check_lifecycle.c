@@ -210,7 +210,10 @@ static void exported_names(void)
 
 int main(void)
 {
+	/* What the program sets before its first call stays. */
+	pvm_errno = PvmNoHost;
 	check_start();
+	CHECK_TEXT(pvm_strerror(), "No such host");
 	before_enrolling();
 	again_and_again();
 	exit_drops_messages();

@@ -157,8 +157,12 @@ void pvm__views_per_thread(bool on)
 
 static void switch_thread(struct thread *me)
 {
+	static bool begun; /* what the program set before its first call is that thread's */
 	struct task *t = &pvm__task;
 
+	if (!begun)
+		me->error = pvm_errno;
+	begun = true;
 	if (loaded) {
 		loaded->sending = t->sending;
 		loaded->in_handler = t->in_handler;

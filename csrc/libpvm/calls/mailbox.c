@@ -74,7 +74,7 @@ static int put_buffer(const char *name, int bufid, int flags)
 	struct message *record = pvm__message_of(bufid);
 
 	if (!named(name) || bufid <= 0)
-		return pvm__refuse(PvmBadParam);
+		return PvmBadParam;
 	return record ? pvm__mailbox_put(name, -1, flags, record) : pvm__refuse(PvmNoSuchBuf);
 }
 

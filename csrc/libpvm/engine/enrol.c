@@ -407,6 +407,7 @@ void pvm__hang_up(void)
 {
 	pvm__disconnect();
 	daemon_lost = true;
+	pvm__task.daemon_addr[0] = '\0'; /* the next is another */
 }
 
 /* Leave in order: notices and output first, then the daemon, then what is left here. */
