@@ -168,8 +168,10 @@ $(LIBDIR)/%.a:
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(TOOLS): $(LIBDIR)/%: csrc/tools/%.c $(LIBDIR)/libgpvm3.a $(LIBDIR)/libpvm3.a
-	$(CC) $(CFLAGS) $(LIB_CFLAGS) $(filter-out -Wl$(,)-z$(,)defs,$(LIB_LDFLAGS)) -o $@ $^
+$(TOOLS): $(LIBDIR)/%: csrc/tools/%.c $(LIBDIR)/libgpvm3.a $(LIBDIR)/libpvm3.a pvm3py/__init__.py \
+		csrc/tools/options.h
+	$(CC) $(CFLAGS) $(LIB_CFLAGS) -DPVM3PY_VERSION='"$(VERSION)"' \
+		$(filter-out -Wl$(,)-z$(,)defs,$(LIB_LDFLAGS)) -o $@ $(filter %.c %.a,$^)
 
 $(TREE)/include/%.h: include/%.h
 	@mkdir -p $(@D)
@@ -216,9 +218,13 @@ CONF := $(addprefix $(TREE)/conf/$(PVM_ARCH).,def m4)
 
 all tree: lib $(SCRIPTS) $(CONF) $(STAMPS)/package $(SPAWNED)
 
-$(TREE)/lib/%: tree/%
+# The version has one place.
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' pvm3py/__init__.py)
+
+$(TREE)/lib/%: tree/% pvm3py/__init__.py
 	@mkdir -p $(@D)
-	@install -m 755 $< $@
+	@sed 's/@PVM3PY_VERSION@/$(VERSION)/' $< >$@.new
+	@install -m 755 $@.new $@ && rm $@.new
 
 $(LIBDIR)/pvmd3 $(LIBDIR)/pvmgs $(LIBDIR)/pvmrm: tree/pvmd3.in csrc/python/stage.py $(VENV_STAMP)
 	@mkdir -p $(@D)

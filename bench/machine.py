@@ -94,7 +94,7 @@ class Daemon:
 
     def __init__(self, installation: Installation) -> None:
         self.installation = installation
-        self.tmp = Path(tempfile.mkdtemp(prefix="pv", dir="/tmp"))
+        self.tmp = Path(tempfile.mkdtemp(prefix="pv"))
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("PVM")}
         self.env |= {
             "PVM_ROOT": str(installation.root),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from pvm3py import __version__
+from pvm3py.command import run
 from pvm3py.root import launcher, pvm_root
 
 USAGE = """usage: python -m pvm3py COMMAND
@@ -17,7 +18,8 @@ USAGE = """usage: python -m pvm3py COMMAND
   arch   print PVM_ARCH, the name of this kind of machine
   trace  convert trace files: `python -m pvm3py trace -h` tells more
   rm     run a resource manager: `python -m pvm3py rm -h` tells more
-  --version   print the version of pvm3py"""
+  --help, --version   print this, or the version of pvm3py"""
+PROGRAM = "python -m pvm3py"
 
 
 def _become(program: Path) -> NoReturn:
@@ -27,14 +29,14 @@ def _become(program: Path) -> NoReturn:
     os.execv(program, [str(program), *sys.argv[1:]])
 
 
-def run_pvmd3() -> NoReturn:
+def run_pvmd3() -> int:
     """The command pvmd3: the daemon."""
-    _become(launcher())
+    return run(lambda: _become(launcher()), "pvmd3")
 
 
-def run_pvmd() -> NoReturn:
+def run_pvmd() -> int:
     """The command pvmd: the daemon by its start script, which reads the profiles."""
-    _become(pvm_root() / "lib" / "pvmd")
+    return run(lambda: _become(pvm_root() / "lib" / "pvmd"), "pvmd")
 
 
 def main() -> int:
@@ -46,16 +48,18 @@ def main() -> int:
             print(launcher().parent.name)
         case [("trace" | "rm") as command, *arguments]:
             package = import_module(f"pvm3py.{command}.__main__")
-            return int(package.main(arguments, f"python -m pvm3py {command}"))
+            return int(package.main(arguments, f"{PROGRAM} {command}"))
         case ["--version"]:
             print(f"pvm3py {__version__}")
         case ["-h" | "--help"]:
             print(USAGE)
-        case _:
+        case words:
+            if words:
+                print(f"{PROGRAM}: unknown command {' '.join(words)}", file=sys.stderr)
             print(USAGE, file=sys.stderr)
             return 2
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main, PROGRAM))

@@ -6,6 +6,7 @@ import sys
 
 if __name__ == "__main__":
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    from pvm3py.command import run
     from pvm3py.rm.__main__ import main
 
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(lambda: main(sys.argv[1:]), "pvmrm"))

@@ -7,8 +7,11 @@
  * as long as the server lives: its exit notice reaches this task as a message,
  * which whoever waits for a reply takes as well.
  */
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "group.h"
 
@@ -40,17 +43,53 @@ static int registered(void)
 	return tid > 0 ? tid : PvmBadMsg;
 }
 
-/* Spawn a server whose output and trace go nowhere. Returns its tid or PvmSysErr. */
+/* Spawn a server on some host, or on this one. Returns its tid or an error code. */
+static int spawn_server(char *file, bool here)
+{
+	static char this_host[] = ".";
+	int tid = PvmSysErr;
+	int started = pvm_spawn(file, NULL, here ? PvmMppFront | PvmTaskHost : PvmMppFront,
+		here ? this_host : NULL, 1, &tid);
+
+	return started < 0 ? started : tid;
+}
+
+/* Path of the server in this task's tree. Is there one? */
+static bool own_server(char *path, size_t size)
+{
+	const char *root = getenv("PVM_ROOT");
+	const char *arch = getenv("PVM_ARCH");
+	int length = root && arch ? snprintf(path, size, "%s/bin/%s/pvmgs", root, arch) : -1;
+
+	return length > 0 && (size_t)length < size && access(path, X_OK) == 0;
+}
+
+/*
+ * Spawn the server by its name; if a daemon finds none, which may be another PVM's, on this
+ * host, and then by its path. Returns its tid or an error code.
+ */
+static int spawn_somewhere(void)
+{
+	char path[PATH_MAX];
+	int tid = spawn_server(server_class, false);
+
+	if (tid == PvmNoFile)
+		tid = spawn_server(server_class, true);
+	if (tid == PvmNoFile && own_server(path, sizeof path))
+		tid = spawn_server(path, true);
+	return tid;
+}
+
+/* Start a server whose output and trace go nowhere. Returns its tid or PvmSysErr. */
 static int start(void)
 {
 	int output = pvm_setopt(PvmOutputTid, 0);
 	int trace = pvm_setopt(PvmTraceTid, 0);
-	int tid = 0;
-	int started = pvm_spawn(server_class, NULL, PvmMppFront, NULL, 1, &tid);
+	int tid = spawn_somewhere();
 
 	pvm_setopt(PvmOutputTid, output);
 	pvm_setopt(PvmTraceTid, trace);
-	if (started == 1)
+	if (tid > 0)
 		return tid;
 	if (tid < 0) {
 		pvm_errno = tid;

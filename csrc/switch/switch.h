@@ -36,6 +36,9 @@ struct sw;
 #define SW_PROTOCOL 1 /* it sent what the protocol does not allow; text in data */
 #define SW_CLOSED 2   /* sw_close or sw_finish was called */
 
+/* Why a message has no body (field reason of SW_MESSAGE): it was longer than message_max allows. */
+#define SW_TOO_LONG 6
+
 /* What became of a host (field reason of SW_HOST). */
 #define SW_HOST_SILENT 3 /* it does not answer */
 #define SW_HOST_LEFT 4   /* it said so */
@@ -68,7 +71,8 @@ struct sw_config {
 	uint64_t queue_low;
 	uint64_t queue_high; /* the bound after growing, doubled for every 20 ms without progress */
 	uint64_t queue_total; /* bytes in all queues above which only the first bound is granted */
-	uint32_t message_max; /* longest message to the daemon itself, bytes */
+	/* longest message to the daemon itself, bytes; all unfinished ones may take queue_total */
+	uint32_t message_max;
 	/* the standby thread takes over after so long; 0: default 300; UINT32_MAX: none */
 	uint32_t standby_us;
 	uint64_t mail_room; /* bytes that all entries of the mailbox together may take */
@@ -100,6 +104,9 @@ struct sw_stats {
  */
 struct sw *sw_new(int listen_fd, uint32_t own_tid, const struct sw_config *);
 void sw_free(struct sw *);
+
+/* Accept from another listening socket from now on. 0 or -errno, with the present one kept. */
+int sw_listen(struct sw *, int listen_fd);
 
 /* Descriptor that stands for the batch of events in the caller's selector map. */
 int sw_epoll_fd(struct sw *);

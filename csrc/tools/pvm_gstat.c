@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "groups.h"
+#include "options.h"
 #include "pvm3.h"
 #include "pvmproto.h"
 
@@ -72,11 +73,13 @@ static void print_group(int bytes)
 	printf("\n");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	int server = gs_getgstid();
-	int bytes, groups;
+	int server, bytes, groups;
 
+	answer_options(argc, argv, "pvm_gstat",
+		"List all groups with their members and who waits at a barrier.");
+	server = gs_getgstid();
 	if (server <= 0)
 		fail("no groups server");
 	pvm_setcontext(SYSCTX_DG);

@@ -74,6 +74,7 @@
 #define WIRE_PKT_ACK 10
 #define WIRE_PKT_FLAGS 12
 #define WIRE_PKT_CRC 13     /* three bytes: check of the whole packet, or 0: none */
+#define WIRE_PKT_WRAPS 12   /* bits of each count of wraps that the check covers */
 #define WIRE_PKT_ASK 32     /* flag: acknowledge (or answer) at once */
 #define WIRE_PKT_CONTROL 64 /* flag: the data are records for the link (WIRE_CONTROL_) */
 
@@ -85,7 +86,7 @@
  * Extension block of a link: behind the header of packets with neither FFDAT
  * nor FFFIN.  The words of the list of received packets follow it, as many as
  * the count says; its first bit (the highest one) stands for the packet after
- * the next one expected.
+ * the next one expected.  Behind the list is a word with a set of WIRE_LINK_CAN_ bits.
  */
 #define WIRE_LINK_MAGIC 0       /* WIRE_EXT_MAGIC */
 #define WIRE_LINK_COUNT 4       /* 16 bits: words of the list */
@@ -95,6 +96,10 @@
 #define WIRE_LINK_DUPLICATES 16 /* packets received more than once so far */
 #define WIRE_LINK_BYTES 20
 #define WIRE_LINK_WORDS 40 /* most words of the list */
+/* The most bytes of a block. */
+#define WIRE_LINK_MAX 184
+/* The sender's checks cover how often the sequence numbers have wrapped, and it expects that. */
+#define WIRE_LINK_CAN_WRAP 1
 
 /* UDP payload that a daemon of 3.4.6 takes, and so what is advertised to everybody. */
 #define WIRE_PKT_DEFAULT 4080

@@ -8,11 +8,16 @@ import sys
 from collections.abc import Iterator
 
 import pvm3py.task as pvm
+from pvm3py import __version__
 from pvm3py._task import ffi, lib
+from pvm3py.command import run
 from pvm3py.groupserver.server import GroupServer
 from pvm3py.task.errors import check
 from pvm3py.wire import constants as c
 
+USAGE = """usage: pvmgs
+Serve the groups of a virtual machine, until it is halted. The first task that uses groups starts
+the server; one that runs already is used instead."""
 # Class of the mailbox where members look for the server.
 CLASS = "pvmgs"
 # Class where resource managers register: PVMRMCLASS of pvm3.h.
@@ -84,6 +89,13 @@ def serve(tid: int) -> None:
 
 def main() -> int:
     """Run the server; the exit code of the process."""
+    match sys.argv[1:2]:
+        case ["--help"]:
+            print(USAGE)
+            return 0
+        case ["--version"]:
+            print(f"pvmgs (pvm3py {__version__})")
+            return 0
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         tid = pvm.mytid()
@@ -100,4 +112,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main, "python -m pvm3py.groupserver"))

@@ -16,7 +16,8 @@ from pvm3py.wire.record import Record
 from .dispatch import ROUTES, Request
 from .io.switch import Switch, frame
 from .peers import Peers
-from .state.config import TEMPORARIES, Settings
+from .state import private
+from .state.config import Settings
 from .state.connections import Connection
 from .state.hosts import Host, HostTable
 from .state.log import Log
@@ -124,14 +125,12 @@ class Pvmd:
     def create_temporary(self) -> str:
         """Path of a new empty file of this user in PVM_TMP."""
         path = ""
-        for _ in range(TEMPORARIES):
+        for path in self.settings.temporaries(self._temporaries + 1):
             self._temporaries += 1
-            path = self.settings.temporary(self._temporaries)
             try:
-                fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                os.close(private.create(path))
             except FileExistsError:
                 continue
-            os.close(fd)
             return path
         raise FileExistsError(errno.EEXIST, "all names like it are taken", path)
 

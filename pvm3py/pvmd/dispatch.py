@@ -51,6 +51,7 @@ class Request(Plain):
     Local senders have a connection and, once enrolled, a task; what comes from another host has
     that host, and `src` says whether its daemon or (SM_ messages) a task of it sent it.
     manager: tid and tag with which it is answered, if it was meant for a resource manager.
+    too_long: it was longer than the daemon takes, so it has no body.
     """
 
     local: Connection | None
@@ -62,12 +63,14 @@ class Request(Plain):
     wid: int
     body: bytes
     manager: tuple[int, int] | None = None
+    too_long: bool = False
 
     @classmethod
     def of(cls, event: MessageEvent, local: Connection | None, host: Host | None) -> Request:
         """The request that a message is; its sender has a connection here or is of a host."""
         src, tag, ctx, wid, body = event.src, event.tag, event.ctx, event.wid, event.body
-        return cls(local, local.task if local else None, host, src, tag, ctx, wid, body)
+        task = local.task if local else None
+        return cls(local, task, host, src, tag, ctx, wid, body, None, event.too_long)
 
     @property
     def connection(self) -> Connection:

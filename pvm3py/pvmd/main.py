@@ -13,19 +13,43 @@ import time
 from pvm3py import __version__
 
 from .io import greeting
-from .state.config import Settings, StartError, check_root, read_settings, read_stdin_settings
+from .state.config import (
+    USAGE,
+    Settings,
+    StartError,
+    check_root,
+    read_settings,
+    read_stdin_settings,
+)
 from .state.log import Log, start_log
+
+HELP = f"""\
+{USAGE}
+Start the daemon of a virtual machine on this host, and print the address of its socket.
+
+  -dMASK      debug mask; 2 logs messages
+  -nNAME      name or address of this host, under which other hosts reach it
+  -t          write the log file and end
+  hostfile    options of this host, and hosts to add; also in PVMHOSTFILE
+  --help      print this; --version prints the version
+
+The log is pvml.UID in PVM_TMP (/tmp). PVM_PATH names the directories of programs to spawn. The
+exit status is 0 after a halt, 1 if the start failed, and the number of the signal that ended it.
+"""
 
 
 def main(args: list[str] | None = None) -> int:
     """Run a daemon; the exit status: 0 after a halt, the number of a signal, 1 after an error."""
     _open_standard_files()
+    words = sys.argv[1:] if args is None else args
+    if words in (["--help"], ["--version"]):
+        return _answer(HELP if words == ["--help"] else f"pvmd3 (pvm3py {__version__})\n")
     # Nothing that is loaded becomes garbage: there is no use in looking for it.
     gc.disable()
     try:
         check_root()
         read_stdin_settings()
-        settings = read_settings(sys.argv[1:] if args is None else args)
+        settings = read_settings(words)
         log = Log(settings.log_limit, settings.debug_mask)
         if settings.test_only:
             return _test(settings, log)
@@ -41,6 +65,16 @@ def main(args: list[str] | None = None) -> int:
     except OSError as error:
         sys.stderr.write(f"pvmd: cannot start: {error}\n")
     return 1
+
+
+def _answer(text: str) -> int:
+    """Print what was asked for; the exit status."""
+    try:
+        os.write(1, text.encode())
+    except OSError as error:
+        sys.stderr.write(f"pvmd: standard output: {error.strerror}\n")
+        return 1
+    return 0
 
 
 def _open_standard_files() -> None:

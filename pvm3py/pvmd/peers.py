@@ -105,7 +105,11 @@ class Peers:
             self._log(f"{name} of t{src:x} answers no request ({event.wid:x}), ignored")
             return
         del self._waits[event.wid]
-        if not wait.answer.done():
+        if wait.answer.done():
+            return
+        if event.too_long:
+            wait.answer.set_exception(Refused(c.PvmOutOfRes, "the answer is too long"))
+        else:
             wait.answer.set_result(event.body)
 
     def host_lost(self, host: int) -> None:

@@ -13,10 +13,12 @@ import traceback
 from pvm3py import __version__
 
 from . import serving
-from .io import sockfile
+from .io.door import Door
+from .io.sockfile import AlreadyRuns
 from .io.switch import raise_file_limit
 from .state.config import (
     DEFAULT_SPEED,
+    JOIN_TIMEOUT,
     Settings,
     SlaveStart,
     c_number,
@@ -26,7 +28,7 @@ from .state.config import (
 from .state.hostfile import HostFile, HostLine, read_host_file
 from .state.hosts import FIRST_HOST, INDEX_SHIFT, LOOPBACK, Host
 from .state.log import Log, start_log
-from .topics import addhost, network, slave
+from .topics import addhost, keeping, network, slave
 
 # Seconds that a name server has to tell the addresses that the start needs.
 _RESOLVE_SECONDS = 0.5
@@ -36,40 +38,33 @@ def serve(settings: Settings, log: Log, udp: socket.socket | None) -> int:
     """Serve until the end; the exit status. udp: a slave's socket. StartError: it cannot be."""
     # A signal must not leave a sock file behind; serving.run() lets it in.
     signal.pthread_sigmask(signal.SIG_BLOCK, serving.ENDING)
-    listener, address = sockfile.listen(settings)
+    door = Door(settings)
     try:
         log_path = settings.file("pvml")
         try:
-            sockfile.publish(settings, address, log)
-        except sockfile.AlreadyRuns as error:
+            door.tell(log)
+        except AlreadyRuns as error:
             if settings.slave is None:
                 raise
             # As 3.4.6: tasks started by hand stay with the daemon that was here before.
             log(f"{error.args[0]}; this slave serves only the tasks that it starts")
             log_path += f".host{settings.slave.index}"
         start_log(log_path, log)
-        return _run(settings, log, listener, address, udp)
+        return _run(settings, log, door, udp)
     finally:
-        sockfile.withdraw(settings, address)
-        listener.close()
+        door.close()
         log.close()
 
 
-def _run(
-    settings: Settings,
-    log: Log,
-    listener: socket.socket,
-    address: str,
-    udp: socket.socket | None,
-) -> int:
+def _run(settings: Settings, log: Log, door: Door, udp: socket.socket | None) -> int:
     if settings.slave is None:
         own, host_file = _master_host(settings, log)
     else:
         own, host_file = _slave_host(settings, settings.slave), HostFile()
     log.tid = own.tid - (1 << 31)
-    _prepare_process(settings, log, address)
+    _prepare_process(settings, log, door.address)
     raise_file_limit()
-    pvmd = serving.make(settings, log, own, listener)
+    pvmd = serving.make(settings, log, own, door.listener)
     if settings.slave is not None:
         _give_up_files(log)
     log.note(f"{own.name} ({own.address}) {own.arch} pvm3py {__version__}")
@@ -78,9 +73,10 @@ def _run(
     log.note(f"ready {time.ctime()}")
     if settings.slave is None:
         pvmd.terminal = _keep_terminal()
-        os.write(1, os.fsencode(address) + b"\n")
+        os.write(1, os.fsencode(door.address) + b"\n")
         _give_up_files(log)
         addhost.add_from_file(pvmd, host_file)
+    keeping.keep(pvmd, door)
     status = serving.run(pvmd)
     try:
         pvmd.close()
@@ -94,7 +90,7 @@ def _run(
 def _prepare_process(settings: Settings, log: Log, address: str) -> None:
     """Environment, directory and signals, as tasks and the daemon need them."""
     os.environ["PVMSOCK"] = address
-    for name in ("PVMEPID", "PVMSPAWNWD"):
+    for name in ("PVMEPID", "PVMSPAWNWD", JOIN_TIMEOUT):
         os.environ.pop(name, None)
     try:
         os.chdir(settings.work_dir)
@@ -150,18 +146,22 @@ def _master_host(settings: Settings, log: Log) -> tuple[Host, HostFile]:
 
 
 def _own_address(name: str, found: str | None, log: Log) -> str:
-    """This host's address, which is the name's unless that is one for this machine alone.
+    """This host's address, which is the name's unless that does not do for other hosts.
 
-    Many systems give their own name an address like 127.0.1.1. Another name that has such an
-    address is meant so.
+    Many systems give their own name an address like 127.0.1.1, or one that no interface has at
+    the moment. Another name that has such an address is meant so.
     """
-    if found is not None and not (network.is_loopback(found) and name == socket.gethostname()):
+    own = name == socket.gethostname()
+    usable = found is not None and network.usable(found)
+    if found is not None and usable and not (own and network.is_loopback(found)):
         return found
-    address = network.reachable_address() if name == socket.gethostname() else None
+    address = network.reachable_address() if own else None
     if found is None:
         log(f"host name {name} has no address, using {address or LOOPBACK}")
     elif address is not None:
         log.note(f"host name {name} has address {found}, other hosts know this one as {address}")
+    elif not usable:
+        log(network.address_advice(name, found))
     return address or found or LOOPBACK
 
 

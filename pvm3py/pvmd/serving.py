@@ -18,7 +18,7 @@ from pvm3py.wire.task import ConnectReply, Status
 from .core import Pvmd
 from .dispatch import ANSWERS, ROUTES, Request, Route, Sender
 from .io.selector import new_event_loop
-from .io.switch import Switch
+from .io.switch import Limits, Switch
 from .occasions import BEGIN, CHILD_ENDED, END, REQUESTED, on
 from .state.config import Settings
 from .state.connections import Connection
@@ -66,7 +66,9 @@ _WAITS_MAX = 100
 
 def make(settings: Settings, log: Log, own: Host, listener: socket.socket) -> Pvmd:
     """A daemon on host `own` that serves what connects to `listener`, once run() is called."""
-    switch = Switch(listener.fileno(), c.TIDPVMD | own.tid)
+    # Tests lower the limit that else follows from the machine's memory.
+    limits = Limits(message_max=int(os.environ.get("PVM_TEST_MESSAGE_MAX", "0")))
+    switch = Switch(listener.fileno(), c.TIDPVMD | own.tid, limits=limits)
     pvmd = Pvmd(settings, log, own, switch, new_event_loop(switch))
     connect(pvmd)
     for signum in ENDING:
@@ -182,6 +184,8 @@ def _serve(pvmd: Pvmd, request: Request) -> None:
         _unserved(pvmd, request)
         return
     try:
+        if request.too_long:
+            raise Refused(c.PvmOutOfRes, "it is too long")
         result = route.function(pvmd, request, route.body.decode(request.body))
         if isinstance(result, Record):
             pvmd.reply(request, result, route.reply_tag)

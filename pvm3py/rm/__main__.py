@@ -11,6 +11,7 @@ import signal
 import sys
 
 import pvm3py.task as pvm
+from pvm3py.command import add_version, run
 
 from .manager import ResourceManager
 from .policies import POLICIES
@@ -54,6 +55,7 @@ def main(arguments: list[str], program: str = "pvmrm") -> int:
         default="round-robin",
         help=f"{', '.join(POLICIES)}, module:Class or file.py:Class; default: round-robin",
     )
+    add_version(parser)
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     manager = options.policy()
@@ -67,4 +69,4 @@ def main(arguments: list[str], program: str = "pvmrm") -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], "python -m pvm3py.rm"))
+    sys.exit(run(lambda: main(sys.argv[1:], "python -m pvm3py.rm"), "python -m pvm3py.rm"))

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+
 from pvm3py._task import ffi, lib
 from pvm3py.task.enums import Code
 
@@ -16,7 +18,10 @@ class PvmError(Exception):
     code      the error code, a member of Code (a plain int if the library has a new one)
     function  name of the failed call, without the prefix pvm_
     text      the code in words, as pvm_strerror has it
+    advice    what has happened and what to do, where that is known
     """
+
+    advice = ""
 
     def __init__(self, code: int, function: str, text: str) -> None:
         super().__init__(code, function, text)
@@ -26,7 +31,8 @@ class PvmError(Exception):
 
     def __str__(self) -> str:
         name = self.code.name if isinstance(self.code, Code) else self.code
-        return f"{self.function}: {self.text} ({name})"
+        advice = f": {self.advice}" if self.advice else ""
+        return f"{self.function}: {self.text} ({name}){advice}"
 
 
 class SpawnError(PvmError):
@@ -43,6 +49,10 @@ class SpawnError(PvmError):
 
 class ConnectionLost(PvmError):
     """There is no daemon, or it has gone (SYS_ERR)."""
+
+    def __init__(self, code: int, function: str, text: str) -> None:
+        super().__init__(code, function, text)
+        self.advice = _daemon_advice()
 
 
 class NoData(PvmError):
@@ -61,6 +71,24 @@ _CLASSES: dict[int, type[PvmError]] = {
     Code.NO_FILE: NotFound,
     Code.NOT_FOUND: NotFound,
 }
+
+
+def _daemon_file(prefix: str) -> str:
+    """Path of the daemon's address file (pvmd) or log (pvml)."""
+    directory = os.fsdecode(ffi.string(lib.pvmgettmp()))
+    vmid = os.environ.get("PVM_VMID")
+    return f"{directory}/{prefix}.{os.geteuid()}" + ("" if vmid is None else f".{vmid}")
+
+
+def _daemon_advice() -> str:
+    """What to do about a daemon that does not answer."""
+    path = _daemon_file("pvmd")
+    if os.path.exists(path) or os.environ.get("PVMSOCK"):
+        return f"the daemon may have ended; its log {_daemon_file('pvml')} says more"
+    return (
+        f"no daemon of yours runs ({path} does not exist): "
+        "start one with the command pvmd, or with pvm3py.start_pvmd()"
+    )
 
 
 def text_of(code: int) -> str:

@@ -11,8 +11,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pvm3py._task import ffi, lib
-from pvm3py.task.errors import check
+from pvm3py.task.enums import Code
+from pvm3py.task.errors import PvmError, check
 from pvm3py.task.process import Host, c_text, host_of, names
+
+_START_ADVICE: dict[int, str] = {
+    Code.DUP_HOST: "a daemon of yours runs already: use it, mytid() is enough; or end it with "
+    "halt(); or set PVM_VMID in the environment to run another one beside it",
+    Code.CANT_START: "the daemon has said why on standard error; else pvmd was not found: set "
+    "PVM_ROOT to its tree, or have pvmd3 or pvmd in PATH",
+}
 
 
 class Clock(NamedTuple):
@@ -101,7 +109,11 @@ def start_pvmd(args: Sequence[str] = (), *, block: bool = True) -> None:
     Raises PvmError DUP_HOST if one runs, CANT_START.
     """
     argv, _keep = names(args)
-    check("start_pvmd", lib.pvm_start_pvmd(len(args), argv, int(block)))
+    try:
+        check("start_pvmd", lib.pvm_start_pvmd(len(args), argv, int(block)))
+    except PvmError as error:
+        error.advice = _START_ADVICE.get(error.code, error.advice)
+        raise
 
 
 def pvmgetrsh() -> str:

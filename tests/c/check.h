@@ -145,6 +145,13 @@ static inline void check_capture(void (*call)(void), char *text)
 	unlink(path);
 }
 
+/* Make a new directory in PVM_TMP, and write its name to `path`. */
+static inline bool check_directory(char *path, size_t size)
+{
+	snprintf(path, size, "%s/pvXXXXXX", getenv("PVM_TMP"));
+	return mkdtemp(path) != NULL;
+}
+
 /* Spawn n copies of this program with `role` as first argument; the number started. */
 static inline int check_spawn(char **argv, char *role, int n, int *tids)
 {

@@ -158,10 +158,10 @@ static void words(const char *directory)
 
 int main(void)
 {
-	char directory[] = "/tmp/pvXXXXXX";
+	char directory[200];
 
 	check_start();
-	if (!mkdtemp(directory))
+	if (!check_directory(directory, sizeof directory))
 		return 1;
 	setenv("PVM_TMP", directory, 1);
 	unsetenv("PVMSOCK");

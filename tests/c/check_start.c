@@ -40,7 +40,7 @@ static void wait_for_end(const char *directory)
 
 static void clean_up(const char *directory)
 {
-	char command[200];
+	char command[300];
 
 	wait_for_end(directory);
 	snprintf(command, sizeof command, "rm -r %s", directory);
@@ -50,11 +50,11 @@ static void clean_up(const char *directory)
 /* Run a part in a process of its own, outside of any machine; its failures count here. */
 static void apart(void (*part)(void))
 {
-	char directory[] = "/tmp/pvXXXXXX";
+	char directory[200];
 	int status = -1;
 	pid_t pid;
 
-	CHECK(mkdtemp(directory) != NULL);
+	CHECK(check_directory(directory, sizeof directory));
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {

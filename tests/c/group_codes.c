@@ -128,9 +128,9 @@ static void groups_of_others(int me)
 
 static int without_daemon(void)
 {
-	char directory[] = "/tmp/pvXXXXXX";
+	char directory[200];
 
-	if (!mkdtemp(directory))
+	if (!check_directory(directory, sizeof directory))
 		return 1;
 	setenv("PVM_TMP", directory, 1);
 	unsetenv("PVMSOCK");

@@ -6,8 +6,9 @@
  *
  * Each packet lies in memory of its own, so that a byte beyond its end is
  * noticed. What must hold: strangers change nothing; a packet's message comes
- * once, in the order of the sequence numbers; counters of a link agree with
- * what they count; early packets stay within their bound.
+ * once, in the order of the sequence numbers; one that is late by a whole round
+ * of numbers changes nothing; counters of a link agree with what they count;
+ * early packets stay within their bound.
  *
  * Input: steps, each a byte that says what to do and its arguments (see steps).
  */
@@ -20,6 +21,10 @@
 enum { OWN = 0x80040000, KNOWN = 0x80080000, PENDING = 0x800c0000, UNHEARD = 0x80100000 };
 enum { TASK = 0x40001, SENDER = 0x40002, FAR = 0x80001, GROUP = 0x40080001 };
 enum { STEPS_MAX = 400, MARK = 0x5eed };
+/* Numbers of which packets carry the same bits; where every other link begins. */
+enum { ROUND = 0x10000, NEAR_ROUND = 0x2fff8 };
+/* What is known of the last use of the numbers of the next round: they were used when it began. */
+static int64_t used;
 
 /* The input that is left. */
 static const uint8_t *at, *end;
@@ -38,7 +43,8 @@ static int task_fd, sender_fd, own_udp;
 static uint32_t life;      /* how often the known host was added */
 static uint32_t last_seen; /* sequence number of its last marked message for the daemon, */
 static uint32_t task_seen; /* and of that for the task */
-static uint16_t base;      /* sequence number near which packets are made */
+static uint32_t first;     /* sequence number that the link began with */
+static uint32_t base;      /* and that near which packets are made */
 
 static int udp_socket(struct sockaddr_in *where)
 {
@@ -63,7 +69,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 /* ---- what must hold ---------------------------------------------------------- */
 
 /*
- * Marked messages carry their sequence number, and the life of the link, in
+ * Marked messages carry their place in the sequence, from 1 on, and the life of the link, in
  * the wait id and the context: they come once and in order.
  */
 static void check_order(uint32_t wid, uint32_t ctx, uint32_t *seen)
@@ -134,7 +140,7 @@ static void check_link(const struct host *h)
 	uint64_t flying = 0, queued = 0;
 	uint32_t lost = 0, early = 0, bytes = 0;
 
-	for (uint16_t s = h->tx_first; s != h->tx_next; s++) {
+	for (uint32_t s = h->tx_first; s != h->tx_next; s++) {
 		const struct packet *p = host_packet(h, s);
 
 		lost += p->lost;
@@ -151,13 +157,15 @@ static void check_link(const struct host *h)
 	REQUIRE(h->lost_count == lost && h->flying == flying && h->load.bytes == queued);
 	REQUIRE(h->ahead_count == early && h->ahead_bytes == bytes && bytes <= AHEAD_BYTES);
 	REQUIRE(h->window > 0 && h->rtt >= 0);
+	if (first == NEAR_ROUND && !h->extended && !h->closing)
+		REQUIRE(h->tx_next <= 3 * ROUND || clock_now() - used >= 1000000000);
 }
 
 /* All of a link that a packet may change. */
 struct view {
 	bool extended, lost, open;
-	uint16_t rx_next, tx_first;
-	uint32_t len, ahead, duplicates, multicasts, stops, peer_duplicates, order;
+	uint32_t rx_next, tx_first, len, ahead, duplicates, multicasts, stops, peer_duplicates,
+		order;
 };
 
 static struct view view(uint32_t tid)
@@ -202,6 +210,25 @@ static void arrive(const char *packet, uint32_t len, unsigned who)
 	REQUIRE(!host_find(sw, PENDING) || host_find(sw, PENDING)->rx_next == 1);
 }
 
+/* The same with one that was late by a round, on a link whose checks tell. */
+static void arrive_late(const char *packet, uint32_t len)
+{
+	struct view before = view(KNOWN), after;
+
+	arrive(packet, len, 0);
+	after = view(KNOWN);
+	REQUIRE(!memcmp(&before, &after, sizeof after));
+}
+
+/* Does the link notice if a packet with such a number is late by a round? The last word is not. */
+static bool notices_late(uint32_t seq, unsigned flags)
+{
+	const struct host *h = host_find(sw, KNOWN);
+
+	return h && !h->plain && (flags & (FFFIN | FFACK)) != (FFFIN | FFACK) &&
+		packet_number(h->rx_next, (uint16_t)seq) == seq;
+}
+
 /* Bytes as they are, but for what would look like a marked message. */
 static void any_packet(void)
 {
@@ -214,6 +241,8 @@ static void any_packet(void)
 	for (uint32_t i = 0; i + 1 < len; i++)
 		if (wire_get16(packet + i) == MARK)
 			packet[i] = 0;
+	if (len >= DDFRAGHDR)
+		memset(packet + WIRE_PKT_CRC, 0, 3);
 	if (len >= DDFRAGHDR && who & 8)
 		packet_seal(packet, packet_crc(0, packet + DDFRAGHDR, len - DDFRAGHDR));
 	arrive(packet, len, who);
@@ -229,19 +258,22 @@ static void data_packet(void)
 {
 	static char packet[65000];
 	unsigned who = next(), place = next(), flags = next();
-	uint16_t seq = (uint16_t)(base + (int8_t)next());
+	uint32_t seq = base + (uint32_t)(int8_t)next();
 	uint32_t len = next() << (who & 0x80 ? 8 : 2);
+	bool late = who & 0x40 && !(place & 0x80) && len && notices_late(seq, flags);
 	char *head = packet + DDFRAGHDR;
 
 	if (len > sizeof packet - DDFRAGHDR)
 		len = sizeof packet - DDFRAGHDR;
 	memset(packet, (int)seq, sizeof packet);
-	packet_head(packet, destinations[place & 7], sources[place >> 3 & 7], seq, base,
-		(flags & 0x7f) | FFDAT);
+	packet_head(packet, destinations[place & 7], sources[place >> 3 & 7], (uint16_t)seq,
+		(uint16_t)base, (flags & 0x7f) | FFDAT,
+		packet_wraps(late ? seq - ROUND : seq, flags & FFACK ? base : 0));
 	if (len >= MSGHDRLEN) {
 		wire_put32(head + WIRE_MSG_TAG, place & 0x40 ? (uint32_t)DM_MCA : 77);
 		wire_put32(head + WIRE_MSG_CTX, life);
-		wire_put32(head + WIRE_MSG_WID, (uint32_t)MARK << 16 | seq);
+		wire_put32(head + WIRE_MSG_WID,
+			(uint32_t)MARK << 16 | ((seq - first + 1) & 0xffff));
 	}
 	if (len >= MSGHDRLEN + 12) {
 		wire_put32(head + MSGHDRLEN, GROUP);
@@ -254,32 +286,41 @@ static void data_packet(void)
 	}
 	if (!(place & 0x80))
 		packet_seal(packet, packet_crc(0, head, len));
+	if (late) {
+		arrive_late(packet, DDFRAGHDR + len);
+		return;
+	}
 	if (who & 0x10)
-		base = (uint16_t)(seq + 1);
+		base = seq + 1;
 	arrive(packet, DDFRAGHDR + len, who);
 }
 
 /* An extension block, near to what is true if its fields are small. */
 static void state_packet(void)
 {
-	char packet[DDFRAGHDR + WIRE_LINK_BYTES + 4 * WIRE_LINK_WORDS + 8] = { 0 };
+	char packet[DDFRAGHDR + WIRE_LINK_MAX + 8] = { 0 };
 	unsigned who = next(), flags = next();
 	const struct host *h = host_find(sw, KNOWN);
 	struct packet_state s = { .longest = 4080u << next() % 6, .window = 1u << next() % 32 };
-	uint32_t len;
+	uint32_t expected = (h ? h->tx_first : 0) + (uint32_t)(int8_t)next(), len;
+	bool late = flags & 0x40 && h && notices_late(h->rx_next, 0);
 
-	s.expected = (uint16_t)((h ? h->tx_first : 0) + (int8_t)next());
+	s.expected = (uint16_t)expected;
 	s.duplicates = next();
+	s.can_wrap = !(flags & 0x08);
 	s.count = (uint16_t)(next() % (WIRE_LINK_WORDS + 1));
 	for (uint32_t i = 0; i < s.count; i++)
 		s.list[i] = next() * 0x01010101u;
 	len = packet_put_state(packet + DDFRAGHDR, &s);
 	if (flags & 0x80)
 		wire_put16(packet + DDFRAGHDR + WIRE_LINK_COUNT, (uint16_t)(s.count + next()));
-	packet_head(packet, OWN, KNOWN, 0, (uint16_t)(s.expected - 1),
-		flags & (FFACK | WIRE_PKT_ASK));
+	packet_head(packet, OWN, KNOWN, 0, (uint16_t)(expected - 1), flags & (FFACK | WIRE_PKT_ASK),
+		h && h->plain ? 0 : packet_wraps(0, late ? expected - ROUND : expected));
 	packet_seal(packet, packet_crc(0, packet + DDFRAGHDR, len));
-	arrive(packet, DDFRAGHDR + len, who);
+	if (late)
+		arrive_late(packet, DDFRAGHDR + len);
+	else
+		arrive(packet, DDFRAGHDR + len, who);
 }
 
 /* The known host acknowledges some of what it got, as 3.4.6 does. */
@@ -293,9 +334,9 @@ static void acknowledge(void)
 
 		if (!(which & 1u << i) || !(packet[WIRE_PKT_FLAGS] & (FFDAT | FFFIN)))
 			continue;
-		packet_head(reply, OWN, KNOWN, 0, wire_get16(packet + WIRE_PKT_SEQ), FFACK);
+		packet_head(reply, OWN, KNOWN, 0, wire_get16(packet + WIRE_PKT_SEQ), FFACK, 0);
 		packet_seal(reply, 0);
-		REQUIRE(packet_intact(reply, sizeof reply, &sealed) && sealed);
+		REQUIRE(packet_intact(reply, sizeof reply, 0, &sealed) && sealed);
 		arrive(reply, sizeof reply, 0);
 	}
 }
@@ -345,13 +386,19 @@ static void add_known(void)
 {
 	struct sw_host host = peer_host(KNOWN);
 
+	struct host *h = host_find(sw, KNOWN);
+
 	host.silence_ms = 60000;
-	if (!host_find(sw, KNOWN)) {
-		life++;
-		last_seen = task_seen = 0;
-		base = 1;
-	}
 	REQUIRE(sw_host(sw, &host) == 0);
+	if (h)
+		return;
+	h = host_find(sw, KNOWN);
+	first = ++life % 2 ? 1 : NEAR_ROUND;
+	h->rx_next = h->tx_first = h->tx_next = base = first;
+	used = clock_now();
+	for (unsigned i = 0; first == NEAR_ROUND && i < LINK_BLOCKS; i++)
+		h->used[i] = used;
+	last_seen = task_seen = 0;
 }
 
 /* Hosts and the receiving task come and go. */

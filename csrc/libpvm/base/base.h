@@ -320,11 +320,16 @@ static inline uint32_t pvm__dsig(void)
 }
 
 enum { TEMP_NAME_MAX = 128 };
-/*
- * A fresh name PVM_TMP/pvmtmpPPPPPP.N; false if it does not fit. Socket
- * addresses need it within 107 bytes.
- */
+/* A name PVM_TMP/pvmtmpPPPPPP.N for the program's own use; false if it does not fit. */
 bool pvm__temp_name(char *name, size_t size);
+/*
+ * Make a file or socket of the library's under such a name, which is written to `name`. `make` is
+ * called with names until one is not taken (EEXIST, EADDRINUSE); if others have taken the next
+ * ones, with names that nobody can foresee. What `make` returned, or -1 with errno.
+ */
+int pvm__temp_make(char *name, size_t size, int (*make)(const char *name, void *with), void *with);
+/* Remove what was made. */
+void pvm__temp_remove(const char *name);
 /*
  * Move a new descriptor away from 0 to 2, which stay free for standard streams when the
  * program has closed those. Returns it; -1 for -1 or if there is no other.

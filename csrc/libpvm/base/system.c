@@ -3,9 +3,12 @@
 #define _GNU_SOURCE
 #include "base/base.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -17,14 +20,103 @@ char *pvmgettmp(void)
 	return path && *path ? path : (char *)"/tmp";
 }
 
+/* ---- temporary names ------------------------------------------------------------- */
+
+enum {
+	OWN_NAMES = 5000, /* numbers below are the library's, those above the program's */
+	TAKEN_MAX = 16,   /* names in a row that may be taken before unforeseeable ones are used */
+	RANDOM_MAX = 100, /* how many of these are tried */
+	END_MAX = 5,      /* what follows the dot, with its NUL */
+};
+
+/*
+ * What the library has made and not removed yet. When that is nothing, its names begin again with
+ * the first, so that a daemon finds those of a task that was killed without listing PVM_TMP.
+ */
+static struct {
+	pid_t owner;
+	unsigned held, next;
+} temp;
+
+/* Write a name with this end; false, with errno, if it does not fit. */
+static bool write_name(char *name, size_t size, const char *end)
+{
+	const char *tmp = pvmgettmp(), *slash = "";
+	char here[TEMP_NAME_MAX] = "";
+	int n;
+
+	/* The daemon and other tasks have other working directories. */
+	if (tmp[0] != '/') {
+		slash = "/";
+		if (!getcwd(here, sizeof here))
+			return false;
+	}
+	n = snprintf(name, size, "%s%s%s/pvmtmp%06d.%s", here, slash, tmp, (int)getpid(), end);
+	if (n > 0 && (size_t)n < size)
+		return true;
+	errno = ENAMETOOLONG;
+	return false;
+}
+
+static bool write_numbered(char *name, size_t size, unsigned number)
+{
+	char end[END_MAX];
+
+	snprintf(end, sizeof end, "%u", number % (2 * OWN_NAMES));
+	return write_name(name, size, end);
+}
+
+/* A name as long as the numbered ones. */
+static bool write_random(char *name, size_t size)
+{
+	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+	unsigned char bytes[END_MAX - 1];
+	char end[END_MAX] = "";
+
+	if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+		return false;
+	for (size_t i = 0; i < sizeof bytes; i++)
+		end[i] = digits[bytes[i] % (sizeof digits - 1)];
+	return write_name(name, size, end);
+}
+
 bool pvm__temp_name(char *name, size_t size)
 {
 	static unsigned names;
-	int n = snprintf(name, size, "%s/pvmtmp%06d.%u", pvmgettmp(), (int)getpid(),
-		names++ % 10000);
 
-	return n > 0 && (size_t)n < size;
+	return write_numbered(name, size, OWN_NAMES + names++ % OWN_NAMES);
 }
+
+int pvm__temp_make(char *name, size_t size, int (*make)(const char *name, void *with), void *with)
+{
+	int made = -1;
+
+	/* What a parent of this process has made is the parent's. */
+	if (temp.owner != getpid() || !temp.held)
+		memset(&temp, 0, sizeof temp);
+	temp.owner = getpid();
+	for (int i = 0; i < TAKEN_MAX + RANDOM_MAX && made < 0; i++) {
+		bool written = i < TAKEN_MAX ? write_numbered(name, size, temp.next++ % OWN_NAMES) :
+					       write_random(name, size);
+
+		if (!written)
+			return -1;
+		made = make(name, with);
+		if (made < 0 && errno != EEXIST && errno != EADDRINUSE)
+			return -1;
+	}
+	temp.held += made >= 0;
+	return made;
+}
+
+void pvm__temp_remove(const char *name)
+{
+	unlink(name);
+	if (temp.owner == getpid() && temp.held)
+		temp.held--;
+}
+
+/* ---- descriptors, sleeping ------------------------------------------------------- */
 
 int pvm__off_stdio(int fd)
 {

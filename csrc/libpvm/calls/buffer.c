@@ -116,7 +116,7 @@ static void begin_reading(struct message *m)
 {
 	if (m->mode == MESSAGE_READING)
 		return;
-	m->total = pvm__message_length(m);
+	m->total = pvm__message_bytes(m);
 	m->mode = MESSAGE_READING;
 	pvm__message_rewind(m);
 	pvm__message_set_codec(m);

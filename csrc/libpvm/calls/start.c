@@ -127,6 +127,9 @@ static int start(int argc, char **argv, int block)
 		code = read_address(ends[0], address);
 	pvm__relock(depth);
 	close(ends[0]);
+	/* It finds one that cannot be found from here: its sock file is being written again. */
+	if (code == PvmCantStart && pvm__daemon_exists())
+		code = PvmDupHost;
 	if (code == 0 && setenv("PVMSOCK", address, 1) < 0)
 		code = PvmNoMem;
 	if (code == 0)

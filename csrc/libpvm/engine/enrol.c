@@ -39,7 +39,7 @@ void pvmchkuid(void)
 /* Prove to the daemon who we are: one byte into the file it made. 0 or PvmSysErr. */
 static int write_proof(const char *path)
 {
-	int fd = (int)UNINTERRUPTED(open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+	int fd = (int)UNINTERRUPTED(open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
 	ssize_t n;
 
 	if (fd < 0) {
@@ -77,28 +77,27 @@ static int introduce(const char *path, int fd)
 	return code;
 }
 
+static int make_proof(const char *path, void *unused)
+{
+	(void)unused;
+	return (int)UNINTERRUPTED(open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+}
+
 /* First round with its proof file. */
 static int prove_identity(void)
 {
-	char path[TEMP_NAME_MAX];
-	int fd = -1, code;
+	char path[TEMP_NAME_MAX] = "";
+	int fd = pvm__temp_make(path, sizeof path, make_proof, NULL);
+	int code;
 
-	/* Names of a dead process with our number may be left over. */
-	for (int i = 0; i < 100 && fd < 0; i++) {
-		if (!pvm__temp_name(path, sizeof path))
-			break;
-		fd = pvm__off_stdio((int)UNINTERRUPTED(open(path,
-			O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)));
-		if (fd < 0 && errno != EEXIST)
-			break;
-	}
+	fd = pvm__off_stdio(fd);
 	if (fd < 0) {
 		pvm__log("pvmbeatask() %s: can't make a file: %s", path, strerror(errno));
 		return PvmSysErr;
 	}
 	code = introduce(path, fd);
 	close(fd);
-	unlink(path);
+	pvm__temp_remove(path);
 	return code;
 }
 

@@ -133,13 +133,18 @@ void pvm__message_rewind(struct message *m)
 	m->carried = 0;
 }
 
-int pvm__message_length(const struct message *m)
+uint64_t pvm__message_bytes(const struct message *m)
 {
-	int64_t sum = 0;
+	uint64_t sum = 0;
 
 	if (m->mode == MESSAGE_READING || m->enc == WIRE_ENC_INPLACE)
 		return m->total;
 	for (unsigned i = 0; i < m->nfrags; i++)
 		sum += m->frags[i].len;
-	return sum > INT32_MAX ? INT32_MAX : (int)sum;
+	return sum;
+}
+
+int pvm__message_length(const struct message *m)
+{
+	return (int)(uint32_t)pvm__message_bytes(m);
 }

@@ -111,7 +111,7 @@ int pvm__put_message(struct message *outer, struct message *inner)
 }
 
 /* Read fragments until `length` bytes have come. */
-static int get_fragments(struct message *outer, struct message *inner, int length)
+static int get_fragments(struct message *outer, struct message *inner, uint64_t length)
 {
 	while (inner->total < length) {
 		struct fragment *f;
@@ -120,7 +120,7 @@ static int get_fragments(struct message *outer, struct message *inner, int lengt
 
 		if (code)
 			return code;
-		if (len < 0 || len > length - inner->total)
+		if (len < 0 || (uint64_t)len > length - inner->total)
 			return PvmBadMsg;
 		if ((size_t)len > pvm__bytes_left(outer))
 			return PvmNoData;
@@ -133,7 +133,7 @@ static int get_fragments(struct message *outer, struct message *inner, int lengt
 		if (code)
 			return code;
 		codec_grow(f, (uint32_t)len);
-		inner->total += len;
+		inner->total += (uint64_t)len;
 	}
 	return 0;
 }
@@ -156,7 +156,7 @@ int pvm__get_message(struct message *outer, struct message **inner)
 	m->wid = word[3];
 	m->src = word[6];
 	m->dst = word[7];
-	code = get_fragments(outer, m, word[0]);
+	code = get_fragments(outer, m, (uint64_t)word[0]);
 	if (code) {
 		pvm__message_unref(m);
 		return code;

@@ -36,7 +36,7 @@ struct message {
 	enum message_mode mode;
 	uint32_t enc; /* encoding word; WIRE_ENC_INPLACE until sent */
 	int tag, ctx, wid, src, dst;
-	int total;                 /* body bytes, as pvm_bufinfo reports them */
+	uint64_t total;            /* body bytes, of a message that is read */
 	const struct codec *codec; /* chosen from enc and mode */
 	struct fragment *frags;    /* nfrags of them, in order */
 	unsigned nfrags, capfrags;
@@ -64,7 +64,9 @@ int pvm__message_share(struct message *, struct block *, unsigned char *data, ui
 void pvm__message_clear(struct message *);
 /* Start reading at the first byte. */
 void pvm__message_rewind(struct message *);
-/* Body bytes as pvm_bufinfo reports them. */
+/* Body bytes; of one that is packed in place, 0. */
+uint64_t pvm__message_bytes(const struct message *);
+/* The same as pvm_bufinfo and 3.4.6 report them: the low 32 bits. */
 int pvm__message_length(const struct message *);
 
 /* Data bytes of a new fragment, from PvmFragSize. */

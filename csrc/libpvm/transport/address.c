@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -51,18 +52,55 @@ int pvm__connect_checked(int fd, const void *address, unsigned length)
 
 /* ---- the daemon's address ------------------------------------------------ */
 
-enum { PATH_ROOM = 2 * TEMP_NAME_MAX };
+enum { PATH_ROOM = 4 * TEMP_NAME_MAX };
 
-/* Read the file in which the daemon left its address; `path` gets its name. Bytes, -1: error. */
+/* What the sock file is, if it cannot be believed. */
+static const char *const foreign = "it is no regular file of this user alone, and not believed";
+
+/* Others may have put or changed what is there. */
+static bool is_private(const struct stat *s)
+{
+	return S_ISREG(s->st_mode) && s->st_uid == geteuid() && !(s->st_mode & (S_IWGRP | S_IWOTH));
+}
+
+/* Open the sock file if it is this user's. Descriptor; -1 with errno, which is EPERM if not. */
+static int open_private(const char *path)
+{
+	struct stat status;
+	int fd;
+
+	if (lstat(path, &status) < 0)
+		return -1;
+	if (is_private(&status)) {
+		fd = (int)UNINTERRUPTED(open(path,
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+		if (fd < 0)
+			return -1;
+		if (fstat(fd, &status) == 0 && is_private(&status))
+			return fd;
+		close(fd);
+	}
+	errno = EPERM;
+	return -1;
+}
+
+/*
+ * Read the file in which the daemon left its address; `path` gets its name. Bytes; -1 with errno,
+ * which is EPERM if the file is not to be believed.
+ */
 static ssize_t read_sock_file(char path[PATH_ROOM], char address[ADDRESS_MAX])
 {
 	const char *vmid = getenv("PVM_VMID");
 	ssize_t n;
 	int fd, error;
 
-	snprintf(path, PATH_ROOM, "%s/pvmd.%u%s%s", pvmgettmp(), (unsigned)geteuid(),
+	n = snprintf(path, PATH_ROOM, "%s/pvmd.%u%s%s", pvmgettmp(), (unsigned)geteuid(),
 		vmid ? "." : "", vmid ? vmid : "");
-	fd = (int)UNINTERRUPTED(open(path, O_RDONLY | O_CLOEXEC));
+	if (n >= PATH_ROOM) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	fd = open_private(path);
 	if (fd < 0)
 		return -1;
 	n = UNINTERRUPTED(read(fd, address, ADDRESS_MAX - 1));
@@ -80,7 +118,7 @@ static int read_address(char *address)
 	ssize_t n = read_sock_file(path, address);
 
 	if (n < 0)
-		pvm__log("%s: %s", path, strerror(errno));
+		pvm__log("%s: %s", path, errno == EPERM ? foreign : strerror(errno));
 	else if (n == 0)
 		pvm__log("mksocs() read addr file: wrong length read");
 	return n > 0 ? 0 : PvmSysErr;
@@ -156,18 +194,14 @@ static int connect_daemon(const char *address)
 bool pvm__daemon_exists(void)
 {
 	char path[PATH_ROOM], address[ADDRESS_MAX];
-	ssize_t n = read_sock_file(path, address);
 	int fd;
 
-	if (n < 0)
-		return errno == EACCES;
-	if (n == 0)
-		return true;
+	if (read_sock_file(path, address) <= 0)
+		return false;
 	fd = connect_daemon(address);
-	if (fd < 0)
-		return errno != ECONNREFUSED && errno != ENOENT;
-	close(fd);
-	return true;
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 int pvm__open_daemon(bool patient)

@@ -33,21 +33,31 @@ bool pvm__rendezvous_address(const struct rendezvous *r, char *text)
 	return true;
 }
 
+static int bind_name(const char *path, void *fd)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	if (strlen(path) >= sizeof a.sun_path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	strcpy(a.sun_path, path);
+	return bind(*(int *)fd, (struct sockaddr *)&a, sizeof a);
+}
+
 /* Bind a Unix socket to a new name. False: none could be made. */
 static bool bind_unix(struct rendezvous *r, char *text)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	char path[TEMP_NAME_MAX];
 	int size = SOCKET_BUFFER;
 
-	if (!pvm__temp_name(a.sun_path, sizeof a.sun_path))
-		return false;
 	r->source.fd = pvm__off_stdio(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
 	if (r->source.fd < 0)
 		return false;
 	setsockopt(r->source.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-	if (bind(r->source.fd, (struct sockaddr *)&a, sizeof a) < 0)
+	if (pvm__temp_make(path, sizeof path, bind_name, &r->source.fd) < 0)
 		return false;
-	strcpy(r->path, a.sun_path);
+	strcpy(r->path, path);
 	return pvm__rendezvous_address(r, text);
 }
 
@@ -180,7 +190,7 @@ void pvm__rendezvous_close(struct rendezvous *r)
 		close(r->source.fd);
 	r->source.fd = -1;
 	if (r->path[0])
-		unlink(r->path);
+		pvm__temp_remove(r->path);
 	r->path[0] = '\0';
 }
 

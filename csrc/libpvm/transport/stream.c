@@ -326,8 +326,6 @@ static bool begin_fragment(struct stream *s)
 		s->at += MSGHDRLEN;
 		s->left -= MSGHDRLEN;
 	}
-	if (s->msg && s->left > (uint32_t)(INT32_MAX - s->msg->total))
-		refuse(s, "longer than 2 GiB");
 	return true;
 }
 
@@ -353,7 +351,7 @@ static void body_arrived(struct stream *s, struct fragment *f, size_t n)
 	f->len += (uint32_t)n;
 	f->room -= (uint32_t)n;
 	s->left -= (uint32_t)n;
-	s->msg->total += (int)n;
+	s->msg->total += n;
 }
 
 /* Move or skip bytes of the body that are in the buffer. */

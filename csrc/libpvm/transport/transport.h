@@ -133,7 +133,7 @@ bool pvm__stream_read(struct stream *, int flags);
 
 /* ---- the daemon (address.c) ------------------------------------------------ */
 
-/* Is there a daemon, or one that is just starting? A file of one that was killed does not count. */
+/* Does a daemon answer at the address in the sock file? A file alone does not count. */
 bool pvm__daemon_exists(void);
 /*
  * Connect to the daemon; `patient`: wait some seconds for one that is just starting. 0, or

@@ -64,40 +64,45 @@ uint32_t packet_crc(uint32_t crc, const char *data, uint32_t len)
 	return ~crc_by_table(~crc, p, len);
 }
 
-/* The 24 bits for a packet; never 0, which means that there is no check. */
+/* Write the last word of a header: the flags, and wraps or check. */
+static void put_last(char *head, uint32_t flags, uint32_t rest)
+{
+	wire_put32(head + WIRE_PKT_FLAGS, (flags & ~CHECK_MASK) | rest);
+}
+
+/* The 24 bits for a packet with the wraps in its header; never 0: that means there is no check. */
 static uint32_t check(const char *head, uint32_t crc)
 {
-	char clear[DDFRAGHDR];
-
-	memcpy(clear, head, sizeof clear);
-	memset(clear + WIRE_PKT_CRC, 0, 3);
-	crc = packet_crc(crc, clear, sizeof clear) & CHECK_MASK;
+	crc = packet_crc(crc, head, DDFRAGHDR) & CHECK_MASK;
 	return crc ? crc : CHECK_MASK;
 }
 
 void packet_seal(char *head, uint32_t crc)
 {
-	crc = check(head, crc);
-	head[WIRE_PKT_CRC] = (char)(crc >> 16);
-	head[WIRE_PKT_CRC + 1] = (char)(crc >> 8);
-	head[WIRE_PKT_CRC + 2] = (char)crc;
+	put_last(head, wire_get32(head + WIRE_PKT_FLAGS), check(head, crc));
 }
 
-bool packet_intact(const char *packet, uint32_t len, bool *sealed)
+bool packet_intact(const char *packet, uint32_t len, uint32_t wraps, bool *sealed)
 {
-	uint32_t found = wire_get32(packet + WIRE_PKT_FLAGS) & CHECK_MASK;
+	uint32_t last = wire_get32(packet + WIRE_PKT_FLAGS), found = last & CHECK_MASK;
+	char head[DDFRAGHDR];
 
 	*sealed = found != 0;
-	return !found || found == check(packet, packet_crc(0, packet + DDFRAGHDR, len - DDFRAGHDR));
+	if (!found)
+		return true;
+	memcpy(head, packet, sizeof head);
+	put_last(head, last, wraps);
+	return found == check(head, packet_crc(0, packet + DDFRAGHDR, len - DDFRAGHDR));
 }
 
-void packet_head(char *head, uint32_t dst, uint32_t src, uint16_t seq, uint16_t ack, unsigned flags)
+void packet_head(char *head, uint32_t dst, uint32_t src, uint16_t seq, uint16_t ack, unsigned flags,
+	uint32_t wraps)
 {
 	wire_put32(head + WIRE_PKT_DST, dst);
 	wire_put32(head + WIRE_PKT_SRC, src);
 	wire_put16(head + WIRE_PKT_SEQ, seq);
 	wire_put16(head + WIRE_PKT_ACK, ack);
-	wire_put32(head + WIRE_PKT_FLAGS, flags << 24);
+	put_last(head, flags << 24, wraps);
 }
 
 uint32_t packet_put_state(char *block, const struct packet_state *s)
@@ -110,11 +115,16 @@ uint32_t packet_put_state(char *block, const struct packet_state *s)
 	wire_put32(block + WIRE_LINK_DUPLICATES, s->duplicates);
 	for (uint32_t i = 0; i < s->count; i++)
 		wire_put32(block + WIRE_LINK_BYTES + 4 * i, s->list[i]);
-	return WIRE_LINK_BYTES + 4u * s->count;
+	if (!s->can_wrap)
+		return WIRE_LINK_BYTES + 4u * s->count;
+	wire_put32(block + WIRE_LINK_BYTES + 4u * s->count, WIRE_LINK_CAN_WRAP);
+	return WIRE_LINK_BYTES + 4u * s->count + 4;
 }
 
 bool packet_get_state(struct packet_state *s, const char *block, uint32_t len)
 {
+	uint32_t list;
+
 	if (len < WIRE_LINK_BYTES || wire_get32(block + WIRE_LINK_MAGIC) != WIRE_EXT_MAGIC)
 		return false;
 	s->count = wire_get16(block + WIRE_LINK_COUNT);
@@ -122,8 +132,11 @@ bool packet_get_state(struct packet_state *s, const char *block, uint32_t len)
 	s->longest = wire_get32(block + WIRE_LINK_LONGEST);
 	s->window = wire_get32(block + WIRE_LINK_WINDOW);
 	s->duplicates = wire_get32(block + WIRE_LINK_DUPLICATES);
-	if (s->count > WIRE_LINK_WORDS || len - WIRE_LINK_BYTES < 4u * s->count)
+	list = 4u * s->count;
+	if (s->count > WIRE_LINK_WORDS || len - WIRE_LINK_BYTES < list)
 		return false;
+	s->can_wrap = len - WIRE_LINK_BYTES - list >= 4 &&
+		wire_get32(block + WIRE_LINK_BYTES + list) & WIRE_LINK_CAN_WRAP;
 	for (uint32_t i = 0; i < s->count; i++)
 		s->list[i] = wire_get32(block + WIRE_LINK_BYTES + 4 * i);
 	return true;

@@ -91,6 +91,11 @@ struct sw_event *events_message(struct sw *sw, uint64_t conn, uint32_t dst, uint
 	return e;
 }
 
+void events_too_long(struct sw *sw, uint64_t conn, uint32_t dst, uint32_t src, const char *head)
+{
+	events_message(sw, conn, dst, src, head, NULL, 0, NULL)->reason = SW_TOO_LONG;
+}
+
 static void clear_batch(struct batch *b)
 {
 	for (uint32_t i = 0; i < b->block_count; i++)
@@ -153,18 +158,33 @@ const char *sw_arena(struct sw *sw, size_t *len)
 	return b->arena;
 }
 
-void assembly_open(struct assembly *in, uint32_t dst, const char *head)
+void assembly_open(struct sw *sw, struct assembly *in, uint32_t dst, const char *head)
 {
-	assembly_drop(in);
+	assembly_drop(sw, in);
 	in->open = true;
 	in->dst = dst;
 	memcpy(in->head, head, MSGHDRLEN);
 }
 
-void assembly_gather(struct assembly *in, const char *data, uint32_t len)
+/* Give the body back. */
+static void drop_body(struct sw *sw, struct assembly *in)
+{
+	flow_of(sw)->assembled -= in->len;
+	free(in->body);
+	in->body = NULL;
+	in->len = in->size = 0;
+}
+
+void assembly_gather(struct sw *sw, struct assembly *in, const char *data, uint32_t len)
 {
 	uint64_t size = (uint64_t)in->len + len;
 
+	if (in->too_long || size > sw->cf.message_max ||
+		flow_of(sw)->assembled + len > sw->cf.queue_total) {
+		drop_body(sw, in);
+		in->too_long = true;
+		return;
+	}
 	if (size > in->size) {
 		in->size = (uint32_t)(size < UINT32_MAX / 2 ? size * 2 : size);
 		in->body = mem_grow(in->body, in->size);
@@ -172,10 +192,21 @@ void assembly_gather(struct assembly *in, const char *data, uint32_t len)
 	if (len)
 		memcpy(in->body + in->len, data, len);
 	in->len = (uint32_t)size;
+	flow_of(sw)->assembled += len;
 }
 
-void assembly_drop(struct assembly *in)
+char *assembly_take(struct sw *sw, struct assembly *in, uint32_t *len)
 {
-	free(in->body);
+	char *body = in->body;
+
+	*len = in->len;
+	in->body = NULL;
+	drop_body(sw, in);
+	return body;
+}
+
+void assembly_drop(struct sw *sw, struct assembly *in)
+{
+	drop_body(sw, in);
 	memset(in, 0, sizeof *in);
 }

@@ -28,6 +28,7 @@ struct batch {
 /* Message for the daemon that is being put together. */
 struct assembly {
 	bool open;
+	bool too_long;     /* only its end is awaited: the caller is told then */
 	uint32_t dst, src; /* src: of messages from other hosts */
 	char head[MSGHDRLEN];
 	char *body;
@@ -94,6 +95,7 @@ struct flow {
 		int64_t check; /* time of the next look, ns */
 	} stalls;
 	struct queue **table[TABLE_PAGES]; /* table.c alone */
+	uint64_t assembled; /* bytes of all unfinished messages for the daemon: events.c alone */
 };
 
 static inline struct flow *flow_of(const struct sw *sw)
@@ -114,14 +116,19 @@ struct sw_event *events_text(struct sw *, uint32_t type, uint64_t conn, const ch
  */
 struct sw_event *events_message(struct sw *, uint64_t conn, uint32_t dst, uint32_t src,
 	const char *head, const char *body, uint32_t len, char *owned);
+/* The same with one whose body was too long. */
+void events_too_long(struct sw *, uint64_t conn, uint32_t dst, uint32_t src, const char *head);
 /* Show the batch filled so far to the caller, and begin the next. */
 void events_turn(struct sw *);
 void events_free(struct sw *);
 
-/* Begin a message with this message header; add to its body; drop it. */
-void assembly_open(struct assembly *, uint32_t dst, const char *head);
-void assembly_gather(struct assembly *, const char *data, uint32_t len);
-void assembly_drop(struct assembly *);
+/* Begin a message with this message header. */
+void assembly_open(struct sw *, struct assembly *, uint32_t dst, const char *head);
+/* Add to its body, unless it gets longer than a message may be, or all of them together. */
+void assembly_gather(struct sw *, struct assembly *, const char *data, uint32_t len);
+/* It ends: its body is the caller's, its length in *len; NULL: it was too long, or is empty. */
+char *assembly_take(struct sw *, struct assembly *, uint32_t *len);
+void assembly_drop(struct sw *, struct assembly *);
 
 /* backlog.c */
 

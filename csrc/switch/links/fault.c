@@ -2,9 +2,10 @@
 /*
  * A bad network, for tests: PVM_TEST_NETFAULT names what happens to packets
  * that leave, with the probability given (0 to 1), apart from delay (ms, all),
- * seed, and a file, which cuts the network both ways while it exists:
+ * lateness (ms, by which a late copy follows), seed, and a file, which cuts the
+ * network both ways while it exists:
  *
- *   loss=0.2,dup=0.1,reorder=0.1,delay=200,corrupt=0.01,seed=7,file=/tmp/cut
+ *   loss=0.2,dup=0.1,reorder=0.1,late=0.1,lateness=900,delay=200,corrupt=0.01,seed=7,file=/tmp/cut
  */
 #define _GNU_SOURCE
 #include "links/links.h"
@@ -28,8 +29,8 @@ struct late {
 };
 
 struct faults {
-	double loss, dup, reorder, corrupt;
-	int64_t delay;
+	double loss, dup, reorder, late, corrupt;
+	int64_t delay, lateness;
 	uint64_t random;
 	char *file;
 	int64_t looked;
@@ -46,6 +47,11 @@ static double chance(struct faults *f)
 	return (double)(f->random >> 11) / (double)(1ull << 53);
 }
 
+static int64_t milliseconds(const char *value)
+{
+	return (int64_t)(atof(value) * (double)NS_PER_MS);
+}
+
 static void set(struct faults *f, const char *name, const char *value)
 {
 	if (!strcmp(name, "loss"))
@@ -54,10 +60,14 @@ static void set(struct faults *f, const char *name, const char *value)
 		f->dup = atof(value);
 	else if (!strcmp(name, "reorder"))
 		f->reorder = atof(value);
+	else if (!strcmp(name, "late"))
+		f->late = atof(value);
+	else if (!strcmp(name, "lateness"))
+		f->lateness = milliseconds(value);
 	else if (!strcmp(name, "corrupt"))
 		f->corrupt = atof(value);
 	else if (!strcmp(name, "delay"))
-		f->delay = (int64_t)(atof(value) * (double)NS_PER_MS);
+		f->delay = milliseconds(value);
 	else if (!strcmp(name, "seed"))
 		f->random += strtoull(value, NULL, 0) * 0x9e3779b97f4a7c15ull;
 	else if (!strcmp(name, "file") && !f->file)
@@ -134,6 +144,8 @@ bool fault_pass(struct net *net, const struct sockaddr_in *to, const char *head,
 	if (chance(f) < f->dup)
 		later(f, to, head, data, len, due + (int64_t)(chance(f) * (double)REORDER_NS),
 			false);
+	if (chance(f) < f->late)
+		later(f, to, head, data, len, due + f->lateness, false);
 	if (!damaged && due == now)
 		return true;
 	later(f, to, head, data, len, due, damaged);

@@ -71,16 +71,17 @@ void host_resend(struct host *h, struct packet *p)
 void host_state(const struct host *h, struct packet_state *s)
 {
 	memset(s, 0, sizeof *s);
-	s->expected = h->rx_next;
+	s->expected = (uint16_t)h->rx_next;
+	s->can_wrap = true;
 	s->longest = WIRE_PKT_LARGE;
 	s->window = net_of(h->sw)->window;
 	s->duplicates = h->duplicates;
 	if (!h->ahead_count)
 		return;
 	for (uint32_t i = 0; i < 32 * WIRE_LINK_WORDS; i++) {
-		uint16_t seq = (uint16_t)(h->rx_next + 1 + i);
+		uint32_t seq = h->rx_next + 1 + i;
 
-		if ((int16_t)(h->ahead_last - seq) < 0)
+		if ((int32_t)(h->ahead_last - seq) < 0)
 			break;
 		if (i < AHEAD_MAX && h->ahead[seq & (h->ahead_size - 1)]) {
 			s->list[i / 32] |= 1u << (31 - i % 32);

@@ -25,9 +25,9 @@
 /* Data that have to wait and are shorter than this hold no receive chunk. */
 #define LINK_SETTLE_MAX 32768u
 
-static uint16_t span(const struct host *h)
+static uint32_t span(const struct host *h)
 {
-	return (uint16_t)(h->tx_next - h->tx_first);
+	return h->tx_next - h->tx_first;
 }
 
 static void add_fragment(struct host *h, struct fragment f)
@@ -126,7 +126,7 @@ static bool window_open(const struct host *h, uint32_t len)
 	uint64_t limit = h->window < h->peer_window ? h->window : h->peer_window;
 
 	if (!h->extended)
-		return span(h) < WINDOW_CLASSIC;
+		return span(h) < WINDOW_CLASSIC && timing_turn(h) <= 0;
 	return span(h) < WINDOW_EXTENDED && (!h->flying || h->flying + len + PACKET_COST <= limit);
 }
 
@@ -149,7 +149,7 @@ static struct packet *new_packet(struct host *h, unsigned flags)
 		uint32_t size = h->flight_size ? h->flight_size * 2 : 8;
 		struct packet *ring = mem_new(size * sizeof *ring);
 
-		for (uint16_t s = h->tx_first; s != h->tx_next; s++)
+		for (uint32_t s = h->tx_first; s != h->tx_next; s++)
 			ring[s & (size - 1)] = *host_packet(h, s);
 		free(h->flight);
 		h->flight = ring;
@@ -157,7 +157,7 @@ static struct packet *new_packet(struct host *h, unsigned flags)
 	}
 	p = host_packet(h, h->tx_next);
 	memset(p, 0, sizeof *p);
-	p->seq = h->tx_next++;
+	p->seq = (uint16_t)h->tx_next++;
 	p->flags = (uint8_t)flags;
 	return p;
 }
@@ -194,6 +194,7 @@ static void prepare(struct host *h, struct packet *p, int64_t now)
 {
 	unsigned flags = p->flags;
 	uint64_t limit = h->window < h->peer_window ? h->window : h->peer_window;
+	uint32_t seq = packet_number(h->tx_first, p->seq), ack;
 
 	h->flying += p->len + PACKET_COST;
 	h->unasked += p->len + PACKET_COST;
@@ -204,8 +205,9 @@ static void prepare(struct host *h, struct packet *p, int64_t now)
 			h->unasked = 0;
 		}
 	}
-	packet_head(p->head, p->dst, p->src, p->seq, flags & FFACK ? (uint16_t)(h->rx_next - 1) : 0,
-		flags);
+	ack = flags & FFACK ? h->rx_next - 1 : 0;
+	packet_head(p->head, p->dst, p->src, p->seq, (uint16_t)ack, flags,
+		h->plain ? 0 : packet_wraps(seq, ack));
 	h->sw->stats.packets++;
 	h->sw->stats.retransmitted += p->tries > 0;
 	p->tries++;
@@ -216,7 +218,7 @@ static void prepare(struct host *h, struct packet *p, int64_t now)
 }
 
 /* The next packet to be sent, a lost one first; NULL: none, or the window is closed. */
-static struct packet *next_packet(struct host *h, uint16_t *lost)
+static struct packet *next_packet(struct host *h, uint32_t *lost)
 {
 	for (; h->lost_count && *lost != h->tx_next; (*lost)++) {
 		struct packet *p = host_packet(h, *lost);
@@ -243,7 +245,7 @@ bool link_send(struct host *h)
 	uint16_t seqs[NET_BATCH]; /* the ring may move while packets are cut */
 	bool sent = false;
 	int64_t now = clock_now();
-	uint16_t lost = h->tx_first;
+	uint32_t lost = h->tx_first;
 	uint32_t n;
 
 	do {
@@ -337,7 +339,7 @@ static void advance(struct host *h, int64_t now)
 
 	while (h->tx_first != h->tx_next && host_packet(h, h->tx_first)->acked)
 		h->tx_first++;
-	for (uint16_t s = h->tx_first; h->closing && s != h->tx_next; s++)
+	for (uint32_t s = h->tx_first; h->closing && s != h->tx_next; s++)
 		finished |= host_packet(h, s)->acked && (host_packet(h, s)->flags & FFFIN);
 	finished |= h->closing && h->tx_first == h->tx_next;
 	timing_progress(h, now);
@@ -350,12 +352,12 @@ static void advance(struct host *h, int64_t now)
 	}
 }
 
-static bool under_way(const struct host *h, uint16_t seq)
+static bool under_way(const struct host *h, uint32_t seq)
 {
-	return (uint16_t)(seq - h->tx_first) < span(h);
+	return seq - h->tx_first < span(h);
 }
 
-void link_acked_one(struct host *h, uint16_t seq)
+void link_acked_one(struct host *h, uint32_t seq)
 {
 	int64_t now = clock_now();
 
@@ -366,18 +368,18 @@ void link_acked_one(struct host *h, uint16_t seq)
 }
 
 /* All before `expected`, as far as they have been sent; false: nothing new. */
-static bool acknowledge_to(struct host *h, uint16_t expected, int64_t now)
+static bool acknowledge_to(struct host *h, uint32_t expected, int64_t now)
 {
-	uint16_t n = (uint16_t)(expected - h->tx_first);
+	uint32_t n = expected - h->tx_first;
 
 	if (n > span(h))
 		return false;
-	for (uint16_t s = h->tx_first; s != expected; s++)
+	for (uint32_t s = h->tx_first; s != expected; s++)
 		acknowledge(h, host_packet(h, s), now);
 	return n > 0;
 }
 
-void link_acked_to(struct host *h, uint16_t expected)
+void link_acked_to(struct host *h, uint32_t expected)
 {
 	int64_t now = clock_now();
 
@@ -388,13 +390,14 @@ void link_acked_to(struct host *h, uint16_t expected)
 void link_acked(struct host *h, const struct packet_state *s)
 {
 	int64_t now = clock_now();
-	bool news = acknowledge_to(h, s->expected, now);
+	uint32_t expected = packet_number(h->tx_first, s->expected);
+	bool news = acknowledge_to(h, expected, now);
 
 	if (s->duplicates != h->peer_duplicates)
 		timing_spurious(h);
 	h->peer_duplicates = s->duplicates;
 	for (uint32_t i = 0; i < 32u * s->count; i++) {
-		uint16_t seq = (uint16_t)(s->expected + 1 + i);
+		uint32_t seq = expected + 1 + i;
 
 		if (s->list[i / 32] & 1u << (31 - i % 32) && under_way(h, seq))
 			news |= acknowledge(h, host_packet(h, seq), now);
@@ -407,7 +410,7 @@ void link_drop(struct host *h)
 {
 	for (uint32_t i = 0; i < h->waiting_count; i++)
 		chunk_unref(h->sw, h->waiting[(h->waiting_head + i) & (h->waiting_size - 1)].chunk);
-	for (uint16_t s = h->tx_first; s != h->tx_next; s++)
+	for (uint32_t s = h->tx_first; s != h->tx_next; s++)
 		if (host_packet(h, s)->chunk)
 			chunk_unref(h->sw, host_packet(h, s)->chunk);
 	if (h->tail)

@@ -32,6 +32,10 @@
 /* What a packet counts besides its data, in windows. */
 #define PACKET_COST 1024u
 
+/* The 16 bits of a sequence number in blocks, whose times of use are noted. */
+#define LINK_BLOCKS 8u
+#define LINK_BLOCK (65536u / LINK_BLOCKS)
+
 /* Data waiting for the window. */
 struct fragment {
 	struct chunk *chunk;
@@ -62,6 +66,7 @@ struct host {
 	uint32_t mtu; /* longest packet for it */
 	uint32_t silence_ms;
 	bool pending, extended;
+	bool plain;   /* a daemon of this project whose checks do not cover wraps */
 	bool closing; /* our FIN is under way */
 	bool lost;    /* reported: nothing is sent any more, what comes is ignored */
 	bool heard;   /* something has come from it */
@@ -72,7 +77,8 @@ struct host {
 	uint32_t settled;      /* so many of them, the first ones, need not be copied any more */
 	struct packet *flight; /* ring, by sequence number */
 	uint32_t flight_size;
-	uint16_t tx_first, tx_next; /* oldest number without acknowledgement; next new one */
+	/* Numbers of packets have 32 bits; a packet carries 16 of them: the others are the wraps. */
+	uint32_t tx_first, tx_next; /* oldest number without acknowledgement; next new one */
 	uint32_t lost_count;
 	struct chunk *tail;  /* own chunk, for copies */
 	struct backlog load; /* bytes waiting and under way */
@@ -91,10 +97,10 @@ struct host {
 	struct link timed;      /* in net.timed: has a timer */
 	struct link touched;    /* in net.touched: to be flushed */
 
-	uint16_t rx_next;     /* sequence number expected */
+	uint32_t rx_next;     /* sequence number expected */
 	struct chunk **ahead; /* ring of packets received too early, by sequence number */
 	uint32_t ahead_size, ahead_count, ahead_bytes;
-	uint16_t ahead_last;  /* highest number among them */
+	uint32_t ahead_last;  /* highest number among them */
 	uint32_t owed;        /* packets received since the last acknowledgement */
 	bool ack_now, answer; /* do not wait for data to carry it; the other side asked */
 	int64_t owed_due;
@@ -103,6 +109,7 @@ struct host {
 	uint32_t probes, asked_ms; /* questions asked since, and after how long the last one */
 
 	uint32_t duplicates, peer_duplicates; /* received here; there, as far as known */
+	int64_t used[LINK_BLOCKS]; /* classic: when each block of numbers was begun last, ns */
 
 	struct link drains; /* struct drain: host.c alone */
 	/* What comes from it and goes further: remote.c alone. */
@@ -170,7 +177,7 @@ void host_log(struct sw *, const char *text);
 /* The link has ended: report it once, stop it. */
 void host_lost(struct host *, uint32_t reason, const char *text);
 /* Packet number seq, which is under way. */
-static inline struct packet *host_packet(const struct host *h, uint16_t seq)
+static inline struct packet *host_packet(const struct host *h, uint32_t seq)
 {
 	return &h->flight[seq & (h->flight_size - 1)];
 }
@@ -209,7 +216,7 @@ uint32_t socket_path_mtu(const struct sockaddr_in *);
 /* Send packets, at most NET_BATCH, with complete headers but for the check; how many are left. */
 uint32_t socket_transmit(struct host *, struct packet **, uint32_t n);
 /* Send one packet without sequence number, with the extension block unless it is FIN|ACK. */
-void socket_control(struct host *, unsigned flags, uint16_t ack);
+void socket_control(struct host *, unsigned flags, uint32_t ack);
 
 /* link.c */
 
@@ -226,9 +233,9 @@ bool link_send(struct host *);
 /* Queue nothing more, send FIN. */
 void link_finish(struct host *);
 /* The other side has received this packet; all before `expected` and those of the list. */
-void link_acked_one(struct host *, uint16_t seq);
+void link_acked_one(struct host *, uint32_t seq);
 void link_acked(struct host *, const struct packet_state *);
-void link_acked_to(struct host *, uint16_t expected);
+void link_acked_to(struct host *, uint32_t expected);
 /* Drop all output. */
 void link_drop(struct host *);
 
@@ -246,6 +253,8 @@ void timing_progress(struct host *, int64_t now);
 void timing_expired(struct host *, int64_t now);
 /* Set host.due. */
 void timing_set(struct host *);
+/* Classic: ns until what had the next number before has died out, and it may be used again. */
+int64_t timing_turn(const struct host *);
 
 /* receive.c */
 

@@ -24,9 +24,35 @@ static void stranger(struct net *net, const struct sockaddr_in *from, const char
 	host_log(net->sw, text);
 }
 
-/* The committed host that sent a packet; NULL: it is to be dropped. */
+/* The numbers of a packet: those nearest to what is expected. */
+struct numbers {
+	uint32_t seq, ack;
+};
+
+static struct numbers numbers_of(const struct host *h, const char *head)
+{
+	return (struct numbers){ packet_number(h->rx_next, wire_get16(head + WIRE_PKT_SEQ)),
+		packet_number(h->tx_first, wire_get16(head + WIRE_PKT_ACK)) };
+}
+
+/* Its wraps. One that was late by a whole round of numbers was sealed with others. */
+static uint32_t wraps_of(const struct host *h, const char *packet, uint32_t len, struct numbers n)
+{
+	unsigned flags = (unsigned char)packet[WIRE_PKT_FLAGS];
+
+	if (h->plain || (flags & (FFFIN | FFACK)) == (FFFIN | FFACK))
+		return 0;
+	if (flags & (FFDAT | FFFIN))
+		return packet_wraps(n.seq, flags & FFACK ? n.ack : 0);
+	if (len < DDFRAGHDR + WIRE_LINK_BYTES)
+		return 0;
+	return packet_wraps(0,
+		packet_number(h->tx_first, wire_get16(packet + DDFRAGHDR + WIRE_LINK_EXPECTED)));
+}
+
+/* The committed host that sent a packet, and its numbers; NULL: it is to be dropped. */
 static struct host *sender(struct net *net, const char *head, uint32_t len,
-	const struct sockaddr_in *from)
+	const struct sockaddr_in *from, struct numbers *numbers)
 {
 	struct host *h;
 	bool sealed, intact;
@@ -44,7 +70,8 @@ static struct host *sender(struct net *net, const char *head, uint32_t len,
 		return NULL;
 	}
 	/* Bare headers of 3.4.6 may hold garbage where ours have the check: its last FIN|ACK does. */
-	intact = packet_intact(head, len, &sealed);
+	*numbers = numbers_of(h, head);
+	intact = packet_intact(head, len, wraps_of(h, head, len, *numbers), &sealed);
 	if (h->extended ? !(intact && sealed) : !intact && len > DDFRAGHDR) {
 		stranger(net, from, "damaged packet");
 		return NULL;
@@ -71,6 +98,7 @@ static void extend(struct host *h, const struct packet_state *s)
 	path = socket_path_mtu(&h->address);
 	longest = s->longest < WIRE_PKT_LARGE ? s->longest : WIRE_PKT_LARGE;
 	h->extended = true;
+	h->plain = !s->can_wrap;
 	h->offload = net_of(h->sw)->offload && path < longest;
 	h->mtu = path < longest ? path : longest;
 	h->rtt = h->deviation = 0;
@@ -82,7 +110,7 @@ static void extend(struct host *h, const struct packet_state *s)
 }
 
 /* A packet that carries no data. */
-static void take_news(struct host *h, const char *head, uint32_t len, unsigned flags)
+static void take_news(struct host *h, const char *head, uint32_t len, unsigned flags, uint32_t ack)
 {
 	struct packet_state s;
 
@@ -99,13 +127,13 @@ static void take_news(struct host *h, const char *head, uint32_t len, unsigned f
 		}
 	}
 	if (flags & FFACK)
-		link_acked_one(h, wire_get16(head + WIRE_PKT_ACK));
+		link_acked_one(h, ack);
 }
 
 /* Keep a packet that came too early. */
-static bool keep(struct host *h, const char *packet, uint32_t len, uint16_t seq)
+static bool keep(struct host *h, const char *packet, uint32_t len, uint32_t seq)
 {
-	uint32_t distance = (uint16_t)(seq - h->rx_next), size = h->ahead_size ? h->ahead_size : 64;
+	uint32_t distance = seq - h->rx_next, size = h->ahead_size ? h->ahead_size : 64;
 	struct chunk *ck;
 
 	if (distance >= AHEAD_MAX || h->ahead_bytes + len > AHEAD_BYTES)
@@ -117,7 +145,7 @@ static bool keep(struct host *h, const char *packet, uint32_t len, uint16_t seq)
 
 		memset(ring, 0, size * sizeof *ring);
 		for (uint32_t i = 0; i < h->ahead_size; i++) {
-			uint16_t s = (uint16_t)(h->rx_next + i);
+			uint32_t s = h->rx_next + i;
 
 			ring[s & (size - 1)] = h->ahead[s & (h->ahead_size - 1)];
 		}
@@ -131,7 +159,7 @@ static bool keep(struct host *h, const char *packet, uint32_t len, uint16_t seq)
 	memcpy(ck->data, packet, len);
 	ck->used = len;
 	h->ahead[seq & (h->ahead_size - 1)] = ck;
-	if (!h->ahead_count++ || (int16_t)(seq - h->ahead_last) > 0)
+	if (!h->ahead_count++ || (int32_t)(seq - h->ahead_last) > 0)
 		h->ahead_last = seq;
 	h->ahead_bytes += len;
 	return true;
@@ -158,9 +186,9 @@ static void deliver_ahead(struct host *h)
 }
 
 /* A packet with data: false if it could not be taken, and so is not acknowledged. */
-static bool take_data(struct host *h, struct chunk *ck, uint32_t off, uint32_t len, uint16_t seq)
+static bool take_data(struct host *h, struct chunk *ck, uint32_t off, uint32_t len, uint32_t seq)
 {
-	int16_t distance = (int16_t)(seq - h->rx_next);
+	int32_t distance = (int32_t)(seq - h->rx_next);
 
 	h->sw->stats.packets_received++;
 	if (distance < 0) {
@@ -183,10 +211,13 @@ static bool take_data(struct host *h, struct chunk *ck, uint32_t off, uint32_t l
 }
 
 /* It was taken: acknowledge it, at once if the sender waits for each, else before long. */
-static void owe(struct host *h, uint16_t seq, unsigned flags, int64_t now)
+static void owe(struct host *h, uint32_t seq, unsigned flags, int64_t now)
 {
 	if (!h->extended) {
 		socket_control(h, FFACK, seq);
+		/* Its link is extended already: the block that would tell us was lost. */
+		if (flags & FFACK)
+			socket_control(h, WIRE_PKT_ASK, 0);
 		return;
 	}
 	if (flags & WIRE_PKT_ASK)
@@ -204,9 +235,9 @@ void receive_packet(struct net *net, struct chunk *ck, uint32_t off, uint32_t le
 	const struct sockaddr_in *from, int64_t now)
 {
 	const char *head = ck->data + off;
-	struct host *h = sender(net, head, len, from);
+	struct numbers n;
+	struct host *h = sender(net, head, len, from, &n);
 	unsigned flags = h ? (unsigned char)head[WIRE_PKT_FLAGS] : 0;
-	uint16_t seq;
 
 	if (!h)
 		return;
@@ -220,21 +251,20 @@ void receive_packet(struct net *net, struct chunk *ck, uint32_t off, uint32_t le
 		stranger(net, from, "first packet without a message header");
 		return;
 	}
-	seq = wire_get16(head + WIRE_PKT_SEQ);
 	if (!(flags & (FFDAT | FFFIN))) {
-		take_news(h, head, len, flags);
+		take_news(h, head, len, flags, n.ack);
 		return;
 	}
 	if (flags & FFACK && h->extended)
-		link_acked_to(h, (uint16_t)(wire_get16(head + WIRE_PKT_ACK) + 1));
+		link_acked_to(h, n.ack + 1);
 	else if (flags & FFACK)
-		link_acked_one(h, wire_get16(head + WIRE_PKT_ACK));
+		link_acked_one(h, n.ack);
 	if (h->lost)
 		return;
 	if (!(flags & FFDAT))
-		socket_control(h, FFACK, seq);
-	else if (take_data(h, ck, off, len, seq))
-		owe(h, seq, flags, now);
+		socket_control(h, FFACK, n.seq);
+	else if (take_data(h, ck, off, len, n.seq))
+		owe(h, n.seq, flags, now);
 	else
 		net->sw->stats.packets_dropped++;
 }
@@ -253,7 +283,7 @@ void receive_acknowledge(struct host *h, int64_t now)
 	bool due = h->owed && (h->ack_now || h->owed >= OWED_MAX || h->owed_due <= now);
 
 	if (due || (h->ack_now && h->extended)) {
-		socket_control(h, FFACK, (uint16_t)(h->rx_next - 1));
+		socket_control(h, FFACK, h->rx_next - 1);
 		h->answer = false;
 	} else if (h->answer) {
 		socket_control(h, 0, 0);

@@ -298,19 +298,20 @@ uint32_t socket_transmit(struct host *h, struct packet **list, uint32_t n)
 	return 0;
 }
 
-void socket_control(struct host *h, unsigned flags, uint16_t ack)
+void socket_control(struct host *h, unsigned flags, uint32_t ack)
 {
 	struct net *net = net_of(h->sw);
-	char packet[DDFRAGHDR + WIRE_LINK_BYTES + 4 * WIRE_LINK_WORDS];
-	uint32_t len = 0;
+	char packet[DDFRAGHDR + WIRE_LINK_MAX];
+	uint32_t len = 0, wraps = 0;
 
 	if ((flags & (FFFIN | FFACK)) != (FFFIN | FFACK)) {
 		struct packet_state s;
 
 		host_state(h, &s);
 		len = packet_put_state(packet + DDFRAGHDR, &s);
+		wraps = h->plain ? 0 : packet_wraps(0, h->rx_next);
 	}
-	packet_head(packet, h->tid, h->sw->own_tid, 0, ack, flags);
+	packet_head(packet, h->tid, h->sw->own_tid, 0, (uint16_t)ack, flags, wraps);
 	packet_seal(packet, packet_crc(0, packet + DDFRAGHDR, len));
 	if (net->faults && !fault_pass(net, &h->address, packet, packet + DDFRAGHDR, len))
 		return;

@@ -13,8 +13,12 @@
 
 /* Most that is queued to one task by default, however much memory there is. */
 #define QUEUE_HIGH_MAX (256u << 20)
-/* Room of the mailbox by default. */
-#define MAIL_ROOM (256u << 20)
+/*
+ * By default a message for the daemon may take a sixteenth of the memory, and the mailbox an
+ * eighth; at least so much.
+ */
+#define MESSAGE_LEAST (64u << 20)
+#define MAIL_LEAST (256u << 20)
 
 /* A backlog has room again: connections and senders of other hosts go on. */
 static void resume(struct sw *sw, struct backlog *b)
@@ -41,6 +45,11 @@ const struct above sw__above = {
 	.lost = lost,
 };
 
+static uint64_t within(uint64_t least, uint64_t wanted, uint64_t most)
+{
+	return wanted < least ? least : wanted > most ? most : wanted;
+}
+
 static void set_defaults(struct sw_config *cf)
 {
 	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -56,9 +65,9 @@ static void set_defaults(struct sw_config *cf)
 	if (!cf->queue_total)
 		cf->queue_total = ram / 4;
 	if (!cf->message_max)
-		cf->message_max = 64u << 20;
+		cf->message_max = (uint32_t)within(MESSAGE_LEAST, ram / 16, INT32_MAX);
 	if (!cf->mail_room)
-		cf->mail_room = MAIL_ROOM;
+		cf->mail_room = within(MAIL_LEAST, ram / 8, UINT64_MAX);
 	if (!cf->standby_us)
 		cf->standby_us = 300;
 }
@@ -138,6 +147,21 @@ void sw_free(struct sw *sw)
 {
 	standby_stop(sw);
 	destroy(loop_of(sw));
+}
+
+int sw_listen(struct sw *sw, int listen_fd)
+{
+	struct tasks *t = tasks_of(sw);
+	int rc;
+
+	lock_enter(sw);
+	rc = epoll_add(sw->epoll_fd, listen_fd, ID_LISTEN) ? -errno : 0;
+	if (!rc) {
+		epoll_ctl(sw->epoll_fd, EPOLL_CTL_DEL, t->listen_fd, NULL);
+		t->listen_fd = listen_fd;
+	}
+	lock_leave(sw);
+	return rc;
 }
 
 int sw_epoll_fd(struct sw *sw)

@@ -154,17 +154,28 @@ static void deliver(struct conn *c, uint32_t dst, const char *head, const char *
 /* Add bytes to the unfinished message; false: the connection has ended. */
 static bool gather_body(struct conn *c, const char *data, uint32_t len)
 {
-	struct assembly *in = &c->in;
-	uint64_t size = (uint64_t)in->len + len;
-
-	if (size > c->sw->cf.message_max || (!c->tid && size + MSGHDRLEN > WIRE_FRAG_ENROLLING)) {
-		conn_end(c, SW_PROTOCOL,
-			c->tid ? "message for the daemon too long" :
-				 "message too long before enrolment");
+	if (!c->tid && (uint64_t)c->in.len + len + MSGHDRLEN > WIRE_FRAG_ENROLLING) {
+		conn_end(c, SW_PROTOCOL, "message too long before enrolment");
 		return false;
 	}
-	assembly_gather(in, data, len);
+	assembly_gather(c->sw, &c->in, data, len);
 	return true;
+}
+
+/* The unfinished message ends. */
+static void end_message(struct conn *c)
+{
+	struct assembly *in = &c->in;
+	uint32_t len;
+	char *body = assembly_take(c->sw, in, &len);
+
+	if (in->too_long) {
+		events_too_long(c->sw, c->peer.id, in->dst, c->tid, in->head);
+		inbox_charge(c, 0);
+	} else {
+		deliver(c, in->dst, in->head, body, len, body);
+	}
+	assembly_drop(c->sw, in);
 }
 
 void inbox_fragment(struct conn *c, const char *frag, uint32_t len)
@@ -173,7 +184,6 @@ void inbox_fragment(struct conn *c, const char *frag, uint32_t len)
 	uint32_t dst = wire_get32(frag + WIRE_FRAG_DST);
 	unsigned flags = (unsigned char)frag[WIRE_FRAG_FLAGS];
 	const char *data = frag + TDFRAGHDR;
-	char *owned;
 
 	len -= TDFRAGHDR;
 	if (!(flags & FFSOM) != in->open || (in->open && in->dst != dst)) {
@@ -191,12 +201,8 @@ void inbox_fragment(struct conn *c, const char *frag, uint32_t len)
 			deliver(c, dst, head, data, len, NULL);
 			return;
 		}
-		assembly_open(in, dst, head);
+		assembly_open(c->sw, in, dst, head);
 	}
-	if (!gather_body(c, data, len) || !(flags & FFEOM))
-		return;
-	owned = in->body;
-	in->body = NULL;
-	deliver(c, in->dst, in->head, owned, in->len, owned);
-	assembly_drop(in);
+	if (gather_body(c, data, len) && (flags & FFEOM))
+		end_message(c);
 }

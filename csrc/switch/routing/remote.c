@@ -282,12 +282,28 @@ static void to_caller(struct host *h, uint32_t src, const char *head, const char
 	events_message(h->sw, 0, h->sw->own_tid, src, head, body, len, owned);
 }
 
+/* The unfinished message for this daemon ends. */
+static void end_message(struct host *h)
+{
+	struct assembly *in = &h->remote.in;
+	uint32_t len;
+	char *body = assembly_take(h->sw, in, &len);
+
+	if (in->too_long) {
+		host_log(h->sw, "message of another host too long");
+		count_event(h, 0);
+		events_too_long(h->sw, 0, h->sw->own_tid, in->src, in->head);
+	} else {
+		to_caller(h, in->src, in->head, body, len, body);
+	}
+	assembly_drop(h->sw, in);
+}
+
 static void to_daemon(struct host *h, const char *packet, uint32_t len, uint32_t src,
 	unsigned flags)
 {
 	struct assembly *in = &h->remote.in;
 	const char *data = packet + DDFRAGHDR;
-	char *owned;
 
 	len -= DDFRAGHDR;
 	if (!(flags & FFSOM) != in->open || (in->open && in->src != src)) {
@@ -303,21 +319,12 @@ static void to_daemon(struct host *h, const char *packet, uint32_t len, uint32_t
 			to_caller(h, src, packet + DDFRAGHDR, data, len, NULL);
 			return;
 		}
-		assembly_open(in, h->sw->own_tid, packet + DDFRAGHDR);
+		assembly_open(h->sw, in, h->sw->own_tid, packet + DDFRAGHDR);
 		in->src = src;
 	}
-	if ((uint64_t)in->len + len > h->sw->cf.message_max) {
-		host_log(h->sw, "message of another host too long, dropped");
-		assembly_drop(in);
-		return;
-	}
-	assembly_gather(in, data, len);
-	if (!(flags & FFEOM))
-		return;
-	owned = in->body;
-	in->body = NULL;
-	to_caller(h, src, in->head, owned, in->len, owned);
-	assembly_drop(in);
+	assembly_gather(h->sw, in, data, len);
+	if (flags & FFEOM)
+		end_message(h);
 }
 
 /* Does a message for this address become an event? */
@@ -383,7 +390,7 @@ void remote_deliver(struct host *h, struct chunk *ck, uint32_t off, uint32_t len
 
 void remote_drop(struct host *h)
 {
-	assembly_drop(&h->remote.in);
+	assembly_drop(h->sw, &h->remote.in);
 	while (!list_empty(&h->remote.multicasts))
 		end_multicast(h, CONTAINER(h->remote.multicasts.next, struct multicast, link));
 	while (!list_empty(&h->remote.stops))

@@ -187,7 +187,7 @@ void conn_answer(struct conn *c, const char *head, int32_t number, const char *d
 
 static void free_input(struct conn *c)
 {
-	assembly_drop(&c->in);
+	assembly_drop(c->sw, &c->in);
 	free(c->receivers);
 	c->receivers = NULL;
 	c->receiver_count = 0;

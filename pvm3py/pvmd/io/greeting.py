@@ -46,7 +46,10 @@ def greet(settings: Settings, start: SlaveStart) -> socket.socket:
     except OSError as error:
         why = f"cannot open a UDP socket on {start.address}: {error.strerror or error}"
         if error.errno == errno.EADDRNOTAVAIL:
-            why += "; is this the host that the master means?"
+            why += (
+                "; this host has no such address: correct the name that the master uses, or "
+                "name an address of this host with ip="
+            )
         raise StartError(why) from error
     port = sock.getsockname()[1]
     signature = data_signature()

@@ -185,6 +185,10 @@ class Switch:
         """Let `run` report a descriptor: mask 1 readable, 2 writable, 3 both, 0 neither again."""
         _check(lib.sw_watch(self._sw, fd, mask), "watch descriptor")
 
+    def listen(self, listen_fd: int) -> None:
+        """Serve another listening socket from now on; the present one may be closed then."""
+        _check(lib.sw_listen(self._sw, listen_fd), "listen")
+
     def run(self, timeout: float | None) -> list[tuple[int, int]]:
         """Send what is due, then forward until something happened or the time is over.
 
@@ -242,7 +246,8 @@ class Switch:
             else:
                 body = bytes(ffi.buffer(ffi.cast("char *", data), length)) if length else b""
             if kind == lib.SW_MESSAGE:
-                events.append(MessageEvent(conn, dst, src, enc, tag, ctx, wid, body))
+                too_long = reason == lib.SW_TOO_LONG
+                events.append(MessageEvent(conn, dst, src, enc, tag, ctx, wid, body, too_long))
             elif kind == lib.SW_SPOKE:
                 events.append(SpokeEvent(dst, src, tag, ctx, wid, body))
             elif kind == lib.SW_OPEN:

@@ -8,6 +8,7 @@ import re
 import select
 import struct
 import sys
+from collections.abc import Iterator
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
@@ -18,14 +19,23 @@ from .plain import Plain, field
 USAGE = "usage: pvmd3 [-ddebugmask] [-nhostname] [hostfile]"
 DEFAULT_SPEED = 1000
 # Seconds that the start of a daemon on another host may take; that daemon waits JOIN_FACTOR times
-# as long for its first host table.
+# as long for its first host table, unless its master told it another time.
 DEFAULT_START = 60.0
 JOIN_FACTOR = 5
+# A new host, which may have died since it was started, has this part of that time to answer its
+# first table.
+ANSWER_FACTOR = 0.5
 # Seconds of silence after which another daemon of this kind is taken for dead.
 DEFAULT_SILENCE = 2.5
 # Names that the temporary files of a process can have.
 TEMPORARIES = 10000
+# How many of them in a row may be taken by others before names are used that nobody foresees.
+_TAKEN = 16
+_RANDOM_NAMES = 100
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SOCKET_PATH_MAX = 107
+# A file name has 255 bytes; the log's has the longest prefix and suffix.
+_VMID_MAX = 255 - len("pvml.4294967295.") - len(".host4095")
 _LONG_MAX = 2**63 - 1
 _SIGNATURES = {
     ("little", 8): 0x00408C41,
@@ -59,7 +69,8 @@ class Settings(Plain):
     """All settings of one daemon; host file options replace some of them.
 
     silence: seconds until a silent host is lost, 0: only by 3.4.6's rule; patience: seconds that a
-    start may take; ports: first and last that UDP sockets may have, or None.
+    start may take; join_patience: those that a slave waits for its first table; ports: first and
+    last that UDP sockets may have, or None.
     """
 
     tmp: str
@@ -78,6 +89,7 @@ class Settings(Plain):
     slave: SlaveStart | None = None
     silence: float = DEFAULT_SILENCE
     patience: float = DEFAULT_START
+    join_patience: float = DEFAULT_START * JOIN_FACTOR
     ports: tuple[int, int] | None = None
 
     def file(self, prefix: str) -> str:
@@ -88,6 +100,17 @@ class Settings(Plain):
     def temporary(self, number: int, pid: int = 0) -> str:
         """Path of temporary file `number` of a process (0: this one)."""
         return f"{self.tmp}/pvmtmp{pid or os.getpid():06d}.{number % TEMPORARIES}"
+
+    def temporaries(self, number: int = 0) -> Iterator[str]:
+        """Paths to try one after the other for a new temporary file of this process.
+
+        They begin with a number; then come some as long that nobody can have taken beforehand.
+        """
+        for taken in range(_TAKEN):
+            yield self.temporary(number + taken)
+        for _ in range(_RANDOM_NAMES):
+            end = "".join(_DIGITS[byte % len(_DIGITS)] for byte in os.urandom(4))
+            yield f"{self.tmp}/pvmtmp{os.getpid():06d}.{end}"
 
 
 def machine_arch() -> str:
@@ -126,6 +149,8 @@ def c_number(text: str) -> int:
 # What a starter may set on a slave's standard input unless its environment does, besides
 # PVM_VMID, which wins over the environment.
 PASSED_ON = ("PVM_HOST_TIMEOUT", "PVM_PORT_RANGE", "PVM_START_TIMEOUT")
+# What only a master tells a slave: seconds to wait for the first host table.
+JOIN_TIMEOUT = "PVM_JOIN_TIMEOUT"
 
 
 def read_stdin_settings() -> None:
@@ -133,7 +158,7 @@ def read_stdin_settings() -> None:
     for word in os.fsdecode(_waiting_line()).split():
         name, equals, value = word.partition("=")
         value = value.replace("\0", "")
-        if equals and name == "PVM_VMID":
+        if equals and name in ("PVM_VMID", JOIN_TIMEOUT):
             os.environ[name] = value
         elif equals and name in PASSED_ON:
             os.environ.setdefault(name, value)
@@ -160,7 +185,7 @@ def read_settings(args: list[str]) -> Settings:
     arch = os.environ["PVM_ARCH"] = os.environ.get("PVM_ARCH") or machine_arch()
     env = os.environ.get
     settings = Settings(
-        tmp=env("PVM_TMP") or "/tmp",
+        tmp=_directory(),
         vmid=env("PVM_VMID"),
         arch=arch,
         host_file=env("PVMHOSTFILE") or None,
@@ -173,6 +198,8 @@ def read_settings(args: list[str]) -> Settings:
     _check_tmp(settings)
     settings.silence = _read_seconds("PVM_HOST_TIMEOUT", DEFAULT_SILENCE)
     settings.patience = _read_seconds("PVM_START_TIMEOUT", DEFAULT_START, least=0.001)
+    own_limit = settings.patience * JOIN_FACTOR
+    settings.join_patience = _read_seconds(JOIN_TIMEOUT, own_limit, least=0.001)
     settings.ports = _read_ports(env("PVM_PORT_RANGE"), env("PVMNETSOCKPORT"))
     path = env("PVM_PATH") or "$HOME/pvm3/bin/$PVM_ARCH:$PVM_ROOT/bin/$PVM_ARCH"
     settings.search_path = expand(path).split(":")
@@ -180,6 +207,17 @@ def read_settings(args: list[str]) -> Settings:
     for plugin in ("PVM_TASKER", "PVM_TRACER", "PVM_HOSTER", "PVM_RM"):
         settings.plugins += [env(plugin, "")] if env(plugin, "").strip() else []
     return settings
+
+
+def _directory() -> str:
+    """PVM_TMP, from now on as an absolute path: daemon and tasks change their directories."""
+    tmp = os.environ.get("PVM_TMP") or "/tmp"
+    if not tmp.startswith("/"):
+        try:
+            tmp = os.environ["PVM_TMP"] = f"{os.getcwd()}/{tmp}"
+        except OSError as error:
+            raise StartError(f"PVM_TMP={tmp} is relative to a directory that is gone") from error
+    return tmp
 
 
 def _read_seconds(name: str, default: float, least: float = 0.0) -> float:
@@ -227,6 +265,9 @@ def _read_arguments(args: list[str], settings: Settings) -> None:
     if switches & {"-s", "-S"}:
         settings.slave = _read_slave(words, "-S" in switches, "-f" in switches)
         return
+    for word in words:
+        if word.startswith("-"):
+            raise StartError(f"unknown option {word}; {USAGE}; --help tells more")
     if len(words) > 1:
         raise StartError(USAGE)
     if words:
@@ -265,6 +306,8 @@ def _check_tmp(settings: Settings) -> None:
         raise StartError(f"path {tmp} is too long for a socket; {hint}")
     if "/" in (settings.vmid or ""):
         raise StartError(f"PVM_VMID={settings.vmid} contains a slash; choose a plain word")
+    if len(os.fsencode(settings.vmid or "")) > _VMID_MAX:
+        raise StartError(f"PVM_VMID is too long, at most {_VMID_MAX} bytes; choose a short word")
 
 
 def check_root() -> None:

@@ -23,7 +23,10 @@ class CloseEvent(NamedTuple):
 
 
 class MessageEvent(NamedTuple):
-    """A whole message for the daemon. `src` is -1 before the connection has a tid."""
+    """A whole message for the daemon. `src` is -1 before the connection has a tid.
+
+    too_long: it was longer than messages may be, so it has no body.
+    """
 
     conn: int
     dst: int
@@ -33,6 +36,7 @@ class MessageEvent(NamedTuple):
     ctx: int
     wid: int
     body: bytes
+    too_long: bool = False
 
 
 class SpokeEvent(NamedTuple):

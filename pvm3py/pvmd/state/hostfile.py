@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .config import StartError
 from .plain import Plain, field
 
 OPTIONS = ("lo", "so", "dx", "ep", "wd", "sp", "bx", "ip", "id")
@@ -53,7 +54,10 @@ class HostFile(Plain):
 
 
 def read_host_file(path: str | None, log: Callable[[str], None]) -> HostFile:
-    """Read a host file; None: there is none. Errors go to the log."""
+    """Read a host file; None: there is none. Errors in it go to the log.
+
+    StartError: it cannot be read. Whoever names one does not want a machine without its hosts.
+    """
     found = HostFile()
     if path is None:
         return found
@@ -61,8 +65,8 @@ def read_host_file(path: str | None, log: Callable[[str], None]) -> HostFile:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             lines = file.read().splitlines()
     except OSError as error:
-        log(f"host file {path} can't be read: {error.strerror}")
-        return found
+        why = f"host file {path} can't be read: {error.strerror}"
+        raise StartError(f"{why}; correct the argument or PVMHOSTFILE, or leave it out") from error
     errors = 0
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):

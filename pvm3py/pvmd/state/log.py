@@ -10,6 +10,8 @@ import time
 
 from pvm3py import __version__
 
+from . import private
+
 # The debug mask bit that produces lines here.
 DEBUG_MESSAGES = 0x2
 _DEBUG_NAMES = ["pkt", "msg", "tsk", "slv", "hst", "sel", "net", "mpp"]
@@ -31,9 +33,8 @@ class Log:
         self._stderr = True
 
     def open(self, path: str) -> None:
-        """Log to `path` from now on, replacing what is there. OSError: it cannot be written."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._fd = os.open(path, flags, 0o600)
+        """Log to `path` from now on, in the place of an older log. OSError: it cannot be."""
+        self._fd = private.create_anew(path)
         early, self._early = self._early, None
         for line in early or ():
             self._write(line)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import re
 
-import pvm3py
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.daemon import RestBody
@@ -32,19 +32,20 @@ from pvm3py.wire.task import AddHostReply, HostEntry, HostNames
 
 from ..core import Pvmd, Table
 from ..dispatch import Request, handles, only
+from ..io.shell_output import find_greeting
 from ..occasions import HOST_LOST, HOSTS_ADDED, ROLE_FREE, Step, on
-from ..state.config import DEFAULT_SPEED, c_number
+from ..state.config import ANSWER_FACTOR, DEFAULT_SPEED, c_number
 from ..state.errors import HostFailed, Refused
 from ..state.hostfile import HostFile, HostLine
 from ..state.hosts import HOSTS_MAX, INDEX_SHIFT, Host
 from ..state.plain import Plain
+from ..state.tree import tree
 from . import failure, network
 from .hoster import Outcome, start_all
 from .roles import Registry
 
-# A new host, which may have died since it was started, has so many times the time for a start to
-# answer its first table.
-_ANSWER_FACTOR = 1.0
+# Seconds of waiting for the answer to a first table after which the log says so.
+_ANSWER_HINT = 5.0
 _PLAIN = r"[\w.:@%+,-]+"
 
 
@@ -217,6 +218,8 @@ async def _find(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
             network.open_network(pvmd)
         except OSError as error:
             why = f"no UDP socket on {pvmd.hosts.own.address}: {error.strerror or error}"
+            if error.errno == errno.EADDRNOTAVAIL:
+                why += f"; {network.address_advice(pvmd.hosts.own.name, pvmd.hosts.own.address)}"
             for one in valid:
                 if not one.code:
                     _refuse(pvmd, one, c.PvmCantStart, why)
@@ -308,10 +311,7 @@ def _daemon_path() -> str:
     path = os.environ.get("PVM_DPATH")
     if path:
         return path
-    package = os.path.dirname(pvm3py.__file__)
-    inside = os.path.join(package, "root/lib/pvmd")
-    beside = os.path.join(os.path.dirname(os.path.dirname(package)), "pvmd")
-    return _quoted(inside if os.path.exists(inside) else beside)
+    return _quoted(os.path.join(tree(), "lib/pvmd"))
 
 
 def _quoted(word: str) -> str:
@@ -370,7 +370,7 @@ def _judge(pvmd: Pvmd, one: _Candidate, outcome: Outcome, known: list[Host]) -> 
         _refuse(pvmd, one, code, outcome.why or text)
         return
     try:
-        greeting = Greeting.parse(text)
+        greeting = Greeting.parse(find_greeting(text))
         network.check_host(greeting.port, greeting.mtu)
     except WireError as error:
         _refuse(pvmd, one, c.PvmCantStart, str(error))
@@ -455,16 +455,38 @@ async def _collect(
         if pvmd.hosts.get(host.tid) is host:
             failure.host_failed(pvmd, host.tid, why)
 
-    limit = pvmd.settings.patience * _ANSWER_FACTOR
-    await asyncio.wait([answer for _, answer in answers[:new]], timeout=limit)
-    for host, answer in answers[:new]:
+    limit = pvmd.settings.patience * ANSWER_FACTOR
+    first = answers[:new]
+    hint = min(limit, _ANSWER_HINT)
+    await asyncio.wait([answer for _, answer in first], timeout=hint)
+    late = [(host, answer) for host, answer in first if not answer.done()]
+    if late and hint < limit:
+        for host, _ in late:
+            pvmd.log(
+                f"host {host.name}: no answer to its first table yet: {_udp_advice(pvmd, host)}"
+            )
+        await asyncio.wait([answer for _, answer in late], timeout=limit - hint)
+    for host, answer in late:
         if not answer.done():
-            lost(host, f"no answer to its first table within {limit:g} s")
+            # It may hear this daemon although it is not heard.
+            pvmd.switch.forget_host(c.TIDPVMD | host.tid, farewell=True)
+            why = f"no answer to its first table within {limit:g} s"
+            failure.host_failed(pvmd, host.tid, f"{why}: {_udp_advice(pvmd, host)}", closing=True)
     for host, answer in answers:
         with contextlib.suppress(HostFailed):
             code = (await answer).code
             if code is not None and code < 0:
                 lost(host, f"it refuses the host table: {c.error_name(code)}")
+
+
+def _udp_advice(pvmd: Pvmd, host: Host) -> str:
+    """What to look at when nothing comes from a daemon that has been started."""
+    own = pvmd.hosts.own
+    return (
+        f"its daemon has died, or a firewall drops UDP packets between {own.address} port "
+        f"{own.port} and {host.address} port {host.port}: let them pass in both directions "
+        "(PVM_PORT_RANGE keeps to a range of ports)"
+    )
 
 
 @on(HOST_LOST, Step.ADDITION)

@@ -16,10 +16,13 @@ from collections.abc import Callable
 from pvm3py.wire.hosts import Start
 
 from ..core import Pvmd
+from ..io.shell_output import GreetingFinder, find_greeting, printable
 from . import network
 
 _REXEC_PORT = 512
 _LINE_MAX = 255
+# Characters of what a rexec server sends that the log takes.
+_LOGGED_MAX = 10000
 _FAILED = "PvmCantStart"
 
 
@@ -42,7 +45,9 @@ async def manual(pvmd: Pvmd, start: Start, name: str) -> tuple[str, str]:
         return answer
 
     answer = await _in_thread(pvmd.loop, ask)
-    return (answer, "") if answer else (_FAILED, "manual start: no answer was typed")
+    if not answer:
+        return _FAILED, "manual start: no answer was typed"
+    return find_greeting(answer), ""
 
 
 def _no_terminal(pvmd: Pvmd) -> str:
@@ -156,11 +161,24 @@ async def _rexec(pvmd: Pvmd, host: str, order: bytes, vmid: str, name: str) -> t
             return _FAILED, f"rexec refused: {words}"
         if vmid:
             writer.write(f"PVM_VMID={vmid}\n".encode())
-        while raw := await reader.readline():
-            line = raw.decode("utf-8", "replace").rstrip()
-            if line.startswith("ddpro"):
-                return line, ""
-            pvmd.log(f"stdout@{name}: {line}")
+        greeting = await _read_greeting(pvmd, reader, name)
+        if greeting:
+            return greeting, ""
         return _FAILED, "rexec: the command ended without an answer"
     finally:
         writer.close()
+
+
+async def _read_greeting(pvmd: Pvmd, reader: asyncio.StreamReader, name: str) -> str:
+    """The greeting in what a server sends, empty if it ends without; the rest goes to the log."""
+    finder = GreetingFinder()
+    logged = 0
+    while data := await reader.read(4096):
+        greeting = finder.feed(data)
+        if greeting:
+            return greeting
+        text = data[: _LOGGED_MAX - logged].decode("utf-8", "replace")
+        logged += len(data)
+        for line in text.splitlines():
+            pvmd.log(f"stdout@{name}: {printable(line)}")
+    return finder.feed(b"\n")

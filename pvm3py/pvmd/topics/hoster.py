@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The built-in hoster: starts daemons on other hosts through a remote shell, many at a time.
 
-The remote shell gets the command of the slave as one argument. What the slave prints first is its
-greeting; everything else that comes, on either output, goes to the log. Why a start failed is told
-from the exit status and the words of the remote shell.
+The remote shell gets the command of the slave as one argument. The slave prints its greeting, which
+may stand anywhere in what comes; the rest, on either output, goes to the log. Why a start failed is
+told from the exit status and the words of the remote shell.
 """
 
 from __future__ import annotations
@@ -13,20 +13,25 @@ import contextlib
 import os
 import re
 import signal
-from collections.abc import Callable
 
+from pvm3py.wire import constants as c
 from pvm3py.wire.hosts import Start
 
 from ..core import Pvmd, Table
+from ..io.shell_output import GreetingFinder, Lines, printable
 from ..occasions import CHILD_ENDED, on
-from ..state.config import PASSED_ON
+from ..state.config import ANSWER_FACTOR, JOIN_TIMEOUT, PASSED_ON
 from ..state.plain import Plain, field
 
 # Starts that run at a time.
 PARALLEL = 32
+# Characters of one remote shell that the log takes; each line has some more before it.
+_LOGGED_MAX = 10000
+_LOGGED_HEAD = 50
+# Seconds that a slave waits longer for its table than the master for the answer.
+_JOIN_SPARE = 5.0
 # Seconds for the last words of a remote shell that has closed its standard output.
 _LAST_WORDS = 2.0
-_LINE_MAX = 1000
 _WORDS_KEPT = 20
 _ERROR_NAME = r"Pvm[A-Z]\w+"
 
@@ -57,12 +62,16 @@ _REASONS = (
         "pvmd refuses to run as root there: set PVM_ALLOW_ROOT",
         "",
     ),
-    (
-        ("command not found", "not found", "no such file", "does not exist"),
-        "command not found: name the daemon there with dx= or PVM_DPATH",
-        "",
-    ),
 )  # fmt: skip
+_NOT_FOUND = "command not found: name the daemon there with dx= or PVM_DPATH"
+_NOT_FOUND_WORDS = ("not found", "no such file", "does not exist", "unknown command")
+_NOT_EXECUTABLE = (
+    "the daemon there cannot be executed: correct its permissions, or name another with dx="
+)
+# What our own programs say, and not the shell about them.
+_OWN_WORDS = re.compile(
+    r"pvmd3?: (?!(command )?not found\.?$|permission denied\.?$|no such file)(.+)", re.IGNORECASE
+)
 
 
 class Outcome(Plain):
@@ -75,18 +84,28 @@ class Outcome(Plain):
 class _Launch(Plain):
     """One start that is under way.
 
-    greeting: what the slave said; status: exit status of the remote shell; words: the last lines
-    of its standard error; decided: it has greeted or the shell has ended; silent: nothing more
-    comes of it.
+    line: for its standard input; greeting: what the slave said; status: exit status of the remote
+    shell; words: the last lines of its standard error; logged: characters that came; out, err: its
+    outputs; decided: it has greeted or the shell has ended; silent: nothing more comes of it.
     """
 
     start: Start
     name: str
+    line: str
     greeting: str = ""
+    logged: int = 0
+    out: Lines | None = None
+    err: Lines | None = None
     status: int = 0
     words: list[str] = field(factory=list)
     decided: asyncio.Event = field(factory=asyncio.Event)
     silent: asyncio.Event = field(factory=asyncio.Event)
+
+    def greet(self, greeting: str) -> None:
+        """The slave has greeted, or the name of an error was said; later ones do not count."""
+        if greeting and not self.greeting:
+            self.greeting = greeting
+            self.decided.set()
 
     def exited(self, status: int) -> None:
         """The remote shell has ended with this wait(2) status."""
@@ -117,18 +136,19 @@ async def start_all(pvmd: Pvmd, starts: list[Start], names: dict[int, str]) -> d
     gate = asyncio.Semaphore(PARALLEL)
     by_hand = asyncio.Lock()
     patience = pvmd.settings.patience
+    limit = _join_limit(pvmd, starts)
 
     async def run(start: Start) -> Outcome:
-        name = names[start.tid]
+        name, line = names[start.tid], input_line(start.vmid, limit)
         if start.so == "ms":
             async with by_hand:
                 return Outcome(*await handstart.manual(pvmd, start, name))
         async with gate:
             if start.so == "pw":
                 return Outcome(*await handstart.password(pvmd, start, name, patience))
-            outcome = await _run(pvmd, start, start.command, name)
+            outcome = await _run(pvmd, _Launch(start, name, line), start.command)
             if start.windows and outcome.text == "PvmCantStart":
-                outcome = await _run(pvmd, start, start.windows, name)
+                outcome = await _run(pvmd, _Launch(start, name, line), start.windows)
             return outcome
 
     outcomes = await asyncio.gather(*map(run, starts))
@@ -147,10 +167,9 @@ def shell_command(login: str, command: str, patience: float) -> list[str]:
     return [*([shell] if shell else ssh), host, *(["-l", user] if user else []), command]
 
 
-async def _run(pvmd: Pvmd, start: Start, command: str, name: str) -> Outcome:
+async def _run(pvmd: Pvmd, launch: _Launch, command: str) -> Outcome:
     """Run one remote shell until the slave has greeted, or cannot any more."""
-    launch = _Launch(start, name)
-    words = shell_command(start.login, command, pvmd.settings.patience)
+    words = shell_command(launch.start.login, command, pvmd.settings.patience)
     path = _find(words[0])
     if path is None:
         why = f"remote shell {words[0]} not found: install it or set PVM_RSH to another"
@@ -168,11 +187,27 @@ async def _run(pvmd: Pvmd, start: Start, command: str, name: str) -> Outcome:
             return Outcome(launch.greeting)
         return explain(launch.status, launch.words)
     except TimeoutError:
-        return Outcome("PvmCantStart", f"no answer within {pvmd.settings.patience:g} s")
+        return Outcome("PvmCantStart", _no_answer(launch, pvmd.settings.patience))
     finally:
         os.close(stdin)
         if not launch.greeting and pid in Launches.of(pvmd).running:
             os.kill(pid, signal.SIGTERM)
+
+
+def _no_answer(launch: _Launch, seconds: float) -> str:
+    """Why a remote shell is given up that still runs."""
+    rests = [lines.rest for lines in (launch.out, launch.err) if lines is not None and lines.rest]
+    last = next(iter(rests or launch.words[-1:]), "")
+    said = (
+        f"the last that its remote shell wrote is {printable(last)!r}"
+        if last
+        else (
+            "its remote shell wrote nothing, does it wait for a password or a start file there?"
+            if launch.logged == 0
+            else "no line of what its remote shell wrote is a daemon's"
+        )
+    )
+    return f"no answer within {seconds:g} s (PVM_START_TIMEOUT): {said}"
 
 
 async def _last_words(launch: _Launch) -> None:
@@ -213,11 +248,10 @@ def _spawn(pvmd: Pvmd, launch: _Launch, path: str, words: list[str]) -> tuple[in
     finally:
         for fd in inner:
             os.close(fd)
-    line = input_line(launch.start.vmid)
-    if line:
+    if launch.line:
         # A shell that has ended already is reported as any other that ends.
         with contextlib.suppress(BrokenPipeError):
-            os.write(stdin, line.encode())
+            os.write(stdin, launch.line.encode())
     Launches.of(pvmd).running[pid] = launch
     _listen(pvmd, launch, stdout, stderr)
     return pid, stdin
@@ -226,6 +260,7 @@ def _spawn(pvmd: Pvmd, launch: _Launch, path: str, words: list[str]) -> tuple[in
 def _listen(pvmd: Pvmd, launch: _Launch, stdout: int, stderr: int) -> None:
     """Take in what the remote shell writes, and notice that both outputs have ended."""
     open_pipes = 2
+    finder = GreetingFinder()
 
     def end() -> None:
         nonlocal open_pipes
@@ -233,74 +268,94 @@ def _listen(pvmd: Pvmd, launch: _Launch, stdout: int, stderr: int) -> None:
         if open_pipes == 0:
             launch.silent.set()
 
+    def data(part: bytes) -> None:
+        # At its end the last line has one, too.
+        launch.greet(finder.feed(part or b"\n"))
+
     def out(line: str) -> None:
-        if not launch.greeting and (line.startswith("ddpro") or re.fullmatch(_ERROR_NAME, line)):
-            launch.greeting = line
-            launch.decided.set()
-        elif not line.startswith("ddpro"):
-            pvmd.log(f"stdout@{launch.name}: {line}")
+        if _is_error(line):
+            launch.greet(line)
+        elif "ddpro<" not in line:
+            _log_output(pvmd, launch, "stdout", line)
 
     def err(line: str) -> None:
-        pvmd.log(f"stderr@{launch.name}: {line}")
+        _log_output(pvmd, launch, "stderr", line)
         launch.words.append(line)
         del launch.words[:-_WORDS_KEPT]
 
-    _Lines(pvmd.loop, stdout, out, end)
-    _Lines(pvmd.loop, stderr, err, end)
+    launch.out = Lines(pvmd.loop, stdout, data, out, end)
+    launch.err = Lines(pvmd.loop, stderr, lambda _part: None, err, end)
 
 
-def input_line(vmid: str) -> str:
-    """What a slave is to find on its standard input: 3.4.6 looks at PVM_VMID only."""
+def _is_error(line: str) -> bool:
+    """Whether a line is nothing but the name of an error code."""
+    code = getattr(c, line, 0) if re.fullmatch(_ERROR_NAME, line) else 0
+    return isinstance(code, int) and code < 0
+
+
+def _log_output(pvmd: Pvmd, launch: _Launch, stream: str, line: str) -> None:
+    """A line goes to the log, until there were too many."""
+    room = _LOGGED_MAX - launch.logged
+    launch.logged += len(line) + _LOGGED_HEAD
+    if room > 0:
+        pvmd.log(f"{stream}@{launch.name}: {printable(line[:room])}")
+        if launch.logged >= _LOGGED_MAX:
+            pvmd.log(f"{launch.name}: what else its remote shell writes is not logged")
+
+
+def _join_limit(pvmd: Pvmd, starts: list[Start]) -> float:
+    """Seconds after which a slave that has greeted and got no table ends; 0: it knows better.
+
+    It waits until the others have been started, which takes no known time with a person's help.
+    """
+    if any(start.so in ("ms", "pw") for start in starts):
+        return 0.0
+    tries = 2 if any(start.windows for start in starts) else 1
+    rounds = -(-len(starts) // PARALLEL) if len(starts) > 1 else 0
+    return pvmd.settings.patience * (rounds * tries + ANSWER_FACTOR) + _JOIN_SPARE
+
+
+def input_line(vmid: str, limit: float = 0.0) -> str:
+    """What a slave is to find on its standard input: 3.4.6 looks at PVM_VMID only.
+
+    limit: seconds for which it waits for its first table, 0: as long as it does by itself.
+    """
     words = [f"PVM_VMID={vmid}"] if vmid else []
+    words += [f"{JOIN_TIMEOUT}={limit:g}"] if limit else []
     for name in PASSED_ON:
         if os.environ.get(name):
             words.append(f"{name}={os.environ[name]}")
     return " ".join(words) + "\n" if words else ""
 
 
-class _Lines:
-    """Reads a pipe to its end, and closes it; each line goes to a function."""
-
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        fd: int,
-        line: Callable[[str], None],
-        end: Callable[[], None],
-    ) -> None:
-        self._loop, self._fd, self._line, self._end = loop, fd, line, end
-        self._rest = b""
-        os.set_blocking(fd, False)
-        loop.add_reader(fd, self._read)
-
-    def _read(self) -> None:
-        try:
-            data = os.read(self._fd, 4096)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > _LINE_MAX or (not data and self._rest):
-            lines.append(self._rest)
-            self._rest = b""
-        for line in lines:
-            self._line(line.decode("utf-8", "replace").rstrip("\r"))
-        if not data:
-            self._loop.remove_reader(self._fd)
-            os.close(self._fd)
-            self._end()
-
-
 def explain(status: int, words: list[str]) -> Outcome:
-    """Why a remote shell with this exit status and these last words started no daemon."""
-    said = "\n".join(words).lower()
+    """Why a remote shell with this exit status and these last words started no daemon.
+
+    What was said last is nearest to the end; start files may have complained before.
+    """
+    for line in reversed(words):
+        outcome = _explain_line(line.strip())
+        if outcome is not None:
+            return outcome
+    if status == 127:
+        return Outcome("PvmCantStart", _NOT_FOUND)
+    if status == 126:
+        return Outcome("PvmCantStart", _NOT_EXECUTABLE)
+    if status < 0:
+        return Outcome("PvmCantStart", f"the remote shell was killed by signal {-status}")
+    last = f": {printable(words[-1])}" if words else ""
+    return Outcome("PvmCantStart", f"the remote shell ended with status {status}{last}")
+
+
+def _explain_line(line: str) -> Outcome | None:
+    """What a line of a remote shell means, if that is known."""
+    said = line.lower()
     for patterns, why, code in _REASONS:
         if any(pattern in said for pattern in patterns):
             return Outcome(code or "PvmCantStart", why)
-    if status == 127:
-        return Outcome("PvmCantStart", _REASONS[-1][1])
-    if status < 0:
-        return Outcome("PvmCantStart", f"the remote shell was killed by signal {-status}")
-    last = f": {words[-1]}" if words else ""
-    return Outcome("PvmCantStart", f"the remote shell ended with status {status}{last}")
+    own = _OWN_WORDS.match(line)
+    if own is not None:
+        return Outcome("PvmCantStart", f"the daemon there says: {printable(own[2])}")
+    if any(words in said for words in _NOT_FOUND_WORDS):
+        return Outcome("PvmCantStart", _NOT_FOUND)
+    return None

@@ -4,10 +4,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
-import stat
 import time
 
 from pvm3py.wire import constants as c
@@ -16,6 +14,8 @@ from pvm3py.wire.task import Empty
 from ..core import Pvmd
 from ..dispatch import Request, handles
 from ..occasions import CHILD_ENDED, END, ROLE_FREE, TASK_GONE, TASK_LEFT, Step, on
+from ..state import private
+from ..state.config import TEMPORARIES
 from ..state.connections import Connection
 from ..state.task import Task
 from . import output
@@ -23,6 +23,9 @@ from .tasks import signal_task
 
 # Seconds that children have to end after SIGTERM when the daemon stops.
 _GRACE = 1.0
+# A task has left no file beyond so many numbers without one: our library begins again with the
+# first when it holds none.
+_GAP = 16
 
 
 @handles(c.TM_EXIT)
@@ -129,17 +132,17 @@ def clean_up(pvmd: Pvmd, _tid: int, task: Task | None) -> None:
 def _remove_files(pvmd: Pvmd, task: Task) -> None:
     """Remove what a task that ended without doing that itself has left in PVM_TMP.
 
+    The directory is not listed, as others may have filled it: names are tried in their order.
     If its process lives on, only sockets: an authentication file may be of its next enrolment.
     """
     if task.left or task.pid <= 0:
         return
     dead = not task.runs()
-    prefix = os.path.basename(pvmd.settings.temporary(0, task.pid))[:-1]
-    with contextlib.suppress(OSError), os.scandir(pvmd.settings.tmp) as entries:
-        for entry in entries:
-            if entry.name.startswith(prefix) and (dead or _is_socket(entry)):
-                os.unlink(entry.path)
-
-
-def _is_socket(entry: os.DirEntry[str]) -> bool:
-    return stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode)
+    start = pvmd.settings.temporary(0, task.pid)[:-1]
+    number = missing = 0
+    while missing < _GAP and number < TEMPORARIES:
+        path = f"{start}{number}"
+        # Nearly always there is none; asking for that is the cheapest way to know.
+        found = os.access(path, os.F_OK) and private.remove(path, only_socket=not dead)
+        missing = 0 if found else missing + 1
+        number += 1

@@ -92,21 +92,21 @@ def asks(pvmd: Pvmd, event: MessageEvent) -> None:
     dealings = task.dealings
     server = _server(pvmd, task, dealings)
     if event.tag == c.SM_NOTIFY:
-        if dealings.gone:
+        if dealings.gone or event.too_long:
             _serve(pvmd, task, event)
             return
         _keep_wishes(dealings, event)
     elif event.tag in _REQUESTS:
-        if not server or len(dealings.asked) >= _WAITS_MAX:
+        if not server or event.too_long or len(dealings.asked) >= _WAITS_MAX:
             _serve(pvmd, task, event)
             return
         dealings.asked.append(Asked(server, event))
         Registry.of(pvmd).managers.dealers.add(server)
-    elif not server:
+    elif not server or event.too_long:
         pvmd.log(f"{c.message_name(event.tag)} of t{event.src:x} for no manager, dropped")
         return
     _listen(pvmd, task, dealings)
-    _, _, src, enc, tag, ctx, wid, body = event
+    _, _, src, enc, tag, ctx, wid, body, _ = event
     pvmd.switch.send(server, src, tag, ctx, wid, body, enc)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import array
 import asyncio
 import contextlib
+import errno
 import fcntl
 import socket
 import struct
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
+from pvm3py.wire.hosts import is_host_address
 
 from ..core import Pvmd
 from ..io.greeting import bind
@@ -37,6 +39,31 @@ RESOLVE_SECONDS = 30.0
 def is_loopback(address: str) -> bool:
     """Whether no other machine can reach this address."""
     return address.startswith("127.")
+
+
+def usable(address: str) -> bool:
+    """Whether a host can be known by this address and this machine has it.
+
+    The address of a name may be that of another network, of a router or of a VPN that is down.
+    """
+    if not is_host_address(address):
+        return False
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind((address, 0))
+        except OSError as error:
+            return error.errno != errno.EADDRNOTAVAIL
+    return True
+
+
+def address_advice(name: str, address: str) -> str:
+    """What to do when this machine does not have the address that its name means."""
+    others = sorted({a for a in local_addresses() if not is_loopback(a)})
+    has = f"it has {', '.join(others)}" if others else "no network is up"
+    return (
+        f"host name {name} has address {address}, which no interface of this machine has "
+        f"({has}): start the master with -nADDRESS, or correct /etc/hosts or DNS"
+    )
 
 
 def local_addresses() -> list[str]:
@@ -190,10 +217,13 @@ def leave(pvmd: Pvmd) -> None:
 def settle_address(pvmd: Pvmd, targets: list[str]) -> None:
     """Before the first hosts are added: the address on the way to them, if there was no better.
 
-    That is where the host's name has only one like 127.0.1.1, and several interfaces are up.
+    That is where the host's name has only one like 127.0.1.1, or one that this machine does not
+    have (any more), and several interfaces are up.
     """
     own = pvmd.hosts.own
-    if pvmd.udp is not None or pvmd.settings.name or not is_loopback(own.address):
+    if pvmd.udp is not None or pvmd.settings.name:
+        return
+    if not is_loopback(own.address) and usable(own.address):
         return
     ways = {address_towards(target) for target in targets if not is_loopback(target)}
     way = ways.pop() if len(ways) == 1 else None

@@ -22,7 +22,7 @@ from pvm3py.wire.task import Empty
 from ..core import Pvmd
 from ..dispatch import Request, handles
 from ..occasions import HOSTS_ADDED
-from ..state.config import JOIN_FACTOR, SlaveStart, expand
+from ..state.config import SlaveStart, expand
 from ..state.errors import Refused
 from ..state.hosts import HOSTS_MAX, INDEX_SHIFT, Host
 from ..state.task import is_task
@@ -48,10 +48,14 @@ def join(pvmd: Pvmd, start: SlaveStart, sock: socket.socket) -> None:
     hosts.master = master.tid
     network.link(pvmd, master)
 
-    patience = pvmd.settings.patience * JOIN_FACTOR
+    patience = pvmd.settings.join_patience
 
     def expired() -> None:
-        pvmd.log(f"no host table from the master within {patience:g} s, ending")
+        own = hosts.own
+        pvmd.log(
+            f"no host table from the master within {patience:g} s, ending: does a firewall keep "
+            f"UDP from {master.address} port {master.port} to {own.address} port {own.port}?"
+        )
         pvmd.stop(1)
 
     hosts.join_timer = pvmd.loop.call_later(patience, expired)

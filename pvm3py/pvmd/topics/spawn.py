@@ -21,6 +21,7 @@ from ..occasions import BEGIN, on
 from ..state.errors import HostFailed, Refused
 from ..state.hosts import Host
 from ..state.task import Task
+from ..state.tree import own_program
 from . import leaving, output, tracing
 from .roles import Registry
 
@@ -170,7 +171,10 @@ class _Starter:
 
     def prepare(self) -> None:
         """Find the program. Refused: there is none; that uses up a tid."""
-        path = find_program(self._job.file, self._pvmd.settings.search_path, self._cwd)
+        settings, name = self._pvmd.settings, self._job.file
+        path = own_program(name, settings.arch) or find_program(
+            name, settings.search_path, self._cwd
+        )
         if path is None:
             self._pvmd.tasks.next_tid()
             where = ":".join(self._pvmd.settings.search_path)

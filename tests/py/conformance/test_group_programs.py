@@ -12,6 +12,7 @@ from support import compiler
 from support.machines.vm import VirtualMachine, wait_until
 from support.programs.cells import Cell
 from support.programs.group_examples import Flavour, programs, server_dir
+from support.programs.groups import serve_groups
 from support.system import PATIENCE, SIDES, Side
 from support.vectors.normalise import mask_numbers, normalise, recorded, sorted_lines
 
@@ -29,6 +30,7 @@ CELLS = [
 def make_cell(daemon: Side, server: Side, flavour: Flavour) -> Iterator[Cell]:
     path = [server_dir(server, flavour), programs(flavour)]
     with VirtualMachine(daemon, path=path) as vm:
+        serve_groups(vm, server, path[0])
         yield Cell(vm, "debian" if flavour == "debian" else "ours", programs(flavour))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -114,6 +115,25 @@ def test_names_of_temporary_files_begin_again(patched: Patch, connector: Connect
         for _ in range(3):
             with RawTask(vm.address, connector) as task:
                 task.enrol(vm.tmp)
+
+
+def test_files_of_killed_tasks_are_found_without_listing_the_directory(
+    patched: Patch, connector: Connector
+) -> None:
+    patched("""
+        def fail(*_):
+            raise AssertionError("a directory is listed")
+        os.listdir = os.scandir = fail
+    """)
+    with VirtualMachine() as vm:
+        with RawTask(vm.address, connector) as task:
+            task.enrol(vm.tmp)
+            mine = [vm.tmp / f"pvmtmp{connector.pid:06d}.{number}" for number in (0, 1, 15)]
+            for path in mine:
+                with socket.socket(socket.AF_UNIX) as sock:
+                    sock.bind(str(path))
+        wait_until(lambda: not any(path.exists() for path in mine), "files removed")
+        assert "a directory is listed" not in vm.log()
 
 
 def test_handler_that_raises_is_answered_and_logged(patched: Patch, connector: Connector) -> None:

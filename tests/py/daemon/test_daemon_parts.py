@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from collections.abc import Iterable
 from pathlib import Path
@@ -94,9 +95,11 @@ def test_bad_host_lines(line: str) -> None:
         parse_host(line, {})
 
 
-def test_full_disk_costs_log_lines_only() -> None:
+def test_full_disk_costs_log_lines_only(tmp_path: Path) -> None:
     log = Log(1000)
-    log.open("/dev/full")
+    log.open(str(tmp_path / "log"))
+    with open("/dev/full", "wb") as full:
+        os.dup2(full.fileno(), log._fd)
     log.quiet()
     log("lost")
     log.close()

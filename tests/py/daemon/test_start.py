@@ -30,7 +30,7 @@ from pvm3py.wire import constants as c
 
 @pytest.fixture
 def tmp() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="pv", dir="/tmp"))
+    path = Path(tempfile.mkdtemp(prefix="pv"))
     yield path
     shutil.rmtree(path)
 
@@ -70,6 +70,20 @@ def test_long_directory_is_refused(tmp: Path) -> None:
 
 def test_two_words_give_the_usage(tmp: Path) -> None:
     check_failed(start(tmp, "a", "b"), "usage: pvmd3 [-ddebugmask] [-nhostname] [hostfile]")
+
+
+@pytest.mark.parametrize("option", ["-x", "--nonsense", "-h"])
+def test_unknown_option_is_named(tmp: Path, option: str) -> None:
+    check_failed(start(tmp, option), f"unknown option {option}", "usage: pvmd3", "--help")
+    assert not list(tmp.iterdir())
+
+
+@pytest.mark.parametrize("where", ["argument", "environment"])
+def test_host_file_that_cannot_be_read_ends_the_start(tmp: Path, where: str) -> None:
+    path = str(tmp / "none")
+    done = start(tmp, path) if where == "argument" else start(tmp, PVMHOSTFILE=path)
+    check_failed(done, f"host file {path} can't be read: No such file", "PVMHOSTFILE")
+    assert not list(tmp.glob("pvm[dt]*"))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

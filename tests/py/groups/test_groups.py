@@ -6,20 +6,30 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from support import compiler
+from support.machines.hosts import Bed
 from support.machines.vm import VirtualMachine, wait_until
 from support.programs import cases
-from support.programs.groups import finish, program, server_dir, wait_for_arrivals
+from support.programs.groups import (
+    finish,
+    program,
+    serve_groups,
+    server_dir,
+    wait_for_arrivals,
+)
 from support.system import (
+    ARCH,
     PATIENCE,
     PROJECT,
     SIDES,
     Side,
     library_dir,
     modules_dir,
+    pvm_root,
     require_program,
 )
 
@@ -28,6 +38,7 @@ from support.system import (
 def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
     daemon, server = request.param
     with VirtualMachine(daemon, path=[server_dir(server)]) as vm:
+        serve_groups(vm, server)
         yield vm
 
 
@@ -73,6 +84,42 @@ def test_server_is_found_without_any_setting(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(VirtualMachine, "_start", start_without_path)
     with VirtualMachine("ours") as vm:
         finish([vm.start(program("group_mixed", "ours"), "group", 2) for _ in range(2)])
+
+
+def programs_of(vm: VirtualMachine) -> list[str]:
+    """The command lines of a machine's processes."""
+    found = []
+    for pid in vm.processes():
+        with suppress(OSError):
+            found.append(Path(f"/proc/{pid}/cmdline").read_text(errors="replace"))
+    return found
+
+
+@pytest.mark.parametrize("way", ["path", "host file", "slave's options"])
+def test_our_server_is_found_whatever_the_search_path_is(way: str) -> None:
+    """As ep= in the host file of docs/hosts.md, and with a pvmgs of 3.4.6 in that path."""
+    require_program("pvmgs", "pvm")
+    with Bed(["ours", "ours"], programs=["agent", "group_member"]) as bed:
+        bed.master.set_env({"PVM_PATH": "/usr/bin" if way == "path" else "/nonexistent"})
+        path = bed.directory / "hosts"
+        path.write_text("* ep=/usr/bin\n" if way == "host file" else "")
+        bed.start(str(path))
+        host = bed.master
+        if way == "slave's options":
+            host.agent().add(f"{bed.slaves[0].name} ep=/usr/bin")
+            host = bed.slaves[0]
+        members = [host.start(host.program("group_member"), "g", 2, "wide") for _ in range(2)]
+        finish(members)
+        servers = [line for host in bed.hosts for line in programs_of(host) if "pvmgs" in line]
+        assert servers and all("pvmgs.py" in line for line in servers), servers
+
+
+def test_our_server_is_found_under_a_daemon_that_has_none() -> None:
+    with VirtualMachine("debian", path=["/nonexistent"]) as vm:
+        env = {"PVM_ROOT": str(pvm_root()), "PVM_ARCH": ARCH}
+        members = [vm.start(program("group_member", "ours"), "g", 2, env=env) for _ in range(2)]
+        finish(members)
+        assert any("pvmgs.py" in line for line in programs_of(vm))
 
 
 class Waiters:
@@ -172,7 +219,8 @@ def test_tools_show_the_groups(machine: VirtualMachine, tools: str) -> None:
 
 
 def test_tool_without_a_server_fails() -> None:
-    with VirtualMachine("ours", path=["/nonexistent"]) as vm:
+    """The tool itself is the one task that may be."""
+    with VirtualMachine("ours", env={"PVM_MAX_TASKS": "1"}) as vm:
         done = vm.run(library_dir() / "pvm_gstat").check(255)
         assert "pvm_gstat: no groups server" in done.err
 

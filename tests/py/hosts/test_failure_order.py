@@ -168,7 +168,7 @@ def test_started_host_that_never_answers_is_not_added(
         f"#!{sys.executable}\nimport sys\n"
         f"sys.path.insert(0, {str(modules_dir())!r})\n"
         "from pvm3py.pvmd import main\nfrom pvm3py.pvmd.topics import addhost\n"
-        "addhost._ANSWER_FACTOR = 0.01\nsys.exit(main.main())\n"
+        "addhost.ANSWER_FACTOR = 0.005\nsys.exit(main.main())\n"
     )
     daemon.chmod(0o755)
     with monkeypatch.context() as patch:

@@ -159,6 +159,51 @@ def test_address_is_that_on_the_way_to_everywhere() -> None:
         assert {s.address for s in sockets(nets.bed.hosts[0], "udp")} == {"10.77.0.1"}
 
 
+# An address of another network: an old lease, a router's, that of a VPN which is down.
+ELSEWHERE = "10.99.0.9"
+
+
+def test_address_that_no_interface_has_is_replaced() -> None:
+    """By that on the way to everywhere, else to the first host, as a loopback one is."""
+    for route in ("route add default via 10.77.0.3", ""):
+        with TwoNetworks(ELSEWHERE) as nets:
+            if route:
+                nets.net.ip(0, route)
+            agent = nets.bed.start("-n").master.agent()
+            assert ELSEWHERE in nets.log
+            agent.add("h3" if route else "h2")
+            address = "10.77.0.1" if route else "10.78.0.1"
+            assert {s.address for s in sockets(nets.bed.hosts[0], "udp")} == {address}
+
+
+def test_address_that_is_lost_before_the_first_host_is_replaced() -> None:
+    with TwoNetworks("10.77.0.1") as nets:
+        agent = nets.bed.start("-n").master.agent()
+        nets.net.ip(0, "addr del 10.77.0.1/24 dev eth0")
+        agent.add("h2")
+        assert {s.address for s in sockets(nets.bed.hosts[0], "udp")} == {"10.78.0.1"}
+
+
+def test_chosen_address_that_no_interface_has_is_said_with_those_that_one_has() -> None:
+    with TwoNetworks("10.77.0.1") as nets:
+        agent = nets.bed.start(f"-n{ELSEWHERE}").master.agent()
+        why = f"has address {ELSEWHERE}, which no interface of this machine has"
+        assert why in (nets.bed.master.home / "daemon.err").read_text()
+        assert agent.ints("addhosts", "h2") == [0, CANT_START]
+        last = nets.log.splitlines()[-1]
+        assert "cannot add host h2" in last and why in last
+        assert "it has 10.77.0.1, 10.78.0.1" in last and "-nADDRESS" in last
+
+
+def test_host_that_does_not_have_the_address_of_its_name_says_so() -> None:
+    with TwoNetworks("10.77.0.1") as nets:
+        (nets.bed.directory / ELSEWHERE).symlink_to(nets.bed.hosts[1].tmp)
+        agent = nets.bed.start("-n10.77.0.1").master.agent()
+        assert agent.ints("addhosts", ELSEWHERE) == [0, CANT_START]
+        assert f"cannot open a UDP socket on {ELSEWHERE}" in nets.log
+        assert "name an address of this host with ip=" in nets.log
+
+
 def test_hosts_on_different_ways_need_a_choice_which_the_log_names() -> None:
     with TwoNetworks() as nets:
         agent = nets.bed.start("-n").master.agent()
@@ -264,6 +309,7 @@ def test_remote_shell_that_does_not_come_back_is_given_up() -> None:
         assert agent.ints("addhosts", bed.slaves[0].name) == [0, CANT_START]
         wait_until(lambda: f"stderr@{bed.slaves[0].name}: waiting" in bed.master.log(), "its words")
         assert f"cannot add host {bed.slaves[0].name}: no answer within 0.5 s" in bed.master.log()
+        assert "the last that its remote shell wrote is 'waiting'" in bed.master.log()
 
 
 def test_slave_without_a_table_ends() -> None:

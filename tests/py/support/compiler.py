@@ -51,7 +51,7 @@ def begin_session() -> Callable[[], None]:
     """Make the session's directory unless a parent process has; what removes it again."""
     if WORK_DIR in os.environ:
         return lambda: None
-    directory = os.environ[WORK_DIR] = tempfile.mkdtemp(prefix="pvcc", dir="/tmp")
+    directory = os.environ[WORK_DIR] = tempfile.mkdtemp(prefix="pvcc")
 
     def end() -> None:
         del os.environ[WORK_DIR]

@@ -160,6 +160,7 @@ FAULTS = [
     "loss=0.2,seed=3",
     "dup=0.3,reorder=0.3,seed=4",
     "delay=20",
+    "late=0.2,lateness=100,seed=8",
     "corrupt=0.1,seed=5",
     "loss=0.1,dup=0.1,reorder=0.2,delay=5,corrupt=0.05,seed=6",
 ]
@@ -191,6 +192,16 @@ def test_sequence_numbers_wrap_around() -> None:
         size = count * (16 + c.MSGHDRLEN + 8)
         pair.until(lambda: receiver.drain() is None or len(receiver.stream) >= size)
         assert len(cut(receiver.stream)[0]) == count
+
+
+def test_longer_message_of_another_host_is_reported_without_its_body() -> None:
+    with Pair(message_max=100000) as pair:
+        one, two = pair.hosts
+        one.switch.send(two.tid, one.tid, 5, 0, 9, bytes(100001))
+        one.switch.send(two.tid, one.tid, 6, 0, 9, bytes(100000))
+        pair.until(lambda: len(two.found(sw.MessageEvent)) == 2)
+        found = [(e.tag, e.wid, len(e.body), e.too_long) for e in two.found(sw.MessageEvent)]
+        assert found == [(5, 9, 0, True), (6, 9, 100000, False)]
 
 
 def test_partition_makes_the_host_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

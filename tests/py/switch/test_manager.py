@@ -40,7 +40,7 @@ def test_request_to_the_manager_is_handed_over(
     manager = bed.peer(MANAGER)
     task.send(frame(MANAGER, -1, c.SM_SPAWN, 0, 7, body, fragment=size))
     (event,) = bed.wait(sw.MessageEvent)
-    assert event == (task.conn, MANAGER, TASK, c.WIRE_ENC_XDR, c.SM_SPAWN, 0, 7, body)
+    assert event == (task.conn, MANAGER, TASK, c.WIRE_ENC_XDR, c.SM_SPAWN, 0, 7, body, False)
     task.send(frame(MANAGER, -1, 5, 0, 0, b"user"))
     assert manager.message() == (TASK, b"user"), "other messages pass"
 
@@ -59,7 +59,7 @@ def test_message_behind_a_request_does_not_overtake_it() -> None:
             assert time.monotonic() < end, "nobody stood in"
         assert manager.message() == (OTHER, b"other")
         (event,) = bed.wait(sw.MessageEvent)
-        _, _, src, enc, tag, ctx, wid, body = event
+        _, _, src, enc, tag, ctx, wid, body, _ = event
         bed.switch.send(MANAGER, src, tag, ctx, wid, body, enc)
         pieces = manager.fragments(2)
         assert [p.payload[c.MSGHDRLEN :] for p in pieces] == [b"first", b"second"]

@@ -337,14 +337,29 @@ def test_fragments_out_of_order_are_dropped_with_log_events(bed: Bed) -> None:
     assert len(bed.wait(sw.LogEvent, 2)) == 2
 
 
-def test_message_above_the_limit_ends_the_connection() -> None:
+def test_message_above_the_limit_is_reported_without_its_body() -> None:
     with Bed(message_max=100000) as bed:
         a = bed.peer(A)
         a.send(message(DAEMON, bytes(100000)))
         assert len(bed.wait(sw.MessageEvent)[0].body) == 100000
-        a.start(message(DAEMON, bytes(100001)))
-        (event,) = bed.wait(sw.CloseEvent)
-        assert event.reason == sw.PROTOCOL
+        for body in (bytes(100001), bytes(1000000)):
+            a.start(message(DAEMON, body, tag=7) + message(DAEMON, b"next"))
+            long, following = bed.wait(sw.MessageEvent, 2)
+            assert (long.tag, long.body, long.too_long) == (7, b"", True)
+            assert (following.body, following.too_long) == (b"next", False)
+
+
+def test_unfinished_messages_share_a_limit() -> None:
+    with Bed(message_max=100000, queue_total=150000) as bed:
+        a, b = bed.peer(A), bed.peer(B)
+        whole = message(DAEMON, bytes(90000))
+        begin, end = fragment(DAEMON, HEAD + bytes(90000), SOM), fragment(DAEMON, b"", EOM)
+        a.send(begin)
+        b.send(begin + end)
+        assert [event.too_long for event in bed.wait(sw.MessageEvent)] == [True]
+        a.send(end)
+        b.send(whole)
+        assert [len(event.body) for event in bed.wait(sw.MessageEvent, 2)] == [90000, 90000]
 
 
 def test_flood_of_requests_comes_in_small_batches(bed: Bed) -> None:

@@ -474,3 +474,17 @@ def test_threads_send_and_receive_while_one_is_blocked(machine: ScriptMachine) -
         print("wrong", wrong)
     """)
     assert out.split("\n")[0] == "wrong []"
+
+
+def test_second_start_of_a_daemon_says_what_to_do(machine: ScriptMachine) -> None:
+    machine.run("""
+        try:
+            start_pvmd()
+        except PvmError as error:
+            assert error.code is Code.DUP_HOST and error.text == "Duplicate host"
+            assert "runs already" in str(error) and "mytid()" in str(error), str(error)
+            assert "PVM_VMID" in str(error)
+        else:
+            raise SystemExit("started")
+        assert mytid() > 0
+    """)

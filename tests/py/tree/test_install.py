@@ -25,7 +25,7 @@ FOLDERS = ("csrc", "include", "pvm3py", "tree")
 @pytest.fixture
 def scratch() -> Iterator[Path]:
     """A directory with a short name and a blank in it."""
-    path = Path(tempfile.mkdtemp(prefix="pv", dir="/tmp"))
+    path = Path(tempfile.mkdtemp(prefix="pv"))
     (path / "a b").mkdir()
     yield path / "a b"
     shutil.rmtree(path)
@@ -34,7 +34,7 @@ def scratch() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def checkout() -> Iterator[Path]:
     """A copy of the sources, without anything built."""
-    path = Path(tempfile.mkdtemp(prefix="pvsrc", dir="/tmp"))
+    path = Path(tempfile.mkdtemp(prefix="pvsrc"))
     ignore = shutil.ignore_patterns("__pycache__", "_*.so")
     for name in SOURCES:
         shutil.copy(PROJECT / name, path)
@@ -61,7 +61,7 @@ def clean_environment() -> dict[str, str]:
 @contextmanager
 def daemon(*command: object, path: Path) -> Iterator[dict[str, str]]:
     """Run a daemon in a PVM_TMP of its own; yields the environment for its tasks."""
-    tmp = Path(tempfile.mkdtemp(prefix="pv", dir="/tmp"))
+    tmp = Path(tempfile.mkdtemp(prefix="pv"))
     env = clean_environment() | {
         "PVM_TMP": str(tmp),
         "PVM_PATH": str(path),
@@ -314,6 +314,27 @@ def test_start_script_names_the_missing_daemon(fake_tree: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert f"{fake_tree}/lib/OTHER/pvmd3 does not exist" in done.stderr
+
+
+def test_start_script_uses_its_own_tree_whatever_else_is_set(fake_tree: Path) -> None:
+    (fake_tree / ".pvmprofile").write_text("PVM_ROOT=/of/a/profile\n")
+    env = clean_environment() | {"PVM_ARCH": "FAKE", "PVM_ROOT": "/usr/lib/pvm3"}
+    assert run(fake_tree / "lib" / "pvmd", env=env) == f"<{fake_tree}><>"
+
+
+def test_start_script_keeps_the_users_name_of_its_tree(fake_tree: Path) -> None:
+    link = fake_tree.parent / "link"
+    link.symlink_to(fake_tree)
+    env = clean_environment() | {"PVM_ARCH": "FAKE", "PVM_ROOT": str(link)}
+    assert run(fake_tree / "lib" / "pvmd", env=env) == f"<{link}><>"
+
+
+def test_start_script_names_a_wrong_architecture_and_its_cure(fake_tree: Path) -> None:
+    env = clean_environment() | {"PVM_ARCH": "SUN4"}
+    done = subprocess.run([fake_tree / "lib" / "pvmd"], env=env, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"PVM_ARCH is set to SUN4, and {fake_tree} is for FAKE" in done.stderr
+    assert "unset PVM_ARCH" in done.stderr
 
 
 @pytest.mark.parametrize(

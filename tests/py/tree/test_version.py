@@ -28,7 +28,7 @@ def source_version() -> str:
 @pytest.fixture
 def tmp() -> Iterator[Path]:
     """A directory with a short name."""
-    path = Path(tempfile.mkdtemp(prefix="pv", dir="/tmp"))
+    path = Path(tempfile.mkdtemp(prefix="pv"))
     yield path
     shutil.rmtree(path)
 

@@ -107,7 +107,7 @@ class FakeDaemon(Scoped):
         self._answer, self._also, self._patient = answer, also, patient
         self._enrolment = enrolment or enrolment_body()
         (self.tid,) = struct.unpack_from("!i", self._enrolment, 4)
-        self._directory = tempfile.TemporaryDirectory(prefix="pv", dir="/tmp")
+        self._directory = tempfile.TemporaryDirectory(prefix="pv")
         self.tmp = Path(self._directory.name)
         self.address = str(self.tmp / "sock")
         self._listener = socket.socket(socket.AF_UNIX)

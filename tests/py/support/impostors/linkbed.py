@@ -50,14 +50,52 @@ class Host(Bed):
         return [e for e in self.events if isinstance(e, kind)]
 
 
-class Pair(Scoped):
-    """Two hosts that know each other; `silence` as in `Switch.host`."""
+class Relay(Scoped):
+    """A network between two hosts that hands every packet to a function.
 
-    def __init__(self, silence: float = 0.0) -> None:
-        self.hosts = Host(1), Host(2)
+    It is told which way the packet goes, 0 or 1, and returns what is to go which way instead.
+    """
+
+    def __init__(self, rule: Callable[[int, bytes], list[tuple[int, bytes]]]) -> None:
+        self.rule = rule
+        self.socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+        for sock in self.socks:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            sock.bind(("127.0.0.1", 0))
+            sock.setblocking(False)
+        self.ports: list[int] = [sock.getsockname()[1] for sock in self.socks]
+        self.targets: list[tuple[str, int]] = []
+
+    def leave(self, failed: bool) -> None:
+        for sock in self.socks:
+            sock.close()
+
+    def pump(self) -> None:
+        """Hand on what is there. A host sends to the socket that stands for the other."""
+        for way in (0, 1):
+            try:
+                while data := self.socks[1 - way].recv(65536):
+                    for towards, packet in self.rule(way, data):
+                        self.socks[towards].sendto(packet, self.targets[1 - towards])
+            except BlockingIOError:
+                continue
+
+
+class Pair(Scoped):
+    """Two hosts that know each other, directly or through a relay; `silence` as `Switch.host`.
+
+    options: limits of both switches.
+    """
+
+    def __init__(self, silence: float = 0.0, relay: Relay | None = None, **options: Any) -> None:
+        self.hosts = Host(1, **options), Host(2, **options)
+        self.relay = relay
         one, two = self.hosts
-        one.switch.host(two.tid, "127.0.0.1", two.port, c.WIRE_PKT_DEFAULT, silence=silence)
-        two.switch.host(one.tid, "127.0.0.1", one.port, c.WIRE_PKT_DEFAULT, silence=silence)
+        ports = relay.ports if relay else [one.port, two.port]
+        if relay:
+            relay.targets = [("127.0.0.1", one.port), ("127.0.0.1", two.port)]
+        one.switch.host(two.tid, "127.0.0.1", ports[1], c.WIRE_PKT_DEFAULT, silence=silence)
+        two.switch.host(one.tid, "127.0.0.1", ports[0], c.WIRE_PKT_DEFAULT, silence=silence)
 
     def leave(self, failed: bool) -> None:
         for host in self.hosts:
@@ -71,4 +109,6 @@ class Pair(Scoped):
             for host in self.hosts:
                 for peer in host.peers:
                     peer.pump()
+                if self.relay:
+                    self.relay.pump()
                 host.run(0.0005)

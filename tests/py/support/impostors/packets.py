@@ -39,6 +39,23 @@ def packet(dst: int, src: int, seq: int, flags: int, data: bytes = b"", ack: int
     return _HEAD.pack(dst, src, seq & 0xFFFF, ack & 0xFFFF, flags) + data
 
 
+def check(data: bytes) -> int:
+    """The check of a packet, sealed or not, as version 0.1.0 makes it: 24 bits of a CRC-32C."""
+    crc = 0xFFFFFFFF
+    for byte in data[c.DDFRAGHDR :]:
+        crc = _crc_step(crc, byte)
+    for byte in data[: c.WIRE_PKT_CRC] + bytes(3):
+        crc = _crc_step(crc, byte)
+    return ~crc & 0xFFFFFF or 0xFFFFFF
+
+
+def _crc_step(crc: int, byte: int) -> int:
+    crc ^= byte
+    for _ in range(8):
+        crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc
+
+
 def head(tag: int, wid: int = 0, ctx: int = 0) -> bytes:
     """A message header."""
     return struct.pack("!iii4xi12x", c.WIRE_ENC_XDR, tag, ctx, wid)

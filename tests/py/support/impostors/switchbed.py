@@ -147,7 +147,7 @@ class Bed(Scoped):
     """A switch and its events so far."""
 
     def __init__(self, **options: Any) -> None:
-        self.dir = Path(tempfile.mkdtemp(prefix="pv", dir="/tmp"))
+        self.dir = Path(tempfile.mkdtemp(prefix="pv"))
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(self.dir / "s"))
         self.listener.listen(128)

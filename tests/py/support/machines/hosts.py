@@ -157,7 +157,7 @@ class Bed(Scoped):
         if network is None:
             network = "namespaces" if can_make_namespaces() else "loopback"
         self.network = make_network(network, len(kinds)) if isinstance(network, str) else network
-        self.directory = Path(tempfile.mkdtemp(prefix="pv", dir="/tmp"))
+        self.directory = Path(tempfile.mkdtemp(prefix="pv"))
         self.remote_shell = self.directory / "rsh"
         self.remote_shell.write_text(_REMOTE_SHELL.format(bed=self.directory))
         self.remote_shell.chmod(0o755)

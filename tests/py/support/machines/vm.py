@@ -74,7 +74,7 @@ class VirtualMachine(Scoped):
         arguments: Iterable[str] = (),
     ) -> None:
         require_daemon(daemon)
-        self._prepare(daemon, Path(tempfile.mkdtemp(prefix="pv", dir="/tmp")), path, env)
+        self._prepare(daemon, Path(tempfile.mkdtemp(prefix="pv")), path, env)
         self._start([str(daemon_program(daemon)), *arguments])
 
     # First words of every command; for daemons and tasks in another network namespace.

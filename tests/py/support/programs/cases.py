@@ -14,7 +14,7 @@ from pathlib import Path
 from support import compiler
 from support.machines.hosts import Bed
 from support.machines.vm import VirtualMachine
-from support.programs.groups import library_flags, server_dir
+from support.programs.groups import library_flags, serve_groups, server_dir
 from support.system import FORTRAN_SOURCES, PATIENCE, Side, modules_dir, require_program
 
 _DEBUGGER = '#!/bin/sh\nPVM_TEST_DEBUGGED=1 exec "$@"\n'
@@ -29,6 +29,7 @@ def group_codes(daemon: Side, server: Side, library: Side) -> str:
     """Error codes of the group functions."""
     program = compiler.test_program("group_codes", library)
     with VirtualMachine(daemon, path=[server_dir(server)]) as vm:
+        serve_groups(vm, server)
         return vm.run(program, env=environment(daemon, library)).check().out
 
 

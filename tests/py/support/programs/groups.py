@@ -31,6 +31,26 @@ def server_dir(side: Side) -> Path:
     return Path("/usr/bin")
 
 
+# Spawned by its path, it writes to the log as one that is spawned by its name.
+_SERVE = """\
+import sys, time, pvm3py
+pvm3py.spawn(sys.argv[1])
+while not any(one.entries for one in pvm3py.getmboxinfo("pvmgs")):
+    time.sleep(0.01)
+"""
+
+
+def serve_groups(vm: VirtualMachine, side: Side, directory: Path | None = None) -> None:
+    """Have the group server of a side serve: our daemon starts ours, unless one runs already.
+
+    directory: where it is, if not where it is installed.
+    """
+    if vm.side == "ours" and side == "debian":
+        server = (directory or server_dir(side)) / "pvmgs"
+        env = {"PYTHONPATH": str(modules_dir())}
+        vm.run(sys.executable, "-c", _SERVE, server, env=env).check()
+
+
 def program(name: str, side: Side) -> Path:
     """The program tests/c/NAME.c with the group library of a side."""
     return compiler.compile_program(

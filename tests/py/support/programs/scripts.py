@@ -23,7 +23,7 @@ class ScriptMachine:
     """A virtual machine whose tasks are Python texts."""
 
     def __init__(self) -> None:
-        self.programs = Path(tempfile.mkdtemp(prefix="pvpy", dir="/tmp"))
+        self.programs = Path(tempfile.mkdtemp(prefix="pvpy"))
         self.vm = VirtualMachine("ours", path=[self.programs, spawn_dir()])
 
     def script(self, name: str, text: str) -> Path:

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+"""The PVM_ROOT tree that this daemon belongs to, whatever the environment says."""
+
+from __future__ import annotations
+
+import os
+
+import pvm3py
+
+# Programs that are this tree's wherever a task asks for them by name alone.
+_OWN_PROGRAMS = ("pvmgs",)
+
+
+def tree() -> str:
+    """The tree: pvm3py/root of an installed package, else the one whose lib/python this is in."""
+    package = os.path.dirname(pvm3py.__file__)
+    inside = os.path.join(package, "root")
+    if os.path.exists(os.path.join(inside, "lib/pvmd")):
+        return inside
+    return os.path.dirname(os.path.dirname(os.path.dirname(package)))
+
+
+def own_program(name: str, arch: str) -> str | None:
+    """Path of this tree's program for the architecture, if the name is that of one of ours.
+
+    The group server of another PVM may lie in the search path, or none.
+    """
+    if name not in _OWN_PROGRAMS:
+        return None
+    path = os.path.join(tree(), "bin", arch, name)
+    return path if os.access(path, os.X_OK) else None
