@@ -42,7 +42,7 @@ ENTRY pvmfarchcode_(char *arch, int *code, int arch_length)
 	*code = pvm_archcode(c_arch);
 }
 
-/* One host a call, in turn; then the table is read again. */
+/* One host a call, in turn; then the table is read again. info is 1, or an error code. */
 ENTRY pvmfconfig_(int *hosts, int *archs, int *tid, char *name, char *arch, int *speed, int *info,
 	int name_length, int arch_length)
 {
@@ -63,6 +63,7 @@ ENTRY pvmfconfig_(int *hosts, int *archs, int *tid, char *name, char *arch, int 
 	fpvm__store(name, name_length, table[next].hi_name);
 	fpvm__store(arch, arch_length, table[next].hi_arch);
 	next++;
+	*info = 1;
 }
 
 ENTRY pvmfhostsync_(int *host, int *seconds, int *microseconds, int *delta_seconds,

@@ -147,10 +147,11 @@ ENTRY pvmfgetmboxinfo_(char *pattern, char *name, int *classes, int *entries, in
 	}
 	if (*info < 0)
 		return;
-	*classes = known;
-	*entries = 0;
-	if (next >= known)
+	if (next >= known) {
+		*info = PvmNotFound;
 		return;
+	}
+	*classes = known;
 	c = &table[next++];
 	fpvm__store(name, name_length, c->mi_name);
 	*entries = c->mi_nentries;

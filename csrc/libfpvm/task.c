@@ -38,18 +38,17 @@ ENTRY pvmfspawn_(char *task, int *flag, char *where, int *count, int *tids, int 
 }
 
 /*
- * One task a call, in turn; then the table is read again, as it is when another `where` is asked
- * for.
+ * One task a call, in turn; then the table is read again, and only then `where` is looked
+ * at. info is 1, 0 if there is none, or an error code.
  */
 ENTRY pvmftasks_(int *where, int *count, int *tid, int *parent, int *host, int *flag, char *program,
 	int *info, int program_length)
 {
 	static __thread struct pvmtaskinfo *table;
-	static __thread int known, next, asked;
+	static __thread int known, next;
 
 	*info = 0;
-	if (next >= known || *where != asked) {
-		asked = *where;
+	if (next >= known) {
 		next = known = 0;
 		*info = pvm_tasks(*where, &known, &table);
 	}
@@ -64,6 +63,7 @@ ENTRY pvmftasks_(int *where, int *count, int *tid, int *parent, int *host, int *
 	*flag = table[next].ti_flag;
 	fpvm__store(program, program_length, table[next].ti_a_out);
 	next++;
+	*info = 1;
 }
 
 ENTRY pvmfnotify_(int *event, int *tag, int *count, int *tids, int *info)

@@ -37,6 +37,8 @@ int gs__receive_items(const struct collective *c, int tid, void *items, const in
 	struct timeval limit = { LOOK_SECONDS, 0 }, none = { 0, 0 };
 	int mid, source, bytes, code;
 
+	if (c->tag < 0)
+		return PvmBadParam; /* nobody can send that */
 	while ((mid = gs__receive(NULL, tid, c->tag, &limit)) == 0)
 		if (someone_ended(senders, n)) {
 			mid = gs__receive(NULL, tid, c->tag, &none);
@@ -60,21 +62,17 @@ int gs__receive_from(const struct collective *c, int tid, void *items)
 
 /* ---- what the calls begin with ------------------------------------------------------ */
 
-int gs__check_arguments(struct collective *c)
+int gs__find_root(struct collective *c)
 {
-	size_t size = gs__item_size(c->type);
-
-	if (c->count <= 0 || c->tag < 0 || size == 0)
-		return PvmBadParam;
-	c->bytes = size * (size_t)c->count;
+	c->bytes = gs__item_size(c->type) * (size_t)c->count;
 	c->root_tid = gs__tid(c->group, c->root);
 	return c->root_tid < 0 ? c->root_tid : 0;
 }
 
-/* The same, and find the caller in the group. */
+/* Check what the items are, find the root, and the caller in the group. 0 or an error code. */
 static int prepare(struct collective *c)
 {
-	int code = gs__check_arguments(c);
+	int code = c->count > 0 && gs__item_size(c->type) ? gs__find_root(c) : PvmBadParam;
 
 	if (code < 0)
 		return code;

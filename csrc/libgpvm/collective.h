@@ -16,8 +16,11 @@ struct collective {
 	int room; /* members that the root's buffer has room for */
 };
 
-/* Check the arguments and find the root. 0 or an error code. */
-int gs__check_arguments(struct collective *);
+/*
+ * Find the root, and the bytes of one member's items (0: there is no such type). 0 or the error
+ * of group or root.
+ */
+int gs__find_root(struct collective *);
 
 /* Send one member's items to a task. 0 or an error code. */
 int gs__send_items(const struct collective *, int tid, void *items);

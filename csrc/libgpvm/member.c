@@ -75,7 +75,7 @@ int gs__instance(const char *group, int tid)
 	return instance >= 0 ? instance : gs__ask(GROUP_GETINST, group, tid, NULL);
 }
 
-/* Instance number of a task. */
+/* Instance number of a task; -1: the lowest that is free, as far as the group has grown. */
 int pvm_getinst(char *group, int tid)
 {
 	struct traced t;
@@ -162,10 +162,23 @@ int gs__tids(int request, const char *group, int **tids)
 	return known ? n : gs__ask(request, group, 0, tids);
 }
 
-/* Number of members that a rendezvous may wait for: at least one, or -1 for all. */
-static bool valid_count(int count)
+/*
+ * May a rendezvous of a group wait for so many: at least one, or -1 for all? 0 or PvmMismatch,
+ * after the errors of group and caller. The server of 3.4.6 must not see another number: it
+ * keeps that, and refuses good ones then.
+ */
+static int check_count(const char *group, int count)
 {
-	return count > 0 || count == -1;
+	int code;
+
+	if (!group || !*group)
+		return PvmNullGroup;
+	if (count > 0 || count == -1)
+		return 0;
+	code = pvmbeatask();
+	if (code >= 0)
+		code = gs__instance(group, pvmmytid);
+	return code < 0 ? code : PvmMismatch;
 }
 
 /*
@@ -176,10 +189,11 @@ static bool valid_count(int count)
 int pvm_barrier(char *group, int count)
 {
 	struct traced t;
-	int code = PvmMismatch;
+	int code;
 
 	gs__trace_entry(&t, TEV_BARRIER, group, TEV_DID_GBC, count);
-	if (!group || !*group || valid_count(count))
+	code = check_count(group, count);
+	if (code == 0)
 		code = gs__ask(GROUP_BARRIER, group, count, NULL);
 	if (code > 0)
 		code = 0;
@@ -193,7 +207,7 @@ int pvm_barrier(char *group, int count)
  */
 int pvm_freezegroup(char *group, int size)
 {
-	if (group && *group && !valid_count(size))
-		return PvmMismatch;
-	return gs__ask(GROUP_FREEZE, group, size, NULL);
+	int code = check_count(group, size);
+
+	return code < 0 ? code : gs__ask(GROUP_FREEZE, group, size, NULL);
 }

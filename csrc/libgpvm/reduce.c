@@ -110,19 +110,28 @@ static bool listed(const int *tids, int n, int tid)
 	return false;
 }
 
+/* Check caller and root, then the rest. 0 or an error code. */
+static int check_call(struct collective *c, operation f, const int *tids, int n)
+{
+	int code = listed(tids, n, pvmmytid) ? gs__find_root(c) : PvmNotInGroup;
+
+	if (code < 0)
+		return code;
+	return f && c->bytes > 0 ? 0 : PvmBadParam;
+}
+
 static int reduce_in_group(struct collective *c, operation f)
 {
 	struct parties parties;
 	int *tids;
-	int code, n;
+	int code;
+	int n = gs__tids(GROUP_BCAST, c->group, &tids);
 
-	code = gs__check_arguments(c);
-	if (code < 0)
-		return code;
-	n = gs__tids(GROUP_BCAST, c->group, &tids);
 	if (n < 0)
 		return n;
-	code = listed(tids, n, pvmmytid) ? find_parties(&parties, tids, n) : PvmNotInGroup;
+	code = check_call(c, f, tids, n);
+	if (code == 0)
+		code = find_parties(&parties, tids, n);
 	free(tids);
 	if (code < 0)
 		return code;
@@ -136,7 +145,7 @@ static int reduce(struct collective *c, operation f)
 	struct setting setting;
 	int code;
 
-	if (!c->data || !f)
+	if (!c->data || c->count <= 0)
 		return PvmBadParam;
 	gs__enter(&setting);
 	code = reduce_in_group(c, f);

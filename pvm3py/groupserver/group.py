@@ -213,11 +213,13 @@ class Group:
         self.lost += 1
 
     def instance(self, tid: int) -> int:
-        """Instance of a member."""
+        """Instance of a member; of FREE, which is no tid, the lowest that is free."""
         instance = self._instances.get(tid)
-        if instance is None:
-            raise GroupError(c.PvmNotInGroup)
-        return instance
+        if instance is not None:
+            return instance
+        if tid == FREE and FREE in self.slots:
+            return self.slots.index(FREE)
+        raise GroupError(c.PvmNotInGroup)
 
     def tid(self, instance: int) -> int:
         """Member with an instance."""

@@ -123,6 +123,28 @@ static inline bool check_ours(const char *what)
 	return side && strcmp(side, "ours") == 0;
 }
 
+enum { CHECK_PRINTED = 1000 };
+
+/* What a call prints on standard error: at most CHECK_PRINTED bytes with the NUL go to `text`. */
+static inline void check_capture(void (*call)(void), char *text)
+{
+	char path[] = "/tmp/pvcheckXXXXXX";
+	int file = mkstemp(path), saved = dup(2);
+	ssize_t n;
+
+	fflush(stderr);
+	dup2(file, 2);
+	call();
+	fflush(stderr);
+	dup2(saved, 2);
+	close(saved);
+	n = pread(file, text, CHECK_PRINTED - 1, 0);
+	CHECK(n >= 0);
+	text[n > 0 ? n : 0] = 0;
+	close(file);
+	unlink(path);
+}
+
 /* Make a new directory in PVM_TMP, and write its name to `path`. */
 static inline bool check_directory(char *path, size_t size)
 {

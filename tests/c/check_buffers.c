@@ -47,6 +47,76 @@ static void initsend_replaces_the_send_buffer(void)
 	CHECK_INT(pvm_getsbuf(), 0);
 }
 
+/* A number that was given back is wrong in every call that takes one. */
+static void refused(int stale)
+{
+	struct pvmminfo info;
+	int current = pvm_getsbuf();
+
+	CHECK_INT(pvm_freebuf(stale), PvmNoSuchBuf);
+	CHECK_INT(pvm_setsbuf(stale), PvmNoSuchBuf);
+	CHECK_INT(pvm_setrbuf(stale), PvmNoSuchBuf);
+	CHECK_INT(pvm_bufinfo(stale, NULL, NULL, NULL), PvmNoSuchBuf);
+	CHECK_INT(pvm_getminfo(stale, &info), PvmNoSuchBuf);
+	CHECK_INT(pvm_pkmesg(stale), PvmNoSuchBuf);
+	CHECK_INT(pvm_pkmesgbody(stale), PvmNoSuchBuf);
+	CHECK_INT(pvm_getsbuf(), current);
+}
+
+static void stale_numbers(void)
+{
+	int a, b, value = 7, mytid = pvm_mytid();
+
+	a = pvm_initsend(PvmDataDefault);
+	b = pvm_initsend(PvmDataDefault);
+	CHECK(a != b);
+	refused(a);
+	CHECK_INT(pvm_pkint(&value, 1, 1), 0);
+	for (int tag = 1; tag <= 3; tag++)
+		check_send_int(mytid, tag, tag);
+	CHECK_INT(check_recv_int(mytid, 3), 3);
+	a = pvm_recv(mytid, 1);
+	b = pvm_recv(mytid, 2);
+	CHECK(a != b);
+	refused(a);
+	CHECK_INT(pvm_upkint(&value, 1, 1), 0);
+	CHECK_INT(value, 2);
+	CHECK_INT(pvm_putinfo("stale numbers", pvm_getsbuf(), PvmMboxDefault), 0);
+	a = pvm_recvinfo("stale numbers", 0, PvmMboxDefault);
+	b = pvm_recvinfo("stale numbers", 0, PvmMboxDefault);
+	CHECK(a != b);
+	refused(a);
+	CHECK_INT(pvm_upkint(&value, 1, 1), 0);
+	CHECK_INT(value, 3);
+	/* What is not found leaves an empty buffer. */
+	CHECK_INT(pvm_recvinfo("stale numbers", 7, PvmMboxDefault), PvmNotFound);
+	refused(b);
+	CHECK(pvm_getrbuf() > 0);
+	CHECK_INT(pvm_upkint(&value, 1, 1), PvmNoData);
+	CHECK_INT(pvm_delinfo("stale numbers", 0, PvmMboxDefault), 0);
+}
+
+/* The receiver of what was sent; of a multicast, what stands for its receivers. */
+static void receivers(void)
+{
+	enum { MULTICAST = 0x40000000 };
+	int id = pvm_initsend(PvmDataDefault), mytid = pvm_mytid(), tid = mytid + 1000;
+	struct pvmminfo info;
+
+	CHECK_INT(pvm_getminfo(id, &info), 0);
+	CHECK_INT(info.dst, 0);
+	CHECK_INT(info.src, mytid);
+	CHECK_INT(pvm_send(tid, 5), 0);
+	CHECK_INT(pvm_getminfo(id, &info), 0);
+	CHECK_INT(info.dst, tid);
+	CHECK_INT(pvm_send(-1, 6), PvmBadParam);
+	CHECK_INT(pvm_getminfo(id, &info), 0);
+	CHECK_INT(info.dst, tid);
+	CHECK_INT(pvm_mcast(&tid, 1, 7), 0);
+	CHECK_INT(pvm_getminfo(id, &info), 0);
+	CHECK_INT(info.dst, mytid | MULTICAST);
+}
+
 static void information(void)
 {
 	int id, bytes = -1, tag = -1, tid = -1, value = 4;
@@ -114,6 +184,8 @@ int main(void)
 	check_start();
 	making();
 	initsend_replaces_the_send_buffer();
+	stale_numbers();
+	receivers();
 	information();
 	many_buffers();
 	return check_done();

@@ -22,6 +22,11 @@ static void tasks(void)
 	CHECK_INT(pvm_kill(0x40001), PvmSysErr);
 	CHECK_INT(pvm_sendsig(0x40001, 9), PvmSysErr);
 	CHECK_INT(pvm_pstat(0x40001), PvmSysErr);
+	/* Wrong arguments come second. */
+	CHECK_INT(pvm_pstat(0), PvmSysErr);
+	CHECK_INT(pvm_kill(0), PvmSysErr);
+	CHECK_INT(pvm_sendsig(0, 9), PvmSysErr);
+	CHECK_INT(pvm_spawn("/bin/true", arguments, PvmTaskDefault, "", 0, &tid), PvmSysErr);
 	CHECK_INT(pvm_tasks(0, &count, &list), PvmSysErr);
 	tid = 0x40001;
 	CHECK_INT(pvm_notify(PvmTaskExit, 1, 1, &tid), PvmSysErr);
@@ -74,6 +79,7 @@ static void messages(void)
 	CHECK_INT(pvm_probe(-1, 1), PvmSysErr);
 	CHECK_INT(pvm_newcontext(), PvmSysErr);
 	CHECK_INT(pvm_freecontext(0x40001), PvmSysErr);
+	CHECK_INT(pvm_freecontext(0), PvmSysErr);
 	CHECK(pvm_addmhf(-1, 3, 0, ignore) >= 0);
 }
 
@@ -83,6 +89,7 @@ static void mailbox(void)
 	int id = pvm_initsend(PvmDataDefault), value;
 
 	CHECK_INT(pvm_putinfo("lost", id, PvmMboxDefault), PvmSysErr);
+	CHECK_INT(pvm_putinfo("lost", 4711, PvmMboxDefault), PvmSysErr);
 	CHECK_INT(pvm_recvinfo("lost", 0, PvmMboxDefault), PvmSysErr);
 	CHECK_INT(pvm_delinfo("lost", 0, PvmMboxDefault), PvmSysErr);
 	CHECK_INT(pvm_getmboxinfo("lost", &value, &classes), PvmSysErr);
@@ -107,6 +114,48 @@ static void roles(void)
 		CHECK_INT(pvm_getnoresets(&tids, &count), PvmSysErr);
 }
 
+static void call_loudly(void)
+{
+	pvm_setopt(PvmAutoErr, 1);
+	pvm_mytid();
+	pvm_setopt(PvmAutoErr, 0);
+}
+
+/* A text begins with one part and has another behind it. */
+static void check_words(const char *text, const char *first, const char *then)
+{
+	if (strncmp(text, first, strlen(first)) != 0 || !strstr(text + strlen(first), then))
+		CHECK_TEXT(text, first);
+	else
+		CHECK(true);
+}
+
+/* The lines of 3.4.6, and what ours says behind the first: to what it happened, what helps. */
+static void words(const char *directory)
+{
+	char text[CHECK_PRINTED], expected[CHECK_PRINTED];
+
+	check_capture(call_loudly, text);
+	snprintf(expected, sizeof expected, "libpvm [pid%d] %s/pvmd.", (int)getpid(), directory);
+	check_words(text, expected, ": No such file or directory\n");
+	check_words(text, expected, "pvm_mytid(): Can't contact local daemon\n");
+	if (!check_ours("library"))
+		return;
+	snprintf(expected + strlen(expected), 400, "%d%s%s: No such file or directory\n",
+		(int)geteuid(), getenv("PVM_VMID") ? "." : "",
+		getenv("PVM_VMID") ? getenv("PVM_VMID") : "");
+	check_words(text, expected, "no daemon of this user answers in PVM_TMP");
+	check_words(text, expected, directory);
+	check_words(text, expected, ": start one with pvmd, or set the variables that");
+	setenv("PVMSOCK", "no address", 1);
+	check_capture(call_loudly, text);
+	unsetenv("PVMSOCK");
+	snprintf(expected, sizeof expected, "libpvm [pid%d] mksocs() connect: ", (int)getpid());
+	check_words(text, expected, "socket address tried: no address\n");
+	check_words(text, expected,
+		"PVMSOCK is no address, where no daemon of this user answers: unset");
+}
+
 int main(void)
 {
 	char directory[200];
@@ -116,6 +165,7 @@ int main(void)
 		return 1;
 	setenv("PVM_TMP", directory, 1);
 	unsetenv("PVMSOCK");
+	words(directory);
 	tasks();
 	hosts();
 	options();

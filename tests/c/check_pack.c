@@ -190,6 +190,9 @@ static void formats(void)
 	pvm_freebuf(pvm_getrbuf());
 
 	CHECK_INT(pvm_packf("%d", 1), PvmNoBuf);
+	CHECK_INT(pvm_packf(""), PvmNoBuf);
+	CHECK_INT(pvm_packf("text"), PvmNoBuf);
+	CHECK_INT(pvm_packf("%q"), PvmNoBuf);
 	CHECK_INT(pvm_packf("%+", 3), PvmBadParam);
 	pvm_initsend(PvmDataDefault);
 	CHECK_INT(pvm_packf("%q", 1), PvmBadParam);

@@ -6,10 +6,13 @@
 #include <glob.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "check.h"
 
 enum { WAIT_SECONDS = 20 };
+
+extern int pvmmytid;
 
 static char *program;
 
@@ -123,6 +126,7 @@ static void with_host_file(void)
 static void daemon_gone(void)
 {
 	int status = -1;
+	time_t begin;
 	pid_t pid;
 
 	CHECK_INT(pvm_start_pvmd(0, NULL, 0), 0);
@@ -135,6 +139,12 @@ static void daemon_gone(void)
 	CHECK_INT(waitpid(pid, &status, 0), pid);
 	CHECK_INT(status, 0);
 	wait_for_end(getenv("PVM_TMP"));
+	/* Nobody waits for another daemon before the program leaves. */
+	begin = time(NULL);
+	CHECK_INT(pvm_config(NULL, NULL, NULL), PvmSysErr);
+	CHECK_INT(pvm_pstat(0x40001), PvmSysErr);
+	CHECK_INT(pvm_newcontext(), PvmSysErr);
+	CHECK(time(NULL) - begin < 3);
 	CHECK_INT(pvm_exit(), PvmSysErr);
 	CHECK_INT(pvm_exit(), 0);
 }
@@ -168,8 +178,10 @@ static void already_enrolled(void)
 static void daemon_is_running(void)
 {
 	CHECK_INT(pvm_start_pvmd(0, NULL, 0), PvmDupHost);
+	CHECK_CODE("pvmmytid after PvmDupHost", pvmmytid > 0, 1);
+	CHECK_INT(pvm_setopt(PvmNoReset, 1), 0);
 	CHECK_INT(pvm_start_pvmd(0, NULL, 1), PvmDupHost);
-	CHECK(pvm_mytid() > 0);
+	CHECK_INT(pvm_start_pvmd(-1, NULL, 0), PvmDupHost);
 	CHECK_INT(pvm_start_pvmd(0, NULL, 0), PvmDupHost);
 	pvm_exit();
 }

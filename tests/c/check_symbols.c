@@ -16,6 +16,7 @@ int i_dump(int how);
 int lpvmerr(char *function, int code);
 void pvmbailout(int status);
 int pvmbeatask(void);
+void pvmchkuid(void);
 int pvmendtask(void);
 int pvmdisplaymhfinfo(char *who, char *message, int tid);
 int pvmgetclock(struct timeval *now);
@@ -78,6 +79,7 @@ static void connecting(void)
 
 	CHECK_INT(pvmbeatask(), 0);
 	first = pvmmytid;
+	CHECK_CODE("pvmchkuid()", (pvmchkuid(), 0), 0);
 	CHECK_CODE("pvmbailout(0)", (pvmbailout(0), 0), 0);
 	CHECK_INT(first, pvm_mytid());
 	CHECK_INT(pvmbeatask(), 0);

@@ -27,6 +27,7 @@ static void membership(int me)
 	CHECK_INT(pvm_getinst(none, me), PvmNoGroup);
 	CHECK_INT(pvm_getinst(group, NOBODY), PvmNotInGroup);
 	CHECK_INT(pvm_getinst(group, me), 0);
+	CHECK_CODE("pvm_getinst(group, -1), the first that is free", pvm_getinst(group, -1), 1);
 	CHECK_INT(pvm_gettid(NULL, 0), PvmNullGroup);
 	CHECK_INT(pvm_gettid(empty, 0), PvmNullGroup);
 	CHECK_INT(pvm_gettid(none, 0), PvmNoGroup);
@@ -44,6 +45,8 @@ static void meeting(void)
 	CHECK_INT(pvm_barrier(NULL, 1), PvmNullGroup);
 	CHECK_INT(pvm_barrier(empty, 1), PvmNullGroup);
 	CHECK_INT(pvm_barrier(none, 1), PvmNoGroup);
+	CHECK_INT(pvm_barrier(none, 0), PvmNoGroup);
+	CHECK_INT(pvm_barrier(NULL, 0), PvmNullGroup);
 	CHECK_INT(pvm_barrier(group, 1), 0);
 	CHECK_INT(pvm_barrier(group, -1), 0);
 	/* After these the servers of 3.4.6 refuse good counts too. */
@@ -52,6 +55,7 @@ static void meeting(void)
 	CHECK_INT(pvm_freezegroup(NULL, 1), PvmNullGroup);
 	CHECK_INT(pvm_freezegroup(empty, 1), PvmNullGroup);
 	CHECK_INT(pvm_freezegroup(none, 1), PvmNoGroup);
+	CHECK_INT(pvm_freezegroup(none, 0), PvmNoGroup);
 	CHECK_INT(pvm_freezegroup(group, 0), PvmMismatch);
 	CHECK_INT(pvm_joingroup(frozen), 0);
 	CHECK_INT(pvm_freezegroup(frozen, 1), 1);
@@ -87,14 +91,23 @@ static void collective(void)
 	COLLECTIVE(gather, result);
 	COLLECTIVE(scatter, result);
 	COLLECTIVE(reduce, PvmSum);
+	/* Group, caller and root come before the rest. */
+	CHECK_INT(pvm_reduce(PvmSum, ints, 1, 4711, -1, NULL, 0), PvmNullGroup);
+	CHECK_INT(pvm_reduce(NULL, ints, 1, 4711, TAG, none, 0), PvmNoGroup);
+	CHECK_INT(pvm_reduce(PvmSum, ints, 1, 4711, TAG, foreign, 7), PvmNotInGroup);
+	CHECK_INT(pvm_reduce(NULL, ints, 1, 4711, -1, group, 7), PvmNoInst);
+	CHECK_INT(pvm_reduce(PvmSum, ints, 0, PVM_INT, TAG, none, 0), PvmBadParam);
+	CHECK_INT(pvm_gather(result, ints, 1, PVM_INT, -1, none, 0), PvmNoGroup);
+	CHECK_INT(pvm_scatter(result, ints, 1, PVM_INT, -1, none, 0), PvmNoGroup);
+	CHECK_INT(pvm_gather(result, ints, 1, 4711, TAG, none, 0), PvmBadParam);
 	CHECK_INT(pvm_gather(NULL, ints, 1, PVM_INT, TAG, group, 0), PvmBadParam);
 	CHECK_INT(pvm_scatter(NULL, ints, 1, PVM_INT, TAG, group, 0), PvmBadParam);
-	if (check_ours("library")) {
-		CHECK_INT(pvm_gather(result, ints, 1, PVM_INT, -1, group, 0), PvmBadParam);
-		CHECK_INT(pvm_scatter(result, ints, 1, PVM_INT, -1, group, 0), PvmBadParam);
-		CHECK_INT(pvm_reduce(PvmSum, ints, 1, PVM_INT, -1, group, 0), PvmBadParam);
+	/* A tag that no message can have does not matter to one member. */
+	CHECK_INT(pvm_gather(result, ints, 1, PVM_INT, -1, group, 0), 0);
+	CHECK_INT(pvm_scatter(result, ints, 1, PVM_INT, -1, group, 0), 0);
+	CHECK_INT(pvm_reduce(PvmSum, ints, 1, PVM_INT, -1, group, 0), 0);
+	if (check_ours("library"))
 		CHECK_INT(pvm_reduce(NULL, ints, 1, PVM_INT, TAG, group, 0), PvmBadParam);
-	}
 }
 
 static void groups_of_others(int me)
@@ -102,6 +115,8 @@ static void groups_of_others(int me)
 	CHECK_INT(pvm_lvgroup(foreign), PvmNotInGroup);
 	CHECK_INT(pvm_getinst(foreign, me), PvmNotInGroup);
 	CHECK_INT(pvm_barrier(foreign, 1), PvmNotInGroup);
+	CHECK_INT(pvm_barrier(foreign, 0), PvmNotInGroup);
+	CHECK_INT(pvm_freezegroup(foreign, 0), PvmNotInGroup);
 	CHECK_INT(pvm_freezegroup(foreign, 1), PvmNotInGroup);
 	CHECK_INT(pvm_joingroup(closed), PvmNotInGroup);
 	pvm_initsend(PvmDataDefault);

@@ -161,8 +161,12 @@ void pvm__views_per_thread(bool on)
 
 static void switch_thread(struct thread *me)
 {
+	static bool begun; /* what the program set before its first call is that thread's */
 	struct task *t = &pvm__task;
 
+	if (!begun)
+		me->error = pvm_errno;
+	begun = true;
 	if (pvm__loaded) {
 		pvm__loaded->sending = t->sending;
 		pvm__loaded->in_handler = t->in_handler;

@@ -24,5 +24,5 @@ const struct above pvm__above = {
 	.notice_routes = pvm__routes_notice,
 	.reap_routes = pvm__routes_reap,
 	.last_words = pvm__routes_drain,
-	.hang_up = pvm__disconnect,
+	.hang_up = pvm__hang_up,
 };

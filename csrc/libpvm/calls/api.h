@@ -25,13 +25,21 @@
 
 #include "engine/engine.h"
 
-/* Begin a public function. */
+/* Begin a public function. As in 3.4.6 that makes the process a task, if there is a daemon. */
 #define API_ENTER(kind, ...) \
 	LOCK_SCOPE(api_held); \
 	API_BEGIN(kind, ##__VA_ARGS__)
 
-/* The same behind API_LOCK(). */
+/* The same without that. */
+#define API_ENTER_AS_IS(kind, ...) \
+	LOCK_SCOPE(api_held); \
+	API_BEGIN_AS_IS(kind, ##__VA_ARGS__)
+
+/* Both behind API_LOCK(). */
 #define API_BEGIN(kind, ...) \
+	pvm__connect_if_possible(); \
+	API_BEGIN_AS_IS(kind, ##__VA_ARGS__)
+#define API_BEGIN_AS_IS(kind, ...) \
 	const bool api_traced = __builtin_expect(pvmtrc.trctid > 0, 0) && pvm__api_enter(); \
 	if (__builtin_expect(api_traced, 0)) { \
 		pvm__trace((kind) | TEV_EVENT_ENTRY, ##__VA_ARGS__, -1); \
@@ -92,6 +100,11 @@ int pvm__ask(int tag, struct message *req, struct message **reply);
 int pvm__ask_code(int tag, struct message *req);
 /* The same for requests that a resource manager serves if there is one. */
 int pvm__ask_sched(int tm_tag, int sm_tag, struct message *req, struct message **reply);
+/*
+ * Instead of asking, if an argument is wrong: `error`, but the error of connecting comes first, as
+ * in 3.4.6.
+ */
+int pvm__refuse(int error);
 
 /* ---- topics ---------------------------------------------------------------- */
 

@@ -22,6 +22,13 @@ int pvm__ask_sched(int tm_tag, int sm_tag, struct message *req, struct message *
 	return code;
 }
 
+int pvm__refuse(int error)
+{
+	int code = pvm__connect();
+
+	return code < 0 ? code : error;
+}
+
 int pvm__ask_code(int tag, struct message *req)
 {
 	struct message *reply;

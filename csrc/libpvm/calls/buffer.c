@@ -52,6 +52,7 @@ int pvm_mkbuf(int encoding)
 	struct message *made;
 
 	API_ENTER(TEV_MKBUF, TEV_DID_ME, encoding);
+	pvm__ids_rested();
 	return API_LEAVE(TEV_MKBUF, TEV_DID_MB,
 		pvm__result("pvm_mkbuf", make_buffer(encoding, &made)));
 }
@@ -81,6 +82,8 @@ int pvm_initsend(int encoding)
 {
 	API_IF_TRACED(initsend_traced(encoding));
 	API_LOCK();
+	if (pvm__connect_if_possible())
+		return initsend_traced(encoding);
 	return renew_send_buffer(encoding);
 }
 
@@ -92,8 +95,10 @@ static int free_buffer(int bufid)
 	if (bufid == 0)
 		return 0;
 	code = lookup(bufid, &m);
-	if (code == 0)
+	if (code == 0) {
 		pvm__message_retire(m);
+		pvm__ids_rested();
+	}
 	return pvm__result("pvm_freebuf", code);
 }
 

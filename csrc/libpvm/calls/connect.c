@@ -55,7 +55,7 @@ int pvm_exit(void)
 	API_LOCK();
 	int code;
 
-	API_BEGIN(TEV_EXIT);
+	API_BEGIN_AS_IS(TEV_EXIT);
 	code = pvm__leave();
 	API_END_SILENT();
 	return pvm__result("pvm_exit", code);

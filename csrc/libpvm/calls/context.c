@@ -15,14 +15,14 @@ int pvm_freecontext(int context)
 {
 	API_ENTER(TEV_FREECONTEXT, TEV_DID_CXF, context);
 	/* On the wire 0 asks for a new context. */
-	int code = PvmNotFound;
+	int code = context == PvmBaseContext ?
+		pvm__refuse(PvmNotFound) :
+		pvm__ask_code(TM_CONTEXT, pvm__compose("i", context));
 
-	if (context != PvmBaseContext)
-		code = pvm__ask_code(TM_CONTEXT, pvm__compose("i", context));
 	return API_LEAVE(TEV_FREECONTEXT, TEV_DID_CC, pvm__result("pvm_freecontext", code));
 }
 
-/* Current context. */
+/* Current context; at first that in which the task was spawned. */
 int pvm_getcontext(void)
 {
 	API_ENTER(TEV_GETCONTEXT);
@@ -32,10 +32,10 @@ int pvm_getcontext(void)
 /* Change the context of sends and receives; -1 receives from all. Returns the old one. */
 int pvm_setcontext(int context)
 {
-	API_LOCK();
-	int old = pvmmyctx;
+	int old;
 
-	API_BEGIN(TEV_SETCONTEXT, TEV_DID_CXS, context);
+	API_ENTER(TEV_SETCONTEXT, TEV_DID_CXS, context);
+	old = pvmmyctx;
 	pvmmyctx = context;
 	return API_LEAVE(TEV_SETCONTEXT, TEV_DID_CC, old);
 }

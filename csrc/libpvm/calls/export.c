@@ -43,8 +43,10 @@ static int change_list(const char *name, bool add)
 	bool found;
 	int failed = 0;
 
-	if (!name || !*name || strpbrk(name, ":="))
+	if (!name)
 		return PvmBadParam;
+	if (!*name)
+		return 0;
 	list = list_without(old ? old : "", name, &found);
 	if (!list)
 		return PvmNoMem;
@@ -59,14 +61,17 @@ static int change_list(const char *name, bool add)
 	return failed ? PvmNoMem : 0;
 }
 
-/* Let future children inherit an environment variable. 0, PvmBadParam. */
+/*
+ * Let future children inherit an environment variable, or several with ':' between. "" is none.
+ * 0, PvmBadParam (NULL).
+ */
 int pvm_export(char *name)
 {
 	API_LOCK();
 	return pvm__result("pvm_export", change_list(name, true));
 }
 
-/* Undo pvm_export. 0, PvmBadParam. */
+/* Undo pvm_export of one variable. 0, PvmBadParam (NULL). */
 int pvm_unexport(char *name)
 {
 	API_LOCK();

@@ -11,7 +11,7 @@ int pvm_addmhf(int src, int tag, int ctx, int (*f)(int mid))
 {
 	API_ENTER(TEV_ADDMHF, TEV_DID_RST, src, TEV_DID_RMC, tag, TEV_DID_RCX, ctx);
 	return API_LEAVE(TEV_ADDMHF, TEV_DID_MHI,
-		pvm__result("pvm_addmhf", f ? pvm__handler_add(src, tag, ctx, f) : PvmBadParam));
+		pvm__result("pvm_addmhf", pvm__handler_add(src, tag, ctx, f)));
 }
 
 /* Remove a handler. 0, PvmBadParam (negative id), PvmNotFound. */

@@ -318,6 +318,8 @@ int pvm_halt(void)
 		if (code == 0)
 			pvm__message_unref(reply);
 		code = code == PvmSysErr ? 0 : PvmSysErr;
+		if (code == 0)
+			pvm__disconnect();
 	}
 	API_END_SILENT();
 	return pvm__result("pvm_halt", code);

@@ -75,7 +75,7 @@ static int put_buffer(const char *name, int bufid, int flags)
 
 	if (!named(name) || bufid <= 0)
 		return PvmBadParam;
-	return record ? pvm__mailbox_put(name, -1, flags, record) : PvmNoSuchBuf;
+	return record ? pvm__mailbox_put(name, -1, flags, record) : pvm__refuse(PvmNoSuchBuf);
 }
 
 /*
@@ -91,17 +91,25 @@ int pvm_putinfo(char *name, int bufid, int flags)
 		result_but("pvm_putinfo", put_buffer(name, bufid, flags), PvmDenied, PvmExists));
 }
 
-/* Make a fetched record the receive buffer. Its id or an error code. */
-static int receive(const char *name, int index, int flags)
+/* A message without a body, as it is when it has been received; NULL: out of memory. */
+static struct message *empty_record(void)
 {
-	struct message *record;
-	int code, id;
+	struct message *m = pvm__message_new(WIRE_ENC_XDR);
 
-	if (!named(name) || index < 0)
-		return PvmBadParam;
-	code = pvm__mailbox_get(name, index, flags, &record);
-	if (code < 0)
-		return code;
+	if (!m)
+		return NULL;
+	m->mode = MESSAGE_READING;
+	pvm__message_set_codec(m);
+	return m;
+}
+
+/* Make a record the receive buffer. Its id or an error code. */
+static int make_current(struct message *record)
+{
+	int id;
+
+	if (!record)
+		return PvmNoMem;
 	if (pvm__task.rbuf)
 		pvm__message_retire(pvm__task.rbuf);
 	id = pvm__message_publish(record);
@@ -110,6 +118,25 @@ static int receive(const char *name, int index, int flags)
 	else
 		pvm__task.rbuf = record;
 	return id;
+}
+
+/*
+ * Make a fetched record the receive buffer, or an empty one if there is none, so that nobody
+ * takes for it what came before. Its id or an error code.
+ */
+static int receive(const char *name, int index, int flags)
+{
+	struct message *record;
+	int code;
+
+	if (!named(name) || index < 0)
+		return PvmBadParam;
+	code = pvm__mailbox_get(name, index, flags, &record);
+	if (code >= 0)
+		return make_current(record);
+	if (code == PvmNotFound)
+		make_current(empty_record());
+	return code;
 }
 
 /*

@@ -182,7 +182,7 @@ static int set_option(int option, int value)
  */
 int pvm_setopt(int option, int value)
 {
-	API_ENTER(TEV_SETOPT, TEV_DID_OPT, option, TEV_DID_OPV, value);
+	API_ENTER_AS_IS(TEV_SETOPT, TEV_DID_OPT, option, TEV_DID_OPV, value);
 	return API_LEAVE(TEV_SETOPT, TEV_DID_OPV, set_option(option, value));
 }
 
@@ -197,7 +197,7 @@ static int get_option(int option)
 /* Value of an option; PvmBadParam. */
 int pvm_getopt(int option)
 {
-	API_ENTER(TEV_GETOPT, TEV_DID_OPT, option);
+	API_ENTER_AS_IS(TEV_GETOPT, TEV_DID_OPT, option);
 	return API_LEAVE(TEV_GETOPT, TEV_DID_OPV, get_option(option));
 }
 

@@ -8,10 +8,10 @@ static inline int move_items(const char *name, struct message *m, bool in, enum 
 {
 	ptrdiff_t step = (ptrdiff_t)stride * pvm__item_size[item];
 
-	if (n < 0)
-		return pvm__result(name, PvmBadParam);
-	if (!m)
-		return pvm__result(name, PvmNoBuf);
+	if (n < 0 || !m) {
+		pvm__connect_if_possible();
+		return pvm__result(name, n < 0 ? PvmBadParam : PvmNoBuf);
+	}
 	if (n == 0)
 		return 0;
 	return pvm__result(name,

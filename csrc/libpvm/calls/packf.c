@@ -129,8 +129,6 @@ static int pack_spec(const struct spec *spec, struct arguments *args)
 
 	if ((item == ITEMS && spec->kind != 's') || spec->count < 0)
 		return PvmBadParam;
-	if (!m)
-		return PvmNoBuf;
 	if (spec->kind == 's') {
 		const char *text = va_arg(args->ap, char *);
 
@@ -149,8 +147,6 @@ static int unpack_spec(const struct spec *spec, struct arguments *args)
 
 	if ((item == ITEMS && spec->kind != 's') || spec->count < 0)
 		return PvmBadParam;
-	if (!m)
-		return PvmNoBuf;
 	p = va_arg(args->ap, char *);
 	if (spec->kind == 's')
 		return pvm__unpack_text(m, p);
@@ -160,12 +156,12 @@ static int unpack_spec(const struct spec *spec, struct arguments *args)
 		(ptrdiff_t)spec->stride * pvm__item_size[item]);
 }
 
-/* Do every item of a format: 0 or the first error. */
-static int each_spec(const char *p, struct arguments *args,
+/* Do every item of a format with a buffer: 0, PvmNoBuf or the first error. */
+static int each_spec(const struct message *buffer, const char *p, struct arguments *args,
 	int (*act)(const struct spec *, struct arguments *))
 {
 	struct spec spec;
-	int code = 0;
+	int code = buffer ? 0 : PvmNoBuf;
 
 	while (code == 0 && (p = strchr(p, '%'))) {
 		p = parse_spec(p + 1, &spec, args);
@@ -187,7 +183,7 @@ int pvm_vpackf(const char *format, va_list ap)
 		code = pvm_initsend(va_arg(args.ap, int));
 	}
 	if (code >= 0)
-		code = each_spec(format, &args, pack_spec);
+		code = each_spec(pvm__task.sbuf, format, &args, pack_spec);
 	va_end(args.ap);
 	return API_LEAVE(TEV_PACKF, TEV_DID_CC, pvm__result("pvm_packf", code));
 }
@@ -201,7 +197,7 @@ int pvm_vunpackf(const char *format, va_list ap)
 	API_ENTER(TEV_UNPACKF, TEV_DID_PF, format);
 	va_copy(args.ap, ap);
 	if (format)
-		code = each_spec(format, &args, unpack_spec);
+		code = each_spec(pvm__task.rbuf, format, &args, unpack_spec);
 	va_end(args.ap);
 	return API_LEAVE(TEV_UNPACKF, TEV_DID_CC, pvm__result("pvm_unpackf", code));
 }
@@ -209,8 +205,8 @@ int pvm_vunpackf(const char *format, va_list ap)
 /*
  * Pack items as the format says: with a count or stride from an address, else
  * by value (complex: always from an address). A format that begins with %+ takes
- * an encoding from the arguments and calls pvm_initsend first. 0 or the error of
- * the first item that failed; PvmBadParam for an unknown kind.
+ * an encoding from the arguments and calls pvm_initsend first. 0, PvmNoBuf whatever the
+ * format, or the error of the first item that failed; PvmBadParam for an unknown kind.
  */
 int pvm_packf(const char *format, ...)
 {

@@ -13,9 +13,9 @@ static bool allowed(int tid, int tag)
 
 /*
  * What a call sends of the send buffer, as pvm__message_to_send; NULL: there is none, *code is
- * PvmNoBuf, or PvmNoMem.
+ * PvmNoBuf, or PvmNoMem. pvm_getminfo shows the receiver `dst`.
  */
-static struct message *outgoing(int tag, int *code)
+static struct message *outgoing(int dst, int tag, int *code)
 {
 	struct message *m = pvm__task.sbuf;
 
@@ -24,6 +24,7 @@ static struct message *outgoing(int tag, int *code)
 		return NULL;
 	m->tag = tag;
 	m->ctx = pvmmyctx;
+	m->dst = dst;
 	*code = PvmNoMem;
 	return pvm__message_to_send(m);
 }
@@ -40,7 +41,7 @@ static inline int send_buffer(int tid, int tag)
 		return pvm__trace_user_event(m);
 	if (!allowed(tid, tag))
 		return PvmBadParam;
-	m = outgoing(tag, &code);
+	m = outgoing(tid, tag, &code);
 	if (!m)
 		return code;
 	code = pvm__send(m, tid);
@@ -83,7 +84,7 @@ static int mcast_buffer(const int *tids, int n, int tag)
 		return PvmNoMem;
 	if (n)
 		memcpy(list, tids, (size_t)n * sizeof *list);
-	m = outgoing(tag, &code);
+	m = outgoing(pvmmytid | (int)TIDGID, tag, &code);
 	if (m)
 		code = pvm__multicast(m, list, n);
 	pvm__message_unref(m);

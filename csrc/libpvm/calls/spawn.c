@@ -197,7 +197,7 @@ static int spawn(const char *file, char **argv, int flags, const char *where, in
 	int ntids, code;
 
 	if (!file || n < 1)
-		return PvmBadParam;
+		return pvm__refuse(PvmBadParam);
 	if (more)
 		flags |= pvmstrtoi(more);
 	code = pvm__connect();

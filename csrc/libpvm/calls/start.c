@@ -100,10 +100,15 @@ static int start(int argc, char **argv, int block)
 	int ends[2];
 	int code;
 
+	if (pvmmytid != -1)
+		return PvmDupHost;
+	pvm__disconnect();
+	if (pvm__daemon_exists()) {
+		pvm__connect();
+		return PvmDupHost;
+	}
 	if (argc < 0 || (argc > 0 && !argv))
 		return PvmBadParam;
-	if (pvmmytid != -1 || pvm__daemon_exists())
-		return PvmDupHost;
 	args = calloc((size_t)argc + 2, sizeof *args);
 	if (!args)
 		return PvmNoMem;
@@ -132,15 +137,24 @@ static int start(int argc, char **argv, int block)
 	return code == 0 && block ? wait_hosts() : code;
 }
 
+/* Tell, where errors are told at all, what a program may have wanted that finds a daemon. */
+static int advise(int code)
+{
+	if (code == PvmDupHost && pvm__task.option.auto_err > 0)
+		pvm__log("a daemon runs already, and this program can use it; for a second virtual "
+			 "machine set PVM_VMID to another name");
+	return code;
+}
+
 /*
  * Start a daemon with the given arguments (argv has no argv[0]) and enrol with
  * it. It is $PVM_ROOT/lib/pvmd, or else pvmd3 or pvmd of the search path. `block`:
- * wait for all hosts of its host file. 0, PvmDupHost (one is running),
- * PvmCantStart, PvmSysErr.
+ * wait for all hosts of its host file. 0, PvmDupHost (one is running: the caller is a task
+ * of it then), PvmCantStart, PvmSysErr.
  */
 int pvm_start_pvmd(int argc, char **argv, int block)
 {
-	API_ENTER(TEV_START_PVMD, TEV_DID_BF, block, TEV_DID_AS, argv, argc);
+	API_ENTER_AS_IS(TEV_START_PVMD, TEV_DID_BF, block, TEV_DID_AS, argv, argc);
 	return API_LEAVE(TEV_START_PVMD, TEV_DID_CC,
-		pvm__result("pvm_start_pvmd", start(argc, argv, block)));
+		advise(pvm__result("pvm_start_pvmd", start(argc, argv, block))));
 }

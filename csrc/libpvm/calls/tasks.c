@@ -80,8 +80,13 @@ static int list_tasks(int where, int *ntask, struct pvmtaskinfo **tasks)
 	struct task_table t;
 	int code = fetch_table(where, &t);
 
-	if (code)
+	if (code) {
+		if (ntask)
+			*ntask = 0;
 		return pvm__result("pvm_tasks", code);
+	}
+	/* As with 3.4.6, which reads the reply until nothing is left. */
+	pvm__quiet(PvmNoData);
 	free_table(&last_table);
 	last_table = t;
 	if (ntask)
@@ -106,10 +111,12 @@ int pvm_tasks(int where, int *ntask, struct pvmtaskinfo **tasks)
 
 static int task_status(int tid)
 {
-	int code = PvmBadParam;
+	int code;
 
 	if (wire_is_task((uint32_t)tid))
 		code = pvm__ask_code(TM_PSTAT, pvm__compose("i", tid));
+	else
+		code = pvm__refuse(PvmBadParam);
 	return code == PvmNoTask ? code : pvm__result("pvm_pstat", code);
 }
 
@@ -127,7 +134,7 @@ static int send_signal(int tid, int signum)
 	int code;
 
 	if (!wire_is_task((uint32_t)tid))
-		return PvmBadParam;
+		return pvm__refuse(PvmBadParam);
 	code = pvm__ask(TM_SENDSIG, pvm__compose("ii", tid, signum), &reply);
 	if (code == 0)
 		pvm__message_unref(reply);

@@ -200,7 +200,7 @@ void pvm__requests_become_child(void);
 
 /*
  * Have `f` get the messages of a source, tag and context, each -1: any, with the message as
- * current receive buffer. Id, PvmExists, PvmNoMem.
+ * current receive buffer. Id, PvmExists, PvmBadParam (f is NULL), PvmNoMem.
  */
 int pvm__handler_add(int src, int tag, int ctx, int (*f)(int mid));
 /* 0, PvmBadParam, PvmNotFound. */
@@ -242,12 +242,31 @@ int pvm__handlers_install(void);
 
 /* ---- the connection (enrol.c) ---------------------------------------------- */
 
+/*
+ * End a program that runs as root, with an explanation, unless the environment says that PVM may.
+ * Exported, as hosters written for 3.4.6 call it.
+ */
+#pragma GCC visibility push(default)
+void pvmchkuid(void);
+#pragma GCC visibility pop
 /* Connect and enrol if that has not happened. 0 or an error code. */
 int pvm__connect(void);
+/*
+ * The same for calls that do without a daemon, but have another effect in a task: it inherits a
+ * context, has handlers, is the source of its messages. They go on if that fails, and it is not
+ * tried again until another call has enrolled. True: the process has become a task.
+ */
+bool pvm__try_connect(void);
+static inline bool pvm__connect_if_possible(void)
+{
+	return __builtin_expect(pvmmytid == -1, 0) && pvm__try_connect();
+}
 /* Leave the machine in order, if enrolled. 0 or PvmSysErr. */
 int pvm__leave(void);
 /* Drop every connection without telling anybody. */
 void pvm__disconnect(void);
+/* The same when the daemon was lost: pvm__connect does not wait for another to start. */
+void pvm__hang_up(void);
 /* In the child of a fork: leave the parent's connections alone and have none. */
 void pvm__become_child(void);
 

@@ -16,8 +16,7 @@
 
 /* ---- enrolment ----------------------------------------------------------- */
 
-/* PVM lets root use it only if the environment says so. */
-static void check_root(void)
+void pvmchkuid(void)
 {
 	if (geteuid() != 0 || getenv("PVM_ALLOW_ROOT"))
 		return;
@@ -124,7 +123,19 @@ static int granted_size(struct message *reply, int old)
 	return ext[2];
 }
 
-/* Read the second reply into the task's state. 0 or PvmSysErr. */
+/* Where own output goes, and that of children unless the program says otherwise. */
+static void set_output(int tid, int ctx, int tag)
+{
+	pvmtrc.outtid = pvmctrc.outtid = tid;
+	pvmtrc.outctx = pvmctrc.outctx = ctx;
+	pvmtrc.outtag = pvmctrc.outtag = tag;
+}
+
+/*
+ * Read the second reply into the task's state. A process that enrols again at the same daemon
+ * writes where it has written before, as do its children, if the reply names nobody. 0 or
+ * PvmSysErr.
+ */
 static int accept_identity(struct message *m)
 {
 	struct task *t = &pvm__task;
@@ -138,13 +149,12 @@ static int accept_identity(struct message *m)
 		pvm__log("pvmbeatask() pvmd refuses connection");
 		return PvmSysErr;
 	}
+	if (ints[3] || strcmp(address, t->daemon_addr) != 0)
+		set_output(ints[3], ints[4], ints[5]);
 	snprintf(t->daemon_addr, sizeof t->daemon_addr, "%s", address);
 	free(address);
 	pvmmytid = ints[1];
 	t->ptid = ints[2];
-	pvmtrc.outtid = ints[3];
-	pvmtrc.outctx = ints[4];
-	pvmtrc.outtag = ints[5];
 	pvm__set_tracer(ints[6]);
 	pvmtrc.trcctx = ints[7];
 	pvmtrc.trctag = ints[8];
@@ -214,6 +224,17 @@ static void ask_tracer_settings(void)
 	pvm__message_unref(reply);
 }
 
+/* Children are traced as this task is; where their output goes is known. */
+static void set_trace_of_children(void)
+{
+	struct Pvmtracer own = pvmtrc;
+
+	own.outtid = pvmctrc.outtid;
+	own.outctx = pvmctrc.outctx;
+	own.outtag = pvmctrc.outtag;
+	pvmctrc = own;
+}
+
 /*
  * Trace settings: from the parent, through the environment, or from the tracer. Without any,
  * pvm_errno is PvmNotFound, as 3.4.6 leaves it, which asks for the tracer's in any case: programs
@@ -232,7 +253,7 @@ static void read_trace_settings(void)
 		else
 			pvm__quiet(PvmNotFound);
 	}
-	pvmctrc = pvmtrc;
+	set_trace_of_children();
 	pvm__trace_renew();
 }
 
@@ -243,6 +264,14 @@ static void read_environment(void)
 		pvmmyctx = env_int("PVMCTX", 0);
 	pvm__task.option.debug_mask = env_int("PVMTASKDEBUG", pvm__task.option.debug_mask);
 }
+
+/*
+ * pvm__connect_if_possible has failed, or this is the child of a fork, and nobody has enrolled
+ * since: only calls that need the daemon try.
+ */
+static bool only_if_needed;
+/* The daemon was lost while this was a task, and nobody has enrolled or left since. */
+static bool daemon_lost;
 
 void pvm__become_child(void)
 {
@@ -261,12 +290,34 @@ void pvm__become_child(void)
 		t->engine.dispatcher = NULL;
 	pvmmytid = -1;
 	pvm__set_tracer(0);
+	only_if_needed = true;
 }
 
-static int enrol(void)
+/* The daemon cannot be reached, which a line before has said: what that means, and what helps. */
+static void advise(void)
 {
-	int code = pvm__open_daemon();
+	const char *address = getenv("PVMSOCK");
+	const char *vmid = getenv("PVM_VMID");
 
+	if (address)
+		pvm__log(
+			"PVMSOCK is %s, where no daemon of this user answers: unset it, or set it to "
+			"the line that your pvmd printed",
+			address);
+	else
+		pvm__log(
+			"no daemon of this user answers in PVM_TMP %s%s%s: start one with pvmd, or "
+			"set the variables that yours was started with",
+			pvmgettmp(), vmid ? ", PVM_VMID " : "", vmid ? vmid : "");
+}
+
+/* `patient`: wait for a daemon that is only about to serve. 0 or an error code. */
+static int enrol(bool patient)
+{
+	int code = pvm__open_daemon(patient);
+
+	if (code == PvmSysErr)
+		advise();
 	if (code >= 0)
 		code = prove_identity();
 	if (code >= 0)
@@ -278,9 +329,19 @@ static int enrol(void)
 	return code;
 }
 
+bool pvm__try_connect(void)
+{
+	if (only_if_needed || daemon_lost || pvm__task.engine.unreported ||
+		pvm__task.engine.enroller)
+		return false;
+	only_if_needed = pvm__connect() < 0;
+	return !only_if_needed;
+}
+
 int pvm__connect(void)
 {
 	struct task *t = &pvm__task;
+	const bool lost = daemon_lost;
 	int code;
 
 	while (t->engine.enroller && t->engine.enroller != &pvm__self)
@@ -291,7 +352,7 @@ int pvm__connect(void)
 		t->engine.unreported = false;
 		return PvmSysErr;
 	}
-	check_root();
+	pvmchkuid();
 	pvm__disconnect();
 	pvm__discard_received();
 	t->nsiblings = -1;
@@ -299,14 +360,16 @@ int pvm__connect(void)
 	/* A program that selects from its first call on is to find the sockets as they are. */
 	t->transport.exact = true;
 	read_environment();
-	code = enrol();
+	code = enrol(!lost);
 	t->transport.exact = false;
 	t->engine.enroller = NULL;
 	pvm__wake(WAKE_STATE);
 	if (code < 0) {
 		pvm__disconnect();
+		daemon_lost = lost;
 		return code;
 	}
+	only_if_needed = false;
 	pvm__settle();
 	read_trace_settings();
 	return t->daemon ? 0 : PvmSysErr;
@@ -318,8 +381,13 @@ void pvm__disconnect(void)
 {
 	struct task *t = &pvm__task;
 
+	daemon_lost = false;
 	t->session++;
 	pvm__wake_all();
+	if (pvmtrc.outtid == pvmmytid)
+		set_output(0, 0, 0);
+	else if (pvmctrc.outtid == pvmmytid)
+		pvmctrc.outtid = 0;
 	if (t->daemon) {
 		pvm__routes_close();
 		pvm__stream_free(t->daemon);
@@ -339,6 +407,13 @@ void pvm__disconnect(void)
 	pvm__set_tracer(0);
 }
 
+void pvm__hang_up(void)
+{
+	pvm__disconnect();
+	daemon_lost = true;
+	pvm__task.daemon_addr[0] = '\0'; /* the next is another */
+}
+
 /* Take in what waits, and run its handlers; with a bound for a flood. */
 static void take_in_rest(void)
 {
@@ -349,24 +424,30 @@ static void take_in_rest(void)
 /* Leave in order: notices and output first, then the daemon, then what is left here. */
 int pvm__leave(void)
 {
+	struct task *t = &pvm__task;
 	struct message *req, *reply;
 	int code;
 
-	if (pvmmytid == -1)
-		return 0;
+	if (pvmmytid == -1) {
+		code = daemon_lost ? PvmSysErr : 0;
+		daemon_lost = t->engine.unreported = false;
+		return code;
+	}
 	pvm__trace_flush();
 	pvm__output_wait_children();
 	pvm__notice_self_exit();
 	take_in_rest();
 	fflush(stdout);
 	fflush(stderr);
-	req = pvm__task.daemon ? pvm__message_new(WIRE_ENC_XDR) : NULL;
+	req = t->daemon ? pvm__message_new(WIRE_ENC_XDR) : NULL;
 	code = req ? pvm__request(TM_EXIT, req, &reply) : PvmSysErr;
 	if (code >= 0)
 		pvm__message_unref(reply);
 	pvm__handlers_clear();
 	pvm__disconnect();
 	pvm__discard_received();
-	pvm__task.engine.unreported = false;
+	if (t->rbuf)
+		pvm__message_retire(t->rbuf);
+	t->engine.unreported = false;
 	return code;
 }

@@ -49,6 +49,8 @@ int pvm__handler_add(int src, int tag, int ctx, int (*f)(int mid))
 	for (h = handlers; h; h = h->next)
 		if (overlaps(h, src, tag, ctx))
 			return PvmExists;
+	if (!f)
+		return PvmBadParam;
 	/* Room to free every id that exists, so that removing cannot fail. */
 	ids = realloc(free_ids, (size_t)(used_ids + 1) * sizeof *ids);
 	if (!ids)

@@ -4,12 +4,16 @@
 
 #include <stdlib.h>
 
-/* Slot i belongs to id i + 1. Free slots form a list; the last freed is reused first. */
+/*
+ * Slot i belongs to id i + 1. Free slots form a list; the last freed is reused first, as in 3.4.6.
+ * A slot that is freed because another message takes the place of its own rests until that has an
+ * id: in 3.4.6 the new message has one before the old one is freed.
+ */
 static struct slot {
 	struct message *message; /* NULL: free */
 	int next_free;           /* next free slot, -1: none */
 } *slots;
-static int nslots, first_free = -1;
+static int nslots, first_free = -1, resting = -1;
 
 /* Make room for more ids: 0 or PvmNoMem. */
 static int grow_slots(void)
@@ -29,6 +33,15 @@ static int grow_slots(void)
 	return 0;
 }
 
+void pvm__ids_rested(void)
+{
+	if (resting < 0)
+		return;
+	slots[resting].next_free = first_free;
+	first_free = resting;
+	resting = -1;
+}
+
 int pvm__message_publish(struct message *m)
 {
 	int i;
@@ -40,6 +53,7 @@ int pvm__message_publish(struct message *m)
 	i = first_free;
 	first_free = slots[i].next_free;
 	slots[i].message = m;
+	pvm__ids_rested();
 	return m->id = i + 1;
 }
 
@@ -57,7 +71,7 @@ void pvm__message_retire(struct message *m)
 	pvm__views_drop(m);
 	m->id = 0;
 	slots[i].message = NULL;
-	slots[i].next_free = first_free;
-	first_free = i;
+	pvm__ids_rested();
+	resting = i;
 	pvm__message_unref(m);
 }

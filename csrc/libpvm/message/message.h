@@ -211,8 +211,12 @@ void pvm__queue_clear(struct queue *);
 int pvm__message_publish(struct message *);
 /* Message of an id, or NULL. */
 struct message *pvm__message_of(int id);
-/* Drop the id and its reference; the message is no current buffer any more. */
+/*
+ * Drop the id and its reference; the message is no current buffer any more. The next message to
+ * be published gets another id, unless it is said before that the id has rested.
+ */
 void pvm__message_retire(struct message *);
+void pvm__ids_rested(void);
 
 /* ---- items (items.c) ------------------------------------------------------- */
 

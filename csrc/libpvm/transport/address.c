@@ -204,14 +204,14 @@ bool pvm__daemon_exists(void)
 	return fd >= 0;
 }
 
-int pvm__open_daemon(void)
+int pvm__open_daemon(bool patient)
 {
 	char address[ADDRESS_MAX];
 	int fd = -1;
 
 	if (find_daemon(address) < 0)
 		return PvmSysErr;
-	for (int i = 0; i < TRIES; i++) {
+	for (int i = 0; i < (patient ? TRIES : 1); i++) {
 		if (i) {
 			unsigned depth = pvm__unlock_all();
 

@@ -172,8 +172,11 @@ int pvm__stand_in_fd(const struct stand_in *);
 
 /* Does a daemon answer at the address in the sock file? A file alone does not count. */
 bool pvm__daemon_exists(void);
-/* Connect to the daemon, which may just be starting. 0, or PvmSysErr, reported, or PvmNoMem. */
-int pvm__open_daemon(void);
+/*
+ * Connect to the daemon; `patient`: wait some seconds for one that is just starting. 0, or
+ * PvmSysErr, reported, or PvmNoMem.
+ */
+int pvm__open_daemon(bool patient);
 /* Connect `fd` after checking a Unix peer's identity. 0 or -1 with errno. */
 int pvm__connect_checked(int fd, const void *address, unsigned length);
 /* Does the Unix socket's peer belong to this user? TCP peers always pass. */

@@ -42,7 +42,7 @@ class Task(Plain):
     born: when its process began, as process_start tells it; None for a child of this daemon, whose
     number nobody else can get before it is reaped.
     conn: its connection, None while it has none; left: it said that it leaves. status: of its
-    process, when that has ended, as are the processor times in seconds. flags, path: how it was
+    process, when that has ended, as are the processor times in seconds. flags: how it was
     spawned, -1 if it was not. sched: the resource manager to tell of its end; dealings: what it has
     open with the one that it was told of.
     """
@@ -62,7 +62,6 @@ class Task(Plain):
     user_time: float = 0.0
     system_time: float = 0.0
     flags: int = -1
-    path: str = ""
     sched: int = 0
     out: Target = field(factory=Target)
     trc: Target = field(factory=Target)
@@ -132,7 +131,8 @@ class TaskTable:
         if self._tasks.pop(task.tid, None) is None:
             return False
         self._cookies.pop(task.cookie, None)
-        self._children.pop(task.pid, None)
+        if task.forked:
+            self._children.pop(task.pid, None)
         return True
 
     def get(self, tid: int) -> Task | None:
@@ -140,9 +140,12 @@ class TaskTable:
         return self._tasks.get(tid)
 
     def started(self, cookie: int) -> Task | None:
-        """The task that was started with this cookie and is not connected."""
-        task = self._cookies.get(cookie)
-        return task if task is not None and task.conn is None else None
+        """The task that was started with this cookie and has not enrolled."""
+        return self._cookies.get(cookie)
+
+    def enrolled(self, task: Task) -> None:
+        """A task has enrolled: if its process does so again, that is another task."""
+        self._cookies.pop(task.cookie, None)
 
     def child(self, pid: int) -> Task | None:
         """The task whose process is this child of the daemon."""

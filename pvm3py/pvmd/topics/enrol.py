@@ -148,7 +148,7 @@ def _welcome(pvmd: Pvmd, request: Request, task: Task, body: EnrolRequest) -> No
     elif connection.pid != task.pid:
         pvmd.tasks.disown(task, connection.pid)
     task.conn = connection.conn
-    task.left = False
+    pvmd.tasks.enrolled(task)
     connection.enrolled(task)
     pvmd.trim_later()
     if by_hand and task.sched:

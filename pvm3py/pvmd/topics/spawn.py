@@ -163,7 +163,6 @@ class _Starter:
         self._env = environment(self._strings)
         directory = self._env.get("PVMSPAWNWD", "")
         self._cwd = directory if os.path.isdir(directory) else None
-        self._path = ""
         self._program = ""
         self._argv: list[str] = []
 
@@ -176,7 +175,6 @@ class _Starter:
         if path is None:
             self._pvmd.tasks.next_tid()
             raise Refused(c.PvmNoFile, self._not_found())
-        self._path = path
         self._argv = [path, *self._job.args]
         if self._job.flags & c.PvmTaskDebug and not Registry.of(self._pvmd).tasker:
             path = _debugger(self._pvmd)
@@ -220,7 +218,6 @@ class _Starter:
         task.trc = self._trc.copy()
         task.sched = self._sched
         task.flags = self._job.flags
-        task.path = self._path
         return task
 
     def _started(self, task: Task) -> None:

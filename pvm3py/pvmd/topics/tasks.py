@@ -32,10 +32,12 @@ from .roles import Registry
 # Task flags in the TM_TASK reply (those of a role are in roles.py).
 FORKED = 0x2
 CONNECTED = 0x4
+LEFT = 0x10
 
 
 def _entry(pvmd: Pvmd, task: Task) -> TaskEntry:
-    flags = FORKED * task.forked | CONNECTED * (task.conn is not None)
+    flags = FORKED * task.forked
+    flags |= (CONNECTED | LEFT) if task.left else CONNECTED * (task.conn is not None)
     flags |= Registry.of(pvmd).flags(task.tid)
     return TaskEntry(task.tid, task.ptid, pvmd.hosts.own.tid, flags, task.name, task.pid)
 

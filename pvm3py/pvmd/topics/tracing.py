@@ -44,9 +44,9 @@ def task_started(pvmd: Pvmd, task: Task) -> None:
         task.trc,
         task.tid,
         "newtask",
-        _int("PT", task.ptid if task.ptid > 0 else -1),
+        _int("PT", task.ptid or -1),
         _int("TF", task.flags),
-        ("TN", c.TEV_DATA_STRING, task.path if spawned else "-"),
+        ("TN", c.TEV_DATA_STRING, task.name if spawned else "-"),
     )
 
 

@@ -77,12 +77,13 @@ def test_task_started_by_hand_is_described_once(
             assert event.time <= end.time
 
 
+@pytest.mark.parametrize("flags", [0, c.PvmNoSpawnParent])
 def test_spawned_task_is_traced_from_begin_to_end(
-    machine: VirtualMachine, connector: Connector
+    machine: VirtualMachine, connector: Connector, flags: int
 ) -> None:
     with tracer(machine, connector) as collector, RawTask(machine.address, connector) as task:
         task.enrol(machine.tmp)
-        start = string(b"true") + ints(0) + string(b"") + ints(1, 0, *[0] * 6, 0)
+        start = string(b"true") + ints(flags) + string(b"") + ints(1, 0, *[0] * 6, 0)
         _, child = task.request(c.TM_SPAWN, start).ints()
         decoder = trace.Decoder()
         events = []
@@ -91,8 +92,9 @@ def test_spawned_task_is_traced_from_begin_to_end(
             events += [p for p in parts if isinstance(p, trace.Event) and p.tid == child]
         assert [event.name for event in events] == ["newtask", "spntask", "endtask"]
         new, spawned, end = events
-        assert (new["PT"], new["TF"], new["TN"]) == (task.tid, 0, "/bin/true")
-        assert spawned["PT"] == task.tid
+        parent = c.PvmParentNotSet if flags else task.tid
+        assert (new["PT"], new["TF"], new["TN"]) == (parent, flags, "true")
+        assert spawned["PT"] == parent
         assert end["TST"] == 0
 
 

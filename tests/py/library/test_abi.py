@@ -39,7 +39,15 @@ GROUPS = {
 BESIDES = {
     *("pvm_errno", "pvm_nerr", "pvm_errlist", "pvm_vpackf", "pvm_vunpackf"),
     *("pvm_getmwid", "pvm_setmwid"),
-    *("i_dump", "lpvmerr", "pvmbeatask", "pvmendtask", "pvmdisplaymhfinfo", "pvmgetclock"),
+    *(
+        "i_dump",
+        "lpvmerr",
+        "pvmbeatask",
+        "pvmchkuid",
+        "pvmendtask",
+        "pvmdisplaymhfinfo",
+        "pvmgetclock",
+    ),
     *("pvmsleep", "pvmputenv", "pvmstrtoi", "pvmnametag", "pvmreset", "pvmsettaskname"),
     *("pvmtmpnam", "pvmmytid", "pvmmyctx", "pvmtoplvl", "pvmtrc", "pvmctrc", "pvmtrccodef"),
     *("pvmbailout", "pvmtevdidlist", "pvmtevinfo", "tev_begin", "tev_fin"),

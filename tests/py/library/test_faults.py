@@ -25,8 +25,6 @@ CLASSES = (
     *("memory", "memory+", "interrupted", "later", "short"),
     *("resources", "resources+", "broken", "ended"),
 )
-# Packing makes no system call.
-NO_CALLS = {("pack", name) for name in CLASSES if not name.startswith("memory")}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +49,7 @@ def disturb(vm: VirtualMachine, scenario: str, fault: str) -> None:
     assert "Sanitizer" not in done.err, done.err[-6000:]
     count = re.search(r"^(\d+) faults$", done.out, re.MULTILINE)
     assert count, done.out
-    assert (int(count[1]) == 0) == ((scenario, fault) in NO_CALLS)
+    assert int(count[1]) > 0
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+"""What is known to differ from 3.4.6, each with its reason: bugs there, and decisions here.
+
+Patterns are searched for in a step (tests/c/differ.h) and in normalised answers (bed.py).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Known:
+    """A difference that is right: the call, what 3.4.6 answers, what we do, and why."""
+
+    call: str
+    theirs: str
+    ours: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Same:
+    """What counts as the same: a part of an answer, by what it is replaced, and why."""
+
+    part: str
+    becomes: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Avoided:
+    """A call that is not compared, because 3.4.6 does not survive it."""
+
+    call: str
+    why: str
+
+
+SAME = (
+    Same(
+        r"libpvm \[\w+\] (a daemon runs already|no daemon of this user|PVMSOCK is)[^\\]*\\n",
+        "",
+        "what helps is said behind what is wrong",
+    ),
+    Same(r"\[pid-1\]", "[pid]", "3.4.6 does not know its pid before it has tried to connect"),
+    Same(r"\(mhid >= ndhandles\) ", "", "the name of the function is enough"),
+    Same(r"(=\w [TBC]?\d+) -32\b", r"\1 -", "pvm_errno after success is what inner calls left"),
+    Same(
+        r"(libpvm \[pid\] \S+: No such file or directory\\n)+", "", "no daemon, once a call inside"
+    ),
+    Same(r" printed: $", "", "nothing else was printed"),
+    Same(
+        r"(libpvm \[\w+\]: pvm_[\w: ]+\(\): [\w' !.(/)]+\\n)+(?=libpvm \[\w+\]: pvm_)",
+        "",
+        "one complaint a call, not one for each call inside",
+    ),
+)
+
+AVOIDED = (
+    Avoided(r"^siblings 1|^getfds 1", "3.4.6 stores through the null pointer"),
+    Avoided(r"^(un)?export null|^spawn null|^packf null", "3.4.6 reads the null pointer"),
+    Avoided(r"^packf '%h?s 0|^[gs]etminfo \S+ null", "3.4.6 uses the null pointer"),
+    Avoided(r"^notify .* [1-9]\d* null|^notify \d+ \d+ 1 null", "3.4.6 reads the null pointer"),
+    Avoided(r"^reg_tracer .* null", "3.4.6 reads the null pointer"),
+    Avoided(r"^(pvmf)?putinfo '\S+ (0|9999)", "3.4.6 never answers a request without message"),
+    Avoided(r"^(pvmf)?precv .* out -\d", "3.4.6 waits for a message before it looks at the count"),
+    Avoided(r"^setopt 2 -1", "3.4.6 prints its inner life for each message, with numbers"),
+)
+
+KNOWN = (
+    # ---- 3.4.6 answers with what is left in memory, or does another thing than it says
+    Known(r"^freecontext", r"=i (T\d+|0) -", r"-32", "3.4.6 makes a context when told to free 0"),
+    Known(r"^pvmffreecontext", r"", r"-32", "3.4.6 sets the context instead of freeing it"),
+    Known(r"^setopt (5|7|13|15) ", r"=t 0 0 .*Error 0", r"-2", "3.4.6 reports an error of code 0"),
+    Known(r"^(pvmf)?psend .* data -\d", r"pkbyte\(\): Bad", r"-2", "3.4.6 sends an empty message"),
+    Known(r"^psend .* null", r"=i 0", r"-2", "3.4.6 promises to send what is nowhere"),
+    Known(
+        r"^(\w+=)?(pvmf)?(n|t)?(recv|initsend|mkbuf|probe|upkmesg|[gs]et[rs]buf|(recv|up).*|value)",
+        r"=b B\d+ ",
+        r"=b B\d+ ",
+        "which free number is taken depends on the messages inside the library",
+    ),
+    Known(
+        r"^\w+ \$",
+        r"",
+        r"=\w -16",
+        "a number that was given back is one inside the library of 3.4.6 for a time",
+    ),
+    Known(r"", r"-14 -14 T\d", r"-14 -14 -1", "a task whose daemon has ended is none"),
+    Known(r"^getcontext", r"=c C2 ", r"=c C1 ", "pvmffreecontext has set it in 3.4.6"),
+    Known(r"^siblings", r"=i 1 ", r"=i 1 ", "3.4.6 names the task that this was before"),
+    Known(r"^upkstr", r"=i 0 -", r"-5", "3.4.6 reads a string beyond the end of the message"),
+    Known(
+        r"^upk", r"=i -5 .*arg0", r"=i -5", "3.4.6 stores half of an item before it finds the end"
+    ),
+    Known(r"^packf '%\*", r"=i 0 -", r"=i -2", "3.4.6 takes a negative count for 0"),
+    Known(r"^packf", r"=i 0 -", r"=i -24", "3.4.6 sends values in place that are gone by then"),
+    Known(r"^pkmesg ", r"=i 0 -", r"=i -24", "3.4.6 packs nothing into a message in place"),
+    Known(
+        r"^reduce -1", r"=i 0 -", r"=i -2", "3.4.6 takes no function when it has nothing to call"
+    ),
+    Known(
+        r"^barrier \S+ 1", r"=i -3", r"=i 0", "3.4.6 keeps the count of a barrier that it refused"
+    ),
+    Known(r"^lookup", r"=i 0 -5", r"=i -5", "3.4.6 finds an entry without value"),
+    Known(r"^reg_rm", r" 1000 3\)", r" 1000 \d{5}", "3.4.6 takes another field for the signature"),
+    Known(r"^archcode", r"=i -32", r"=i -14", "3.4.6 takes a lost daemon for an unknown name"),
+    Known(r"^pvmfarchcode", r"^died", r"=i -14", "3.4.6 aborts without a daemon"),
+    Known(r"^catchout 1", r"=i 0 -", r"=i -14", "3.4.6 goes on without a daemon"),
+    Known(r"^getnoresets", r"=i 0 -14", r"=i -14", "3.4.6 goes on without a daemon"),
+    Known(r"^pvmftasks", r"=i 2004318071", r"=i 0 .*=0", "3.4.6 stores nothing for an empty table"),
+    # ---- decisions (README)
+    Known(r"^(getopt|setopt|pvmfgetopt) 10", r"4080", r"65536", "fragments are larger"),
+    Known(r"^(packf '%l|pklong|pkulong)", r"=i 0", r"=i -4", "a long that does not fit is refused"),
+    Known(r"", r"\{handler.*Not implemented|waitid doesn't", r"", "handlers may ask the daemon"),
+    Known(r"^(exit|archcode)", r"^died", r"\{handler", "3.4.6 crashes in a handler"),
+    Known(
+        r"^(getopt|setopt|pvmf[gs]etopt) (1[2-7]|2[1-4])|^(pvmf)?catchout 0",
+        r"",
+        r" T\d|=[it] -14",
+        "own settings are told as they are in the machine, so the task enrols",
+    ),
+    Known(r"^getopt 25", r"=t 1", r"=t 0", "who comes back is another task, which a reset ends"),
+)
+
+
+def comparable(answer: str) -> str:
+    """An answer without what counts as the same."""
+    for rule in SAME:
+        answer = re.sub(rule.part, rule.becomes, answer)
+    return answer
+
+
+def avoided(line: str) -> bool:
+    """Whether a call is left out."""
+    return any(re.search(rule.call, line) for rule in AVOIDED)
+
+
+def known(line: str, theirs: str, ours: str) -> bool:
+    """Whether the two answers to a call are known to differ like that."""
+    return any(
+        re.search(rule.call, line) and re.search(rule.theirs, theirs) and re.search(rule.ours, ours)
+        for rule in KNOWN
+    )
