@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from support.vectors.daemon_vectors import recording
 
+from pvm3py.pvmd.io.shell_output import GreetingFinder
 from pvm3py.pvmd.state import config
 from pvm3py.pvmd.state.config import Settings, StartError
 from pvm3py.pvmd.state.hostfile import HostLine, read_host_file
@@ -58,6 +59,15 @@ def test_greeting_is_read_and_written_as_recorded() -> None:
 )
 def test_greeting_may_hold_more_than_is_known(line: str) -> None:
     assert Greeting.parse(line) == Greeting.parse(GREETING)
+
+
+@pytest.mark.parametrize("before", ["", "\x1b]0;title\7", "ddpro is a word\n<a>\r", "x" * 3000])
+def test_greeting_is_found_in_whatever_parts_it_comes(before: str) -> None:
+    text = f"{before}{GREETING}\x1b[0m$ ".encode()
+    for at in range(max(len(before) - 10, 0), len(text)):
+        finder = GreetingFinder()
+        found = [finder.feed(text[:at]), finder.feed(text[at:])]
+        assert next(filter(None, found)) == GREETING
 
 
 @pytest.mark.parametrize(
