@@ -15,7 +15,7 @@ from support.impostors.rawtask import Connector, RawTask, enrolled, message
 from support.machines.hosts import Host
 from support.machines.machine import Machine
 from support.machines.vm import wait_until
-from support.programs.floods import MIB, ROOM, Meanwhile, sending, talkative
+from support.programs.floods import MIB, ROOM, Meanwhile, talkative
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import Codes, SpawnRequest
@@ -87,11 +87,3 @@ def test_output_for_a_collector_elsewhere_that_does_not_read(
         received = 0
         while received < 8 * MIB:
             received += len(task.receive().body)
-
-
-def test_messages_for_the_daemon_of_another_host(machine: Machine, connector: Connector) -> None:
-    master, slave = machine.hosts
-    meanwhile = Meanwhile(connector, master, slave)
-    order = message(c.TM_GETOPT, bytes(3000), dst=c.TIDPVMD | 2 << 18)
-    with enrolled(master, connector) as task, sending(task, order * 30000):
-        meanwhile.served()
