@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sizes between two hosts: mailbox entries of a task there, messages beyond what an int counts."""
+"""Sizes between two hosts: large mailbox entries, and messages whose bytes an int cannot count."""
 
 from __future__ import annotations
 
