@@ -67,6 +67,12 @@ static char text[MANY];
 
 static void buffers(void)
 {
+	/* What is left of freed buffers goes first. */
+	pvm_setsbuf(0);
+	exhausted = true;
+	while (pvm_mkbuf(PvmDataDefault) > 0)
+		;
+	exhausted = false;
 	NO_MEMORY(pvm_mkbuf(PvmDataDefault));
 	NO_MEMORY(pvm_initsend(PvmDataDefault));
 }
