@@ -40,7 +40,8 @@ def test_signal_ends_the_machine_orderly(daemon: Side, number: signal.Signals) -
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGPIPE])
 @pytest.mark.parametrize("daemon", SIDES)
 def test_signal_is_ignored(daemon: Side, number: signal.Signals) -> None:
-    with VirtualMachine(daemon) as vm:
+    sides = {"PVM_TEST_LIBRARY": daemon, "PVM_TEST_DAEMON": daemon}
+    with VirtualMachine(daemon, env=sides) as vm:
         vm.process.send_signal(number)
         vm.run(compiler.test_program("check_lifecycle", daemon)).check()
         assert vm.process.poll() is None

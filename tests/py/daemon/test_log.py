@@ -124,7 +124,7 @@ def test_log_that_cannot_begin_anew_keeps_its_bound(
     def fail(_path: str) -> int:
         raise OSError(24, "no descriptor")
 
-    monkeypatch.setattr("pvm3py.pvmd.state.log._create", fail)
+    monkeypatch.setattr("pvm3py.pvmd.state.private.create_anew", fail)
     for number in range(5000):
         log(f"line {number}")
     assert path.read_text().endswith("line 4999\n")
