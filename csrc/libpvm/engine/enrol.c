@@ -97,7 +97,11 @@ static int prove_identity(void)
 	}
 	code = introduce(path, fd);
 	close(fd);
-	pvm__temp_remove(path);
+	/* The daemon may yet get a request that is given up here, and sign that file. */
+	if (code < 0)
+		pvm__temp_abandon(path);
+	else
+		pvm__temp_remove(path);
 	return code;
 }
 
