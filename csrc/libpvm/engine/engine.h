@@ -37,6 +37,11 @@ static inline void pvm__pay(void)
 		pvm__pay_owed();
 }
 /*
+ * Before a send writes to a direct route: make one of its passes first if nobody has looked for a
+ * while, since a task whose daemon is gone is not to be heard any more. Passes that it made.
+ */
+unsigned pvm__pass_early(void);
+/*
  * Wait without the lock for something to take in, at most until the deadline; nothing is
  * listed before.
  */
