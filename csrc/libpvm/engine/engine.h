@@ -251,8 +251,17 @@ int pvm__handlers_install(void);
 #pragma GCC visibility push(default)
 void pvmchkuid(void);
 #pragma GCC visibility pop
+/* For pvm__connect: wait for another thread that enrols, connect and enrol. 0 or an error code. */
+int pvm__become_task(void);
 /* Connect and enrol if that has not happened. 0 or an error code. */
-int pvm__connect(void);
+static inline int pvm__connect(void)
+{
+	const struct task *t = &pvm__task;
+
+	if (__builtin_expect(pvmmytid != -1 && t->daemon && !t->engine.enroller, 1))
+		return 0;
+	return pvm__become_task();
+}
 /*
  * The same for calls that do without a daemon, but have another effect in a task: it inherits a
  * context, has handlers, is the source of its messages. They go on if that fails, and it is not
