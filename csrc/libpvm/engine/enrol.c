@@ -342,7 +342,7 @@ bool pvm__try_connect(void)
 	return !only_if_needed;
 }
 
-int pvm__connect(void)
+int pvm__become_task(void)
 {
 	struct task *t = &pvm__task;
 	const bool lost = daemon_lost;
@@ -350,7 +350,7 @@ int pvm__connect(void)
 
 	while (t->engine.enroller && t->engine.enroller != &pvm__self)
 		pvm__await_change();
-	if (__builtin_expect((pvmmytid != -1 && t->daemon) || t->engine.enroller, 1))
+	if ((pvmmytid != -1 && t->daemon) || t->engine.enroller)
 		return 0;
 	if (t->engine.unreported) {
 		t->engine.unreported = false;
