@@ -292,12 +292,20 @@ def test_hosts_from_slang_are_like_those_of_3_4_6(pair: tuple[Side, Side]) -> No
     assert texts[0] == texts[1]
 
 
+def is_slave(pid: int) -> bool:
+    """Whether a process of S-Lang's shell runs, and runs no master."""
+    try:
+        line = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return line != b"" and b"master.sl" not in line
+
+
 def test_killed_slave_is_started_again_by_its_master(cell: tuple[VirtualMachine, Path]) -> None:
     vm, where = cell
 
     def slaves() -> list[int]:
-        lines = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in vm.running("slsh")}
-        return [pid for pid, line in lines.items() if b"master.sl" not in line]
+        return [pid for pid in vm.running("slsh") if is_slave(pid)]
 
     command = f"until [ -e {vm.home}/go ]; do sleep 0.05; done; exit"
     commands = [f"{command} {status}" for status in (3, 4)]
