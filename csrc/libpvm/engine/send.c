@@ -33,6 +33,10 @@ int pvm__send(struct message *m, int dst)
 	unsigned session = pvm__task.session;
 	int code = 0;
 
+	if (pvm__task.sending) {
+		pvm__message_unref(m);
+		return PvmNotImpl;
+	}
 	if (wire_is_task((uint32_t)dst))
 		route = pvm__route_stream(dst);
 	pvm__task.sending++;
@@ -40,6 +44,7 @@ int pvm__send(struct message *m, int dst)
 		code = pvm__write_daemon(&(struct parcel){ m, dst }, 1);
 	pvm__task.sending--;
 	pvm__task.engine.owed += passes_for(m);
+	pvm__message_unref(m);
 	return finish(session, code);
 }
 
@@ -93,6 +98,8 @@ int pvm__multicast(struct message *m, int *tids, int n)
 	unsigned session = pvm__task.session;
 	int code = 0, nrest = 0;
 
+	if (pvm__task.sending)
+		return PvmNotImpl;
 	n = tidy(tids, n);
 	for (int i = 0; i < n; i++) {
 		struct stream *route = existing_route(tids[i]);
