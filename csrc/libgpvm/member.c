@@ -207,7 +207,9 @@ int pvm_barrier(char *group, int count)
  */
 int pvm_freezegroup(char *group, int size)
 {
-	int code = check_count(group, size);
+	int code;
 
+	pvmbeatask(); /* also for a group without name, as in 3.4.6 */
+	code = check_count(group, size);
 	return code < 0 ? code : gs__ask(GROUP_FREEZE, group, size, NULL);
 }

@@ -108,13 +108,14 @@ def _keep_terminal() -> tuple[int, int] | None:
 
 
 def _give_up_files(log: Log) -> None:
-    """Give up the standard files."""
+    """Give up the standard files; the log stands for standard error."""
     log.quiet()
     null = os.open(os.devnull, os.O_RDWR)
     for fd in range(3):
         os.dup2(null, fd)
     if null > 2:
         os.close(null)
+    log.take_last_words()
 
 
 def _slave_host(settings: Settings, start: SlaveStart) -> Host:

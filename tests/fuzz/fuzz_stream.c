@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 3 || size - 3 < data[0])
 		return 0;
-	pvm__task.option.auto_err = 0;
+	be_task();
 	plan = (struct plan){ data + 3, data + 3 + data[0] };
 	piece = ((size_t)data[1] << 8 | data[2]) + 1;
 	size -= 3u + data[0];
@@ -47,13 +47,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		n = size < piece ? size : piece;
 		if (write(pair[1], data, n) != (ssize_t)n)
 			abort();
-		while (pvm__stream_read(stream, MSG_DONTWAIT))
-			;
+		pvm__stream_drain(stream);
 		take_arrived(plan);
 	}
 	close(pair[1]);
 	while (!stream->lost)
-		pvm__stream_read(stream, 0);
+		pvm__stream_drain(stream);
 	take_arrived(plan);
 	pvm__stream_free(stream);
 	return 0;

@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 4 || size - 4 < data[1])
 		return 0;
-	pvm__task.option.auto_err = 0;
+	be_task();
 	enc = encodings[data[0] % 5];
 	plan = (struct plan){ data + 4, data + 4 + data[1] };
 	cut = (size_t)data[2] << 8 | data[3];

@@ -16,6 +16,13 @@ struct plan {
 	const uint8_t *at, *end;
 };
 
+/* Calls take this process for a task, so that none looks for a daemon; errors are not reported. */
+static inline void be_task(void)
+{
+	pvmmytid = 0x40001;
+	pvm__task.option.auto_err = 0;
+}
+
 static inline unsigned plan_next(struct plan *p)
 {
 	return p->at < p->end ? *p->at++ : 0;

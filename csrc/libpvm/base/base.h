@@ -370,6 +370,8 @@ bool pvm__temp_name(char *name, size_t size);
 int pvm__temp_make(char *name, size_t size, int (*make)(const char *name, void *with), void *with);
 /* Remove what was made. */
 void pvm__temp_remove(const char *name);
+/* The same of a file that another process may still look for: the next has another name. */
+void pvm__temp_abandon(const char *name);
 /*
  * Move a new descriptor away from 0 to 2, which stay free for standard streams when the
  * program has closed those. Returns it; -1 for -1 or if there is no other.

@@ -29,6 +29,7 @@ enum {
 	TAKEN_MAX = 16,   /* names in a row that may be taken before unforeseeable ones are used */
 	RANDOM_MAX = 100, /* how many of these are tried */
 	END_MAX = 5,      /* what follows the dot, with its NUL */
+	FIRST_MAX = 8,    /* numbers that may be the first; the daemon finds what has them */
 };
 
 /*
@@ -38,6 +39,7 @@ enum {
 static struct {
 	pid_t owner;
 	unsigned held, next;
+	unsigned first; /* another one after a file was left to who may still write to it */
 } temp;
 
 /* Write a name with this end; false, with errno, if it does not fit. */
@@ -94,8 +96,10 @@ int pvm__temp_make(char *name, size_t size, int (*make)(const char *name, void *
 	int made = -1;
 
 	/* What a parent of this process has made is the parent's. */
-	if (temp.owner != getpid() || !temp.held)
-		memset(&temp, 0, sizeof temp);
+	if (temp.owner != getpid() || !temp.held) {
+		temp.held = 0;
+		temp.next = temp.first;
+	}
 	temp.owner = getpid();
 	for (int i = 0; i < TAKEN_MAX + RANDOM_MAX && made < 0; i++) {
 		bool written = i < TAKEN_MAX ? write_numbered(name, size, temp.next++ % OWN_NAMES) :
@@ -116,6 +120,12 @@ void pvm__temp_remove(const char *name)
 	unlink(name);
 	if (temp.owner == getpid() && temp.held)
 		temp.held--;
+}
+
+void pvm__temp_abandon(const char *name)
+{
+	pvm__temp_remove(name);
+	temp.first = (temp.first + 1) % FIRST_MAX;
 }
 
 /* ---- descriptors, sleeping ------------------------------------------------------- */

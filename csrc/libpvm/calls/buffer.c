@@ -221,6 +221,8 @@ int pvm_bufinfo(int bufid, int *bytes, int *tag, int *tid)
 {
 	API_IF_TRACED(bufinfo_traced(bufid, bytes, tag, tid));
 	API_LOCK();
+	if (pvm__connect_if_possible())
+		return bufinfo_traced(bufid, bytes, tag, tid);
 	return buffer_header(bufid, bytes, tag, tid);
 }
 

@@ -12,7 +12,7 @@ static inline int move_items(const char *name, struct message *m, bool in, enum 
 		pvm__connect_if_possible();
 		return pvm__result(name, n < 0 ? PvmBadParam : PvmNoBuf);
 	}
-	if (n == 0)
+	if (n == 0 && !(in && m->enc == WIRE_ENC_INPLACE && step != pvm__item_size[item]))
 		return 0;
 	return pvm__result(name,
 		in ? m->codec->pack(m, item, p, n, step) : m->codec->unpack(m, item, p, n, step));

@@ -337,12 +337,30 @@ int (*pvm_recvf(int (*f)(int, int, int)))(int, int, int)
 }
 
 /* Answer of pvm_getfds to this thread. */
-static __thread int *answered_fds;
+static __thread struct {
+	int *fds, room;
+} answer;
 
 void pvm__recv_thread_ends(void)
 {
-	free(answered_fds);
-	answered_fds = NULL;
+	free(answer.fds);
+	answer.fds = NULL;
+	answer.room = 0;
+}
+
+/* Have room for `n` descriptors in the answer. 0 or PvmNoMem. */
+static inline int make_room(int n)
+{
+	int *fds;
+
+	if (n <= answer.room)
+		return 0;
+	fds = realloc(answer.fds, (size_t)n * sizeof *fds);
+	if (!fds)
+		return PvmNoMem;
+	answer.fds = fds;
+	answer.room = n;
+	return 0;
 }
 
 /* `select`: one of them is readable as long as something is not taken in. */
@@ -350,22 +368,21 @@ static int list_fds(int **fds, bool select)
 {
 	struct task *t = &pvm__task;
 	int code = pvm__connect();
-	int n, *list;
+	int n;
 
 	if (code < 0)
 		return code;
 	if (!fds)
 		return PvmBadParam;
-	n = 1 + pvm__route_fds(NULL, 0, select);
-	list = realloc(answered_fds, (size_t)n * sizeof *list);
-	if (!list)
-		return PvmNoMem;
-	answered_fds = list;
-	list[0] = select ? pvm__stream_select_fd(t->daemon) : t->daemon->way.source.fd;
-	if (list[0] < 0 || pvm__route_fds(list + 1, n - 1, select) < 0)
+	code = make_room(1 + pvm__routes_count());
+	if (code < 0)
+		return code;
+	answer.fds[0] = select ? pvm__stream_select_fd(t->daemon) : t->daemon->way.source.fd;
+	n = pvm__route_fds(answer.fds + 1, select);
+	if (answer.fds[0] < 0 || n < 0)
 		return PvmSysErr;
-	*fds = list;
-	return n;
+	*fds = answer.fds;
+	return 1 + n;
 }
 
 /*

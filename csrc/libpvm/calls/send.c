@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FEW = 32 }; /* receivers that a multicast keeps on the stack */
+
 /* May the program send to this task with this tag? */
 static bool allowed(int tid, int tag)
 {
@@ -62,11 +64,26 @@ int pvm_send(int tid, int tag)
 	return pvm__result("pvm_send", send_buffer(tid, tag));
 }
 
+/* Send the message to a copy of the list, which the engine sorts. 0 or an error code. */
+static int multicast(struct message *m, const int *tids, int n)
+{
+	int few[FEW], *list = n <= FEW ? few : malloc((size_t)n * sizeof *list);
+	int code;
+
+	if (!list)
+		return PvmNoMem;
+	if (n)
+		memcpy(list, tids, (size_t)n * sizeof *list);
+	code = pvm__multicast(m, list, n);
+	if (list != few)
+		free(list);
+	return code;
+}
+
 static int mcast_buffer(const int *tids, int n, int tag)
 {
 	struct message *m;
 	int code = pvm__connect();
-	int *list;
 
 	if (code < 0)
 		return code;
@@ -77,16 +94,11 @@ static int mcast_buffer(const int *tids, int n, int tag)
 	for (int i = 0; i < n; i++)
 		if (!allowed(tids[i], tag))
 			return PvmBadParam;
-	list = malloc((size_t)(n ? n : 1) * sizeof *list);
-	if (!list)
-		return PvmNoMem;
-	if (n)
-		memcpy(list, tids, (size_t)n * sizeof *list);
 	m = outgoing(pvmmytid | (int)TIDGID, tag, &code);
-	if (m)
-		code = pvm__multicast(m, list, n);
+	if (!m)
+		return code;
+	code = multicast(m, tids, n);
 	pvm__message_unref(m);
-	free(list);
 	return code;
 }
 

@@ -39,6 +39,11 @@ static inline void pvm__pay(void)
 		pvm__pay_owed();
 }
 /*
+ * Before a send writes to a direct route: make one of its passes first if nobody has looked for a
+ * while, since a task whose daemon is gone is not to be heard any more. Passes that it made.
+ */
+unsigned pvm__pass_early(void);
+/*
  * Wait without the lock for something to take in, at most until the deadline; nothing is
  * listed before.
  */
@@ -131,11 +136,13 @@ bool pvm__routes_drain(void);
 void pvm__routes_close(void);
 /* In the child of a fork: lose all routes, which stay the parent's. */
 void pvm__routes_abandon(void);
+/* How many routes there are, open or not. */
+int pvm__routes_count(void);
 /*
- * Descriptors of routes, at most `max`; with `select` as pvm__stream_select_fd gives them.
- * Returns how many there are, or PvmSysErr.
+ * Descriptors of routes, with `select` as pvm__stream_select_fd gives them. `fds` has room for
+ * pvm__routes_count. Returns how many there are, or PvmSysErr.
  */
-int pvm__route_fds(int *fds, int max, bool select);
+int pvm__route_fds(int *fds, bool select);
 /* Is there an open direct route? */
 bool pvm__route_exists(int tid);
 /* Handlers of messages about them: buffer id. 0. */
@@ -256,8 +263,17 @@ int pvm__handlers_install(void);
 #pragma GCC visibility push(default)
 void pvmchkuid(void);
 #pragma GCC visibility pop
+/* For pvm__connect: wait for another thread that enrols, connect and enrol. 0 or an error code. */
+int pvm__become_task(void);
 /* Connect and enrol if that has not happened. 0 or an error code. */
-int pvm__connect(void);
+static inline int pvm__connect(void)
+{
+	const struct task *t = &pvm__task;
+
+	if (__builtin_expect(pvmmytid != -1 && t->daemon && !t->engine.enroller, 1))
+		return 0;
+	return pvm__become_task();
+}
 /*
  * The same for calls that do without a daemon, but have another effect in a task: it inherits a
  * context, has handlers, is the source of its messages. They go on if that fails, and it is not

@@ -97,7 +97,11 @@ static int prove_identity(void)
 	}
 	code = introduce(path, fd);
 	close(fd);
-	pvm__temp_remove(path);
+	/* The daemon may yet get a request that is given up here, and sign that file. */
+	if (code < 0)
+		pvm__temp_abandon(path);
+	else
+		pvm__temp_remove(path);
 	return code;
 }
 
@@ -338,7 +342,7 @@ bool pvm__try_connect(void)
 	return !only_if_needed;
 }
 
-int pvm__connect(void)
+int pvm__become_task(void)
 {
 	struct task *t = &pvm__task;
 	const bool lost = daemon_lost;
@@ -346,7 +350,7 @@ int pvm__connect(void)
 
 	while (t->engine.enroller && t->engine.enroller != &pvm__self)
 		pvm__await_change();
-	if (__builtin_expect((pvmmytid != -1 && t->daemon) || t->engine.enroller, 1))
+	if ((pvmmytid != -1 && t->daemon) || t->engine.enroller)
 		return 0;
 	if (t->engine.unreported) {
 		t->engine.unreported = false;

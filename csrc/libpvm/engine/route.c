@@ -31,6 +31,7 @@ struct route {
 };
 
 static struct route *routes[BUCKETS]; /* hashed by tid */
+static int nroutes;                   /* in all of them */
 
 /* ---- table --------------------------------------------------------------- */
 
@@ -59,6 +60,7 @@ static struct route *new_route(int tid, enum route_state state)
 	r->state = state;
 	r->next = *bucket(tid);
 	*bucket(tid) = r;
+	nroutes++;
 	return r;
 }
 
@@ -72,6 +74,7 @@ static void drop(struct route *r)
 	while (*p != r)
 		p = &(*p)->next;
 	*p = r->next;
+	nroutes--;
 	pvm__rendezvous_close(&r->meeting);
 	if (r->stream)
 		pvm__stream_free(r->stream);
@@ -150,17 +153,22 @@ static int descriptor(const struct route *r, bool select)
 	return select ? pvm__stream_select_fd(r->stream) : r->stream->way.source.fd;
 }
 
-int pvm__route_fds(int *fds, int max, bool select)
+int pvm__routes_count(void)
 {
-	int n = 0;
+	return nroutes;
+}
 
-	for (int i = 0; i < BUCKETS; i++)
-		for (struct route *r = routes[i]; r; r = r->next) {
+int pvm__route_fds(int *fds, bool select)
+{
+	int n = 0, left = nroutes;
+
+	for (int i = 0; left; i++)
+		for (struct route *r = routes[i]; r; r = r->next, left--) {
 			if (r->state != ROUTE_OPEN && r->state != ROUTE_LISTEN)
 				continue;
-			if (n < max && (fds[n] = descriptor(r, select)) < 0)
+			fds[n] = descriptor(r, select);
+			if (fds[n++] < 0)
 				return PvmSysErr;
-			n++;
 		}
 	return n;
 }

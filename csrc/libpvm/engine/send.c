@@ -19,6 +19,13 @@ static unsigned passes_for(const struct message *m)
 	return m->nfrags > 2 ? (m->nfrags + 1) / 2 : 1;
 }
 
+/* Owe the passes for a message and `more`, without the *early ones, which are settled then. */
+static void owe(const struct message *m, unsigned more, unsigned *early)
+{
+	pvm__task.engine.owed += passes_for(m) + more - *early;
+	*early = 0;
+}
+
 /* The end of a send: its code, or PvmSysErr if the daemon's end is seen then. */
 static int finish(unsigned session, int code)
 {
@@ -30,12 +37,17 @@ static int finish(unsigned session, int code)
 int pvm__send(struct message *m, int dst)
 {
 	struct stream *route = NULL;
-	unsigned session = pvm__task.session;
+	unsigned session = pvm__task.session, early;
 	int code = 0;
 
 	if (pvm__task.sending) {
 		pvm__message_unref(m);
 		return PvmNotImpl;
+	}
+	early = pvm__route_exists(dst) ? pvm__pass_early() : 0;
+	if (pvm__task.session != session) {
+		pvm__message_unref(m);
+		return PvmSysErr;
 	}
 	if (wire_is_task((uint32_t)dst))
 		route = pvm__route_stream(dst);
@@ -43,7 +55,7 @@ int pvm__send(struct message *m, int dst)
 	if (!route || !write_route(route, m, dst))
 		code = pvm__write_daemon(&(struct parcel){ m, dst }, 1);
 	pvm__task.sending--;
-	pvm__task.engine.owed += passes_for(m);
+	owe(m, 0, &early);
 	pvm__message_unref(m);
 	return finish(session, code);
 }
@@ -74,6 +86,15 @@ static struct stream *existing_route(int tid)
 	return pvm__route_exists(tid) ? pvm__route_stream(tid) : NULL;
 }
 
+/* Is there an open route to one of them? */
+static bool any_route(const int *tids, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (pvm__route_exists(tids[i]))
+			return true;
+	return false;
+}
+
 static int ascending(const void *a, const void *b)
 {
 	int x = *(const int *)a, y = *(const int *)b;
@@ -96,11 +117,15 @@ static int tidy(int *tids, int n)
 int pvm__multicast(struct message *m, int *tids, int n)
 {
 	unsigned session = pvm__task.session;
+	unsigned early;
 	int code = 0, nrest = 0;
 
 	if (pvm__task.sending)
 		return PvmNotImpl;
 	n = tidy(tids, n);
+	early = any_route(tids, n) ? pvm__pass_early() : 0;
+	if (pvm__task.session != session)
+		return PvmSysErr;
 	for (int i = 0; i < n; i++) {
 		struct stream *route = existing_route(tids[i]);
 
@@ -108,13 +133,13 @@ int pvm__multicast(struct message *m, int *tids, int n)
 		if (!route || !write_route(route, m, tids[i]))
 			tids[nrest++] = tids[i];
 		else
-			pvm__task.engine.owed += passes_for(m);
+			owe(m, 0, &early);
 		pvm__task.sending--;
 	}
 	pvm__task.sending++;
 	if (nrest) {
 		code = multicast_daemon(m, tids, nrest);
-		pvm__task.engine.owed += 1 + passes_for(m);
+		owe(m, 1, &early);
 	}
 	pvm__task.sending--;
 	return finish(session, code);

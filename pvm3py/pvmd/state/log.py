@@ -76,6 +76,7 @@ class Log:
         self._fd = -1
         self._early: list[bytes] | None = []
         self._stderr = True
+        self._last_words = False
         self._second = -1
         self._head = ""
 
@@ -92,6 +93,15 @@ class Log:
         """Start-up is complete: no more lines on standard error."""
         self._stderr = False
         self._early = None
+
+    def take_last_words(self) -> None:
+        """Have standard error of this process, where C code says why it aborts, be the log."""
+        self._last_words = True
+        self._follow()
+
+    def _follow(self) -> None:
+        if self._last_words and self._fd >= 0:
+            os.dup2(self._fd, 2)
 
     def close(self) -> None:
         """Close the file."""
@@ -186,6 +196,7 @@ class Log:
             return
         os.close(self._fd)
         self._fd = fd
+        self._follow()
 
 
 def _lines(text: str) -> list[str]:

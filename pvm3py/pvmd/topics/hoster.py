@@ -84,7 +84,8 @@ class _Launch(Plain):
 
     line: for its standard input; greeting: what the slave said; status: exit status of the remote
     shell; words: the last lines of its standard error; wrote: whether it wrote anything; out, err:
-    its outputs; decided: it has greeted or the shell has ended; silent: nothing more comes of it.
+    its outputs until both have ended; decided: it has greeted or the shell has ended; silent:
+    nothing more comes of it.
     """
 
     start: Start
@@ -264,6 +265,8 @@ def _listen(pvmd: Pvmd, launch: _Launch, stdout: int, stderr: int) -> None:
         nonlocal open_pipes
         open_pipes -= 1
         if open_pipes == 0:
+            # Both lead back to the launch: in a circle all would stay until a collection.
+            launch.out = launch.err = None
             launch.silent.set()
 
     def data(part: bytes) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from support import compiler
 from support.impostors.rawtask import Connector, RawTask
+from support.machines.loading import wait_loaded
 from support.machines.vm import VirtualMachine, wait_until
 from support.system import PATIENCE, SIDES, Side
 
@@ -120,6 +121,7 @@ def test_further_task_takes_4_kb_at_most(machine: VirtualMachine, connector: Con
                 wait_until(lambda n=there + 50: connected() > n, "tasks are connected")
             return machine.rss()
 
+        wait_loaded(machine.pid)
         before = grow(100)
         assert (grow(400) - before) / 300 <= 4096
 

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import resource
 import signal
 from pathlib import Path
 
 import pytest
-from support.impostors.rawtask import Connector, RawTask, enrolled, ints, string
+from support.impostors.rawtask import ClosedError, Connector, RawTask, enrolled, ints, string
 from support.machines.vm import VirtualMachine, wait_until
+from support.system import PATIENCE
 
 from pvm3py.pvmd.state.log import Log
 from pvm3py.wire import constants as c
@@ -171,3 +174,16 @@ def test_remote_shell_does_not_fill_the_log(tmp_path: Path, connector: Connector
             assert "*** no more of the shell of 127.0.0.3 is logged" in vm.log()
         assert "\x1b" not in vm.log()
         assert 400000 < len(vm.log()) < 600000
+
+
+def test_want_of_memory_is_the_last_line(connector: Connector) -> None:
+    with VirtualMachine("ours") as vm:
+        status = Path(f"/proc/{vm.process.pid}/status").read_text()
+        taken = int(re.findall(r"VmSize:\s*(\d+)", status)[0]) << 10
+        limit = taken + (32 << 20)
+        resource.prlimit(vm.process.pid, resource.RLIMIT_AS, (limit, limit))
+        with contextlib.suppress(OSError, ClosedError), enrolled(vm, connector) as task:
+            task.request(c.TM_TICKLE, bytes(60 << 20))
+        assert vm.process.wait(PATIENCE) == -signal.SIGABRT
+        assert vm.log().endswith("pvmd3: out of memory\n")
+        vm.stop(check=False)

@@ -3,30 +3,20 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from support.machines.agent import Agent
 from support.machines.hosts import Bed
+from support.machines.loading import wait_loaded
 from support.machines.vm import wait_until
 from support.system import PATIENCE, resident
-
-from pvm3py.pvmd.topics.preload import MODULES
 
 HOSTS, TASKS = 100, 2000
 # Memory that a daemon may take for each further host, bytes.
 HOST_MEMORY = 10000
 TASK_EXIT, HOST_DELETE, TAG, CALL, ANSWER, END, RAW = 1, 2, 70, 1, 2, 3, 1
-
-
-def has_loaded_all(pid: int) -> bool:
-    """Whether a daemon has the last module of those that it loads some time after its start."""
-    name = MODULES[-1]
-    maps = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
-    return name in sys.builtin_module_names or f"/{name}." in maps
 
 
 class Crowd:
@@ -41,7 +31,8 @@ class Crowd:
         names = [slave.name for slave in bed.slaves]
         self.agent.add(names[0])
         self.pids = [host.pid for host in bed.hosts[:2]]
-        wait_until(lambda: all(map(has_loaded_all, self.pids)), "the modules that are loaded late")
+        for pid in self.pids:
+            wait_loaded(pid)
         self.before = [resident(pid) for pid in self.pids]
         began = time.monotonic()
         code, *_ = self.patient("addhosts", *names[1:])

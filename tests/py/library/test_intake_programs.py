@@ -47,7 +47,7 @@ def test_notices_of_the_daemon_are_taken_in_like_messages(
         task = bed.task
 
         def come(count: int) -> bool:
-            return len(task.list()) + len(task.waiting(Way.DAEMON)) == count
+            return len(task.list()) + task.left(Way.DAEMON) == count
 
         got = [task.call("notify", EXIT, 70, 3, *range(bed.nobody, bed.nobody + 3)).code]
         wait_until(lambda: come(3), "three notices")

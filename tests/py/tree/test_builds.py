@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.compiler import built_library
+from support.machines.vm import VirtualMachine
 from support.system import ARCH, PROJECT, pvm_root, require_daemon, require_program
 
 HARDENING = (
@@ -103,7 +104,8 @@ def test_programs_link_and_run(build: Build, kind: str, tmp_path: Path) -> None:
         names = ["-l:libgpvm3.so.3", "-Wl,--no-as-needed", "-l:libpvm3.so.3"]
     paths = [f"-I{root / 'include'}", f"-L{libdir}"]
     run(build.compiler, *build.flags(), *paths, source, "-o", program, *names)
-    run(program, env={**os.environ, "LD_LIBRARY_PATH": str(libdir)})
+    with VirtualMachine("ours") as machine:
+        machine.run(program, env={"LD_LIBRARY_PATH": str(libdir)}).check()
 
 
 @pytest.mark.parametrize("build", BUILDS, ids=lambda build: build.name)

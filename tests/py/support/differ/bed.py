@@ -258,8 +258,10 @@ class Bed(Scoped):
             return
         answer = stage.actors[number].ask(line, patience)
         if "spawn 'self" in line and (found := re.search(r"=i (\d+)", answer)):
-            for _ in range(int(found[1])):
-                stage.actors[max(stage.actors) + 1] = self.welcome(listener, None)
+            children = [self.welcome(listener, None) for _ in range(int(found[1]))]
+            # They connect in any order, and are numbered in the one in which they were started.
+            for actor in sorted(children, key=lambda actor: actor.pid):
+                stage.actors[max(stage.actors) + 1] = actor
         if stage.daemon and SENDING.search(line) and not line.startswith("on "):
             answer = self.settled(stage, number, answer, patience)
         stage.answers.append(answer)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hypothesis import HealthCheck, settings
 
 from pvm3py.wire import constants as c
@@ -21,15 +23,18 @@ def attacks(count: int) -> settings:
 
 
 class Target:
-    """A virtual machine that raw connections are made to; started again if it died."""
+    """A virtual machine that raw connections are made to; started again if it died.
 
-    def __init__(self, side: Side = "ours") -> None:
-        self._side = side
+    env     further environment of the daemon
+    """
+
+    def __init__(self, side: Side = "ours", env: Mapping[str, str] | None = None) -> None:
+        self._side, self._env = side, env
         self._start()
 
     def _start(self) -> None:
         self.connector = Connector()
-        self.vm = VirtualMachine(self._side)
+        self.vm = VirtualMachine(self._side, env=self._env)
         self.check_serves()
         self._descriptors = self.vm.descriptors()
         self._rss = self.vm.rss()

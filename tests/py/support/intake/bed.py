@@ -189,6 +189,9 @@ class Bed(Scoped):
         self._started: list[LocalTask] = []
         try:
             self.task = self._start()
+            if not unasked:
+                # Before anything can come: what has been read ahead is in no socket.
+                self.task.waiting(Way.DAEMON)
             self.children = [self._start() for _ in range(children)]
         except BaseException:
             self.leave(True)
