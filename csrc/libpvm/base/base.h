@@ -105,6 +105,9 @@ struct thread {
 	unsigned depth;  /* calls inside calls, 0: the lock is not held */
 	/* What stands in the task's variables meanwhile, see pvm__lock_first. */
 	int sending, in_handler, toplevel, error;
+	/* In the frame that runs a handler of the program's: `mark` as long as the frame is there. */
+	const volatile uint64_t *frame; /* NULL: no such handler */
+	uint64_t mark;
 	struct view *view; /* innermost of handlers and group calls; NULL: the usual one */
 	struct view own;   /* with PvmThreadBuffers */
 	bool has_own;
@@ -126,7 +129,7 @@ extern __thread struct thread pvm__self;
 
 /* For pvm__lock and pvm__unlock: the usual way, which works in all cases. */
 extern unsigned pvm__owner;        /* the lock: number of the thread that has it, and a bit */
-extern struct thread *pvm__loaded; /* whose state and view the task's variables have, or NULL */
+extern struct thread *pvm__simple; /* whose variables are loaded, and runs no handler; or NULL */
 void pvm__lock_any(void);
 void pvm__unlock_any(void);
 
@@ -138,7 +141,7 @@ static inline void pvm__lock(void)
 {
 	struct thread *me = &pvm__self;
 
-	if (!pvm__single_threaded() || me->depth || pvm__loaded != me) {
+	if (!pvm__single_threaded() || me->depth || pvm__simple != me) {
 		pvm__lock_any();
 		return;
 	}
@@ -165,6 +168,14 @@ static inline void pvm__unlock(void)
 unsigned pvm__unlock_all(void);
 /* Have it as before that. */
 void pvm__relock(unsigned depth);
+/*
+ * pvm__unlock_all, to run a handler of the program's: `frame` is a variable of the caller's, and
+ * gets a mark. If the handler does not return, but jumps away or ends its thread, the thread's next
+ * outermost call finds the frame gone, and calls pvm__above.handler_left.
+ */
+unsigned pvm__unlock_for_handler(volatile uint64_t *frame);
+/* The handler has returned. */
+void pvm__relock_after_handler(unsigned depth);
 
 /* For LOCK_SCOPE: begin and end. */
 static inline char pvm__lock_scope(void)
@@ -265,6 +276,8 @@ struct above {
 	void (*became_child)(void);
 	/* lock.c: a buffer of a thread that ends. It loses its id. */
 	void (*retire)(struct message *);
+	/* lock.c: a handler was left by a jump, and with it the call that ran it. That is undone. */
+	void (*handler_left)(void);
 	/* stream.c: a message has come whole. Whoever it is for gets it, and the reference. */
 	void (*complete)(struct message *);
 	/* write.c: the socket is full. Waits until there is room, or something else was read. */

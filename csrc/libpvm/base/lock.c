@@ -6,6 +6,7 @@
  * wait for it. So it is clear at any instant whose it is, also to a signal handler that
  * interrupts the taking of it.
  */
+#define _GNU_SOURCE /* pthread_getattr_np */
 #include "base/base.h"
 
 #include <pthread.h>
@@ -15,9 +16,10 @@
 __thread struct thread pvm__self;
 
 unsigned pvm__owner;
-struct thread *pvm__loaded;
+struct thread *pvm__simple;
 
 static unsigned numbers;              /* the last one given out */
+static struct thread *loaded;         /* whose state and view the task's variables have, or NULL */
 static struct view shared;            /* active buffers and context of the task */
 static struct view *active = &shared; /* the one in the task's variables */
 static struct view *views = &shared;
@@ -167,13 +169,13 @@ static void switch_thread(struct thread *me)
 	if (!begun)
 		me->error = pvm_errno;
 	begun = true;
-	if (pvm__loaded) {
-		pvm__loaded->sending = t->sending;
-		pvm__loaded->in_handler = t->in_handler;
-		pvm__loaded->toplevel = pvmtoplvl;
-		pvm__loaded->error = pvm_errno;
+	if (loaded) {
+		loaded->sending = t->sending;
+		loaded->in_handler = t->in_handler;
+		loaded->toplevel = pvmtoplvl;
+		loaded->error = pvm_errno;
 	}
-	pvm__loaded = me;
+	loaded = me;
 	t->sending = me->sending;
 	t->in_handler = me->in_handler;
 	pvmtoplvl = me->toplevel;
@@ -198,7 +200,7 @@ static void end_thread(void *thread)
 		load_view(&shared);
 	}
 	pvm__above.thread_ended();
-	pvm__loaded = NULL;
+	loaded = pvm__simple = NULL;
 	pvm__unlock();
 	me->number = 0; /* a call of a later destructor begins anew */
 }
@@ -286,7 +288,59 @@ static void release(void)
 		pvm__futex_wake(&pvm__owner, 1);
 }
 
-/* The begin of a thread's outermost call. */
+/* ---- handlers that were left by a jump ------------------------------------------------ */
+
+/* Are both addresses of the stack that the system gave this thread? */
+static bool on_own_stack(const volatile void *a, const volatile void *b)
+{
+	pthread_attr_t attr;
+	void *bottom = NULL;
+	size_t size = 0;
+
+	if (pthread_getattr_np(pthread_self(), &attr))
+		return false;
+	pthread_attr_getstack(&attr, &bottom, &size);
+	pthread_attr_destroy(&attr);
+	return (uintptr_t)a - (uintptr_t)bottom < size && (uintptr_t)b - (uintptr_t)bottom < size;
+}
+
+/*
+ * Is the frame gone that runs this thread's handler? What a handler calls is below its frame, and
+ * leaves the mark alone. Calls above it come after a jump, or are of another stack.
+ */
+static bool __attribute__((noinline, no_sanitize("address"))) frame_is_gone(const struct thread *me)
+{
+	const char *here = __builtin_frame_address(0);
+
+	if (here < (const char *)me->frame)
+		return *me->frame != me->mark;
+	return on_own_stack(here, me->frame);
+}
+
+unsigned pvm__unlock_for_handler(volatile uint64_t *frame)
+{
+	static uint64_t marks;
+	struct thread *me = &pvm__self;
+
+	/* A group call has more to undo, in frames of its own: its handlers return. */
+	if (!me->view->outer) {
+		marks += 0x9e3779b97f4a7c15; /* no value that a stack is likely to have */
+		*frame = me->mark = marks;
+		me->frame = frame;
+		pvm__simple = NULL;
+	}
+	return pvm__unlock_all();
+}
+
+void pvm__relock_after_handler(unsigned depth)
+{
+	pvm__self.frame = NULL;
+	pvm__relock(depth);
+}
+
+/* ---- the lock in calls ------------------------------------------------------------------ */
+
+/* The lock is to be had by this thread, which has it not, and its state in the variables. */
 static void lock_first(void)
 {
 	struct thread *me = &pvm__self;
@@ -304,8 +358,22 @@ static void lock_first(void)
 	}
 	acquire(me->number);
 	me->depth = 1;
-	if (pvm__loaded != me)
+	if (loaded != me)
 		switch_thread(me);
+	pvm__simple = me->frame ? NULL : me;
+}
+
+/* The begin of a thread's outermost call. */
+static void lock_outermost(void)
+{
+	struct thread *me = &pvm__self;
+
+	lock_first();
+	if (me->frame && me->depth == 1 && frame_is_gone(me)) {
+		me->frame = NULL;
+		pvm__simple = me;
+		pvm__above.handler_left();
+	}
 }
 
 /* The end of a thread's outermost call. */
@@ -327,7 +395,7 @@ void pvm__lock_any(void)
 	if (pvm__self.depth)
 		pvm__self.depth++;
 	else
-		lock_first();
+		lock_outermost();
 }
 
 void pvm__unlock_any(void)

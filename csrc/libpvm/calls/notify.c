@@ -32,14 +32,11 @@ static int ask_daemon(int what, int tag, int n, const int *tids)
 	bool by_sched = sched && sched != pvmmytid;
 	int listed = tids ? n : 0;
 	struct message *m = pvm__compose("iiiiv", what, pvmmyctx, tag, n, tids, listed);
-	int code;
 
 	if (!m)
 		return PvmNoMem;
 	m->tag = by_sched ? SM_NOTIFY : TM_NOTIFY;
-	code = pvm__send(m, by_sched ? sched : TIDPVMD);
-	pvm__message_unref(m);
-	return code;
+	return pvm__send(m, by_sched ? sched : TIDPVMD);
 }
 
 /* Keep in mind, or forget, that the task wants to know about its own exit. */

@@ -162,8 +162,11 @@ static int find(matcher *match, int tid, int tag, int64_t deadline)
 	}
 	if (deadline == LIST_ONLY)
 		return 0;
-	/* A handler may not wait for what comes behind its message. */
-	if (t->in_handler)
+	/*
+	 * A handler may not wait for what comes behind its message, nor that of a signal while a send
+	 * waits for room: nothing is taken in then.
+	 */
+	if (t->in_handler | t->sending)
 		return deadline == ONE_PASS || deadline == WHILE_THERE ? 0 : PvmNotImpl;
 	return take_in(match, tid, tag, deadline);
 }

@@ -46,9 +46,7 @@ static inline int send_buffer(int tid, int tag)
 	m = outgoing(tid, tag, &code);
 	if (!m)
 		return code;
-	code = pvm__send(m, tid);
-	pvm__message_unref(m);
-	return code;
+	return pvm__send(m, tid);
 }
 
 API_TRACED_WAY int send_traced(int tid, int tag)
@@ -168,7 +166,7 @@ static int send_typed(int tid, int tag, void *data, int n, int type)
 	if (bytes)
 		code = pvm__message_share(m, NULL, data, (uint32_t)bytes);
 	if (code >= 0)
-		code = pvm__send(m, tid);
+		return pvm__send(m, tid);
 	pvm__message_unref(m);
 	return code;
 }

@@ -80,6 +80,14 @@ void pvm__settle(void)
 		pvm__above.hang_up();
 }
 
+void pvm__dispatch_left(struct message *m)
+{
+	pvm__message_unref(m);
+	pvm__task.engine.dispatcher = NULL;
+	pvm__wake(WAKE_NEWS);
+	pvm__settle();
+}
+
 void pvm__discard_received(void)
 {
 	pvm__queue_clear(&arrived);

@@ -15,6 +15,8 @@
 void pvm__deliver(struct message *);
 /* Run handlers and fill the receive list, unless that must wait. */
 void pvm__settle(void);
+/* The handler of this message was left by a jump: go on with what came behind it. */
+void pvm__dispatch_left(struct message *);
 /* Forget all messages that the program has not received. */
 void pvm__discard_received(void);
 
@@ -84,7 +86,7 @@ static inline int pvm__write_daemon(const struct parcel *parcels, int n)
 	return daemon && pvm__stream_write(daemon, parcels, n) ? 0 : PvmSysErr;
 }
 
-/* Write a message to the daemon, whatever its destination. 0 or PvmSysErr. */
+/* Write a message (consumed) to the daemon, whatever its destination. 0, PvmSysErr; PvmNotImpl as pvm__send. */
 int pvm__send_daemon(struct message *, int dst);
 /* The same with tag and context; consumes the message. 0, PvmSysErr, PvmNoMem if it is NULL. */
 int pvm__post(struct message *, int tag, int ctx, int dst);
@@ -151,12 +153,13 @@ int pvm__tc_taskexit(int mid);
 /* ---- sending (send.c) ------------------------------------------------------ */
 
 /*
- * Send a message of an enrolled task; ctx, tag and wid are the message's. Chooses the route,
+ * Send a message (consumed) of an enrolled task; ctx, tag and wid are the message's. Chooses the route,
  * opens a direct one if PvmRoute asks for it. Then takes in about one message of each connection
- * for two fragments, and while the socket is full all that come. 0, PvmSysErr, PvmNoMem.
+ * for two fragments, and while the socket is full all that come. 0, PvmSysErr, PvmNoMem; PvmNotImpl
+ * in a signal handler that has interrupted the writing of a message.
  */
 int pvm__send(struct message *, int dst);
-/* The same to many tasks, each once and never to this one; the list is tidied for that. */
+/* The same to many tasks, but the message stays the caller's; each once and never to this one; the list is tidied for that. */
 int pvm__multicast(struct message *, int *tids, int n);
 
 /* ---- trace events (trace.c) ------------------------------------------------ */
@@ -200,6 +203,8 @@ int pvm__request(int tag, struct message *req, struct message **reply);
 int pvm__request_sched(int tm_tag, int sm_tag, struct message *req, struct message **reply);
 /* Give a message with a tag of the system to the request it answers. True: taken. */
 bool pvm__request_reply(struct message *);
+/* This thread has left all its requests by a jump: forget them. */
+void pvm__requests_left(void);
 /* In the child of a fork: none waits. */
 void pvm__requests_become_child(void);
 
@@ -214,6 +219,8 @@ int pvm__handler_add(int src, int tag, int ctx, int (*f)(int mid));
 int pvm__handler_remove(int id);
 /* Hand a complete message to a matching handler; false: there is none. */
 bool pvm__handler_dispatch(struct message *);
+/* It was left by a jump: end what it had, and the call that ran it. */
+void pvm__handler_left(void);
 /* Is there one? */
 bool pvm__handler_exists(const struct message *);
 /* Remove all handlers, of the library and of the program. */

@@ -106,9 +106,17 @@ static void trace_invocation(const struct handler *h, const struct message *m)
 		came.tag, TEV_DID_MCX, came.ctx, TEV_DID_SRC, came.src, -1);
 }
 
+/* The handler that runs: one does at a time, in whichever thread. */
+static struct {
+	struct view view;
+	struct message *message;
+	int toplevel; /* outside it */
+} running;
+
 /* Call the function; the program's may take its time, so without the lock. */
 static void call(int (*f)(int mid), int id, bool own)
 {
+	volatile uint64_t frame;
 	unsigned depth;
 
 	if (own) {
@@ -116,21 +124,46 @@ static void call(int (*f)(int mid), int id, bool own)
 		return;
 	}
 	pvm__let_others_read();
-	depth = pvm__unlock_all();
+	depth = pvm__unlock_for_handler(&frame);
 	f(id);
-	pvm__relock(depth);
+	pvm__relock_after_handler(depth);
 }
 
 /*
- * Run the handler on the message in buffers and context of its own. Its calls are
- * traced as if nothing called it. Meanwhile it may be removed: `h` is a copy.
+ * Give the message that has an id buffers and context for its handler. The handler's calls are
+ * traced as if nothing called it.
  */
-static void run(const struct handler h, struct message *m)
+static void begin(struct message *m)
+{
+	running.message = m;
+	running.toplevel = pvmtoplvl;
+	pvm__view_begin(&running.view, NULL, m, m->ctx);
+	pvmtoplvl = 1;
+	pvm__task.in_handler++;
+}
+
+/* End that. */
+static void end(void)
 {
 	struct task *t = &pvm__task;
 	struct message *sbuf, *rbuf;
-	int outer = pvmtoplvl;
-	struct view view;
+
+	t->in_handler--;
+	pvmtoplvl = running.toplevel;
+	pvm__message_retire(running.message);
+	sbuf = t->sbuf;
+	rbuf = t->rbuf;
+	pvm__view_end(&running.view);
+	/* What the handler left active is its own, unless it took up another's. */
+	if (sbuf && !pvm__is_active(sbuf))
+		pvm__message_retire(sbuf);
+	if (rbuf && rbuf != sbuf && !pvm__is_active(rbuf))
+		pvm__message_retire(rbuf);
+}
+
+/* Run the handler on the message. Meanwhile it may be removed: `h` is a copy. */
+static void run(const struct handler h, struct message *m)
+{
 	int id;
 
 	pvm__message_ref(m);
@@ -140,22 +173,21 @@ static void run(const struct handler h, struct message *m)
 		pvm__lost_for_memory(m->src);
 		return;
 	}
-	pvm__view_begin(&view, NULL, m, m->ctx);
-	pvmtoplvl = 1;
-	t->in_handler++;
+	begin(m);
 	trace_invocation(&h, m);
 	call(h.f, id, h.ctx == SYSCTX_TC);
-	t->in_handler--;
-	pvmtoplvl = outer;
-	pvm__message_retire(m);
-	sbuf = t->sbuf;
-	rbuf = t->rbuf;
-	pvm__view_end(&view);
-	/* What the handler left active is its own, unless it took up another's. */
-	if (sbuf && !pvm__is_active(sbuf))
-		pvm__message_retire(sbuf);
-	if (rbuf && rbuf != sbuf && !pvm__is_active(rbuf))
-		pvm__message_retire(rbuf);
+	end();
+}
+
+void pvm__handler_left(void)
+{
+	struct message *m = running.message;
+
+	end();
+	pvmtoplvl = 1;
+	pvm__waits_left();
+	pvm__requests_left();
+	pvm__dispatch_left(m);
 }
 
 /* The handler that gets a message, or NULL. */

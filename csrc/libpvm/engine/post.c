@@ -6,9 +6,14 @@ int pvm__send_daemon(struct message *m, int dst)
 {
 	int code;
 
+	if (pvm__task.sending) {
+		pvm__message_unref(m);
+		return PvmNotImpl;
+	}
 	pvm__task.sending++;
 	code = pvm__write_daemon(&(struct parcel){ m, dst }, 1);
 	pvm__task.sending--;
+	pvm__message_unref(m);
 	pvm__settle();
 	pvm__pay();
 	return code;
@@ -16,15 +21,11 @@ int pvm__send_daemon(struct message *m, int dst)
 
 int pvm__post(struct message *m, int tag, int ctx, int dst)
 {
-	int code;
-
 	if (!m)
 		return PvmNoMem;
 	m->tag = tag;
 	m->ctx = ctx;
-	code = pvm__send_daemon(m, dst);
-	pvm__message_unref(m);
-	return code;
+	return pvm__send_daemon(m, dst);
 }
 
 int pvm__ask_notice(int what, int tid, int tag)

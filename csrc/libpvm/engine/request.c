@@ -6,9 +6,12 @@
  */
 #include "engine/engine.h"
 
+#include <stdlib.h>
+
 /* A request and, when it has come, its reply. */
 struct pending {
 	struct pending *next;
+	const struct thread *asker;
 	int src, tag, wid; /* src TIDPVMD: any daemon */
 	bool any_wid;      /* of who may not return it: then the oldest such request is meant */
 	struct message *reply;
@@ -100,24 +103,47 @@ static void unlink_pending(struct pending *p)
 		*place = p->next;
 }
 
-/* Send `req` and wait for the reply that `p` describes. Consumes `req`. */
-static int ask(struct pending *p, struct message *req, int dst, struct message **reply)
+/*
+ * Send `req` and wait for the reply that `about` describes. Consumes `req`. What is linked is not on
+ * the stack, which a handler may leave by a jump.
+ */
+static int ask(const struct pending *about, struct message *req, int dst, struct message **reply)
 {
+	struct pending *p = malloc(sizeof *p);
 	const struct interest interest = { .wakes = WAKE_REPLY, .request = p };
 	unsigned session = pvm__task.session;
 	int code;
 
+	if (!p) {
+		pvm__message_unref(req);
+		return PvmNoMem;
+	}
+	*p = *about;
+	p->asker = &pvm__self;
 	link_pending(p);
 	code = pvm__send_daemon(req, dst);
-	pvm__message_unref(req);
 	while (code >= 0 && !p->reply && !p->lost)
 		code = pvm__task.session == session ? pvm__engine_wait_for(&interest, NO_DEADLINE) :
 						      PvmSysErr;
 	unlink_pending(p);
-	if (!p->reply)
-		return code >= 0 ? MANAGER_LOST : code;
 	*reply = p->reply;
-	return 0;
+	free(p);
+	if (*reply)
+		return 0;
+	return code >= 0 ? MANAGER_LOST : code;
+}
+
+void pvm__requests_left(void)
+{
+	for (struct pending *p = pending, *next; p; p = next) {
+		next = p->next;
+		if (p->asker != &pvm__self)
+			continue;
+		unlink_pending(p);
+		if (p->reply)
+			pvm__message_unref(p->reply);
+		free(p);
+	}
 }
 
 int pvm__request(int tag, struct message *req, struct message **reply)

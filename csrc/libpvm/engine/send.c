@@ -37,12 +37,18 @@ static int finish(unsigned session, int code)
 int pvm__send(struct message *m, int dst)
 {
 	struct stream *route = NULL;
-	unsigned session = pvm__task.session;
-	unsigned early = pvm__route_exists(dst) ? pvm__pass_early() : 0;
+	unsigned session = pvm__task.session, early;
 	int code = 0;
 
-	if (pvm__task.session != session)
+	if (pvm__task.sending) {
+		pvm__message_unref(m);
+		return PvmNotImpl;
+	}
+	early = pvm__route_exists(dst) ? pvm__pass_early() : 0;
+	if (pvm__task.session != session) {
+		pvm__message_unref(m);
 		return PvmSysErr;
+	}
 	if (wire_is_task((uint32_t)dst))
 		route = pvm__route_stream(dst);
 	pvm__task.sending++;
@@ -50,6 +56,7 @@ int pvm__send(struct message *m, int dst)
 		code = pvm__write_daemon(&(struct parcel){ m, dst }, 1);
 	pvm__task.sending--;
 	owe(m, 0, &early);
+	pvm__message_unref(m);
 	return finish(session, code);
 }
 
@@ -113,6 +120,8 @@ int pvm__multicast(struct message *m, int *tids, int n)
 	unsigned early;
 	int code = 0, nrest = 0;
 
+	if (pvm__task.sending)
+		return PvmNotImpl;
 	n = tidy(tids, n);
 	early = any_route(tids, n) ? pvm__pass_early() : 0;
 	if (pvm__task.session != session)

@@ -134,7 +134,6 @@ static int send_to_tracer(struct message *m)
 	m->ctx = pvmtrc.trcctx;
 	code = pvm__send(m, pvmtrc.trctid);
 	pvm__self.unrouted = false;
-	pvm__message_unref(m);
 	return code;
 }
 

@@ -80,6 +80,8 @@ void pvm__wait_begin(struct wait *, const struct interest *);
 bool pvm__woken(void);
 /* It waits no longer; an outer wait goes on, and looks again. */
 void pvm__wait_end(const struct wait *);
+/* This thread has left all its waits by a jump. */
+void pvm__waits_left(void);
 /* In the child of a fork: no other thread waits. */
 void pvm__waits_become_child(void);
 /* Wake whoever waits for one of these (WAKE_...), or for anything. */

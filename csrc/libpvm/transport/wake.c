@@ -19,9 +19,21 @@ void pvm__wait_begin(struct wait *w, const struct interest *interest)
 	me->waiting = true;
 }
 
-void pvm__wait_end(const struct wait *w)
+/* Take this thread from the list. */
+static void unlink_waiting(void)
 {
 	struct thread *me = &pvm__self, **place = &waiting;
+
+	while (*place && *place != me)
+		place = &(*place)->next_waiting;
+	if (*place)
+		*place = me->next_waiting;
+	me->waiting = false;
+}
+
+void pvm__wait_end(const struct wait *w)
+{
+	struct thread *me = &pvm__self;
 
 	if (w->outer_waiting) {
 		/* What the outer wait is for may have come meanwhile. */
@@ -29,10 +41,13 @@ void pvm__wait_end(const struct wait *w)
 		__atomic_store_n(&me->signs, SIGN_WOKEN, __ATOMIC_RELAXED);
 		return;
 	}
-	while (*place != me)
-		place = &(*place)->next_waiting;
-	*place = me->next_waiting;
-	me->waiting = false;
+	unlink_waiting();
+}
+
+void pvm__waits_left(void)
+{
+	if (pvm__self.waiting)
+		unlink_waiting();
 }
 
 bool pvm__woken(void)
