@@ -73,7 +73,8 @@ def test_body_cut_anywhere_or_with_an_impossible_number(master: MasterTarget, ta
     ]
     for bad in [*cuts, *words]:
         peer.send(tag, bad, wid=77)
-    answers = {m.tag for m in peer.sync()}
+    # An addition that another case has asked for may be answered only now.
+    answers = {m.tag for m in peer.sync()} - {c.DM_ADDACK}
     assert answers <= {tag + 1, c.SM_EXECACK, c.SM_ADDACK, tag, c.DM_NOTIFY}
     if tag in ANSWERS:
         check_log(
