@@ -177,15 +177,13 @@ void gs__cache_clear(void);
  */
 int gs__read_ints(int n, int **ints);
 
-/* ---- groups (member.c, hosts.c) ------------------------------------------------ */
+/* ---- groups (member.c) --------------------------------------------------------- */
 
 /* As the public calls, from the cache or the server, without trace and pvm_errno. */
 int gs__instance(const char *group, int tid);
 int gs__tid(const char *group, int instance);
 /* Members by GROUP_BCAST or GROUP_TIDLIST: their number, tids malloc'ed; or a code. */
 int gs__tids(int request, const char *group, int **tids);
-/* Number of hosts, with members and coordinator on one of them; or a code. */
-int gs__host(const char *group, int host, int *members, int *coordinator);
 
 /* ---- items of collective calls (items.c) --------------------------------------- */
 

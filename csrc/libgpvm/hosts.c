@@ -7,7 +7,8 @@
 
 #include "group.h"
 
-int gs__host(const char *group, int host, int *members, int *coordinator)
+/* Number of hosts, with members and coordinator on one of them; or a code. */
+static int find_host(const char *group, int host, int *members, int *coordinator)
 {
 	const struct record *r;
 	int *list;
@@ -37,7 +38,7 @@ int gs__host(const char *group, int host, int *members, int *coordinator)
 int pvm_grphostinfo(char *group, int host, int *coordinator, int *members, int *hosts)
 {
 	int own_members, own_coordinator;
-	int n = gs__host(group, host, &own_members, &own_coordinator);
+	int n = find_host(group, host, &own_members, &own_coordinator);
 
 	if (n < 0)
 		return gs__quiet(n);

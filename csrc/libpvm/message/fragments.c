@@ -36,7 +36,12 @@ static struct pool *pool_for(size_t cap)
 	return NULL;
 }
 
-struct block *pvm__block_new(size_t cap)
+/*
+ * Memory for `cap` data bytes behind WIRE_HEADROOM, one reference; NULL: out of
+ * memory. Blocks of the usual fragment sizes are recycled, so `cap` may come
+ * out larger than asked for.
+ */
+static struct block *new_block(size_t cap)
 {
 	struct pool *pool = pool_for(cap);
 	struct block *b = pool ? pool->free : NULL;
@@ -99,7 +104,7 @@ static struct fragment *add_fragment(struct message *m)
 
 struct fragment *pvm__message_extend(struct message *m, size_t cap)
 {
-	struct block *b = pvm__block_new(cap);
+	struct block *b = new_block(cap);
 	struct fragment *f = b ? add_fragment(m) : NULL;
 
 	if (!f) {

@@ -47,12 +47,6 @@ struct message {
 
 /* ---- blocks and fragments (fragments.c) ------------------------------------ */
 
-/*
- * Memory for `cap` data bytes behind WIRE_HEADROOM, one reference; NULL: out of
- * memory. Blocks of the usual fragment sizes are recycled, so `cap` may come
- * out larger than asked for.
- */
-struct block *pvm__block_new(size_t cap);
 /* One reference less: the last one frees it. NULL is allowed. */
 void pvm__block_unref(struct block *);
 
