@@ -122,6 +122,8 @@ struct thread {
 	bool idle;      /* asleep on `signs`, and could read the sockets instead */
 	unsigned signs; /* SIGN_... */
 	struct interest interest;
+	bool until_signal; /* a signal ends the wait */
+	bool signalled;    /* one came while it slept */
 };
 
 /* This thread. */
@@ -377,8 +379,11 @@ void pvm__temp_abandon(const char *name);
  * program has closed those. Returns it; -1 for -1 or if there is no other.
  */
 int pvm__off_stdio(int fd);
-/* Sleep while *word is `value`, at most until the deadline by pvm__now (NO_DEADLINE: for ever). */
-void pvm__futex_wait(unsigned *word, unsigned value, int64_t deadline);
+/*
+ * Sleep while *word is `value`, at most until the deadline by pvm__now (NO_DEADLINE: for ever).
+ * True: a signal ended that.
+ */
+bool pvm__futex_wait(unsigned *word, unsigned value, int64_t deadline);
 /* Wake at most n threads that sleep on the word. */
 void pvm__futex_wake(unsigned *word, int n);
 

@@ -141,7 +141,7 @@ int pvm__off_stdio(int fd)
 	return moved;
 }
 
-void pvm__futex_wait(unsigned *word, unsigned value, int64_t deadline)
+bool pvm__futex_wait(unsigned *word, unsigned value, int64_t deadline)
 {
 	struct {
 		long sec, nsec;
@@ -151,12 +151,13 @@ void pvm__futex_wait(unsigned *word, unsigned value, int64_t deadline)
 		int64_t left = deadline - pvm__now();
 
 		if (left <= 0)
-			return;
+			return false;
 		t.sec = (long)(left / NS_PER_S);
 		t.nsec = (long)(left % NS_PER_S);
 		limit = &t;
 	}
-	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, limit, NULL, 0);
+	return syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, limit, NULL, 0) < 0 &&
+		errno == EINTR;
 }
 
 void pvm__futex_wake(unsigned *word, int n)

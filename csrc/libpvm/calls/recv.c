@@ -363,8 +363,7 @@ static inline int make_room(int n)
 	return 0;
 }
 
-/* `select`: one of them is readable as long as something is not taken in. */
-static int list_fds(int **fds, bool select)
+static int list_fds(int **fds)
 {
 	struct task *t = &pvm__task;
 	int code = pvm__connect();
@@ -377,8 +376,8 @@ static int list_fds(int **fds, bool select)
 	code = make_room(1 + pvm__routes_count());
 	if (code < 0)
 		return code;
-	answer.fds[0] = select ? pvm__stream_select_fd(t->daemon) : t->daemon->way.source.fd;
-	n = pvm__route_fds(answer.fds + 1, select);
+	answer.fds[0] = pvm__stream_select_fd(t->daemon);
+	n = pvm__route_fds(answer.fds + 1);
 	if (answer.fds[0] < 0 || n < 0)
 		return PvmSysErr;
 	*fds = answer.fds;
@@ -397,7 +396,7 @@ int pvm_getfds(int **fds)
 	int n;
 
 	API_ENTER(TEV_GETFDS);
-	n = pvm__result("pvm_getfds", list_fds(fds, true));
+	n = pvm__result("pvm_getfds", list_fds(fds));
 	if (n > 0)
 		API_END(TEV_GETFDS, TEV_DID_CC, n, TEV_DID_FDS, *fds, n);
 	else
@@ -405,12 +404,14 @@ int pvm_getfds(int **fds)
 	return n;
 }
 
-int pvmnewsfds(int **fds)
+int pvmawait(int tid, int tag, const struct timeval *timeout)
 {
 	API_LOCK();
-	int code = pvm__connect();
+	struct thread *me = &pvm__self;
+	int id;
 
-	if (code == 0 && pvm__task.transport.listed)
-		return 0;
-	return pvm__result("pvm_getfds", code < 0 ? code : list_fds(fds, false));
+	me->until_signal = true;
+	id = find(program_match, tid, tag, pvm__deadline(timeout));
+	me->until_signal = false;
+	return pvm__result("pvm_probe", id);
 }

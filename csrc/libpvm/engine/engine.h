@@ -139,10 +139,10 @@ void pvm__routes_abandon(void);
 /* How many routes there are, open or not. */
 int pvm__routes_count(void);
 /*
- * Descriptors of routes, with `select` as pvm__stream_select_fd gives them. `fds` has room for
+ * Descriptors of routes, as pvm__stream_select_fd gives them. `fds` has room for
  * pvm__routes_count. Returns how many there are, or PvmSysErr.
  */
-int pvm__route_fds(int *fds, bool select);
+int pvm__route_fds(int *fds);
 /* Is there an open direct route? */
 bool pvm__route_exists(int tid);
 /* Handlers of messages about them: buffer id. 0. */

@@ -252,6 +252,7 @@ void pvm__await_news(int64_t deadline)
 		depth = pvm__unlock_all();
 	pvm__relock(depth);
 	pvm__self.reading = false;
+	pvm__self.signalled |= news.error == EINTR;
 	brisk = quick;
 	rest_from_lingering(yield, now);
 	if (t->session == session && t->daemon) {

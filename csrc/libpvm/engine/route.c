@@ -146,11 +146,9 @@ bool pvm__route_exists(int tid)
 	return r && r->state == ROUTE_OPEN;
 }
 
-static int descriptor(const struct route *r, bool select)
+static int descriptor(const struct route *r)
 {
-	if (!r->stream)
-		return r->meeting.source.fd;
-	return select ? pvm__stream_select_fd(r->stream) : r->stream->way.source.fd;
+	return r->stream ? pvm__stream_select_fd(r->stream) : r->meeting.source.fd;
 }
 
 int pvm__routes_count(void)
@@ -158,7 +156,7 @@ int pvm__routes_count(void)
 	return nroutes;
 }
 
-int pvm__route_fds(int *fds, bool select)
+int pvm__route_fds(int *fds)
 {
 	int n = 0, left = nroutes;
 
@@ -166,7 +164,7 @@ int pvm__route_fds(int *fds, bool select)
 		for (struct route *r = routes[i]; r; r = r->next, left--) {
 			if (r->state != ROUTE_OPEN && r->state != ROUTE_LISTEN)
 				continue;
-			fds[n] = descriptor(r, select);
+			fds[n] = descriptor(r);
 			if (fds[n++] < 0)
 				return PvmSysErr;
 		}

@@ -14,7 +14,7 @@ static void sleep_till_woken(int64_t deadline)
 
 	me->idle = me->interest.wakes != WAKE_STATE;
 	depth = pvm__unlock_all();
-	pvm__futex_wait(&me->signs, 0, deadline);
+	me->signalled |= pvm__futex_wait(&me->signs, 0, deadline);
 	pvm__relock(depth);
 	me->idle = false;
 	__atomic_fetch_and(&me->signs, SIGN_WOKEN, __ATOMIC_RELAXED);
@@ -91,6 +91,7 @@ int pvm__engine_wait_for(const struct interest *interest, int64_t deadline)
 	if (deadline == ONE_PASS || deadline == WHILE_THERE)
 		return look_once();
 	pvm__wait_begin(&w, interest);
+	pvm__self.signalled = false;
 	while (code == 0) {
 		if (t->session != session || !t->daemon || t->daemon->lost) {
 			code = PvmSysErr;
@@ -103,6 +104,8 @@ int pvm__engine_wait_for(const struct interest *interest, int64_t deadline)
 		pass_or_sleep(deadline);
 		if (pvm__woken())
 			code = 1;
+		else if (pvm__self.until_signal && pvm__self.signalled)
+			break;
 		else if (!t->engine.short_of_memory && deadline != NO_DEADLINE &&
 			pvm__now() >= deadline)
 			break;
