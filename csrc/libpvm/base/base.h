@@ -238,6 +238,8 @@ struct task {
 	int capabilities;         /* WIRE_EXT_ bits of the daemon */
 	char daemon_addr[32];     /* IP and port of the daemon, "%08x:%04x" */
 
+	struct segment *segment;  /* own one; NULL: none (segment.c) */
+
 	/* The connection. */
 	unsigned session;      /* changes when it ends (enrol.c) */
 	struct stream *daemon; /* NULL: not connected (address.c, enrol.c) */
@@ -302,6 +304,26 @@ struct above {
 	void (*hang_up)(void);
 };
 extern const struct above pvm__above;
+
+/* ---- memory that is shared with other processes (mapping.c) ------------------ */
+
+struct mapping {
+	struct mapping *next;
+	unsigned char *base;
+	size_t size;
+	unsigned users; /* it is unmapped with the last one */
+	void *owner;
+	/* NULL, or: call `keep` with what a child must have of it. */
+	void (*in_use)(struct mapping *, void (*keep)(unsigned char *at, size_t size));
+};
+
+/* Map a file, for reading, or the own segment, for one user; NULL: that does not work. */
+struct mapping *pvm__mapping_new(int fd, size_t size, bool own);
+/* A user less. */
+void pvm__mapping_unref(struct mapping *);
+/* Around a fork: the child has private memory at the same places, with what is in use. */
+void pvm__mappings_before_fork(void);
+void pvm__mappings_after_fork(bool child);
 
 /* ---- errors (error.c) ------------------------------------------------------ */
 

@@ -219,14 +219,27 @@ static void keep_this_thread(void)
 		link_view(&me->own);
 	for (struct view *v = me->view; v; v = v->outer)
 		link_view(v);
+	pvm__mappings_after_fork(true);
 	pvm__above.became_child();
+	pvm__unlock();
+}
+
+static void before_fork(void)
+{
+	pvm__lock();
+	pvm__mappings_before_fork();
+}
+
+static void after_fork(void)
+{
+	pvm__mappings_after_fork(false);
 	pvm__unlock();
 }
 
 static void prepare(void)
 {
 	pthread_key_create(&end_key, end_thread);
-	pthread_atfork(pvm__lock, pvm__unlock, keep_this_thread);
+	pthread_atfork(before_fork, after_fork, keep_this_thread);
 }
 
 /* The key's function must not be called when it is no longer in memory. */

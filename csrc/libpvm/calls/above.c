@@ -24,6 +24,6 @@ const struct above pvm__above = {
 	.has_handler = pvm__handler_exists,
 	.notice_routes = pvm__routes_notice,
 	.reap_routes = pvm__routes_reap,
-	.last_words = pvm__routes_drain,
+	.last_words = pvm__last_words,
 	.hang_up = pvm__hang_up,
 };

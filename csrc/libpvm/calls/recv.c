@@ -373,6 +373,7 @@ static int list_fds(int **fds)
 		return code;
 	if (!fds)
 		return PvmBadParam;
+	pvm__share_leave();
 	code = make_room(1 + pvm__routes_count());
 	if (code < 0)
 		return code;

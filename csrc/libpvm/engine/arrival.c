@@ -76,6 +76,7 @@ void pvm__settle(void)
 			dispatch_arrived();
 		while ((t->transport.route_lost && pvm__above.reap_routes()) ||
 			(t->daemon && t->daemon->lost && pvm__above.last_words()));
+	pvm__share_settle();
 	if (t->daemon && t->daemon->lost)
 		pvm__above.hang_up();
 }

@@ -7,7 +7,7 @@
 #ifndef PVM3PY_LIBPVM_ENGINE_H
 #define PVM3PY_LIBPVM_ENGINE_H
 
-#include "transport/transport.h"
+#include "transport/link.h"
 
 /* ---- what has come (arrival.c) --------------------------------------------- */
 
@@ -22,6 +22,8 @@ void pvm__discard_received(void);
 
 /* ---- taking in (poll.c) ---------------------------------------------------- */
 
+/* The daemon was lost: take in all that has come by other ways. True: there was some. */
+bool pvm__last_words(void);
 enum pass {
 	PASS_LOOKING, /* looks at each connection that has nothing more that was read */
 	PASS_SPARING, /* does so now and then */
@@ -50,6 +52,11 @@ unsigned pvm__pass_early(void);
 void pvm__await_news(int64_t deadline);
 /* Wait until the stream is writable or something was taken in: everything that is there. */
 void pvm__await_room(struct stream *);
+/*
+ * Wait until a link is as it should be, as long as its peer makes progress; what arrives is taken
+ * in. False: it is not; if the session is another, there is no such link.
+ */
+bool pvm__await_link(struct link *, bool (*enough)(struct link *));
 
 /* ---- waiting (wait.c) ------------------------------------------------------ */
 

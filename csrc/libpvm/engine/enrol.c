@@ -175,7 +175,7 @@ static int take_identity(void)
 	struct message *reply;
 	int code = pvm__request(TM_CONN2,
 		pvm__compose("iisiii", (int)getpid(), env_int("PVMEPID", 0), pvm__task.name,
-			WIRE_EXT_MAGIC, 0, WIRE_FRAG_LARGE),
+			WIRE_EXT_MAGIC, pvm__share_wanted() ? WIRE_EXT_MEMORY : 0, WIRE_FRAG_LARGE),
 		&reply);
 
 	if (code < 0)
@@ -282,6 +282,7 @@ void pvm__become_child(void)
 	struct task *t = &pvm__task;
 
 	pvm__watch_abandon();
+	pvm__share_end();
 	pvm__routes_abandon();
 	if (t->daemon)
 		pvm__stream_abandon(t->daemon);
@@ -392,6 +393,7 @@ void pvm__disconnect(void)
 		set_output(0, 0, 0);
 	else if (pvmctrc.outtid == pvmmytid)
 		pvmctrc.outtid = 0;
+	pvm__share_end();
 	if (t->daemon) {
 		pvm__routes_close();
 		pvm__stream_free(t->daemon);
@@ -401,6 +403,7 @@ void pvm__disconnect(void)
 	t->engine.incomplete = false;
 	t->engine.owed = 0;
 	t->transport.exact = false;
+	t->capabilities = 0;
 	pvm__watch_end();
 	pvm__output_forget();
 	pvm__notices_forget();

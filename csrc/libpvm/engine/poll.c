@@ -23,6 +23,15 @@ enum {
 	DRAIN_PASSES_MAX = 4096, /* passes for each of them */
 	LINGER_NS = 200000,      /* a wait up to so long is short */
 	BUSY_NS = 100000,        /* a yield of so long: others want the processor */
+	LONG_YIELD_NS = 600,     /* a yield of so long: somebody else has run */
+	LONG_YIELDS = 10,        /* in a wait, before it sleeps */
+	LOOKS = 40,              /* at the rings before a yield, */
+	CROWDED_LOOKS = 2,       /* when the last one was long */
+	SOCKET_ROUNDS = 8,       /* yields for each look at the sockets */
+	SPACE_YIELDS = 10,       /* yields of a wait for room in a ring before it sleeps, */
+	SPACE_MS = 1,            /* so long at once */
+	PATIENCE_NS = 5000000,   /* without progress of a peer that computes, */
+	PATIENCE_INSIDE_NS = 200000000, /* and of one that waits for a processor */
 	REST_MAX = 64,           /* no lingering for at most so many times what a yield took */
 	LOCKED_MS_MAX = 10,      /* wait with the lock held, where others could not interrupt it */
 };
@@ -99,6 +108,7 @@ static bool look_around(void)
 
 	if (w)
 		look(&news, w, -1, 0);
+	pvm__bell_heard();
 	take_news(&news, w);
 	blind_passes = 0;
 	return w && news.n > 0;
@@ -127,6 +137,13 @@ static bool look_is_due(void)
 
 /* ---- taking in ----------------------------------------------------------- */
 
+/* Take in one message of each way that has some. */
+static bool take_listed(void)
+{
+	pvm__links_look();
+	return pvm__ways_take();
+}
+
 bool pvm__take_in(enum pass pass)
 {
 	const struct task *t = &pvm__task;
@@ -135,7 +152,7 @@ bool pvm__take_in(enum pass pass)
 
 	if (pass == PASS_LOOKING ? !all_listed : look_is_due())
 		news = look_around();
-	return pvm__ways_take() || news;
+	return take_listed() || news;
 }
 
 /* Take in everything, with a bound for a flood. */
@@ -144,11 +161,20 @@ static void drain(void)
 	for (int looks = 0; looks < DRAIN_LOOKS_MAX; looks++) {
 		bool news = look_around();
 
-		for (int i = 0; i < DRAIN_PASSES_MAX && pvm__ways_take(); i++)
+		for (int i = 0; i < DRAIN_PASSES_MAX && take_listed(); i++)
 			news = true;
 		if (!news)
 			return;
 	}
+}
+
+bool pvm__last_words(void)
+{
+	bool any = pvm__routes_drain();
+
+	while (take_listed())
+		any = true;
+	return any;
 }
 
 void pvm__pay_owed(void)
@@ -210,6 +236,49 @@ static bool linger(struct news *news, const struct watcher *w, int daemon_fd, in
 	return false;
 }
 
+static inline void pause_briefly(void)
+{
+#if defined __x86_64__ || defined __i386__
+	__builtin_ia32_pause();
+#endif
+}
+
+/*
+ * The same with rings, which cost next to nothing to look at. A yield that takes long means that
+ * others run on this processor: who sleeps is no burden to them.
+ */
+static bool linger_at_rings(struct news *news, const struct lookout *o, const struct watcher *w,
+	int64_t start, int64_t *yield)
+{
+	static bool crowded; /* the last yield was long */
+	int64_t before, now = start;
+	unsigned longs = 0;
+
+	for (unsigned round = 0; now - start < LINGER_NS && longs < LONG_YIELDS; round++) {
+		for (int i = crowded ? CROWDED_LOOKS : LOOKS; i; i--) {
+			if (pvm__lookout_news(o)) {
+				*news = (struct news){ 0 };
+				return true;
+			}
+			pause_briefly();
+		}
+		if (round % SOCKET_ROUNDS == 0) {
+			look(news, w, -1, 0);
+			if (news->n > 0)
+				return true;
+		}
+		before = now;
+		sched_yield();
+		now = pvm__now();
+		*yield = now - before;
+		crowded = *yield > LONG_YIELD_NS;
+		longs += crowded;
+		if (*yield >= BUSY_NS)
+			break;
+	}
+	return false;
+}
+
 /*
  * On a busy machine giving way may take a time slice, while who sleeps is woken at once. So
  * after that waits sleep at once for a while, longer each time that it happens again soon.
@@ -234,17 +303,21 @@ void pvm__await_news(int64_t deadline)
 	unsigned session = t->session, forgotten = w ? w->forgotten : 0, depth = 0;
 	int64_t start = pvm__now(), now = start, yield = 0;
 	bool quick = brisk && start >= rest_until;
+	struct lookout o;
 	struct news news;
 
 	if (w)
 		w->users++;
+	pvm__lookout_begin(&o);
 	pvm__self.reading = true;
 	if (!alone)
 		depth = pvm__unlock_all();
 	else if (ms < 0 || ms > LOCKED_MS_MAX)
 		ms = LOCKED_MS_MAX;
-	if (!quick || !linger(&news, w, daemon_fd, start, &yield)) {
-		look(&news, w, daemon_fd, ms);
+	if (!quick || !(o.n ? linger_at_rings(&news, &o, w, start, &yield) :
+			      linger(&news, w, daemon_fd, start, &yield))) {
+		look(&news, w, daemon_fd, pvm__lookout_sleep(&o) ? ms : 0);
+		pvm__lookout_wake(&o);
 		now = pvm__now();
 		quick = now - start < LINGER_NS;
 	}
@@ -252,6 +325,7 @@ void pvm__await_news(int64_t deadline)
 		depth = pvm__unlock_all();
 	pvm__relock(depth);
 	pvm__self.reading = false;
+	pvm__lookout_end(&o);
 	pvm__self.signalled |= news.error == EINTR;
 	brisk = quick;
 	rest_from_lingering(yield, now);
@@ -289,12 +363,60 @@ void pvm__await_room(struct stream *s)
 		w->users++;
 	if (!alone)
 		depth = pvm__unlock_all();
-	n = poll(p, 2, alone ? LOCKED_MS_MAX : -1);
+	n = poll(p, 2, alone ? LOCKED_MS_MAX : pvm__links_end ? SPACE_MS : -1);
 	if (alone)
 		depth = pvm__unlock_all();
 	pvm__relock(depth);
 	if (w)
 		pvm__watcher_release(w);
-	if (n > 0 && p[1].revents && t->session == session && t->daemon)
+	if (((n > 0 && p[1].revents) || pvm__links_end) && t->session == session && t->daemon)
 		drain();
+}
+
+/* Sleep until something has come, or for a short while. */
+static void nap(const struct link *l)
+{
+	struct watcher *w = pvm__task.transport.watcher;
+	struct pollfd p = { .fd = w->epoll_fd, .events = POLLIN };
+	unsigned depth;
+
+	__atomic_store_n(&l->ours->want, 1, __ATOMIC_SEQ_CST);
+	w->users++;
+	depth = pvm__unlock_all();
+	poll(&p, 1, SPACE_MS);
+	pvm__relock(depth);
+	pvm__watcher_release(w);
+}
+
+bool pvm__await_link(struct link *l, bool (*enough)(struct link *))
+{
+	unsigned session = pvm__task.session, yields = 0, depth;
+	uint32_t progress = pvm__link_progress(l), last = progress;
+	int64_t now = pvm__now(), since = now;
+
+	while (l->out != LINK_CLOSED && !enough(l)) {
+		bool inside = __atomic_load_n(&l->home->inside, __ATOMIC_RELAXED);
+
+		if (now - since > (inside ? PATIENCE_INSIDE_NS : PATIENCE_NS))
+			return false;
+		if (yields++ < SPACE_YIELDS) {
+			depth = pvm__unlock_all();
+			sched_yield();
+			pvm__relock(depth);
+		} else {
+			nap(l);
+		}
+		if (pvm__task.session != session)
+			return false;
+		drain();
+		if (pvm__task.daemon->lost)
+			return false;
+		__atomic_store_n(&l->ours->want, 0, __ATOMIC_RELAXED);
+		now = pvm__now();
+		progress = pvm__link_progress(l);
+		if (progress != last)
+			since = now;
+		last = progress;
+	}
+	return l->out != LINK_CLOSED;
 }

@@ -11,7 +11,7 @@ int pvm__send_daemon(struct message *m, int dst)
 		return PvmNotImpl;
 	}
 	pvm__task.sending++;
-	code = pvm__write_daemon(&(struct parcel){ m, dst }, 1);
+	code = pvm__write_daemon(&(struct parcel){ .message = m, .dst = dst }, 1);
 	pvm__task.sending--;
 	pvm__message_unref(m);
 	pvm__settle();

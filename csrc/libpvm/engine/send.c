@@ -1,13 +1,148 @@
 /* SPDX-License-Identifier: MIT */
-/* The way that a message takes: direct route, or daemon. */
+/* The way that a message takes: memory, direct route, or daemon. */
 #include "engine/engine.h"
 
+#include <sched.h>
 #include <stdlib.h>
+
+enum { STREAMED_MIN = 16 }; /* messages by a stream before memory is tried again */
+
+/* ---- memory ------------------------------------------------------------------------------- */
+
+/* Tell the peer by the stream that it may go on reading the ring behind this mark. */
+static bool write_mark(struct link *l)
+{
+	struct message *mark = pvm__message_new(WIRE_ENC_XDR);
+	struct stream *route = pvm__route_exists(l->way.turn) ? pvm__route_stream(l->way.turn) : NULL;
+	struct parcel parcel = { .message = mark, .dst = l->way.turn };
+	unsigned session = pvm__task.session;
+	bool written;
+
+	if (!mark)
+		return false;
+	l->streamed = false;
+	mark->tag = TC_MARK;
+	mark->ctx = SYSCTX_TC;
+	mark->wid = (int)(l->mark + 1);
+	written = (route && pvm__stream_write(route, &parcel, 1)) ||
+		pvm__write_daemon(&parcel, 1) == 0;
+	written = written && pvm__task.session == session;
+	if (written) {
+		l->mark++;
+		pvm__segment_home()->marks++;
+	}
+	pvm__message_unref(mark);
+	return written;
+}
+
+/* The peer has seen the last mark. */
+static bool has_mark(struct link *l)
+{
+	return __atomic_load_n(&l->theirs->mark, __ATOMIC_ACQUIRE) == l->mark;
+}
+
+/* It is known what the peer has. */
+static bool is_final(struct link *l)
+{
+	return pvm__link_has(l) >= 0;
+}
+
+/*
+ * A peer that has fallen behind has room again, and sees a mark soon: go on by memory. Without that
+ * wait the mark would stay behind what goes by the stream, for ever.
+ */
+static bool resume(struct link *l)
+{
+	if (l->by_stream < STREAMED_MIN || !pvm__link_roomy(l))
+		return false;
+	l->by_stream = 0;
+	if (!write_mark(l) || !pvm__await_link(l, has_mark))
+		return false;
+	l->out = LINK_OPEN;
+	return true;
+}
+
+/* The peer leaves the memory: what it had not got by then goes by a stream. True: it has this. */
+static bool peer_has(struct link *l)
+{
+	unsigned session = pvm__task.session;
+	int has;
+
+	while ((has = pvm__link_has(l)) < 0 && !l->gone) {
+		pvm__await_link(l, is_final);
+		if (pvm__task.session != session)
+			return false;
+	}
+	l->out = LINK_CLOSED;
+	return has;
+}
+
+/* Put a message, waiting for room. False: it takes a stream. */
+static bool put(struct link *l, const struct message *form)
+{
+	unsigned session = pvm__task.session;
+	enum put done;
+
+	while ((done = pvm__link_put(l, form)) == PUT_FULL) {
+		pvm__segment_home()->waits++;
+		if (pvm__await_link(l, pvm__link_roomy))
+			continue;
+		if (pvm__task.session == session && l->out == LINK_OPEN) {
+			l->out = LINK_STREAMING;
+			l->by_stream = 0;
+		}
+		return false;
+	}
+	return done == PUT_DONE || (done == PUT_LEFT && peer_has(l));
+}
+
+/* Send by memory. False: a stream is to be taken. */
+static bool by_memory(struct message *m, int dst)
+{
+	struct link *l = pvm__share_link(dst, pvm__message_bytes(m));
+	unsigned session = pvm__task.session;
+	struct message *form;
+	bool done;
+
+	if (!l)
+		return false;
+	l->busy = true;
+	pvm__task.sending++;
+	form = l->out == LINK_OPEN || resume(l) ? pvm__link_form(m) : NULL;
+	done = form && (!l->streamed || write_mark(l)) && put(l, form);
+	pvm__message_unref(form);
+	pvm__task.sending--;
+	if (pvm__task.session == session)
+		l->busy = false;
+	return done;
+}
+
+/* Something goes to a task by a stream: before and after. */
+static void note_stream(int dst)
+{
+	struct link *l = pvm__links_end ? pvm__link_find(dst) : NULL;
+
+	if (l)
+		l->streamed = true;
+}
+
+static void count_stream(int dst)
+{
+	struct link *l = pvm__links_end ? pvm__link_find(dst) : NULL;
+
+	note_stream(dst);
+	if (!l || l->out < LINK_OPEN)
+		return;
+	l->by_stream++;
+	pvm__segment_home()->streamed++;
+}
+
+/* ---- streams ------------------------------------------------------------------------------- */
 
 /* Write to a direct route. False: it broke, the message must go through the daemon. */
 static bool write_route(struct stream *route, const struct message *m, int dst)
 {
-	if (pvm__stream_write(route, &(struct parcel){ m, dst }, 1))
+	if (pvm__stream_write(route, &(struct parcel){ .message = m, .dst = dst }, 1))
 		return true;
 	pvm__log("direct route to t%x lost, message sent through the daemon", (unsigned)dst);
 	return false;
@@ -49,12 +184,16 @@ int pvm__send(struct message *m, int dst)
 		pvm__message_unref(m);
 		return PvmSysErr;
 	}
-	if (wire_is_task((uint32_t)dst))
-		route = pvm__route_stream(dst);
-	pvm__task.sending++;
-	if (!route || !write_route(route, m, dst))
-		code = pvm__write_daemon(&(struct parcel){ m, dst }, 1);
-	pvm__task.sending--;
+	if (!by_memory(m, dst)) {
+		if (wire_is_task((uint32_t)dst))
+			route = pvm__route_stream(dst);
+		note_stream(dst);
+		pvm__task.sending++;
+		if (!route || !write_route(route, m, dst))
+			code = pvm__write_daemon(&(struct parcel){ .message = m, .dst = dst }, 1);
+		pvm__task.sending--;
+		count_stream(dst);
+	}
 	owe(m, 0, &early);
 	pvm__message_unref(m);
 	return finish(session, code);
@@ -73,8 +212,9 @@ static int multicast_daemon(struct message *m, const int *tids, int n)
 	if (code >= 0)
 		code = pvm__put_ints(announce, tids, n);
 	if (code >= 0)
-		code = pvm__write_daemon((struct parcel[]){ { announce, TIDPVMD },
-						 { m, pvmmytid | TIDGID } },
+		code = pvm__write_daemon(
+			(struct parcel[]){ { .message = announce, .dst = TIDPVMD },
+				{ .message = m, .dst = pvmmytid | (int)TIDGID } },
 			2);
 	pvm__message_unref(announce);
 	return code;
@@ -114,6 +254,23 @@ static int tidy(int *tids, int n)
 	return kept;
 }
 
+/* Send to one receiver of a multicast by a way of its own. False: there is none. */
+static bool send_one(struct message *m, int dst)
+{
+	struct stream *route;
+	bool done = by_memory(m, dst);
+
+	route = done ? NULL : existing_route(dst);
+	if (!route)
+		return done;
+	note_stream(dst);
+	pvm__task.sending++;
+	done = write_route(route, m, dst);
+	pvm__task.sending--;
+	count_stream(dst);
+	return done;
+}
+
 int pvm__multicast(struct message *m, int *tids, int n)
 {
 	unsigned session = pvm__task.session;
@@ -126,19 +283,18 @@ int pvm__multicast(struct message *m, int *tids, int n)
 	early = any_route(tids, n) ? pvm__pass_early() : 0;
 	if (pvm__task.session != session)
 		return PvmSysErr;
-	for (int i = 0; i < n; i++) {
-		struct stream *route = existing_route(tids[i]);
-
-		pvm__task.sending++;
-		if (!route || !write_route(route, m, tids[i]))
-			tids[nrest++] = tids[i];
-		else
+	for (int i = 0; i < n; i++)
+		if (send_one(m, tids[i]))
 			owe(m, 0, &early);
-		pvm__task.sending--;
-	}
+		else
+			tids[nrest++] = tids[i];
 	pvm__task.sending++;
 	if (nrest) {
+		for (int i = 0; i < nrest; i++)
+			note_stream(tids[i]);
 		code = multicast_daemon(m, tids, nrest);
+		for (int i = 0; i < nrest; i++)
+			count_stream(tids[i]);
 		owe(m, 1, &early);
 	}
 	pvm__task.sending--;

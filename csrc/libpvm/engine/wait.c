@@ -65,6 +65,7 @@ static void pass_or_sleep(int64_t deadline)
 {
 	struct task *t = &pvm__task;
 
+	pvm__links_look();
 	if (!t->transport.listed) {
 		if (t->engine.reader && t->engine.reader != &pvm__self) {
 			sleep_till_woken(deadline);
@@ -73,6 +74,7 @@ static void pass_or_sleep(int64_t deadline)
 		t->engine.reader = &pvm__self;
 		pvm__await_news(deadline);
 		t->engine.reader = NULL;
+		pvm__links_look();
 		pvm__ways_take();
 	} else {
 		pvm__take_in(PASS_SPARING);

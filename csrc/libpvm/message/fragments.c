@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What messages consist of: fragments of bytes in reference-counted blocks. */
-#include "message/message.h"
+#include "message/segment.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,8 @@
  * and of this project.  Kept are as many as a few messages of 1 MiB need.
  */
 #define POOL_BYTES (4u << 20)
+/* Fragments of so many bytes are worth a block of the arena. */
+enum { ARENA_MIN = 16384 };
 static struct pool {
 	const size_t cap;
 	struct block *free; /* linked by their first data bytes */
@@ -24,7 +26,7 @@ static struct pool {
 
 static struct block **link_of(struct block *b)
 {
-	return (struct block **)(void *)(b->bytes + WIRE_HEADROOM);
+	return (struct block **)(void *)b->bytes;
 }
 
 /* The pool whose blocks have at least `cap` bytes; NULL: too large for all. */
@@ -36,12 +38,25 @@ static struct pool *pool_for(size_t cap)
 	return NULL;
 }
 
+/* A block of the heap is free. */
+static void release(struct block *b)
+{
+	struct pool *pool = pool_for(b->cap);
+
+	if (!pool || pool->bytes >= POOL_BYTES) {
+		free(b);
+		return;
+	}
+	*link_of(b) = pool->free;
+	pool->free = b;
+	pool->bytes += pool->cap;
+}
+
 /*
- * Memory for `cap` data bytes behind WIRE_HEADROOM, one reference; NULL: out of
- * memory. Blocks of the usual fragment sizes are recycled, so `cap` may come
- * out larger than asked for.
+ * Memory for `cap` bytes, one reference; NULL: out of memory. Blocks of the usual fragment sizes are
+ * recycled, so `cap` may come out larger than asked for.
  */
-static struct block *new_block(size_t cap)
+static struct block *heap_block(size_t cap)
 {
 	struct pool *pool = pool_for(cap);
 	struct block *b = pool ? pool->free : NULL;
@@ -51,29 +66,31 @@ static struct block *new_block(size_t cap)
 		pool->bytes -= pool->cap;
 	} else {
 		cap = pool ? pool->cap : cap;
-		b = malloc(sizeof *b + WIRE_HEADROOM + cap);
+		b = malloc(sizeof *b + cap);
 		if (!b)
 			return NULL;
 		b->cap = cap;
+		b->bytes = (unsigned char *)(b + 1);
+		b->release = release;
 	}
 	b->refs = 1;
 	return b;
 }
 
+/* Memory to pack `cap` bytes into: where peers can read it, if that is much, else on the heap. */
+static struct block *new_block(const struct message *m, size_t cap)
+{
+	struct block *b = NULL;
+
+	if (pvm__task.segment && m->mode == MESSAGE_PACKING && cap > ARENA_MIN && cap <= SHARE_BLOCK)
+		b = pvm__segment_block();
+	return b ? b : heap_block(cap);
+}
+
 void pvm__block_unref(struct block *b)
 {
-	struct pool *pool;
-
-	if (!b || --b->refs)
-		return;
-	pool = pool_for(b->cap);
-	if (!pool || pool->bytes >= POOL_BYTES) {
-		free(b);
-		return;
-	}
-	*link_of(b) = pool->free;
-	pool->free = b;
-	pool->bytes += pool->cap;
+	if (b && !--b->refs)
+		b->release(b);
 }
 
 /* ---- fragments ----------------------------------------------------------- */
@@ -104,7 +121,7 @@ static struct fragment *add_fragment(struct message *m)
 
 struct fragment *pvm__message_extend(struct message *m, size_t cap)
 {
-	struct block *b = new_block(cap);
+	struct block *b = new_block(m, cap);
 	struct fragment *f = b ? add_fragment(m) : NULL;
 
 	if (!f) {
@@ -112,7 +129,7 @@ struct fragment *pvm__message_extend(struct message *m, size_t cap)
 		return NULL;
 	}
 	f->block = b;
-	f->data = b->bytes + WIRE_HEADROOM;
+	f->data = b->bytes;
 	f->room = (uint32_t)cap;
 	return f;
 }

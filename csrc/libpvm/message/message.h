@@ -8,12 +8,12 @@
 
 #include "base/base.h"
 
-/* Reference-counted memory that fragments point into. */
+/* Reference-counted memory that fragments point into: on the heap, or in a segment. */
 struct block {
 	unsigned refs;
 	size_t cap;
-	/* WIRE_HEADROOM bytes, then cap data bytes: headers can be written in front */
-	unsigned char bytes[];
+	unsigned char *bytes; /* `cap` of them */
+	void (*release)(struct block *); /* the last reference is gone */
 };
 
 /* One fragment of a message body: `len` data bytes at `data`. */

@@ -3,7 +3,7 @@
  * One connected stream socket, and the messages that come by it: through a buffer, long fragments
  * past the buffer.
  */
-#include "transport/transport.h"
+#include "transport/link.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -50,6 +50,8 @@ void pvm__stream_free(struct stream *s)
 		s->open = m->next;
 		pvm__message_unref(m);
 	}
+	pvm__message_unref(s->whole);
+	s->whole = NULL;
 	if (!s->lost)
 		pvm__unwatch(&s->way.source);
 	s->lost = true;
@@ -111,9 +113,11 @@ bool pvm__stream_drain(struct stream *s)
 {
 	int taken = 0;
 
-	do
+	do {
+		if (s->whole)
+			pvm__links_take_before(s->whole->src);
 		s->more = true;
-	while (take(&s->way) && ++taken < LAST_MESSAGES);
+	} while ((take(&s->way) || s->whole) && ++taken < LAST_MESSAGES);
 	return taken;
 }
 
@@ -197,6 +201,44 @@ static struct message *open_message(struct stream *s, const unsigned char *p)
 	return m;
 }
 
+/* Does the stream say something about shared memory in this fragment, whose header is at `p`? */
+static bool is_talk(const struct stream *s, const unsigned char *p)
+{
+	return (int)wire_get32(p + TDFRAGHDR + WIRE_MSG_TAG) == TC_SHARE &&
+		s->way.turn == (int)TIDPVMD && wire_get32(p + WIRE_FRAG_SRC) == (uint32_t)TIDPVMD &&
+		wire_get32(p + WIRE_FRAG_LENGTH) == MSGHDRLEN + SHARE_BODY;
+}
+
+/* Bytes at the begin of the next fragment that must be there before it is begun. */
+static size_t head_size(const struct stream *s)
+{
+	const unsigned char *p = s->buf + s->at;
+	size_t have = s->end - s->at;
+
+	/* Without an unfinished message the next fragment begins one. */
+	if (have < TDFRAGHDR)
+		return s->open ? TDFRAGHDR : TDFRAGHDR + MSGHDRLEN;
+	if (!(p[WIRE_FRAG_FLAGS] & FFSOM) || wire_get32(p + WIRE_FRAG_LENGTH) < MSGHDRLEN)
+		return TDFRAGHDR;
+	if (have < TDFRAGHDR + MSGHDRLEN || !is_talk(s, p))
+		return TDFRAGHDR + MSGHDRLEN;
+	return TDFRAGHDR + MSGHDRLEN + SHARE_BODY;
+}
+
+/* The message whose header is at `p` concerns shared memory alone, and has been seen to. */
+static bool heard(const struct stream *s, const unsigned char *p)
+{
+	int src = (int)wire_get32(p + WIRE_FRAG_SRC);
+
+	if ((int)wire_get32(p + TDFRAGHDR + WIRE_MSG_TAG) == TC_MARK && wire_is_task((uint32_t)src))
+		pvm__share_mark(src, wire_get32(p + TDFRAGHDR + WIRE_MSG_WID));
+	else if (is_talk(s, p))
+		pvm__share_heard(p + TDFRAGHDR + MSGHDRLEN);
+	else
+		return false;
+	return true;
+}
+
 /* Take the header of a fragment from the buffer; false: it is not all there. */
 static bool begin_fragment(struct stream *s)
 {
@@ -205,13 +247,11 @@ static bool begin_fragment(struct stream *s)
 	bool first;
 	int src;
 
-	if (have < TDFRAGHDR)
+	if (have < TDFRAGHDR || have < head_size(s))
 		return false;
 	first = p[WIRE_FRAG_FLAGS] & FFSOM;
 	src = (int)wire_get32(p + WIRE_FRAG_SRC);
 	s->left = wire_get32(p + WIRE_FRAG_LENGTH);
-	if (first && s->left >= MSGHDRLEN && have < TDFRAGHDR + MSGHDRLEN)
-		return false;
 	s->inside = true;
 	s->fresh = true;
 	s->last = p[WIRE_FRAG_FLAGS] & FFEOM;
@@ -226,7 +266,7 @@ static bool begin_fragment(struct stream *s)
 	} else if (s->left < MSGHDRLEN)
 		pvm__log("fragment from t%x without a message header dropped", (unsigned)src);
 	else {
-		s->msg = open_message(s, p);
+		s->msg = heard(s, p) ? NULL : open_message(s, p);
 		s->at += MSGHDRLEN;
 		s->left -= MSGHDRLEN;
 	}
@@ -288,6 +328,27 @@ static bool end_fragment(struct stream *s)
 	if (!m || !s->last)
 		return false;
 	unlink_open(s, m);
+	s->whole = m;
+	s->barred = false;
+	return true;
+}
+
+/*
+ * Have the whole message delivered, unless something that its sender has put into memory before is
+ * to be taken in first. False: so it is.
+ */
+static bool give(struct stream *s)
+{
+	struct message *m = s->whole;
+
+	if (pvm__links_end) {
+		if (!s->barred)
+			pvm__links_bar(m->src);
+		s->barred = true;
+		if (pvm__links_before(m->src))
+			return false;
+	}
+	s->whole = NULL;
 	pvm__above.complete(m);
 	return true;
 }
@@ -317,12 +378,44 @@ static bool parse(struct stream *s)
 /* How much to read behind the buffer's bytes so that nothing comes that is not to be read yet. */
 static size_t exact_room(const struct stream *s)
 {
-	/* Without an unfinished message the next fragment begins one. */
-	size_t header = s->open ? TDFRAGHDR : TDFRAGHDR + MSGHDRLEN;
-
 	if (s->inside)
 		return s->left < STREAM_BUFFER ? s->left : STREAM_BUFFER;
-	return s->end < header ? header - s->end : TDFRAGHDR + MSGHDRLEN - s->end;
+	return head_size(s) - s->end;
+}
+
+enum { DESCRIPTORS_MAX = 8 }; /* that one read may bring */
+union descriptors {
+	struct cmsghdr head; /* for the alignment */
+	char room[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
+};
+
+/* The daemon may send descriptors, if it shares memory at all. */
+static void expect(const struct stream *s, struct msghdr *h, union descriptors *d)
+{
+	if (!(pvm__task.capabilities & WIRE_EXT_MEMORY) || s->way.turn != (int)TIDPVMD)
+		return;
+	h->msg_control = d->room;
+	h->msg_controllen = sizeof d->room;
+}
+
+/* True: some came. A read ends behind them, so there may be more. */
+static bool take_descriptors(struct msghdr *h)
+{
+	int fds[DESCRIPTORS_MAX];
+	unsigned n;
+
+	if (!h->msg_controllen)
+		return false;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		n = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(fds, CMSG_DATA(c), n * sizeof(int));
+		for (unsigned i = 0; i < n; i++)
+			fds[i] = pvm__off_stdio(fds[i]);
+		pvm__share_descriptors(fds, n);
+	}
+	return true;
 }
 
 /*
@@ -335,9 +428,11 @@ static bool read_once(struct stream *s)
 	struct iovec iov[2] = { { NULL, 0 },
 		{ s->buf + s->end, exact ? exact_room(s) : STREAM_BUFFER - s->end } };
 	struct msghdr h = { .msg_iov = iov + 1, .msg_iovlen = 1 };
+	union descriptors d;
 	struct fragment *f = NULL;
 	size_t direct = 0, room;
 	ssize_t n;
+	bool more;
 
 	if (s->lost)
 		return false;
@@ -348,12 +443,14 @@ static bool read_once(struct stream *s)
 		h = (struct msghdr){ .msg_iov = iov, .msg_iovlen = 2 };
 	}
 	room = direct + iov[1].iov_len;
-	n = recvmsg(s->way.source.fd, &h, MSG_DONTWAIT);
+	expect(s, &h, &d);
+	n = recvmsg(s->way.source.fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n <= 0) {
 		if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
 			pvm__stream_lose(s);
 		return false;
 	}
+	more = take_descriptors(&h);
 	if (f) {
 		size_t in_place = (size_t)n < direct ? (size_t)n : direct;
 
@@ -361,7 +458,7 @@ static bool read_once(struct stream *s)
 		s->end = (size_t)n - in_place;
 	} else
 		s->end += (size_t)n;
-	return (size_t)n == room;
+	return more || (size_t)n == room;
 }
 
 /* Is a whole message among what was read ahead? */
@@ -370,6 +467,8 @@ static bool is_ahead(const struct stream *s)
 	size_t at = s->at;
 	bool whole = s->inside && s->last;
 
+	if (s->whole)
+		return true;
 	if (s->inside && s->left > s->end - at)
 		return false;
 	at += s->inside ? s->left : 0;
@@ -391,14 +490,15 @@ static bool take(struct way *way)
 	bool exact = pvm__task.transport.exact, taken;
 	int reads = exact ? EXACT_READS : READS_PER_TURN;
 
-	while (!(taken = (s->inside || s->at < s->end) && parse(s)) && s->more && reads-- > 0)
+	while (!s->whole && !((s->inside || s->at < s->end) && parse(s)) && s->more && reads-- > 0)
 		s->more = read_once(s);
+	taken = s->whole && give(s);
 	if (exact) {
 		s->more = false;
 		if (s->stand_in && !is_ahead(s))
 			pvm__stand_in_lower(s->stand_in);
 	}
-	if (!taken || (s->at == s->end && !s->more))
+	if (!s->whole && (!taken || (s->at == s->end && !s->more)))
 		pvm__way_unlist(way);
 	return taken;
 }

@@ -18,6 +18,7 @@
 struct source {
 	int fd;
 	void (*ready)(struct source *); /* it is readable */
+	bool edge;                      /* it says so once for each time that it becomes so */
 };
 
 /*
@@ -108,6 +109,8 @@ struct stream {
 	unsigned users;        /* threads that write or wait to: it is not freed before */
 	bool orphan;           /* the last of them frees it */
 	struct message *open;  /* unfinished messages, one per source */
+	struct message *whole; /* a message whose turn it is not yet, or NULL */
+	bool barred;           /* what it comes after has been noted (link.h) */
 	/* The fragment being read. */
 	bool inside;               /* its header has been read */
 	bool fresh;                /* nothing of its body has been read */
@@ -150,6 +153,7 @@ void pvm__stream_abandon(struct stream *);
 struct parcel {
 	const struct message *message;
 	int dst;
+	const int *fds; /* two descriptors that go with it; NULL: none */
 };
 
 /*

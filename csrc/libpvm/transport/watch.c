@@ -13,7 +13,10 @@
 
 static int epoll_add(const struct watcher *w, struct source *source)
 {
-	struct epoll_event e = { .events = EPOLLIN, .data.ptr = source };
+	struct epoll_event e = {
+		.events = EPOLLIN | (source->edge ? EPOLLET : 0u),
+		.data.ptr = source,
+	};
 
 	return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, source->fd, &e);
 }

@@ -13,6 +13,7 @@ enum { BATCH = 64 }; /* fragments per gathering write */
 struct batch {
 	struct iovec iov[2 * BATCH];
 	int niov, nfrags;
+	const int *fds; /* that go with the first byte; NULL: none */
 	unsigned char headers[BATCH][WIRE_HEADROOM];
 };
 
@@ -71,19 +72,43 @@ static void advance(struct msghdr *h, size_t n)
 	}
 }
 
+/* Room for the descriptors of a batch, as the system wants it. */
+union descriptors {
+	struct cmsghdr head; /* for the alignment */
+	char room[CMSG_SPACE(2 * sizeof(int))];
+};
+
+/* Have the batch's descriptors go with the next byte. */
+static void attach(struct msghdr *h, union descriptors *d, const int *fds)
+{
+	if (!fds)
+		return;
+	memset(d, 0, sizeof *d);
+	h->msg_control = d->room;
+	h->msg_controllen = sizeof d->room;
+	d->head.cmsg_level = SOL_SOCKET;
+	d->head.cmsg_type = SCM_RIGHTS;
+	d->head.cmsg_len = CMSG_LEN(2 * sizeof(int));
+	memcpy(CMSG_DATA(&d->head), fds, 2 * sizeof(int));
+}
+
 /* Write the batch, which is empty then. */
 static bool write_batch(struct stream *s, struct batch *b)
 {
 	struct msghdr h = { .msg_iov = b->iov, .msg_iovlen = (size_t)b->niov };
+	union descriptors d;
 
+	attach(&h, &d, b->fds);
 	b->niov = b->nfrags = 0;
+	b->fds = NULL;
 	while (h.msg_iovlen) {
 		ssize_t n = s->lost ? -1 :
 				      sendmsg(s->way.source.fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-		if (n >= 0)
+		if (n >= 0) {
 			advance(&h, (size_t)n);
-		else if (s->lost)
+			h.msg_controllen = 0;
+		} else if (s->lost)
 			return false;
 		else if (errno == EAGAIN || errno == EWOULDBLOCK)
 			pvm__above.full(s);
@@ -103,6 +128,7 @@ bool pvm__stream_write(struct stream *s, const struct parcel *parcels, int n)
 	if (!pvm__stream_claim(s))
 		return false;
 	b.niov = b.nfrags = 0;
+	b.fds = parcels->fds;
 	for (const struct parcel *p = parcels; written && p < parcels + n; p++) {
 		unsigned i = 0;
 

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory that is shared with other processes, and what becomes of it in a child: that has
+ * private copies of what is in use, at the same addresses.
+ */
+#define _GNU_SOURCE /* MADV_ */
+#include "base/base.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static struct mapping *mappings;
+
+/* A piece of a mapping, kept for the child of a fork. */
+struct keepsake {
+	struct keepsake *next;
+	unsigned char *at;
+	size_t size;
+	unsigned char bytes[];
+};
+static struct keepsake *keepsakes;
+
+struct mapping *pvm__mapping_new(int fd, size_t size, bool own)
+{
+	struct mapping *m = malloc(sizeof *m);
+	void *base;
+
+	if (!m)
+		return NULL;
+	base = mmap(NULL, size, own ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_NORESERVE,
+		fd, 0);
+	if (base == MAP_FAILED) {
+		free(m);
+		return NULL;
+	}
+	madvise(base, size, MADV_DONTFORK);
+	if (!own)
+		madvise(base, size, MADV_DONTDUMP);
+	*m = (struct mapping){ .next = mappings, .base = base, .size = size, .users = 1 };
+	mappings = m;
+	return m;
+}
+
+void pvm__mapping_unref(struct mapping *m)
+{
+	struct mapping **place = &mappings;
+
+	if (--m->users)
+		return;
+	while (*place != m)
+		place = &(*place)->next;
+	*place = m->next;
+	munmap(m->base, m->size);
+	free(m);
+}
+
+/* ---- forks -------------------------------------------------------------------------- */
+
+static void keep(unsigned char *at, size_t size)
+{
+	struct keepsake *k = malloc(sizeof *k + size);
+
+	if (!k) {
+		pvm__log("out of memory: a child has not what messages hold");
+		return;
+	}
+	k->next = keepsakes;
+	k->at = at;
+	k->size = size;
+	memcpy(k->bytes, at, size);
+	keepsakes = k;
+}
+
+void pvm__mappings_before_fork(void)
+{
+	for (struct mapping *m = mappings; m; m = m->next)
+		if (m->in_use)
+			m->in_use(m, keep);
+}
+
+void pvm__mappings_after_fork(bool child)
+{
+	for (const struct mapping *m = mappings; child && m; m = m->next)
+		mmap(m->base, m->size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+	while (keepsakes) {
+		struct keepsake *k = keepsakes;
+
+		keepsakes = k->next;
+		if (child)
+			memcpy(k->at, k->bytes, k->size);
+		free(k);
+	}
+}

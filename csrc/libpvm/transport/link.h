@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Links: the way through memory to and from a task of the same daemon. It is a second way beside a
+ * stream, at any message: what does not fit, or must not, takes the stream. docs/memory.md has
+ * the rules, csrc/wire/share.h the layout.
+ */
+#ifndef PVM3PY_LIBPVM_LINK_H
+#define PVM3PY_LIBPVM_LINK_H
+
+#include "message/segment.h"
+#include "transport/ring.h"
+#include "transport/transport.h"
+
+/* What messages to the peer go by. */
+enum link_out {
+	LINK_CLOSED,    /* a stream, for good */
+	LINK_ASKED,     /* a stream: the peer has not answered */
+	LINK_OPEN,      /* memory */
+	LINK_STREAMING, /* a stream, until there is room again */
+};
+
+struct lender; /* a peer's segment, and what is borrowed of it (borrow.c) */
+
+struct link {
+	struct way way; /* first; whose turn: the peer */
+	int slot;
+	struct lender *lender; /* NULL: the peer's segment is not known */
+	const struct share_home *home;
+	const struct share_slot *theirs; /* the peer's slot for this task */
+	struct share_slot *ours;
+	int bell;     /* the peer's; -1 */
+	int64_t used; /* when something went by it last, monotonic ns */
+	int due;      /* what is to be said to the peer: SHARE_ACCEPT, SHARE_CLOSE, 0 */
+
+	/* To the peer. */
+	enum link_out out;
+	struct ring_out ring;
+	bool busy;          /* a record or a mark is being written */
+	bool streamed;      /* something went by a stream behind the last mark */
+	uint32_t mark;      /* the last one written */
+	unsigned by_stream; /* messages since it is streaming */
+	uint32_t rung;      /* epoch of the peer that the bell was rung for */
+	uint32_t returned;  /* references that have come back */
+	unsigned nlent;     /* that have not, and their bytes */
+	uint64_t bytes_lent;
+	struct message *lent[SHARE_REFS]; /* NULL: the number is free */
+	unsigned next_lent;
+
+	/* From the peer. */
+	const unsigned char *incoming; /* the peer's ring; NULL: nothing comes */
+	uint32_t ring_size, head;
+	uint32_t mark_seen;
+	uint32_t barrier;    /* what is before it comes before a stream's message that waits */
+	unsigned nheld;      /* bodies that are not given back, and their bytes */
+	uint64_t bytes_held;
+
+	/* The end. */
+	bool gone;            /* the peer has ended: what is in the ring is the last */
+	bool closing;         /* DONE is due when nothing is held */
+	bool done, peer_done; /* was said; was heard */
+};
+
+/* ---- the table (link.c) ------------------------------------------------------- */
+
+extern struct link *pvm__links[SHARE_SLOTS]; /* by slot */
+extern unsigned pvm__links_end;              /* slots behind the last link */
+
+/* The link with a task; NULL: there is none. */
+struct link *pvm__link_find(int peer);
+/* A new one that is asked for, NULL: no slot is free, or no memory. */
+struct link *pvm__link_new(int peer);
+/* Forget it. */
+void pvm__link_drop(struct link *);
+/* Drop what has ended and holds nothing any more. */
+void pvm__links_reap(void);
+/*
+ * Map the peer's segment and bell, which the link owns in any case, and attach to the slot that
+ * the peer has for this task. False: something is not as it must be.
+ */
+bool pvm__link_attach(struct link *, const int fds[2], uint32_t slot);
+/* Something is wrong with what the peer has written: nothing more goes either way. */
+void pvm__link_fault(struct link *, const char *what);
+/* Ring the peer's bell. */
+void pvm__link_ring(struct link *);
+
+/* ---- what is said (talk.c) ---------------------------------------------------- */
+
+/* May this process have links at all, as far as it is concerned? */
+bool pvm__share_wanted(void);
+/* A number that the environment sets, in a range. */
+unsigned pvm__share_setting(const char *name, unsigned otherwise, unsigned least, unsigned most);
+/* Descriptors have come by the daemon's stream, which are taken over. */
+void pvm__share_descriptors(const int *fds, unsigned n);
+/* A stream has brought TC_SHARE with this body; or TC_MARK. */
+void pvm__share_heard(const unsigned char *body);
+void pvm__share_mark(int peer, uint32_t number);
+/* Say what is due. Messages are not half written meanwhile. */
+void pvm__share_settle(void);
+/*
+ * A message of so many bytes goes to a task: if it is one of many, ask for a link. The link by
+ * which it may go, or NULL.
+ */
+struct link *pvm__share_link(int peer, uint64_t bytes);
+/* Take no more by memory from now on, but what has come. */
+void pvm__share_leave(void);
+/* The connection to the daemon ends; the same in the child of a fork. */
+void pvm__share_end(void);
+
+/* ---- out (lend.c) --------------------------------------------------------------- */
+
+enum put {
+	PUT_DONE,
+	PUT_FULL,   /* there is no room now */
+	PUT_STREAM, /* not by memory */
+	PUT_LEFT,   /* the peer has just left: whether it has this is not known yet */
+};
+
+/* The message in a form that a link takes: itself, or a copy, one reference; NULL: there is none. */
+struct message *pvm__link_form(struct message *);
+/* Put such a message. */
+enum put pvm__link_put(struct link *, const struct message *);
+/* After PUT_LEFT: 1, it has; 0, it has not; -1, not known yet. */
+int pvm__link_has(struct link *);
+/* Is a mark needed before something is put? */
+static inline bool pvm__link_needs_mark(const struct link *l)
+{
+	return l->streamed;
+}
+/* The peer holds nothing any more: take back all that is lent. */
+void pvm__link_take_back(struct link *);
+/* Is half of it free? */
+bool pvm__link_roomy(struct link *);
+/* How far the peer has come: changes when it makes progress. */
+uint32_t pvm__link_progress(const struct link *);
+
+/* ---- in (borrow.c) -------------------------------------------------------------- */
+
+/* Take in one record. (struct way) */
+bool pvm__link_take(struct way *);
+/* Have a peer's segment mapped; NULL: it is not what it must be. */
+struct lender *pvm__lender_new(struct link *, int fd);
+/* The link does not use it any more; bodies that are held still do. */
+void pvm__lender_leave(struct lender *);
+struct mapping *pvm__lender_mapping(const struct lender *);
+/* List the links that have a record to take in. */
+void pvm__links_look(void);
+/*
+ * A message from `src` has come by a stream. What its sender, or, if that is a daemon, any task,
+ * has put before comes first: note how much that is. Then: is there any that is not taken yet?
+ */
+void pvm__links_bar(int src);
+bool pvm__links_before(int src);
+/* Take in all that is before it. */
+void pvm__links_take_before(int src);
+
+/* ---- sleeping (bell.c) ------------------------------------------------------------ */
+
+/* What a thread without the lock looks at. */
+struct lookout {
+	struct share_home *home;
+	unsigned n;
+	struct {
+		const uint32_t *tail;
+		uint32_t head;
+		struct mapping *mapping;
+	} ring[SHARE_SLOTS];
+	struct mapping *own;
+};
+
+/* Begin and end that, with the lock. */
+void pvm__lookout_begin(struct lookout *);
+void pvm__lookout_end(const struct lookout *);
+/* Has something been put that was not there at the beginning? */
+static inline bool pvm__lookout_news(const struct lookout *o)
+{
+	for (unsigned i = 0; i < o->n; i++)
+		if (__atomic_load_n(o->ring[i].tail, __ATOMIC_ACQUIRE) != o->ring[i].head)
+			return true;
+	return false;
+}
+/* From now on, until it wakes, whoever puts something rings the bell. False: something is there. */
+bool pvm__lookout_sleep(const struct lookout *);
+void pvm__lookout_wake(const struct lookout *);
+/* Another thread than the sleeping one has looked at the sockets, and may have heard the bell. */
+void pvm__bell_heard(void);
+
+#endif
