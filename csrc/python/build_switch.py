@@ -10,12 +10,13 @@ import cffi
 
 ROOT = Path(__file__).parents[2]
 SWITCH = ROOT / "csrc" / "switch"
-INTERFACE = ("switch.h", "base/process.h")
+WIRE = ROOT / "csrc" / "wire"
+INTERFACE = (SWITCH / "switch.h", SWITCH / "base" / "process.h", WIRE / "share.h")
 
 
-def declarations(header: str) -> str:
-    """What cffi's parser needs of a header's text: no comments, numeric #defines only."""
-    text = re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
+def declarations(header: Path) -> str:
+    """What cffi's parser needs of a header: no comments, numeric #defines only."""
+    text = re.sub(r"/\*.*?\*/", "", header.read_text(encoding="ascii"), flags=re.DOTALL)
     keep = re.compile(r"\s*#\s*define\s+\w+\s+\d+\s*$")
     return "".join(
         line + "\n" for line in text.splitlines() if keep.match(line) or not line.startswith("#")
@@ -24,15 +25,14 @@ def declarations(header: str) -> str:
 
 ffibuilder = cffi.FFI()
 ffibuilder.cdef(
-    "typedef int pid_t;\n"
-    + "".join(declarations((SWITCH / h).read_text(encoding="ascii")) for h in INTERFACE)
+    "typedef int pid_t;\n" + "".join(map(declarations, INTERFACE))
 )
 ffibuilder.set_source(
     "pvm3py._switch",
-    "".join(f'#include "{h}"\n' for h in INTERFACE),
+    "".join(f'#include "{h.name}"\n' for h in INTERFACE),
     sources=sorted(str(path) for path in SWITCH.rglob("*.c")),
-    include_dirs=[str(SWITCH), str(ROOT / "csrc/wire"), str(ROOT / "include")],
-    depends=sorted(str(path) for path in (*SWITCH.rglob("*.h"), ROOT / "csrc/wire/layout.h")),
+    include_dirs=[*(str(h.parent) for h in INTERFACE), str(ROOT / "include")],
+    depends=sorted(str(path) for path in (*SWITCH.rglob("*.h"), *WIRE.glob("*.h"))),
     extra_compile_args=["-std=gnu11", "-O2", "-fvisibility=hidden", "-pthread"],
     extra_link_args=["-pthread"],
 )

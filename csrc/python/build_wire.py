@@ -19,6 +19,7 @@ HEADERS = (
     "include/pvmtev.h",
     "csrc/wire/layout.h",
     "csrc/wire/groups.h",
+    "csrc/wire/share.h",
 )
 NAMES = ROOT / "csrc/libpvm/base/trace_names.c"
 TABLES = """

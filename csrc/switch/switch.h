@@ -86,6 +86,8 @@ struct sw_stats {
 	uint64_t refused;          /* connections of other users */
 	uint64_t connections;      /* open now */
 	uint64_t queued_bytes;     /* in all queues now */
+	uint64_t offers;           /* segments of tasks, of which descriptors are kept now */
+	uint64_t links;            /* pairs of tasks that exchange messages through memory now */
 	uint64_t packets;          /* with data to other hosts so far */
 	uint64_t retransmitted;    /* of these, those sent again */
 	uint64_t packets_received; /* with data, duplicates included */
@@ -130,13 +132,14 @@ const char *sw_arena(struct sw *, size_t *len);
  * Tids. sw_expect: keep what is sent to tid until its task connects.
  * sw_bind: the connection is task tid from now on. The answer to its enrolment,
  * frames (none if len is 0), is queued in the same step, since the task may send
- * as soon as it has read it; what was kept follows. sw_forget: tid is gone, what
+ * as soon as it has read it; what was kept follows. shares: the task may exchange messages with
+ * others through memory, as csrc/wire/share.h says. sw_forget: tid is gone, what
  * is kept for it is dropped, later messages to it too; what was already queued
  * on its connection stays there. A tid also ends with its connection. All
  * return 0 or -errno.
  */
 int sw_expect(struct sw *, uint32_t tid);
-int sw_bind(struct sw *, uint64_t conn, uint32_t tid, const char *frames, size_t len);
+int sw_bind(struct sw *, uint64_t conn, uint32_t tid, const char *frames, size_t len, int shares);
 int sw_forget(struct sw *, uint32_t tid);
 
 /*
@@ -165,6 +168,12 @@ int sw_finish(struct sw *, uint64_t conn);
  * reported waits for the next sw_run, so that the caller can pass that on before. 0 or -ENOENT.
  */
 int sw_manager(struct sw *, uint64_t conn, uint32_t manager, uint32_t speaker);
+
+/*
+ * The first bytes of the segment that a task has offered, a struct share_home, as they are now.
+ * 0, -ENOENT: it has offered none, -EIO: it cannot be read.
+ */
+int sw_share_home(struct sw *, uint32_t tid, void *home, size_t len);
 
 /* Bytes queued for tid; UINT64_MAX: its host has asked to hold back what is for it. */
 uint64_t sw_queued(struct sw *, uint32_t tid);

@@ -33,14 +33,25 @@
  * What is said. "Peer" is, in TM_SHARE, the task it is about, in TC_SHARE, the task it comes from.
  *
  * OFFER   task: here are the descriptors of my segment and my bell, which come with the first byte of
- *         this fragment; peer 0. daemon: I need them before you can be linked with this peer.
+ *         this fragment; peer 0. It is answered only if they are not taken: REFUSE, peer 0, NEVER.
+ *         daemon: I need them before you can be linked with this peer.
  * LINK    let us be linked; the number is the sender's slot. Passed on with the sender's
- *         descriptors, at this place of what the sender has sent.
- * ACCEPT  the same as the answer.
- * REFUSE  no; the number is SHARE_LATER or SHARE_NEVER. Also the daemon's own answer.
+ *         descriptors, at this place of what the sender has sent. Of two that cross each other the
+ *         daemon passes on the first.
+ * ACCEPT  the same as the answer. Descriptors that were lost on the way are missing in both.
+ * REFUSE  no; the number is SHARE_LATER or SHARE_NEVER. Also the daemon's own answer. To ACCEPT:
+ *         I cannot read what you write, and have read nothing. The pair has ended.
  * CLOSE   nothing more comes by memory from me to you.
- * DONE    as the answer: I hold nothing of yours any more, and your slot for me is free.
- * GONE    daemon: the peer has ended; all that it had sent by its stream comes before.
+ * DONE    as the answer: I hold nothing of yours any more, and your slot for me is free. The pair
+ *         ends when no CLOSE is without its DONE; a DONE that answers no CLOSE ends it, too.
+ * GONE    daemon: the peer has ended; all that it had sent by its stream comes before. Also to whom
+ *         it has asked, and who has asked it.
+ * STOP    daemon: your messages to the peer must pass me, for one of you has become the other's
+ *         resource manager. Send nothing more by memory, say CLOSE, ask no more. What is in memory
+ *         is received as ever. Both sides are told; DONE ends the pair as above.
+ *
+ * What concerns a pair that has ended meanwhile is ignored: the GONE, REFUSE or DONE that ended it
+ * is on its way to the sender.
  */
 #define SHARE_OFFER 1
 #define SHARE_LINK 2
@@ -49,6 +60,7 @@
 #define SHARE_CLOSE 5
 #define SHARE_DONE 6
 #define SHARE_GONE 7
+#define SHARE_STOP 8
 
 #define SHARE_LATER 1 /* not now: the task is not there yet, or has no free slot */
 #define SHARE_NEVER 2

@@ -229,6 +229,9 @@ class SetOptRequest(Record):
     options: Annotated[list[Option], ToEnd(Option)]
 
 
-def extension(fragment: int) -> Extension:
-    """The extension block of a daemon that names this fragment size."""
-    return Extension(c.WIRE_EXT_MAGIC, c.WIRE_EXT_MANAGER, fragment)
+def extension(fragment: int, granted: int = 0) -> Extension:
+    """The extension block of a daemon that names this fragment size.
+
+    granted: WIRE_EXT_ bits that only a task gets that has announced them.
+    """
+    return Extension(c.WIRE_EXT_MAGIC, c.WIRE_EXT_MANAGER | granted, fragment)

@@ -424,7 +424,7 @@ static int open_task(uint32_t tid)
 	REQUIRE(connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
 	for (int i = 0; i < 10 && !conn; i++)
 		conn = run(SW_OPEN);
-	REQUIRE(conn && sw_bind(sw, conn, tid, NULL, 0) == 0);
+	REQUIRE(conn && sw_bind(sw, conn, tid, NULL, 0, 0) == 0);
 	return fd;
 }
 

@@ -123,9 +123,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	sw_mail_serve(sw);
 	receiver = open_connection(sw, &receiver_conn);
 	sender = open_connection(sw, &sender_conn);
-	REQUIRE(sw_bind(sw, receiver_conn, RECEIVER, NULL, 0) == 0);
+	REQUIRE(sw_bind(sw, receiver_conn, RECEIVER, NULL, 0, 0) == 0);
 	if (flags & 1)
-		REQUIRE(sw_bind(sw, sender_conn, SENDER, NULL, 0) == 0);
+		REQUIRE(sw_bind(sw, sender_conn, SENDER, NULL, 0, 0) == 0);
 	if (flags & 32)
 		REQUIRE(sw_manager(sw, receiver_conn, MANAGER, SENDER) == 0);
 	for (size_t n; size; data += n, size -= n) {

@@ -137,6 +137,8 @@ struct above {
 	 * May park, hold or end the connection.
 	 */
 	void (*fragment)(struct conn *, uint32_t off, uint32_t len);
+	/* A connection that may share memory ends: tell those whom it is paired with. */
+	void (*ended)(struct conn *);
 	/* A backlog has drained, or ends: let those go on who waited for it. */
 	void (*resume)(struct sw *, struct backlog *);
 	/* The network's socket has a packet, in a chunk that may be referred to and changed. */

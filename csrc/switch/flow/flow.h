@@ -3,10 +3,14 @@
 #ifndef PVM3PY_SWITCH_FLOW_H
 #define PVM3PY_SWITCH_FLOW_H
 
+#include <sys/types.h>
+
 #include "base/base.h"
 
 /* A fragment up to this size is copied where sharing its chunk would cost more. */
 #define FRAGMENT_COPY_MAX 1024u
+
+struct msghdr;
 
 /* A body that belongs to a batch, not in its arena. */
 struct block {
@@ -57,6 +61,21 @@ struct span {
 	uint32_t off, len;
 };
 
+/* Descriptors that a task has sent along: of its segment, and of its bell. Shared by reference. */
+enum { OFFER_SEGMENT, OFFER_BELL, OFFER_FDS };
+
+struct offer {
+	uint32_t refs;
+	int fds[OFFER_FDS];
+};
+
+/* Descriptors that go out with a byte of a queue. */
+struct enclosure {
+	struct enclosure *next;
+	struct offer *offer;
+	uint64_t behind; /* bytes between that byte and the one before with descriptors, or the head */
+};
+
 /* Output to one connection, or to a task that is expected to connect. */
 struct queue {
 	const struct peer *peer; /* NULL: expected */
@@ -74,6 +93,7 @@ struct queue {
 	bool renaming;       /* the speaker's message gets the name of the receiver's manager */
 	uint32_t speaker;    /* task whose messages are reported (manager.c); 0: none */
 	struct link touched; /* in flow.touched: to be flushed */
+	struct enclosure *enclosures; /* in the order of their bytes; none in that of one expected */
 };
 
 /* Local parts of tids, in pages that come into being when needed. */
@@ -151,6 +171,23 @@ void backlog_release(struct sw *, struct backlog *);
 int64_t backlog_due(const struct sw *);
 /* Give room to backlogs without progress. */
 void backlog_check_stalls(struct sw *);
+
+/* enclosure.c */
+
+/* Take over descriptors; the last reference closes them. */
+struct offer *offer_new(const int fds[OFFER_FDS]);
+void offer_unref(struct offer *);
+/* Let descriptors go out with the byte that is queued next to a connected task. */
+void enclosure_add(struct queue *, struct offer *);
+uint32_t enclosure_count(const struct queue *);
+/* Drop all of a queue's. */
+void enclosure_drop(struct queue *);
+/*
+ * Send of a message that begins at the queue's head, which is cut, what goes out by one call with
+ * or before the next descriptors. What sendmsg returns; *sum: bytes that were to be sent. If the
+ * system takes no more descriptors, they are left out.
+ */
+ssize_t enclosure_send(struct queue *, struct msghdr *, uint64_t *sum);
 
 /* queue.c */
 

@@ -87,6 +87,7 @@ static void consume(struct sw *sw, struct queue *q, uint64_t n)
 
 void queue_clear(struct sw *sw, struct queue *q)
 {
+	enclosure_drop(q);
 	consume(sw, q, q->load.bytes);
 	backlog_release(sw, &q->load);
 	list_remove(&q->touched);
@@ -283,11 +284,15 @@ static bool send_all(struct sw *sw, struct queue *q)
 
 	while (q->count) {
 		uint64_t sum = gather(q, iov, &msg);
-		ssize_t n = msg.msg_iovlen == 1 ?
-			send(q->peer->fd, iov->iov_base, iov->iov_len,
-				MSG_NOSIGNAL | MSG_DONTWAIT) :
-			sendmsg(q->peer->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n;
 
+		if (q->enclosures)
+			n = enclosure_send(q, &msg, &sum);
+		else if (msg.msg_iovlen == 1)
+			n = send(q->peer->fd, iov->iov_base, iov->iov_len,
+				MSG_NOSIGNAL | MSG_DONTWAIT);
+		else
+			n = sendmsg(q->peer->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n > 0) {
 			q->load.progress = true;
 			consume(sw, q, (uint64_t)n);
@@ -297,6 +302,7 @@ static bool send_all(struct sw *sw, struct queue *q)
 			return false;
 		} else if (errno != EINTR) {
 			q->broken = true;
+			enclosure_drop(q);
 			consume(sw, q, q->load.bytes);
 		}
 	}

@@ -38,6 +38,7 @@ static void lost(struct host *h)
 
 const struct above sw__above = {
 	.fragment = route_fragment,
+	.ended = share_ended,
 	.resume = resume,
 	.packet = receive_packet,
 	.room = remote_room,

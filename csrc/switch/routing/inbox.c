@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "pvm3.h"
+#include "share.h"
 
 /* Bytes of messages that one connection may add to a batch, besides its budget. */
 #define BUDGET_BYTES (1u << 20)
@@ -126,6 +127,7 @@ static bool serve(struct conn *c, const char *head, const char *body, uint32_t l
 	switch (wire_get32(head + WIRE_MSG_TAG)) {
 	case (uint32_t)TM_MCA: set_receivers(c, body, len); return true;
 	case (uint32_t)TM_PSTAT: return answer_status(c, head, body, len);
+	case (uint32_t)TM_SHARE: share_serve(c, body, len); return true;
 	case (uint32_t)TM_DB: return mail_serve(c, head, body, len);
 	default: return false;
 	}

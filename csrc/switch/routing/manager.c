@@ -56,6 +56,8 @@ int sw_manager(struct sw *sw, uint64_t id, uint32_t manager, uint32_t speaker)
 		c->manager = manager;
 		c->out.renaming = c->out.renaming && c->out.speaker == speaker;
 		c->out.speaker = speaker;
+		if (c->sharing && c->sharing->count)
+			share_part(c);
 	}
 	lock_leave(sw);
 	return c ? 0 : -ENOENT;

@@ -73,6 +73,15 @@ void inbox_log(struct conn *, const char *text);
 /* The caller has handled the batch that it was shown: who was held for it goes on. */
 void inbox_handled(struct sw *);
 
+/* share.c */
+
+/* A TM_SHARE message of a connection. */
+void share_serve(struct conn *, const char *body, uint32_t len);
+/* Managers have changed: end links whose messages must pass the daemon now. */
+void share_part(struct conn *);
+/* Entry of struct above: ended. */
+void share_ended(struct conn *);
+
 /* route.c */
 
 /* Entry of struct above: fragment. */

@@ -209,6 +209,10 @@ void conn_end(struct conn *c, uint32_t reason, const char *text)
 	events_text(sw, SW_CLOSE, c->peer.id, text ? text : "")->reason = reason;
 	close(c->peer.fd);
 	c->peer.fd = -1;
+	if (c->sharing) {
+		sw__above.ended(c);
+		sharing_end(c);
+	}
 	if (c->out.tid)
 		table_set(sw, c->out.tid, NULL);
 	queue_clear(sw, &c->out);
@@ -238,7 +242,7 @@ void conn_bury(struct sw *sw)
 	}
 }
 
-int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t len)
+int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t len, int shares)
 {
 	struct conn *c;
 	struct queue *q;
@@ -256,6 +260,8 @@ int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t
 	} else {
 		c->tid = c->out.tid = tid;
 		table_set(sw, tid, &c->out);
+		if (shares)
+			sharing_begin(c);
 		if (len && !c->out.broken)
 			queue_copy(sw, &c->out, frames, len);
 		if (q) {
@@ -280,6 +286,7 @@ int sw_close(struct sw *sw, uint64_t id, int flush)
 		c->closing = true;
 		if (!flush || c->out.broken || queue_flush(sw, &c->out))
 			conn_end(c, SW_CLOSED, NULL);
+		queue_flush_touched(sw);
 		conn_bury(sw);
 	}
 	lock_leave(sw);

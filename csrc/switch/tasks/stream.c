@@ -140,7 +140,10 @@ static void make_room(struct conn *c, uint32_t want)
 static size_t take_in(struct conn *c)
 {
 	uint32_t room = c->chunk->room - c->end;
-	ssize_t n = recv(c->peer.fd, c->chunk->data + c->end, room, MSG_DONTWAIT);
+	char *to = c->chunk->data + c->end;
+	bool more = false;
+	ssize_t n = c->sharing ? sharing_read(c, to, room, &more) :
+				 recv(c->peer.fd, to, room, MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
 		c->readable = false;
@@ -154,7 +157,7 @@ static size_t take_in(struct conn *c)
 		return 0;
 	}
 	c->end += (uint32_t)n;
-	if ((uint32_t)n < room && !c->hangup)
+	if ((uint32_t)n < room && !c->hangup && !more)
 		c->readable = false;
 	return (size_t)n;
 }

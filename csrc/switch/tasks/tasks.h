@@ -10,6 +10,34 @@
 /* Descriptors, connections and accepted peers served in one pass. */
 #define PASS_MAX 64
 
+/* One side of a pair: a task, and what it has said to the other. */
+struct pair_side {
+	struct link place; /* in sharing.pairs */
+	struct pair *pair;
+	struct conn *conn;
+	bool closing; /* its SHARE_CLOSE is not answered yet */
+};
+
+/* Two tasks of which one has asked the other for a link. Ends with either connection. */
+struct pair {
+	struct pair_side asker, asked;
+	bool linked;  /* the other one has accepted */
+	bool stopped; /* both were told to close the link */
+};
+
+static inline struct pair_side *pair_other(const struct pair_side *side)
+{
+	return side == &side->pair->asker ? &side->pair->asked : &side->pair->asker;
+}
+
+/* What a connection has whose task may share memory. */
+struct sharing {
+	struct offer *arrived; /* descriptors that no SHARE_OFFER has claimed yet */
+	struct offer *offer;   /* and those that one has */
+	struct link pairs;     /* its sides of them */
+	uint32_t count;
+};
+
 struct conn {
 	struct sw *sw;
 	struct peer peer;
@@ -28,6 +56,7 @@ struct conn {
 	struct assembly in;
 	uint32_t *receivers; /* of the next multicast message: tasks here, daemons of other hosts */
 	uint32_t receiver_count;
+	struct sharing *sharing; /* NULL: the task cannot share memory */
 	uint64_t batch; /* batch that these count in: */
 	uint32_t batch_events;
 	uint64_t batch_bytes;
@@ -105,6 +134,22 @@ void conn_answer(struct conn *, const char *head, int32_t number, const char *da
 void conn_end(struct conn *, uint32_t reason, const char *text);
 /* Free ended connections. */
 void conn_bury(struct sw *);
+
+/* sharing.c */
+
+/* The connection's task may share memory, from now on until sharing_end. */
+void sharing_begin(struct conn *);
+/* Its pairs end, its descriptors are closed. */
+void sharing_end(struct conn *);
+/* Read as recv does, and keep descriptors that come along. *more: more input may wait. */
+ssize_t sharing_read(struct conn *, char *to, size_t room, bool *more);
+/* Take the descriptors that have come as the task's offer. False: none, or not two, have come. */
+bool sharing_offer(struct conn *);
+/* The connection's side of its pair with a task; NULL: there is none. */
+struct pair_side *pair_find(const struct conn *, uint32_t tid);
+void pair_begin(struct conn *asker, struct conn *asked);
+void pair_link(struct pair *);
+void pair_end(struct pair *);
 
 /* stream.c */
 

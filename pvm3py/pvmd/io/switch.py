@@ -77,10 +77,29 @@ class Statistics(Plain):
     refused: int
     connections: int
     queued_bytes: int
+    offers: int
+    links: int
     packets: int
     retransmitted: int
     packets_received: int
     packets_dropped: int
+
+
+class Sharing(Plain):
+    """What a task counts about its messages through memory; see `struct share_home`."""
+
+    messages: int
+    bytes: int
+    references: int
+    received: int
+    bells: int
+    waits: int
+    marks: int
+    streamed: int
+    opened: int
+    links: int
+    arena: int
+    moves: int
 
 
 _HEADERS = struct.Struct(">iiiIiii4xi12x")
@@ -312,15 +331,15 @@ class Switch:
         self.flush()
         _check(lib.sw_expect(self._sw, tid & 0xFFFFFFFF), f"expect task {tid:x}")
 
-    def bind(self, conn: int, tid: int, frames: bytes = b"") -> None:
+    def bind(self, conn: int, tid: int, frames: bytes = b"", *, shares: bool = False) -> None:
         """The connection is task tid from now on, and gets these complete fragments.
 
         Both in one step, for the task may send as soon as it has them. What was kept for tid
-        follows. Raises OSError: ENOENT if the connection has ended, EEXIST if it has a tid or
-        tid has a connection.
+        follows. shares: the task may exchange messages with others through memory. Raises OSError:
+        ENOENT if the connection has ended, EEXIST if it has a tid or tid has a connection.
         """
         self.flush()
-        code = lib.sw_bind(self._sw, conn, tid & 0xFFFFFFFF, frames, len(frames))
+        code = lib.sw_bind(self._sw, conn, tid & 0xFFFFFFFF, frames, len(frames), shares)
         _check(code, f"bind task {tid:x}")
 
     def manager(self, conn: int, manager: int, speaker: int) -> None:
@@ -457,6 +476,14 @@ class Switch:
         stats = ffi.new("struct sw_stats *")
         lib.sw_statistics(self._sw, stats)
         return Statistics(*(int(getattr(stats, name)) for name in Statistics.__annotations__))
+
+    def sharing(self, tid: int) -> Sharing | None:
+        """The counters of a task here as they are now; None: it shares no memory."""
+        home = ffi.new("struct share_home *")
+        code = lib.sw_share_home(self._sw, tid & 0xFFFFFFFF, home, ffi.sizeof(home[0]))
+        if code < 0 or home.magic != c.SHARE_MAGIC:
+            return None
+        return Sharing(*(int(getattr(home, name)) for name in Sharing.__annotations__))
 
 
 def raise_file_limit() -> None:

@@ -70,7 +70,8 @@ class Settings(Plain):
 
     silence: seconds until a silent host is lost, 0: only by 3.4.6's rule; patience: seconds that a
     start may take; join_patience: those that a slave waits for its first table; ports: first and
-    last that UDP sockets may have, or None.
+    last that UDP sockets may have, or None; share_memory: tasks of this host may exchange messages
+    through memory.
     """
 
     tmp: str
@@ -91,6 +92,7 @@ class Settings(Plain):
     patience: float = DEFAULT_START
     join_patience: float = DEFAULT_START * JOIN_FACTOR
     ports: tuple[int, int] | None = None
+    share_memory: bool = True
 
     def file(self, prefix: str) -> str:
         """Path of pvmd.UID or pvml.UID, with the VMID if there is one."""
@@ -196,6 +198,7 @@ def read_settings(args: list[str]) -> Settings:
     )
     _read_arguments(args, settings)
     _check_tmp(settings)
+    settings.share_memory = env("PVM_SHM") != "off"
     settings.silence = _read_seconds("PVM_HOST_TIMEOUT", DEFAULT_SILENCE)
     settings.patience = _read_seconds("PVM_START_TIMEOUT", DEFAULT_START, least=0.001)
     own_limit = settings.patience * JOIN_FACTOR

@@ -124,10 +124,11 @@ def _welcome(pvmd: Pvmd, request: Request, task: Task, body: EnrolRequest) -> No
     """Answer, then let follow what waits for the task, and tell who wants to know."""
     connection = request.connection
     asked = body.extension
-    extra = None
+    extra, granted = None, 0
     if asked is not None and asked.magic == c.WIRE_EXT_MAGIC:
         size = min(asked.fragment, c.WIRE_FRAG_LARGE)
-        extra = extension(max(size, c.WIRE_FRAG_DEFAULT))
+        granted = asked.capabilities & (c.WIRE_EXT_MEMORY if pvmd.settings.share_memory else 0)
+        extra = extension(max(size, c.WIRE_FRAG_DEFAULT), granted)
     known = settings(pvmd, task, c.WIRE_FRAG_DEFAULT)
     reply = EnrolReply(1, known, extra).encode()
     task.dealings = manager.begin(pvmd, connection)
@@ -136,7 +137,8 @@ def _welcome(pvmd: Pvmd, request: Request, task: Task, body: EnrolRequest) -> No
     if by_hand:
         _announce(pvmd, task)
     try:
-        pvmd.switch.bind(connection.conn, task.tid, answer)
+        shares = bool(granted & c.WIRE_EXT_MEMORY)
+        pvmd.switch.bind(connection.conn, task.tid, answer, shares=shares)
     except OSError as error:
         pvmd.drop(connection, f"{error}")
         if by_hand:
