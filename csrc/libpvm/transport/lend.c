@@ -95,12 +95,15 @@ static unsigned free_number(struct link *l)
 	return l->next_lent++ % SHARE_REFS;
 }
 
-/* May so many bytes more be lent? One body always may. */
+/*
+ * May so many bytes more be lent? Two bodies always may: a receiver holds the last one until it
+ * receives the next.
+ */
 static bool may_lend(struct link *l, uint64_t bytes)
 {
 	if (l->nlent)
 		collect(l);
-	return !l->nlent || (l->nlent < SHARE_REFS && l->bytes_lent + bytes <= LENT_MAX);
+	return l->nlent < 2 || (l->nlent < SHARE_REFS && l->bytes_lent + bytes <= LENT_MAX);
 }
 
 /* ---- records ------------------------------------------------------------------------------- */

@@ -78,8 +78,7 @@ void pvm__link_drop(struct link *l)
 	free(l);
 }
 
-/* Nothing is left to take in, and nothing is held. */
-static bool is_empty(const struct link *l)
+bool pvm__link_is_empty(const struct link *l)
 {
 	return !l->nheld && (!l->incoming || l->head == __atomic_load_n(&l->theirs->tail, __ATOMIC_ACQUIRE));
 }
@@ -89,9 +88,9 @@ void pvm__links_reap(void)
 	for (unsigned i = 0; i < pvm__links_end; i++) {
 		struct link *l = pvm__links[i];
 
-		if (!l || l->busy || !(l->gone || (l->done && l->peer_done)))
+		if (!l || l->busy || !(l->gone || (l->said_done && l->heard_done)))
 			continue;
-		if (l->done || is_empty(l))
+		if (l->said_done || pvm__link_is_empty(l))
 			pvm__link_drop(l);
 	}
 }
@@ -125,6 +124,7 @@ void pvm__link_fault(struct link *l, const char *what)
 	pvm__way_unlist(&l->way);
 	l->out = LINK_CLOSED;
 	l->due = SHARE_CLOSE;
+	pvm__share_due();
 }
 
 void pvm__link_ring(struct link *l)

@@ -55,9 +55,10 @@ struct link {
 	uint64_t bytes_held;
 
 	/* The end. */
-	bool gone;            /* the peer has ended: what is in the ring is the last */
-	bool closing;         /* DONE is due when nothing is held */
-	bool done, peer_done; /* was said; was heard */
+	bool accepted;                /* ACCEPT was said; the peer's first mark tells that it can read */
+	bool gone;                    /* the peer has ended: what is in the ring is the last */
+	bool said_close, heard_close; /* DONE is due when nothing is held of who said it */
+	bool said_done, heard_done;
 };
 
 /* ---- the table (link.c) ------------------------------------------------------- */
@@ -71,6 +72,8 @@ struct link *pvm__link_find(int peer);
 struct link *pvm__link_new(int peer);
 /* Forget it. */
 void pvm__link_drop(struct link *);
+/* Nothing is left to take in, and nothing is held. */
+bool pvm__link_is_empty(const struct link *);
 /* Drop what has ended and holds nothing any more. */
 void pvm__links_reap(void);
 /*
@@ -94,7 +97,8 @@ void pvm__share_descriptors(const int *fds, unsigned n);
 /* A stream has brought TC_SHARE with this body; or TC_MARK. */
 void pvm__share_heard(const unsigned char *body);
 void pvm__share_mark(int peer, uint32_t number);
-/* Say what is due. Messages are not half written meanwhile. */
+/* Something is due. Say what is; messages are not half written meanwhile. */
+void pvm__share_due(void);
 void pvm__share_settle(void);
 /*
  * A message of so many bytes goes to a task: if it is one of many, ask for a link. The link by

@@ -142,7 +142,7 @@ static void make_place(void)
 	for (unsigned i = 0; i < pvm__links_end; i++) {
 		struct link *l = pvm__links[i];
 
-		if (!l || l->closing || l->gone)
+		if (!l || l->said_close || l->gone)
 			return; /* one is about to go */
 		if (l->used < before && (!oldest || l->used < oldest->used))
 			oldest = l;
@@ -150,7 +150,6 @@ static void make_place(void)
 	if (!oldest || oldest->out == LINK_ASKED)
 		return;
 	oldest->out = LINK_CLOSED;
-	oldest->closing = true;
 	oldest->due = SHARE_CLOSE;
 	due = true;
 }
@@ -271,7 +270,7 @@ static void linked(int peer, uint32_t slot, const int fds[2])
 	struct link *l = pvm__link_find(peer);
 
 	/* Requests have crossed, and the daemon has dropped the own one. */
-	if (l && l->out != LINK_ASKED) {
+	if (l && (l->out != LINK_ASKED || l->lender)) {
 		close_both(fds);
 		return;
 	}
@@ -308,9 +307,8 @@ static void accepted(int peer, uint32_t slot, const int fds[2])
 		return;
 	}
 	if (!pvm__link_attach(l, fds, slot)) {
-		l->due = SHARE_CLOSE;
-		l->out = LINK_CLOSED;
-		l->closing = due = true;
+		pvm__link_drop(l);
+		refuse(peer, SHARE_NEVER);
 		return;
 	}
 	l->out = LINK_OPEN;
@@ -328,8 +326,6 @@ static void refused(int peer, uint32_t why)
 		candidate(peer)->never = true;
 	if (l && l->out == LINK_ASKED)
 		pvm__link_drop(l);
-	else if (l)
-		l->out = LINK_CLOSED;
 }
 
 void pvm__share_heard(const unsigned char *body)
@@ -355,13 +351,14 @@ void pvm__share_heard(const unsigned char *body)
 	if (!l || what < SHARE_CLOSE)
 		return;
 	l->out = LINK_CLOSED;
-	if (what == SHARE_CLOSE)
-		l->closing = true;
-	else if (what == SHARE_DONE)
-		l->peer_done = l->closing = true;
-	else if (what == SHARE_GONE)
-		l->gone = true;
-	if (l->gone || l->peer_done)
+	if (what == SHARE_STOP)
+		candidate(peer)->never = true;
+	if ((what == SHARE_CLOSE || what == SHARE_STOP) && !l->said_close)
+		l->due = SHARE_CLOSE;
+	l->heard_close = l->heard_close || what == SHARE_CLOSE;
+	l->heard_done = l->heard_done || what == SHARE_DONE;
+	l->gone = l->gone || what == SHARE_GONE;
+	if (l->gone || l->heard_done)
 		pvm__link_take_back(l);
 	pvm__wake(WAKE_STATE);
 	due = true;
@@ -375,11 +372,24 @@ void pvm__share_mark(int peer, uint32_t number)
 		return;
 	l->mark_seen = number;
 	__atomic_store_n(&l->ours->mark, number, __ATOMIC_RELEASE);
+	if (l->out == LINK_ASKED && l->accepted)
+		l->out = LINK_OPEN;
 	if (l->theirs && __atomic_load_n(&l->theirs->want, __ATOMIC_RELAXED))
 		pvm__link_ring(l);
 }
 
 /* ---- what is due ------------------------------------------------------------------------- */
+
+/* Answer a request for a link. */
+static void accept_link(struct link *l)
+{
+	if (!offer() || !say(SHARE_ACCEPT, l->way.turn, l->slot, NULL)) {
+		pvm__link_drop(l);
+		return;
+	}
+	l->accepted = true;
+	l->busy = false;
+}
 
 /* Say what is due of a link. */
 static void say_due(struct link *l)
@@ -388,16 +398,27 @@ static void say_due(struct link *l)
 
 	l->due = 0;
 	l->busy = true;
-	if (what == SHARE_ACCEPT && !offer()) {
-		what = SHARE_CLOSE;
-		l->closing = true;
+	if (what == SHARE_ACCEPT) {
+		accept_link(l);
+		return;
 	}
-	if (what && say(what, peer, what == SHARE_ACCEPT ? l->slot : 0, NULL) &&
-		what == SHARE_ACCEPT && l->out == LINK_ASKED)
-		l->out = LINK_OPEN;
-	if (l->closing && !l->done && !l->nheld && !l->way.listed && !l->gone)
-		l->done = say(SHARE_DONE, peer, 0, NULL);
+	if (what == SHARE_CLOSE)
+		l->said_close = say(SHARE_CLOSE, peer, 0, NULL);
+	if (l->heard_close && !l->said_done && !l->gone && pvm__link_is_empty(l))
+		l->said_done = say(SHARE_DONE, peer, 0, NULL);
 	l->busy = false;
+}
+
+/* Is something still to be said about it, or to be awaited? */
+static bool is_unsettled(const struct link *l)
+{
+	return l->due || l->gone || (l->heard_close && !l->said_done) ||
+		(l->said_done && l->heard_done);
+}
+
+void pvm__share_due(void)
+{
+	due = true;
 }
 
 void pvm__share_settle(void)
@@ -415,7 +436,7 @@ void pvm__share_settle(void)
 			say_due(pvm__links[i]);
 	pvm__links_reap();
 	for (unsigned i = 0; i < pvm__links_end; i++)
-		due = due || (pvm__links[i] && (pvm__links[i]->closing || pvm__links[i]->gone));
+		due = due || (pvm__links[i] && is_unsettled(pvm__links[i]));
 }
 
 /* ---- leaving ----------------------------------------------------------------------------- */
