@@ -254,6 +254,19 @@ static int tidy(int *tids, int n)
 	return kept;
 }
 
+/* One reference to what is sent to many: in a form that links take, if there are some. */
+static struct message *common_form(struct message *m)
+{
+	struct message *form = pvm__links_end ? pvm__link_form(m) : NULL;
+
+	if (!form) {
+		pvm__message_ref(m);
+		return m;
+	}
+	form->dst = m->dst;
+	return form;
+}
+
 /* Send to one receiver of a multicast by a way of its own. False: there is none. */
 static bool send_one(struct message *m, int dst)
 {
@@ -283,6 +296,7 @@ int pvm__multicast(struct message *m, int *tids, int n)
 	early = any_route(tids, n) ? pvm__pass_early() : 0;
 	if (pvm__task.session != session)
 		return PvmSysErr;
+	m = common_form(m);
 	for (int i = 0; i < n; i++)
 		if (send_one(m, tids[i]))
 			owe(m, 0, &early);
@@ -298,5 +312,6 @@ int pvm__multicast(struct message *m, int *tids, int n)
 		owe(m, 1, &early);
 	}
 	pvm__task.sending--;
+	pvm__message_unref(m);
 	return finish(session, code);
 }

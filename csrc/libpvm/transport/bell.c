@@ -14,9 +14,8 @@ void pvm__lookout_begin(struct lookout *o)
 	for (unsigned i = 0; i < pvm__links_end; i++) {
 		const struct link *l = pvm__links[i];
 
-		/* Where there is something now, it waits for a mark, which comes by a stream. */
-		if (!l || !l->incoming ||
-			l->head != __atomic_load_n(&l->theirs->tail, __ATOMIC_ACQUIRE))
+		/* What waits for a mark does so until a stream has brought that. */
+		if (!l || !l->incoming || pvm__link_is_barred(l))
 			continue;
 		o->ring[o->n].tail = &l->theirs->tail;
 		o->ring[o->n].head = l->head;

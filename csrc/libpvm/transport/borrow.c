@@ -259,6 +259,13 @@ static int next_record(const struct link *l, struct ring_in *in)
 	return found > 0 && (int32_t)(in->record.mark - l->mark_seen) > 0 ? 0 : found;
 }
 
+bool pvm__link_is_barred(const struct link *l)
+{
+	struct ring_in in;
+
+	return l->head != end_of(l) && !next_record(l, &in);
+}
+
 /* The record is taken. */
 static void advance(struct link *l, uint32_t next)
 {

@@ -17,7 +17,7 @@ enum {
 	REFUSALS = 16,        /* that can wait to be said */
 	SETS = 64,            /* of descriptors that have come */
 	IDLE_NS = NS_PER_S,   /* a link that was not used for so long makes place for another */
-	ARENA = 32 << 20,
+	ARENA = 48 << 20, /* two messages of 16 MiB, and something */
 };
 
 /* A task that messages go to, without a link so far. */
