@@ -6,6 +6,7 @@
  * with news.
  */
 #include "engine/engine.h"
+#include "transport/spread.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -243,6 +244,14 @@ static inline void pause_briefly(void)
 #endif
 }
 
+/* A ring's writer has answered. */
+static void answered(const struct lookout *o, int ring, bool crowded, int64_t start, int64_t now)
+{
+	const unsigned char *base = o->ring[ring].mapping->base;
+
+	pvm__spread_answered(o->home, (const void *)base, o->ring[ring].peer, crowded, start, now);
+}
+
 /*
  * The same with rings, which cost next to nothing to look at. A yield that takes long means that
  * others run on this processor: who sleeps is no burden to them.
@@ -256,8 +265,11 @@ static bool linger_at_rings(struct news *news, const struct lookout *o, const st
 
 	for (unsigned round = 0; now - start < LINGER_NS && longs < LONG_YIELDS; round++) {
 		for (int i = crowded ? CROWDED_LOOKS : LOOKS; i; i--) {
-			if (pvm__lookout_news(o)) {
+			int ring = pvm__lookout_news(o);
+
+			if (ring >= 0) {
 				*news = (struct news){ 0 };
+				answered(o, ring, crowded && round, start, now);
 				return true;
 			}
 			pause_briefly();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sleeping while peers may put something into their rings: who does rings the sleeper's bell. */
 #include "transport/link.h"
+#include "transport/spread.h"
 
 void pvm__lookout_begin(struct lookout *o)
 {
@@ -19,10 +20,12 @@ void pvm__lookout_begin(struct lookout *o)
 			continue;
 		o->ring[o->n].tail = &l->theirs->tail;
 		o->ring[o->n].head = l->head;
+		o->ring[o->n].peer = l->way.turn;
 		o->ring[o->n].mapping = pvm__lender_mapping(l->lender);
 		o->ring[o->n++].mapping->users++;
 	}
 	o->home->inside++;
+	pvm__spread_note(o->home);
 }
 
 void pvm__lookout_end(const struct lookout *o)
@@ -40,7 +43,7 @@ bool pvm__lookout_sleep(const struct lookout *o)
 	if (!o->home)
 		return true;
 	__atomic_fetch_add(&o->home->epoch, 1, __ATOMIC_SEQ_CST);
-	return !pvm__lookout_news(o);
+	return pvm__lookout_news(o) < 0;
 }
 
 void pvm__lookout_wake(const struct lookout *o)

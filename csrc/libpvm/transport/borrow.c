@@ -2,6 +2,7 @@
 /* What comes through memory: records of a peer's ring, and bodies that lie in the peer's arena. */
 #define _GNU_SOURCE /* F_GET_SEALS */
 #include "transport/link.h"
+#include "transport/spread.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -306,6 +307,7 @@ bool pvm__link_take(struct way *way)
 		pvm__link_fault(l, "a message lies where none can");
 		return false;
 	}
+	pvm__spread_came(in.record.kind == SHARE_INLINE);
 	advance(l, in.next);
 	if (code < 0) {
 		pvm__message_unref(m);

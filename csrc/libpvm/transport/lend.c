@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What goes out through memory: records in the own rings, bodies lent out of the own arena. */
 #include "transport/link.h"
+#include "transport/spread.h"
 
 #include <string.h>
 
@@ -184,6 +185,7 @@ static enum put publish(struct link *l, uint32_t bytes)
 	__atomic_store_n(&l->ours->tail, l->ring.tail, __ATOMIC_RELEASE);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	home->messages++;
+	pvm__spread_sent(l->way.turn, bytes <= SHARE_INLINE_MAX);
 	home->bytes += bytes;
 	epoch = __atomic_load_n(&l->home->epoch, __ATOMIC_RELAXED);
 	if (epoch & 1 && epoch != l->rung) {

@@ -168,6 +168,7 @@ struct lookout {
 	struct {
 		const uint32_t *tail;
 		uint32_t head;
+		int peer;
 		struct mapping *mapping;
 	} ring[SHARE_SLOTS];
 	struct mapping *own;
@@ -176,13 +177,13 @@ struct lookout {
 /* Begin and end that, with the lock. */
 void pvm__lookout_begin(struct lookout *);
 void pvm__lookout_end(const struct lookout *);
-/* Has something been put that was not there at the beginning? */
-static inline bool pvm__lookout_news(const struct lookout *o)
+/* A ring into which something has been put that was not there at the beginning; -1: none. */
+static inline int pvm__lookout_news(const struct lookout *o)
 {
 	for (unsigned i = 0; i < o->n; i++)
 		if (__atomic_load_n(o->ring[i].tail, __ATOMIC_ACQUIRE) != o->ring[i].head)
-			return true;
-	return false;
+			return (int)i;
+	return -1;
 }
 /* From now on, until it wakes, whoever puts something rings the bell. False: something is there. */
 bool pvm__lookout_sleep(const struct lookout *);
