@@ -21,7 +21,11 @@
 struct sw;
 
 /* Kinds of events. */
-#define SW_OPEN 1  /* a connection was accepted; pid, uid of the peer process are set */
+/*
+ * a connection was accepted, or, if the switch serves enrolments, has something for the caller;
+ * pid, uid of the peer process are set, and reason
+ */
+#define SW_OPEN 1
 #define SW_CLOSE 2 /* it ended (all it had written was forwarded or reported before); reason set */
 #define SW_MESSAGE 3 /* a whole message for the daemon, but those that the switch serves itself */
 #define SW_DRAINED 4 /* the queue of tid `dst` fell to the mark asked for by sw_notify_drain */
@@ -35,6 +39,9 @@ struct sw;
 #define SW_EOF 0      /* the peer closed or died */
 #define SW_PROTOCOL 1 /* it sent what the protocol does not allow; text in data */
 #define SW_CLOSED 2   /* sw_close or sw_finish was called */
+
+/* Field reason of SW_OPEN: it asks to be enrolled, and has written into the file made for it. */
+#define SW_PROVEN 7
 
 /* Why a message has no body (field reason of SW_MESSAGE): it was longer than message_max allows. */
 #define SW_TOO_LONG 6
@@ -107,6 +114,15 @@ void sw_free(struct sw *);
 
 /* Accept from another listening socket from now on. 0 or -errno, with the present one kept. */
 int sw_listen(struct sw *, int listen_fd);
+
+/*
+ * Serve enrolments from now on: TM_CONNECT is answered here, and the caller does not get to know a
+ * connection before it sends another message. stem: that of the paths of authentication files.
+ * patience_us: microseconds that a connection has to be bound; then it is ended. A message TM_EXIT
+ * of a bound connection is always answered here: it is reported, then the connection is closed.
+ * 0 or -ENOMEM.
+ */
+int sw_enrolment(struct sw *, const char *stem, int64_t patience_us);
 
 /* Descriptor that stands for the batch of events in the caller's selector map. */
 int sw_epoll_fd(struct sw *);

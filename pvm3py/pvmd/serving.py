@@ -165,9 +165,7 @@ def _event(pvmd: Pvmd, event: Event) -> None:
     elif isinstance(event, SpokeEvent):
         manager.spoke(pvmd, event)
     elif isinstance(event, OpenEvent):
-        connection = Connection(event.conn, event.pid)
-        pvmd.connections[event.conn] = connection
-        enrol.connection_opened(pvmd, connection)
+        pvmd.connections[event.conn] = Connection(event.conn, event.pid, event.proven)
     elif isinstance(event, DrainedEvent):
         output.Collectors.of(pvmd).drained(event.tid)
     elif isinstance(event, HostEvent):

@@ -10,7 +10,7 @@
  *   loop     passes of the loop, the standby thread, the switch as the caller sees it
  *
  * A file uses its own floor and those below. Each floor has one header, named like it; packet.h,
- * process.h and mailbox.h are what one file of the name offers. What goes up goes through
+ * process.h, proof.h and mailbox.h are what one file of the name offers. What goes up goes through
  * `struct above`.
  *
  * Received bytes lie in reference-counted chunks. A connection cuts its stream

@@ -206,6 +206,8 @@ static inline struct queue *table_receiver(struct sw *sw, uint32_t tid)
 }
 
 void table_set(struct sw *, uint32_t tid, struct queue *);
+/* tid is gone: nothing is sent to it any more; false: it was not known. */
+bool table_forget(struct sw *, uint32_t tid);
 /* Free all. */
 void table_free(struct sw *);
 

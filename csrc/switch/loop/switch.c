@@ -207,11 +207,31 @@ static bool found(struct sw *sw)
 	return flow_of(sw)->events.filling->count || loop_of(sw)->fd_count;
 }
 
+/*
+ * Serve strangers that ask to be enrolled, as many as a pass does. Their files may be on a slow file system: meanwhile the
+ * standby thread forwards.
+ */
+static void serve_strangers(struct sw *sw)
+{
+	struct enrolment e;
+
+	for (int i = 0; i < PASS_MAX && enrol_take(sw, &e); i++) {
+		loop_of(sw)->inside = false;
+		standby_arm(sw);
+		lock_leave(sw);
+		enrol_files(&e);
+		lock_enter(sw);
+		loop_of(sw)->inside = true;
+		enrol_done(sw, &e);
+	}
+}
+
 int sw_run(struct sw *sw, int64_t us)
 {
 	int64_t left = us < 0 ? -1 : us * 1000, until = us > 0 ? clock_now() + left : 0;
 	struct loop *loop = loop_of(sw);
 	uint32_t count;
+	bool now;
 	int rc;
 
 	lock_enter(sw);
@@ -221,7 +241,9 @@ int sw_run(struct sw *sw, int64_t us)
 	do {
 		if (loop->watch_ready)
 			collect_watched(loop);
-		rc = pass_run(sw, found(sw) ? 0 : pass_patience(sw, left), false);
+		now = found(sw) || enrol_waits(sw);
+		rc = pass_run(sw, now ? 0 : pass_patience(sw, left), false);
+		serve_strangers(sw);
 		if (loop->watch_ready && !loop->fd_count)
 			collect_watched(loop);
 		if (us > 0 && (left = until - clock_now()) < 0)

@@ -192,6 +192,15 @@ class Switch:
         """Serve another listening socket from now on; the present one may be closed then."""
         _check(lib.sw_listen(self._sw, listen_fd), "listen")
 
+    def serve_enrolments(self, stem: str, seconds: float) -> None:
+        """Answer TM_CONNECT from now on: the files that it asks for have paths beginning so.
+
+        A connection becomes an OpenEvent when it sends something else, and is closed if it has not
+        been bound after so many seconds.
+        """
+        code = lib.sw_enrolment(self._sw, os.fsencode(stem), int(seconds * 1e6))
+        _check(code, "serve enrolments")
+
     def run(self, timeout: float | None) -> list[tuple[int, int]]:
         """Send what is due, then forward until something happened or the time is over.
 
@@ -254,7 +263,7 @@ class Switch:
             elif kind == lib.SW_SPOKE:
                 events.append(SpokeEvent(dst, src, tag, ctx, wid, body))
             elif kind == lib.SW_OPEN:
-                events.append(OpenEvent(conn, pid, uid))
+                events.append(OpenEvent(conn, pid, uid, reason == lib.SW_PROVEN))
             elif kind == lib.SW_CLOSE:
                 events.append(CloseEvent(conn, reason, body.decode("ascii", "replace")))
             elif kind == lib.SW_DRAINED:

@@ -7,11 +7,15 @@ from typing import NamedTuple
 
 
 class OpenEvent(NamedTuple):
-    """A process of this user connected."""
+    """A process of this user has connected; see Switch.serve_enrolments.
+
+    proven: it asks to be enrolled, and has written into the file that was made for it.
+    """
 
     conn: int
     pid: int
     uid: int
+    proven: bool
 
 
 class CloseEvent(NamedTuple):
