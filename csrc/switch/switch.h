@@ -32,6 +32,8 @@ struct sw;
 #define SW_LOG 5 /* something was ignored or refused: text in data; conn is 0 if none is meant */
 /* another host is lost or has left: dst is its daemon; reason, text in data; once a host */
 #define SW_HOST 6
+/* a child process ended: pid is set, reason is as waitpid() has it, data is a struct sw_times */
+#define SW_CHILD 8
 /* a message passed, see sw_manager: all as in SW_MESSAGE, 64 bytes of its body at most */
 #define SW_SPOKE 7
 
@@ -61,9 +63,14 @@ struct sw_event {
 	 */
 	uint32_t dst, src;
 	uint32_t enc, tag, ctx, wid;
-	uint32_t pid, uid; /* of SW_OPEN */
+	uint32_t pid, uid; /* of SW_OPEN; pid of SW_CHILD */
 	uint32_t len;      /* bytes at data: message body (contiguous), or text */
 	const char *data;  /* valid until the next sw_run */
+};
+
+/* Processor time that a child used, itself and in the system, microseconds. */
+struct sw_times {
+	uint64_t user, system;
 };
 
 struct sw_fd {
@@ -123,6 +130,12 @@ int sw_listen(struct sw *, int listen_fd);
  * 0 or -ENOMEM.
  */
 int sw_enrolment(struct sw *, const char *stem, int64_t patience_us);
+
+/*
+ * Report the ends of all child processes of the caller from now on. Blocks SIGCHLD in the calling
+ * thread, which must be the first one, or the caller must have no other yet. 0 or -errno.
+ */
+int sw_children(struct sw *);
 
 /* Descriptor that stands for the batch of events in the caller's selector map. */
 int sw_epoll_fd(struct sw *);

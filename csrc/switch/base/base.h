@@ -122,7 +122,7 @@ struct sw {
 };
 
 /* Identifiers in epoll data, besides those of connections (which are larger). */
-enum { ID_LISTEN = 1, ID_WATCH, ID_WAKE, ID_NET };
+enum { ID_LISTEN = 1, ID_WATCH, ID_WAKE, ID_NET, ID_CHILDREN };
 
 struct backlog;
 struct conn;

@@ -55,6 +55,7 @@ static void note(struct sw *sw, const struct epoll_event *ev)
 	case ID_LISTEN: tasks_of(sw)->accepting = true; break;
 	case ID_WATCH: loop_of(sw)->watch_ready = true; break;
 	case ID_WAKE: break;
+	case ID_CHILDREN: loop_of(sw)->children.ended = true; break;
 	case ID_NET: net_ready(sw, ev->events); break;
 	default:
 		c = conn_find(sw, ev->data.u64);
