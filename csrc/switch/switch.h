@@ -137,9 +137,6 @@ int sw_enrolment(struct sw *, const char *stem, int64_t patience_us);
  */
 int sw_children(struct sw *);
 
-/* Descriptor that stands for the batch of events in the caller's selector map. */
-int sw_epoll_fd(struct sw *);
-
 /* Watch a descriptor of the caller: mask as in sw_fd, 0 stops. 0 or -errno. */
 int sw_watch(struct sw *, int fd, int mask);
 

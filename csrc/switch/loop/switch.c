@@ -159,11 +159,6 @@ int sw_listen(struct sw *sw, int listen_fd)
 	return rc;
 }
 
-int sw_epoll_fd(struct sw *sw)
-{
-	return sw->epoll_fd;
-}
-
 int sw_watch(struct sw *sw, int fd, int mask)
 {
 	struct epoll_event ev = {

@@ -164,7 +164,6 @@ class Switch:
         self._sw = lib.sw_new(listen_fd, own_tid & 0xFFFFFFFF, config)
         if self._sw == ffi.NULL:
             raise OSError(ffi.errno, "cannot start the switch: " + os.strerror(ffi.errno))
-        self._fd: int = lib.sw_epoll_fd(self._sw)
         self._count = ffi.new("uint32_t *")
         self._size = ffi.new("size_t *")
         self._reply = ffi.new("const char **")
@@ -182,10 +181,6 @@ class Switch:
             self._sw = ffi.NULL
             self._output.clear()
             self.has_events = False
-
-    def fileno(self) -> int:
-        """The descriptor that stands for the switch's events in a selector."""
-        return self._fd
 
     def watch(self, fd: int, mask: int) -> None:
         """Let `run` report a descriptor: mask 1 readable, 2 writable, 3 both, 0 neither again."""
