@@ -138,7 +138,7 @@ static bool leave(struct conn *c, const char *head, const char *body, uint32_t l
 	if (!c->tid)
 		return false;
 	inbox_report(c, TID_DAEMON, head, body, len, NULL);
-	conn_answer_empty(c, head);
+	conn_answer_with(c, head, NULL, 0);
 	table_forget(c->sw, c->out.tid);
 	conn_close(c);
 	return true;

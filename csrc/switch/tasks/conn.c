@@ -188,8 +188,8 @@ void conn_announce(struct conn *c, uint32_t reason)
 	e->uid = c->uid;
 }
 
-/* Headers of the answer to a request with this head, for a body of so many bytes. */
-static void write_headers(char *frag, const struct conn *c, const char *head, uint32_t len)
+/* Write the headers of an answer with a body of so many bytes. */
+static void begin_answer(const struct conn *c, const char *head, uint32_t len, char *frag)
 {
 	char *reply = frag + TDFRAGHDR;
 
@@ -204,24 +204,27 @@ static void write_headers(char *frag, const struct conn *c, const char *head, ui
 	wire_put32(reply + WIRE_MSG_WID, wire_get32(head + WIRE_MSG_WID));
 }
 
+void conn_answer_with(struct conn *c, const char *head, const char *body, uint32_t len)
+{
+	char frag[TDFRAGHDR + MSGHDRLEN];
+
+	begin_answer(c, head, len, frag);
+	queue_copy(c->sw, &c->out, frag, sizeof frag);
+	if (len)
+		queue_copy(c->sw, &c->out, body, len);
+	conn_hold_asker(c);
+}
+
 void conn_answer(struct conn *c, const char *head, int32_t number, const char *data, uint32_t len)
 {
 	char frag[TDFRAGHDR + MSGHDRLEN + 4];
 
-	write_headers(frag, c, head, 4 + len);
+	begin_answer(c, head, 4 + len, frag);
 	wire_put32(frag + TDFRAGHDR + MSGHDRLEN, (uint32_t)number);
 	queue_copy(c->sw, &c->out, frag, sizeof frag);
 	if (len)
 		queue_copy(c->sw, &c->out, data, len);
 	conn_hold_asker(c);
-}
-
-void conn_answer_empty(struct conn *c, const char *head)
-{
-	char frag[TDFRAGHDR + MSGHDRLEN];
-
-	write_headers(frag, c, head, 0);
-	queue_copy(c->sw, &c->out, frag, sizeof frag);
 }
 
 static void free_input(struct conn *c)

@@ -126,8 +126,8 @@ static inline void conn_hold_asker(struct conn *c)
 }
 /* Answer a request of its task with this head: a number, then more bytes. */
 void conn_answer(struct conn *, const char *head, int32_t number, const char *data, uint32_t len);
-/* The same with an empty body. */
-void conn_answer_empty(struct conn *, const char *head);
+/* The same: a whole body. */
+void conn_answer_with(struct conn *, const char *head, const char *body, uint32_t len);
 /* Read no more of it, and end it when all is sent. */
 void conn_close(struct conn *);
 /* Tell the caller of it with SW_OPEN, if it does not know it. */
