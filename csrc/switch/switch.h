@@ -126,8 +126,8 @@ int sw_listen(struct sw *, int listen_fd);
  * Serve enrolments from now on: TM_CONNECT is answered here, and the caller does not get to know a
  * connection before it sends another message. stem: that of the paths of authentication files.
  * patience_us: microseconds that a connection has to be bound; then it is ended. A message TM_EXIT
- * of a bound connection is always answered here: it is reported, then the connection is closed.
- * 0 or -ENOMEM.
+ * of a bound connection is always answered here, and the connection is closed: that message is the
+ * last event of it. 0 or -ENOMEM.
  */
 int sw_enrolment(struct sw *, const char *stem, int64_t patience_us);
 

@@ -133,7 +133,7 @@ static void settle(struct conn *c, struct enrolment *e)
 		answer(c, s->proof);
 	}
 	if (c->peer.fd >= 0 && !c->closing && !c->place.next)
-		conn_ready(c);
+		conn_resume(c);
 }
 
 void enrol_done(struct sw *sw, struct enrolment *e)

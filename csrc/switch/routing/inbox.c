@@ -45,7 +45,7 @@ void inbox_handled(struct sw *sw)
 
 		if (c->batch == flow_of(sw)->events.number)
 			return;
-		conn_ready(c);
+		conn_resume(c);
 	}
 }
 
@@ -130,14 +130,15 @@ void inbox_report(struct conn *c, uint32_t dst, const char *head, const char *bo
 }
 
 /*
- * TM_EXIT of a task. The caller learns of it, and has nothing to do for the connection. False: it
- * is no task.
+ * TM_EXIT of a task. That is the last that the caller hears of the connection. False: it is no
+ * task.
  */
 static bool leave(struct conn *c, const char *head, const char *body, uint32_t len)
 {
 	if (!c->tid)
 		return false;
 	inbox_report(c, TID_DAEMON, head, body, len, NULL);
+	c->announced = false;
 	conn_answer_with(c, head, NULL, 0);
 	table_forget(c->sw, c->out.tid);
 	conn_close(c);

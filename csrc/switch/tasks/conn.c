@@ -161,6 +161,13 @@ void conn_ready(struct conn *c)
 	list_append(&tasks_of(c->sw)->ready, &c->place);
 }
 
+void conn_resume(struct conn *c)
+{
+	list_remove(&c->place);
+	if (c->readable || c->chunk || c->stash)
+		conn_ready(c);
+}
+
 void conn_park(struct conn *c, struct backlog *b)
 {
 	list_remove(&c->place);

@@ -100,6 +100,8 @@ struct conn *conn_find(struct sw *, uint64_t id);
 void conn_accept(struct sw *);
 /* Take a connection's place in the lists: ready to be served. */
 void conn_ready(struct conn *);
+/* It waits no longer: it is ready if it has input. */
+void conn_resume(struct conn *);
 /* Let it wait until the backlog has drained. */
 void conn_park(struct conn *, struct backlog *);
 /* Let it wait if the queue that it has added to is full. */

@@ -30,13 +30,13 @@ _GAP = 16
 
 @handles(c.TM_EXIT)
 def leave(pvmd: Pvmd, request: Request, _body: Empty) -> None:
-    """The switch has answered, and closes the connection.
+    """The switch has answered, and closes the connection, of which nothing else comes.
 
     A task started by hand is gone with that, another when its process ends.
     """
     task = request.task
     assert task is not None
-    request.connection.task = None
+    del pvmd.connections[request.connection.conn]
     _disconnected(task)
     task.left = True
     if not task.forked:
