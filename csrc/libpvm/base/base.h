@@ -59,6 +59,7 @@ struct stream;
 struct watcher;
 struct way;
 struct pending;
+struct pace;
 
 /* ---- threads (lock.c; docs/threads.md) ------------------------------------- */
 
@@ -91,6 +92,7 @@ struct interest {
 	int wakes;
 	int tid, tag, ctx; /* -1: any */
 	const struct pending *request;
+	struct pace *pace; /* of the answers waited for; NULL: of messages (engine/poll.c) */
 };
 
 /* What a sleeping thread is told. */

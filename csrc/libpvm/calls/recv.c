@@ -97,11 +97,17 @@ static inline int choose(matcher *match, struct message *m, int tid, int tag)
 	return m ? name(m) : 0;
 }
 
-/* What wakes a receive. A function of the program's sees every message. */
+/* What wakes a receive. A function sees every message; one of libgpvm3 chooses a server's answer. */
 static struct interest interest_in(matcher *match, int tid, int tag)
 {
+	static struct pace answers;
+
 	if (match)
-		return (struct interest){ .wakes = WAKE_MESSAGE, .tid = -1, .tag = -1, .ctx = -1 };
+		return (struct interest){ .wakes = WAKE_MESSAGE,
+			.tid = -1,
+			.tag = -1,
+			.ctx = -1,
+			.pace = match == program_match ? NULL : &answers };
 	return (struct interest){ .wakes = WAKE_MESSAGE, .tid = tid, .tag = tag, .ctx = pvmmyctx };
 }
 

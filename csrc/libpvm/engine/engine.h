@@ -22,6 +22,15 @@ void pvm__discard_received(void);
 
 /* ---- taking in (poll.c) ---------------------------------------------------- */
 
+/*
+ * Whether waits for one kind of answer look for it before they sleep, which is worth it if that
+ * comes at once. All 0 at first: they do.
+ */
+struct pace {
+	unsigned char to_sleep; /* so many of the next sleep at once, */
+	unsigned char slept;    /* and so many did after the last look */
+};
+
 enum pass {
 	PASS_LOOKING, /* looks at each connection that has nothing more that was read */
 	PASS_SPARING, /* does so now and then */
