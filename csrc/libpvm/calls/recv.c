@@ -380,11 +380,11 @@ static int list_fds(int **fds, bool select)
 		return code;
 	if (!fds)
 		return PvmBadParam;
-	code = make_room(1 + pvm__routes_count());
+	code = make_room(1 + t->engine.routes);
 	if (code < 0)
 		return code;
 	answer.fds[0] = select ? pvm__stream_select_fd(t->daemon) : t->daemon->way.source.fd;
-	n = pvm__route_fds(answer.fds + 1, select);
+	n = t->engine.routes ? pvm__route_fds(answer.fds + 1, select) : 0;
 	if (answer.fds[0] < 0 || n < 0)
 		return PvmSysErr;
 	*fds = answer.fds;

@@ -145,11 +145,9 @@ bool pvm__routes_drain(void);
 void pvm__routes_close(void);
 /* In the child of a fork: lose all routes, which stay the parent's. */
 void pvm__routes_abandon(void);
-/* How many routes there are, open or not. */
-int pvm__routes_count(void);
 /*
  * Descriptors of routes, with `select` as pvm__stream_select_fd gives them. `fds` has room for
- * pvm__routes_count. Returns how many there are, or PvmSysErr.
+ * task.engine.routes. Returns how many there are, or PvmSysErr.
  */
 int pvm__route_fds(int *fds, bool select);
 /* Is there an open direct route? */

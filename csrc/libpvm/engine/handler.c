@@ -26,13 +26,13 @@ static bool agree(int a, int b)
 /* Could one message be for both handlers? */
 static bool overlaps(const struct handler *h, int src, int tag, int ctx)
 {
-	return agree(h->src, src) && agree(h->tag, tag) && agree(h->ctx, ctx);
+	return agree(h->ctx, ctx) && agree(h->tag, tag) && agree(h->src, src);
 }
 
 static bool matches(const struct handler *h, const struct message *m)
 {
-	return (h->src == -1 || h->src == m->src) && (h->tag == -1 || h->tag == m->tag) &&
-		(h->ctx == -1 || h->ctx == m->ctx);
+	return (h->ctx == -1 || h->ctx == m->ctx) && (h->tag == -1 || h->tag == m->tag) &&
+		(h->src == -1 || h->src == m->src);
 }
 
 /* Ids are reused, the last one freed first. */
@@ -70,6 +70,8 @@ int pvm__handler_remove(int id)
 
 	if (id < 0)
 		return PvmBadParam;
+	if (id >= used_ids)
+		return PvmNotFound;
 	for (p = &handlers; (h = *p); p = &h->next)
 		if (h->id == id) {
 			*p = h->next;

@@ -148,8 +148,3 @@ uint64_t pvm__message_bytes(const struct message *m)
 		sum += m->frags[i].len;
 	return sum;
 }
-
-int pvm__message_length(const struct message *m)
-{
-	return (int)(uint32_t)pvm__message_bytes(m);
-}

@@ -9,27 +9,24 @@
  * A slot that is freed because another message takes the place of its own rests until that has an
  * id: in 3.4.6 the new message has one before the old one is freed.
  */
-static struct slot {
-	struct message *message; /* NULL: free */
-	int next_free;           /* next free slot, -1: none */
-} *slots;
-static int nslots, first_free = -1, resting = -1;
+struct ids pvm__ids;
+static int first_free = -1, resting = -1;
 
 /* Make room for more ids: 0 or PvmNoMem. */
 static int grow_slots(void)
 {
-	int n = nslots ? 2 * nslots : 16;
-	struct slot *grown = realloc(slots, (size_t)n * sizeof *grown);
+	int n = pvm__ids.n ? 2 * pvm__ids.n : 16;
+	struct slot *grown = realloc(pvm__ids.slots, (size_t)n * sizeof *grown);
 
 	if (!grown)
 		return PvmNoMem;
-	slots = grown;
-	for (int i = n - 1; i >= nslots; i--) {
-		slots[i].message = NULL;
-		slots[i].next_free = first_free;
+	pvm__ids.slots = grown;
+	for (int i = n - 1; i >= pvm__ids.n; i--) {
+		pvm__ids.slots[i].message = NULL;
+		pvm__ids.slots[i].next_free = first_free;
 		first_free = i;
 	}
-	nslots = n;
+	pvm__ids.n = n;
 	return 0;
 }
 
@@ -37,7 +34,7 @@ void pvm__ids_rested(void)
 {
 	if (resting < 0)
 		return;
-	slots[resting].next_free = first_free;
+	pvm__ids.slots[resting].next_free = first_free;
 	first_free = resting;
 	resting = -1;
 }
@@ -51,15 +48,10 @@ int pvm__message_publish(struct message *m)
 	if (first_free < 0 && grow_slots())
 		return PvmNoMem;
 	i = first_free;
-	first_free = slots[i].next_free;
-	slots[i].message = m;
+	first_free = pvm__ids.slots[i].next_free;
+	pvm__ids.slots[i].message = m;
 	pvm__ids_rested();
 	return m->id = i + 1;
-}
-
-struct message *pvm__message_of(int id)
-{
-	return id > 0 && id <= nslots ? slots[id - 1].message : NULL;
 }
 
 void pvm__message_retire(struct message *m)
@@ -70,7 +62,7 @@ void pvm__message_retire(struct message *m)
 		return;
 	pvm__views_drop(m);
 	m->id = 0;
-	slots[i].message = NULL;
+	pvm__ids.slots[i].message = NULL;
 	pvm__ids_rested();
 	resting = i;
 	pvm__message_unref(m);

@@ -61,7 +61,10 @@ void pvm__message_rewind(struct message *);
 /* Body bytes; of one that is packed in place, 0. */
 uint64_t pvm__message_bytes(const struct message *);
 /* The same as pvm_bufinfo and 3.4.6 report them: the low 32 bits. */
-int pvm__message_length(const struct message *);
+static inline int pvm__message_length(const struct message *m)
+{
+	return (int)(uint32_t)(m->mode == MESSAGE_READING ? m->total : pvm__message_bytes(m));
+}
 
 /* Data bytes of a new fragment, from PvmFragSize. */
 static inline uint32_t codec_fragment_room(void)
@@ -203,8 +206,19 @@ void pvm__queue_clear(struct queue *);
 
 /* Give the message an id; returns it or PvmNoMem. The id takes over the caller's reference. */
 int pvm__message_publish(struct message *);
+/* What the ids mean, from id 1 on; only ids.c changes it. */
+extern struct ids {
+	struct slot {
+		struct message *message; /* NULL: the id is free */
+		int next_free;           /* next free slot, -1: none */
+	} *slots;
+	int n;
+} pvm__ids;
 /* Message of an id, or NULL. */
-struct message *pvm__message_of(int id);
+static inline struct message *pvm__message_of(int id)
+{
+	return id > 0 && id <= pvm__ids.n ? pvm__ids.slots[id - 1].message : NULL;
+}
 /*
  * Drop the id and its reference; the message is no current buffer any more. The next message to
  * be published gets another id, unless it is said before that the id has rested.
