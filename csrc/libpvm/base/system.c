@@ -45,8 +45,7 @@ static __attribute__((noinline)) char *search(const char *name, struct setting *
 
 char *pvm__setting(const char *name, struct setting *s, const char *otherwise)
 {
-	char *value =
-		pvm__single_threaded() && unchanged(s) ? s->value : search(name, s);
+	char *value = pvm__single_threaded() && unchanged(s) ? s->value : search(name, s);
 
 	return value && *value ? value : (char *)otherwise;
 }

@@ -58,7 +58,8 @@ static int rate(matcher *match, struct message *m, int id, int tid, int tag, str
 	*next = queued(m) ? m->next : pvm__task.engine.inbox.head;
 	if (result > 0 && (!queued(m) || m->id != id))
 		result = 0;
-	pvm__message_unref(m);
+	if (--m->refs == 0)
+		pvm__message_free(m);
 	return result;
 }
 
@@ -370,7 +371,7 @@ static inline int make_room(int n)
 }
 
 /* `select`: one of them is readable as long as something is not taken in. */
-static int list_fds(int **fds, bool select)
+static inline int list_fds(int **fds, bool select)
 {
 	struct task *t = &pvm__task;
 	int code = pvm__connect();
@@ -391,14 +392,7 @@ static int list_fds(int **fds, bool select)
 	return 1 + n;
 }
 
-/*
- * Descriptors to select for reading: the daemon's, then those of direct routes. One is readable
- * as long as something there is not taken in. pvm_nrecv and pvm_probe take in one message of each;
- * what is in the receive list is not seen. From the first call on the task reads no more at a time
- * than it takes in. The list is valid until the thread's next call. Returns how many, PvmBadParam,
- * PvmNoMem, PvmSysErr.
- */
-int pvm_getfds(int **fds)
+API_TRACED_WAY int getfds_traced(int **fds)
 {
 	int n;
 
@@ -409,6 +403,22 @@ int pvm_getfds(int **fds)
 	else
 		API_END(TEV_GETFDS, TEV_DID_CC, n);
 	return n;
+}
+
+/*
+ * Descriptors to select for reading: the daemon's, then those of direct routes. One is readable
+ * as long as something there is not taken in. pvm_nrecv and pvm_probe take in one message of each;
+ * what is in the receive list is not seen. From the first call on the task reads no more at a time
+ * than it takes in. The list is valid until the thread's next call. Returns how many, PvmBadParam,
+ * PvmNoMem, PvmSysErr.
+ */
+int pvm_getfds(int **fds)
+{
+	API_IF_TRACED(getfds_traced(fds));
+	API_LOCK();
+	if (pvm__connect_if_possible())
+		return getfds_traced(fds);
+	return pvm__result("pvm_getfds", list_fds(fds, true));
 }
 
 int pvmnewsfds(int **fds)

@@ -142,6 +142,8 @@ uint64_t pvm__message_bytes(const struct message *m)
 {
 	uint64_t sum = 0;
 
+	if (m->nfrags == 0)
+		return 0;
 	if (m->mode == MESSAGE_READING || m->enc == WIRE_ENC_INPLACE)
 		return m->total;
 	for (unsigned i = 0; i < m->nfrags; i++)
