@@ -8,7 +8,7 @@
  * Children may report to nobody, to this task, or where this task itself
  * reports; in the last case with the same context and tag.
  */
-static int set_child_tid(int *child, int tid, int own, bool same_tag)
+static inline int set_child_tid(int *child, int tid, int own, bool same_tag)
 {
 	bool self = tid > 0 && tid == pvmmytid;
 
@@ -28,7 +28,7 @@ static int set_child_word(int *child, int value, int child_tid, int own)
 
 /* ---- checked values ------------------------------------------------------ */
 
-static int set_in_range(int *option, int value, int min, int max)
+static inline int set_in_range(int *option, int value, int min, int max)
 {
 	if (value < min || value > max)
 		return PvmBadParam;
@@ -36,7 +36,7 @@ static int set_in_range(int *option, int value, int min, int max)
 	return 0;
 }
 
-static int set_any(int *option, int value)
+static inline int set_any(int *option, int value)
 {
 	*option = value;
 	return 0;
@@ -126,8 +126,6 @@ static inline const struct place *place_of(int option)
 /* Set an option, whose present value is at `place`. 0 or an error code. */
 static int set(int option, int *place, int value)
 {
-	if (option == PvmSelfTraceBuffer || option == PvmSelfTraceOptions)
-		pvm__trace_flush();
 	switch (option) {
 	case PvmRoute: return set_in_range(place, value, PvmDontRoute, PvmRouteDirect);
 	case PvmOutputTid:
@@ -138,8 +136,11 @@ static int set(int option, int *place, int value)
 		return set_child_tid(place, value, pvmtrc.trctid, pvmctrc.trctag == pvmtrc.trctag);
 	case PvmTraceCode: return set_child_word(place, value, pvmctrc.trctid, pvmtrc.trctag);
 	case PvmTraceContext: return set_child_word(place, value, pvmctrc.trctid, pvmtrc.trcctx);
-	case PvmTraceOptions:
-	case PvmSelfTraceOptions: return set_in_range(place, value, PvmTraceFull, PvmTraceCount);
+	case PvmTraceOptions: return set_in_range(place, value, PvmTraceFull, PvmTraceCount);
+	case PvmSelfTraceBuffer: pvm__trace_flush(); return set_any(place, value);
+	case PvmSelfTraceOptions:
+		pvm__trace_flush();
+		return set_in_range(place, value, PvmTraceFull, PvmTraceCount);
 	case PvmFragSize: return set_frag_size(value);
 	case PvmSelfOutputTid: return pvm__redirect_output(value);
 	case PvmSelfOutputCode: return pvm__set_output_tag(value);
@@ -188,11 +189,18 @@ static inline int get_option(int option)
 	return code ? pvm__result("pvm_getopt", code) : *place->value;
 }
 
-/* Value of an option; PvmBadParam. */
-int pvm_getopt(int option)
+API_TRACED_WAY int getopt_traced(int option)
 {
 	API_ENTER_AS_IS(TEV_GETOPT, TEV_DID_OPT, option);
 	return API_LEAVE(TEV_GETOPT, TEV_DID_OPV, get_option(option));
+}
+
+/* Value of an option; PvmBadParam. */
+int pvm_getopt(int option)
+{
+	API_IF_TRACED(getopt_traced(option));
+	API_LOCK();
+	return get_option(option);
 }
 
 /* ---- output of children --------------------------------------------------- */
