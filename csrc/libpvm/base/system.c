@@ -16,7 +16,10 @@ enum { FUTEX_WAIT_PRIVATE = 128, FUTEX_WAKE_PRIVATE = 129 };
 
 /* ---- settings from the environment ------------------------------------------------ */
 
-/* Is the environment as the last search found it? Entries come at its end, others move up then. */
+/*
+ * Is the environment as the last search found it? A new array has another address or first entry.
+ * In the same one entries come at the end, and when one goes the others behind it move up.
+ */
 static inline bool unchanged(const struct setting *s)
 {
 	return environ && environ == s->environment && environ[0] == s->first &&
