@@ -95,7 +95,10 @@ extern struct groups gs__state;
  * The connection to the daemon; 3.4.6's libpvm3 does not tell one from another. Between gs__lock
  * and gs__unlock.
  */
-unsigned gs__session(void);
+static inline unsigned gs__session(void)
+{
+	return pvmsession ? pvmsession() : 0;
+}
 
 /* Keep other threads out of the library; a thread may nest it. 3.4.6's libpvm3 has no threads. */
 static inline void gs__lock(void)
@@ -132,8 +135,13 @@ void gs__leave(struct setting *);
  */
 int gs__receive(int (*match)(int, int, int), int tid, int tag, struct timeval *timeout);
 
-/* Set pvm_errno if code is negative. Returns code. */
-int gs__quiet(int code);
+/* Set pvm_errno to the negative code. Returns code. */
+int gs__failed(int code);
+/* The same if code is negative. */
+static inline int gs__quiet(int code)
+{
+	return __builtin_expect(code < 0, 0) ? gs__failed(code) : code;
+}
 
 /* ---- asking the server (server.c) -------------------------------------------- */
 
@@ -150,6 +158,10 @@ int gs__quiet(int code);
  * GROUP_JOIN then end in PvmNoGroup.
  */
 int gs__ask(int request, const char *group, int arg, int **list);
+static inline bool gs__named(const char *group)
+{
+	return group && *group;
+}
 
 /* ---- static groups (cache.c) -------------------------------------------------- */
 
@@ -208,8 +220,31 @@ struct traced {
 void gs__trace_entry(struct traced *, int kind, const char *group, int did, int value);
 /* End of a call with its result, and a list of tids if tids is not NULL. */
 void gs__trace_exit(const struct traced *, int did, int value, int *tids, int n);
-/* The same between gs__lock and gs__unlock. */
-void gs__trace_entry_held(struct traced *, int kind, const char *group, int did, int value);
-void gs__trace_exit_held(const struct traced *, int did, int value, int *tids, int n);
+
+/* The events of both, if the task has a tracer; it may have one as soon as it is a task. */
+void gs__entry_event(const struct traced *, const char *group, int did, int value);
+void gs__exit_event(const struct traced *, int did, int value, int *tids, int n);
+static inline bool gs__may_be_traced(void)
+{
+	return __builtin_expect(pvmtrc.trctid > 0 || pvmmytid == -1, 0);
+}
+
+/* gs__trace_entry and gs__trace_exit between gs__lock and gs__unlock. */
+static inline void gs__trace_entry_held(struct traced *t, int kind, const char *group, int did,
+	int value)
+{
+	t->kind = kind;
+	t->toplevel = pvmtoplvl;
+	pvmtoplvl = 0;
+	if (gs__may_be_traced())
+		gs__entry_event(t, group, did, value);
+}
+
+static inline void gs__trace_exit_held(const struct traced *t, int did, int value, int *tids, int n)
+{
+	if (gs__may_be_traced())
+		gs__exit_event(t, did, value, tids, n);
+	pvmtoplvl = t->toplevel;
+}
 
 #endif

@@ -54,11 +54,22 @@ static int cached_tid(const char *group, int instance)
 	return r && instance >= 0 && instance < r->capacity ? r->tids[instance] : 0;
 }
 
+/* The end of a look-up: gs__quiet and gs__unlock. */
+static inline int finish(int result)
+{
+	if (result < 0)
+		pvm_errno = result;
+	gs__unlock();
+	return result;
+}
+
 /* gs__ask in the middle of a look-up, which has the lock before and after it. */
 static int ask_between(int request, const char *group, int arg)
 {
 	int answer;
 
+	if (!gs__named(group))
+		return PvmNullGroup;
 	gs__unlock();
 	answer = gs__ask(request, group, arg, NULL);
 	gs__lock();
@@ -87,8 +98,7 @@ int pvm_getinst(char *group, int tid)
 	if (instance < 0)
 		instance = ask_between(GROUP_GETINST, group, tid);
 	gs__trace_exit_held(&t, TEV_DID_GI, instance, NULL, 0);
-	gs__unlock();
-	return gs__quiet(instance);
+	return finish(instance);
 }
 
 int gs__tid(const char *group, int instance)
@@ -113,8 +123,7 @@ int pvm_gettid(char *group, int instance)
 	if (tid <= 0)
 		tid = ask_between(GROUP_GETTID, group, instance);
 	gs__trace_exit_held(&t, TEV_DID_GT, tid, NULL, 0);
-	gs__unlock();
-	return gs__quiet(tid);
+	return finish(tid);
 }
 
 /* Number of members. */
@@ -129,8 +138,7 @@ int pvm_gsize(char *group)
 	r = gs__cached(group);
 	size = r ? r->members : ask_between(GROUP_GSIZE, group, 0);
 	gs__trace_exit_held(&t, TEV_DID_GS, size, NULL, 0);
-	gs__unlock();
-	return gs__quiet(size);
+	return finish(size);
 }
 
 /* Tids of a static group's members in the order of their instances. */
@@ -171,7 +179,7 @@ static int check_count(const char *group, int count)
 {
 	int code;
 
-	if (!group || !*group)
+	if (!gs__named(group))
 		return PvmNullGroup;
 	if (count > 0 || count == -1)
 		return 0;

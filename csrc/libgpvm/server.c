@@ -320,7 +320,7 @@ int gs__ask(int request, const char *group, int arg, int **list)
 	struct setting setting;
 	int result;
 
-	if (!group || !*group)
+	if (!gs__named(group))
 		return PvmNullGroup;
 	result = pvmbeatask();
 	if (result < 0)

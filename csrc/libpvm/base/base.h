@@ -59,6 +59,7 @@ struct stream;
 struct watcher;
 struct way;
 struct pending;
+struct pace;
 
 /* ---- threads (lock.c; docs/threads.md) ------------------------------------- */
 
@@ -91,6 +92,7 @@ struct interest {
 	int wakes;
 	int tid, tag, ctx; /* -1: any */
 	const struct pending *request;
+	struct pace *pace; /* of the answers waited for; NULL: of messages (engine/poll.c) */
 };
 
 /* What a sleeping thread is told. */
@@ -254,6 +256,7 @@ struct task {
 		struct thread *dispatcher; /* runs handlers; NULL: nobody does (arrival.c) */
 		struct queue inbox;        /* complete messages that nobody took yet */
 		unsigned long serial;      /* of the message that came into it last */
+		int routes;                /* direct ones, open or not (route.c) */
 		unsigned owed;             /* passes that sends are still to make (poll.c) */
 		bool short_of_memory;      /* a message was lost for that; the next wait says so */
 		bool incomplete;           /* the same, since enrolment */
@@ -360,6 +363,18 @@ static inline uint32_t pvm__dsig(void)
 	return 1 | order << 3 | 2 << 5 | order << 8 | long_size << 10 | order << 13 | 1 << 15 |
 		order << 19 | 2 << 21 | order << 25;
 }
+
+/* A variable of the environment, and where a search has found it, or the end. */
+struct setting {
+	char **environment, *first;
+	size_t at, before;
+	char *entry, *entry_before, *value; /* NULL: there was none */
+};
+/*
+ * Value of a variable; `otherwise` if it is not set, or empty. It is not searched for again while
+ * the environment is the same, and the process has one thread; `kept` is 0 at first.
+ */
+char *pvm__setting(const char *name, struct setting *kept, const char *otherwise);
 
 enum { TEMP_NAME_MAX = 128 };
 /* A name PVM_TMP/pvmtmpPPPPPP.N for the program's own use; false if it does not fit. */

@@ -86,8 +86,13 @@
 
 /* ---- errors (result.c) ----------------------------------------------------- */
 
-/* If code is negative: set pvm_errno and act on PvmAutoErr. Returns code. */
-int pvm__result(const char *function, int code);
+/* Set pvm_errno to the negative code and act on PvmAutoErr. Returns code. */
+int pvm__failed(const char *function, int code);
+/* The same if code is negative. */
+static inline int pvm__result(const char *function, int code)
+{
+	return __builtin_expect(code < 0, 0) ? pvm__failed(function, code) : code;
+}
 
 /* ---- asking the daemon (ask.c) --------------------------------------------- */
 

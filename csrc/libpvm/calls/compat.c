@@ -46,9 +46,9 @@ int pvmsleep(int seconds)
 /* Remote shell that starts daemons on other hosts. */
 char *pvmgetrsh(void)
 {
-	char *path = getenv("PVM_RSH");
+	static struct setting rsh;
 
-	return path && *path ? path : (char *)DEFAULT_RSH;
+	return pvm__setting("PVM_RSH", &rsh, DEFAULT_RSH);
 }
 
 /*

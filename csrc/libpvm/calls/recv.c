@@ -58,7 +58,8 @@ static int rate(matcher *match, struct message *m, int id, int tid, int tag, str
 	*next = queued(m) ? m->next : pvm__task.engine.inbox.head;
 	if (result > 0 && (!queued(m) || m->id != id))
 		result = 0;
-	pvm__message_unref(m);
+	if (--m->refs == 0)
+		pvm__message_free(m);
 	return result;
 }
 
@@ -97,11 +98,17 @@ static inline int choose(matcher *match, struct message *m, int tid, int tag)
 	return m ? name(m) : 0;
 }
 
-/* What wakes a receive. A function of the program's sees every message. */
+/* What wakes a receive. A function sees every message; one of libgpvm3 chooses a server's answer. */
 static struct interest interest_in(matcher *match, int tid, int tag)
 {
+	static struct pace answers;
+
 	if (match)
-		return (struct interest){ .wakes = WAKE_MESSAGE, .tid = -1, .tag = -1, .ctx = -1 };
+		return (struct interest){ .wakes = WAKE_MESSAGE,
+			.tid = -1,
+			.tag = -1,
+			.ctx = -1,
+			.pace = match == program_match ? NULL : &answers };
 	return (struct interest){ .wakes = WAKE_MESSAGE, .tid = tid, .tag = tag, .ctx = pvmmyctx };
 }
 
@@ -363,7 +370,7 @@ static inline int make_room(int n)
 	return 0;
 }
 
-static int list_fds(int **fds)
+static inline int list_fds(int **fds)
 {
 	struct task *t = &pvm__task;
 	int code = pvm__connect();
@@ -373,15 +380,28 @@ static int list_fds(int **fds)
 		return code;
 	if (!fds)
 		return PvmBadParam;
-	code = make_room(1 + pvm__routes_count());
+	code = make_room(1 + t->engine.routes);
 	if (code < 0)
 		return code;
 	answer.fds[0] = pvm__stream_select_fd(t->daemon);
-	n = pvm__route_fds(answer.fds + 1);
+	n = t->engine.routes ? pvm__route_fds(answer.fds + 1) : 0;
 	if (answer.fds[0] < 0 || n < 0)
 		return PvmSysErr;
 	*fds = answer.fds;
 	return 1 + n;
+}
+
+API_TRACED_WAY int getfds_traced(int **fds)
+{
+	int n;
+
+	API_ENTER(TEV_GETFDS);
+	n = pvm__result("pvm_getfds", list_fds(fds));
+	if (n > 0)
+		API_END(TEV_GETFDS, TEV_DID_CC, n, TEV_DID_FDS, *fds, n);
+	else
+		API_END(TEV_GETFDS, TEV_DID_CC, n);
+	return n;
 }
 
 /*
@@ -393,15 +413,11 @@ static int list_fds(int **fds)
  */
 int pvm_getfds(int **fds)
 {
-	int n;
-
-	API_ENTER(TEV_GETFDS);
-	n = pvm__result("pvm_getfds", list_fds(fds));
-	if (n > 0)
-		API_END(TEV_GETFDS, TEV_DID_CC, n, TEV_DID_FDS, *fds, n);
-	else
-		API_END(TEV_GETFDS, TEV_DID_CC, n);
-	return n;
+	API_IF_TRACED(getfds_traced(fds));
+	API_LOCK();
+	if (pvm__connect_if_possible())
+		return getfds_traced(fds);
+	return pvm__result("pvm_getfds", list_fds(fds));
 }
 
 int pvmawait(int tid, int tag, const struct timeval *timeout)

@@ -21,13 +21,11 @@ int pvm_perror(char *text)
 	return 0;
 }
 
-/* Do what PvmAutoErr says about an error of `function`. */
-static void act(const char *function, int code)
+/* Do what PvmAutoErr, which is not 0, says about an error of `function`. */
+static __attribute__((noinline, cold)) void act(const char *function, int code)
 {
 	int action = pvm__task.option.auto_err;
 
-	if (action <= 0)
-		return;
 	pvm__report("%s(): %s", function, pvm_strerror());
 	if (action == 2) {
 		pvm__leave();
@@ -38,12 +36,11 @@ static void act(const char *function, int code)
 		abort();
 }
 
-int pvm__result(const char *function, int code)
+int pvm__failed(const char *function, int code)
 {
-	if (__builtin_expect(code < 0, 0)) {
-		pvm_errno = code;
+	pvm_errno = code;
+	if (__builtin_expect(pvm__task.option.auto_err > 0, 0))
 		act(function, code);
-	}
 	return code;
 }
 

@@ -22,6 +22,15 @@ void pvm__discard_received(void);
 
 /* ---- taking in (poll.c) ---------------------------------------------------- */
 
+/*
+ * Whether waits for one kind of answer look for it before they sleep, which is worth it if that
+ * comes at once. All 0 at first: they do.
+ */
+struct pace {
+	unsigned char to_sleep; /* so many of the next sleep at once, */
+	unsigned char slept;    /* and so many did after the last look */
+};
+
 enum pass {
 	PASS_LOOKING, /* looks at each connection that has nothing more that was read */
 	PASS_SPARING, /* does so now and then */
@@ -136,11 +145,9 @@ bool pvm__routes_drain(void);
 void pvm__routes_close(void);
 /* In the child of a fork: lose all routes, which stay the parent's. */
 void pvm__routes_abandon(void);
-/* How many routes there are, open or not. */
-int pvm__routes_count(void);
 /*
  * Descriptors of routes, as pvm__stream_select_fd gives them. `fds` has room for
- * pvm__routes_count. Returns how many there are, or PvmSysErr.
+ * task.engine.routes. Returns how many there are, or PvmSysErr.
  */
 int pvm__route_fds(int *fds);
 /* Is there an open direct route? */

@@ -22,6 +22,8 @@ enum {
 	DRAIN_LOOKS_MAX = 64,    /* looks while a send is blocked, before it tries again */
 	DRAIN_PASSES_MAX = 4096, /* passes for each of them */
 	LINGER_NS = 200000,      /* a wait up to so long is short */
+	ANSWER_LOOKS = 32,       /* looks for an answer that cost less than a sleep */
+	ANSWERS_SLEPT_MAX = 255, /* answers in a row that are not looked for */
 	BUSY_NS = 100000,        /* a yield of so long: others want the processor */
 	REST_MAX = 64,           /* no lingering for at most so many times what a yield took */
 	LOCKED_MS_MAX = 10,      /* wait with the lock held, where others could not interrupt it */
@@ -191,10 +193,11 @@ unsigned pvm__pass_early(void)
  * wait was short looks for news a little before it sleeps, giving way to
  * whoever wants its processor. True: there are some.
  *
- * *yield gets the time that giving way took at last.
+ * looks  how often at most, at least 1
+ * *yield gets the time that giving way took at last
  */
 static bool linger(struct news *news, const struct watcher *w, int daemon_fd, int64_t start,
-	int64_t *yield)
+	unsigned looks, int64_t *yield)
 {
 	int64_t before, now = start;
 
@@ -206,8 +209,43 @@ static bool linger(struct news *news, const struct watcher *w, int daemon_fd, in
 		sched_yield();
 		now = pvm__now();
 		*yield = now - before;
-	} while (now - start < LINGER_NS);
+	} while (--looks && now - start < LINGER_NS);
 	return false;
+}
+
+/*
+ * How often a wait looks before it sleeps, 0: not at all. Who waits for a message does so if the
+ * last wait for one was short, as it wants that soon. An answer is not to cost more processor
+ * time than with a sleep: `pace` says what became of the last ones.
+ */
+static unsigned looks_granted(struct pace *pace, int64_t now)
+{
+	if (now < rest_until)
+		return 0;
+	if (!pace)
+		return brisk ? UINT_MAX : 0;
+	if (pace->to_sleep) {
+		pace->to_sleep--;
+		return 0;
+	}
+	return ANSWER_LOOKS;
+}
+
+/*
+ * Learn from a wait of `took` ns that was granted so many looks. Each time that looks for an
+ * answer were in vain more of the next waits for one do without.
+ */
+static void learn(struct pace *pace, unsigned looks, bool found, int64_t took)
+{
+	unsigned more;
+
+	if (!pace) {
+		brisk = took < LINGER_NS;
+	} else if (looks) {
+		more = found ? 0 : 2U * pace->slept + 1;
+		pace->slept = (unsigned char)(more < ANSWERS_SLEPT_MAX ? more : ANSWERS_SLEPT_MAX);
+		pace->to_sleep = pace->slept;
+	}
 }
 
 /*
@@ -233,7 +271,9 @@ void pvm__await_news(int64_t deadline)
 	int daemon_fd = t->daemon->way.source.fd, ms = ms_until(deadline);
 	unsigned session = t->session, forgotten = w ? w->forgotten : 0, depth = 0;
 	int64_t start = pvm__now(), now = start, yield = 0;
-	bool quick = brisk && start >= rest_until;
+	struct pace *pace = pvm__self.interest.pace;
+	unsigned looks = looks_granted(pace, start);
+	bool found;
 	struct news news;
 
 	if (w)
@@ -243,17 +283,17 @@ void pvm__await_news(int64_t deadline)
 		depth = pvm__unlock_all();
 	else if (ms < 0 || ms > LOCKED_MS_MAX)
 		ms = LOCKED_MS_MAX;
-	if (!quick || !linger(&news, w, daemon_fd, start, &yield)) {
+	found = looks && linger(&news, w, daemon_fd, start, looks, &yield);
+	if (!found) {
 		look(&news, w, daemon_fd, ms);
 		now = pvm__now();
-		quick = now - start < LINGER_NS;
 	}
 	if (alone)
 		depth = pvm__unlock_all();
 	pvm__relock(depth);
 	pvm__self.reading = false;
 	pvm__self.signalled |= news.error == EINTR;
-	brisk = quick;
+	learn(pace, looks, found, now - start);
 	rest_from_lingering(yield, now);
 	if (t->session == session && t->daemon) {
 		if (w == t->transport.watcher && (!w || w->forgotten == forgotten))

@@ -31,7 +31,6 @@ struct route {
 };
 
 static struct route *routes[BUCKETS]; /* hashed by tid */
-static int nroutes;                   /* in all of them */
 
 /* ---- table --------------------------------------------------------------- */
 
@@ -60,7 +59,7 @@ static struct route *new_route(int tid, enum route_state state)
 	r->state = state;
 	r->next = *bucket(tid);
 	*bucket(tid) = r;
-	nroutes++;
+	pvm__task.engine.routes++;
 	return r;
 }
 
@@ -74,7 +73,7 @@ static void drop(struct route *r)
 	while (*p != r)
 		p = &(*p)->next;
 	*p = r->next;
-	nroutes--;
+	pvm__task.engine.routes--;
 	pvm__rendezvous_close(&r->meeting);
 	if (r->stream)
 		pvm__stream_free(r->stream);
@@ -151,14 +150,9 @@ static int descriptor(const struct route *r)
 	return r->stream ? pvm__stream_select_fd(r->stream) : r->meeting.source.fd;
 }
 
-int pvm__routes_count(void)
-{
-	return nroutes;
-}
-
 int pvm__route_fds(int *fds)
 {
-	int n = 0, left = nroutes;
+	int n = 0, left = pvm__task.engine.routes;
 
 	for (int i = 0; left; i++)
 		for (struct route *r = routes[i]; r; r = r->next, left--) {

@@ -403,7 +403,7 @@ static bool take(struct way *way)
 	return taken;
 }
 
-int pvm__stream_select_fd(struct stream *s)
+int pvm__stream_stand_in_fd(struct stream *s)
 {
 	int fd;
 
