@@ -8,14 +8,16 @@
 /* Check the arguments of pvm_pkmesg and pvm_pkmesgbody and find the inner message. */
 static int find_inner(int bufid, struct message **inner)
 {
-	if (bufid <= 0 || bufid == pvm_getsbuf())
+	struct message *outer = pvm__task.sbuf;
+
+	if (bufid <= 0 || (outer && bufid == outer->id))
 		return PvmBadParam;
 	*inner = pvm__message_of(bufid);
 	if (!*inner)
 		return PvmNoSuchBuf;
-	if (!pvm__task.sbuf)
+	if (!outer)
 		return PvmNoBuf;
-	pvm__message_resume(pvm__task.sbuf);
+	pvm__message_resume(outer);
 	return 0;
 }
 

@@ -59,7 +59,7 @@ STATES: dict[str, State] = {
     "with a raw buffer": State(own("mytid", "a=initsend 1", "pkint data 3 1")),
     "with data in place": State(own("mytid", "a=initsend 2", "pkint data 3 1")),
     "with a receive buffer": State(own(*LOOPED)),
-    "with several buffers": State(own(*LOOPED, "b=mkbuf 1", "c=mkbuf 2", "old=value $b")),
+    "with several buffers": State(own(*LOOPED, "b=mkbuf 1", "d=mkbuf 2", "old=value $b")),
     "receive buffer to be sent": State(own(*LOOPED, "a=setsbuf $r", "a=value $r")),
     "after pvm_initsend twice": State(own("mytid", "old=initsend 0", "a=initsend 0")),
     "in a handler": State(
