@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.differ.bed import GONE, PATIENCE, Bed, Script
-from support.differ.known import comparable, incomparable_after, known
+from support.differ.known import comparable, known
 from support.differ.scripts import TO_HANDLER
 from support.scoped import Scoped
 
-# Calls that give a buffer its number.
+# Calls that make a buffer and tell its number; that may make one without; that may free one.
 MAKING = re.compile(r"^(\w+=)?(pvmf)?(initsend|mkbuf|[nt]?recv|recvinfo|upkmesg|probe)\b")
-# Those that do so without telling it.
-UNSEEN = re.compile(r"^packf '%\+")
+UNSEEN = re.compile(r"^packf '%\+|^(\w+=)?recvinfo")
+FREEING = re.compile(rf"{MAKING.pattern}|{UNSEEN.pattern}|^(pvmf)?(freebuf|exit)\b")
+NO_BUFFER = " -16 "
 # A step is compared with more time when it differed, so that a busy machine is no difference.
 LONGER = 3 * PATIENCE
 
@@ -62,12 +63,14 @@ class Pair(Scoped):
         for index, (theirs, ours) in enumerate(zip(*sides, strict=True)):
             if GONE in (theirs, ours):
                 break
-            line = call_of(script, index)
-            if comparable(theirs) != comparable(ours) and not known(line, theirs, ours):
-                if any(stale(script, index, answers) for answers in sides):
+            if diverged(script, index, sides):
+                break
+            rule = known(call_of(script, index), theirs, ours)
+            if not rule and comparable(theirs) != comparable(ours):
+                if doubtful(script, index, sides):
                     break
                 found.append(Difference(script.name, script.steps[: index + 1], theirs, ours))
-            if incomparable_after(line, theirs):
+            if rule and rule.last:
                 break
         return found
 
@@ -79,29 +82,47 @@ def call_of(script: Script, index: int) -> str:
     return before[5:] if handled else script.steps[index][1]
 
 
-def stale(script: Script, index: int, answers: list[str]) -> bool:
-    """Whether a step uses the number of a buffer that is another one by now.
-
-    Which free number a new buffer gets depends on the messages inside the library, so that nothing
-    can be compared from such a step on.
-    """
-    task, line = script.steps[index]
-    earlier = [at for at in range(index) if script.steps[at][0] == task]
-    return any(
-        renumbered(script, earlier, variable, answers) for variable in re.findall(r"\$(\w+)", line)
-    )
+# ---- numbers of buffers that are not what they were -----------------------------------------
+#
+# Which free number a new buffer gets depends on the messages inside the library. So what a script
+# does with the number of a buffer that is gone cannot be compared, nor what follows.
 
 
-def renumbered(script: Script, steps: list[int], variable: str, answers: list[str]) -> bool:
-    """Whether a task has made another buffer of a variable's number since it was kept there."""
-    lines = [script.steps[at][1] for at in steps]
-    kept = max((i for i, line in enumerate(lines) if line.startswith(f"{variable}=")), default=-1)
-    number = re.search(r"=b (B\d+) ", answers[steps[kept]]) if kept >= 0 else None
+def diverged(script: Script, index: int, sides: tuple[list[str], list[str]]) -> bool:
+    """Whether a number that a step uses is by now that of another buffer on one side."""
+    kept = [steps_since_kept(script, index, name) for name in variables(script, index)]
+    return any(maker(script, since, sides[0]) != maker(script, since, sides[1]) for since in kept)
+
+
+def doubtful(script: Script, index: int, sides: tuple[list[str], list[str]]) -> bool:
+    """Whether a number that a step uses may be that of another buffer, or of none on one side."""
+    found = [NO_BUFFER not in answers[index] for answers in sides]
+    doubt = FREEING if found[0] != found[1] else UNSEEN
+    kept = [steps_since_kept(script, index, name) for name in variables(script, index)]
+    return any(doubt.search(script.steps[at][1]) for since in kept for at in since[1:])
+
+
+def variables(script: Script, index: int) -> list[str]:
+    """The variables that a step uses."""
+    return re.findall(r"\$(\w+)", script.steps[index][1])
+
+
+def steps_since_kept(script: Script, index: int, variable: str) -> list[int]:
+    """The task's steps before this one, from the last one on that has kept a value."""
+    task = script.steps[index][0]
+    steps = [at for at in range(index) if script.steps[at][0] == task]
+    keeping = [at for at in steps if script.steps[at][1].startswith(f"{variable}=")]
+    return [at for at in steps if keeping and at >= keeping[-1]]
+
+
+def maker(script: Script, since: list[int], answers: list[str]) -> int:
+    """The last of the steps that has made a buffer of the number which the first one has given."""
+    number = re.search(r"=b (B\d+) ", answers[since[0]]) if since else None
     if not number:
-        return False
-    later = range(kept + 1, len(lines))
-    same = (i for i in later if f"=b {number[1]} " in answers[steps[i]])
-    return any(MAKING.search(lines[i]) for i in same) or any(UNSEEN.search(lines[i]) for i in later)
+        return -1
+    making = [at for at in since[1:] if MAKING.search(script.steps[at][1])]
+    again = [at for at in making if f"=b {number[1]} " in answers[at]]
+    return again[-1] if again else since[0]
 
 
 def report(found: list[Difference]) -> str:

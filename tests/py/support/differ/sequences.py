@@ -35,7 +35,7 @@ class Sequence:
         """The sequence; the tasks also say at its end what their buffers are."""
         steps = [(task, "on 0 upkint out 1 1") for task in range(1, self.tasks + 1)]
         steps += [
-            (task, f"{name}=value 9999") for task in range(1, self.tasks + 1) for name in "hx"
+            (task, f"{name}=value 9999") for task in range(1, self.tasks + 1) for name in "hpx"
         ]
         if self.chance.random() < 0.8:
             steps += [(task, "mytid") for task in range(1, self.tasks + 1)]
@@ -76,10 +76,10 @@ class Sequence:
         return f"{keep}{call} {self.one(self.buffer(), self.buffer(), '0')}"
 
     def look_at_buffer(self) -> str:
+        which = self.one(self.buffer(), self.buffer(), "$p")
         return self.one(
-            "getsbuf", "getrbuf", f"bufinfo {self.buffer()} out out out",
-            f"getminfo {self.buffer()} out",
-        )  # fmt: skip
+            "getsbuf", "getrbuf", f"bufinfo {which} out out out", f"getminfo {which} out"
+        )
 
     def pack(self) -> str:
         items = f"pk{self.one(*ITEMS)} data {self.one(*'123')} {self.one(*'112')}"
@@ -103,8 +103,10 @@ class Sequence:
 
     def receive(self) -> str:
         what = f"{self.sender()} {self.one('-1', *TAGS)}"
-        call = self.one("nrecv", "nrecv", "nrecv", "probe", "trecv")
-        return f"{self.kept()}{call} {what}" + (" 0 0" if call == "trecv" else "")
+        call = self.one("nrecv", "nrecv", "nrecv", "trecv")
+        taken = f"{self.kept()}{call} {what}" + (" 0 0" if call == "trecv" else "")
+        # Of a message that was not received yet, one may only ask what it is.
+        return self.one(taken, taken, taken, f"p=probe {what}")
 
     def group(self) -> str:
         name = self.one("'g~", "'g~", "'h~")
