@@ -9,7 +9,7 @@ from pathlib import Path
 
 from support.differ.bed import GONE, PATIENCE, Bed, Script
 from support.differ.known import comparable, known
-from support.differ.scripts import TO_HANDLER
+from support.differ.scripts import TRIGGERS
 from support.scoped import Scoped
 
 # Calls that make a buffer and tell its number; that may make one without; that may free one.
@@ -49,12 +49,15 @@ class Pair(Scoped):
         """The differences that a second run shows again.
 
         For that 3.4.6 gets a new machine: one that has missed the end of a task lists it for ever.
+        What follows has new ones on both sides, so that they are alike.
         """
         first = self._once(script, PATIENCE)
         if not first:
             return []
         self.theirs.drop()
         again = self._once(script, LONGER)
+        self.theirs.drop()
+        self.ours.drop()
         return [found for found in first if found in again]
 
     def _once(self, script: Script, patience: float) -> list[Difference]:
@@ -77,9 +80,9 @@ class Pair(Scoped):
 
 def call_of(script: Script, index: int) -> str:
     """The call that a step makes: that of the handler, where it sends a message for one."""
+    line = script.steps[index][1]
     before = script.steps[index - 1][1] if index else ""
-    handled = before.startswith("on ") and script.steps[index][1] == TO_HANDLER
-    return before[5:] if handled else script.steps[index][1]
+    return before[5:] if line in TRIGGERS and before.startswith("on ") else line
 
 
 # ---- numbers of buffers that are not what they were -----------------------------------------
@@ -95,9 +98,13 @@ def diverged(script: Script, index: int, sides: tuple[list[str], list[str]]) -> 
 
 
 def doubtful(script: Script, index: int, sides: tuple[list[str], list[str]]) -> bool:
-    """Whether a number that a step uses may be that of another buffer, or of none on one side."""
+    """Whether a number that a step uses may be that of another buffer, or of none on one side.
+
+    What was only looked at, in sequences the variable p, goes with the next receive.
+    """
     found = [NO_BUFFER not in answers[index] for answers in sides]
-    doubt = FREEING if found[0] != found[1] else UNSEEN
+    peeked = "$p" in script.steps[index][1]
+    doubt = FREEING if peeked or found[0] != found[1] else UNSEEN
     kept = [steps_since_kept(script, index, name) for name in variables(script, index)]
     return any(doubt.search(script.steps[at][1]) for since in kept for at in since[1:])
 
