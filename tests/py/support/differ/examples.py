@@ -51,6 +51,17 @@ EXAMPLES = (
         "what a failed look-up leaves in the receive buffer",
         alone("mytid", "recvinfo 'none~ 0 0", "getrbuf", "upkint out 1 1"),
     ),
+    Script(
+        "header of a message that was sent to many",
+        (*alone("mytid", "a=initsend 0", "mcast [%1] 1 6", "getminfo $a out"), (2, "mytid"),
+         *alone("mcast [%1,%2] 2 7", "getminfo $a out", "mcast [%2] 0 8", "getminfo $a out")),
+    ),
+    Script(
+        "nesting a buffer that does not exist",
+        alone("pkmesg 9999", "pkmesgbody 9999", "pkmesg 0", "mytid"),
+    ),
+    Script("freezing again", alone("joingroup 'g~", "freezegroup 'g~ 1", "freezegroup 'g~ 0")),
+    Script("a debug hook without a machine", alone("tickle 0 [6] out out"), machine=False),
     Script("a barrier of one", alone("joingroup 'g~", "barrier 'g~ 1", "barrier 'g~ -1")),
     Script("a barrier of none", alone("joingroup 'g~", "barrier 'g~ 0", "barrier 'g~ 1")),
     Script(

@@ -66,7 +66,10 @@ STATES: dict[str, State] = {
         own("mytid", f"addmhf -1 {HANDLED} 0 0", "initsend 0", "pkint data 2 1"), inside=0
     ),
     "in a function of pvm_recvf": State(
-        own("mytid", "initsend 0", "pkint data 2 1", "recvf 4", "send %1 8"), inside=1
+        own("mytid", "initsend 0", "pkint data 2 1", "recvf 4", "send %1 8"),
+        inside=1,
+        fresh=True,
+        most=12,
     ),
     "as a child": State((*SPAWNED, (2, "mytid")), caller=2),
     "as a child before enrolling": State(SPAWNED, caller=2, fresh=True, most=8),
