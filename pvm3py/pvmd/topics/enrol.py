@@ -114,8 +114,8 @@ def _new_task(pvmd: Pvmd, connection: Connection, body: EnrolRequest) -> Task:
     task.born = process_start(connection.pid)
     tracer = Registry.of(pvmd).tracer
     if tracer is not None:
-        task.out = tracer.out.copy()
-        task.trc = tracer.trc.copy()
+        task.out = tracer.out.of_tracer()
+        task.trc = tracer.trc.of_tracer()
     task.sched = Registry.of(pvmd).sched
     return task
 

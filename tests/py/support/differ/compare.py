@@ -16,6 +16,10 @@ from support.scoped import Scoped
 MAKING = re.compile(r"^(\w+=)?(pvmf)?(initsend|mkbuf|[nt]?recv|recvinfo|upkmesg|probe)\b")
 UNSEEN = re.compile(r"^packf '%\+|^(\w+=)?recvinfo")
 FREEING = re.compile(rf"{MAKING.pattern}|{UNSEEN.pattern}|^(pvmf)?(freebuf|exit)\b")
+# Calls that replace the send buffer, the receive buffer; that choose one of them.
+SENT = re.compile(r"^(\w+=)?initsend\b|^packf '%\+")
+RECEIVED = re.compile(r"^(\w+=)?([nt]?recv|recvinfo|exit)\b")
+CHOOSING = re.compile(r"^(\w+=)?set[sr]buf\b")
 NO_BUFFER = " -16 "
 # A step is compared with more time when it differed, so that a busy machine is no difference.
 LONGER = 3 * PATIENCE
@@ -45,23 +49,28 @@ class Pair(Scoped):
         self.theirs.leave(failed)
         self.ours.leave(failed)
 
+    def drop(self) -> None:
+        """Have what follows run on new machines, on both sides, so that they are alike."""
+        self.theirs.drop()
+        self.ours.drop()
+
     def differences(self, script: Script) -> list[Difference]:
         """The differences that a second run shows again.
 
         For that 3.4.6 gets a new machine: one that has missed the end of a task lists it for ever.
-        What follows has new ones on both sides, so that they are alike.
         """
         first = self._once(script, PATIENCE)
         if not first:
             return []
         self.theirs.drop()
         again = self._once(script, LONGER)
-        self.theirs.drop()
-        self.ours.drop()
+        self.drop()
         return [found for found in first if found in again]
 
     def _once(self, script: Script, patience: float) -> list[Difference]:
         sides = self.theirs.run(script, patience), self.ours.run(script, patience)
+        if not (self.theirs.vm and self.ours.vm):
+            self.drop()
         found = []
         for index, (theirs, ours) in enumerate(zip(*sides, strict=True)):
             if GONE in (theirs, ours):
@@ -92,9 +101,24 @@ def call_of(script: Script, index: int) -> str:
 
 
 def diverged(script: Script, index: int, sides: tuple[list[str], list[str]]) -> bool:
-    """Whether a number that a step uses is by now that of another buffer on one side."""
+    """Whether a number that a step uses was given back, and is that of another buffer somewhere."""
+    unknown = all(NO_BUFFER in answers[index] for answers in sides)
     kept = [steps_since_kept(script, index, name) for name in variables(script, index)]
-    return any(maker(script, since, sides[0]) != maker(script, since, sides[1]) for since in kept)
+    return any(
+        maker(script, since, sides[0]) != maker(script, since, sides[1])
+        or (given_back(script, since) and not unknown)
+        for since in kept
+    )
+
+
+def given_back(script: Script, since: list[int]) -> bool:
+    """Whether the buffer that the first step has made was replaced as send or receive buffer."""
+    lines = [script.steps[at][1] for at in since]
+    for role in (SENT, RECEIVED):
+        if lines and role.search(lines[0]):
+            changes = [line for line in lines[1:] if role.search(line) or CHOOSING.search(line)]
+            return bool(changes) and not CHOOSING.search(changes[0])
+    return False
 
 
 def doubtful(script: Script, index: int, sides: tuple[list[str], list[str]]) -> bool:

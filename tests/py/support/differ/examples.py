@@ -98,6 +98,17 @@ EXAMPLES = (
         alone("joingroup 'g~", "reduce 0 data 1 3 -1 'g~ 0", "gather out data 1 3 -1 'g~ 0",
               "scatter out data 1 3 -1 'g~ 0"),
     ),
+    *[
+        Script(
+            f"a tracer {name}",
+            (*alone("mytid", f"reg_tracer {places} '@@ 0 1", "nrecv -1 -1"), (2, "mytid"),
+             *((2, f"getopt {option}") for option in (4, 5, 6, 7, 12, 13, 14, 15)), (2, "exit"),
+             *alone("nrecv -1 6", "upkint out 2 1", "nrecv -1 0", "tasks 0 0")),
+            alone=True,
+        )
+        for name, places in (("of output alone", "0 0 0 6"), ("of events alone", "0 7 0 0"),
+                             ("of nothing", "1 0 1 0"))
+    ],
     Script("the machine halts", alone("mytid", "halt", "mytid", "exit"), alone=True),
     Script("halting without having called anything", alone("halt", "getsbuf"), alone=True),
     Script(
