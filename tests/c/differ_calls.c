@@ -342,7 +342,10 @@ CALL(getnoresets, PLAIN, getnoresets(s))
 
 /* ---- no calls of PVM ------------------------------------------------------------- */
 
-/* A round trip to the daemon: what others sent before has arrived when it returns. */
-CALL(settle, PLAIN, pvmmytid > 0 ? pvm_pstat(pvmmytid) : 0)
+/*
+ * A round trip to the daemon, and not only to its switch: what others sent before, and what the
+ * daemon itself sends for it, has arrived when it returns.
+ */
+CALL(settle, PLAIN, pvmmytid > 0 ? pvm_tasks(pvmmytid, NULL, NULL) : 0)
 /* A buffer for another variable. */
 CALL(value, BUFFER, N(0))

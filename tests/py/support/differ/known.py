@@ -49,7 +49,9 @@ SAME = (
     ),
     Same(r"\[pid-1\]", "[pid]", "3.4.6 does not know its pid before it has tried to connect"),
     Same(r"\(mhid >= ndhandles\) ", "", "the name of the function is enough"),
-    Same(r"(=\w [TBC]?\d+) -32\b", r"\1 -", "pvm_errno after success is what inner calls left"),
+    Same(
+        r"(=\w [TBC]?\d+|=i -1) -32\b", r"\1 -", "pvm_errno after success is what inner calls left"
+    ),
     Same(
         r"(libpvm \[pid\] \S+: No such file or directory\\n)+", "", "no daemon, once a call inside"
     ),
@@ -250,6 +252,12 @@ KNOWN = (
         r"",
         r"=[it] -14",
         "own settings are told as they are in the machine, so the task enrols",
+    ),
+    Known(
+        r"^[gs]etopt (5|21)\b",
+        r"=t 0 ",
+        r"=t -?[1-9]",
+        "tag and context of output that nobody gets are kept when a task comes back",
     ),
     Known(r"^[gs]etopt 25", r"=t 1", r"=t 0", "who comes back is another task, which a reset ends"),
 )
