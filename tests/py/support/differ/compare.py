@@ -22,7 +22,7 @@ RECEIVED = re.compile(r"^(\w+=)?([nt]?recv|recvinfo|exit)\b")
 CHOOSING = re.compile(r"^(\w+=)?set[sr]buf\b")
 NO_BUFFER = " -16 "
 # A step is compared with more time when it differed, so that a busy machine is no difference.
-LONGER = 3 * PATIENCE
+LONGER = 10 * PATIENCE
 
 
 @dataclass(frozen=True)
