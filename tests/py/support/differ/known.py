@@ -221,6 +221,12 @@ KNOWN = (
     Known(r"^(packf '%l|pklong|pkulong)", r"=i 0", r"=i -4", "a long that does not fit is refused"),
     Known(r"", r"\{handler.*Not implemented|waitid doesn't", r"", "handlers may ask the daemon"),
     Known(r"^setopt 25 0", r"=t -14", r"=t 0", "3.4.6 takes the task for what it was before"),
+    Known(
+        r"^(pvmf)?[gs]etopt (1[2-7]|2[34])",
+        r"\{handler\d =",
+        r"\{handler\d =",
+        "handlers may ask the daemon, which has these",
+    ),
     Known(r"^setopt 25 0", r"\{.*=t 0 ", r"\{.*=t 1 ", "handlers may ask the daemon"),
     Known(r"^(pvmf)?(exit|archcode)", r"^died", r"\{handler", "3.4.6 crashes in a handler"),
     Known(
