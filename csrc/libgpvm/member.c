@@ -209,6 +209,16 @@ int pvm_barrier(char *group, int count)
 	return gs__quiet(code);
 }
 
+static bool is_static(const char *group)
+{
+	bool known;
+
+	gs__lock();
+	known = gs__cached(group) != NULL;
+	gs__unlock();
+	return known;
+}
+
 /*
  * Wait until `size` members (-1: all) have called this, and make the group static: nobody joins
  * it any more and its members are known without the server. Returns the size.
@@ -219,5 +229,7 @@ int pvm_freezegroup(char *group, int size)
 
 	pvmbeatask(); /* also for a group without name, as in 3.4.6 */
 	code = check_count(group, size);
+	if (code == PvmMismatch && is_static(group))
+		return PvmDupGroup;
 	return code < 0 ? code : gs__ask(GROUP_FREEZE, group, size, NULL);
 }

@@ -330,10 +330,12 @@ static int tickle(int narg, int *arg, int *nresp, int *resp)
 	struct message *reply;
 	int result[10] = { 0 };
 	int n = 0;
-	int code = PvmBadParam;
+	int code;
 
 	if (narg >= 1 && narg <= 10 && arg)
 		code = pvm__ask(TM_TICKLE, pvm__compose("iv", narg, arg, narg), &reply);
+	else
+		code = pvm__refuse(PvmBadParam);
 	if (code)
 		return pvm__result("pvm_tickle", code);
 	code = pvm__get_int(reply, &n);

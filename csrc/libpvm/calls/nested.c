@@ -5,18 +5,10 @@
  */
 #include "calls/api.h"
 
-/* As pvm_getsbuf, which may enrol, and is an event of a traced task. */
-static inline int send_buffer_id(void)
-{
-	if (pvmmytid == -1 || pvmtrc.trctid > 0)
-		return pvm_getsbuf();
-	return pvm__task.sbuf ? pvm__task.sbuf->id : 0;
-}
-
 /* Check the arguments of pvm_pkmesg and pvm_pkmesgbody and find the inner message. */
 static int find_inner(int bufid, struct message **inner)
 {
-	if (bufid <= 0 || bufid == send_buffer_id())
+	if (bufid <= 0 || (pvm__task.sbuf && bufid == pvm__task.sbuf->id))
 		return PvmBadParam;
 	*inner = pvm__message_of(bufid);
 	if (!*inner)

@@ -83,6 +83,7 @@ static int multicast(struct message *m, const int *tids, int n)
 static int mcast_buffer(const int *tids, int n, int tag)
 {
 	struct message *m;
+	bool others = false;
 	int code = pvm__connect();
 
 	if (code < 0)
@@ -91,9 +92,13 @@ static int mcast_buffer(const int *tids, int n, int tag)
 		return PvmNoBuf;
 	if (n < 0 || (n && !tids) || !allowed(1, tag))
 		return PvmBadParam;
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		if (!allowed(tids[i], tag))
 			return PvmBadParam;
+		others |= tids[i] != pvmmytid;
+	}
+	if (!others)
+		return 0; /* and the header stays as it was */
 	m = outgoing(pvmmytid | (int)TIDGID, tag, &code);
 	if (!m)
 		return code;

@@ -30,6 +30,10 @@ class Target(Plain):
         """One that can be changed by itself."""
         return Target(self.tid, self.ctx, self.tag)
 
+    def of_tracer(self) -> Target:
+        """What a task gets of a tracer's target: nowhere if the tracer has named no tag for it."""
+        return self.copy() if self.tag else Target()
+
 
 class Pipe(Protocol):
     """What reads the output of a task that was started here."""

@@ -64,8 +64,8 @@ def _new_task(pvmd: Pvmd, connection: Connection, body: EnrolRequest) -> Task:
     task.seen = ticks_now()
     tracer = Registry.of(pvmd).tracer
     if tracer is not None:
-        task.out = tracer.out.copy()
-        task.trc = tracer.trc.copy()
+        task.out = tracer.out.of_tracer()
+        task.trc = tracer.trc.of_tracer()
     task.sched = Registry.of(pvmd).sched
     return task
 
