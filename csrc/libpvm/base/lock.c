@@ -3,13 +3,15 @@
  * Threads: the library's lock, and what belongs to each thread.
  *
  * The lock is one word: the number of the thread that has it, and a bit if others may
- * wait for it. So it is clear at any instant whose it is, also to a signal handler that
- * interrupts the taking of it.
+ * wait for it. A thread's call is noted before that and until after it, so that a signal handler
+ * which calls at any instant in between is seen, and refused.
  */
 #define _GNU_SOURCE /* pthread_getattr_np */
 #include "base/base.h"
 
+#include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 
 #define WAITERS 0x80000000u
 
@@ -18,6 +20,7 @@ __thread struct thread pvm__self;
 unsigned pvm__owner;
 struct thread *pvm__simple;
 
+static struct call frameless;         /* the call that no public function makes */
 static unsigned numbers;              /* the last one given out */
 static struct thread *loaded;         /* whose state and view the task's variables have, or NULL */
 static struct view shared;            /* active buffers and context of the task */
@@ -288,9 +291,17 @@ static void release(void)
 		pvm__futex_wake(&pvm__owner, 1);
 }
 
-/* ---- handlers that were left by a jump ------------------------------------------------ */
+/* ---- calls and handlers that were left by a jump ---------------------------------------- */
 
-/* Are both addresses of the stack that the system gave this thread? */
+/* Does a signal handler with a stack of its own run? */
+static bool on_signal_stack(void)
+{
+	stack_t s;
+
+	return sigaltstack(NULL, &s) < 0 || s.ss_flags & SS_ONSTACK;
+}
+
+/* Are both addresses of the stack that the system gave this thread? Allocates memory. */
 static bool on_own_stack(const volatile void *a, const volatile void *b)
 {
 	pthread_attr_t attr;
@@ -314,10 +325,24 @@ static bool __attribute__((noinline, no_sanitize("address"))) frame_is_gone(cons
 
 	if (here < (const char *)me->frame)
 		return *me->frame != me->mark;
-	return on_own_stack(here, me->frame);
+	return !on_signal_stack() && on_own_stack(here, me->frame);
 }
 
-unsigned pvm__unlock_for_handler(volatile uint64_t *frame)
+/* Has a call not returned that is over, as another one that begins is not below it? */
+static bool is_left(volatile struct call *call, volatile struct call *now)
+{
+	return call != &frameless && now != &frameless && (uintptr_t)now >= (uintptr_t)call &&
+		!on_signal_stack();
+}
+
+/* The same of one that waits, which shows it also if the other one is below. */
+static bool __attribute__((noinline, no_sanitize("address"))) wait_is_left(
+	volatile struct call *call, volatile struct call *now)
+{
+	return is_left(call, now) || (call->self != call && !on_signal_stack());
+}
+
+struct held pvm__unlock_for_handler(volatile uint64_t *frame)
 {
 	static uint64_t marks;
 	struct thread *me = &pvm__self;
@@ -327,96 +352,158 @@ unsigned pvm__unlock_for_handler(volatile uint64_t *frame)
 		marks += 0x9e3779b97f4a7c15; /* no value that a stack is likely to have */
 		*frame = me->mark = marks;
 		me->frame = frame;
-		pvm__simple = NULL;
 	}
 	return pvm__unlock_all();
 }
 
-void pvm__relock_after_handler(unsigned depth)
+void pvm__relock_after_handler(const struct held *held)
 {
 	pvm__self.frame = NULL;
-	pvm__relock(depth);
+	pvm__relock(held);
 }
 
 /* ---- the lock in calls ------------------------------------------------------------------ */
 
 /* The lock is to be had by this thread, which has it not, and its state in the variables. */
-static void lock_first(void)
+static void lock_first(volatile struct call *call)
 {
 	struct thread *me = &pvm__self;
 
+	me->call = call;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (!me->number)
 		begin_thread(me);
-	/* A signal came while this thread was taking or giving up the lock. */
-	if ((__atomic_load_n(&pvm__owner, __ATOMIC_RELAXED) & ~WAITERS) == me->number) {
-		me->depth = 2;
-		return;
-	}
 	if (!me->uncancellable && !pvm__single_threaded()) {
 		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &me->cancel_state);
 		me->uncancellable = true;
 	}
 	acquire(me->number);
-	me->depth = 1;
 	if (loaded != me)
 		switch_thread(me);
-	pvm__simple = me->frame ? NULL : me;
+}
+
+/* A thread's calls take the usual way if one is suspended, or cancellation is off. */
+static void choose_way(struct thread *me)
+{
+	pvm__simple = me->suspended || me->uncancellable ? NULL : me;
 }
 
 /* The begin of a thread's outermost call. */
-static void lock_outermost(void)
+static void lock_outermost(struct call *call)
 {
 	struct thread *me = &pvm__self;
 
-	lock_first();
-	if (me->frame && me->depth == 1 && frame_is_gone(me)) {
+	lock_first(call);
+	if (me->frame && frame_is_gone(me)) {
 		me->frame = NULL;
-		pvm__simple = me;
+		me->suspended = NULL;
 		pvm__above.handler_left();
+	} else if (!me->frame && me->suspended && wait_is_left(me->suspended, call)) {
+		me->suspended = NULL;
+		pvm__above.call_left();
 	}
+	choose_way(me);
 }
 
-/* The end of a thread's outermost call. */
+/* The end of a thread's outermost call. A wait that it has interrupted is to look again. */
 static void unlock_last(void)
 {
 	struct thread *me = &pvm__self;
+	bool cancellable = me->uncancellable;
+	int state = me->cancel_state;
 
-	me->depth = 0;
+	if (me->suspended)
+		*(volatile int *)&me->polled[1].fd = INT_MAX;
+	me->uncancellable = false;
 	release();
-	me->depth = 0; /* also if a signal came in between */
-	if (me->uncancellable) {
-		me->uncancellable = false;
-		pthread_setcancelstate(me->cancel_state, NULL);
-	}
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	me->call = NULL;
+	if (cancellable)
+		pthread_setcancelstate(state, NULL);
 }
 
-void pvm__lock_any(void)
+/* A signal handler has left this thread's call, and another one begins. */
+static void abandon_call(struct call *now)
 {
-	if (pvm__self.depth)
+	struct thread *me = &pvm__self;
+
+	me->depth = me->open = 0;
+	if ((__atomic_load_n(&pvm__owner, __ATOMIC_RELAXED) & ~WAITERS) == me->number)
+		release();
+	lock_first(now);
+	me->suspended = NULL;
+	pvm__above.call_left();
+	choose_way(me);
+}
+
+/* Refuse a call. */
+static bool refuse(void)
+{
+	struct thread *me = &pvm__self;
+	unsigned owner = __atomic_load_n(&pvm__owner, __ATOMIC_RELAXED) & ~WAITERS;
+
+	if (owner == me->number && loaded == me)
+		pvm_errno = PvmNotImpl;
+	else
+		me->error = PvmNotImpl;
+	return false;
+}
+
+bool pvm__call_begin_any(struct call *call)
+{
+	struct thread *me = &pvm__self;
+
+	if (!me->call)
+		lock_outermost(call);
+	else if (me->open == me->depth + 1)
+		me->depth++;
+	else if (is_left(me->call, call))
+		abandon_call(call);
+	else
+		return refuse();
+	return true;
+}
+
+void pvm__lock(void)
+{
+	if (pvm__self.call)
 		pvm__self.depth++;
 	else
-		lock_outermost();
+		lock_outermost(&frameless);
 }
 
 void pvm__unlock_any(void)
 {
-	if (pvm__self.depth > 1)
+	if (pvm__self.depth)
 		pvm__self.depth--;
-	else
+	else if (pvm__self.call)
 		unlock_last();
 }
 
-unsigned pvm__unlock_all(void)
+struct held pvm__unlock_all(void)
 {
-	unsigned depth = pvm__self.depth;
+	struct thread *me = &pvm__self;
+	struct held held = { me->call, me->suspended, me->depth, me->open };
 
-	pvm__self.depth = 0;
+	me->open = me->depth = 0;
+	if (me->call)
+		me->call->self = me->call;
+	me->suspended = me->suspended ? me->suspended : me->call;
+	pvm__simple = NULL;
 	release();
-	return depth;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	me->call = NULL;
+	return held;
 }
 
-void pvm__relock(unsigned depth)
+void pvm__relock(const struct held *held)
 {
-	lock_first();
-	pvm__self.depth = depth;
+	struct thread *me = &pvm__self;
+
+	lock_first(held->call);
+	me->suspended = held->suspended;
+	choose_way(me);
+	me->depth = held->depth;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	me->open = held->open;
 }

@@ -16,6 +16,7 @@ const struct above pvm__above = {
 	.became_child = pvm__become_child,
 	.retire = pvm__message_retire,
 	.handler_left = pvm__handler_left,
+	.call_left = pvm__call_left,
 	.complete = pvm__deliver,
 	.full = pvm__await_room,
 	.turn = pvm__await_change,

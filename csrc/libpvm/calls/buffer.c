@@ -71,6 +71,11 @@ static inline int renew_send_buffer(int encoding)
 	return pvm__result("pvm_initsend", id);
 }
 
+int pvm__renew_send_buffer(int encoding)
+{
+	return renew_send_buffer(encoding);
+}
+
 API_TRACED_WAY int initsend_traced(int encoding)
 {
 	API_ENTER(TEV_INITSEND, TEV_DID_ME, encoding);
@@ -226,7 +231,7 @@ int pvm_bufinfo(int bufid, int *bytes, int *tag, int *tid)
 	return buffer_header(bufid, bytes, tag, tid);
 }
 
-static int get_header(int bufid, struct pvmminfo *info)
+int pvm__get_header(int bufid, struct pvmminfo *info)
 {
 	struct message *m;
 	int code = lookup(bufid, &m);
@@ -250,10 +255,10 @@ static int get_header(int bufid, struct pvmminfo *info)
 int pvm_getminfo(int bufid, struct pvmminfo *info)
 {
 	API_ENTER(TEV_GETMINFO, TEV_DID_MB, bufid);
-	return API_LEAVE(TEV_GETMINFO, TEV_DID_CC, get_header(bufid, info));
+	return API_LEAVE(TEV_GETMINFO, TEV_DID_CC, pvm__get_header(bufid, info));
 }
 
-static int set_header(int bufid, struct pvmminfo *info)
+int pvm__set_header(int bufid, const struct pvmminfo *info)
 {
 	struct message *m;
 	int code = lookup(bufid, &m);
@@ -274,5 +279,5 @@ static int set_header(int bufid, struct pvmminfo *info)
 int pvm_setminfo(int bufid, struct pvmminfo *info)
 {
 	API_ENTER(TEV_SETMINFO, TEV_DID_MB, bufid);
-	return API_LEAVE(TEV_SETMINFO, TEV_DID_CC, set_header(bufid, info));
+	return API_LEAVE(TEV_SETMINFO, TEV_DID_CC, pvm__set_header(bufid, info));
 }

@@ -4,28 +4,30 @@
 
 _Static_assert(sizeof(struct view) <= sizeof(struct pvmview), "room for a view");
 
-/* Hold the library's lock, as inside a public function, till pvmunlock. */
+/* Hold the library's lock till pvmunlock, and call the library meanwhile. */
 void pvmlock(void)
 {
 	pvm__lock();
+	pvm__opened();
 }
 
 void pvmunlock(void)
 {
+	pvm__closed(pvm__self.depth);
 	pvm__unlock();
 }
 
 /* From now on this thread has no active buffers but new ones, and another context. */
 void pvmviewbegin(struct pvmview *room, int context)
 {
-	API_LOCK();
+	LOCK_SCOPE(lock);
 	pvm__view_begin((struct view *)room, NULL, NULL, context);
 }
 
 /* That is over; the buffers that were active in it are freed. */
 void pvmviewend(struct pvmview *room)
 {
-	API_LOCK();
+	LOCK_SCOPE(lock);
 	if (pvm__task.sbuf)
 		pvm__message_retire(pvm__task.sbuf);
 	if (pvm__task.rbuf)
@@ -39,7 +41,7 @@ void pvmviewend(struct pvmview *room)
  */
 int pvmtrecvf(int (*match)(int, int, int), int tid, int tag, struct timeval *timeout)
 {
-	API_LOCK();
+	LOCK_SCOPE(lock);
 	return pvm__result("pvm_trecv",
 		pvm__receive(match, tid, tag, timeout ? pvm__deadline(timeout) : NO_DEADLINE));
 }
@@ -51,7 +53,7 @@ int pvmtrecvf(int (*match)(int, int, int), int tid, int tag, struct timeval *tim
  */
 int pvmturn(int *holder)
 {
-	API_LOCK();
+	LOCK_SCOPE(lock);
 	while (*holder && *holder == pvmmytid) {
 		if (pvm__task.in_handler)
 			return PvmNotImpl;
@@ -64,7 +66,7 @@ int pvmturn(int *holder)
 /* Give it on. Who waits in pvmtrecvf looks again, too. */
 void pvmturnend(int *holder)
 {
-	API_LOCK();
+	LOCK_SCOPE(lock);
 	*holder = 0;
 	pvm__wake_all();
 }

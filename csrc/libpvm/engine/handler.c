@@ -117,16 +117,16 @@ static struct {
 static void call(int (*f)(int mid), int id, bool own)
 {
 	volatile uint64_t frame;
-	unsigned depth;
+	struct held held;
 
 	if (own) {
 		f(id);
 		return;
 	}
 	pvm__let_others_read();
-	depth = pvm__unlock_for_handler(&frame);
+	held = pvm__unlock_for_handler(&frame);
 	f(id);
-	pvm__relock_after_handler(depth);
+	pvm__relock_after_handler(&held);
 }
 
 /*
@@ -181,9 +181,13 @@ static void run(const struct handler h, struct message *m)
 
 void pvm__handler_left(void)
 {
-	struct message *m = running.message;
+	struct task *t = &pvm__task;
+	struct message *m = NULL;
 
-	end();
+	if (t->in_handler && t->engine.dispatcher == &pvm__self) {
+		m = running.message;
+		end();
+	}
 	pvmtoplvl = 1;
 	pvm__waits_left();
 	pvm__requests_left();
