@@ -177,6 +177,7 @@ static int server_tid(void)
 
 int gs_getgstid(void)
 {
+	GROUP_CALL();
 	struct setting setting;
 	int tid = pvm_mytid();
 
@@ -335,6 +336,7 @@ void pvm_gsdump(void)
 {
 	struct setting setting;
 
+	GROUP_CALL_OR();
 	if (pvm_mytid() < 0)
 		return;
 	gs__enter(&setting);

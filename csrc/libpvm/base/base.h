@@ -18,6 +18,7 @@
 #define PVM3PY_LIBPVM_BASE_H
 
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -105,6 +106,8 @@ struct call {
 	volatile struct call *self;
 };
 
+enum { TURNS_MAX = 8 };
+
 /* What belongs to a thread. */
 struct thread {
 	unsigned number; /* in the lock; 0: the thread has made no call yet */
@@ -124,6 +127,11 @@ struct thread {
 	const volatile uint64_t *frame; /* NULL: no such handler */
 	uint64_t mark;
 	struct view *view; /* innermost of handlers and group calls; NULL: the usual one */
+	/* A group call, which a signal handler's calls must not enter. */
+	bool grouped;         /* there is one, around what the thread does */
+	bool masked;          /* signals wait, except while it waits, */
+	sigset_t mask;        /* and this is what the program has masked */
+	int *turns[TURNS_MAX]; /* what it has the turn for, as pvmturn's `holder`; NULL: none */
 	struct view own;   /* with PvmThreadBuffers */
 	bool has_own;
 	bool unrouted; /* asks for no direct routes */
@@ -187,6 +195,9 @@ static inline void pvm__call_end(void)
 
 /* Take the lock, also inside calls. */
 void pvm__lock(void);
+/* In a group call: from now on signals wait, until pvm__unmask; not while the lock is given up. */
+void pvm__mask(void);
+void pvm__unmask(void);
 /* Give it back, as often as it was taken. */
 static inline void pvm__unlock(void)
 {
@@ -212,6 +223,7 @@ static inline void pvm__closed(unsigned before)
 struct held {
 	volatile struct call *call, *suspended;
 	unsigned depth, open;
+	bool masked;
 };
 /* Give the lock up, however many calls hold it. Returns what pvm__relock needs. */
 struct held pvm__unlock_all(void);
@@ -330,6 +342,8 @@ struct above {
 	void (*handler_left)(void);
 	/* lock.c: a signal handler has left a call by a jump. That is undone, as far as it goes. */
 	void (*call_left)(void);
+	/* handler.c: a call was left by a jump. If it was a group call, that is undone. */
+	void (*group_left)(void);
 	/* stream.c: a message has come whole. Whoever it is for gets it, and the reference. */
 	void (*complete)(struct message *);
 	/* write.c: the socket is full. Waits until there is room, or something else was read. */

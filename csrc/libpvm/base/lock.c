@@ -347,12 +347,9 @@ struct held pvm__unlock_for_handler(volatile uint64_t *frame)
 	static uint64_t marks;
 	struct thread *me = &pvm__self;
 
-	/* A group call has more to undo, in frames of its own: its handlers return. */
-	if (!me->view->outer) {
-		marks += 0x9e3779b97f4a7c15; /* no value that a stack is likely to have */
-		*frame = me->mark = marks;
-		me->frame = frame;
-	}
+	marks += 0x9e3779b97f4a7c15; /* no value that a stack is likely to have */
+	*frame = me->mark = marks;
+	me->frame = frame;
 	return pvm__unlock_all();
 }
 
@@ -436,6 +433,41 @@ static void abandon_call(struct call *now)
 	choose_way(me);
 }
 
+/* ---- signals in group calls --------------------------------------------------------------- */
+
+static void hold_signals(void)
+{
+	static const int of_the_code[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT,
+		SIGSYS };
+	sigset_t all;
+
+	sigfillset(&all);
+	for (size_t i = 0; i < sizeof of_the_code / sizeof *of_the_code; i++)
+		sigdelset(&all, of_the_code[i]);
+	pthread_sigmask(SIG_BLOCK, &all, &pvm__self.mask);
+}
+
+static void let_signals(void)
+{
+	pthread_sigmask(SIG_SETMASK, &pvm__self.mask, NULL);
+}
+
+void pvm__mask(void)
+{
+	if (!pvm__self.masked)
+		hold_signals();
+	pvm__self.masked = true;
+}
+
+void pvm__unmask(void)
+{
+	if (pvm__self.masked)
+		let_signals();
+	pvm__self.masked = false;
+}
+
+/* ---- begin and end of calls ----------------------------------------------------------------- */
+
 /* Refuse a call. */
 static bool refuse(void)
 {
@@ -453,9 +485,15 @@ bool pvm__call_begin_any(struct call *call)
 {
 	struct thread *me = &pvm__self;
 
-	if (!me->call)
+	if (!me->call) {
 		lock_outermost(call);
-	else if (me->open == me->depth + 1)
+		if (!me->grouped)
+			return true;
+		/* A group call waits. */
+		unlock_last();
+		return refuse();
+	}
+	if (me->open == me->depth + 1)
 		me->depth++;
 	else if (is_left(me->call, call))
 		abandon_call(call);
@@ -483,9 +521,10 @@ void pvm__unlock_any(void)
 struct held pvm__unlock_all(void)
 {
 	struct thread *me = &pvm__self;
-	struct held held = { me->call, me->suspended, me->depth, me->open };
+	struct held held = { me->call, me->suspended, me->depth, me->open, me->masked };
 
 	me->open = me->depth = 0;
+	me->masked = false;
 	if (me->call)
 		me->call->self = me->call;
 	me->suspended = me->suspended ? me->suspended : me->call;
@@ -493,6 +532,8 @@ struct held pvm__unlock_all(void)
 	release();
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	me->call = NULL;
+	if (held.masked)
+		let_signals();
 	return held;
 }
 
@@ -500,7 +541,10 @@ void pvm__relock(const struct held *held)
 {
 	struct thread *me = &pvm__self;
 
+	if (held->masked)
+		hold_signals();
 	lock_first(held->call);
+	me->masked = held->masked;
 	me->suspended = held->suspended;
 	choose_way(me);
 	me->depth = held->depth;

@@ -17,6 +17,7 @@ const struct above pvm__above = {
 	.retire = pvm__message_retire,
 	.handler_left = pvm__handler_left,
 	.call_left = pvm__call_left,
+	.group_left = pvm__group_left,
 	.complete = pvm__deliver,
 	.full = pvm__await_room,
 	.turn = pvm__await_change,

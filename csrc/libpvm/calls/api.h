@@ -149,6 +149,9 @@ int pvm__receive(int (*match)(int mid, int tid, int tag), int tid, int tag, int6
 /* Bytes of `n` items of a PVM_... type: PvmBadParam, PvmNotImpl (strings), PvmOverflow. (send.c) */
 int pvm__typed_bytes(int type, int n);
 
+/* This thread has left its group call, if it was in one, by a jump. (for_groups.c) */
+void pvm__group_left(void);
+
 /* The end of a thread: free what calls returned to it. */
 void pvm__hosts_thread_ends(void);
 void pvm__tasks_thread_ends(void);

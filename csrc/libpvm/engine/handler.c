@@ -111,6 +111,7 @@ static struct {
 	struct view view;
 	struct message *message;
 	int toplevel; /* outside it */
+	bool grouped; /* outside it */
 } running;
 
 /* Call the function; the program's may take its time, so without the lock. */
@@ -137,6 +138,8 @@ static void begin(struct message *m)
 {
 	running.message = m;
 	running.toplevel = pvmtoplvl;
+	running.grouped = pvm__self.grouped;
+	pvm__self.grouped = false;
 	pvm__view_begin(&running.view, NULL, m, m->ctx);
 	pvmtoplvl = 1;
 	pvm__task.in_handler++;
@@ -149,6 +152,7 @@ static void end(void)
 	struct message *sbuf, *rbuf;
 
 	t->in_handler--;
+	pvm__self.grouped = running.grouped;
 	pvmtoplvl = running.toplevel;
 	pvm__message_retire(running.message);
 	sbuf = t->sbuf;
@@ -189,6 +193,7 @@ void pvm__handler_left(void)
 		end();
 	}
 	pvmtoplvl = 1;
+	pvm__above.group_left();
 	pvm__waits_left();
 	pvm__requests_left();
 	pvm__dispatch_left(m);
