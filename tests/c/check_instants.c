@@ -9,7 +9,7 @@
 
 #include "check.h"
 
-enum { TAG_MAIN = 70, TAG_NOTE, TAG_AWAITED, TAG_END, INTS = 3000, INSTANTS = 48 };
+enum { TAG_MAIN = 70, TAG_NOTE, TAG_AWAITED, TAG_END, INTS = 200, INSTANTS = 48 };
 
 static int mytid, echo;
 
@@ -113,7 +113,7 @@ static void ask(void)
 	int status;
 
 	/* Requests are slow. */
-	if (turn++ % 16)
+	if (turn++ % 128)
 		return;
 	status = pvm_pstat(mytid);
 	if (judge(status) && status != PvmOk)

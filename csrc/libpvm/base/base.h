@@ -128,11 +128,11 @@ struct thread {
 	uint64_t mark;
 	struct view *view; /* innermost of handlers and group calls; NULL: the usual one */
 	/* A group call, which a signal handler's calls must not enter. */
-	bool grouped;         /* there is one, around what the thread does */
-	bool masked;          /* signals wait, except while it waits, */
-	sigset_t mask;        /* and this is what the program has masked */
+	bool grouped;          /* there is one, around what the thread does */
+	bool masked;           /* signals wait, except while it waits, */
+	sigset_t mask;         /* and this is what the program has masked */
 	int *turns[TURNS_MAX]; /* what it has the turn for, as pvmturn's `holder`; NULL: none */
-	struct view own;   /* with PvmThreadBuffers */
+	struct view own;       /* with PvmThreadBuffers */
 	bool has_own;
 	bool unrouted; /* asks for no direct routes */
 	/* Cancellation is off while the lock is held or waited for. */
@@ -140,10 +140,11 @@ struct thread {
 	int cancel_state;
 	/* Waiting: wake.c, and who sleeps. */
 	struct thread *next_waiting;
-	bool waiting;   /* in the list */
-	bool reading;   /* asleep on the sockets, without the lock */
-	bool idle;      /* asleep on `signs`, and could read the sockets instead */
-	unsigned signs; /* SIGN_... */
+	bool waiting;            /* in the list */
+	bool reading;            /* asleep on the sockets, without the lock */
+	struct watcher *watcher; /* what it sleeps on, or NULL */
+	bool idle;               /* asleep on `signs`, and could read the sockets instead */
+	unsigned signs;          /* SIGN_... */
 	/*
 	 * What it polls when it is asleep on the sockets: they, and a descriptor that does not exist
 	 * once a signal handler's call has had its turn, so that poll returns at once.

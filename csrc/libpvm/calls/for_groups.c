@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 
-
 /* Hold the library's lock till pvmunlock, and call the library meanwhile. */
 void pvmlock(void)
 {

@@ -48,6 +48,8 @@ unsigned pvm__pass_early(void);
  * listed before.
  */
 void pvm__await_news(int64_t deadline);
+/* This thread has left such a wait, if it was in one, by a jump. */
+void pvm__sleep_left(void);
 /* Wait until the stream is writable or something was taken in: everything that is there. */
 void pvm__await_room(struct stream *);
 

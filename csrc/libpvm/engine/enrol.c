@@ -393,6 +393,7 @@ void pvm__call_left(void)
 	}
 	if (t->engine.reader == &pvm__self)
 		t->engine.reader = NULL;
+	pvm__sleep_left();
 	t->sending = 0;
 	pvm__writes_left();
 	pvm__handler_left();

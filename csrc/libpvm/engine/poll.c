@@ -222,6 +222,33 @@ static void rest_from_lingering(int64_t yield, int64_t now)
 	rest_until = now + rest;
 }
 
+/* Keep the watcher, if there is one, while this thread sleeps. Returns the one it has kept so far. */
+static struct watcher *keep_watcher(struct watcher *w)
+{
+	struct watcher *outer = pvm__self.watcher;
+
+	if (w)
+		w->users++;
+	pvm__self.watcher = w;
+	return outer;
+}
+
+/* End that; `outer` is kept again. */
+static void drop_watcher(struct watcher *outer)
+{
+	struct watcher *w = pvm__self.watcher;
+
+	pvm__self.watcher = outer;
+	if (w)
+		pvm__watcher_release(w);
+}
+
+void pvm__sleep_left(void)
+{
+	pvm__self.reading = false;
+	drop_watcher(NULL);
+}
+
 /* What a sleep on the sockets polls, from before the lock is given up. */
 static void prepare_sleep(const struct watcher *w, int daemon_fd)
 {
@@ -254,7 +281,7 @@ void pvm__await_news(int64_t deadline)
 {
 	struct task *t = &pvm__task;
 	bool alone = !pvm__interruptible(); /* then the lock is kept for a while */
-	struct watcher *w = t->transport.watcher;
+	struct watcher *w = t->transport.watcher, *outer;
 	int daemon_fd = t->daemon->way.source.fd, ms = ms_until(deadline);
 	unsigned session = t->session, forgotten = w ? w->forgotten : 0;
 	int64_t start = pvm__now(), now = start, yield = 0;
@@ -262,8 +289,7 @@ void pvm__await_news(int64_t deadline)
 	struct held held;
 	struct news news;
 
-	if (w)
-		w->users++;
+	outer = keep_watcher(w);
 	pvm__self.reading = true;
 	prepare_sleep(w, daemon_fd);
 	if (!alone)
@@ -287,8 +313,7 @@ void pvm__await_news(int64_t deadline)
 		else
 			look_around();
 	}
-	if (w)
-		pvm__watcher_release(w);
+	drop_watcher(outer);
 	blind_passes = 0;
 	last_look = now;
 }
@@ -297,7 +322,7 @@ void pvm__await_room(struct stream *s)
 {
 	struct task *t = &pvm__task;
 	bool threads = !pvm__single_threaded(), alone = !pvm__interruptible();
-	struct watcher *w = t->transport.watcher;
+	struct watcher *w = t->transport.watcher, *outer;
 	struct pollfd p[2] = {
 		{ .fd = s->way.source.fd, .events = POLLOUT },
 		{ .fd = w ? w->epoll_fd : t->daemon->way.source.fd, .events = POLLIN },
@@ -312,8 +337,7 @@ void pvm__await_room(struct stream *s)
 	}
 	if (!w && t->daemon->lost)
 		p[1].fd = -1;
-	if (w)
-		w->users++;
+	outer = keep_watcher(w);
 	/* Without threads the lock is kept, so that signal handlers' calls are refused. */
 	if (threads && !alone)
 		held = pvm__unlock_all();
@@ -322,8 +346,7 @@ void pvm__await_room(struct stream *s)
 		held = pvm__unlock_all();
 	if (threads)
 		pvm__relock(&held);
-	if (w)
-		pvm__watcher_release(w);
+	drop_watcher(outer);
 	if (n > 0 && p[1].revents && t->session == session && t->daemon)
 		drain();
 }
