@@ -54,6 +54,7 @@ int tev_fin(void);
 #pragma weak pvmgroupbegin
 #pragma weak pvmgroupend
 #pragma weak pvmgroupmask
+#pragma weak pvmgroupcount
 #pragma weak pvmgrouppause
 #pragma weak pvmgroupresume
 #pragma weak pvmviewbegin
@@ -87,8 +88,9 @@ struct record;
 
 /* All state of the library; threads look at it and change it between gs__lock and gs__unlock. */
 struct groups {
-	int turns[GROUP_BARRIERV + 1]; /* who waits for the answer to a request, see pvmturn */
-	int server;                    /* tid of the group server, 0: not known */
+	int turns[GROUP_BARRIERV + 1];      /* who waits for the answer to a request, see pvmturn */
+	int unanswered[GROUP_BARRIERV + 1]; /* requests whose answers have not come */
+	int server;                         /* tid of the group server, 0: not known */
 	int client;             /* own tid when it was found; after pvm_exit it is another, ... */
 	unsigned session;       /* ... but may be the same in another machine */
 	struct record *records; /* of static groups */

@@ -22,6 +22,7 @@ struct pvmcall {
 int pvmgroupbegin(struct pvmcall *call);
 void pvmgroupend(void);
 void pvmgroupmask(void);
+void pvmgroupcount(int *count);
 int pvmgrouppause(void);
 void pvmgroupresume(int state);
 

@@ -127,6 +127,7 @@ struct thread {
 	const volatile uint64_t *frame; /* NULL: no such handler */
 	uint64_t mark;
 	struct view *view; /* innermost of handlers and group calls; NULL: the usual one */
+	int *written;      /* counts the next message that it writes; NULL: that is not counted */
 	/* A group call, which a signal handler's calls must not enter. */
 	bool grouped;          /* there is one, around what the thread does */
 	bool masked;           /* signals wait, except while it waits, */

@@ -49,6 +49,15 @@ void pvmgroupmask(void)
 		pvm__mask();
 }
 
+/*
+ * Add one to *count when the next message of this thread has been written; NULL: no longer. So it
+ * is right if a handler jumps out of the send.
+ */
+void pvmgroupcount(int *count)
+{
+	pvm__self.written = count;
+}
+
 /* A function of the program's runs inside the group call. For pvmgroupresume. */
 int pvmgrouppause(void)
 {
@@ -172,6 +181,7 @@ void pvm__group_left(void)
 	struct thread *me = &pvm__self;
 
 	me->grouped = false;
+	me->written = NULL;
 	while (me->view)
 		end_view();
 	for (int i = 0; i < TURNS_MAX; i++)

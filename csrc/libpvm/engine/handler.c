@@ -111,7 +111,8 @@ static struct {
 	struct view view;
 	struct message *message;
 	int toplevel; /* outside it */
-	bool grouped; /* outside it */
+	bool grouped; /* the same of a group call */
+	int *written;
 } running;
 
 /* Call the function; the program's may take its time, so without the lock. */
@@ -139,7 +140,9 @@ static void begin(struct message *m)
 	running.message = m;
 	running.toplevel = pvmtoplvl;
 	running.grouped = pvm__self.grouped;
+	running.written = pvm__self.written;
 	pvm__self.grouped = false;
+	pvm__self.written = NULL;
 	pvm__view_begin(&running.view, NULL, m, m->ctx);
 	pvmtoplvl = 1;
 	pvm__task.in_handler++;
@@ -153,6 +156,7 @@ static void end(void)
 
 	t->in_handler--;
 	pvm__self.grouped = running.grouped;
+	pvm__self.written = running.written;
 	pvmtoplvl = running.toplevel;
 	pvm__message_retire(running.message);
 	sbuf = t->sbuf;
