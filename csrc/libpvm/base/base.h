@@ -106,7 +106,13 @@ struct call {
 	volatile struct call *self;
 };
 
-enum { TURNS_MAX = 8 };
+enum { TURNS_MAX = 8, KEPT_MAX = 16 };
+
+/* Something that a call frees, with the function that does. */
+struct kept {
+	void *what;
+	void (*end)(void *);
+};
 
 /* What belongs to a thread. */
 struct thread {
@@ -128,6 +134,8 @@ struct thread {
 	uint64_t mark;
 	struct view *view; /* innermost of handlers and group calls; NULL: the usual one */
 	int *written;      /* counts the next message that it writes; NULL: that is not counted */
+	struct kept kept[KEPT_MAX]; /* what is freed if its calls are left by a jump (kept.c) */
+	unsigned nkept;
 	/* A group call, which a signal handler's calls must not enter. */
 	bool grouped;          /* there is one, around what the thread does */
 	bool masked;           /* signals wait, except while it waits, */
@@ -259,6 +267,15 @@ static inline void pvm__call_scope_end(const char *scope)
 	if (__builtin_expect(!pvm__call_begin(&api_call), 0)) \
 		return refusal; \
 	const char api_lock __attribute__((cleanup(pvm__call_scope_end), unused)) = 0
+
+/*
+ * Around what runs handlers: have `what` (NULL: nothing) freed by `end` if one of them jumps away.
+ * What was kept last is the first that is kept no longer. If there is too much, it leaks then.
+ */
+void pvm__keep(void *what, void (*end)(void *));
+void pvm__kept(const void *what);
+/* This thread's calls were left: free all of it. */
+void pvm__kept_left(void);
 
 /* Begin a view of this thread's; its storage is the caller's until the end. */
 void pvm__view_begin(struct view *, struct message *sbuf, struct message *rbuf, int ctx);

@@ -15,6 +15,8 @@
 
 #define WAITERS 0x80000000u
 
+enum { SIGNAL_FRAME = 512 }; /* bytes of stack that a signal takes, at least, on any machine */
+
 __thread struct thread pvm__self;
 
 unsigned pvm__owner;
@@ -328,11 +330,14 @@ static bool __attribute__((noinline, no_sanitize("address"))) frame_is_gone(cons
 	return !on_signal_stack() && on_own_stack(here, me->frame);
 }
 
-/* Has a call not returned that is over, as another one that begins is not below it? */
+/*
+ * Has a call not returned that is over, as another one that begins is not below it? At least a
+ * signal's frame is between a call and those of the handler that interrupts it.
+ */
 static bool is_left(volatile struct call *call, volatile struct call *now)
 {
-	return call != &frameless && now != &frameless && (uintptr_t)now >= (uintptr_t)call &&
-		!on_signal_stack();
+	return call != &frameless && now != &frameless &&
+		(uintptr_t)now + SIGNAL_FRAME >= (uintptr_t)call && !on_signal_stack();
 }
 
 /* The same of one that waits, which shows it also if the other one is below. */

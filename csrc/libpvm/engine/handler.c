@@ -200,6 +200,7 @@ void pvm__handler_left(void)
 	pvm__above.group_left();
 	pvm__waits_left();
 	pvm__requests_left();
+	pvm__kept_left();
 	pvm__dispatch_left(m);
 }
 

@@ -54,13 +54,15 @@ int pvm__send(struct message *m, int dst)
 		pvm__message_unref(m);
 		return PvmNotImpl;
 	}
+	pvm__keep(m, pvm__message_end);
 	early = pvm__route_exists(dst) ? pvm__pass_early() : 0;
+	if (pvm__task.session == session && wire_is_task((uint32_t)dst))
+		route = pvm__route_stream(dst);
+	pvm__kept(m);
 	if (pvm__task.session != session) {
 		pvm__message_unref(m);
 		return PvmSysErr;
 	}
-	if (wire_is_task((uint32_t)dst))
-		route = pvm__route_stream(dst);
 	pvm__task.sending++;
 	if (!route || !write_route(route, m, dst))
 		code = pvm__write_daemon(&(struct parcel){ m, dst }, 1);

@@ -167,7 +167,9 @@ int pvm__trace_header(struct message *);
 struct message *pvm__message_new(uint32_t enc);
 /* One reference more, or less: the last one frees it. */
 void pvm__message_ref(struct message *);
-void pvm__message_unref(struct message *); /* NULL is allowed */
+void pvm__message_unref(struct message *);
+/* The same for pvm__keep. */
+void pvm__message_end(void *message); /* NULL is allowed */
 /* A message that shares the bytes of this one; NULL: out of memory. */
 struct message *pvm__message_copy(const struct message *);
 /*
