@@ -5,7 +5,7 @@
  * comes whole and in order; a handler's call is right, or refused with PvmNotImpl. With 3.4.6 what
  * happens then is not defined.
  *
- *     PVM3PY_CHAOS_SECONDS  length; 1 without it
+ *     PVM3PY_CHAOS_SECONDS  length, at most 60; 1 without it
  */
 #include <errno.h>
 #include <stdint.h>
@@ -19,6 +19,7 @@ enum {
 	TAG_NOTE,
 	TAG_END,
 	TAG_GROUP,
+	SECONDS_MAX = 60,
 	INTERVAL_US = 200,
 	INTS_MAX = 60000,
 	NOTES_MAX = 64, /* under way */
@@ -206,7 +207,7 @@ static void blow(int interval)
 static void storm(char **argv, double seconds)
 {
 	struct sigaction action = { .sa_handler = thunder, .sa_flags = SA_RESTART };
-	time_t end = time(NULL) + (time_t)seconds;
+	time_t end = time(NULL) + (time_t)(seconds < SECONDS_MAX ? seconds : SECONDS_MAX);
 	int failed = 0, rounds = 0;
 
 	for (int i = 0; i < INTS_MAX; i++)

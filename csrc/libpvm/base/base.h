@@ -162,7 +162,7 @@ struct thread {
 	struct interest interest;
 };
 
-/* This thread. */
+/* This thread. (task.c) */
 extern __thread struct thread pvm__self;
 
 /* For the begin and end of calls: the usual way, which works in all cases. */
@@ -287,6 +287,15 @@ void pvm__views_drop(const struct message *);
 bool pvm__is_active(const struct message *);
 /* PvmThreadBuffers: give each thread a view of its own, or end that. */
 void pvm__views_per_thread(bool on);
+/*
+ * Make the view of the thread whose state is loaded the active one; with PvmThreadBuffers its
+ * first call makes it. This is done whenever that view becomes another. (views.c)
+ */
+void pvm__view_choose(struct thread *);
+/* The thread ends: free the buffers of its own. */
+void pvm__view_thread_ends(struct thread *);
+/* In the child of a fork: other threads have no views. */
+void pvm__views_become_child(struct thread *);
 
 /* ---- the task's state (task.c) --------------------------------------------- */
 

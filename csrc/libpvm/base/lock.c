@@ -17,152 +17,13 @@
 
 enum { SIGNAL_FRAME = 512 }; /* bytes of stack that a signal takes, at least, on any machine */
 
-__thread struct thread pvm__self;
-
 unsigned pvm__owner;
 struct thread *pvm__simple;
 
-static struct call frameless;         /* the call that no public function makes */
-static unsigned numbers;              /* the last one given out */
-static struct thread *loaded;         /* whose state and view the task's variables have, or NULL */
-static struct view shared;            /* active buffers and context of the task */
-static struct view *active = &shared; /* the one in the task's variables */
-static struct view *views = &shared;
-static bool per_thread;
+static struct call frameless; /* the call that no public function makes */
+static unsigned numbers;      /* the last one given out */
+static struct thread *loaded; /* whose state and view the task's variables have, or NULL */
 static pthread_key_t end_key;
-
-/* ---- views ------------------------------------------------------------------------ */
-
-/* The view that a thread's calls use. */
-static struct view *view_of(struct thread *me)
-{
-	if (me->view)
-		return me->view;
-	return per_thread && me->has_own ? &me->own : &shared;
-}
-
-/* Copy the task's variables back to the view that they are of. */
-static void store_view(void)
-{
-	active->sbuf = pvm__task.sbuf;
-	active->rbuf = pvm__task.rbuf;
-	active->ctx = pvmmyctx;
-}
-
-static void load_view(struct view *v)
-{
-	active = v;
-	pvm__task.sbuf = v->sbuf;
-	pvm__task.rbuf = v->rbuf;
-	pvmmyctx = v->ctx;
-}
-
-static void link_view(struct view *v)
-{
-	v->next = views;
-	views = v;
-}
-
-static void unlink_view(struct view *v)
-{
-	struct view **place = &views;
-
-	while (*place && *place != v)
-		place = &(*place)->next;
-	if (*place)
-		*place = v->next;
-}
-
-/*
- * Make the view of the thread whose state is loaded the active one; with PvmThreadBuffers its
- * first call makes it. This is done whenever that view becomes another.
- */
-static void choose_view(struct thread *me)
-{
-	struct view *v;
-
-	if (per_thread && !me->has_own) {
-		store_view();
-		me->own = (struct view){ .ctx = shared.ctx };
-		me->has_own = true;
-		link_view(&me->own);
-	}
-	v = view_of(me);
-	if (v != active) {
-		store_view();
-		load_view(v);
-	}
-}
-
-void pvm__view_begin(struct view *v, struct message *sbuf, struct message *rbuf, int ctx)
-{
-	struct thread *me = &pvm__self;
-
-	*v = (struct view){ .outer = me->view, .sbuf = sbuf, .rbuf = rbuf, .ctx = ctx };
-	me->view = v;
-	link_view(v);
-	choose_view(me);
-}
-
-void pvm__view_end(struct view *v)
-{
-	struct thread *me = &pvm__self;
-
-	me->view = v->outer;
-	choose_view(me);
-	unlink_view(v);
-}
-
-void pvm__views_drop(const struct message *m)
-{
-	if (pvm__task.sbuf == m)
-		pvm__task.sbuf = NULL;
-	if (pvm__task.rbuf == m)
-		pvm__task.rbuf = NULL;
-	for (struct view *v = views; v; v = v->next) {
-		if (v->sbuf == m)
-			v->sbuf = NULL;
-		if (v->rbuf == m)
-			v->rbuf = NULL;
-	}
-}
-
-bool pvm__is_active(const struct message *m)
-{
-	store_view();
-	for (const struct view *v = views; v; v = v->next)
-		if (v->sbuf == m || v->rbuf == m)
-			return true;
-	return false;
-}
-
-/* Have `to` take over the buffers and the context of `from`. */
-static void move_view(struct view *from, struct view *to)
-{
-	to->sbuf = from->sbuf;
-	to->rbuf = from->rbuf;
-	to->ctx = from->ctx;
-	from->sbuf = from->rbuf = NULL;
-}
-
-void pvm__views_per_thread(bool on)
-{
-	struct thread *me = &pvm__self;
-
-	if (on == per_thread)
-		return;
-	store_view();
-	per_thread = on;
-	if (on) {
-		if (!me->has_own)
-			link_view(&me->own);
-		me->has_own = true;
-		move_view(&shared, &me->own);
-	} else if (me->has_own) {
-		move_view(&me->own, &shared);
-	}
-	load_view(view_of(me));
-}
 
 /* ---- whose state is in the task's variables ---------------------------------------- */
 
@@ -185,7 +46,7 @@ static void switch_thread(struct thread *me)
 	t->in_handler = me->in_handler;
 	pvmtoplvl = me->toplevel;
 	pvm_errno = me->error;
-	choose_view(me);
+	pvm__view_choose(me);
 }
 
 /* The end of a thread: its buffers and tables are freed. */
@@ -194,16 +55,7 @@ static void end_thread(void *thread)
 	struct thread *me = thread;
 
 	pvm__lock();
-	if (me->has_own) {
-		store_view();
-		if (me->own.sbuf)
-			pvm__above.retire(me->own.sbuf);
-		if (me->own.rbuf)
-			pvm__above.retire(me->own.rbuf);
-		unlink_view(&me->own);
-		me->has_own = false;
-		load_view(&shared);
-	}
+	pvm__view_thread_ends(me);
 	pvm__above.thread_ended();
 	loaded = pvm__simple = NULL;
 	pvm__unlock();
@@ -218,12 +70,7 @@ static void keep_this_thread(void)
 	struct thread *me = &pvm__self;
 
 	__atomic_store_n(&pvm__owner, me->number, __ATOMIC_RELAXED);
-	views = &shared;
-	shared.next = NULL;
-	if (me->has_own)
-		link_view(&me->own);
-	for (struct view *v = me->view; v; v = v->outer)
-		link_view(v);
+	pvm__views_become_child(me);
 	pvm__above.became_child();
 	pvm__unlock();
 }
