@@ -51,6 +51,12 @@ int tev_fin(void);
 /* What this project's libpvm3 has for threads (for_groups.h); with 3.4.6's they are NULL. */
 #pragma weak pvmlock
 #pragma weak pvmunlock
+#pragma weak pvmgroupbegin
+#pragma weak pvmgroupend
+#pragma weak pvmgroupmask
+#pragma weak pvmgroupcount
+#pragma weak pvmgrouppause
+#pragma weak pvmgroupresume
 #pragma weak pvmviewbegin
 #pragma weak pvmviewend
 #pragma weak pvmtrecvf
@@ -82,8 +88,9 @@ struct record;
 
 /* All state of the library; threads look at it and change it between gs__lock and gs__unlock. */
 struct groups {
-	int turns[GROUP_BARRIERV + 1]; /* who waits for the answer to a request, see pvmturn */
-	int server;                    /* tid of the group server, 0: not known */
+	int turns[GROUP_BARRIERV + 1];      /* who waits for the answer to a request, see pvmturn */
+	int unanswered[GROUP_BARRIERV + 1]; /* requests whose answers have not come */
+	int server;                         /* tid of the group server, 0: not known */
 	int client;             /* own tid when it was found; after pvm_exit it is another, ... */
 	unsigned session;       /* ... but may be the same in another machine */
 	struct record *records; /* of static groups */
@@ -112,6 +119,32 @@ static inline void gs__unlock(void)
 {
 	if (pvmunlock)
 		pvmunlock();
+}
+
+/*
+ * First line of a public function. It holds the lock, and nobody but this library may use it for
+ * anything, signal handlers included: they are refused.
+ */
+#define GROUP_CALL() GROUP_CALL_OR(PvmNotImpl)
+/* The same with what is returned to a signal handler that is refused. */
+#define GROUP_CALL_OR(refusal) \
+	struct pvmcall group_call; \
+	if (pvmgroupbegin && pvmgroupbegin(&group_call) < 0) \
+		return refusal; \
+	const char group_end __attribute__((cleanup(gs__end), unused)) = 0
+
+static inline void gs__end(const char *scope)
+{
+	(void)scope;
+	if (pvmgroupend)
+		pvmgroupend();
+}
+
+/* Called before memory is allocated or freed: a signal handler that comes in between may do so. */
+static inline void gs__mask(void)
+{
+	if (pvmgroupmask)
+		pvmgroupmask();
 }
 
 /* ---- context of a call (session.c) ----------------------------------------- */

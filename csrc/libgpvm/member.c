@@ -14,6 +14,7 @@ int pvm_joingroup(char *group)
 	struct traced t;
 	int code;
 
+	GROUP_CALL();
 	gs__trace_entry(&t, TEV_JOINGROUP, group, NO_ITEM, 0);
 	code = gs__ask(GROUP_JOIN, group, 0, NULL);
 	gs__trace_exit(&t, TEV_DID_CC, code, NULL, 0);
@@ -26,14 +27,16 @@ int pvm_lvgroup(char *group)
 	struct traced t;
 	int code;
 
+	GROUP_CALL();
 	gs__trace_entry(&t, TEV_LVGROUP, group, NO_ITEM, 0);
+	gs__mask();
 	gs__cache_drop(group);
 	code = gs__ask(GROUP_LEAVE, group, 0, NULL);
 	gs__trace_exit(&t, TEV_DID_CC, code, NULL, 0);
 	return gs__quiet(code);
 }
 
-/* ---- look-ups: of static groups under one lock, else the server is asked ---------- */
+/* ---- look-ups: of static groups, else the server is asked ---------- */
 
 /* Instance number of a task in a static group, -1: not known. */
 static int cached_instance(const char *group, int tid)
@@ -54,28 +57,6 @@ static int cached_tid(const char *group, int instance)
 	return r && instance >= 0 && instance < r->capacity ? r->tids[instance] : 0;
 }
 
-/* The end of a look-up: gs__quiet and gs__unlock. */
-static inline int finish(int result)
-{
-	if (result < 0)
-		pvm_errno = result;
-	gs__unlock();
-	return result;
-}
-
-/* gs__ask in the middle of a look-up, which has the lock before and after it. */
-static int ask_between(int request, const char *group, int arg)
-{
-	int answer;
-
-	if (!gs__named(group))
-		return PvmNullGroup;
-	gs__unlock();
-	answer = gs__ask(request, group, arg, NULL);
-	gs__lock();
-	return answer;
-}
-
 int gs__instance(const char *group, int tid)
 {
 	int instance;
@@ -92,13 +73,13 @@ int pvm_getinst(char *group, int tid)
 	struct traced t;
 	int instance;
 
-	gs__lock();
+	GROUP_CALL();
 	gs__trace_entry_held(&t, TEV_GETINST, group, TEV_DID_GT, tid);
 	instance = cached_instance(group, tid);
 	if (instance < 0)
-		instance = ask_between(GROUP_GETINST, group, tid);
+		instance = gs__ask(GROUP_GETINST, group, tid, NULL);
 	gs__trace_exit_held(&t, TEV_DID_GI, instance, NULL, 0);
-	return finish(instance);
+	return gs__quiet(instance);
 }
 
 int gs__tid(const char *group, int instance)
@@ -117,13 +98,13 @@ int pvm_gettid(char *group, int instance)
 	struct traced t;
 	int tid;
 
-	gs__lock();
+	GROUP_CALL();
 	gs__trace_entry_held(&t, TEV_GETTID, group, TEV_DID_GI, instance);
 	tid = cached_tid(group, instance);
 	if (tid <= 0)
-		tid = ask_between(GROUP_GETTID, group, instance);
+		tid = gs__ask(GROUP_GETTID, group, instance, NULL);
 	gs__trace_exit_held(&t, TEV_DID_GT, tid, NULL, 0);
-	return finish(tid);
+	return gs__quiet(tid);
 }
 
 /* Number of members. */
@@ -133,12 +114,12 @@ int pvm_gsize(char *group)
 	struct traced t;
 	int size;
 
-	gs__lock();
+	GROUP_CALL();
 	gs__trace_entry_held(&t, TEV_GSIZE, group, NO_ITEM, 0);
 	r = gs__cached(group);
-	size = r ? r->members : ask_between(GROUP_GSIZE, group, 0);
+	size = r ? r->members : gs__ask(GROUP_GSIZE, group, 0, NULL);
 	gs__trace_exit_held(&t, TEV_DID_GS, size, NULL, 0);
-	return finish(size);
+	return gs__quiet(size);
 }
 
 /* Tids of a static group's members in the order of their instances. */
@@ -161,6 +142,7 @@ int gs__tids(int request, const char *group, int **tids)
 	bool known;
 	int n = 0;
 
+	gs__mask();
 	gs__lock();
 	r = gs__cached(group);
 	known = r != NULL;
@@ -199,6 +181,7 @@ int pvm_barrier(char *group, int count)
 	struct traced t;
 	int code;
 
+	GROUP_CALL();
 	gs__trace_entry(&t, TEV_BARRIER, group, TEV_DID_GBC, count);
 	code = check_count(group, count);
 	if (code == 0)
@@ -227,6 +210,7 @@ int pvm_freezegroup(char *group, int size)
 {
 	int code;
 
+	GROUP_CALL();
 	pvmbeatask(); /* also for a group without name, as in 3.4.6 */
 	code = check_count(group, size);
 	if (code == PvmMismatch && is_static(group))

@@ -45,6 +45,16 @@ static bool queued(const struct message *m)
 	return m && (m->prev || m == pvm__task.engine.inbox.head);
 }
 
+/* Call the function, which may call the library. */
+static int ask(matcher *match, int id, int tid, int tag)
+{
+	unsigned before = pvm__opened();
+	int result = match(id, tid, tag);
+
+	pvm__closed(before);
+	return result;
+}
+
 /*
  * Let the program's function rate a message.  *next is the one to rate then: the function
  * may have received this message, or freed its id.
@@ -54,7 +64,7 @@ static int rate(matcher *match, struct message *m, int id, int tid, int tag, str
 	int result;
 
 	pvm__message_ref(m);
-	result = match(id, tid, tag);
+	result = ask(match, id, tid, tag);
 	*next = queued(m) ? m->next : pvm__task.engine.inbox.head;
 	if (result > 0 && (!queued(m) || m->id != id))
 		result = 0;
@@ -68,7 +78,7 @@ static int choose_rated(matcher *match, struct message *m, int tid, int tag)
 {
 	struct message *next;
 	int best = 0, best_rate = 0;
-	int code = match == program_match ? 0 : match(0, tid, tag);
+	int code = match == program_match ? 0 : ask(match, 0, tid, tag);
 
 	if (code < 0)
 		return code;
@@ -330,13 +340,14 @@ int pvm_precv(int tid, int tag, void *data, int n, int type, int *rtid, int *rta
 /*
  * Replace the rule that chooses a message by f(buffer id, tid, tag), called for
  * the queued ones in turn: 0 no, 1 take it, greater: take the highest of all,
- * negative: return this error. NULL restores the rule. Returns the old function.
+ * negative: return this error. NULL restores the rule. Returns the old function, which stays if a
+ * signal handler is refused.
  */
 int (*pvm_recvf(int (*f)(int, int, int)))(int, int, int)
 {
-	API_LOCK();
 	int (*old)(int, int, int) = program_match ? program_match : match_by_header;
 
+	API_LOCK_OR(old);
 	API_BEGIN(TEV_RECVF);
 	program_match = f == match_by_header ? NULL : f;
 	API_END(TEV_RECVF);

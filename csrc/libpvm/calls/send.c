@@ -74,7 +74,9 @@ static int multicast(struct message *m, const int *tids, int n)
 		return PvmNoMem;
 	if (n)
 		memcpy(list, tids, (size_t)n * sizeof *list);
+	pvm__keep(list != few ? list : NULL, free);
 	code = pvm__multicast(m, list, n);
+	pvm__kept(list);
 	if (list != few)
 		free(list);
 	return code;
@@ -102,7 +104,9 @@ static int mcast_buffer(const int *tids, int n, int tag)
 	m = outgoing(pvmmytid | (int)TIDGID, tag, &code);
 	if (!m)
 		return code;
+	pvm__keep(m, pvm__message_end);
 	code = multicast(m, tids, n);
+	pvm__kept(m);
 	pvm__message_unref(m);
 	return code;
 }

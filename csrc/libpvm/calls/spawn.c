@@ -201,7 +201,11 @@ static int send_siblings(const int *tids, int n)
 		memcpy(to, tids, (size_t)n * sizeof *to);
 		m->tag = TC_SIBLINGS;
 		m->ctx = SYSCTX_TC;
+		pvm__keep(m, pvm__message_end);
+		pvm__keep(to, free);
 		code = pvm__multicast(m, to, n);
+		pvm__kept(to);
+		pvm__kept(m);
 	}
 	free(to);
 	pvm__message_unref(m);
@@ -244,8 +248,10 @@ int pvm_spawn(char *file, char **argv, int flags, char *where, int count, int *t
 		count);
 	if (!tids)
 		results = malloc((size_t)(count > 0 ? count : 1) * sizeof *results);
+	pvm__keep(tids ? NULL : results, free);
 	if (results)
 		code = spawn(file, argv, flags, where, count, results);
+	pvm__kept(results);
 	API_END(TEV_SPAWN, TEV_DID_CC, code, TEV_DID_STL, results, code);
 	if (!tids)
 		free(results);

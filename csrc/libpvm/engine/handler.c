@@ -132,22 +132,24 @@ static struct {
 	struct view view;
 	struct message *message;
 	int toplevel; /* outside it */
+	bool grouped; /* the same of a group call */
+	int *written;
 } running;
 
 /* Call the function; the program's may take its time, so without the lock. */
 static void call(int (*f)(int mid), int id, bool own)
 {
 	volatile uint64_t frame;
-	unsigned depth;
+	struct held held;
 
 	if (own) {
 		f(id);
 		return;
 	}
 	pvm__let_others_read();
-	depth = pvm__unlock_for_handler(&frame);
+	held = pvm__unlock_for_handler(&frame);
 	f(id);
-	pvm__relock_after_handler(depth);
+	pvm__relock_after_handler(&held);
 }
 
 /*
@@ -158,6 +160,10 @@ static void begin(struct message *m)
 {
 	running.message = m;
 	running.toplevel = pvmtoplvl;
+	running.grouped = pvm__self.grouped;
+	running.written = pvm__self.written;
+	pvm__self.grouped = false;
+	pvm__self.written = NULL;
 	pvm__view_begin(&running.view, NULL, m, m->ctx);
 	pvmtoplvl = 1;
 	pvm__task.in_handler++;
@@ -170,6 +176,8 @@ static void end(void)
 	struct message *sbuf, *rbuf;
 
 	t->in_handler--;
+	pvm__self.grouped = running.grouped;
+	pvm__self.written = running.written;
 	pvmtoplvl = running.toplevel;
 	pvm__message_retire(running.message);
 	sbuf = t->sbuf;
@@ -202,12 +210,18 @@ static void run(const struct handler h, struct message *m)
 
 void pvm__handler_left(void)
 {
-	struct message *m = running.message;
+	struct task *t = &pvm__task;
+	struct message *m = NULL;
 
-	end();
+	if (t->in_handler && t->engine.dispatcher == &pvm__self) {
+		m = running.message;
+		end();
+	}
 	pvmtoplvl = 1;
+	pvm__above.group_left();
 	pvm__waits_left();
 	pvm__requests_left();
+	pvm__kept_left();
 	pvm__dispatch_left(m);
 }
 

@@ -199,7 +199,9 @@ int pvm__request_sched(int tm_tag, int sm_tag, struct message *req, struct messa
 		.src = sched, .tag = sm_tag, .wid = req->wid, .any_wid = true, .pace = &manager_pace
 	};
 	pvm__message_ref(req);
+	pvm__keep(req, pvm__message_end);
 	code = ask(&p, req, sched, reply);
+	pvm__kept(req);
 	if (code == MANAGER_LOST)
 		return pvm__request(tm_tag, req, reply);
 	pvm__message_unref(req);

@@ -138,6 +138,16 @@ void pvm__routes_abandon(void)
 		}
 }
 
+void pvm__writes_left(void)
+{
+	if (pvm__task.daemon)
+		pvm__stream_left(pvm__task.daemon);
+	for (int i = 0; i < BUCKETS; i++)
+		for (struct route *r = routes[i]; r; r = r->next)
+			if (r->stream)
+				pvm__stream_left(r->stream);
+}
+
 bool pvm__route_exists(int tid)
 {
 	struct route *r = find(tid);

@@ -59,6 +59,11 @@ void pvm__message_free(struct message *m)
 	free(m);
 }
 
+void pvm__message_end(void *message)
+{
+	pvm__message_unref(message);
+}
+
 struct message *pvm__message_copy(const struct message *m)
 {
 	struct message *copy = blank();

@@ -178,6 +178,8 @@ static inline void pvm__message_ref(struct message *m)
 	m->refs++;
 }
 void pvm__message_unref(struct message *); /* NULL is allowed */
+/* The same for pvm__keep. */
+void pvm__message_end(void *message);
 /* What the last one does. */
 void pvm__message_free(struct message *);
 /* A message that shares the bytes of this one; NULL: out of memory. */

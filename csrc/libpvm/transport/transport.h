@@ -130,6 +130,8 @@ void pvm__stream_free(struct stream *);
  */
 bool pvm__stream_claim(struct stream *);
 void pvm__stream_release(struct stream *);
+/* If this thread was writing and has left that by a jump: the stream is lost. */
+void pvm__stream_left(struct stream *);
 /* The connection has ended or cannot be used any more. */
 void pvm__stream_lose(struct stream *);
 /* Take in all that has come. True: there was some. */
