@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 
 static struct mapping *mappings;
+static unsigned pins; /* nothing is unmapped meanwhile */
+static bool doomed;   /* some have no user any more */
 
 /* A piece of a mapping, kept for the child of a fork. */
 struct keepsake {
@@ -42,17 +44,46 @@ struct mapping *pvm__mapping_new(int fd, size_t size, bool own)
 	return m;
 }
 
-void pvm__mapping_unref(struct mapping *m)
+/* Unmap those without a user. */
+static void sweep(void)
 {
 	struct mapping **place = &mappings;
 
+	doomed = false;
+	while (*place) {
+		struct mapping *m = *place;
+
+		if (m->users) {
+			place = &m->next;
+			continue;
+		}
+		*place = m->next;
+		munmap(m->base, m->size);
+		free(m);
+	}
+}
+
+void pvm__mapping_unref(struct mapping *m)
+{
 	if (--m->users)
 		return;
-	while (*place != m)
-		place = &(*place)->next;
-	*place = m->next;
-	munmap(m->base, m->size);
-	free(m);
+	doomed = true;
+	if (!pins)
+		sweep();
+}
+
+void pvm__mappings_pin(void)
+{
+	pvm__self.pins++;
+	pins++;
+}
+
+void pvm__mappings_unpin(unsigned n)
+{
+	pvm__self.pins -= n;
+	pins -= n;
+	if (!pins && doomed)
+		sweep();
 }
 
 /* ---- forks -------------------------------------------------------------------------- */
@@ -84,6 +115,8 @@ void pvm__mappings_after_fork(bool child)
 	for (const struct mapping *m = mappings; child && m; m = m->next)
 		mmap(m->base, m->size, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+	if (child)
+		pins = pvm__self.pins;
 	while (keepsakes) {
 		struct keepsake *k = keepsakes;
 

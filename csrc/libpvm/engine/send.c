@@ -106,14 +106,14 @@ static bool by_memory(struct message *m, int dst)
 
 	if (!l)
 		return false;
-	l->busy = true;
+	l->user = &pvm__self;
 	pvm__task.sending++;
 	form = l->out == LINK_OPEN || resume(l) ? pvm__link_form(m) : NULL;
 	done = form && (!l->streamed || write_mark(l)) && put(l, form);
 	pvm__message_unref(form);
 	pvm__task.sending--;
 	if (pvm__task.session == session)
-		l->busy = false;
+		l->user = NULL;
 	return done;
 }
 
@@ -169,6 +169,16 @@ static int finish(unsigned session, int code)
 	return pvm__task.session == session ? code : PvmSysErr;
 }
 
+/* A message has been written. */
+static void count_written(void)
+{
+	struct thread *me = &pvm__self;
+
+	if (me->written)
+		++*me->written;
+	me->written = NULL;
+}
+
 int pvm__send(struct message *m, int dst)
 {
 	struct stream *route = NULL;
@@ -179,7 +189,11 @@ int pvm__send(struct message *m, int dst)
 		pvm__message_unref(m);
 		return PvmNotImpl;
 	}
+	pvm__keep(m, pvm__message_end);
 	early = pvm__route_exists(dst) ? pvm__pass_early() : 0;
+	if (pvm__task.session == session && wire_is_task((uint32_t)dst))
+		route = pvm__route_stream(dst);
+	pvm__kept(m);
 	if (pvm__task.session != session) {
 		pvm__message_unref(m);
 		return PvmSysErr;
@@ -194,6 +208,8 @@ int pvm__send(struct message *m, int dst)
 		pvm__task.sending--;
 		count_stream(dst);
 	}
+	if (code == 0)
+		count_written();
 	owe(m, 0, &early);
 	pvm__message_unref(m);
 	return finish(session, code);

@@ -10,12 +10,12 @@ enum { SECONDS_MAX = 1 << 30 }; /* a time longer than this has no end */
 static void sleep_till_woken(int64_t deadline)
 {
 	struct thread *me = &pvm__self;
-	unsigned depth;
+	struct held held;
 
 	me->idle = me->interest.wakes != WAKE_STATE;
-	depth = pvm__unlock_all();
+	held = pvm__unlock_all();
 	me->signalled |= pvm__futex_wait(&me->signs, 0, deadline);
-	pvm__relock(depth);
+	pvm__relock(&held);
 	me->idle = false;
 	__atomic_fetch_and(&me->signs, SIGN_WOKEN, __ATOMIC_RELAXED);
 }
@@ -55,6 +55,8 @@ static int look_once(void)
 	any = pvm__take_in(PASS_LOOKING);
 	pvm__settle();
 	pvm__pay();
+	if (t->transport.listed)
+		pvm__let_others_read();
 	if (any)
 		return 1;
 	return t->daemon ? 0 : PvmSysErr;

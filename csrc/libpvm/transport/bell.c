@@ -3,6 +3,13 @@
 #include "transport/link.h"
 #include "transport/spread.h"
 
+/* Nobody sleeps: no bell is needed. */
+static void wake(struct share_home *home)
+{
+	if (__atomic_load_n(&home->epoch, __ATOMIC_RELAXED) & 1)
+		__atomic_fetch_add(&home->epoch, 1, __ATOMIC_RELAXED);
+}
+
 void pvm__lookout_begin(struct lookout *o)
 {
 	o->n = 0;
@@ -10,8 +17,7 @@ void pvm__lookout_begin(struct lookout *o)
 	if (!pvm__task.segment)
 		return;
 	o->home = pvm__segment_home();
-	o->own = pvm__segment_mapping();
-	o->own->users++;
+	pvm__mappings_pin();
 	for (unsigned i = 0; i < pvm__links_end; i++) {
 		const struct link *l = pvm__links[i];
 
@@ -21,8 +27,7 @@ void pvm__lookout_begin(struct lookout *o)
 		o->ring[o->n].tail = &l->theirs->tail;
 		o->ring[o->n].head = l->head;
 		o->ring[o->n].peer = l->way.turn;
-		o->ring[o->n].mapping = pvm__lender_mapping(l->lender);
-		o->ring[o->n++].mapping->users++;
+		o->ring[o->n++].home = l->home;
 	}
 	o->home->inside++;
 	pvm__spread_note(o->home);
@@ -33,23 +38,39 @@ void pvm__lookout_end(const struct lookout *o)
 	if (!o->home)
 		return;
 	o->home->inside--;
-	for (unsigned i = 0; i < o->n; i++)
-		pvm__mapping_unref(o->ring[i].mapping);
-	pvm__mapping_unref(o->own);
+	pvm__mappings_unpin(1);
 }
 
+void pvm__lookouts_left(void)
+{
+	if (!pvm__self.pins)
+		return;
+	if (pvm__task.segment) {
+		pvm__segment_home()->inside -= pvm__self.pins;
+		wake(pvm__segment_home());
+	}
+	pvm__mappings_unpin(pvm__self.pins);
+}
+
+/* A sleep may be inside another one, of a signal handler's call: so it is made odd, not changed. */
 bool pvm__lookout_sleep(const struct lookout *o)
 {
+	uint32_t epoch;
+
 	if (!o->home)
 		return true;
-	__atomic_fetch_add(&o->home->epoch, 1, __ATOMIC_SEQ_CST);
+	epoch = __atomic_load_n(&o->home->epoch, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&o->home->epoch, &epoch, (epoch + 2) | 1, false,
+		__ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return pvm__lookout_news(o) < 0;
 }
 
 void pvm__lookout_wake(const struct lookout *o)
 {
 	if (o->home)
-		__atomic_fetch_add(&o->home->epoch, 1, __ATOMIC_RELAXED);
+		wake(o->home);
 }
 
 void pvm__bell_heard(void)

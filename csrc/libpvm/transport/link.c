@@ -88,10 +88,22 @@ void pvm__links_reap(void)
 	for (unsigned i = 0; i < pvm__links_end; i++) {
 		struct link *l = pvm__links[i];
 
-		if (!l || l->busy || !(l->gone || (l->said_done && l->heard_done)))
+		if (!l || l->user || !(l->gone || (l->said_done && l->heard_done)))
 			continue;
 		if (l->said_done || pvm__link_is_empty(l))
 			pvm__link_drop(l);
+	}
+}
+
+void pvm__links_left(void)
+{
+	for (unsigned i = 0; i < pvm__links_end; i++) {
+		struct link *l = pvm__links[i];
+
+		if (!l || l->user != &pvm__self)
+			continue;
+		l->user = NULL;
+		l->ring.tail = l->ours->tail; /* what was not published has not been */
 	}
 }
 

@@ -35,7 +35,7 @@ struct link {
 	/* To the peer. */
 	enum link_out out;
 	struct ring_out ring;
-	bool busy;          /* a record or a mark is being written */
+	struct thread *user; /* writes a record, a mark or what is due; NULL: nobody */
 	bool streamed;      /* something went by a stream behind the last mark */
 	uint32_t mark;      /* the last one written */
 	unsigned by_stream; /* messages since it is streaming */
@@ -70,6 +70,8 @@ extern unsigned pvm__links_end;              /* slots behind the last link */
 struct link *pvm__link_find(int peer);
 /* A new one that is asked for, NULL: no slot is free, or no memory. */
 struct link *pvm__link_new(int peer);
+/* This thread has left what it did with links by a jump. */
+void pvm__links_left(void);
 /* Forget it. */
 void pvm__link_drop(struct link *);
 /* Nothing is left to take in, and nothing is held. */
@@ -169,14 +171,15 @@ struct lookout {
 		const uint32_t *tail;
 		uint32_t head;
 		int peer;
-		struct mapping *mapping;
+		const struct share_home *home;
 	} ring[SHARE_SLOTS];
-	struct mapping *own;
 };
 
 /* Begin and end that, with the lock. */
 void pvm__lookout_begin(struct lookout *);
 void pvm__lookout_end(const struct lookout *);
+/* This thread has left those that it had begun by a jump. */
+void pvm__lookouts_left(void);
 /* A ring into which something has been put that was not there at the beginning; -1: none. */
 static inline int pvm__lookout_news(const struct lookout *o)
 {

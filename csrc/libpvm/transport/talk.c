@@ -201,7 +201,7 @@ struct link *pvm__share_link(int peer, uint64_t bytes)
 		return NULL;
 	l = pvm__link_find(peer);
 	if (l)
-		return (l->out == LINK_OPEN || l->out == LINK_STREAMING) && !l->busy ? l : NULL;
+		return (l->out == LINK_OPEN || l->out == LINK_STREAMING) && !l->user ? l : NULL;
 	c = candidate(peer);
 	c->messages++;
 	c->bytes += bytes;
@@ -388,7 +388,7 @@ static void accept_link(struct link *l)
 		return;
 	}
 	l->accepted = true;
-	l->busy = false;
+	l->user = NULL;
 }
 
 /* Say what is due of a link. */
@@ -397,7 +397,7 @@ static void say_due(struct link *l)
 	int what = l->due, peer = l->way.turn;
 
 	l->due = 0;
-	l->busy = true;
+	l->user = &pvm__self;
 	if (what == SHARE_ACCEPT) {
 		accept_link(l);
 		return;
@@ -406,7 +406,7 @@ static void say_due(struct link *l)
 		l->said_close = say(SHARE_CLOSE, peer, 0, NULL);
 	if (l->heard_close && !l->said_done && !l->gone && pvm__link_is_empty(l))
 		l->said_done = say(SHARE_DONE, peer, 0, NULL);
-	l->busy = false;
+	l->user = NULL;
 }
 
 /* Is something still to be said about it, or to be awaited? */
@@ -432,7 +432,7 @@ void pvm__share_settle(void)
 	for (unsigned i = 0; i < n; i++)
 		say(SHARE_REFUSE, refusals[i].peer, refusals[i].why, NULL);
 	for (unsigned i = 0; i < pvm__links_end; i++)
-		if (pvm__links[i] && !pvm__links[i]->busy)
+		if (pvm__links[i] && !pvm__links[i]->user)
 			say_due(pvm__links[i]);
 	pvm__links_reap();
 	for (unsigned i = 0; i < pvm__links_end; i++)

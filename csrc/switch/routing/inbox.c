@@ -13,8 +13,7 @@
 /* Bytes of messages that one connection may add to a batch, besides its budget. */
 #define BUDGET_BYTES (1u << 20)
 
-/* The connection is not served until the caller has handled the batch that it has added to. */
-static void hold(struct conn *c)
+void inbox_hold(struct conn *c)
 {
 	if (c->finishing)
 		return;
@@ -34,7 +33,7 @@ void inbox_charge(struct conn *c, uint32_t bytes)
 	c->batch_events++;
 	c->batch_bytes += bytes;
 	if (c->batch_events >= sw->cf.budget || c->batch_bytes >= BUDGET_BYTES)
-		hold(c);
+		inbox_hold(c);
 }
 
 void inbox_handled(struct sw *sw)
@@ -47,13 +46,14 @@ void inbox_handled(struct sw *sw)
 
 		if (c->batch == flow_of(sw)->events.number)
 			return;
-		conn_ready(c);
+		conn_resume(c);
 	}
 }
 
 void inbox_log(struct conn *c, const char *text)
 {
 	c->sw->stats.dropped++;
+	conn_announce(c, 0);
 	events_text(c->sw, SW_LOG, c->peer.id, text);
 	inbox_charge(c, 0);
 }
@@ -121,7 +121,32 @@ static bool answer_status(struct conn *c, const char *head, const char *body, ui
 	return true;
 }
 
-/* Messages that concern the switch alone. True: done. */
+void inbox_report(struct conn *c, uint32_t dst, const char *head, const char *body, uint32_t len,
+	char *owned)
+{
+	conn_announce(c, 0);
+	events_message(c->sw, c->peer.id, dst, c->tid ? c->tid : WIRE_TID_NONE, head, body, len,
+		owned);
+	inbox_charge(c, len);
+}
+
+/*
+ * TM_EXIT of a task. That is the last that the caller hears of the connection. False: it is no
+ * task.
+ */
+static bool leave(struct conn *c, const char *head, const char *body, uint32_t len)
+{
+	if (!c->tid)
+		return false;
+	inbox_report(c, TID_DAEMON, head, body, len, NULL);
+	c->announced = false;
+	conn_answer_with(c, head, NULL, 0);
+	table_forget(c->sw, c->out.tid);
+	conn_close(c);
+	return true;
+}
+
+/* Messages that the switch serves. True: done. */
 static bool serve(struct conn *c, const char *head, const char *body, uint32_t len)
 {
 	switch (wire_get32(head + WIRE_MSG_TAG)) {
@@ -129,6 +154,9 @@ static bool serve(struct conn *c, const char *head, const char *body, uint32_t l
 	case (uint32_t)TM_PSTAT: return answer_status(c, head, body, len);
 	case (uint32_t)TM_SHARE: share_serve(c, body, len); return true;
 	case (uint32_t)TM_DB: return mail_serve(c, head, body, len);
+	case (uint32_t)TM_EXIT: return leave(c, head, body, len);
+	case (uint32_t)TM_CONNECT:
+	case (uint32_t)TM_CONN2: return stranger_ask(c, head, body, len);
 	default: return false;
 	}
 }
@@ -147,12 +175,10 @@ static void deliver(struct conn *c, uint32_t dst, const char *head, const char *
 	} else if (serve(c, head, body, len)) {
 		free(owned);
 	} else {
-		events_message(sw, c->peer.id, dst, c->tid ? c->tid : WIRE_TID_NONE, head, body,
-			len, owned);
-		inbox_charge(c, len);
+		inbox_report(c, dst, head, body, len, owned);
 		/* The caller passes it on: what the task sends to its manager next comes after it. */
 		if (wire_is_task(dst))
-			hold(c);
+			inbox_hold(c);
 		conn_hold_asker(c);
 	}
 }

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 
 
 class SwitchSelector(selectors._BaseSelectorImpl):
-    """Selector over a Switch.
+    """Selector over a Switch, whose events go to its handler while the loop selects.
 
-    The switch itself can be registered (it has a fileno) and is readable when it has events.
     Closing the selector leaves the switch open.
     """
 
@@ -33,12 +32,11 @@ class SwitchSelector(selectors._BaseSelectorImpl):
         Raises OSError for what cannot be watched, such as a regular file.
         """
         key = super().register(fileobj, events, data)
-        if key.fd != self._switch.fileno():
-            try:
-                self._switch.watch(key.fd, events)
-            except OSError:
-                super().unregister(fileobj)
-                raise
+        try:
+            self._switch.watch(key.fd, events)
+        except OSError:
+            super().unregister(fileobj)
+            raise
         self._keys[key.fd] = key
         return key
 
@@ -46,11 +44,10 @@ class SwitchSelector(selectors._BaseSelectorImpl):
         """Stop watching a file object, which may be closed already."""
         key = super().unregister(fileobj)
         del self._keys[key.fd]
-        if key.fd != self._switch.fileno():
-            try:
-                self._switch.watch(key.fd, 0)
-            except OSError:
-                pass
+        try:
+            self._switch.watch(key.fd, 0)
+        except OSError:
+            pass
         return key
 
     def modify(
@@ -63,17 +60,14 @@ class SwitchSelector(selectors._BaseSelectorImpl):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Forward packets for at most `timeout` seconds (None: no limit, <= 0: one pass).
 
-        Returns early with the keys that are ready, and with the switch's own if it has events.
+        Returns early with the keys that are ready, or when the switch's events have been handled.
+        What their handlers ask the loop to call is called next, as for any callback.
         """
-        switch = self._switch
-        ready = switch.run(timeout)
+        ready = self._switch.run(timeout)
+        self._switch.dispatch()
+        # Only now, as the handlers may have closed some.
         keys = self._keys
-        result = [
-            (key, mask & key.events) for fd, mask in ready if (key := keys.get(fd)) is not None
-        ]
-        if switch.has_events and (key := keys.get(switch.fileno())) is not None:
-            result.append((key, selectors.EVENT_READ))
-        return result
+        return [(key, mask & key.events) for fd, mask in ready if (key := keys.get(fd)) is not None]
 
     def close(self) -> None:
         """Forget all file objects."""
@@ -83,10 +77,5 @@ class SwitchSelector(selectors._BaseSelectorImpl):
 
 
 def new_event_loop(switch: Switch) -> asyncio.SelectorEventLoop:
-    """Event loop that waits in the switch and calls `switch.dispatch` for its events.
-
-    Close the loop before the switch.
-    """
-    loop = asyncio.SelectorEventLoop(SwitchSelector(switch))
-    loop.add_reader(switch, switch.dispatch)
-    return loop
+    """Event loop that waits in the switch. Close the loop before the switch."""
+    return asyncio.SelectorEventLoop(SwitchSelector(switch))

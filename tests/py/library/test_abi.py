@@ -55,6 +55,8 @@ BESIDES = {
 
 # What our libgpvm3 uses of our libpvm3 to let threads call it at the same time.
 THREADS = {
+    *("pvmgroupbegin", "pvmgroupcount", "pvmgroupend", "pvmgroupmask"),
+    *("pvmgrouppause", "pvmgroupresume"),
     *("pvmlock", "pvmunlock", "pvmviewbegin", "pvmviewend", "pvmtrecvf", "pvmturn", "pvmturnend"),
     "pvmsession",
 }
