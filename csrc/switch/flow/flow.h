@@ -73,7 +73,8 @@ struct offer {
 struct enclosure {
 	struct enclosure *next;
 	struct offer *offer;
-	uint64_t behind; /* bytes between that byte and the one before with descriptors, or the head */
+	uint64_t
+		behind; /* bytes between that byte and the one before with descriptors, or the head */
 };
 
 /* Output to one connection, or to a task that is expected to connect. */
@@ -93,7 +94,8 @@ struct queue {
 	bool renaming;       /* the speaker's message gets the name of the receiver's manager */
 	uint32_t speaker;    /* task whose messages are reported (manager.c); 0: none */
 	struct link touched; /* in flow.touched: to be flushed */
-	struct enclosure *enclosures; /* in the order of their bytes; none in that of one expected */
+	struct enclosure
+		*enclosures; /* in the order of their bytes; none in that of one expected */
 };
 
 /* Local parts of tids, in pages that come into being when needed. */

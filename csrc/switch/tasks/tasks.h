@@ -57,7 +57,7 @@ struct conn {
 	uint32_t *receivers; /* of the next multicast message: tasks here, daemons of other hosts */
 	uint32_t receiver_count;
 	struct sharing *sharing; /* NULL: the task cannot share memory */
-	uint64_t batch; /* batch that these count in: */
+	uint64_t batch;          /* batch that these count in: */
 	uint32_t batch_events;
 	uint64_t batch_bytes;
 };
