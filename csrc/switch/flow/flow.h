@@ -185,11 +185,12 @@ uint32_t enclosure_count(const struct queue *);
 /* Drop all of a queue's. */
 void enclosure_drop(struct queue *);
 /*
- * Send of a message that begins at the queue's head, which is cut, what goes out by one call with
- * or before the next descriptors. What sendmsg returns; *sum: bytes that were to be sent. If the
+ * Of a message that begins at the queue's head leave what goes out by one call, with the first
+ * descriptors or before them; returns its bytes. Then send it, and return what sendmsg does. If the
  * system takes no more descriptors, they are left out.
  */
-ssize_t enclosure_send(struct queue *, struct msghdr *, uint64_t *sum);
+uint64_t enclosure_cut(const struct queue *, struct msghdr *);
+ssize_t enclosure_send(struct queue *, struct msghdr *);
 
 /* queue.c */
 
