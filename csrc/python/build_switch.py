@@ -24,9 +24,7 @@ def declarations(header: Path) -> str:
 
 
 ffibuilder = cffi.FFI()
-ffibuilder.cdef(
-    "typedef int pid_t;\n" + "".join(map(declarations, INTERFACE))
-)
+ffibuilder.cdef("typedef int pid_t;\n" + "".join(map(declarations, INTERFACE)))
 ffibuilder.set_source(
     "pvm3py._switch",
     "".join(f'#include "{h.name}"\n' for h in INTERFACE),

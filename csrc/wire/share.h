@@ -76,11 +76,11 @@
 #define SHARE_MAGIC 0x70334d65
 #define SHARE_VERSION 1
 
-#define SHARE_SLOTS 63      /* slots, and rings */
-#define SHARE_REFS 256      /* bodies by reference on their way to one peer */
-#define SHARE_RING 32768    /* most bytes of a ring; sizes are powers of two */
+#define SHARE_SLOTS 63   /* slots, and rings */
+#define SHARE_REFS 256   /* bodies by reference on their way to one peer */
+#define SHARE_RING 32768 /* most bytes of a ring; sizes are powers of two */
 #define SHARE_RING_MIN 4096
-#define SHARE_BLOCK 65536   /* bytes of an arena block */
+#define SHARE_BLOCK 65536 /* bytes of an arena block */
 #define SHARE_SIZE (64 << 20)
 #define SHARE_SIZE_32 (8 << 20) /* of a program with 32-bit pointers */
 
@@ -141,7 +141,7 @@ struct share_record {
 	uint32_t mark; /* must have come before this is delivered */
 	uint32_t enc, tag, ctx, wid;
 	uint32_t length; /* bytes of the body */
-	/* The body, or pieces of it: struct share_piece. */
+			 /* The body, or pieces of it: struct share_piece. */
 };
 
 #define SHARE_INLINE 1

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 TIDPVMD, SENDER, RECEIVER = 0x80000000, 0x40001, 0x40002
-SM_SPAWN = 0x80040001
+SM_SPAWN, TM_SHARE = 0x80040001, 0x80010041
 HEADER = 48
 # Every unpack call once, then strings and bytes (see unpack_all.h).
 PLAN = bytes([3, 1, 0, 1, 8, 1, 0, 1, 11, 3, 2, 0, 1, 13, 1, 11, 12, 2, 0, 60, 0, 1, 15])
@@ -36,6 +36,13 @@ def to_receiver(data: bytes) -> bytes:
 def system(data: bytes) -> bytes:
     """The same message to the receiving task with the tag of a request to a manager."""
     return to_receiver(data)[:20] + struct.pack("!I", SM_SPAWN) + data[24:]
+
+
+def talk(what: int, peer: int = RECEIVER) -> bytes:
+    """What a task says about shared memory."""
+    header = struct.pack("!IIIIIIII", 0x10000000, TM_SHARE, 0x7FFFE, 0, 0, 0, 0, 0)
+    start = struct.pack("!IIIB3x", TIDPVMD, SENDER, len(header) + 12, 3)
+    return start + header + struct.pack("!III", what, peer, 1)
 
 
 def owned(data: bytes) -> bytes:
@@ -82,6 +89,11 @@ def main() -> None:
     assert task and data, f"no vectors in {source}"
     inputs: dict[str, list[bytes]] = {"switch": [], "stream": [], "unpack": []}
     inputs["network"] = network(source / "daemon")
+    words = [talk(what) for what in (1, 2, 3, 4, 5, 6, 9)]
+    some = to_receiver(task[min(task)])
+    for order in (words, words[::-1], [*words[:2], some, *words[2:]], [talk(2, 0x80000000)]):
+        for flags in (1, 65, 67, 69, 73, 89, 97, 193, 195, 197, 217):
+            inputs["switch"] += [bytes([flags, 0, size]) + b"".join(order) for size in (20, 59)]
     for name, frames in task.items():
         if name.startswith("db_") and name.endswith("_req"):
             inputs["switch"].append(bytes([1, 0xFF, 0xFF]) + owned(frames) * 2)

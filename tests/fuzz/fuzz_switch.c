@@ -6,11 +6,14 @@
  * Input: flags, bytes per write (2 bytes), the stream. Flags: 1 the sender is
  * enrolled, 2 it is closed by the daemon before it ends, 4 the receiver closes,
  * 8 the receiver is the sender's resource manager, 16 only at times, 32 the
- * sender has taken the place of the receiver's manager.
+ * sender has taken the place of the receiver's manager, 64 both may share memory, and each write
+ * has descriptors, 128 the receiver offers a segment and accepts what it was not asked, too.
  */
 #include <fcntl.h>
+#include <stdbool.h>
 #include "layout.h"
 #include "require.h"
+#include "share.h"
 #include "switch.h"
 
 enum { SENDER = 0x40001, RECEIVER = 0x40002, MANAGER = 0x40003, RECEIVED_MAX = 1 << 20 };
@@ -73,6 +76,49 @@ static int open_connection(struct sw *sw, uint64_t *conn)
 	return fd;
 }
 
+/* Write, with so many descriptors. */
+static bool write_some(int fd, const void *data, size_t n, int descriptors)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(4 * sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { (void *)data, n };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	const int fds[4] = { 0, 0, 0, 0 };
+
+	if (descriptors) {
+		msg.msg_control = &control;
+		msg.msg_controllen = CMSG_SPACE((size_t)descriptors * sizeof(int));
+		control.head.cmsg_level = SOL_SOCKET;
+		control.head.cmsg_type = SCM_RIGHTS;
+		control.head.cmsg_len = CMSG_LEN((size_t)descriptors * sizeof(int));
+		memcpy(CMSG_DATA(&control.head), fds, (size_t)descriptors * sizeof(int));
+	}
+	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)n;
+}
+
+/* What the receiver says about memory: an offer with two descriptors, and an answer. */
+static void talk(int fd, uint32_t what)
+{
+	char frame[TDFRAGHDR + MSGHDRLEN + SHARE_BODY] = { 0 };
+
+	wire_put32(frame + WIRE_FRAG_DST, 0x80000000u);
+	wire_put32(frame + WIRE_FRAG_LENGTH, MSGHDRLEN + SHARE_BODY);
+	frame[WIRE_FRAG_FLAGS] = FFSOM | FFEOM;
+	wire_put32(frame + TDFRAGHDR + WIRE_MSG_TAG, (uint32_t)TM_SHARE);
+	wire_put32(frame + TDFRAGHDR + MSGHDRLEN + SHARE_WHAT, what);
+	wire_put32(frame + TDFRAGHDR + MSGHDRLEN + SHARE_PEER, SENDER);
+	write_some(fd, frame, sizeof frame, what == SHARE_OFFER ? 2 : 0);
+}
+
+/* Is it what the switch says about memory? */
+static bool is_talk(const unsigned char *frag)
+{
+	return wire_get32(frag + WIRE_FRAG_SRC) == 0x80000000u &&
+		wire_get32(frag + WIRE_FRAG_LENGTH) == MSGHDRLEN + SHARE_BODY;
+}
+
 /* What the receiver got: whole fragments from the sender to it, some in another one's name. */
 static void check_received(const unsigned char *data, size_t size, uint32_t name)
 {
@@ -84,7 +130,7 @@ static void check_received(const unsigned char *data, size_t size, uint32_t name
 		/* A tid without host part is on this host. */
 		REQUIRE((wire_get32(p + WIRE_FRAG_DST) & TIDLOCAL) == (RECEIVER & TIDLOCAL));
 		REQUIRE(wire_get32(p + WIRE_FRAG_SRC) == SENDER ||
-			wire_get32(p + WIRE_FRAG_SRC) == name);
+			wire_get32(p + WIRE_FRAG_SRC) == name || is_talk(p));
 		REQUIRE(p[WIRE_FRAG_FLAGS] <= (FFSOM | FFEOM));
 		REQUIRE(p[13] == 0 && p[14] == 0 && p[15] == 0);
 		if (wire_get32(p + WIRE_FRAG_LENGTH) > size - at - TDFRAGHDR)
@@ -123,16 +169,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	sw_mail_serve(sw);
 	receiver = open_connection(sw, &receiver_conn);
 	sender = open_connection(sw, &sender_conn);
-	REQUIRE(sw_bind(sw, receiver_conn, RECEIVER, NULL, 0, 0) == 0);
+	REQUIRE(sw_bind(sw, receiver_conn, RECEIVER, NULL, 0, flags & 64) == 0);
 	if (flags & 1)
-		REQUIRE(sw_bind(sw, sender_conn, SENDER, NULL, 0, 0) == 0);
+		REQUIRE(sw_bind(sw, sender_conn, SENDER, NULL, 0, flags & 64) == 0);
 	if (flags & 32)
 		REQUIRE(sw_manager(sw, receiver_conn, MANAGER, SENDER) == 0);
 	for (size_t n; size; data += n, size -= n) {
 		n = size < piece ? size : piece;
 		if (flags & 8)
 			sw_manager(sw, sender_conn, flags & 16 && size & 1 ? 0 : RECEIVER, 0);
-		if (send(sender, data, n, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)n)
+		if (flags & 128 && receiver >= 0) {
+			talk(receiver, SHARE_OFFER);
+			talk(receiver, size & 1 ? SHARE_ACCEPT : SHARE_LINK);
+		}
+		if (!write_some(sender, data, n, flags & 64 ? 1 + (size % 3) : 0))
 			break;
 		run(sw, SW_CLOSE);
 		if (flags & 4)

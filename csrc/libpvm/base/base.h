@@ -331,7 +331,7 @@ struct task {
 	int capabilities;         /* WIRE_EXT_ bits of the daemon */
 	char daemon_addr[32];     /* IP and port of the daemon, "%08x:%04x" */
 
-	struct segment *segment;  /* own one; NULL: none (segment.c) */
+	struct segment *segment; /* own one; NULL: none (segment.c) */
 
 	/* The connection. */
 	unsigned session;      /* changes when it ends (enrol.c) */

@@ -30,8 +30,8 @@ struct mapping *pvm__mapping_new(int fd, size_t size, bool own)
 
 	if (!m)
 		return NULL;
-	base = mmap(NULL, size, own ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_NORESERVE,
-		fd, 0);
+	base = mmap(NULL, size, own ? PROT_READ | PROT_WRITE : PROT_READ,
+		MAP_SHARED | MAP_NORESERVE, fd, 0);
 	if (base == MAP_FAILED) {
 		free(m);
 		return NULL;

@@ -22,8 +22,6 @@ void pvm__discard_received(void);
 
 /* ---- taking in (poll.c) ---------------------------------------------------- */
 
-/* The daemon was lost: take in all that has come by other ways. True: there was some. */
-bool pvm__last_words(void);
 /*
  * Whether waits for one kind of answer look for it before they sleep, which is worth it if that
  * comes at once. All 0 at first: they do.
@@ -309,6 +307,8 @@ static inline bool pvm__connect_if_possible(void)
 }
 /* Leave the machine in order, if enrolled. 0, PvmSysErr; PvmNotImpl as pvm__send. */
 int pvm__leave(void);
+/* The daemon was lost: take in all that has come by other ways. True: there was some. */
+bool pvm__last_words(void);
 /* Drop every connection without telling anybody. */
 void pvm__disconnect(void);
 /* The same when the daemon was lost: pvm__connect does not wait for another to start. */

@@ -282,7 +282,7 @@ void pvm__become_child(void)
 	struct task *t = &pvm__task;
 
 	pvm__watch_abandon();
-	pvm__share_end();
+	pvm__share_forget();
 	pvm__routes_abandon();
 	if (t->daemon)
 		pvm__stream_abandon(t->daemon);
@@ -402,6 +402,18 @@ void pvm__call_left(void)
 
 /* ---- leaving ------------------------------------------------------------- */
 
+bool pvm__last_words(void)
+{
+	bool any = pvm__routes_drain();
+
+	pvm__links_look();
+	while (pvm__ways_take()) {
+		any = true;
+		pvm__links_look();
+	}
+	return any;
+}
+
 void pvm__disconnect(void)
 {
 	struct task *t = &pvm__task;
@@ -413,7 +425,7 @@ void pvm__disconnect(void)
 		set_output(0, 0, 0);
 	else if (pvmctrc.outtid == pvmmytid)
 		pvmctrc.outtid = 0;
-	pvm__share_end();
+	pvm__share_forget();
 	if (t->daemon) {
 		pvm__routes_close();
 		pvm__stream_free(t->daemon);

@@ -17,26 +17,26 @@
 #define NS_PER_MS 1000000
 
 enum {
-	EVENTS = 32,             /* sources with news per look */
-	BLIND_PASSES_MAX = 16,   /* passes in a row that do not look, */
-	BLIND_NS = 100000,       /* and how long a task that only sends does not */
-	DRAIN_LOOKS_MAX = 64,    /* looks while a send is blocked, before it tries again */
-	DRAIN_PASSES_MAX = 4096, /* passes for each of them */
-	LINGER_NS = 200000,      /* a wait up to so long is short */
-	ANSWER_LOOKS = 32,       /* looks for an answer that cost less than a sleep */
-	ANSWERS_SLEPT_MAX = 255, /* answers in a row that are not looked for */
-	BUSY_NS = 100000,        /* a yield of so long: others want the processor */
-	LONG_YIELD_NS = 600,     /* a yield of so long: somebody else has run */
-	LONG_YIELDS = 10,        /* in a wait, before it sleeps */
-	LOOKS = 40,              /* at the rings before a yield, */
-	CROWDED_LOOKS = 2,       /* when the last one was long */
-	SOCKET_ROUNDS = 8,       /* yields for each look at the sockets */
-	SPACE_YIELDS = 10,       /* yields of a wait for room in a ring before it sleeps, */
-	SPACE_MS = 1,            /* so long at once */
-	PATIENCE_NS = 5000000,   /* without progress of a peer that computes, */
+	EVENTS = 32,                    /* sources with news per look */
+	BLIND_PASSES_MAX = 16,          /* passes in a row that do not look, */
+	BLIND_NS = 100000,              /* and how long a task that only sends does not */
+	DRAIN_LOOKS_MAX = 64,           /* looks while a send is blocked, before it tries again */
+	DRAIN_PASSES_MAX = 4096,        /* passes for each of them */
+	LINGER_NS = 200000,             /* a wait up to so long is short */
+	ANSWER_LOOKS = 32,              /* looks for an answer that cost less than a sleep */
+	ANSWERS_SLEPT_MAX = 255,        /* answers in a row that are not looked for */
+	BUSY_NS = 100000,               /* a yield of so long: others want the processor */
+	LONG_YIELD_NS = 600,            /* a yield of so long: somebody else has run */
+	LONG_YIELDS = 10,               /* in a wait, before it sleeps */
+	LOOKS = 40,                     /* at the rings before a yield, */
+	CROWDED_LOOKS = 2,              /* when the last one was long */
+	SOCKET_ROUNDS = 8,              /* yields for each look at the sockets */
+	SPACE_YIELDS = 10,              /* yields of a wait for room in a ring before it sleeps, */
+	SPACE_MS = 1,                   /* so long at once */
+	PATIENCE_NS = 5000000,          /* without progress of a peer that computes, */
 	PATIENCE_INSIDE_NS = 200000000, /* and of one that waits for a processor */
-	REST_MAX = 64,           /* no lingering for at most so many times what a yield took */
-	LOCKED_MS_MAX = 10,      /* wait with the lock held, where others could not interrupt it */
+	REST_MAX = 64,      /* no lingering for at most so many times what a yield took */
+	LOCKED_MS_MAX = 10, /* wait with the lock held, where others could not interrupt it */
 };
 
 static unsigned blind_passes;    /* since the last look at the sockets */
@@ -167,15 +167,6 @@ static void drain(void)
 		if (!news)
 			return;
 	}
-}
-
-bool pvm__last_words(void)
-{
-	bool any = pvm__routes_drain();
-
-	while (take_listed())
-		any = true;
-	return any;
 }
 
 void pvm__pay_owed(void)
@@ -421,8 +412,9 @@ void pvm__await_news(int64_t deadline)
 		held = pvm__unlock_all();
 	else if (ms < 0 || ms > LOCKED_MS_MAX)
 		ms = LOCKED_MS_MAX;
-	found = looks && (o.n ? linger_at_rings(&news, &o, w, start, looks, &yield) :
-				linger(&news, w, daemon_fd, start, looks, &yield));
+	found = looks &&
+		(o.n ? linger_at_rings(&news, &o, w, start, looks, &yield) :
+		       linger(&news, w, daemon_fd, start, looks, &yield));
 	if (!found) {
 		sleep_for_news(&news, w, pvm__lookout_sleep(&o) ? ms : 0);
 		pvm__lookout_wake(&o);

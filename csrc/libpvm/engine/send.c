@@ -13,7 +13,8 @@ enum { STREAMED_MIN = 16 }; /* messages by a stream before memory is tried again
 static bool write_mark(struct link *l)
 {
 	struct message *mark = pvm__message_new(WIRE_ENC_XDR);
-	struct stream *route = pvm__route_exists(l->way.turn) ? pvm__route_stream(l->way.turn) : NULL;
+	struct stream *route = pvm__route_exists(l->way.turn) ? pvm__route_stream(l->way.turn) :
+								NULL;
 	struct parcel parcel = { .message = mark, .dst = l->way.turn };
 	unsigned session = pvm__task.session;
 	bool written;
@@ -228,9 +229,8 @@ static int multicast_daemon(struct message *m, const int *tids, int n)
 	if (code >= 0)
 		code = pvm__put_ints(announce, tids, n);
 	if (code >= 0)
-		code = pvm__write_daemon(
-			(struct parcel[]){ { .message = announce, .dst = TIDPVMD },
-				{ .message = m, .dst = pvmmytid | (int)TIDGID } },
+		code = pvm__write_daemon((struct parcel[]){ { .message = announce, .dst = TIDPVMD },
+						 { .message = m, .dst = pvmmytid | (int)TIDGID } },
 			2);
 	pvm__message_unref(announce);
 	return code;

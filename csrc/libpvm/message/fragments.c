@@ -82,7 +82,8 @@ static struct block *new_block(const struct message *m, size_t cap)
 {
 	struct block *b = NULL;
 
-	if (pvm__task.segment && m->mode == MESSAGE_PACKING && cap > ARENA_MIN && cap <= SHARE_BLOCK)
+	if (pvm__task.segment && m->mode == MESSAGE_PACKING && cap > ARENA_MIN &&
+		cap <= SHARE_BLOCK)
 		b = pvm__segment_block();
 	return b ? b : heap_block(cap);
 }

@@ -12,7 +12,7 @@
 struct block {
 	unsigned refs;
 	size_t cap;
-	unsigned char *bytes; /* `cap` of them */
+	unsigned char *bytes;            /* `cap` of them */
 	void (*release)(struct block *); /* the last reference is gone */
 };
 

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 enum {
-	GROW = 4,          /* blocks that the arena grows by */
-	KEPT = 64,         /* free blocks whose pages are not given back */
+	GROW = 4,  /* blocks that the arena grows by */
+	KEPT = 64, /* free blocks whose pages are not given back */
 	BLOCKS_MAX = (SHARE_SIZE - SHARE_ARENA_AT) / SHARE_BLOCK,
 	REST_NS = NS_PER_S, /* a free block that was not used for so long is given back */
 };

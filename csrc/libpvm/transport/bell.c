@@ -83,6 +83,6 @@ void pvm__bell_heard(void)
 	home = pvm__segment_home();
 	epoch = __atomic_load_n(&home->epoch, __ATOMIC_RELAXED);
 	if (epoch & 1)
-		__atomic_compare_exchange_n(&home->epoch, &epoch, epoch + 2, false, __ATOMIC_SEQ_CST,
-			__ATOMIC_RELAXED);
+		__atomic_compare_exchange_n(&home->epoch, &epoch, epoch + 2, false,
+			__ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 enum {
-	HELD_MAX = 4 << 20,                     /* bytes of a peer that may be held */
+	HELD_MAX = 4 << 20,                  /* bytes of a peer that may be held */
 	SEALS = F_SEAL_SHRINK | F_SEAL_GROW, /* else the memory could go away */
 };
 
@@ -47,9 +47,9 @@ static void in_use(struct mapping *m, void (*keep)(unsigned char *, size_t))
 /* Is it a segment of that task? */
 static bool is_proper(const struct share_home *h, size_t size, int peer)
 {
-	return h->magic == SHARE_MAGIC && h->version == SHARE_VERSION &&
-		h->tid == (uint32_t)peer && h->size == size && h->ring >= SHARE_RING_MIN &&
-		h->ring <= SHARE_RING && !(h->ring & (h->ring - 1));
+	return h->magic == SHARE_MAGIC && h->version == SHARE_VERSION && h->tid == (uint32_t)peer &&
+		h->size == size && h->ring >= SHARE_RING_MIN && h->ring <= SHARE_RING &&
+		!(h->ring & (h->ring - 1));
 }
 
 /* Its size, if it is a file that cannot change that; 0 otherwise. */
@@ -161,7 +161,8 @@ static struct borrowed *read_pieces(const struct lender *lender, const struct ri
 		const struct share_piece *p = &b->pieces[i];
 
 		if (p->offset < SHARE_ARENA_AT || p->offset > lender->mapping->size ||
-			p->length > lender->mapping->size - p->offset || p->length > r->length - sum)
+			p->length > lender->mapping->size - p->offset ||
+			p->length > r->length - sum)
 			*damaged = true;
 		sum += *damaged ? 0 : p->length;
 	}
@@ -254,8 +255,9 @@ static uint32_t end_of(const struct link *l)
 /* The next record that may be taken in now: 1, 0, or -1 for a fault. */
 static int next_record(const struct link *l, struct ring_in *in)
 {
-	int found = l->incoming ? pvm__ring_read(l->incoming, l->ring_size, l->head, end_of(l), in) :
-				  0;
+	int found = l->incoming ?
+		pvm__ring_read(l->incoming, l->ring_size, l->head, end_of(l), in) :
+		0;
 
 	return found > 0 && (int32_t)(in->record.mark - l->mark_seen) > 0 ? 0 : found;
 }
@@ -357,8 +359,8 @@ bool pvm__links_before(int src)
 	for (unsigned i = 0; i < pvm__links_end; i++) {
 		struct link *l = pvm__links[i];
 
-		if (!l || !l->incoming || !concerns(l, src) || (int32_t)(l->barrier - l->head) <= 0 ||
-			!next_record(l, &in))
+		if (!l || !l->incoming || !concerns(l, src) ||
+			(int32_t)(l->barrier - l->head) <= 0 || !next_record(l, &in))
 			continue;
 		pvm__way_list(&l->way);
 		any = true;
@@ -370,6 +372,7 @@ void pvm__links_take_before(int src)
 {
 	while (pvm__links_before(src))
 		for (unsigned i = 0; i < pvm__links_end; i++)
-			if (pvm__links[i] && pvm__links[i]->way.listed && concerns(pvm__links[i], src))
+			if (pvm__links[i] && pvm__links[i]->way.listed &&
+				concerns(pvm__links[i], src))
 				pvm__link_take(&pvm__links[i]->way);
 }

@@ -84,8 +84,9 @@ static void collect(struct link *l)
 	uint32_t n = __atomic_load_n(&l->theirs->returned, __ATOMIC_ACQUIRE);
 
 	for (unsigned i = 0; l->returned != n && i < SHARE_REFS; i++, l->returned++)
-		take_back(l, __atomic_load_n(&l->theirs->back[l->returned % SHARE_REFS],
-				     __ATOMIC_RELAXED));
+		take_back(l,
+			__atomic_load_n(&l->theirs->back[l->returned % SHARE_REFS],
+				__ATOMIC_RELAXED));
 }
 
 /* A free number; there is one. */
@@ -118,8 +119,8 @@ static bool see_head(struct link *l)
 	return false;
 }
 
-static void fill(struct share_record *r, const struct link *l, const struct message *m, uint16_t kind,
-	uint32_t length)
+static void fill(struct share_record *r, const struct link *l, const struct message *m,
+	uint16_t kind, uint32_t length)
 {
 	r->kind = kind;
 	r->mark = l->mark;
@@ -192,7 +193,8 @@ static enum put publish(struct link *l, uint32_t bytes)
 		l->rung = epoch;
 		pvm__link_ring(l);
 	}
-	return __atomic_load_n(&l->home->flags, __ATOMIC_RELAXED) & SHARE_LEFT ? PUT_LEFT : PUT_DONE;
+	return __atomic_load_n(&l->home->flags, __ATOMIC_RELAXED) & SHARE_LEFT ? PUT_LEFT :
+										 PUT_DONE;
 }
 
 enum put pvm__link_put(struct link *l, const struct message *m)

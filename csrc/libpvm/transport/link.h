@@ -36,12 +36,12 @@ struct link {
 	enum link_out out;
 	struct ring_out ring;
 	struct thread *user; /* writes a record, a mark or what is due; NULL: nobody */
-	bool streamed;      /* something went by a stream behind the last mark */
-	uint32_t mark;      /* the last one written */
-	unsigned by_stream; /* messages since it is streaming */
-	uint32_t rung;      /* epoch of the peer that the bell was rung for */
-	uint32_t returned;  /* references that have come back */
-	unsigned nlent;     /* that have not, and their bytes */
+	bool streamed;       /* something went by a stream behind the last mark */
+	uint32_t mark;       /* the last one written */
+	unsigned by_stream;  /* messages since it is streaming */
+	uint32_t rung;       /* epoch of the peer that the bell was rung for */
+	uint32_t returned;   /* references that have come back */
+	unsigned nlent;      /* that have not, and their bytes */
 	uint64_t bytes_lent;
 	struct message *lent[SHARE_REFS]; /* NULL: the number is free */
 	unsigned next_lent;
@@ -50,13 +50,13 @@ struct link {
 	const unsigned char *incoming; /* the peer's ring; NULL: nothing comes */
 	uint32_t ring_size, head;
 	uint32_t mark_seen;
-	uint32_t barrier;    /* what is before it comes before a stream's message that waits */
-	unsigned nheld;      /* bodies that are not given back, and their bytes */
+	uint32_t barrier; /* what is before it comes before a stream's message that waits */
+	unsigned nheld;   /* bodies that are not given back, and their bytes */
 	uint64_t bytes_held;
 
 	/* The end. */
-	bool accepted;                /* ACCEPT was said; the peer's first mark tells that it can read */
-	bool gone;                    /* the peer has ended: what is in the ring is the last */
+	bool accepted; /* ACCEPT was said; the peer's first mark tells that it can read */
+	bool gone;     /* the peer has ended: what is in the ring is the last */
 	bool said_close, heard_close; /* DONE is due when nothing is held of who said it */
 	bool said_done, heard_done;
 };
@@ -65,52 +65,22 @@ struct link {
 
 extern struct link *pvm__links[SHARE_SLOTS]; /* by slot */
 extern unsigned pvm__links_end;              /* slots behind the last link */
+extern bool pvm__links_due;                  /* something is to be said, or dropped */
 
 /* The link with a task; NULL: there is none. */
 struct link *pvm__link_find(int peer);
-/* A new one that is asked for, NULL: no slot is free, or no memory. */
-struct link *pvm__link_new(int peer);
 /* This thread has left what it did with links by a jump. */
 void pvm__links_left(void);
-/* Forget it. */
-void pvm__link_drop(struct link *);
 /* Nothing is left to take in, and nothing is held. */
 bool pvm__link_is_empty(const struct link *);
-/* Drop what has ended and holds nothing any more. */
-void pvm__links_reap(void);
-/*
- * Map the peer's segment and bell, which the link owns in any case, and attach to the slot that
- * the peer has for this task. False: something is not as it must be.
- */
-bool pvm__link_attach(struct link *, const int fds[2], uint32_t slot);
 /* Something is wrong with what the peer has written: nothing more goes either way. */
 void pvm__link_fault(struct link *, const char *what);
 /* Ring the peer's bell. */
 void pvm__link_ring(struct link *);
-
-/* ---- what is said (talk.c) ---------------------------------------------------- */
-
 /* May this process have links at all, as far as it is concerned? */
 bool pvm__share_wanted(void);
 /* A number that the environment sets, in a range. */
 unsigned pvm__share_setting(const char *name, unsigned otherwise, unsigned least, unsigned most);
-/* Descriptors have come by the daemon's stream, which are taken over. */
-void pvm__share_descriptors(const int *fds, unsigned n);
-/* A stream has brought TC_SHARE with this body; or TC_MARK. */
-void pvm__share_heard(const unsigned char *body);
-void pvm__share_mark(int peer, uint32_t number);
-/* Something is due. Say what is; messages are not half written meanwhile. */
-void pvm__share_due(void);
-void pvm__share_settle(void);
-/*
- * A message of so many bytes goes to a task: if it is one of many, ask for a link. The link by
- * which it may go, or NULL.
- */
-struct link *pvm__share_link(int peer, uint64_t bytes);
-/* Take no more by memory from now on, but what has come. */
-void pvm__share_leave(void);
-/* The connection to the daemon ends; the same in the child of a fork. */
-void pvm__share_end(void);
 
 /* ---- out (lend.c) --------------------------------------------------------------- */
 
@@ -160,6 +130,69 @@ void pvm__links_bar(int src);
 bool pvm__links_before(int src);
 /* Take in all that is before it. */
 void pvm__links_take_before(int src);
+
+/* ---- beginning and end (join.c) --------------------------------------------------- */
+
+/* The daemon takes no descriptors of this task, or it has none to give. */
+extern bool pvm__share_unwelcome;
+/* Have an own segment. False: that is not possible. */
+bool pvm__share_segment(void);
+/* A new one that is asked for, NULL: no slot is free, or no memory. */
+struct link *pvm__link_new(int peer);
+/*
+ * Map the peer's segment and bell, which the link owns in any case, and attach to the slot that
+ * the peer has for this task. False: something is not as it must be.
+ */
+bool pvm__link_attach(struct link *, const int fds[2], uint32_t slot);
+/* Forget it. */
+void pvm__link_drop(struct link *);
+/* Drop what has ended and holds nothing any more. */
+void pvm__links_reap(void);
+/* Have no links and no segment. */
+void pvm__share_reset(void);
+
+enum {
+	LINK_AFTER = 4,           /* messages after which a link is asked for */
+	LINK_AGAIN_MAX = 1 << 20, /* the same after a request in vain, at most */
+};
+
+/* A task that messages go to, without a link so far. */
+struct candidate {
+	int peer;
+	unsigned messages, after; /* sent; how many before a link is asked for */
+	uint64_t bytes;
+	bool never;
+};
+struct candidate *pvm__candidate(int peer);
+
+/* ---- what is heard (hear.c) --------------------------------------------------------- */
+
+extern bool pvm__share_offered; /* the daemon has own descriptors */
+enum { REFUSALS = 16 };         /* that can wait to be said */
+extern struct refusal {
+	int peer, why;
+} pvm__refusals[REFUSALS];
+extern unsigned pvm__nrefusals;
+
+/* Descriptors have come by the daemon's stream, which are taken over. */
+void pvm__share_descriptors(const int *fds, unsigned n);
+/* A stream has brought TC_SHARE with this body; or TC_MARK. */
+void pvm__share_heard(const unsigned char *body);
+void pvm__share_mark(int peer, uint32_t number);
+/* The connection to the daemon ends; the same in the child of a fork. */
+void pvm__share_forget(void);
+
+/* ---- what is said (say.c) ------------------------------------------------------------ */
+
+/* Say what is due. Messages are not half written meanwhile. */
+void pvm__share_settle(void);
+/*
+ * A message of so many bytes goes to a task: if it is one of many, ask for a link. The link by
+ * which it may go, or NULL.
+ */
+struct link *pvm__share_link(int peer, uint64_t bytes);
+/* Take no more by memory from now on, but what has come. */
+void pvm__share_leave(void);
 
 /* ---- sleeping (bell.c) ------------------------------------------------------------ */
 

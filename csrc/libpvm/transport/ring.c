@@ -5,8 +5,8 @@
 #include <string.h>
 
 enum {
-	PAD_HEAD = 8,  /* bytes of a record that is a pad */
-	HOT = 4096,    /* an empty ring is used from its start again behind so many bytes */
+	PAD_HEAD = 8, /* bytes of a record that is a pad */
+	HOT = 4096,   /* an empty ring is used from its start again behind so many bytes */
 };
 
 int pvm__ring_taken(struct ring_out *r, uint32_t head)

@@ -87,8 +87,8 @@ static void restore(const cpu_set_t *without, const cpu_set_t *before)
 	if (sched_getaffinity(0, sizeof now, &now) || !CPU_EQUAL(&now, without))
 		return; /* somebody else has set it meanwhile */
 	memset(&all, 0xff, sizeof all);
-	if (sched_setaffinity(0, sizeof all, &all) ||
-		sched_getaffinity(0, sizeof now, &now) || !CPU_EQUAL(&now, before))
+	if (sched_setaffinity(0, sizeof all, &all) || sched_getaffinity(0, sizeof now, &now) ||
+		!CPU_EQUAL(&now, before))
 		sched_setaffinity(0, sizeof *before, before);
 }
 
@@ -134,7 +134,8 @@ static void consider(struct share_home *own, int64_t now)
 void pvm__spread_answered(struct share_home *own, const struct share_home *home, int peer,
 	bool crowded, int64_t start, int64_t now)
 {
-	bool turn = crowded && spread.small && peer == spread.peer && start - spread.last < TURN_NS &&
+	bool turn = crowded && spread.small && peer == spread.peer &&
+		start - spread.last < TURN_NS &&
 		__atomic_load_n(&home->processor, __ATOMIC_RELAXED) == own->processor &&
 		!(__atomic_load_n(&home->epoch, __ATOMIC_RELAXED) & 1);
 

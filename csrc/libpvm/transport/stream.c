@@ -38,7 +38,9 @@ struct stream *pvm__stream_new(int fd, int peer)
 	if (!s)
 		return NULL;
 	memset(s, 0, offsetof(struct stream, buf));
-	s->way = (struct way){ .source = { fd, stream_ready }, .turn = peer, .take = take };
+	s->way = (struct way){
+		.source = { .fd = fd, .ready = stream_ready }, .turn = peer, .take = take
+	};
 	return s;
 }
 

@@ -63,10 +63,10 @@ void enclosure_drop(struct queue *q)
 		drop_first(q);
 }
 
-/* Leave so many bytes of a message at most; returns how many there are. */
-static uint64_t cut(struct msghdr *msg, uint64_t most)
+uint64_t enclosure_cut(const struct queue *q, struct msghdr *msg)
 {
-	uint64_t sum = 0;
+	const struct enclosure *e = q->enclosures;
+	uint64_t most = e->behind ? e->behind : e->next ? e->next->behind : UINT64_MAX, sum = 0;
 
 	for (size_t i = 0; i < msg->msg_iovlen; i++) {
 		struct iovec *v = &msg->msg_iov[i];
@@ -104,24 +104,20 @@ static ssize_t send_with(int fd, struct msghdr *msg, const struct offer *o)
 	return n;
 }
 
-ssize_t enclosure_send(struct queue *q, struct msghdr *msg, uint64_t *sum)
+ssize_t enclosure_send(struct queue *q, struct msghdr *msg)
 {
-	struct enclosure *e = q->enclosures, *next = e->next;
-	ssize_t n;
+	struct enclosure *e = q->enclosures;
+	bool with = !e->behind;
+	ssize_t n = with ? send_with(q->peer->fd, msg, e->offer) :
+			   sendmsg(q->peer->fd, msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-	if (e->behind) {
-		*sum = cut(msg, e->behind);
-		n = sendmsg(q->peer->fd, msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n > 0)
-			e->behind -= (uint64_t)n;
+	if (n <= 0)
 		return n;
-	}
-	*sum = cut(msg, next ? next->behind : UINT64_MAX);
-	n = send_with(q->peer->fd, msg, e->offer);
-	if (n > 0) {
-		if (next)
-			next->behind -= (uint64_t)n;
+	if (with) {
 		drop_first(q);
+		e = q->enclosures;
 	}
+	if (e)
+		e->behind -= (uint64_t)n;
 	return n;
 }

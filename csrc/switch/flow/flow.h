@@ -73,7 +73,8 @@ struct offer {
 struct enclosure {
 	struct enclosure *next;
 	struct offer *offer;
-	uint64_t behind; /* bytes between that byte and the one before with descriptors, or the head */
+	uint64_t
+		behind; /* bytes between that byte and the one before with descriptors, or the head */
 };
 
 /* Output to one connection, or to a task that is expected to connect. */
@@ -93,7 +94,8 @@ struct queue {
 	bool renaming;       /* the speaker's message gets the name of the receiver's manager */
 	uint32_t speaker;    /* task whose messages are reported (manager.c); 0: none */
 	struct link touched; /* in flow.touched: to be flushed */
-	struct enclosure *enclosures; /* in the order of their bytes; none in that of one expected */
+	struct enclosure
+		*enclosures; /* in the order of their bytes; none in that of one expected */
 };
 
 /* Local parts of tids, in pages that come into being when needed. */
@@ -185,11 +187,12 @@ uint32_t enclosure_count(const struct queue *);
 /* Drop all of a queue's. */
 void enclosure_drop(struct queue *);
 /*
- * Send of a message that begins at the queue's head, which is cut, what goes out by one call with
- * or before the next descriptors. What sendmsg returns; *sum: bytes that were to be sent. If the
+ * Of a message that begins at the queue's head leave what goes out by one call, with the first
+ * descriptors or before them; returns its bytes. Then send it, and return what sendmsg does. If the
  * system takes no more descriptors, they are left out.
  */
-ssize_t enclosure_send(struct queue *, struct msghdr *, uint64_t *sum);
+uint64_t enclosure_cut(const struct queue *, struct msghdr *);
+ssize_t enclosure_send(struct queue *, struct msghdr *);
 
 /* queue.c */
 

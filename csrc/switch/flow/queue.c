@@ -286,9 +286,10 @@ static bool send_all(struct sw *sw, struct queue *q)
 		uint64_t sum = gather(q, iov, &msg);
 		ssize_t n;
 
-		if (q->enclosures)
-			n = enclosure_send(q, &msg, &sum);
-		else if (msg.msg_iovlen == 1)
+		if (q->enclosures) {
+			sum = enclosure_cut(q, &msg);
+			n = enclosure_send(q, &msg);
+		} else if (msg.msg_iovlen == 1)
 			n = send(q->peer->fd, iov->iov_base, iov->iov_len,
 				MSG_NOSIGNAL | MSG_DONTWAIT);
 		else

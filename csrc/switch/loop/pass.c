@@ -39,7 +39,7 @@ static void note_conn(struct conn *c, uint32_t events)
 	if (c->closing)
 		return;
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-		c->hangup = true;
+		c->eager |= EAGER_HANGUP;
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
 		c->readable = true;
 		if (!c->place.next)

@@ -146,13 +146,21 @@ static bool leave(struct conn *c, const char *head, const char *body, uint32_t l
 	return true;
 }
 
+static void serve_share(struct conn *c, const char *body, uint32_t len)
+{
+	const char *wrong = share_serve(c, body, len);
+
+	if (wrong)
+		inbox_log(c, wrong);
+}
+
 /* Messages that the switch serves. True: done. */
 static bool serve(struct conn *c, const char *head, const char *body, uint32_t len)
 {
 	switch (wire_get32(head + WIRE_MSG_TAG)) {
 	case (uint32_t)TM_MCA: set_receivers(c, body, len); return true;
 	case (uint32_t)TM_PSTAT: return answer_status(c, head, body, len);
-	case (uint32_t)TM_SHARE: share_serve(c, body, len); return true;
+	case (uint32_t)TM_SHARE: serve_share(c, body, len); return true;
 	case (uint32_t)TM_DB: return mail_serve(c, head, body, len);
 	case (uint32_t)TM_EXIT: return leave(c, head, body, len);
 	case (uint32_t)TM_CONNECT:

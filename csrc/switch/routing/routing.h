@@ -105,8 +105,8 @@ void inbox_handled(struct sw *);
 
 /* share.c */
 
-/* A TM_SHARE message of a connection. */
-void share_serve(struct conn *, const char *body, uint32_t len);
+/* A TM_SHARE message of a connection. NULL; if it is ignored as senseless, a text for the log. */
+const char *share_serve(struct conn *, const char *body, uint32_t len);
 /* Managers have changed: end links whose messages must pass the daemon now. */
 void share_part(struct conn *);
 /* Entry of struct above: ended. */

@@ -89,17 +89,15 @@ static uint32_t objection(const struct conn *c, uint32_t tid)
 	return occupied(c) || occupied(peer) || pair_find(peer, c->tid) ? SHARE_LATER : 0;
 }
 
-static void serve_link(struct conn *c, uint32_t tid, uint32_t slot)
+static const char *serve_link(struct conn *c, uint32_t tid, uint32_t slot)
 {
 	uint32_t why;
 
-	if (!wire_is_task(tid) || tid == c->tid) {
-		inbox_log(c, "link to no other task ignored");
-		return;
-	}
+	if (!wire_is_task(tid) || tid == c->tid)
+		return "link to no other task ignored";
 	/* A request that crosses the peer's, which stands for both. */
 	if (pair_find(c, tid))
-		return;
+		return NULL;
 	why = objection(c, tid);
 	if (why) {
 		answer(c, SHARE_REFUSE, tid, why);
@@ -109,28 +107,29 @@ static void serve_link(struct conn *c, uint32_t tid, uint32_t slot)
 		pair_begin(c, conn_of(table_find(c->sw, tid)));
 		forward(pair_find(c, tid), SHARE_LINK, slot, c->sharing->offer);
 	}
+	return NULL;
 }
 
-static void serve_accept(struct conn *c, uint32_t tid, uint32_t slot)
+static const char *serve_accept(struct conn *c, uint32_t tid, uint32_t slot)
 {
 	struct pair_side *own = pair_find(c, tid);
 
-	if (!own || own != &own->pair->asked || own->pair->linked) {
-		/* Who has asked may have ended meanwhile. */
-		if (own || table_find(c->sw, tid))
-			inbox_log(c, "acceptance of a link that was not asked for ignored");
-		return;
-	}
+	/* Who has asked may have ended meanwhile. */
+	if (!own && !table_find(c->sw, tid))
+		return NULL;
+	if (!own || own != &own->pair->asked || own->pair->linked)
+		return "acceptance of a link that was not asked for ignored";
 	if (!c->sharing->offer) {
 		forward(own, SHARE_REFUSE, SHARE_NEVER, NULL);
 		pair_end(own->pair);
 		answer(c, SHARE_REFUSE, tid, SHARE_NEVER);
-		return;
+		return NULL;
 	}
 	pair_link(own->pair);
 	forward(own, SHARE_ACCEPT, slot, c->sharing->offer);
 	if (kept_apart(c, pair_other(own)->conn))
 		stop(own->pair);
+	return NULL;
 }
 
 static void serve_refuse(struct conn *c, uint32_t tid, uint32_t number)
@@ -166,28 +165,29 @@ static void serve_done(struct conn *c, uint32_t tid, uint32_t number)
 	}
 }
 
-void share_serve(struct conn *c, const char *body, uint32_t len)
+static void serve_offer(struct conn *c)
+{
+	if (!sharing_offer(c))
+		answer(c, SHARE_REFUSE, 0, SHARE_NEVER);
+}
+
+const char *share_serve(struct conn *c, const char *body, uint32_t len)
 {
 	uint32_t what, peer, number;
 
-	if (!c->sharing || len < SHARE_BODY) {
-		inbox_log(c, "malformed or unexpected TM_SHARE ignored");
-		return;
-	}
+	if (!c->sharing || len < SHARE_BODY)
+		return "malformed or unexpected TM_SHARE ignored";
 	what = wire_get32(body + SHARE_WHAT);
 	peer = wire_get32(body + SHARE_PEER);
 	number = wire_get32(body + SHARE_NUMBER);
 	switch (what) {
-	case SHARE_OFFER:
-		if (!sharing_offer(c))
-			answer(c, SHARE_REFUSE, 0, SHARE_NEVER);
-		break;
-	case SHARE_LINK: serve_link(c, peer, number); break;
-	case SHARE_ACCEPT: serve_accept(c, peer, number); break;
-	case SHARE_REFUSE: serve_refuse(c, peer, number); break;
-	case SHARE_CLOSE: serve_close(c, peer, number); break;
-	case SHARE_DONE: serve_done(c, peer, number); break;
-	default: inbox_log(c, "unknown kind of TM_SHARE ignored");
+	case SHARE_LINK: return serve_link(c, peer, number);
+	case SHARE_ACCEPT: return serve_accept(c, peer, number);
+	case SHARE_OFFER: serve_offer(c); return NULL;
+	case SHARE_REFUSE: serve_refuse(c, peer, number); return NULL;
+	case SHARE_CLOSE: serve_close(c, peer, number); return NULL;
+	case SHARE_DONE: serve_done(c, peer, number); return NULL;
+	default: return "unknown kind of TM_SHARE ignored";
 	}
 }
 

@@ -69,7 +69,7 @@ static void keep(struct sharing *s, const int *fds, size_t count, bool whole)
 		close(fds[i]);
 }
 
-ssize_t sharing_read(struct conn *c, char *to, size_t room, bool *more)
+ssize_t sharing_read(struct conn *c, char *to, size_t room)
 {
 	union {
 		struct cmsghdr head;
@@ -87,8 +87,11 @@ ssize_t sharing_read(struct conn *c, char *to, size_t room, bool *more)
 	int fds[OFFER_FDS];
 	size_t size;
 
-	*more = n > 0 && (cut || msg.msg_controllen);
-	if (n <= 0 || !msg.msg_controllen)
+	c->eager &= EAGER_HANGUP;
+	if (n <= 0 || !(cut || msg.msg_controllen))
+		return n;
+	c->eager |= EAGER_DESCRIPTORS;
+	if (!msg.msg_controllen)
 		return n;
 	size = control.head.cmsg_len - CMSG_LEN(0);
 	if (control.head.cmsg_level != SOL_SOCKET || control.head.cmsg_type != SCM_RIGHTS ||

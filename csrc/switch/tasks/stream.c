@@ -141,8 +141,7 @@ static size_t take_in(struct conn *c)
 {
 	uint32_t room = c->chunk->room - c->end;
 	char *to = c->chunk->data + c->end;
-	bool more = false;
-	ssize_t n = c->sharing ? sharing_read(c, to, room, &more) :
+	ssize_t n = c->sharing ? sharing_read(c, to, room) :
 				 recv(c->peer.fd, to, room, MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -157,7 +156,7 @@ static size_t take_in(struct conn *c)
 		return 0;
 	}
 	c->end += (uint32_t)n;
-	if ((uint32_t)n < room && !c->hangup && !more)
+	if ((uint32_t)n < room && !c->eager)
 		c->readable = false;
 	return (size_t)n;
 }

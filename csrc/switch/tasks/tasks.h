@@ -51,6 +51,9 @@ struct stranger {
 	uint32_t len;
 };
 
+#define EAGER_HANGUP 1      /* the peer has hung up */
+#define EAGER_DESCRIPTORS 2 /* the last read has ended behind descriptors */
+
 struct conn {
 	struct sw *sw;
 	struct peer peer;
@@ -61,7 +64,7 @@ struct conn {
 	char *stash; /* unparsed input while the connection is idle */
 	uint32_t stashed;
 	bool readable;  /* the socket may have input */
-	bool hangup;    /* read to the end whatever a short read suggests */
+	uint8_t eager;  /* EAGER_ bits: read to the end whatever a short read suggests */
 	bool closing;   /* sw_close: not read any more, closed when all is sent */
 	bool announced; /* the caller knows it */
 	bool finishing; /* sw_finish: no bounds */
@@ -74,7 +77,7 @@ struct conn {
 	uint32_t *receivers; /* of the next multicast message: tasks here, daemons of other hosts */
 	uint32_t receiver_count;
 	struct sharing *sharing; /* NULL: the task cannot share memory */
-	uint64_t batch; /* batch that these count in: */
+	uint64_t batch;          /* batch that these count in: */
 	uint32_t batch_events;
 	uint64_t batch_bytes;
 };
@@ -176,8 +179,8 @@ void conn_bury(struct sw *);
 void sharing_begin(struct conn *);
 /* Its pairs end, its descriptors are closed. */
 void sharing_end(struct conn *);
-/* Read as recv does, and keep descriptors that come along. *more: more input may wait. */
-ssize_t sharing_read(struct conn *, char *to, size_t room, bool *more);
+/* Read as recv does, and keep descriptors that come along. */
+ssize_t sharing_read(struct conn *, char *to, size_t room);
 /* Take the descriptors that have come as the task's offer. False: none, or not two, have come. */
 bool sharing_offer(struct conn *);
 /* The connection's side of its pair with a task; NULL: there is none. */

@@ -26,6 +26,7 @@ from pvm3py.wire.task import (
     Codes,
     ConfigReply,
     EnrolReply,
+    Extension,
     HostSyncReply,
     SchedReply,
     Settings,
@@ -80,7 +81,10 @@ def test_local_tids_are_consecutive(task: RawTask, other: RawTask) -> None:
     assert task.tid & c.TIDHOST == HOST
 
 
-def test_extension_block_is_answered(vm: VirtualMachine, connector: Connector) -> None:
+def answered_extension(
+    vm: VirtualMachine, connector: Connector, asked: Extension
+) -> Extension | None:
+    """What the daemon answers to a task with this extension block."""
     with RawTask(vm.address, connector) as raw:
         path = vm.tmp / "auth"
         path.touch(0o600)
@@ -90,13 +94,28 @@ def test_extension_block_is_answered(vm: VirtualMachine, connector: Connector) -
         path.unlink()
         with open(reply.body[12:-1].split(b"\0")[0], "wb") as theirs:
             theirs.write(b"x")
-        answer = raw.request(
-            c.TM_CONN2, ints(connector.pid, 0) + string(b"") + extension(1 << 20).encode()
-        )
+        answer = raw.request(c.TM_CONN2, ints(connector.pid, 0) + string(b"") + asked.encode())
         reply2 = EnrolReply.decode(answer.body)
         assert reply2.ack == 1
         assert reply2.settings.fragment == c.WIRE_FRAG_DEFAULT
-        assert reply2.extension == extension(c.WIRE_FRAG_LARGE)
+        return reply2.extension
+
+
+@pytest.mark.parametrize(
+    "announced,granted",
+    [(0, 0), (c.WIRE_EXT_MEMORY, c.WIRE_EXT_MEMORY), (-1, c.WIRE_EXT_MEMORY)],
+)
+def test_extension_block_is_answered(
+    vm: VirtualMachine, connector: Connector, announced: int, granted: int
+) -> None:
+    asked = Extension(c.WIRE_EXT_MAGIC, announced, 1 << 20)
+    assert answered_extension(vm, connector, asked) == extension(c.WIRE_FRAG_LARGE, granted)
+
+
+def test_daemon_without_memory_grants_it_to_nobody(connector: Connector) -> None:
+    asked = Extension(c.WIRE_EXT_MAGIC, c.WIRE_EXT_MEMORY, 1 << 20)
+    with VirtualMachine("ours", env={"PVM_SHM": "off"}) as machine:
+        assert answered_extension(machine, connector, asked) == extension(c.WIRE_FRAG_LARGE)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The tests of links and enrolments with a switch built with AddressSanitizer and UBSan.
+"""The tests of links, enrolments and sharing with a switch with AddressSanitizer and UBSan.
 
 The fuzz targets hand packets to the switch one by one; here they go through the socket, many at
 a time, over bad networks, with full queues.
@@ -18,7 +18,7 @@ from support import compiler
 from support.system import PROJECT, missing, modules_dir
 
 SANITIZE = "-fsanitize=address,undefined"
-TESTS = ("test_links.py", "test_enrolment.py")
+TESTS = ("test_links.py", "test_enrolment.py", "test_share.py")
 
 
 def run(command: list[str], env: dict[str, str]) -> str:

@@ -220,10 +220,13 @@ class RawTask(Scoped):
             pass
         return answer
 
-    def enrol(self, directory: Path | None = None, cookie: int = 0) -> RawTask:
+    def enrol(
+        self, directory: Path | None = None, cookie: int = 0, announced: int | None = None
+    ) -> RawTask:
         """Become a task, as a well-behaved library does it; auth file in `directory`.
 
-        cookie: PVMEPID of the task that this is, if the daemon has started it.
+        cookie: PVMEPID of the task that this is, if the daemon has started it; announced: the
+        library's capabilities, None: it is that of 3.4.6.
         """
         handle, name = tempfile.mkstemp(prefix="auth", dir=directory)
         try:
@@ -236,9 +239,13 @@ class RawTask(Scoped):
         size = answer.ints()[2]
         with open(answer.body[12 : 12 + size - 1], "wb", buffering=0) as theirs:
             theirs.write(b"/")
-        reply = self.request(c.TM_CONN2, ints(self._connector.pid, cookie) + string(b""))
+        body = ints(self._connector.pid, cookie) + string(b"")
+        if announced is not None:
+            body += ints(c.WIRE_EXT_MAGIC, announced, c.WIRE_FRAG_LARGE)
+        reply = self.request(c.TM_CONN2, body)
         assert reply.ints()[0] == 1, f"refused: {reply}"
-        self.tid, self.rm = reply.ints()[1], reply.ints()[-1]
+        words = reply.ints() if announced is None else reply.ints()[:-3]
+        self.tid, self.rm = words[1], words[-1]
         return self
 
     def sync(self) -> set[tuple[int, int]]:

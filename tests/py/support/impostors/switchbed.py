@@ -200,12 +200,12 @@ class Bed(Scoped):
         sock.setblocking(False)
         return sock
 
-    def peer(self, task: int = 0, *, shares: bool = False) -> Peer:
-        """A new connection, bound to the tid if one is given; shares: it may share memory."""
+    def peer(self, task: int = 0) -> Peer:
+        """A new connection, bound to the tid if one is given."""
         sock = self.socket()
         (event,) = self.wait(OpenEvent)
         peer = Peer(self, sock, event.conn)
         self.peers.append(peer)
         if task:
-            self.switch.bind(peer.conn, task, shares=shares)
+            self.switch.bind(peer.conn, task)
         return peer

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is said about links to this task. It is noted at once, while a stream is parsed, so that want of
+ * memory cannot lose it; what is to be answered is said later (say.c).
+ */
+#include "transport/link.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum { SETS = 64 }; /* of descriptors that have come */
+
+bool pvm__share_offered;
+struct refusal pvm__refusals[REFUSALS];
+unsigned pvm__nrefusals;
+
+/* ---- descriptors ------------------------------------------------------------------------- */
+
+/* Those that came and belong to what has not been heard yet, oldest first. */
+static int came[SETS][2];
+static unsigned ncame;
+
+void pvm__share_descriptors(const int *fds, unsigned n)
+{
+	if (n == 2 && ncame < SETS) {
+		came[ncame][0] = fds[0];
+		came[ncame++][1] = fds[1];
+		return;
+	}
+	for (unsigned i = 0; i < n; i++)
+		close(fds[i]);
+}
+
+/* Take the oldest; -1 if there are none. */
+static void next_descriptors(int fds[2])
+{
+	fds[0] = fds[1] = -1;
+	if (!ncame)
+		return;
+	memcpy(fds, came[0], sizeof came[0]);
+	memmove(came, came + 1, --ncame * sizeof came[0]);
+}
+
+/* ---- hearing ----------------------------------------------------------------------------- */
+
+static void refuse(int peer, int why)
+{
+	if (pvm__nrefusals < REFUSALS)
+		pvm__refusals[pvm__nrefusals++] = (struct refusal){ peer, why };
+	pvm__links_due = true;
+}
+
+static void close_both(const int fds[2])
+{
+	for (int i = 0; i < 2; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+/* A thread that sleeps on the sockets does not look at the new ring. */
+static void tell_reader(void)
+{
+	const struct thread *reader = pvm__task.engine.reader;
+
+	if (reader && reader != &pvm__self && reader->reading)
+		pvm__interrupt_reader();
+}
+
+/* SHARE_LINK. */
+static void linked(int peer, uint32_t slot, const int fds[2])
+{
+	struct link *l = pvm__link_find(peer);
+
+	/* Requests have crossed, and the daemon has dropped the own one. */
+	if (l && (l->out != LINK_ASKED || l->lender)) {
+		close_both(fds);
+		return;
+	}
+	if (fds[0] < 0 || fds[1] < 0 || pvm__task.transport.exact || !pvm__share_wanted() ||
+		!pvm__share_segment()) {
+		close_both(fds);
+		refuse(peer, SHARE_NEVER);
+		return;
+	}
+	if (!l)
+		l = pvm__link_new(peer);
+	if (!l) {
+		close_both(fds);
+		refuse(peer, SHARE_LATER);
+		return;
+	}
+	if (!pvm__link_attach(l, fds, slot)) {
+		pvm__link_drop(l);
+		refuse(peer, SHARE_NEVER);
+		return;
+	}
+	l->due = SHARE_ACCEPT;
+	pvm__links_due = true;
+	tell_reader();
+}
+
+/* SHARE_ACCEPT. */
+static void accepted(int peer, uint32_t slot, const int fds[2])
+{
+	struct link *l = pvm__link_find(peer);
+
+	if (!l || l->out != LINK_ASKED || l->lender || fds[0] < 0 || fds[1] < 0) {
+		close_both(fds);
+		return;
+	}
+	if (!pvm__link_attach(l, fds, slot)) {
+		pvm__link_drop(l);
+		refuse(peer, SHARE_NEVER);
+		return;
+	}
+	l->out = LINK_OPEN;
+	tell_reader();
+}
+
+/* SHARE_REFUSE. */
+static void refused(int peer, uint32_t why)
+{
+	struct link *l = pvm__link_find(peer);
+
+	if (!peer)
+		pvm__share_unwelcome = true;
+	if (peer && why == SHARE_NEVER)
+		pvm__candidate(peer)->never = true;
+	if (l && l->out == LINK_ASKED)
+		pvm__link_drop(l);
+}
+
+void pvm__share_heard(const unsigned char *body)
+{
+	int fds[2], peer = (int)wire_get32(body + SHARE_PEER);
+	uint32_t what = wire_get32(body + SHARE_WHAT), number = wire_get32(body + SHARE_NUMBER);
+	struct link *l = pvm__link_find(peer);
+
+	if (what == SHARE_LINK || what == SHARE_ACCEPT)
+		next_descriptors(fds);
+	if (what == SHARE_LINK) {
+		linked(peer, number, fds);
+		return;
+	}
+	if (what == SHARE_ACCEPT) {
+		accepted(peer, number, fds);
+		return;
+	}
+	if (what == SHARE_OFFER)
+		pvm__share_offered = false;
+	else if (what == SHARE_REFUSE)
+		refused(peer, number);
+	if (!l || what < SHARE_CLOSE)
+		return;
+	l->out = LINK_CLOSED;
+	if (what == SHARE_STOP)
+		pvm__candidate(peer)->never = true;
+	if ((what == SHARE_CLOSE || what == SHARE_STOP) && !l->said_close)
+		l->due = SHARE_CLOSE;
+	l->heard_close = l->heard_close || what == SHARE_CLOSE;
+	l->heard_done = l->heard_done || what == SHARE_DONE;
+	l->gone = l->gone || what == SHARE_GONE;
+	if (l->gone || l->heard_done)
+		pvm__link_take_back(l);
+	pvm__wake(WAKE_STATE);
+	pvm__links_due = true;
+}
+
+void pvm__share_mark(int peer, uint32_t number)
+{
+	struct link *l = pvm__link_find(peer);
+
+	if (!l)
+		return;
+	l->mark_seen = number;
+	__atomic_store_n(&l->ours->mark, number, __ATOMIC_RELEASE);
+	if (l->out == LINK_ASKED && l->accepted)
+		l->out = LINK_OPEN;
+	if (l->theirs && __atomic_load_n(&l->theirs->want, __ATOMIC_RELAXED))
+		pvm__link_ring(l);
+}
+
+void pvm__share_forget(void)
+{
+	int fds[2];
+
+	while (ncame) {
+		next_descriptors(fds);
+		close_both(fds);
+	}
+	pvm__share_offered = false;
+	pvm__nrefusals = 0;
+	pvm__share_reset();
+}

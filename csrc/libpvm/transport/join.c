@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* Beginning and end of links: the own segment, slots, the peer's segment; who is worth a link. */
+#include "transport/link.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	CANDIDATES = 256, /* tasks whose messages are counted */
+	ARENA = 48 << 20, /* two messages of 16 MiB, and something */
+};
+
+bool pvm__share_unwelcome;
+
+static struct candidate candidates[CANDIDATES];
+
+/* ---- own segment ------------------------------------------------------------------------- */
+
+/* Bytes of a ring: a power of two. */
+static uint32_t ring_bytes(void)
+{
+	unsigned n = pvm__share_setting("PVM_SHM_RING", SHARE_RING, SHARE_RING_MIN, SHARE_RING);
+
+	while (n & (n - 1))
+		n &= n - 1;
+	return n;
+}
+
+/* A bell rang: that was all; rings are looked at in any case. */
+static void hear(struct source *source)
+{
+	(void)source;
+}
+
+static struct source bell = { .ready = hear, .edge = true };
+
+bool pvm__share_segment(void)
+{
+	static uint32_t generation;
+
+	if (pvm__task.segment || pvm__share_unwelcome)
+		return !pvm__share_unwelcome;
+	pvm__share_unwelcome = true;
+	if (pvm__segment_open(++generation, ring_bytes(),
+		    pvm__share_setting("PVM_SHM_ARENA", ARENA, 4 * SHARE_BLOCK, SHARE_SIZE)) < 0)
+		return false;
+	bell.fd = pvm__segment_bell();
+	if (pvm__watch(&bell) < 0) {
+		pvm__segment_close();
+		return false;
+	}
+	pvm__share_unwelcome = false;
+	return true;
+}
+
+/* ---- links -------------------------------------------------------------------------------- */
+
+static struct share_slot *own_slot(int slot)
+{
+	return (struct share_slot *)(void *)((unsigned char *)pvm__segment_home() +
+		       SHARE_SLOTS_AT) +
+		slot;
+}
+
+/* The first free slot, -1: none. */
+static int free_slot(void)
+{
+	unsigned n = pvm__share_setting("PVM_SHM_PEERS", SHARE_SLOTS, 1, SHARE_SLOTS);
+
+	for (unsigned i = 0; i < n; i++)
+		if (!pvm__links[i])
+			return (int)i;
+	return -1;
+}
+
+struct link *pvm__link_new(int peer)
+{
+	uint32_t ring = pvm__segment_home()->ring;
+	int slot = free_slot();
+	uint32_t at = SHARE_RINGS_AT + (uint32_t)slot * ring;
+	struct link *l;
+
+	if (slot < 0 || !pvm__segment_back(at, ring))
+		return NULL;
+	l = calloc(1, sizeof *l);
+	if (!l)
+		return NULL;
+	l->way = (struct way){ .source.fd = -1, .turn = peer, .take = pvm__link_take };
+	l->slot = slot;
+	l->bell = -1;
+	l->out = LINK_ASKED;
+	l->ours = own_slot(slot);
+	*l->ours = (struct share_slot){ 0 };
+	l->ring.bytes = (unsigned char *)pvm__segment_home() + at;
+	l->ring.size = ring;
+	l->used = pvm__now();
+	pvm__links[slot] = l;
+	if (pvm__links_end <= (unsigned)slot)
+		pvm__links_end = (unsigned)slot + 1;
+	return l;
+}
+
+void pvm__link_drop(struct link *l)
+{
+	pvm__link_take_back(l);
+	pvm__way_unlist(&l->way);
+	if (l->lender) {
+		pvm__lender_leave(l->lender);
+		pvm__segment_home()->links--;
+	}
+	if (l->bell >= 0)
+		close(l->bell);
+	pvm__links[l->slot] = NULL;
+	while (pvm__links_end && !pvm__links[pvm__links_end - 1])
+		pvm__links_end--;
+	free(l);
+}
+
+void pvm__links_reap(void)
+{
+	for (unsigned i = 0; i < pvm__links_end; i++) {
+		struct link *l = pvm__links[i];
+
+		if (!l || l->user || !(l->gone || (l->said_done && l->heard_done)))
+			continue;
+		if (l->said_done || pvm__link_is_empty(l))
+			pvm__link_drop(l);
+	}
+}
+
+bool pvm__link_attach(struct link *l, const int fds[2], uint32_t slot)
+{
+	const unsigned char *base;
+
+	l->bell = fds[1];
+	if (slot < SHARE_SLOTS)
+		l->lender = pvm__lender_new(l, fds[0]);
+	close(fds[0]);
+	if (!l->lender)
+		return false;
+	base = pvm__lender_mapping(l->lender)->base;
+	l->home = (const void *)base;
+	l->theirs = (const struct share_slot *)(const void *)(base + SHARE_SLOTS_AT) + slot;
+	l->ring_size = l->home->ring;
+	l->incoming = base + SHARE_RINGS_AT + slot * l->ring_size;
+	l->head = 0;
+	l->streamed = true;
+	pvm__segment_home()->links++;
+	pvm__segment_home()->opened++;
+	return true;
+}
+
+/* ---- candidates --------------------------------------------------------------------------- */
+
+struct candidate *pvm__candidate(int peer)
+{
+	struct candidate *c = &candidates[(unsigned)peer % CANDIDATES];
+
+	if (c->peer != peer)
+		*c = (struct candidate){
+			.peer = peer,
+			.after = pvm__share_setting("PVM_SHM_AFTER", LINK_AFTER, 0, LINK_AGAIN_MAX),
+		};
+	return c;
+}
+
+void pvm__share_reset(void)
+{
+	while (pvm__links_end)
+		pvm__link_drop(pvm__links[pvm__links_end - 1]);
+	if (pvm__task.segment)
+		pvm__unwatch(&bell);
+	pvm__segment_close();
+	memset(candidates, 0, sizeof candidates);
+	pvm__share_unwelcome = pvm__links_due = false;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* What this task says about links: offers, requests, answers, ends. */
+#include "transport/link.h"
+
+#include <unistd.h>
+
+enum {
+	BYTES_AFTER = 65536, /* sent to a task, after which a link is asked for */
+	IDLE_NS = NS_PER_S,  /* a link that was not used for so long makes place for another */
+};
+
+/* ---- saying ------------------------------------------------------------------------------ */
+
+/* Say something to the daemon, with descriptors if there are some. False: that was not possible. */
+static bool say(int what, int peer, int number, const int *fds)
+{
+	struct task *t = &pvm__task;
+	struct message *m = pvm__compose("iii", what, peer, number);
+	bool said;
+
+	if (!m)
+		return false;
+	m->tag = TM_SHARE;
+	m->ctx = SYSCTX_TM;
+	t->sending++;
+	said = pvm__stream_write(t->daemon, &(struct parcel){ m, TIDPVMD, fds }, 1);
+	t->sending--;
+	pvm__message_unref(m);
+	return said;
+}
+
+/* Have the daemon know own descriptors. False: that is not possible. */
+static bool offer(void)
+{
+	int fds[2];
+
+	if (pvm__share_offered || !pvm__share_segment())
+		return pvm__share_offered;
+	fds[0] = pvm__segment_gift();
+	fds[1] = pvm__segment_bell();
+	if (fds[0] < 0)
+		return false;
+	pvm__share_offered = say(SHARE_OFFER, 0, 0, fds);
+	close(fds[0]);
+	return pvm__share_offered;
+}
+
+/* ---- asking ------------------------------------------------------------------------------ */
+
+/* Have the link that was idle longest closed, so that there is a free slot some time. */
+static void make_place(void)
+{
+	int64_t before = pvm__now() - IDLE_NS;
+	struct link *oldest = NULL;
+
+	for (unsigned i = 0; i < pvm__links_end; i++) {
+		struct link *l = pvm__links[i];
+
+		if (!l || l->said_close || l->gone)
+			return; /* one is about to go */
+		if (l->used < before && (!oldest || l->used < oldest->used))
+			oldest = l;
+	}
+	if (!oldest || oldest->out == LINK_ASKED)
+		return;
+	oldest->out = LINK_CLOSED;
+	oldest->due = SHARE_CLOSE;
+	pvm__links_due = true;
+}
+
+/* Ask for a link with a task. */
+static void ask(struct candidate *c)
+{
+	struct link *l;
+
+	c->messages = 0;
+	c->bytes = 0;
+	c->after = c->after < LINK_AGAIN_MAX ? c->after * 2 + 64 : c->after;
+	if (!offer())
+		return;
+	l = pvm__link_new(c->peer);
+	if (!l) {
+		make_place();
+		return;
+	}
+	if (!say(SHARE_LINK, c->peer, l->slot, NULL))
+		pvm__link_drop(l);
+}
+
+/* Can there be a link with that task? */
+static bool is_possible(int peer)
+{
+	return pvm__task.capabilities & WIRE_EXT_MEMORY && !pvm__share_unwelcome &&
+		peer != pvmmytid && wire_is_task((uint32_t)peer) &&
+		!((peer ^ pvmmytid) & (int)TIDHOST);
+}
+
+struct link *pvm__share_link(int peer, uint64_t bytes)
+{
+	struct link *l;
+	struct candidate *c;
+
+	if (!is_possible(peer))
+		return NULL;
+	l = pvm__link_find(peer);
+	if (l)
+		return (l->out == LINK_OPEN || l->out == LINK_STREAMING) && !l->user ? l : NULL;
+	c = pvm__candidate(peer);
+	c->messages++;
+	c->bytes += bytes;
+	if (!c->never && !pvm__task.in_handler && !pvm__task.transport.exact &&
+		(c->messages > c->after || (c->bytes >= BYTES_AFTER && c->after <= LINK_AFTER) ||
+			pvm__task.option.route == PvmRouteDirect))
+		ask(c);
+	return NULL;
+}
+
+/* ---- what is due ------------------------------------------------------------------------- */
+
+/* Answer a request for a link. */
+static void accept_link(struct link *l)
+{
+	if (!offer() || !say(SHARE_ACCEPT, l->way.turn, l->slot, NULL)) {
+		pvm__link_drop(l);
+		return;
+	}
+	l->accepted = true;
+	l->user = NULL;
+}
+
+/* Say what is due of a link. */
+static void say_due(struct link *l)
+{
+	int what = l->due, peer = l->way.turn;
+
+	l->due = 0;
+	l->user = &pvm__self;
+	if (what == SHARE_ACCEPT) {
+		accept_link(l);
+		return;
+	}
+	if (what == SHARE_CLOSE)
+		l->said_close = say(SHARE_CLOSE, peer, 0, NULL);
+	if (l->heard_close && !l->said_done && !l->gone && pvm__link_is_empty(l))
+		l->said_done = say(SHARE_DONE, peer, 0, NULL);
+	l->user = NULL;
+}
+
+/* Is something still to be said about it, or to be awaited? */
+static bool is_unsettled(const struct link *l)
+{
+	return l->due || l->gone || (l->heard_close && !l->said_done) ||
+		(l->said_done && l->heard_done);
+}
+
+void pvm__share_settle(void)
+{
+	unsigned n = pvm__nrefusals;
+
+	if (!pvm__links_due || !pvm__task.daemon || pvm__task.daemon->lost)
+		return;
+	pvm__links_due = false;
+	pvm__nrefusals = 0;
+	for (unsigned i = 0; i < n; i++)
+		say(SHARE_REFUSE, pvm__refusals[i].peer, pvm__refusals[i].why, NULL);
+	for (unsigned i = 0; i < pvm__links_end; i++)
+		if (pvm__links[i] && !pvm__links[i]->user)
+			say_due(pvm__links[i]);
+	pvm__links_reap();
+	for (unsigned i = 0; i < pvm__links_end; i++)
+		pvm__links_due = pvm__links_due || (pvm__links[i] && is_unsettled(pvm__links[i]));
+}
+
+/* ---- leaving ----------------------------------------------------------------------------- */
+
+void pvm__share_leave(void)
+{
+	struct share_home *home = pvm__task.segment ? pvm__segment_home() : NULL;
+
+	if (!home || home->flags & SHARE_LEFT)
+		return;
+	__atomic_store_n(&home->flags, SHARE_LEFT, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (unsigned i = 0; i < pvm__links_end; i++) {
+		struct link *l = pvm__links[i];
+
+		if (l && l->incoming)
+			l->ours->final = __atomic_load_n(&l->theirs->tail, __ATOMIC_ACQUIRE);
+	}
+	__atomic_store_n(&home->flags, SHARE_LEFT | SHARE_FINAL, __ATOMIC_RELEASE);
+}
