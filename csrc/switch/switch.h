@@ -186,8 +186,25 @@ void sw_statistics(struct sw *, struct sw_stats *);
 void sw_trim(struct sw *);
 
 /*
+ * Keep the body of an answer: tasks of this host that send the daemon a message with this tag and
+ * body get it without the caller, as long as that has handled all events, until
+ * sw_forget_answers. Bounded: answers that are too long, and older ones, are not kept.
+ */
+void sw_keep_answer(struct sw *, uint32_t tag, const char *body, size_t len, const char *answer,
+	size_t answer_len);
+void sw_forget_answers(struct sw *);
+
+/*
+ * Contexts. Tasks of this host get and free theirs without the caller (TM_CONTEXT). sw_context does
+ * it for a task: 0 takes a free one, another number gives that back; a context, PvmOk, or a
+ * negative PVM code. sw_free_contexts: the task has ended.
+ */
+int32_t sw_context(struct sw *, uint32_t context, uint32_t owner);
+void sw_free_contexts(struct sw *, uint32_t owner);
+
+/*
  * The mailbox. Bodies are those of TM_DB. sw_mail_serve: from now on requests of
- * tasks of this host to put, get or remove are answered without the caller, if
+ * tasks of this host to put, get, remove or list are answered without the caller, if
  * they are ordinary.
  */
 void sw_mail_serve(struct sw *);
@@ -197,14 +214,12 @@ void sw_mail_serve(struct sw *);
 #define SW_MAIL_WAIT 1
 
 /*
- * Do a request to put, get or remove, whoever makes it: SW_MAIL_DONE with the
+ * Do a request to put, get, remove or list, whoever makes it: SW_MAIL_DONE with the
  * reply, valid until the next call about the mailbox. SW_MAIL_WAIT: a get that
  * waits for an entry; from then on until sw_mail_serve is called the caller
  * gets all requests to put. -EINVAL: malformed.
  */
 int sw_mail(struct sw *, const char *body, size_t len, const char **reply, size_t *reply_len);
-/* All entries, as the reply to TMDB_NAMES; valid as above. */
-const char *sw_mail_list(struct sw *, size_t *len);
 /* A task has ended: its entries go; persistent ones that are not doomed stay without owner. */
 void sw_mail_disown(struct sw *, int32_t owner);
 /*

@@ -155,10 +155,15 @@ def _reap_children(pvmd: Pvmd) -> None:
 
 
 def _event(pvmd: Pvmd, event: Event) -> None:
-    """An event of the switch."""
+    """An event of the switch; answers that are kept last until one that may change something."""
     if isinstance(event, MessageEvent):
+        route = ROUTES.get(event.tag)
+        if route is None or not route.kept:
+            pvmd.switch.forget_answers()
         _message(pvmd, event)
-    elif isinstance(event, CloseEvent | LogEvent):
+        return
+    pvmd.switch.forget_answers()
+    if isinstance(event, CloseEvent | LogEvent):
         pvmd.log.about = _STRANGERS
         _connection_event(pvmd, event)
         pvmd.log.about = None
@@ -239,11 +244,19 @@ def _handle(pvmd: Pvmd, request: Request, route: Route | None) -> None:
         result = route.function(pvmd, request, route.body.decode(request.body))
         if isinstance(result, Record):
             pvmd.reply(request, result, route.reply_tag)
+            if route.kept:
+                _keep(pvmd, request, result)
     except Exception as error:
         _failed(pvmd, request, route, error)
         return
     if result is not None and not isinstance(result, Record):
         _await_result(pvmd, request, route, result)
+
+
+def _keep(pvmd: Pvmd, request: Request, answer: Record) -> None:
+    """Have the switch give this answer to tasks that ask the same, unless the log is to tell."""
+    if request.manager is None and not pvmd.log.mask & DEBUG_MESSAGES:
+        pvmd.switch.keep_answer(request.tag, request.body, answer.encode())
 
 
 def _unserved(pvmd: Pvmd, request: Request) -> None:

@@ -86,7 +86,8 @@ struct flow {
 	struct events {
 		struct batch batches[2];
 		struct batch *filling, *shown;
-		uint64_t number; /* of the batch being filled */
+		uint64_t number;  /* of the batch being filled */
+		uint64_t handled; /* of the last batch that the caller has handled */
 	} events;
 	struct link touched; /* queues to flush: queue.c alone */
 	/* Backlogs that somebody waits for: backlog.c alone. */

@@ -106,6 +106,8 @@ static void destroy(struct loop *loop)
 	table_free(sw);
 	net_free(sw);
 	events_free(sw);
+	answers_forget(sw);
+	contexts_clear(sw);
 	mailbox_clear(routing_of(sw)->mail);
 	free(routing_of(sw)->mail);
 	chunk_trim(sw);
@@ -217,7 +219,7 @@ int sw_run(struct sw *sw, int64_t us)
 	lock_enter(sw);
 	loop->inside = true;
 	loop->fd_count = 0;
-	inbox_handled(sw);
+	budget_handled(sw);
 	do {
 		if (loop->watch_ready)
 			collect_watched(loop);

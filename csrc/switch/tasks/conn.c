@@ -173,19 +173,39 @@ void conn_wait(struct conn *c, struct queue *q)
 	c->sw->stats.parked++;
 }
 
-void conn_answer(struct conn *c, const char *head, int32_t number, const char *data, uint32_t len)
+/* Write the headers of an answer with a body of so many bytes. */
+static void begin_answer(const struct conn *c, const char *head, uint32_t len, char *frag)
 {
-	char frag[TDFRAGHDR + MSGHDRLEN + 4] = { 0 }, *reply = frag + TDFRAGHDR;
+	char *reply = frag + TDFRAGHDR;
 
+	memset(frag, 0, TDFRAGHDR + MSGHDRLEN);
 	wire_put32(frag + WIRE_FRAG_DST, c->tid);
 	wire_put32(frag + WIRE_FRAG_SRC, TID_DAEMON);
-	wire_put32(frag + WIRE_FRAG_LENGTH, MSGHDRLEN + 4 + len);
+	wire_put32(frag + WIRE_FRAG_LENGTH, MSGHDRLEN + len);
 	frag[WIRE_FRAG_FLAGS] = FFSOM | FFEOM;
 	wire_put32(reply + WIRE_MSG_ENC, WIRE_ENC_XDR);
 	wire_put32(reply + WIRE_MSG_TAG, wire_get32(head + WIRE_MSG_TAG));
 	wire_put32(reply + WIRE_MSG_CTX, wire_get32(head + WIRE_MSG_CTX));
 	wire_put32(reply + WIRE_MSG_WID, wire_get32(head + WIRE_MSG_WID));
-	wire_put32(reply + MSGHDRLEN, (uint32_t)number);
+}
+
+void conn_answer_with(struct conn *c, const char *head, const char *body, uint32_t len)
+{
+	char frag[TDFRAGHDR + MSGHDRLEN];
+
+	begin_answer(c, head, len, frag);
+	queue_copy(c->sw, &c->out, frag, sizeof frag);
+	if (len)
+		queue_copy(c->sw, &c->out, body, len);
+	conn_hold_asker(c);
+}
+
+void conn_answer(struct conn *c, const char *head, int32_t number, const char *data, uint32_t len)
+{
+	char frag[TDFRAGHDR + MSGHDRLEN + 4];
+
+	begin_answer(c, head, 4 + len, frag);
+	wire_put32(frag + TDFRAGHDR + MSGHDRLEN, (uint32_t)number);
 	queue_copy(c->sw, &c->out, frag, sizeof frag);
 	if (len)
 		queue_copy(c->sw, &c->out, data, len);

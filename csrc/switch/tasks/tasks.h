@@ -101,6 +101,8 @@ static inline void conn_hold_asker(struct conn *c)
 }
 /* Answer a request of its task with this head: a number, then more bytes. */
 void conn_answer(struct conn *, const char *head, int32_t number, const char *data, uint32_t len);
+/* The same: a whole body. */
+void conn_answer_with(struct conn *, const char *head, const char *body, uint32_t len);
 /* End it: an SW_CLOSE event; text may be NULL. Freed by conn_bury. */
 void conn_end(struct conn *, uint32_t reason, const char *text);
 /* Free ended connections. */

@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""The switch as asyncio's selector: while the event loop waits, the switch forwards packets."""
+"""The switch as asyncio's selector: while the event loop waits, the switch forwards packets.
+
+Answers that the switch keeps are true as long as the daemon does nothing. So they are forgotten
+before anything runs in the event loop but the switch's handler, which looks after that itself.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import selectors
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from contextvars import Context
+from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from .switch import Switch
 
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
+
+Args = TypeVarTuple("Args")
 
 
 class SwitchSelector(selectors._BaseSelectorImpl):
@@ -66,7 +74,11 @@ class SwitchSelector(selectors._BaseSelectorImpl):
         Returns early with the keys that are ready, and with the switch's own if it has events.
         """
         switch = self._switch
+        if timeout is not None and timeout <= 0:
+            switch.forget_answers()
         ready = switch.run(timeout)
+        if ready:
+            switch.forget_answers()
         keys = self._keys
         result = [
             (key, mask & key.events) for fd, mask in ready if (key := keys.get(fd)) is not None
@@ -82,11 +94,34 @@ class SwitchSelector(selectors._BaseSelectorImpl):
         super().close()
 
 
+class _SwitchLoop(asyncio.SelectorEventLoop):
+    """The event loop of new_event_loop()."""
+
+    def __init__(self, switch: Switch) -> None:
+        super().__init__(SwitchSelector(switch))
+        self._switch = switch
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*Args], object],
+        *args: *Args,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """As in any event loop; what is due at a time may change what answers rest on."""
+
+        def due() -> None:
+            self._switch.forget_answers()
+            callback(*args)
+
+        return super().call_at(when, due, context=context)
+
+
 def new_event_loop(switch: Switch) -> asyncio.SelectorEventLoop:
     """Event loop that waits in the switch and calls `switch.dispatch` for its events.
 
     Close the loop before the switch.
     """
-    loop = asyncio.SelectorEventLoop(SwitchSelector(switch))
+    loop = _SwitchLoop(switch)
     loop.add_reader(switch, switch.dispatch)
     return loop

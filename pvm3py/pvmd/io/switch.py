@@ -167,6 +167,7 @@ class Switch:
         self._reply = ffi.new("const char **")
         self._output: list[bytes] = []
         self._output_bytes = 0
+        self._has_answers = False
         self.has_events = False
         self.handler = lambda event: None
         self.reached: set[int] = set()
@@ -376,12 +377,31 @@ class Switch:
         self.flush()
         _check(lib.sw_notify_drain(self._sw, tid & 0xFFFFFFFF, mark), "notify of drain")
 
+    def keep_answer(self, tag: int, body: bytes, answer: bytes) -> None:
+        """Give tasks here that ask the same this answer, until `forget_answers` is called."""
+        self._has_answers = True
+        lib.sw_keep_answer(self._sw, tag & 0xFFFFFFFF, body, len(body), answer, len(answer))
+
+    def forget_answers(self) -> None:
+        """What was kept may not be true any more."""
+        if self._has_answers:
+            self._has_answers = False
+            lib.sw_forget_answers(self._sw)
+
+    def context(self, context: int, owner: int) -> int:
+        """A free context for a task (0), or give that one back: it, 0, or an error code."""
+        return int(lib.sw_context(self._sw, context & 0xFFFFFFFF, owner & 0xFFFFFFFF))
+
+    def free_contexts(self, owner: int) -> None:
+        """A task has ended: its contexts are free."""
+        lib.sw_free_contexts(self._sw, owner & 0xFFFFFFFF)
+
     def serve_mail(self) -> None:
         """Answer ordinary requests of tasks here to the mailbox, from now on."""
         lib.sw_mail_serve(self._sw)
 
     def mail(self, body: bytes) -> bytes | None:
-        """Put, get or remove as a TM_DB body says; the reply's body.
+        """Put, get, remove or list as a TM_DB body says; the reply's body.
 
         None: a get that waits for an entry; until `serve_mail` is called again all requests to
         put are reported. WireError: malformed.
@@ -392,11 +412,6 @@ class Switch:
         if code == lib.SW_MAIL_WAIT:
             return None
         return bytes(ffi.buffer(self._reply[0], self._size[0]))
-
-    def mail_list(self) -> bytes:
-        """All entries of the mailbox, as the reply to TMDB_NAMES."""
-        text = lib.sw_mail_list(self._sw, self._size)
-        return bytes(ffi.buffer(text, self._size[0]))
 
     def mail_disown(self, owner: int) -> None:
         """A task has ended: its entries go; persistent ones that are not doomed stay."""

@@ -27,8 +27,6 @@ from support.system import (
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import AddHostReply, Codes, SpawnRequest, TaskReply
 
-HOST = 0x40000
-
 Patch = Callable[[str], Path]
 
 
@@ -138,15 +136,14 @@ def test_files_of_killed_tasks_are_found_without_listing_the_directory(
 
 def test_handler_that_raises_is_answered_and_logged(patched: Patch, connector: Connector) -> None:
     patched("""
-        from types import SimpleNamespace
-        from pvm3py.pvmd.topics import hostinfo
-        def fail():
+        from pvm3py.pvmd.topics import tickle
+        def fail(*_):
             raise KeyError("lost")
-        hostinfo.time = SimpleNamespace(time_ns=fail)
+        tickle._ACTIONS[5] = fail
     """)
     with VirtualMachine() as vm, RawTask(vm.address, connector) as task:
         task.enrol(vm.tmp)
-        assert task.request(c.TM_HOSTSYNC, ints(HOST)).ints() == (c.PvmDSysErr,)
+        assert task.request(c.TM_TICKLE, ints(1, 5)).ints() == (c.PvmDSysErr,)
         assert "KeyError: 'lost'" in vm.log()
         assert task.sync()
 

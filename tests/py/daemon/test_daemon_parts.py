@@ -32,8 +32,6 @@ from pvm3py.pvmd.state.hostfile import parse_host
 from pvm3py.pvmd.state.log import Log
 from pvm3py.pvmd.state.plain import Plain, field
 from pvm3py.pvmd.state.task import Task, TaskTable, is_task
-from pvm3py.pvmd.topics.contexts import Contexts
-from pvm3py.pvmd.topics.mailbox import matches
 from pvm3py.pvmd.topics.spawn import environment
 from pvm3py.wire import constants as c
 
@@ -61,25 +59,6 @@ def test_daemon_of_a_tree_has_its_architecture(monkeypatch: pytest.MonkeyPatch) 
     settings = read_settings([])
     assert settings.arch == "LINUXS390"
     assert settings.search_path[-1] == "/opt/pvm3/bin/LINUXS390"
-
-
-@pytest.mark.parametrize(
-    ("pattern", "name", "found"),
-    [
-        ("", "any", True),
-        ("**", "any", True),
-        ("ba*", "xbarz", True),
-        ("arz", "xbarz", True),
-        ("*b*z", "xbarz", True),
-        ("z*b", "xbarz", False),
-        ("a\\*", "a*", True),
-        ("a\\*", "ab", False),
-        ("\\*", "*", False),
-        (".", "x", False),
-    ],
-)
-def test_mailbox_patterns(pattern: str, name: str, found: bool) -> None:
-    assert matches(pattern, name) is found
 
 
 def test_first_of_duplicate_host_options_wins() -> None:
@@ -126,16 +105,6 @@ def test_local_numbers_go_round_without_those_alive() -> None:
     table.add(Task(first, 0, 1))
     assert [table.next_tid() for _ in range(c.TIDLOCAL - 1)][-1] == HOST | c.TIDLOCAL
     assert table.next_tid() == first + 1
-
-
-def test_contexts_never_include_those_of_the_system() -> None:
-    contexts = Contexts(HOST)
-    given = [contexts.allocate(1) for _ in range(c.TIDLOCAL - c.NUM_SYSCTX)]
-    assert given[0] == HOST + 1
-    assert max(given) < c.SYSCTX_LAST
-    assert contexts.allocate(1) == c.PvmOutOfRes
-    contexts.free_all(1)
-    assert contexts.allocate(2) == HOST + 1
 
 
 @pytest.mark.parametrize(
