@@ -98,7 +98,9 @@ $(STAMPS)/venv-test: pyproject.toml $(VENV_STAMP) | $(STAMPS)
 
 # ---- the C library ---------------------------------------------------------
 
-LIB_CFLAGS := -std=gnu11 -fPIC -fvisibility=hidden -ftls-model=initial-exec -Wall -Wextra \
+# Exceptions of C++ handlers pass through the library.
+LIB_CFLAGS := -std=gnu11 -fPIC -fvisibility=hidden -ftls-model=initial-exec -funwind-tables \
+	-Wall -Wextra \
 	$(WERROR) -ffile-prefix-map='$(CURDIR)'=. -Iinclude -Icsrc/wire
 ifeq ($(SANITIZE),)
 LIB_LDFLAGS := -Wl,-z,defs

@@ -25,6 +25,7 @@ int pvm_bcast(char *group, int tag)
 	int *tids = NULL;
 	int n, code;
 
+	GROUP_CALL();
 	gs__trace_entry(&t, TEV_BCAST, group, TEV_DID_MC, tag);
 	n = gs__tids(GROUP_BCAST, group, &tids);
 	if (n > 0)

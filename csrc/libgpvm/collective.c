@@ -127,6 +127,7 @@ int gs_gather(void *result, int room, void *items, int count, int type, int tag,
 	struct traced t;
 	int code;
 
+	GROUP_CALL();
 	gs__trace_entry(&t, TEV_GATHER, group, TEV_DID_MC, tag);
 	code = gather(&c, result);
 	gs__trace_exit(&t, TEV_DID_CC, code < 0 ? code : 0, NULL, 0);
@@ -191,6 +192,7 @@ int gs_scatter(void *result, void *items, int room, int count, int type, int tag
 	struct traced t;
 	int code;
 
+	GROUP_CALL();
 	gs__trace_entry(&t, TEV_SCATTER, group, TEV_DID_MC, tag);
 	code = scatter(&c, result);
 	gs__trace_exit(&t, TEV_DID_CC, code < 0 ? code : 0, NULL, 0);

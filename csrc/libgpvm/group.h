@@ -51,6 +51,12 @@ int tev_fin(void);
 /* What this project's libpvm3 has for threads (for_groups.h); with 3.4.6's they are NULL. */
 #pragma weak pvmlock
 #pragma weak pvmunlock
+#pragma weak pvmgroupbegin
+#pragma weak pvmgroupend
+#pragma weak pvmgroupmask
+#pragma weak pvmgroupcount
+#pragma weak pvmgrouppause
+#pragma weak pvmgroupresume
 #pragma weak pvmviewbegin
 #pragma weak pvmviewend
 #pragma weak pvmtrecvf
@@ -82,8 +88,9 @@ struct record;
 
 /* All state of the library; threads look at it and change it between gs__lock and gs__unlock. */
 struct groups {
-	int turns[GROUP_BARRIERV + 1]; /* who waits for the answer to a request, see pvmturn */
-	int server;                    /* tid of the group server, 0: not known */
+	int turns[GROUP_BARRIERV + 1];      /* who waits for the answer to a request, see pvmturn */
+	int unanswered[GROUP_BARRIERV + 1]; /* requests whose answers have not come */
+	int server;                         /* tid of the group server, 0: not known */
 	int client;             /* own tid when it was found; after pvm_exit it is another, ... */
 	unsigned session;       /* ... but may be the same in another machine */
 	struct record *records; /* of static groups */
@@ -95,7 +102,10 @@ extern struct groups gs__state;
  * The connection to the daemon; 3.4.6's libpvm3 does not tell one from another. Between gs__lock
  * and gs__unlock.
  */
-unsigned gs__session(void);
+static inline unsigned gs__session(void)
+{
+	return pvmsession ? pvmsession() : 0;
+}
 
 /* Keep other threads out of the library; a thread may nest it. 3.4.6's libpvm3 has no threads. */
 static inline void gs__lock(void)
@@ -109,6 +119,32 @@ static inline void gs__unlock(void)
 {
 	if (pvmunlock)
 		pvmunlock();
+}
+
+/*
+ * First line of a public function. It holds the lock, and nobody but this library may use it for
+ * anything, signal handlers included: they are refused.
+ */
+#define GROUP_CALL() GROUP_CALL_OR(PvmNotImpl)
+/* The same with what is returned to a signal handler that is refused. */
+#define GROUP_CALL_OR(refusal) \
+	struct pvmcall group_call; \
+	if (pvmgroupbegin && pvmgroupbegin(&group_call) < 0) \
+		return refusal; \
+	const char group_end __attribute__((cleanup(gs__end), unused)) = 0
+
+static inline void gs__end(const char *scope)
+{
+	(void)scope;
+	if (pvmgroupend)
+		pvmgroupend();
+}
+
+/* Called before memory is allocated or freed: a signal handler that comes in between may do so. */
+static inline void gs__mask(void)
+{
+	if (pvmgroupmask)
+		pvmgroupmask();
 }
 
 /* ---- context of a call (session.c) ----------------------------------------- */
@@ -132,8 +168,13 @@ void gs__leave(struct setting *);
  */
 int gs__receive(int (*match)(int, int, int), int tid, int tag, struct timeval *timeout);
 
-/* Set pvm_errno if code is negative. Returns code. */
-int gs__quiet(int code);
+/* Set pvm_errno to the negative code. Returns code. */
+int gs__failed(int code);
+/* The same if code is negative. */
+static inline int gs__quiet(int code)
+{
+	return __builtin_expect(code < 0, 0) ? gs__failed(code) : code;
+}
 
 /* ---- asking the server (server.c) -------------------------------------------- */
 
@@ -150,6 +191,10 @@ int gs__quiet(int code);
  * GROUP_JOIN then end in PvmNoGroup.
  */
 int gs__ask(int request, const char *group, int arg, int **list);
+static inline bool gs__named(const char *group)
+{
+	return group && *group;
+}
 
 /* ---- static groups (cache.c) -------------------------------------------------- */
 
@@ -208,8 +253,31 @@ struct traced {
 void gs__trace_entry(struct traced *, int kind, const char *group, int did, int value);
 /* End of a call with its result, and a list of tids if tids is not NULL. */
 void gs__trace_exit(const struct traced *, int did, int value, int *tids, int n);
-/* The same between gs__lock and gs__unlock. */
-void gs__trace_entry_held(struct traced *, int kind, const char *group, int did, int value);
-void gs__trace_exit_held(const struct traced *, int did, int value, int *tids, int n);
+
+/* The events of both, if the task has a tracer; it may have one as soon as it is a task. */
+void gs__entry_event(const struct traced *, const char *group, int did, int value);
+void gs__exit_event(const struct traced *, int did, int value, int *tids, int n);
+static inline bool gs__may_be_traced(void)
+{
+	return __builtin_expect(pvmtrc.trctid > 0 || pvmmytid == -1, 0);
+}
+
+/* gs__trace_entry and gs__trace_exit between gs__lock and gs__unlock. */
+static inline void gs__trace_entry_held(struct traced *t, int kind, const char *group, int did,
+	int value)
+{
+	t->kind = kind;
+	t->toplevel = pvmtoplvl;
+	pvmtoplvl = 0;
+	if (gs__may_be_traced())
+		gs__entry_event(t, group, did, value);
+}
+
+static inline void gs__trace_exit_held(const struct traced *t, int did, int value, int *tids, int n)
+{
+	if (gs__may_be_traced())
+		gs__exit_event(t, did, value, tids, n);
+	pvmtoplvl = t->toplevel;
+}
 
 #endif

@@ -37,6 +37,7 @@ static int find_host(const char *group, int host, int *members, int *coordinator
 
 int pvm_grphostinfo(char *group, int host, int *coordinator, int *members, int *hosts)
 {
+	GROUP_CALL();
 	int own_members, own_coordinator;
 	int n = find_host(group, host, &own_members, &own_coordinator);
 
@@ -70,6 +71,8 @@ int pvm_grpvhostinfo(char *group, int **coordinators, int **members, int *hosts)
 	bool known;
 	int *list, n = 0;
 
+	GROUP_CALL();
+	gs__mask();
 	gs__lock();
 	r = gs__cached(group);
 	known = r != NULL;

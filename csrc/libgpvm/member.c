@@ -14,6 +14,7 @@ int pvm_joingroup(char *group)
 	struct traced t;
 	int code;
 
+	GROUP_CALL();
 	gs__trace_entry(&t, TEV_JOINGROUP, group, NO_ITEM, 0);
 	code = gs__ask(GROUP_JOIN, group, 0, NULL);
 	gs__trace_exit(&t, TEV_DID_CC, code, NULL, 0);
@@ -26,14 +27,16 @@ int pvm_lvgroup(char *group)
 	struct traced t;
 	int code;
 
+	GROUP_CALL();
 	gs__trace_entry(&t, TEV_LVGROUP, group, NO_ITEM, 0);
+	gs__mask();
 	gs__cache_drop(group);
 	code = gs__ask(GROUP_LEAVE, group, 0, NULL);
 	gs__trace_exit(&t, TEV_DID_CC, code, NULL, 0);
 	return gs__quiet(code);
 }
 
-/* ---- look-ups: of static groups under one lock, else the server is asked ---------- */
+/* ---- look-ups: of static groups, else the server is asked ---------- */
 
 /* Instance number of a task in a static group, -1: not known. */
 static int cached_instance(const char *group, int tid)
@@ -54,17 +57,6 @@ static int cached_tid(const char *group, int instance)
 	return r && instance >= 0 && instance < r->capacity ? r->tids[instance] : 0;
 }
 
-/* gs__ask in the middle of a look-up, which has the lock before and after it. */
-static int ask_between(int request, const char *group, int arg)
-{
-	int answer;
-
-	gs__unlock();
-	answer = gs__ask(request, group, arg, NULL);
-	gs__lock();
-	return answer;
-}
-
 int gs__instance(const char *group, int tid)
 {
 	int instance;
@@ -81,13 +73,12 @@ int pvm_getinst(char *group, int tid)
 	struct traced t;
 	int instance;
 
-	gs__lock();
+	GROUP_CALL();
 	gs__trace_entry_held(&t, TEV_GETINST, group, TEV_DID_GT, tid);
 	instance = cached_instance(group, tid);
 	if (instance < 0)
-		instance = ask_between(GROUP_GETINST, group, tid);
+		instance = gs__ask(GROUP_GETINST, group, tid, NULL);
 	gs__trace_exit_held(&t, TEV_DID_GI, instance, NULL, 0);
-	gs__unlock();
 	return gs__quiet(instance);
 }
 
@@ -107,13 +98,12 @@ int pvm_gettid(char *group, int instance)
 	struct traced t;
 	int tid;
 
-	gs__lock();
+	GROUP_CALL();
 	gs__trace_entry_held(&t, TEV_GETTID, group, TEV_DID_GI, instance);
 	tid = cached_tid(group, instance);
 	if (tid <= 0)
-		tid = ask_between(GROUP_GETTID, group, instance);
+		tid = gs__ask(GROUP_GETTID, group, instance, NULL);
 	gs__trace_exit_held(&t, TEV_DID_GT, tid, NULL, 0);
-	gs__unlock();
 	return gs__quiet(tid);
 }
 
@@ -124,12 +114,11 @@ int pvm_gsize(char *group)
 	struct traced t;
 	int size;
 
-	gs__lock();
+	GROUP_CALL();
 	gs__trace_entry_held(&t, TEV_GSIZE, group, NO_ITEM, 0);
 	r = gs__cached(group);
-	size = r ? r->members : ask_between(GROUP_GSIZE, group, 0);
+	size = r ? r->members : gs__ask(GROUP_GSIZE, group, 0, NULL);
 	gs__trace_exit_held(&t, TEV_DID_GS, size, NULL, 0);
-	gs__unlock();
 	return gs__quiet(size);
 }
 
@@ -153,6 +142,7 @@ int gs__tids(int request, const char *group, int **tids)
 	bool known;
 	int n = 0;
 
+	gs__mask();
 	gs__lock();
 	r = gs__cached(group);
 	known = r != NULL;
@@ -171,7 +161,7 @@ static int check_count(const char *group, int count)
 {
 	int code;
 
-	if (!group || !*group)
+	if (!gs__named(group))
 		return PvmNullGroup;
 	if (count > 0 || count == -1)
 		return 0;
@@ -191,6 +181,7 @@ int pvm_barrier(char *group, int count)
 	struct traced t;
 	int code;
 
+	GROUP_CALL();
 	gs__trace_entry(&t, TEV_BARRIER, group, TEV_DID_GBC, count);
 	code = check_count(group, count);
 	if (code == 0)
@@ -201,6 +192,16 @@ int pvm_barrier(char *group, int count)
 	return gs__quiet(code);
 }
 
+static bool is_static(const char *group)
+{
+	bool known;
+
+	gs__lock();
+	known = gs__cached(group) != NULL;
+	gs__unlock();
+	return known;
+}
+
 /*
  * Wait until `size` members (-1: all) have called this, and make the group static: nobody joins
  * it any more and its members are known without the server. Returns the size.
@@ -209,7 +210,10 @@ int pvm_freezegroup(char *group, int size)
 {
 	int code;
 
+	GROUP_CALL();
 	pvmbeatask(); /* also for a group without name, as in 3.4.6 */
 	code = check_count(group, size);
+	if (code == PvmMismatch && is_static(group))
+		return PvmDupGroup;
 	return code < 0 ? code : gs__ask(GROUP_FREEZE, group, size, NULL);
 }

@@ -62,8 +62,13 @@ static int combine(const struct collective *c, operation f, int *senders, int n)
 		for (int k = 0; k < n; k++)
 			if (senders[k] == source)
 				senders[k] = 0;
-		if (code >= 0)
+		if (code >= 0) {
+			int state = pvmgrouppause ? pvmgrouppause() : 0;
+
 			f(&type, c->data, work, &count, &code);
+			if (pvmgroupresume)
+				pvmgroupresume(state);
+		}
 	}
 	free(work);
 	return code;
@@ -164,6 +169,7 @@ int pvm_reduce(operation f, void *items, int count, int type, int tag, char *gro
 	struct traced t;
 	int code;
 
+	GROUP_CALL();
 	gs__trace_entry(&t, TEV_REDUCE, group, TEV_DID_MC, tag);
 	code = reduce(&c, f);
 	gs__trace_exit(&t, TEV_DID_CC, code, NULL, 0);

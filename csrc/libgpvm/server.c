@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -143,6 +144,7 @@ static int find(void)
 			return code;
 		gs__lock();
 		gs__cache_clear();
+		memset(gs__state.unanswered, 0, sizeof gs__state.unanswered);
 		gs__state.server = tid;
 		gs__state.client = pvm_mytid();
 		gs__state.session = gs__session();
@@ -177,6 +179,7 @@ static int server_tid(void)
 
 int gs_getgstid(void)
 {
+	GROUP_CALL();
 	struct setting setting;
 	int tid = pvm_mytid();
 
@@ -195,28 +198,39 @@ static const struct shape {
 	bool arg;            /* an integer behind the name */
 	unsigned char fixed; /* integers behind the result ... */
 	unsigned char each;  /* ... and so many for each that the result counts */
+	bool late;           /* answered when others have come */
 	bool state;          /* then the group's kind, and its record if it is static */
 } shapes[] = {
-	[GROUP_BARRIER] = { .arg = true },
+	[GROUP_BARRIER] = { .arg = true, .late = true },
 	[GROUP_BCAST] = { .each = 1, .state = true },
 	[GROUP_GETINST] = { .arg = true, .state = true },
 	[GROUP_GETTID] = { .arg = true, .state = true },
 	[GROUP_GSIZE] = { .state = true },
 	[GROUP_TIDLIST] = { .each = 1, .state = true },
-	[GROUP_FREEZE] = { .arg = true, .state = true },
+	[GROUP_FREEZE] = { .arg = true, .late = true, .state = true },
 	[GROUP_HOSTCHAR] = { .arg = true, .fixed = 2, .state = true },
 	[GROUP_HOSTCHARV] = { .each = 2, .state = true },
 };
 
 static int send_request(int tid, int request, const char *group, int arg)
 {
+	int *unanswered = &gs__state.unanswered[request];
 	int code = pvm_initsend(PvmDataDefault);
 
 	if (code >= 0)
 		code = pvm_pkstr((char *)group);
 	if (code >= 0 && shapes[request].arg)
 		code = pvm_pkint(&arg, 1, 1);
-	return code < 0 ? code : pvm_send(tid, request);
+	if (code < 0)
+		return code;
+	if (!pvmgroupcount) {
+		++*unanswered;
+		return pvm_send(tid, request);
+	}
+	pvmgroupcount(unanswered);
+	code = pvm_send(tid, request);
+	pvmgroupcount(NULL);
+	return code;
 }
 
 /* Match function of pvm_recvf: message `tag` of the server `tid`, or its exit notice. */
@@ -254,6 +268,21 @@ static int await_reply(int server, int request)
 	}
 }
 
+/*
+ * The same with the reply to the last request of this kind. Earlier ones were given up: by the
+ * jump of a handler, or as they took too long.
+ */
+static int await_last_reply(int server, int request)
+{
+	int *unanswered = &gs__state.unanswered[request];
+	int code;
+
+	do
+		code = await_reply(server, request);
+	while (code == 0 && --*unanswered > 0);
+	return code;
+}
+
 /* Read the reply to `request`; the result is returned. */
 static int read_reply(int request, int **list)
 {
@@ -281,14 +310,40 @@ static int read_reply(int request, int **list)
 	return result;
 }
 
+static int ask(int request, const char *group, int arg, int **list);
+
+/*
+ * Before a request that waits for other members: drop the replies to earlier ones that were given
+ * up. Those that the server has sent are here with its answer to another question; the others may
+ * never come.
+ */
+static int forget_replies(int server, int request, const char *group)
+{
+	int *unanswered = &gs__state.unanswered[request];
+	struct timeval none = { 0, 0 };
+	int code = *unanswered ? ask(GROUP_GSIZE, group, 0, NULL) : 0;
+
+	if (code == PvmSysErr || code == PvmNoMem)
+		return code;
+	while (*unanswered && gs__receive(NULL, server, request, &none) > 0)
+		--*unanswered;
+	*unanswered = 0;
+	return 0;
+}
+
 static int ask(int request, const char *group, int arg, int **list)
 {
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
 		int server = server_tid();
-		int code = server < 0 ? server : send_request(server, request, group, arg);
+		int code = server;
+
+		if (server > 0 && shapes[request].late)
+			code = forget_replies(server, request, group);
+		if (code >= 0)
+			code = send_request(server, request, group, arg);
 
 		if (code == 0)
-			code = await_reply(server, request);
+			code = await_last_reply(server, request);
 		if (code == 0)
 			return read_reply(request, list);
 		if (code != PvmNoTask)
@@ -320,7 +375,7 @@ int gs__ask(int request, const char *group, int arg, int **list)
 	struct setting setting;
 	int result;
 
-	if (!group || !*group)
+	if (!gs__named(group))
 		return PvmNullGroup;
 	result = pvmbeatask();
 	if (result < 0)
@@ -335,6 +390,7 @@ void pvm_gsdump(void)
 {
 	struct setting setting;
 
+	GROUP_CALL_OR();
 	if (pvm_mytid() < 0)
 		return;
 	gs__enter(&setting);

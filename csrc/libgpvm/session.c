@@ -4,18 +4,11 @@
 
 struct groups gs__state;
 
-unsigned gs__session(void)
+int gs__failed(int code)
 {
-	return pvmsession ? pvmsession() : 0;
-}
-
-int gs__quiet(int code)
-{
-	if (code < 0) {
-		gs__lock();
-		pvm_errno = code;
-		gs__unlock();
-	}
+	gs__lock();
+	pvm_errno = code;
+	gs__unlock();
 	return code;
 }
 

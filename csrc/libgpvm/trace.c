@@ -20,18 +20,14 @@ static void put_int(int did, int value)
 	pvmtrccodef[PACK_INT](did, TEV_DATA_SCALAR, &value, 1, 1);
 }
 
-void gs__trace_entry_held(struct traced *t, int kind, const char *group, int did, int value)
+void gs__entry_event(const struct traced *t, const char *group, int did, int value)
 {
-	t->kind = kind;
-	t->toplevel = pvmtoplvl;
-	pvmtoplvl = 0;
-	if (begin(t, TEV_EVENT_ENTRY)) {
-		pvmtrccodef[PACK_STRING](TEV_DID_GN, TEV_DATA_SCALAR, (char *)(group ? group : ""),
-			1, 1);
-		if (did != NO_ITEM)
-			put_int(did, value);
-		tev_fin();
-	}
+	if (!begin(t, TEV_EVENT_ENTRY))
+		return;
+	pvmtrccodef[PACK_STRING](TEV_DID_GN, TEV_DATA_SCALAR, (char *)(group ? group : ""), 1, 1);
+	if (did != NO_ITEM)
+		put_int(did, value);
+	tev_fin();
 }
 
 void gs__trace_entry(struct traced *t, int kind, const char *group, int did, int value)
@@ -41,15 +37,14 @@ void gs__trace_entry(struct traced *t, int kind, const char *group, int did, int
 	gs__unlock();
 }
 
-void gs__trace_exit_held(const struct traced *t, int did, int value, int *tids, int n)
+void gs__exit_event(const struct traced *t, int did, int value, int *tids, int n)
 {
-	if (begin(t, TEV_EVENT_EXIT)) {
-		put_int(did, value);
-		if (tids)
-			pvmtrccodef[PACK_INT](TEV_DID_MDL, TEV_DATA_ARRAY, tids, n, 1);
-		tev_fin();
-	}
-	pvmtoplvl = t->toplevel;
+	if (!begin(t, TEV_EVENT_EXIT))
+		return;
+	put_int(did, value);
+	if (tids)
+		pvmtrccodef[PACK_INT](TEV_DID_MDL, TEV_DATA_ARRAY, tids, n, 1);
+	tev_fin();
 }
 
 void gs__trace_exit(const struct traced *t, int did, int value, int *tids, int n)

@@ -21,13 +21,19 @@
 struct sw;
 
 /* Kinds of events. */
-#define SW_OPEN 1  /* a connection was accepted; pid, uid of the peer process are set */
+/*
+ * a connection was accepted, or, if the switch serves enrolments, has something for the caller;
+ * pid, uid of the peer process are set, and reason
+ */
+#define SW_OPEN 1
 #define SW_CLOSE 2 /* it ended (all it had written was forwarded or reported before); reason set */
 #define SW_MESSAGE 3 /* a whole message for the daemon, but those that the switch serves itself */
 #define SW_DRAINED 4 /* the queue of tid `dst` fell to the mark asked for by sw_notify_drain */
 #define SW_LOG 5 /* something was ignored or refused: text in data; conn is 0 if none is meant */
 /* another host is lost or has left: dst is its daemon; reason, text in data; once a host */
 #define SW_HOST 6
+/* a child process ended: pid is set, reason is as waitpid() has it, data is a struct sw_times */
+#define SW_CHILD 8
 /* a message passed, see sw_manager: all as in SW_MESSAGE, 64 bytes of its body at most */
 #define SW_SPOKE 7
 
@@ -35,6 +41,9 @@ struct sw;
 #define SW_EOF 0      /* the peer closed or died */
 #define SW_PROTOCOL 1 /* it sent what the protocol does not allow; text in data */
 #define SW_CLOSED 2   /* sw_close or sw_finish was called */
+
+/* Field reason of SW_OPEN: it asks to be enrolled, and has written into the file made for it. */
+#define SW_PROVEN 7
 
 /* Why a message has no body (field reason of SW_MESSAGE): it was longer than message_max allows. */
 #define SW_TOO_LONG 6
@@ -54,9 +63,14 @@ struct sw_event {
 	 */
 	uint32_t dst, src;
 	uint32_t enc, tag, ctx, wid;
-	uint32_t pid, uid; /* of SW_OPEN */
+	uint32_t pid, uid; /* of SW_OPEN; pid of SW_CHILD */
 	uint32_t len;      /* bytes at data: message body (contiguous), or text */
 	const char *data;  /* valid until the next sw_run */
+};
+
+/* Processor time that a child used, itself and in the system, microseconds. */
+struct sw_times {
+	uint64_t user, system;
 };
 
 struct sw_fd {
@@ -108,8 +122,20 @@ void sw_free(struct sw *);
 /* Accept from another listening socket from now on. 0 or -errno, with the present one kept. */
 int sw_listen(struct sw *, int listen_fd);
 
-/* Descriptor that stands for the batch of events in the caller's selector map. */
-int sw_epoll_fd(struct sw *);
+/*
+ * Serve enrolments from now on: TM_CONNECT is answered here, and the caller does not get to know a
+ * connection before it sends another message. stem: that of the paths of authentication files.
+ * patience_us: microseconds that a connection has to be bound; then it is ended. A message TM_EXIT
+ * of a bound connection is always answered here, and the connection is closed: that message is the
+ * last event of it. 0 or -ENOMEM.
+ */
+int sw_enrolment(struct sw *, const char *stem, int64_t patience_us);
+
+/*
+ * Report the ends of all child processes of the caller from now on. Blocks SIGCHLD in the calling
+ * thread, which must be the first one, or the caller must have no other yet. 0 or -errno.
+ */
+int sw_children(struct sw *);
 
 /* Watch a descriptor of the caller: mask as in sw_fd, 0 stops. 0 or -errno. */
 int sw_watch(struct sw *, int fd, int mask);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What libpvm3 exports beyond 3.4.6, for libgpvm3: the library's lock; buffers and context of a
+ * What libpvm3 exports beyond 3.4.6, for libgpvm3: the library's lock; begin and end of group calls; buffers and context of a
  * group call; a receive with a choice of its own; turns of threads; the number of the connection.
  * (csrc/libpvm/calls/for_groups.c)
  */
@@ -13,6 +13,18 @@
 struct pvmview {
 	void *room[6];
 };
+
+/* Storage of a call, struct call there. */
+struct pvmcall {
+	void *room[1];
+};
+
+int pvmgroupbegin(struct pvmcall *call);
+void pvmgroupend(void);
+void pvmgroupmask(void);
+void pvmgroupcount(int *count);
+int pvmgrouppause(void);
+void pvmgroupresume(int state);
 
 void pvmlock(void);
 void pvmunlock(void);

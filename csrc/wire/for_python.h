@@ -3,10 +3,12 @@
 #ifndef PVM3PY_FOR_PYTHON_H
 #define PVM3PY_FOR_PYTHON_H
 
+struct timeval;
+
 /*
- * As pvm_getfds, for a caller that takes in until there is nothing more; so the task may go on
- * reading ahead. 0: something was read that is not taken in, as by pvm_probe, so do not wait.
+ * Wait as pvm_trecv does, and leave the message where it is. Its id; 0: the time is over, or a
+ * signal came. PvmNotImpl in a handler, PvmNoMem, PvmSysErr.
  */
-int pvmnewsfds(int **fds);
+int pvmawait(int tid, int tag, const struct timeval *timeout);
 
 #endif

@@ -69,6 +69,19 @@ def _decoded(request: int, body: bytes) -> Record:
     return _handlers[request][0].decode(body)
 
 
+@lru_cache(maxsize=1024)
+def _result(value: int, state: bytes = b"") -> bytes:
+    """The body of a Result; the same numbers are answered again and again."""
+    return Result(value, state).encode()
+
+
+@lru_cache(maxsize=64)
+def _tid_list(tids: tuple[int, ...], state: bytes) -> bytes:
+    """The body of a TidList."""
+    return TidList(list(tids), state).encode()
+
+
+_DYNAMIC = State(c.GROUP_DYNAMIC).encode()
 # Requests whose refusal is followed by the group's state.
 _STATE_AFTER_ERROR = frozenset((c.GROUP_GETINST, c.GROUP_GETTID, c.GROUP_GSIZE))
 
@@ -105,22 +118,22 @@ class GroupServer:
         try:
             record = _decoded(request, body)
         except WireError:
-            refusal = Result(c.PvmBadMsg).encode()
+            refusal = _result(c.PvmBadMsg)
             outbox += [Answer([caller], request, refusal) for caller in callers]
             return
         for caller in callers:
             try:
                 answer = handler(self, caller, record)
             except GroupError as error:
-                answer = self._refusal(request, body, error.code)
+                answer = self._refusal(request, record, error.code)
             if answer is not None:
                 outbox.append(Answer([caller], request, answer))
 
-    def _refusal(self, request: int, body: bytes, code: int) -> bytes:
+    def _refusal(self, request: int, record: Any, code: int) -> bytes:
         state = b""
         if request in _STATE_AFTER_ERROR:
-            state = self._state(self.groups.get(GroupName.decode(body).group))
-        return Result(code, state).encode()
+            state = self._state(self.groups.get(record.group))
+        return _result(code, state)
 
     def _group(self, name: str) -> Group:
         if not name:
@@ -139,7 +152,7 @@ class GroupServer:
     def _state(self, group: Group | None, dead: int = c.GROUP_DYNAMIC) -> bytes:
         """The state to send; `dead` stands for a dead group."""
         if group is None or group.kind == c.GROUP_DYNAMIC:
-            return State(c.GROUP_DYNAMIC).encode()
+            return _DYNAMIC
         if group.kind == c.GROUP_DEAD:
             return State(dead).encode()
         hosts = group.hosts().values()
@@ -164,12 +177,12 @@ class GroupServer:
         if caller not in self._watched:
             self._watched.add(caller)
             self.watch.append(caller)
-        return Result(instance).encode()
+        return _result(instance)
 
     @_serves(c.GROUP_LEAVE, GroupName)
     def _leave(self, caller: int, request: GroupName) -> bytes:
         self._remove(self._group(request.group), caller, died=False)
-        return Result(0).encode()
+        return _result(0)
 
     @_serves(c.GROUP_DEADTID, DeadTid)
     def _dead_tid(self, caller: int, request: DeadTid) -> None:
@@ -197,29 +210,29 @@ class GroupServer:
 
     def _fail(self, waiting: list[int], tag: int, code: int) -> None:
         if waiting:
-            self.outbox.append(Answer(waiting, tag, Result(code).encode()))
+            self.outbox.append(Answer(waiting, tag, _result(code)))
 
     # ---- questions ---------------------------------------------------------
 
     @_serves(c.GROUP_GETINST, GroupNumber)
     def _get_instance(self, caller: int, request: GroupNumber) -> bytes:
         group = self._group(request.group)
-        return Result(group.instance(request.number), self._state(group)).encode()
+        return _result(group.instance(request.number), self._state(group))
 
     @_serves(c.GROUP_GETTID, GroupNumber)
     def _get_tid(self, caller: int, request: GroupNumber) -> bytes:
         group = self._group(request.group)
-        return Result(group.tid(request.number), self._state(group)).encode()
+        return _result(group.tid(request.number), self._state(group))
 
     @_serves(c.GROUP_GSIZE, GroupName)
     def _size(self, caller: int, request: GroupName) -> bytes:
         group = self._group(request.group)
-        return Result(len(group), self._state(group)).encode()
+        return _result(len(group), self._state(group))
 
     @_serves(c.GROUP_BCAST, GroupName)
     def _tids(self, caller: int, request: GroupName) -> bytes:
         group = self._living_group(request.group)
-        return TidList(group.members(), self._state(group)).encode()
+        return _tid_list(tuple(group.members()), self._state(group))
 
     @_serves(c.GROUP_TIDLIST, GroupName)
     def _tids_without_hole(self, caller: int, request: GroupName) -> bytes:
@@ -267,7 +280,7 @@ class GroupServer:
         barrier = group.barrier
         complete = barrier.arrive(caller, request.number, members, group)
         if complete:
-            answer = Result(barrier.reached).encode()
+            answer = _result(barrier.reached)
             self.outbox.append(Answer(barrier.waiting, c.GROUP_BARRIER, answer))
         return complete
 
@@ -280,7 +293,7 @@ class GroupServer:
         freeze = group.freeze
         if freeze.arrive(caller, request.number, [caller], group):
             group.kind = c.GROUP_STATIC
-            answer = Result(freeze.reached, self._state(group)).encode()
+            answer = _result(freeze.reached, self._state(group))
             self.outbox.append(Answer(freeze.waiting, c.GROUP_FREEZE, answer))
 
     # ---- the server itself -------------------------------------------------

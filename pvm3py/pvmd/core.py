@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import socket
 from collections.abc import Coroutine
 from typing import Any, Self, TypeVar
@@ -16,7 +14,6 @@ from pvm3py.wire.record import Record
 from .dispatch import ROUTES, Request
 from .io.switch import Switch, frame
 from .peers import Peers
-from .state import private
 from .state.config import Settings
 from .state.connections import Connection
 from .state.hosts import Host, HostTable
@@ -59,7 +56,6 @@ class Pvmd:
         self.terminal: tuple[int, int] | None = None
         self.stopped: asyncio.Future[int] = loop.create_future()
         self._background: set[asyncio.Task[Any]] = set()
-        self._temporaries = 0
         self._trim_due = 0.0
 
     # Sending.
@@ -89,7 +85,6 @@ class Pvmd:
         """Close a connection for a reason that the log tells."""
         who = f"t{connection.task.tid:x}" if connection.task else f"pid {connection.pid}"
         self.log(f"connection of {who} dropped: {why}")
-        connection.drop_enrolment()
         self.switch.close_conn(connection.conn, flush=flush)
 
     # What handlers ask for.
@@ -121,18 +116,6 @@ class Pvmd:
         else:
             self._trim_due = 0.0
             self.switch.trim()
-
-    def create_temporary(self) -> str:
-        """Path of a new empty file of this user in PVM_TMP."""
-        path = ""
-        for path in self.settings.temporaries(self._temporaries + 1):
-            self._temporaries += 1
-            try:
-                os.close(private.create(path))
-            except FileExistsError:
-                continue
-            return path
-        raise FileExistsError(errno.EEXIST, "all names like it are taken", path)
 
     def stop(self, status: int) -> None:
         """End the daemon with this exit status."""

@@ -24,6 +24,7 @@ from .state.config import Settings
 from .state.connections import Connection
 from .state.errors import SCARCE, HostFailed, Refused
 from .state.events import (
+    ChildEvent,
     CloseEvent,
     DrainedEvent,
     Event,
@@ -82,7 +83,7 @@ def make(settings: Settings, log: Log, own: Host, listener: socket.socket) -> Pv
     switch = Switch(listener.fileno(), c.TIDPVMD | own.tid, limits=limits)
     pvmd = Pvmd(settings, log, own, switch, new_event_loop(switch))
     connect(pvmd)
-    pvmd.loop.add_signal_handler(signal.SIGCHLD, _reap_children, pvmd)
+    switch.watch_children()
     _handle_endings(pvmd)
     return pvmd
 
@@ -90,16 +91,18 @@ def make(settings: Settings, log: Log, own: Host, listener: socket.socket) -> Pv
 def _handle_endings(pvmd: Pvmd) -> None:
     """End in order at each signal that is not ignored.
 
-    add_signal_handler() takes 70 microseconds for each of them. What it has done for one signal
-    makes any wake the loop.
+    add_signal_handler() takes 70 microseconds for each of them. What it does for one signal makes
+    any wake the loop.
     """
 
     def caught(signum: int, _frame: object) -> None:
         pvmd.loop.call_soon_threadsafe(_signalled, pvmd, signum)
 
-    for signum in ENDING:
-        if signal.getsignal(signum) is not signal.SIG_IGN:
-            signal.signal(signum, caught)
+    heeded = [signum for signum in ENDING if signal.getsignal(signum) is not signal.SIG_IGN]
+    for signum in heeded:
+        signal.signal(signum, caught)
+    if heeded:
+        pvmd.loop.add_signal_handler(heeded[0], _signalled, pvmd, heeded[0])
 
 
 def connect(pvmd: Pvmd) -> None:
@@ -139,18 +142,6 @@ def _signalled(pvmd: Pvmd, signum: int) -> None:
     pvmd.stop(signum)
 
 
-def _reap_children(pvmd: Pvmd) -> None:
-    """Take the status of every child that ended."""
-    while True:
-        try:
-            pid, status, usage = os.wait4(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if pid == 0:
-            return
-        CHILD_ENDED.tell(pvmd, pid, status, usage.ru_utime, usage.ru_stime)
-
-
 # ---- events of the switch ------------------------------------------------------------------
 
 
@@ -170,9 +161,9 @@ def _event(pvmd: Pvmd, event: Event) -> None:
     elif isinstance(event, SpokeEvent):
         manager.spoke(pvmd, event)
     elif isinstance(event, OpenEvent):
-        connection = Connection(event.conn, event.pid)
-        pvmd.connections[event.conn] = connection
-        enrol.connection_opened(pvmd, connection)
+        pvmd.connections[event.conn] = Connection(event.conn, event.pid, event.proven)
+    elif isinstance(event, ChildEvent):
+        CHILD_ENDED.tell(pvmd, *event)
     elif isinstance(event, DrainedEvent):
         output.Collectors.of(pvmd).drained(event.tid)
     elif isinstance(event, HostEvent):

@@ -2,15 +2,14 @@
 """Sending and receiving. A tid or tag of -1 (ANY) stands for any sender or tag.
 
 A task sends and receives in the message context of `setcontext`. Waiting lets other threads
-run, and Ctrl-C through; but only one thread may be in PVM calls.
+run, and Ctrl-C through.
 """
 
 from __future__ import annotations
 
-import select
 import time
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 from pvm3py._task import ffi, lib
 from pvm3py.task.buffers import Message, bufinfo, item_type
@@ -21,8 +20,10 @@ if TYPE_CHECKING:
 
 ANY = -1
 
-# How long recv waits in the library before it waits in Python, where signals are handled.
+# How long recv waits in the library, which goes on after a signal.
 _IN_LIBRARY = ffi.new("struct timeval *", {"tv_sec": 0, "tv_usec": 20_000})
+# Seconds of a wait that a signal ends. One that comes just before its sleep does not end it.
+_SLEEP = 1.0
 
 
 class Received(NamedTuple):
@@ -68,9 +69,9 @@ def precv(array: Buffer, tid: int = ANY, tag: int = ANY) -> Received:
 def recv(tid: int = ANY, tag: int = ANY) -> Message:
     """Wait for a message, which becomes the receive buffer. Raises ConnectionLost."""
     bufid = check("recv", lib.pvm_trecv(tid, tag, _IN_LIBRARY))
-    if bufid == 0:
+    while not bufid:
         _wait(tid, tag, None)
-        bufid = check("recv", lib.pvm_recv(tid, tag))
+        bufid = check("recv", lib.pvm_nrecv(tid, tag))
     return bufinfo(bufid)
 
 
@@ -84,9 +85,12 @@ def trecv(tid: int = ANY, tag: int = ANY, timeout: float | None = None) -> Messa
     """Wait for a message for `timeout` seconds (None: for ever); None if none came."""
     if timeout is None:
         return recv(tid, tag)
-    if not _wait(tid, tag, time.monotonic() + timeout):
-        return nrecv(tid, tag)
-    return bufinfo(check("trecv", lib.pvm_recv(tid, tag)))
+    deadline = time.monotonic() + timeout
+    while _wait(tid, tag, deadline):
+        message = nrecv(tid, tag)
+        if message:
+            return message
+    return nrecv(tid, tag)
 
 
 def probe(tid: int = ANY, tag: int = ANY) -> Message | None:
@@ -97,25 +101,17 @@ def probe(tid: int = ANY, tag: int = ANY) -> Message | None:
 
 def getfds() -> list[int]:
     """Return the descriptors to wait on for messages; the daemon's is the first."""
-    return _descriptors(lib.pvm_getfds)
-
-
-def _descriptors(call: Callable[[Any], int]) -> list[int]:
     fds = ffi.new("int **")
-    count = check("getfds", call(fds))
+    count = check("getfds", lib.pvm_getfds(fds))
     return list(fds[0][0:count])
 
 
 def _wait(tid: int, tag: int, deadline: float | None) -> bool:
     """Wait until a message is there, interruptible by signals; false when the time is over."""
-    while not check("probe", lib.pvm_probe(tid, tag)):
-        left = None if deadline is None else deadline - time.monotonic()
-        if left is not None and left <= 0:
+    while True:
+        left = _SLEEP if deadline is None else min(_SLEEP, deadline - time.monotonic())
+        if left <= 0:
             return False
-        poll = select.poll()
-        fds = _descriptors(lib.pvmnewsfds)
-        for fd in fds:
-            poll.register(fd, select.POLLIN)
-        if fds:
-            poll.poll(None if left is None else left * 1000)
-    return True
+        sleep = ffi.new("struct timeval *", {"tv_sec": 0, "tv_usec": int(left * 1e6)})
+        if check("probe", lib.pvmawait(tid, tag, sleep)):
+            return True

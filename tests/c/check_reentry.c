@@ -82,6 +82,17 @@ static void send_plain(void)
 	check_send_int(mytid, TAG_NOISE, 99);
 }
 
+/* To more tasks than a call keeps on its stack; they do not exist. */
+static void send_many(void)
+{
+	int tids[100];
+
+	for (int i = 0; i < 100; i++)
+		tids[i] = (mytid & ~0x3ffff) | (0x30000 + i);
+	pvm_initsend(PvmDataDefault);
+	pvm_mcast(tids, 100, TAG_NOISE);
+}
+
 /* Send what the handler gets, and make the call until the handler has jumped, out of either. */
 static void until_jumped(void (*call)(void), int value)
 {
@@ -451,6 +462,53 @@ static void signal_while_sending(char **argv)
 	usable();
 }
 
+/* ---- jumps of signal handlers ------------------------------------------------------------- */
+
+static void jump_by_signal(int signal)
+{
+	(void)signal;
+	longjmp(back, 1);
+}
+
+/*
+ * Out of a send that waits for room. The connection is lost, and the receiver gets nothing of the
+ * message, but what comes later.
+ */
+static void jump_out_of_send(char **argv)
+{
+	int *data = calloc(LARGE, sizeof *data), tid;
+	volatile int value = 0;
+	pid_t pid, helper, self = getpid();
+
+	CHECK_INT(check_spawn(argv, "receiver", 1, &tid), 1);
+	pid = check_recv_int(tid, TAG_REPLY);
+	check_send_int(tid, TAG_PLAIN, 0);
+	while (!stopped(pid))
+		usleep(100);
+	signal(SIGUSR1, jump_by_signal);
+	helper = fork();
+	if (helper == 0)
+		signal_sender(self, pid);
+	if (setjmp(back) == 0) {
+		pvm_psend(tid, TAG_LARGE, data, LARGE, PVM_INT);
+		CHECK(!"the send");
+	}
+	sigset_t mask;
+	sigemptyset(&mask);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	pvm_initsend(PvmDataRaw);
+	value = -1;
+	pvm_pkint((int *)&value, 1, 1);
+	for (int i = 0; i < LARGE; i++)
+		data[i] = i;
+	pvm_pkint(data, LARGE, 1);
+	CHECK_CODE("large send", pvm_send(tid, TAG_LARGE), 0);
+	CHECK_INT(check_recv_int(tid, TAG_REPLY), LARGE);
+	free(data);
+	waitpid(helper, NULL, 0);
+	usable();
+}
+
 int main(int argc, char **argv)
 {
 	check_start();
@@ -463,6 +521,7 @@ int main(int argc, char **argv)
 		out_of(probe);
 		out_of(ask);
 		out_of(send_plain);
+		out_of(send_many);
 		buffers_stay();
 		messages_behind(argv);
 		sends_before();
@@ -471,6 +530,7 @@ int main(int argc, char **argv)
 		other_stack();
 		signals_while_waiting();
 		signal_while_sending(argv);
+		jump_out_of_send(argv);
 		jumps_of_threads();
 		end_of_thread();
 	}

@@ -17,6 +17,8 @@
 #ifndef PVM3PY_LIBPVM_BASE_H
 #define PVM3PY_LIBPVM_BASE_H
 
+#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -59,6 +61,7 @@ struct stream;
 struct watcher;
 struct way;
 struct pending;
+struct pace;
 
 /* ---- threads (lock.c; docs/threads.md) ------------------------------------- */
 
@@ -91,6 +94,7 @@ struct interest {
 	int wakes;
 	int tid, tag, ctx; /* -1: any */
 	const struct pending *request;
+	struct pace *pace; /* of the answers waited for; NULL: of messages (engine/poll.c) */
 };
 
 /* What a sleeping thread is told. */
@@ -99,17 +103,47 @@ enum {
 	SIGN_NUDGED = 2, /* nobody reads the sockets: look again */
 };
 
+/* In the frame of a public function; once it has waited, its own address while the frame is there. */
+struct call {
+	volatile struct call *self;
+};
+
+enum { TURNS_MAX = 8, KEPT_MAX = 16 };
+
+/* Something that a call frees, with the function that does. */
+struct kept {
+	void *what;
+	void (*end)(void *);
+};
+
 /* What belongs to a thread. */
 struct thread {
 	unsigned number; /* in the lock; 0: the thread has made no call yet */
-	unsigned depth;  /* calls inside calls, 0: the lock is not held */
+	/*
+	 * The outermost call, from before it takes the lock until it has given it back; NULL: none. A
+	 * call that begins meanwhile is a signal handler's, and refused, unless the program's code
+	 * runs inside the call, which `open` says: it is then depth + 1.
+	 */
+	volatile struct call *call;
+	unsigned depth; /* calls inside that one */
+	unsigned open;
+	/* The outermost of calls that wait, or run a handler, without the lock; NULL: none. */
+	volatile struct call *suspended;
 	/* What stands in the task's variables meanwhile, see pvm__lock_first. */
 	int sending, in_handler, toplevel, error;
 	/* In the frame that runs a handler of the program's: `mark` as long as the frame is there. */
 	const volatile uint64_t *frame; /* NULL: no such handler */
 	uint64_t mark;
 	struct view *view; /* innermost of handlers and group calls; NULL: the usual one */
-	struct view own;   /* with PvmThreadBuffers */
+	int *written;      /* counts the next message that it writes; NULL: that is not counted */
+	struct kept kept[KEPT_MAX]; /* what is freed if its calls are left by a jump (kept.c) */
+	unsigned nkept;
+	/* A group call, which a signal handler's calls must not enter. */
+	bool grouped;          /* there is one, around what the thread does */
+	bool masked;           /* signals wait, except while it waits, */
+	sigset_t mask;         /* and this is what the program has masked */
+	int *turns[TURNS_MAX]; /* what it has the turn for, as pvmturn's `holder`; NULL: none */
+	struct view own;       /* with PvmThreadBuffers */
 	bool has_own;
 	bool unrouted; /* asks for no direct routes */
 	/* Cancellation is off while the lock is held or waited for. */
@@ -117,84 +151,135 @@ struct thread {
 	int cancel_state;
 	/* Waiting: wake.c, and who sleeps. */
 	struct thread *next_waiting;
-	bool waiting;   /* in the list */
-	bool reading;   /* asleep on the sockets, without the lock */
-	bool idle;      /* asleep on `signs`, and could read the sockets instead */
-	unsigned signs; /* SIGN_... */
+	bool waiting;            /* in the list */
+	bool reading;            /* asleep on the sockets, without the lock */
+	struct watcher *watcher; /* what it sleeps on, or NULL */
+	bool idle;               /* asleep on `signs`, and could read the sockets instead */
+	unsigned signs;          /* SIGN_... */
+	/*
+	 * What it polls when it is asleep on the sockets: they, and a descriptor that does not exist
+	 * once a signal handler's call has had its turn, so that poll returns at once.
+	 */
+	struct pollfd polled[2];
 	struct interest interest;
+	bool until_signal; /* a signal ends the wait */
+	bool signalled;    /* one came while it slept */
 };
 
-/* This thread. */
+/* This thread. (task.c) */
 extern __thread struct thread pvm__self;
 
-/* For pvm__lock and pvm__unlock: the usual way, which works in all cases. */
+/* For the begin and end of calls: the usual way, which works in all cases. */
 extern unsigned pvm__owner;        /* the lock: number of the thread that has it, and a bit */
-extern struct thread *pvm__simple; /* whose variables are loaded, and runs no handler; or NULL */
-void pvm__lock_any(void);
+extern struct thread *pvm__simple; /* whose variables are loaded, with nothing to undo; or NULL */
+bool pvm__call_begin_any(struct call *);
 void pvm__unlock_any(void);
 
 /*
- * Take the lock; a thread may do so again while it has it. In a process of one thread that is
- * only noted: `depth` covers the other store, so that a signal's calls are calls inside.
+ * Begin a public function, with a variable of its frame: take the lock. A thread may do so again
+ * where the program's code runs inside a call. False, and pvm_errno is PvmNotImpl: a signal
+ * handler calls in the middle of a call, and is refused.
  */
-static inline void pvm__lock(void)
+static inline bool pvm__call_begin(struct call *call)
 {
 	struct thread *me = &pvm__self;
 
-	if (!pvm__single_threaded() || me->depth || pvm__simple != me) {
-		pvm__lock_any();
-		return;
-	}
-	me->depth = 1;
+	if (!__builtin_expect(pvm__single_threaded() && !me->call && pvm__simple == me, 1))
+		return pvm__call_begin_any(call);
+	/* In a process of one thread that is only noted. */
+	me->call = call;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	__atomic_store_n(&pvm__owner, me->number, __ATOMIC_RELAXED);
+	return true;
 }
 
-/* Give it back, as often as it was taken. */
-static inline void pvm__unlock(void)
+/* End it. */
+static inline void pvm__call_end(void)
 {
 	struct thread *me = &pvm__self;
 
-	if (!pvm__single_threaded() || me->depth != 1 || me->uncancellable) {
+	if (!__builtin_expect(pvm__single_threaded() && !me->depth && pvm__simple == me, 1)) {
 		pvm__unlock_any();
 		return;
 	}
 	__atomic_store_n(&pvm__owner, 0, __ATOMIC_RELAXED);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	me->depth = 0;
+	me->call = NULL;
 }
 
+/* Take the lock, also inside calls. */
+void pvm__lock(void);
+/* In a group call: from now on signals wait, until pvm__unmask; not while the lock is given up. */
+void pvm__mask(void);
+void pvm__unmask(void);
+/* Give it back, as often as it was taken. */
+static inline void pvm__unlock(void)
+{
+	pvm__call_end();
+}
+
+/* Code of the program's begins that may call the library, inside a call. For pvm__closed. */
+static inline unsigned pvm__opened(void)
+{
+	unsigned before = pvm__self.open;
+
+	pvm__self.open = pvm__self.depth + 1;
+	return before;
+}
+
+/* It ends. */
+static inline void pvm__closed(unsigned before)
+{
+	pvm__self.open = before;
+}
+
+/* What a thread held when it gave the lock up. */
+struct held {
+	volatile struct call *call, *suspended;
+	unsigned depth, open;
+	bool masked;
+};
 /* Give the lock up, however many calls hold it. Returns what pvm__relock needs. */
-unsigned pvm__unlock_all(void);
+struct held pvm__unlock_all(void);
 /* Have it as before that. */
-void pvm__relock(unsigned depth);
+void pvm__relock(const struct held *);
 /*
  * pvm__unlock_all, to run a handler of the program's: `frame` is a variable of the caller's, and
  * gets a mark. If the handler does not return, but jumps away or ends its thread, the thread's next
  * outermost call finds the frame gone, and calls pvm__above.handler_left.
  */
-unsigned pvm__unlock_for_handler(volatile uint64_t *frame);
+struct held pvm__unlock_for_handler(volatile uint64_t *frame);
 /* The handler has returned. */
-void pvm__relock_after_handler(unsigned depth);
+void pvm__relock_after_handler(const struct held *);
 
-/* For LOCK_SCOPE: begin and end. */
-static inline char pvm__lock_scope(void)
-{
-	pvm__lock();
-	return 0;
-}
-
-static inline void pvm__unlock_scope(const char *scope)
+/* For the macros. */
+static inline void pvm__call_scope_end(const char *scope)
 {
 	(void)scope;
-	pvm__unlock();
+	pvm__call_end();
 }
 
-/* Hold the lock until the end of the block. */
+/* Hold the lock until the end of the block, also inside calls. */
 #define LOCK_SCOPE(name) \
-	const char name __attribute__((cleanup(pvm__unlock_scope), unused)) = pvm__lock_scope()
-/* First line of a public function: hold it until that returns. */
-#define API_LOCK() LOCK_SCOPE(api_lock)
+	pvm__lock(); \
+	const char name __attribute__((cleanup(pvm__call_scope_end), unused)) = 0
+/* First line of a public function: hold the lock until that returns. */
+#define API_LOCK() API_LOCK_OR(PvmNotImpl)
+/* The same with what it returns to a signal handler that is refused. */
+#define API_LOCK_OR(refusal) \
+	struct call api_call; \
+	if (__builtin_expect(!pvm__call_begin(&api_call), 0)) \
+		return refusal; \
+	const char api_lock __attribute__((cleanup(pvm__call_scope_end), unused)) = 0
+
+/*
+ * Around what runs handlers: have `what` (NULL: nothing) freed by `end` if one of them jumps away.
+ * What was kept last is the first that is kept no longer. If there is too much, it leaks then.
+ */
+void pvm__keep(void *what, void (*end)(void *));
+void pvm__kept(const void *what);
+/* This thread's calls were left: free all of it. */
+void pvm__kept_left(void);
 
 /* Begin a view of this thread's; its storage is the caller's until the end. */
 void pvm__view_begin(struct view *, struct message *sbuf, struct message *rbuf, int ctx);
@@ -206,6 +291,15 @@ void pvm__views_drop(const struct message *);
 bool pvm__is_active(const struct message *);
 /* PvmThreadBuffers: give each thread a view of its own, or end that. */
 void pvm__views_per_thread(bool on);
+/*
+ * Make the view of the thread whose state is loaded the active one; with PvmThreadBuffers its
+ * first call makes it. This is done whenever that view becomes another. (views.c)
+ */
+void pvm__view_choose(struct thread *);
+/* The thread ends: free the buffers of its own. */
+void pvm__view_thread_ends(struct thread *);
+/* In the child of a fork: other threads have no views. */
+void pvm__views_become_child(struct thread *);
 
 /* ---- the task's state (task.c) --------------------------------------------- */
 
@@ -252,6 +346,7 @@ struct task {
 		struct thread *dispatcher; /* runs handlers; NULL: nobody does (arrival.c) */
 		struct queue inbox;        /* complete messages that nobody took yet */
 		unsigned long serial;      /* of the message that came into it last */
+		int routes;                /* direct ones, open or not (route.c) */
 		unsigned owed;             /* passes that sends are still to make (poll.c) */
 		bool short_of_memory;      /* a message was lost for that; the next wait says so */
 		bool incomplete;           /* the same, since enrolment */
@@ -278,6 +373,10 @@ struct above {
 	void (*retire)(struct message *);
 	/* lock.c: a handler was left by a jump, and with it the call that ran it. That is undone. */
 	void (*handler_left)(void);
+	/* lock.c: a signal handler has left a call by a jump. That is undone, as far as it goes. */
+	void (*call_left)(void);
+	/* handler.c: a call was left by a jump. If it was a group call, that is undone. */
+	void (*group_left)(void);
 	/* stream.c: a message has come whole. Whoever it is for gets it, and the reference. */
 	void (*complete)(struct message *);
 	/* write.c: the socket is full. Waits until there is room, or something else was read. */
@@ -359,6 +458,18 @@ static inline uint32_t pvm__dsig(void)
 		order << 19 | 2 << 21 | order << 25;
 }
 
+/* A variable of the environment, and where a search has found it, or the end. */
+struct setting {
+	char **environment, *first;
+	size_t at, before;
+	char *entry, *entry_before, *value; /* NULL: there was none */
+};
+/*
+ * Value of a variable; `otherwise` if it is not set, or empty. It is not searched for again while
+ * the environment is the same, and the process has one thread; `kept` is 0 at first.
+ */
+char *pvm__setting(const char *name, struct setting *kept, const char *otherwise);
+
 enum { TEMP_NAME_MAX = 128 };
 /* A name PVM_TMP/pvmtmpPPPPPP.N for the program's own use; false if it does not fit. */
 bool pvm__temp_name(char *name, size_t size);
@@ -377,8 +488,11 @@ void pvm__temp_abandon(const char *name);
  * program has closed those. Returns it; -1 for -1 or if there is no other.
  */
 int pvm__off_stdio(int fd);
-/* Sleep while *word is `value`, at most until the deadline by pvm__now (NO_DEADLINE: for ever). */
-void pvm__futex_wait(unsigned *word, unsigned value, int64_t deadline);
+/*
+ * Sleep while *word is `value`, at most until the deadline by pvm__now (NO_DEADLINE: for ever).
+ * True: a signal ended that.
+ */
+bool pvm__futex_wait(unsigned *word, unsigned value, int64_t deadline);
 /* Wake at most n threads that sleep on the word. */
 void pvm__futex_wake(unsigned *word, int n);
 

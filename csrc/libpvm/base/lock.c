@@ -3,161 +3,27 @@
  * Threads: the library's lock, and what belongs to each thread.
  *
  * The lock is one word: the number of the thread that has it, and a bit if others may
- * wait for it. So it is clear at any instant whose it is, also to a signal handler that
- * interrupts the taking of it.
+ * wait for it. A thread's call is noted before that and until after it, so that a signal handler
+ * which calls at any instant in between is seen, and refused.
  */
 #define _GNU_SOURCE /* pthread_getattr_np */
 #include "base/base.h"
 
+#include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 
 #define WAITERS 0x80000000u
 
-__thread struct thread pvm__self;
+enum { SIGNAL_FRAME = 512 }; /* bytes of stack that a signal takes, at least, on any machine */
 
 unsigned pvm__owner;
 struct thread *pvm__simple;
 
-static unsigned numbers;              /* the last one given out */
-static struct thread *loaded;         /* whose state and view the task's variables have, or NULL */
-static struct view shared;            /* active buffers and context of the task */
-static struct view *active = &shared; /* the one in the task's variables */
-static struct view *views = &shared;
-static bool per_thread;
+static struct call frameless; /* the call that no public function makes */
+static unsigned numbers;      /* the last one given out */
+static struct thread *loaded; /* whose state and view the task's variables have, or NULL */
 static pthread_key_t end_key;
-
-/* ---- views ------------------------------------------------------------------------ */
-
-/* The view that a thread's calls use. */
-static struct view *view_of(struct thread *me)
-{
-	if (me->view)
-		return me->view;
-	return per_thread && me->has_own ? &me->own : &shared;
-}
-
-/* Copy the task's variables back to the view that they are of. */
-static void store_view(void)
-{
-	active->sbuf = pvm__task.sbuf;
-	active->rbuf = pvm__task.rbuf;
-	active->ctx = pvmmyctx;
-}
-
-static void load_view(struct view *v)
-{
-	active = v;
-	pvm__task.sbuf = v->sbuf;
-	pvm__task.rbuf = v->rbuf;
-	pvmmyctx = v->ctx;
-}
-
-static void link_view(struct view *v)
-{
-	v->next = views;
-	views = v;
-}
-
-static void unlink_view(struct view *v)
-{
-	struct view **place = &views;
-
-	while (*place && *place != v)
-		place = &(*place)->next;
-	if (*place)
-		*place = v->next;
-}
-
-/*
- * Make the view of the thread whose state is loaded the active one; with PvmThreadBuffers its
- * first call makes it. This is done whenever that view becomes another.
- */
-static void choose_view(struct thread *me)
-{
-	struct view *v;
-
-	if (per_thread && !me->has_own) {
-		store_view();
-		me->own = (struct view){ .ctx = shared.ctx };
-		me->has_own = true;
-		link_view(&me->own);
-	}
-	v = view_of(me);
-	if (v != active) {
-		store_view();
-		load_view(v);
-	}
-}
-
-void pvm__view_begin(struct view *v, struct message *sbuf, struct message *rbuf, int ctx)
-{
-	struct thread *me = &pvm__self;
-
-	*v = (struct view){ .outer = me->view, .sbuf = sbuf, .rbuf = rbuf, .ctx = ctx };
-	me->view = v;
-	link_view(v);
-	choose_view(me);
-}
-
-void pvm__view_end(struct view *v)
-{
-	struct thread *me = &pvm__self;
-
-	me->view = v->outer;
-	choose_view(me);
-	unlink_view(v);
-}
-
-void pvm__views_drop(const struct message *m)
-{
-	if (pvm__task.sbuf == m)
-		pvm__task.sbuf = NULL;
-	if (pvm__task.rbuf == m)
-		pvm__task.rbuf = NULL;
-	for (struct view *v = views; v; v = v->next) {
-		if (v->sbuf == m)
-			v->sbuf = NULL;
-		if (v->rbuf == m)
-			v->rbuf = NULL;
-	}
-}
-
-bool pvm__is_active(const struct message *m)
-{
-	store_view();
-	for (const struct view *v = views; v; v = v->next)
-		if (v->sbuf == m || v->rbuf == m)
-			return true;
-	return false;
-}
-
-/* Have `to` take over the buffers and the context of `from`. */
-static void move_view(struct view *from, struct view *to)
-{
-	to->sbuf = from->sbuf;
-	to->rbuf = from->rbuf;
-	to->ctx = from->ctx;
-	from->sbuf = from->rbuf = NULL;
-}
-
-void pvm__views_per_thread(bool on)
-{
-	struct thread *me = &pvm__self;
-
-	if (on == per_thread)
-		return;
-	store_view();
-	per_thread = on;
-	if (on) {
-		if (!me->has_own)
-			link_view(&me->own);
-		me->has_own = true;
-		move_view(&shared, &me->own);
-	} else if (me->has_own) {
-		move_view(&me->own, &shared);
-	}
-	load_view(view_of(me));
-}
 
 /* ---- whose state is in the task's variables ---------------------------------------- */
 
@@ -180,7 +46,7 @@ static void switch_thread(struct thread *me)
 	t->in_handler = me->in_handler;
 	pvmtoplvl = me->toplevel;
 	pvm_errno = me->error;
-	choose_view(me);
+	pvm__view_choose(me);
 }
 
 /* The end of a thread: its buffers and tables are freed. */
@@ -189,16 +55,7 @@ static void end_thread(void *thread)
 	struct thread *me = thread;
 
 	pvm__lock();
-	if (me->has_own) {
-		store_view();
-		if (me->own.sbuf)
-			pvm__above.retire(me->own.sbuf);
-		if (me->own.rbuf)
-			pvm__above.retire(me->own.rbuf);
-		unlink_view(&me->own);
-		me->has_own = false;
-		load_view(&shared);
-	}
+	pvm__view_thread_ends(me);
 	pvm__above.thread_ended();
 	loaded = pvm__simple = NULL;
 	pvm__unlock();
@@ -213,12 +70,7 @@ static void keep_this_thread(void)
 	struct thread *me = &pvm__self;
 
 	__atomic_store_n(&pvm__owner, me->number, __ATOMIC_RELAXED);
-	views = &shared;
-	shared.next = NULL;
-	if (me->has_own)
-		link_view(&me->own);
-	for (struct view *v = me->view; v; v = v->outer)
-		link_view(v);
+	pvm__views_become_child(me);
 	pvm__above.became_child();
 	pvm__unlock();
 }
@@ -288,9 +140,17 @@ static void release(void)
 		pvm__futex_wake(&pvm__owner, 1);
 }
 
-/* ---- handlers that were left by a jump ------------------------------------------------ */
+/* ---- calls and handlers that were left by a jump ---------------------------------------- */
 
-/* Are both addresses of the stack that the system gave this thread? */
+/* Does a signal handler with a stack of its own run? */
+static bool on_signal_stack(void)
+{
+	stack_t s;
+
+	return sigaltstack(NULL, &s) < 0 || s.ss_flags & SS_ONSTACK;
+}
+
+/* Are both addresses of the stack that the system gave this thread? Allocates memory. */
 static bool on_own_stack(const volatile void *a, const volatile void *b)
 {
 	pthread_attr_t attr;
@@ -314,109 +174,232 @@ static bool __attribute__((noinline, no_sanitize("address"))) frame_is_gone(cons
 
 	if (here < (const char *)me->frame)
 		return *me->frame != me->mark;
-	return on_own_stack(here, me->frame);
+	return !on_signal_stack() && on_own_stack(here, me->frame);
 }
 
-unsigned pvm__unlock_for_handler(volatile uint64_t *frame)
+/*
+ * Has a call not returned that is over, as another one that begins is not below it? At least a
+ * signal's frame is between a call and those of the handler that interrupts it.
+ */
+static bool is_left(volatile struct call *call, volatile struct call *now)
+{
+	return call != &frameless && now != &frameless &&
+		(uintptr_t)now + SIGNAL_FRAME >= (uintptr_t)call && !on_signal_stack();
+}
+
+/* The same of one that waits, which shows it also if the other one is below. */
+static bool __attribute__((noinline, no_sanitize("address"))) wait_is_left(
+	volatile struct call *call, volatile struct call *now)
+{
+	return is_left(call, now) || (call->self != call && !on_signal_stack());
+}
+
+struct held pvm__unlock_for_handler(volatile uint64_t *frame)
 {
 	static uint64_t marks;
 	struct thread *me = &pvm__self;
 
-	/* A group call has more to undo, in frames of its own: its handlers return. */
-	if (!me->view->outer) {
-		marks += 0x9e3779b97f4a7c15; /* no value that a stack is likely to have */
-		*frame = me->mark = marks;
-		me->frame = frame;
-		pvm__simple = NULL;
-	}
+	marks += 0x9e3779b97f4a7c15; /* no value that a stack is likely to have */
+	*frame = me->mark = marks;
+	me->frame = frame;
 	return pvm__unlock_all();
 }
 
-void pvm__relock_after_handler(unsigned depth)
+void pvm__relock_after_handler(const struct held *held)
 {
 	pvm__self.frame = NULL;
-	pvm__relock(depth);
+	pvm__relock(held);
 }
 
 /* ---- the lock in calls ------------------------------------------------------------------ */
 
 /* The lock is to be had by this thread, which has it not, and its state in the variables. */
-static void lock_first(void)
+static void lock_first(volatile struct call *call)
 {
 	struct thread *me = &pvm__self;
 
+	me->call = call;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (!me->number)
 		begin_thread(me);
-	/* A signal came while this thread was taking or giving up the lock. */
-	if ((__atomic_load_n(&pvm__owner, __ATOMIC_RELAXED) & ~WAITERS) == me->number) {
-		me->depth = 2;
-		return;
-	}
 	if (!me->uncancellable && !pvm__single_threaded()) {
 		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &me->cancel_state);
 		me->uncancellable = true;
 	}
 	acquire(me->number);
-	me->depth = 1;
 	if (loaded != me)
 		switch_thread(me);
-	pvm__simple = me->frame ? NULL : me;
+}
+
+/* A thread's calls take the usual way if one is suspended, or cancellation is off. */
+static void choose_way(struct thread *me)
+{
+	pvm__simple = me->suspended || me->uncancellable ? NULL : me;
 }
 
 /* The begin of a thread's outermost call. */
-static void lock_outermost(void)
+static void lock_outermost(struct call *call)
 {
 	struct thread *me = &pvm__self;
 
-	lock_first();
-	if (me->frame && me->depth == 1 && frame_is_gone(me)) {
+	lock_first(call);
+	if (me->frame && frame_is_gone(me)) {
 		me->frame = NULL;
-		pvm__simple = me;
+		me->suspended = NULL;
 		pvm__above.handler_left();
+	} else if (!me->frame && me->suspended && wait_is_left(me->suspended, call)) {
+		me->suspended = NULL;
+		pvm__above.call_left();
 	}
+	choose_way(me);
 }
 
-/* The end of a thread's outermost call. */
+/* The end of a thread's outermost call. A wait that it has interrupted is to look again. */
 static void unlock_last(void)
 {
 	struct thread *me = &pvm__self;
+	bool cancellable = me->uncancellable;
+	int state = me->cancel_state;
 
-	me->depth = 0;
+	if (me->suspended)
+		*(volatile int *)&me->polled[1].fd = INT_MAX;
+	me->uncancellable = false;
 	release();
-	me->depth = 0; /* also if a signal came in between */
-	if (me->uncancellable) {
-		me->uncancellable = false;
-		pthread_setcancelstate(me->cancel_state, NULL);
-	}
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	me->call = NULL;
+	if (cancellable)
+		pthread_setcancelstate(state, NULL);
 }
 
-void pvm__lock_any(void)
+/* A signal handler has left this thread's call, and another one begins. */
+static void abandon_call(struct call *now)
 {
-	if (pvm__self.depth)
+	struct thread *me = &pvm__self;
+
+	me->depth = me->open = 0;
+	if ((__atomic_load_n(&pvm__owner, __ATOMIC_RELAXED) & ~WAITERS) == me->number)
+		release();
+	lock_first(now);
+	me->suspended = NULL;
+	pvm__above.call_left();
+	choose_way(me);
+}
+
+/* ---- signals in group calls --------------------------------------------------------------- */
+
+static void hold_signals(void)
+{
+	static const int of_the_code[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT,
+		SIGSYS };
+	sigset_t all;
+
+	sigfillset(&all);
+	for (size_t i = 0; i < sizeof of_the_code / sizeof *of_the_code; i++)
+		sigdelset(&all, of_the_code[i]);
+	pthread_sigmask(SIG_BLOCK, &all, &pvm__self.mask);
+}
+
+static void let_signals(void)
+{
+	pthread_sigmask(SIG_SETMASK, &pvm__self.mask, NULL);
+}
+
+void pvm__mask(void)
+{
+	if (!pvm__self.masked)
+		hold_signals();
+	pvm__self.masked = true;
+}
+
+void pvm__unmask(void)
+{
+	if (pvm__self.masked)
+		let_signals();
+	pvm__self.masked = false;
+}
+
+/* ---- begin and end of calls ----------------------------------------------------------------- */
+
+/* Refuse a call. */
+static bool refuse(void)
+{
+	struct thread *me = &pvm__self;
+	unsigned owner = __atomic_load_n(&pvm__owner, __ATOMIC_RELAXED) & ~WAITERS;
+
+	if (owner == me->number && loaded == me)
+		pvm_errno = PvmNotImpl;
+	else
+		me->error = PvmNotImpl;
+	return false;
+}
+
+bool pvm__call_begin_any(struct call *call)
+{
+	struct thread *me = &pvm__self;
+
+	if (!me->call) {
+		lock_outermost(call);
+		if (!me->grouped)
+			return true;
+		/* A group call waits. */
+		unlock_last();
+		return refuse();
+	}
+	if (me->open == me->depth + 1)
+		me->depth++;
+	else if (is_left(me->call, call))
+		abandon_call(call);
+	else
+		return refuse();
+	return true;
+}
+
+void pvm__lock(void)
+{
+	if (pvm__self.call)
 		pvm__self.depth++;
 	else
-		lock_outermost();
+		lock_outermost(&frameless);
 }
 
 void pvm__unlock_any(void)
 {
-	if (pvm__self.depth > 1)
+	if (pvm__self.depth)
 		pvm__self.depth--;
-	else
+	else if (pvm__self.call)
 		unlock_last();
 }
 
-unsigned pvm__unlock_all(void)
+struct held pvm__unlock_all(void)
 {
-	unsigned depth = pvm__self.depth;
+	struct thread *me = &pvm__self;
+	struct held held = { me->call, me->suspended, me->depth, me->open, me->masked };
 
-	pvm__self.depth = 0;
+	me->open = me->depth = 0;
+	me->masked = false;
+	if (me->call)
+		me->call->self = me->call;
+	me->suspended = me->suspended ? me->suspended : me->call;
+	pvm__simple = NULL;
 	release();
-	return depth;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	me->call = NULL;
+	if (held.masked)
+		let_signals();
+	return held;
 }
 
-void pvm__relock(unsigned depth)
+void pvm__relock(const struct held *held)
 {
-	lock_first();
-	pvm__self.depth = depth;
+	struct thread *me = &pvm__self;
+
+	if (held->masked)
+		hold_signals();
+	lock_first(held->call);
+	me->masked = held->masked;
+	me->suspended = held->suspended;
+	choose_way(me);
+	me->depth = held->depth;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	me->open = held->open;
 }

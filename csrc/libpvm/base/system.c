@@ -14,12 +14,51 @@
 /* As in <linux/futex.h>, which some compilers come without. */
 enum { FUTEX_WAIT_PRIVATE = 128, FUTEX_WAKE_PRIVATE = 129 };
 
+/* ---- settings from the environment ------------------------------------------------ */
+
+/*
+ * Is the environment as the last search found it? A new array has another address or first entry.
+ * In the same one entries come at the end, and when one goes the others behind it move up.
+ */
+static inline bool unchanged(const struct setting *s)
+{
+	return environ && environ == s->environment && environ[0] == s->first &&
+		environ[s->at] == s->entry && environ[s->before] == s->entry_before;
+}
+
+/* Search for it. */
+static __attribute__((noinline)) char *search(const char *name, struct setting *s)
+{
+	size_t length = strlen(name), n = 0;
+
+	while (environ && environ[n] &&
+		(strncmp(environ[n], name, length) != 0 || environ[n][length] != '='))
+		n++;
+	if (!environ || !pvm__single_threaded())
+		return environ && environ[n] ? environ[n] + length + 1 : NULL;
+	s->environment = environ;
+	s->first = environ[0];
+	s->at = n;
+	s->before = n ? n - 1 : 0;
+	s->entry = environ[n];
+	s->entry_before = environ[s->before];
+	s->value = s->entry ? s->entry + length + 1 : NULL;
+	return s->value;
+}
+
+char *pvm__setting(const char *name, struct setting *s, const char *otherwise)
+{
+	char *value = pvm__single_threaded() && unchanged(s) ? s->value : search(name, s);
+
+	return value && *value ? value : (char *)otherwise;
+}
+
 /* Directory of sockets, logs and temporary files. */
 char *pvmgettmp(void)
 {
-	char *path = getenv("PVM_TMP");
+	static struct setting tmp;
 
-	return path && *path ? path : (char *)"/tmp";
+	return pvm__setting("PVM_TMP", &tmp, "/tmp");
 }
 
 /* ---- temporary names ------------------------------------------------------------- */
@@ -141,7 +180,7 @@ int pvm__off_stdio(int fd)
 	return moved;
 }
 
-void pvm__futex_wait(unsigned *word, unsigned value, int64_t deadline)
+bool pvm__futex_wait(unsigned *word, unsigned value, int64_t deadline)
 {
 	struct {
 		long sec, nsec;
@@ -151,12 +190,13 @@ void pvm__futex_wait(unsigned *word, unsigned value, int64_t deadline)
 		int64_t left = deadline - pvm__now();
 
 		if (left <= 0)
-			return;
+			return false;
 		t.sec = (long)(left / NS_PER_S);
 		t.nsec = (long)(left % NS_PER_S);
 		limit = &t;
 	}
-	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, limit, NULL, 0);
+	return syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, limit, NULL, 0) < 0 &&
+		errno == EINTR;
 }
 
 void pvm__futex_wake(unsigned *word, int n)

@@ -22,3 +22,5 @@ struct task pvm__task = {
 		.show_tids = 1 },
 	.nsiblings = -1,
 };
+
+__thread struct thread pvm__self;

@@ -12,7 +12,8 @@
  *	}
  *
  * A function that does something before begins with API_LOCK() (base.h) and has API_BEGIN for
- * API_ENTER; one without an event has API_LOCK() alone.
+ * API_ENTER; one without an event has API_LOCK() alone. Each returns PvmNotImpl if a signal handler
+ * calls it in the middle of a call; so no function of the library calls a public one.
  *
  * Items are pairs of a data id and its value, of the type that the data id has: an
  * int, a string, an address, or an array and its length.  They are evaluated only
@@ -27,12 +28,12 @@
 
 /* Begin a public function. As in 3.4.6 that makes the process a task, if there is a daemon. */
 #define API_ENTER(kind, ...) \
-	LOCK_SCOPE(api_held); \
+	API_LOCK(); \
 	API_BEGIN(kind, ##__VA_ARGS__)
 
 /* The same without that. */
 #define API_ENTER_AS_IS(kind, ...) \
-	LOCK_SCOPE(api_held); \
+	API_LOCK(); \
 	API_BEGIN_AS_IS(kind, ##__VA_ARGS__)
 
 /* Both behind API_LOCK(). */
@@ -86,8 +87,13 @@
 
 /* ---- errors (result.c) ----------------------------------------------------- */
 
-/* If code is negative: set pvm_errno and act on PvmAutoErr. Returns code. */
-int pvm__result(const char *function, int code);
+/* Set pvm_errno to the negative code and act on PvmAutoErr. Returns code. */
+int pvm__failed(const char *function, int code);
+/* The same if code is negative. */
+static inline int pvm__result(const char *function, int code)
+{
+	return __builtin_expect(code < 0, 0) ? pvm__failed(function, code) : code;
+}
 
 /* ---- asking the daemon (ask.c) --------------------------------------------- */
 
@@ -112,6 +118,20 @@ int pvm__refuse(int error);
 int pvm__get_host(struct message *, struct pvmhostinfo *);
 
 /*
+ * What public functions do without lock and trace, for others; arguments and results are theirs.
+ * (buffer.c, hosts.c, mailbox.c, tasks.c)
+ */
+int pvm__renew_send_buffer(int encoding);
+int pvm__get_header(int bufid, struct pvmminfo *);
+int pvm__set_header(int bufid, const struct pvmminfo *);
+/* Not reported. */
+int pvm__list_hosts(int *nhost, int *narch, struct pvmhostinfo **hosts);
+int pvm__list_noresets(int **tids, int *count);
+int pvm__list_tasks(int where, int *ntask, struct pvmtaskinfo **tasks);
+/* Ask for a signal to a task. 0, also when there is no such task; PvmBadParam. Not reported. */
+int pvm__send_signal(int tid, int signum);
+
+/*
  * Mailbox entries, without reports of errors; arguments as of pvm_putinfo, pvm_recvinfo and
  * pvm_delinfo. (mailbox.c)
  */
@@ -133,6 +153,9 @@ int pvm__receive(int (*match)(int mid, int tid, int tag), int tid, int tag, int6
 
 /* Bytes of `n` items of a PVM_... type: PvmBadParam, PvmNotImpl (strings), PvmOverflow. (send.c) */
 int pvm__typed_bytes(int type, int n);
+
+/* This thread has left its group call, if it was in one, by a jump. (for_groups.c) */
+void pvm__group_left(void);
 
 /* The end of a thread: free what calls returned to it. */
 void pvm__hosts_thread_ends(void);

@@ -71,10 +71,21 @@ static inline int renew_send_buffer(int encoding)
 	return pvm__result("pvm_initsend", id);
 }
 
+int pvm__renew_send_buffer(int encoding)
+{
+	return renew_send_buffer(encoding);
+}
+
+API_TRACED_WAY int initsend_held(int encoding)
+{
+	API_BEGIN(TEV_INITSEND, TEV_DID_ME, encoding);
+	return API_LEAVE(TEV_INITSEND, TEV_DID_MSB, renew_send_buffer(encoding));
+}
+
 API_TRACED_WAY int initsend_traced(int encoding)
 {
-	API_ENTER(TEV_INITSEND, TEV_DID_ME, encoding);
-	return API_LEAVE(TEV_INITSEND, TEV_DID_MSB, renew_send_buffer(encoding));
+	API_LOCK();
+	return initsend_held(encoding);
 }
 
 /* Replace the send buffer by a new empty one. Returns its id, PvmBadParam, PvmNoMem. */
@@ -83,7 +94,7 @@ int pvm_initsend(int encoding)
 	API_IF_TRACED(initsend_traced(encoding));
 	API_LOCK();
 	if (pvm__connect_if_possible())
-		return initsend_traced(encoding);
+		return initsend_held(encoding);
 	return renew_send_buffer(encoding);
 }
 
@@ -207,13 +218,19 @@ static int buffer_header(int bufid, int *bytes, int *tag, int *tid)
 	return 0;
 }
 
-API_TRACED_WAY int bufinfo_traced(int bufid, int *bytes, int *tag, int *tid)
+API_TRACED_WAY int bufinfo_held(int bufid, int *bytes, int *tag, int *tid)
 {
-	API_ENTER(TEV_BUFINFO, TEV_DID_MB, bufid);
+	API_BEGIN(TEV_BUFINFO, TEV_DID_MB, bufid);
 	const struct trace_header h = pvm__trace_header_of(pvm__message_of(bufid));
 
 	return API_LEAVE(TEV_BUFINFO, TEV_DID_CC, buffer_header(bufid, bytes, tag, tid),
 		TEV_DID_INB, h.bytes, TEV_DID_IMC, h.tag, TEV_DID_IST, h.src);
+}
+
+API_TRACED_WAY int bufinfo_traced(int bufid, int *bytes, int *tag, int *tid)
+{
+	API_LOCK();
+	return bufinfo_held(bufid, bytes, tag, tid);
 }
 
 /* Length, tag and sender of a message; each pointer may be NULL. */
@@ -222,11 +239,11 @@ int pvm_bufinfo(int bufid, int *bytes, int *tag, int *tid)
 	API_IF_TRACED(bufinfo_traced(bufid, bytes, tag, tid));
 	API_LOCK();
 	if (pvm__connect_if_possible())
-		return bufinfo_traced(bufid, bytes, tag, tid);
+		return bufinfo_held(bufid, bytes, tag, tid);
 	return buffer_header(bufid, bytes, tag, tid);
 }
 
-static int get_header(int bufid, struct pvmminfo *info)
+int pvm__get_header(int bufid, struct pvmminfo *info)
 {
 	struct message *m;
 	int code = lookup(bufid, &m);
@@ -250,10 +267,10 @@ static int get_header(int bufid, struct pvmminfo *info)
 int pvm_getminfo(int bufid, struct pvmminfo *info)
 {
 	API_ENTER(TEV_GETMINFO, TEV_DID_MB, bufid);
-	return API_LEAVE(TEV_GETMINFO, TEV_DID_CC, get_header(bufid, info));
+	return API_LEAVE(TEV_GETMINFO, TEV_DID_CC, pvm__get_header(bufid, info));
 }
 
-static int set_header(int bufid, struct pvmminfo *info)
+int pvm__set_header(int bufid, const struct pvmminfo *info)
 {
 	struct message *m;
 	int code = lookup(bufid, &m);
@@ -274,5 +291,5 @@ static int set_header(int bufid, struct pvmminfo *info)
 int pvm_setminfo(int bufid, struct pvmminfo *info)
 {
 	API_ENTER(TEV_SETMINFO, TEV_DID_MB, bufid);
-	return API_LEAVE(TEV_SETMINFO, TEV_DID_CC, set_header(bufid, info));
+	return API_LEAVE(TEV_SETMINFO, TEV_DID_CC, pvm__set_header(bufid, info));
 }

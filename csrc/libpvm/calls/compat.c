@@ -5,6 +5,7 @@
  */
 #include "calls/api.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -46,9 +47,9 @@ int pvmsleep(int seconds)
 /* Remote shell that starts daemons on other hosts. */
 char *pvmgetrsh(void)
 {
-	char *path = getenv("PVM_RSH");
+	static struct setting rsh;
 
-	return path && *path ? path : (char *)DEFAULT_RSH;
+	return pvm__setting("PVM_RSH", &rsh, DEFAULT_RSH);
 }
 
 /*
@@ -57,7 +58,7 @@ char *pvmgetrsh(void)
  */
 char *pvmtmpnam(char *name)
 {
-	API_LOCK();
+	API_LOCK_OR(NULL);
 	static __thread char own[TEMP_NAME_MAX];
 
 	if (!name)
@@ -139,7 +140,7 @@ int pvm_getmwid(int bufid)
 {
 	API_LOCK();
 	struct pvmminfo info;
-	int code = pvm_getminfo(bufid, &info);
+	int code = pvm__get_header(bufid, &info);
 
 	return code < 0 ? code : info.wid;
 }
@@ -149,12 +150,12 @@ int pvm_setmwid(int bufid, int wid)
 {
 	API_LOCK();
 	struct pvmminfo info;
-	int code = pvm_getminfo(bufid, &info);
+	int code = pvm__get_header(bufid, &info);
 
 	if (code < 0)
 		return code;
 	info.wid = wid;
-	return pvm_setminfo(bufid, &info);
+	return pvm__set_header(bufid, &info);
 }
 
 /* Does a task appear in a list? */
@@ -171,11 +172,11 @@ static int kill_tasks(int mytid, const int *spared, int nspared)
 {
 	struct pvmtaskinfo *tasks;
 	int n;
-	int code = pvm_tasks(0, &n, &tasks);
+	int code = pvm__list_tasks(0, &n, &tasks);
 
 	for (int i = 0; i < n && code == 0; i++)
 		if (tasks[i].ti_tid != mytid && !listed(spared, nspared, tasks[i].ti_tid))
-			pvm_kill(tasks[i].ti_tid);
+			pvm__result("pvm_kill", pvm__send_signal(tasks[i].ti_tid, SIGTERM));
 	return code;
 }
 
@@ -189,7 +190,7 @@ int pvmreset(int mytid, int killtasks, char *noreset_class, int index)
 	API_LOCK();
 	int *spared;
 	int nspared;
-	int code = pvm_getnoresets(&spared, &nspared);
+	int code = pvm__list_noresets(&spared, &nspared);
 
 	if (code == 0 && killtasks)
 		code = kill_tasks(mytid, spared, nspared);

@@ -11,7 +11,7 @@ int pvm_mytid(void)
 	API_LOCK();
 	int code = pvm__connect();
 
-	API_BEGIN(TEV_MYTID);
+	API_BEGIN_AS_IS(TEV_MYTID);
 	return API_LEAVE(TEV_MYTID, TEV_DID_MT,
 		pvm__result("pvm_mytid", code < 0 ? code : pvmmytid));
 }

@@ -25,7 +25,7 @@ int pvm_delmhf(int id)
 /* Print the handlers on stdout, below a heading of the caller's. */
 void pvmdisplaymhfinfo(char *who, char *text, int tid)
 {
-	API_LOCK();
+	API_LOCK_OR();
 	printf("%s t%x: %s\n", who, (unsigned)tid, text);
 	pvm__handlers_print();
 }

@@ -77,6 +77,24 @@ void pvm__hosts_thread_ends(void)
 	free_table(&last_table);
 }
 
+int pvm__list_hosts(int *nhost, int *narch, struct pvmhostinfo **hosts)
+{
+	struct host_table *last = &last_table, t;
+	int code = fetch_table(&t);
+
+	if (code)
+		return code;
+	free_table(last);
+	*last = t;
+	if (nhost)
+		*nhost = last->n;
+	if (narch)
+		*narch = last->narch;
+	if (hosts)
+		*hosts = last->hosts;
+	return 0;
+}
+
 /*
  * Number of hosts, of architectures (0: the daemon does not count them) and the
  * host table, valid until the thread's next call; each pointer may be NULL. 0 or an error.
@@ -84,22 +102,12 @@ void pvm__hosts_thread_ends(void)
 int pvm_config(int *nhost, int *narch, struct pvmhostinfo **hosts)
 {
 	API_LOCK();
-	struct host_table *last = &last_table, t;
+	const struct host_table *last = &last_table;
 	int code = pvm__connect();
 
 	API_BEGIN(TEV_CONFIG);
 	if (code == 0)
-		code = fetch_table(&t);
-	if (code == 0) {
-		free_table(last);
-		*last = t;
-		if (nhost)
-			*nhost = last->n;
-		if (narch)
-			*narch = last->narch;
-		if (hosts)
-			*hosts = last->hosts;
-	}
+		code = pvm__list_hosts(nhost, narch, hosts);
 	API_END(TEV_CONFIG, TEV_DID_NH, last->n, TEV_DID_NA, last->narch, TEV_DID_CC, code);
 	return pvm__result("pvm_config", code);
 }
@@ -330,10 +338,12 @@ static int tickle(int narg, int *arg, int *nresp, int *resp)
 	struct message *reply;
 	int result[10] = { 0 };
 	int n = 0;
-	int code = PvmBadParam;
+	int code;
 
 	if (narg >= 1 && narg <= 10 && arg)
 		code = pvm__ask(TM_TICKLE, pvm__compose("iv", narg, arg, narg), &reply);
+	else
+		code = pvm__refuse(PvmBadParam);
 	if (code)
 		return pvm__result("pvm_tickle", code);
 	code = pvm__get_int(reply, &n);

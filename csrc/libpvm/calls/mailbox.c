@@ -284,10 +284,8 @@ int pvm_getmboxinfo(char *pattern, int *nclasses, struct pvmmboxinfo **classes)
 	return API_LEAVE(TEV_GETMBOXINFO, TEV_DID_CC, get_classes(pattern, nclasses, classes));
 }
 
-/* Tasks that set PvmNoReset; valid until the thread's next call. 0 or an error. */
-int pvm_getnoresets(int **tids, int *count)
+int pvm__list_noresets(int **tids, int *count)
 {
-	API_LOCK();
 	struct classes c;
 	int code = fetch_classes(PVMNORESETCLASS, &c);
 	int n = 0;
@@ -309,6 +307,13 @@ int pvm_getnoresets(int **tids, int *count)
 	if (count)
 		*count = n;
 	return 0;
+}
+
+/* Tasks that set PvmNoReset; valid until the thread's next call. 0 or an error. */
+int pvm_getnoresets(int **tids, int *count)
+{
+	API_LOCK();
+	return pvm__list_noresets(tids, count);
 }
 
 /* ---- the interface of PVM 3.3: one int under a name and index --------------- */

@@ -8,7 +8,7 @@
 /* Check the arguments of pvm_pkmesg and pvm_pkmesgbody and find the inner message. */
 static int find_inner(int bufid, struct message **inner)
 {
-	if (bufid <= 0 || bufid == pvm_getsbuf())
+	if (bufid <= 0 || (pvm__task.sbuf && bufid == pvm__task.sbuf->id))
 		return PvmBadParam;
 	*inner = pvm__message_of(bufid);
 	if (!*inner)

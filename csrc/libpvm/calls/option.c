@@ -8,7 +8,7 @@
  * Children may report to nobody, to this task, or where this task itself
  * reports; in the last case with the same context and tag.
  */
-static int set_child_tid(int *child, int tid, int own, bool same_tag)
+static inline int set_child_tid(int *child, int tid, int own, bool same_tag)
 {
 	bool self = tid > 0 && tid == pvmmytid;
 
@@ -28,7 +28,7 @@ static int set_child_word(int *child, int value, int child_tid, int own)
 
 /* ---- checked values ------------------------------------------------------ */
 
-static int set_in_range(int *option, int value, int min, int max)
+static inline int set_in_range(int *option, int value, int min, int max)
 {
 	if (value < min || value > max)
 		return PvmBadParam;
@@ -36,7 +36,7 @@ static int set_in_range(int *option, int value, int min, int max)
 	return 0;
 }
 
-static int set_any(int *option, int value)
+static inline int set_any(int *option, int value)
 {
 	*option = value;
 	return 0;
@@ -83,43 +83,49 @@ static int set_frag_size(int size)
 
 /* ---- the calls ----------------------------------------------------------- */
 
-/* Where an option is kept; NULL: there is no such option. */
-static int *place_of(int option)
+/* Where an option is kept. */
+static const struct place {
+	int *value; /* NULL: nowhere */
+	bool own;   /* one's own destination or trace setting, which comes with enrolment */
+} places[] = {
+	[PvmRoute] = { &pvm__task.option.route, false },
+	[PvmDebugMask] = { &pvm__task.option.debug_mask, false },
+	[PvmAutoErr] = { &pvm__task.option.auto_err, false },
+	[PvmOutputTid] = { &pvmctrc.outtid, false },
+	[PvmOutputCode] = { &pvmctrc.outtag, false },
+	[PvmOutputContext] = { &pvmctrc.outctx, false },
+	[PvmTraceTid] = { &pvmctrc.trctid, false },
+	[PvmTraceCode] = { &pvmctrc.trctag, false },
+	[PvmTraceContext] = { &pvmctrc.trcctx, false },
+	[PvmTraceBuffer] = { &pvmctrc.trcbuf, false },
+	[PvmTraceOptions] = { &pvmctrc.trcopt, false },
+	[PvmFragSize] = { &pvm__task.option.frag_size, false },
+	[PvmResvTids] = { &pvm__task.option.resv_tids, false },
+	[PvmSelfOutputTid] = { &pvmtrc.outtid, true },
+	[PvmSelfOutputCode] = { &pvmtrc.outtag, true },
+	[PvmSelfOutputContext] = { &pvmtrc.outctx, true },
+	[PvmSelfTraceTid] = { &pvmtrc.trctid, true },
+	[PvmSelfTraceCode] = { &pvmtrc.trctag, true },
+	[PvmSelfTraceContext] = { &pvmtrc.trcctx, true },
+	[PvmSelfTraceBuffer] = { &pvmtrc.trcbuf, true },
+	[PvmSelfTraceOptions] = { &pvmtrc.trcopt, true },
+	[PvmShowTids] = { &pvm__task.option.show_tids, false },
+	[PvmNoReset] = { &pvm__task.option.noreset, false },
+};
+
+/* What is known of an option; one that does not exist is nowhere. */
+static inline const struct place *place_of(int option)
 {
-	switch (option) {
-	case PvmRoute: return &pvm__task.option.route;
-	case PvmDebugMask: return &pvm__task.option.debug_mask;
-	case PvmAutoErr: return &pvm__task.option.auto_err;
-	case PvmOutputTid: return &pvmctrc.outtid;
-	case PvmOutputCode: return &pvmctrc.outtag;
-	case PvmOutputContext: return &pvmctrc.outctx;
-	case PvmTraceTid: return &pvmctrc.trctid;
-	case PvmTraceCode: return &pvmctrc.trctag;
-	case PvmTraceContext: return &pvmctrc.trcctx;
-	case PvmTraceBuffer: return &pvmctrc.trcbuf;
-	case PvmTraceOptions: return &pvmctrc.trcopt;
-	case PvmFragSize: return &pvm__task.option.frag_size;
-	case PvmResvTids: return &pvm__task.option.resv_tids;
-	case PvmSelfOutputTid: return &pvmtrc.outtid;
-	case PvmSelfOutputCode: return &pvmtrc.outtag;
-	case PvmSelfOutputContext: return &pvmtrc.outctx;
-	case PvmSelfTraceTid: return &pvmtrc.trctid;
-	case PvmSelfTraceCode: return &pvmtrc.trctag;
-	case PvmSelfTraceContext: return &pvmtrc.trcctx;
-	case PvmSelfTraceBuffer: return &pvmtrc.trcbuf;
-	case PvmSelfTraceOptions: return &pvmtrc.trcopt;
-	case PvmShowTids: return &pvm__task.option.show_tids;
-	case PvmNoReset: return &pvm__task.option.noreset;
-	case PvmThreadBuffers: return &thread_buffers;
-	default: return NULL;
-	}
+	static const struct place nowhere, of_threads = { &thread_buffers, false };
+
+	if ((unsigned)option < sizeof places / sizeof places[0])
+		return &places[option];
+	return option == PvmThreadBuffers ? &of_threads : &nowhere;
 }
 
 /* Set an option, whose present value is at `place`. 0 or an error code. */
 static int set(int option, int *place, int value)
 {
-	if (option == PvmSelfTraceBuffer || option == PvmSelfTraceOptions)
-		pvm__trace_flush();
 	switch (option) {
 	case PvmRoute: return set_in_range(place, value, PvmDontRoute, PvmRouteDirect);
 	case PvmOutputTid:
@@ -130,8 +136,11 @@ static int set(int option, int *place, int value)
 		return set_child_tid(place, value, pvmtrc.trctid, pvmctrc.trctag == pvmtrc.trctag);
 	case PvmTraceCode: return set_child_word(place, value, pvmctrc.trctid, pvmtrc.trctag);
 	case PvmTraceContext: return set_child_word(place, value, pvmctrc.trctid, pvmtrc.trcctx);
-	case PvmTraceOptions:
-	case PvmSelfTraceOptions: return set_in_range(place, value, PvmTraceFull, PvmTraceCount);
+	case PvmTraceOptions: return set_in_range(place, value, PvmTraceFull, PvmTraceCount);
+	case PvmSelfTraceBuffer: pvm__trace_flush(); return set_any(place, value);
+	case PvmSelfTraceOptions:
+		pvm__trace_flush();
+		return set_in_range(place, value, PvmTraceFull, PvmTraceCount);
 	case PvmFragSize: return set_frag_size(value);
 	case PvmSelfOutputTid: return pvm__redirect_output(value);
 	case PvmSelfOutputCode: return pvm__set_output_tag(value);
@@ -147,30 +156,14 @@ static int set(int option, int *place, int value)
 	}
 }
 
-/* Own destinations and trace settings come with enrolment: be enrolled. */
-static int enrol_for(int option)
-{
-	switch (option) {
-	case PvmSelfOutputTid:
-	case PvmSelfOutputCode:
-	case PvmSelfOutputContext:
-	case PvmSelfTraceTid:
-	case PvmSelfTraceCode:
-	case PvmSelfTraceContext:
-	case PvmSelfTraceBuffer:
-	case PvmSelfTraceOptions: return pvm__connect();
-	default: return 0;
-	}
-}
-
 static int set_option(int option, int value)
 {
-	int *place = place_of(option);
-	int code = enrol_for(option);
-	int old = place ? *place : 0;
+	const struct place *place = place_of(option);
+	int code = place->own ? pvm__connect() : 0;
+	int old = place->value ? *place->value : 0;
 
 	if (code == 0)
-		code = set(option, place, value);
+		code = set(option, place->value, value);
 	if (code)
 		return pvm__result("pvm_setopt", code);
 	return old;
@@ -186,19 +179,28 @@ int pvm_setopt(int option, int value)
 	return API_LEAVE(TEV_SETOPT, TEV_DID_OPV, set_option(option, value));
 }
 
-static int get_option(int option)
+static inline int get_option(int option)
 {
-	int *place = place_of(option);
-	int code = place ? enrol_for(option) : PvmBadParam;
+	const struct place *place = place_of(option);
+	int code = PvmBadParam;
 
-	return code ? pvm__result("pvm_getopt", code) : *place;
+	if (place->value)
+		code = place->own ? pvm__connect() : 0;
+	return code ? pvm__result("pvm_getopt", code) : *place->value;
+}
+
+API_TRACED_WAY int getopt_traced(int option)
+{
+	API_ENTER_AS_IS(TEV_GETOPT, TEV_DID_OPT, option);
+	return API_LEAVE(TEV_GETOPT, TEV_DID_OPV, get_option(option));
 }
 
 /* Value of an option; PvmBadParam. */
 int pvm_getopt(int option)
 {
-	API_ENTER_AS_IS(TEV_GETOPT, TEV_DID_OPT, option);
-	return API_LEAVE(TEV_GETOPT, TEV_DID_OPV, get_option(option));
+	API_IF_TRACED(getopt_traced(option));
+	API_LOCK();
+	return get_option(option);
 }
 
 /* ---- output of children --------------------------------------------------- */

@@ -180,7 +180,7 @@ int pvm_vpackf(const char *format, va_list ap)
 	va_copy(args.ap, ap);
 	if (code == 0 && strncmp(format, "%+", 2) == 0) {
 		format += 2;
-		code = pvm_initsend(va_arg(args.ap, int));
+		code = pvm__renew_send_buffer(va_arg(args.ap, int));
 	}
 	if (code >= 0)
 		code = each_spec(pvm__task.sbuf, format, &args, pack_spec);

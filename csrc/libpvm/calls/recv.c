@@ -45,6 +45,16 @@ static bool queued(const struct message *m)
 	return m && (m->prev || m == pvm__task.engine.inbox.head);
 }
 
+/* Call the function, which may call the library. */
+static int ask(matcher *match, int id, int tid, int tag)
+{
+	unsigned before = pvm__opened();
+	int result = match(id, tid, tag);
+
+	pvm__closed(before);
+	return result;
+}
+
 /*
  * Let the program's function rate a message.  *next is the one to rate then: the function
  * may have received this message, or freed its id.
@@ -54,11 +64,12 @@ static int rate(matcher *match, struct message *m, int id, int tid, int tag, str
 	int result;
 
 	pvm__message_ref(m);
-	result = match(id, tid, tag);
+	result = ask(match, id, tid, tag);
 	*next = queued(m) ? m->next : pvm__task.engine.inbox.head;
 	if (result > 0 && (!queued(m) || m->id != id))
 		result = 0;
-	pvm__message_unref(m);
+	if (--m->refs == 0)
+		pvm__message_free(m);
 	return result;
 }
 
@@ -67,7 +78,7 @@ static int choose_rated(matcher *match, struct message *m, int tid, int tag)
 {
 	struct message *next;
 	int best = 0, best_rate = 0;
-	int code = match == program_match ? 0 : match(0, tid, tag);
+	int code = match == program_match ? 0 : ask(match, 0, tid, tag);
 
 	if (code < 0)
 		return code;
@@ -97,11 +108,17 @@ static inline int choose(matcher *match, struct message *m, int tid, int tag)
 	return m ? name(m) : 0;
 }
 
-/* What wakes a receive. A function of the program's sees every message. */
+/* What wakes a receive. A function sees every message; one of libgpvm3 chooses a server's answer. */
 static struct interest interest_in(matcher *match, int tid, int tag)
 {
+	static struct pace answers;
+
 	if (match)
-		return (struct interest){ .wakes = WAKE_MESSAGE, .tid = -1, .tag = -1, .ctx = -1 };
+		return (struct interest){ .wakes = WAKE_MESSAGE,
+			.tid = -1,
+			.tag = -1,
+			.ctx = -1,
+			.pace = match == program_match ? NULL : &answers };
 	return (struct interest){ .wakes = WAKE_MESSAGE, .tid = tid, .tag = tag, .ctx = pvmmyctx };
 }
 
@@ -323,13 +340,14 @@ int pvm_precv(int tid, int tag, void *data, int n, int type, int *rtid, int *rta
 /*
  * Replace the rule that chooses a message by f(buffer id, tid, tag), called for
  * the queued ones in turn: 0 no, 1 take it, greater: take the highest of all,
- * negative: return this error. NULL restores the rule. Returns the old function.
+ * negative: return this error. NULL restores the rule. Returns the old function, which stays if a
+ * signal handler is refused.
  */
 int (*pvm_recvf(int (*f)(int, int, int)))(int, int, int)
 {
-	API_LOCK();
 	int (*old)(int, int, int) = program_match ? program_match : match_by_header;
 
+	API_LOCK_OR(old);
 	API_BEGIN(TEV_RECVF);
 	program_match = f == match_by_header ? NULL : f;
 	API_END(TEV_RECVF);
@@ -363,8 +381,7 @@ static inline int make_room(int n)
 	return 0;
 }
 
-/* `select`: one of them is readable as long as something is not taken in. */
-static int list_fds(int **fds, bool select)
+static inline int list_fds(int **fds)
 {
 	struct task *t = &pvm__task;
 	int code = pvm__connect();
@@ -374,15 +391,28 @@ static int list_fds(int **fds, bool select)
 		return code;
 	if (!fds)
 		return PvmBadParam;
-	code = make_room(1 + pvm__routes_count());
+	code = make_room(1 + t->engine.routes);
 	if (code < 0)
 		return code;
-	answer.fds[0] = select ? pvm__stream_select_fd(t->daemon) : t->daemon->way.source.fd;
-	n = pvm__route_fds(answer.fds + 1, select);
+	answer.fds[0] = pvm__stream_select_fd(t->daemon);
+	n = t->engine.routes ? pvm__route_fds(answer.fds + 1) : 0;
 	if (answer.fds[0] < 0 || n < 0)
 		return PvmSysErr;
 	*fds = answer.fds;
 	return 1 + n;
+}
+
+API_TRACED_WAY int getfds_traced(int **fds)
+{
+	int n;
+
+	API_ENTER(TEV_GETFDS);
+	n = pvm__result("pvm_getfds", list_fds(fds));
+	if (n > 0)
+		API_END(TEV_GETFDS, TEV_DID_CC, n, TEV_DID_FDS, *fds, n);
+	else
+		API_END(TEV_GETFDS, TEV_DID_CC, n);
+	return n;
 }
 
 /*
@@ -394,23 +424,21 @@ static int list_fds(int **fds, bool select)
  */
 int pvm_getfds(int **fds)
 {
-	int n;
-
-	API_ENTER(TEV_GETFDS);
-	n = pvm__result("pvm_getfds", list_fds(fds, true));
-	if (n > 0)
-		API_END(TEV_GETFDS, TEV_DID_CC, n, TEV_DID_FDS, *fds, n);
-	else
-		API_END(TEV_GETFDS, TEV_DID_CC, n);
-	return n;
+	API_IF_TRACED(getfds_traced(fds));
+	API_LOCK();
+	if (pvm__connect_if_possible())
+		return getfds_traced(fds);
+	return pvm__result("pvm_getfds", list_fds(fds));
 }
 
-int pvmnewsfds(int **fds)
+int pvmawait(int tid, int tag, const struct timeval *timeout)
 {
 	API_LOCK();
-	int code = pvm__connect();
+	struct thread *me = &pvm__self;
+	int id;
 
-	if (code == 0 && pvm__task.transport.listed)
-		return 0;
-	return pvm__result("pvm_getfds", code < 0 ? code : list_fds(fds, false));
+	me->until_signal = true;
+	id = find(program_match, tid, tag, pvm__deadline(timeout));
+	me->until_signal = false;
+	return pvm__result("pvm_probe", id);
 }

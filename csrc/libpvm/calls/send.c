@@ -74,7 +74,9 @@ static int multicast(struct message *m, const int *tids, int n)
 		return PvmNoMem;
 	if (n)
 		memcpy(list, tids, (size_t)n * sizeof *list);
+	pvm__keep(list != few ? list : NULL, free);
 	code = pvm__multicast(m, list, n);
+	pvm__kept(list);
 	if (list != few)
 		free(list);
 	return code;
@@ -83,6 +85,7 @@ static int multicast(struct message *m, const int *tids, int n)
 static int mcast_buffer(const int *tids, int n, int tag)
 {
 	struct message *m;
+	bool others = false;
 	int code = pvm__connect();
 
 	if (code < 0)
@@ -91,13 +94,19 @@ static int mcast_buffer(const int *tids, int n, int tag)
 		return PvmNoBuf;
 	if (n < 0 || (n && !tids) || !allowed(1, tag))
 		return PvmBadParam;
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		if (!allowed(tids[i], tag))
 			return PvmBadParam;
+		others |= tids[i] != pvmmytid;
+	}
+	if (!others)
+		return 0; /* and the header stays as it was */
 	m = outgoing(pvmmytid | (int)TIDGID, tag, &code);
 	if (!m)
 		return code;
+	pvm__keep(m, pvm__message_end);
 	code = multicast(m, tids, n);
+	pvm__kept(m);
 	pvm__message_unref(m);
 	return code;
 }

@@ -7,39 +7,47 @@
 
 /* ---- environment of the children ----------------------------------------- */
 
-/* Strings for the request. */
+/* Strings for the request, one behind the other. */
 struct environment {
-	char **strings;
-	int n, cap;
+	char *text;
+	size_t length, room;
+	int n;
 };
 
-static void free_environment(struct environment *e)
+enum { ROOM_FIRST = 256 };
+
+/* Have room for so many bytes more. 0 or PvmNoMem. */
+static int make_room(struct environment *e, size_t bytes)
 {
-	for (int i = 0; i < e->n; i++)
-		free(e->strings[i]);
-	free(e->strings);
+	size_t room = e->room ? e->room : ROOM_FIRST;
+	char *text;
+
+	if (bytes <= e->room - e->length)
+		return 0;
+	while (room - e->length < bytes)
+		room *= 2;
+	text = realloc(e->text, room);
+	if (!text)
+		return PvmNoMem;
+	e->text = text;
+	e->room = room;
+	return 0;
 }
 
 /* Add "name=value". 0 or PvmNoMem. */
 static int add_variable(struct environment *e, const char *name, size_t len, const char *value)
 {
-	size_t size = len + 1 + strlen(value) + 1;
-	char *s;
+	size_t size = strlen(value) + 1;
+	char *end;
 
-	if (e->n == e->cap) {
-		int cap = e->cap ? 2 * e->cap : 16;
-		char **strings = realloc(e->strings, (size_t)cap * sizeof *strings);
-
-		if (!strings)
-			return PvmNoMem;
-		e->strings = strings;
-		e->cap = cap;
-	}
-	s = malloc(size);
-	if (!s)
+	if (make_room(e, len + 1 + size) < 0)
 		return PvmNoMem;
-	snprintf(s, size, "%.*s=%s", (int)len, name, value);
-	e->strings[e->n++] = s;
+	end = e->text + e->length;
+	memcpy(end, name, len);
+	end[len] = '=';
+	memcpy(end + len + 1, value, size);
+	e->length += len + 1 + size;
+	e->n++;
 	return 0;
 }
 
@@ -100,6 +108,15 @@ static int put_strings(struct message *m, char **strings, int n)
 	return code;
 }
 
+static int put_environment(struct message *m, const struct environment *e)
+{
+	int code = pvm__put_int(m, e->n);
+
+	for (const char *s = e->text; s < e->text + e->length && code == 0; s += strlen(s) + 1)
+		code = pvm__put_str(m, s);
+	return code;
+}
+
 static int count_strings(char **strings)
 {
 	int n = 0;
@@ -123,8 +140,8 @@ static int fill_request(struct message *m, const char *file, char **argv, int fl
 		code = pvm__put(m, "iiiiii", pvmctrc.outtid, pvmctrc.outctx, pvmctrc.outtag,
 			pvmctrc.trctid, pvmctrc.trcctx, pvmctrc.trctag);
 	if (code == 0)
-		code = put_strings(m, e.strings, e.n);
-	free_environment(&e);
+		code = put_environment(m, &e);
+	free(e.text);
 	return code;
 }
 
@@ -184,7 +201,11 @@ static int send_siblings(const int *tids, int n)
 		memcpy(to, tids, (size_t)n * sizeof *to);
 		m->tag = TC_SIBLINGS;
 		m->ctx = SYSCTX_TC;
+		pvm__keep(m, pvm__message_end);
+		pvm__keep(to, free);
 		code = pvm__multicast(m, to, n);
+		pvm__kept(to);
+		pvm__kept(m);
 	}
 	free(to);
 	pvm__message_unref(m);
@@ -227,8 +248,10 @@ int pvm_spawn(char *file, char **argv, int flags, char *where, int count, int *t
 		count);
 	if (!tids)
 		results = malloc((size_t)(count > 0 ? count : 1) * sizeof *results);
+	pvm__keep(tids ? NULL : results, free);
 	if (results)
 		code = spawn(file, argv, flags, where, count, results);
+	pvm__kept(results);
 	API_END(TEV_SPAWN, TEV_DID_CC, code, TEV_DID_STL, results, code);
 	if (!tids)
 		free(results);

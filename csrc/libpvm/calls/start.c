@@ -75,20 +75,20 @@ static int wait_hosts(void)
 {
 	struct pvmhostinfo *hosts;
 	struct timespec pause = { 0, 20 * 1000 * 1000 };
-	unsigned depth;
+	struct held held;
 	int code, n;
 
 	for (;;) {
-		code = pvm_config(&n, NULL, &hosts);
+		code = pvm__result("pvm_config", pvm__list_hosts(&n, NULL, &hosts));
 		if (code == 0 && n < 1)
 			code = PvmDSysErr;
 		if (code == 0)
 			code = pvm__ask_code(TM_ADDHOST, pvm__compose("is", 1, hosts[0].hi_name));
 		if (code != PvmAlready)
 			return code < 0 ? code : 0;
-		depth = pvm__unlock_all();
+		held = pvm__unlock_all();
 		nanosleep(&pause, NULL);
-		pvm__relock(depth);
+		pvm__relock(&held);
 	}
 }
 
@@ -96,7 +96,7 @@ static int start(int argc, char **argv, int block)
 {
 	char address[ADDRESS_MAX];
 	char **args;
-	unsigned depth;
+	struct held held;
 	int ends[2];
 	int code;
 
@@ -122,10 +122,10 @@ static int start(int argc, char **argv, int block)
 	code = launch(args, ends[1]);
 	free(args);
 	close(ends[1]);
-	depth = pvm__unlock_all();
+	held = pvm__unlock_all();
 	if (code == 0)
 		code = read_address(ends[0], address);
-	pvm__relock(depth);
+	pvm__relock(&held);
 	close(ends[0]);
 	/* It finds one that cannot be found from here: its sock file is being written again. */
 	if (code == PvmCantStart && pvm__daemon_exists())

@@ -75,7 +75,7 @@ void pvm__tasks_thread_ends(void)
 	free_table(&last_table);
 }
 
-static int list_tasks(int where, int *ntask, struct pvmtaskinfo **tasks)
+int pvm__list_tasks(int where, int *ntask, struct pvmtaskinfo **tasks)
 {
 	struct task_table t;
 	int code = fetch_table(where, &t);
@@ -103,7 +103,7 @@ static int list_tasks(int where, int *ntask, struct pvmtaskinfo **tasks)
 int pvm_tasks(int where, int *ntask, struct pvmtaskinfo **tasks)
 {
 	API_ENTER(TEV_TASKS, TEV_DID_TW, where);
-	return API_LEAVE(TEV_TASKS, TEV_DID_CC, list_tasks(where, ntask, tasks), TEV_DID_TNT,
+	return API_LEAVE(TEV_TASKS, TEV_DID_CC, pvm__list_tasks(where, ntask, tasks), TEV_DID_TNT,
 		api_code == 0 && ntask ? *ntask : 0);
 }
 
@@ -127,8 +127,7 @@ int pvm_pstat(int tid)
 	return API_LEAVE(TEV_PSTAT, TEV_DID_TST, task_status(tid));
 }
 
-/* Ask for a signal to a task. 0, also when there is no such task; PvmBadParam. */
-static int send_signal(int tid, int signum)
+int pvm__send_signal(int tid, int signum)
 {
 	struct message *reply;
 	int code;
@@ -146,14 +145,15 @@ int pvm_sendsig(int tid, int signum)
 {
 	API_ENTER(TEV_SENDSIG, TEV_DID_TT, tid, TEV_DID_SN, signum);
 	return API_LEAVE(TEV_SENDSIG, TEV_DID_CC,
-		pvm__result("pvm_sendsig", send_signal(tid, signum)));
+		pvm__result("pvm_sendsig", pvm__send_signal(tid, signum)));
 }
 
 /* End a task with SIGTERM. 0, also when there is no such task; PvmBadParam. */
 int pvm_kill(int tid)
 {
 	API_ENTER(TEV_KILL, TEV_DID_TT, tid);
-	return API_LEAVE(TEV_KILL, TEV_DID_CC, pvm__result("pvm_kill", send_signal(tid, SIGTERM)));
+	return API_LEAVE(TEV_KILL, TEV_DID_CC,
+		pvm__result("pvm_kill", pvm__send_signal(tid, SIGTERM)));
 }
 
 /* ---- family -------------------------------------------------------------- */
@@ -188,7 +188,8 @@ static int alone(struct task *t)
 /*
  * Tids that were started by the same pvm_spawn, own one included, in the order
  * of the parent's list; a task that was not spawned is alone. Waits for the list.
- * Returns their number; the array is valid until the next call.
+ * Returns their number; the array is valid until the next call. PvmNotImpl in a handler that
+ * would wait.
  */
 int pvm_siblings(int **tids)
 {
@@ -200,7 +201,7 @@ int pvm_siblings(int **tids)
 	if (code == 0 && t->ptid == 0 && t->nsiblings < 0)
 		code = alone(t);
 	while (code >= 0 && t->nsiblings < 0)
-		code = t->in_handler ? PvmNotImpl : pvm__engine_wait();
+		code = t->in_handler || t->sending ? PvmNotImpl : pvm__engine_wait();
 	if (code >= 0) {
 		code = t->nsiblings;
 		if (tids)

@@ -83,7 +83,8 @@ void pvm__settle(void)
 void pvm__dispatch_left(struct message *m)
 {
 	pvm__message_unref(m);
-	pvm__task.engine.dispatcher = NULL;
+	if (pvm__task.engine.dispatcher == &pvm__self)
+		pvm__task.engine.dispatcher = NULL;
 	pvm__wake(WAKE_NEWS);
 	pvm__settle();
 }

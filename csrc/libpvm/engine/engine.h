@@ -15,12 +15,21 @@
 void pvm__deliver(struct message *);
 /* Run handlers and fill the receive list, unless that must wait. */
 void pvm__settle(void);
-/* The handler of this message was left by a jump: go on with what came behind it. */
+/* The handler of this message (NULL: none) was left by a jump: go on with what came behind it. */
 void pvm__dispatch_left(struct message *);
 /* Forget all messages that the program has not received. */
 void pvm__discard_received(void);
 
 /* ---- taking in (poll.c) ---------------------------------------------------- */
+
+/*
+ * Whether waits for one kind of answer look for it before they sleep, which is worth it if that
+ * comes at once. All 0 at first: they do.
+ */
+struct pace {
+	unsigned char to_sleep; /* so many of the next sleep at once, */
+	unsigned char slept;    /* and so many did after the last look */
+};
 
 enum pass {
 	PASS_LOOKING, /* looks at each connection that has nothing more that was read */
@@ -48,6 +57,8 @@ unsigned pvm__pass_early(void);
  * listed before.
  */
 void pvm__await_news(int64_t deadline);
+/* This thread has left such a wait, if it was in one, by a jump. */
+void pvm__sleep_left(void);
 /* Wait until the stream is writable or something was taken in: everything that is there. */
 void pvm__await_room(struct stream *);
 
@@ -136,13 +147,13 @@ bool pvm__routes_drain(void);
 void pvm__routes_close(void);
 /* In the child of a fork: lose all routes, which stay the parent's. */
 void pvm__routes_abandon(void);
-/* How many routes there are, open or not. */
-int pvm__routes_count(void);
+/* Connections to which this thread was writing, if it was and has left that by a jump, are lost. */
+void pvm__writes_left(void);
 /*
- * Descriptors of routes, with `select` as pvm__stream_select_fd gives them. `fds` has room for
- * pvm__routes_count. Returns how many there are, or PvmSysErr.
+ * Descriptors of routes, as pvm__stream_select_fd gives them. `fds` has room for
+ * task.engine.routes. Returns how many there are, or PvmSysErr.
  */
-int pvm__route_fds(int *fds, bool select);
+int pvm__route_fds(int *fds);
 /* Is there an open direct route? */
 bool pvm__route_exists(int tid);
 /* Handlers of messages about them: buffer id. 0. */
@@ -219,7 +230,7 @@ int pvm__handler_add(int src, int tag, int ctx, int (*f)(int mid));
 int pvm__handler_remove(int id);
 /* Hand a complete message to a matching handler; false: there is none. */
 bool pvm__handler_dispatch(struct message *);
-/* It was left by a jump: end what it had, and the call that ran it. */
+/* It was left by a jump, if there is one: end what it had, and the call that ran it. */
 void pvm__handler_left(void);
 /* Is there one? */
 bool pvm__handler_exists(const struct message *);
@@ -265,6 +276,11 @@ void pvmchkuid(void);
 #pragma GCC visibility pop
 /* For pvm__connect: wait for another thread that enrols, connect and enrol. 0 or an error code. */
 int pvm__become_task(void);
+/*
+ * A signal handler has left this thread's call by a jump. What it waited for is forgotten, and a
+ * connection to which it was writing is lost. If it was enrolling it is no task.
+ */
+void pvm__call_left(void);
 /* Connect and enrol if that has not happened. 0 or an error code. */
 static inline int pvm__connect(void)
 {
@@ -284,7 +300,7 @@ static inline bool pvm__connect_if_possible(void)
 {
 	return __builtin_expect(pvmmytid == -1, 0) && pvm__try_connect();
 }
-/* Leave the machine in order, if enrolled. 0 or PvmSysErr. */
+/* Leave the machine in order, if enrolled. 0, PvmSysErr; PvmNotImpl as pvm__send. */
 int pvm__leave(void);
 /* Drop every connection without telling anybody. */
 void pvm__disconnect(void);

@@ -348,9 +348,12 @@ int pvm__become_task(void)
 	const bool lost = daemon_lost;
 	int code;
 
-	while (t->engine.enroller && t->engine.enroller != &pvm__self)
+	/* A signal handler has interrupted the enrolment. */
+	if (t->engine.enroller == &pvm__self)
+		return PvmNotImpl;
+	while (t->engine.enroller)
 		pvm__await_change();
-	if ((pvmmytid != -1 && t->daemon) || t->engine.enroller)
+	if (pvmmytid != -1 && t->daemon)
 		return 0;
 	if (t->engine.unreported) {
 		t->engine.unreported = false;
@@ -377,6 +380,23 @@ int pvm__become_task(void)
 	pvm__settle();
 	read_trace_settings();
 	return t->daemon ? 0 : PvmSysErr;
+}
+
+void pvm__call_left(void)
+{
+	struct task *t = &pvm__task;
+
+	if (t->engine.enroller == &pvm__self) {
+		t->engine.enroller = NULL;
+		pvm__disconnect();
+		pvm__wake(WAKE_STATE);
+	}
+	if (t->engine.reader == &pvm__self)
+		t->engine.reader = NULL;
+	pvm__sleep_left();
+	t->sending = 0;
+	pvm__writes_left();
+	pvm__handler_left();
 }
 
 /* ---- leaving ------------------------------------------------------------- */
@@ -432,6 +452,8 @@ int pvm__leave(void)
 	struct message *req, *reply;
 	int code;
 
+	if (t->sending)
+		return PvmNotImpl;
 	if (pvmmytid == -1) {
 		code = daemon_lost ? PvmSysErr : 0;
 		daemon_lost = t->engine.unreported = false;

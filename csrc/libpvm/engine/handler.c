@@ -6,15 +6,17 @@
 #include "engine/engine.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct handler {
-	struct handler *next;
 	int id;
 	int src, tag, ctx; /* -1: any */
 	int (*f)(int mid);
 };
 
-static struct handler *handlers; /* newest first */
+static struct handler *handlers; /* `used_ids` have room, */
+static int nhandlers;            /* so many are there, oldest first */
+static int nsystem;              /* so many of them come first, of context SYSCTX_TC */
 static int *free_ids, nfree_ids; /* ids given back, the last one to be used first */
 static int used_ids;             /* ids ever used */
 
@@ -23,16 +25,22 @@ static bool agree(int a, int b)
 	return a == -1 || b == -1 || a == b;
 }
 
+/* Where the search for handlers of messages in a context, -1: any, ends. */
+static inline int first_in(int ctx)
+{
+	return ctx == SYSCTX_TC || ctx == -1 ? 0 : nsystem;
+}
+
 /* Could one message be for both handlers? */
 static bool overlaps(const struct handler *h, int src, int tag, int ctx)
 {
-	return agree(h->src, src) && agree(h->tag, tag) && agree(h->ctx, ctx);
+	return agree(h->ctx, ctx) && agree(h->tag, tag) && agree(h->src, src);
 }
 
 static bool matches(const struct handler *h, const struct message *m)
 {
-	return (h->src == -1 || h->src == m->src) && (h->tag == -1 || h->tag == m->tag) &&
-		(h->ctx == -1 || h->ctx == m->ctx);
+	return (h->ctx == -1 || h->ctx == m->ctx) && (h->tag == -1 || h->tag == m->tag) &&
+		(h->src == -1 || h->src == m->src);
 }
 
 /* Ids are reused, the last one freed first. */
@@ -41,56 +49,69 @@ static int new_id(void)
 	return nfree_ids ? free_ids[--nfree_ids] : used_ids++;
 }
 
-int pvm__handler_add(int src, int tag, int ctx, int (*f)(int mid))
+/* Have room for one more, and to free every id, so that removing cannot fail. 0 or PvmNoMem. */
+static int make_room(void)
 {
-	struct handler *h;
+	size_t n = (size_t)used_ids + 1;
+	struct handler *list;
 	int *ids;
 
-	for (h = handlers; h; h = h->next)
-		if (overlaps(h, src, tag, ctx))
-			return PvmExists;
-	if (!f)
-		return PvmBadParam;
-	/* Room to free every id that exists, so that removing cannot fail. */
-	ids = realloc(free_ids, (size_t)(used_ids + 1) * sizeof *ids);
+	if (nfree_ids)
+		return 0;
+	ids = realloc(free_ids, n * sizeof *ids);
 	if (!ids)
 		return PvmNoMem;
 	free_ids = ids;
-	h = malloc(sizeof *h);
-	if (!h)
+	list = realloc(handlers, n * sizeof *list);
+	if (!list)
 		return PvmNoMem;
-	*h = (struct handler){ handlers, new_id(), src, tag, ctx, f };
-	handlers = h;
+	handlers = list;
+	return 0;
+}
+
+int pvm__handler_add(int src, int tag, int ctx, int (*f)(int mid))
+{
+	struct handler *h;
+
+	for (int i = nhandlers - 1, first = first_in(ctx); i >= first; i--)
+		if (overlaps(&handlers[i], src, tag, ctx))
+			return PvmExists;
+	if (!f)
+		return PvmBadParam;
+	if (make_room() < 0)
+		return PvmNoMem;
+	nsystem += ctx == SYSCTX_TC && nsystem == nhandlers;
+	h = &handlers[nhandlers++];
+	*h = (struct handler){ new_id(), src, tag, ctx, f };
 	return h->id;
 }
 
 int pvm__handler_remove(int id)
 {
-	struct handler **p, *h;
+	int i = nhandlers - 1;
 
 	if (id < 0)
 		return PvmBadParam;
-	for (p = &handlers; (h = *p); p = &h->next)
-		if (h->id == id) {
-			*p = h->next;
-			free(h);
-			free_ids[nfree_ids++] = id;
-			return 0;
-		}
-	return PvmNotFound;
+	if (id >= used_ids)
+		return PvmNotFound;
+	while (i >= 0 && handlers[i].id != id)
+		i--;
+	if (i < 0)
+		return PvmNotFound;
+	nhandlers--;
+	nsystem -= i < nsystem;
+	memmove(&handlers[i], &handlers[i + 1], (size_t)(nhandlers - i) * sizeof *handlers);
+	free_ids[nfree_ids++] = id;
+	return 0;
 }
 
 void pvm__handlers_clear(void)
 {
-	struct handler *h;
-
-	while ((h = handlers)) {
-		handlers = h->next;
-		free(h);
-	}
+	free(handlers);
 	free(free_ids);
+	handlers = NULL;
 	free_ids = NULL;
-	nfree_ids = used_ids = 0;
+	nhandlers = nsystem = nfree_ids = used_ids = 0;
 }
 
 /* The event of a program's handler that gets a message. */
@@ -111,22 +132,24 @@ static struct {
 	struct view view;
 	struct message *message;
 	int toplevel; /* outside it */
+	bool grouped; /* the same of a group call */
+	int *written;
 } running;
 
 /* Call the function; the program's may take its time, so without the lock. */
 static void call(int (*f)(int mid), int id, bool own)
 {
 	volatile uint64_t frame;
-	unsigned depth;
+	struct held held;
 
 	if (own) {
 		f(id);
 		return;
 	}
 	pvm__let_others_read();
-	depth = pvm__unlock_for_handler(&frame);
+	held = pvm__unlock_for_handler(&frame);
 	f(id);
-	pvm__relock_after_handler(depth);
+	pvm__relock_after_handler(&held);
 }
 
 /*
@@ -137,6 +160,10 @@ static void begin(struct message *m)
 {
 	running.message = m;
 	running.toplevel = pvmtoplvl;
+	running.grouped = pvm__self.grouped;
+	running.written = pvm__self.written;
+	pvm__self.grouped = false;
+	pvm__self.written = NULL;
 	pvm__view_begin(&running.view, NULL, m, m->ctx);
 	pvmtoplvl = 1;
 	pvm__task.in_handler++;
@@ -149,6 +176,8 @@ static void end(void)
 	struct message *sbuf, *rbuf;
 
 	t->in_handler--;
+	pvm__self.grouped = running.grouped;
+	pvm__self.written = running.written;
 	pvmtoplvl = running.toplevel;
 	pvm__message_retire(running.message);
 	sbuf = t->sbuf;
@@ -181,23 +210,28 @@ static void run(const struct handler h, struct message *m)
 
 void pvm__handler_left(void)
 {
-	struct message *m = running.message;
+	struct task *t = &pvm__task;
+	struct message *m = NULL;
 
-	end();
+	if (t->in_handler && t->engine.dispatcher == &pvm__self) {
+		m = running.message;
+		end();
+	}
 	pvmtoplvl = 1;
+	pvm__above.group_left();
 	pvm__waits_left();
 	pvm__requests_left();
+	pvm__kept_left();
 	pvm__dispatch_left(m);
 }
 
 /* The handler that gets a message, or NULL. */
 static const struct handler *handler_of(const struct message *m)
 {
-	const struct handler *h = handlers;
-
-	while (h && !matches(h, m))
-		h = h->next;
-	return h;
+	for (int i = nhandlers - 1, first = first_in(m->ctx); i >= first; i--)
+		if (matches(&handlers[i], m))
+			return &handlers[i];
+	return NULL;
 }
 
 bool pvm__handler_exists(const struct message *m)
@@ -217,7 +251,7 @@ bool pvm__handler_dispatch(struct message *m)
 
 void pvm__handlers_print(void)
 {
-	for (const struct handler *h = handlers; h; h = h->next)
-		printf("handler %d: src %x tag %d ctx %x\n", h->id, (unsigned)h->src, h->tag,
-			(unsigned)h->ctx);
+	for (int i = nhandlers - 1; i >= 0; i--)
+		printf("handler %d: src %x tag %d ctx %x\n", handlers[i].id,
+			(unsigned)handlers[i].src, handlers[i].tag, (unsigned)handlers[i].ctx);
 }

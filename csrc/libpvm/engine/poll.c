@@ -22,6 +22,8 @@ enum {
 	DRAIN_LOOKS_MAX = 64,    /* looks while a send is blocked, before it tries again */
 	DRAIN_PASSES_MAX = 4096, /* passes for each of them */
 	LINGER_NS = 200000,      /* a wait up to so long is short */
+	ANSWER_LOOKS = 32,       /* looks for an answer that cost less than a sleep */
+	ANSWERS_SLEPT_MAX = 255, /* answers in a row that are not looked for */
 	BUSY_NS = 100000,        /* a yield of so long: others want the processor */
 	REST_MAX = 64,           /* no lingering for at most so many times what a yield took */
 	LOCKED_MS_MAX = 10,      /* wait with the lock held, where others could not interrupt it */
@@ -54,19 +56,17 @@ struct news {
 	struct epoll_event events[EVENTS];
 };
 
-/*
- * Look at a watcher, or at the daemon's descriptor, for at most `ms`. A poll that cannot
- * tell, for want of memory, is news: reading tells.
- */
-static void look(struct news *news, const struct watcher *w, int daemon_fd, int ms)
+/* Look at a watcher, or at the daemon's descriptor, without waiting. */
+static void look(struct news *news, const struct watcher *w, int daemon_fd)
 {
 	struct pollfd p = { .fd = daemon_fd, .events = POLLIN };
 
 	if (w)
-		news->n = epoll_wait(w->epoll_fd, news->events, EVENTS, ms);
+		news->n = epoll_wait(w->epoll_fd, news->events, EVENTS, 0);
 	else
-		news->n = poll(&p, 1, ms);
+		news->n = poll(&p, 1, 0);
 	news->error = news->n < 0 ? errno : 0;
+	/* A poll that cannot tell, for want of memory, is news: reading tells. */
 	if (!w && news->n < 0 && news->error != EINTR)
 		news->n = 1;
 }
@@ -98,7 +98,7 @@ static bool look_around(void)
 	struct news news = { .n = 1 };
 
 	if (w)
-		look(&news, w, -1, 0);
+		look(&news, w, -1);
 	take_news(&news, w);
 	blind_passes = 0;
 	return w && news.n > 0;
@@ -181,6 +181,8 @@ unsigned pvm__pass_early(void)
 	last_look = now;
 	pvm__take_in(PASS_LOOKING);
 	pvm__settle();
+	if (t->transport.listed)
+		pvm__let_others_read();
 	return 1;
 }
 
@@ -191,23 +193,59 @@ unsigned pvm__pass_early(void)
  * wait was short looks for news a little before it sleeps, giving way to
  * whoever wants its processor. True: there are some.
  *
- * *yield gets the time that giving way took at last.
+ * looks  how often at most, at least 1
+ * *yield gets the time that giving way took at last
  */
 static bool linger(struct news *news, const struct watcher *w, int daemon_fd, int64_t start,
-	int64_t *yield)
+	unsigned looks, int64_t *yield)
 {
 	int64_t before, now = start;
 
 	do {
-		look(news, w, daemon_fd, 0);
+		look(news, w, daemon_fd);
 		if (news->n > 0)
 			return true;
 		before = now;
 		sched_yield();
 		now = pvm__now();
 		*yield = now - before;
-	} while (now - start < LINGER_NS);
+	} while (--looks && now - start < LINGER_NS);
 	return false;
+}
+
+/*
+ * How often a wait looks before it sleeps, 0: not at all. Who waits for a message does so if the
+ * last wait for one was short, as it wants that soon. An answer is not to cost more processor
+ * time than with a sleep: `pace` says what became of the last ones.
+ */
+static unsigned looks_granted(struct pace *pace, int64_t now)
+{
+	if (now < rest_until)
+		return 0;
+	if (!pace)
+		return brisk ? UINT_MAX : 0;
+	if (pace->to_sleep) {
+		pace->to_sleep--;
+		return 0;
+	}
+	return ANSWER_LOOKS;
+}
+
+/*
+ * Learn from a wait of `took` ns that was granted so many looks. Each time that looks for an
+ * answer were in vain more of the next waits for one do without.
+ */
+static void learn(struct pace *pace, unsigned looks, bool found, int64_t took)
+{
+	unsigned more;
+
+	if (!pace) {
+		brisk = took < LINGER_NS;
+	} else if (looks) {
+		more = found ? 0 : 2U * pace->slept + 1;
+		pace->slept = (unsigned char)(more < ANSWERS_SLEPT_MAX ? more : ANSWERS_SLEPT_MAX);
+		pace->to_sleep = pace->slept;
+	}
 }
 
 /*
@@ -224,35 +262,93 @@ static void rest_from_lingering(int64_t yield, int64_t now)
 	rest_until = now + rest;
 }
 
+/* Keep the watcher, if there is one, while this thread sleeps. Returns the one it has kept so far. */
+static struct watcher *keep_watcher(struct watcher *w)
+{
+	struct watcher *outer = pvm__self.watcher;
+
+	if (w)
+		w->users++;
+	pvm__self.watcher = w;
+	return outer;
+}
+
+/* End that; `outer` is kept again. */
+static void drop_watcher(struct watcher *outer)
+{
+	struct watcher *w = pvm__self.watcher;
+
+	pvm__self.watcher = outer;
+	if (w)
+		pvm__watcher_release(w);
+}
+
+void pvm__sleep_left(void)
+{
+	pvm__self.reading = false;
+	drop_watcher(NULL);
+}
+
+/* What a sleep on the sockets polls, from before the lock is given up. */
+static void prepare_sleep(const struct watcher *w, int daemon_fd)
+{
+	struct pollfd *p = pvm__self.polled;
+
+	p[0] = (struct pollfd){ .fd = w ? w->epoll_fd : daemon_fd, .events = POLLIN };
+	p[1] = (struct pollfd){ .fd = -1 };
+}
+
+/*
+ * Sleep until there are news, at most `ms`. A signal handler may have called the library since the
+ * preparation, and taken in what this waits for: then poll finds the descriptor that it left.
+ */
+static void sleep_for_news(struct news *news, const struct watcher *w, int ms)
+{
+	struct pollfd *p = pvm__self.polled;
+
+	news->n = poll(p, 2, ms);
+	news->error = news->n < 0 ? errno : 0;
+	if (news->error == EINTR)
+		return;
+	if (w && (news->n < 0 || p[0].revents))
+		look(news, w, -1);
+	else
+		news->n = news->n < 0 || p[0].revents;
+}
+
 /* No handler runs. Another thread may have read the news, or ended the connection, before. */
 void pvm__await_news(int64_t deadline)
 {
 	struct task *t = &pvm__task;
 	bool alone = !pvm__interruptible(); /* then the lock is kept for a while */
-	struct watcher *w = t->transport.watcher;
+	struct watcher *w = t->transport.watcher, *outer;
 	int daemon_fd = t->daemon->way.source.fd, ms = ms_until(deadline);
-	unsigned session = t->session, forgotten = w ? w->forgotten : 0, depth = 0;
+	unsigned session = t->session, forgotten = w ? w->forgotten : 0;
 	int64_t start = pvm__now(), now = start, yield = 0;
-	bool quick = brisk && start >= rest_until;
+	struct pace *pace = pvm__self.interest.pace;
+	unsigned looks = looks_granted(pace, start);
+	bool found;
+	struct held held;
 	struct news news;
 
-	if (w)
-		w->users++;
+	outer = keep_watcher(w);
 	pvm__self.reading = true;
+	prepare_sleep(w, daemon_fd);
 	if (!alone)
-		depth = pvm__unlock_all();
+		held = pvm__unlock_all();
 	else if (ms < 0 || ms > LOCKED_MS_MAX)
 		ms = LOCKED_MS_MAX;
-	if (!quick || !linger(&news, w, daemon_fd, start, &yield)) {
-		look(&news, w, daemon_fd, ms);
+	found = looks && linger(&news, w, daemon_fd, start, looks, &yield);
+	if (!found) {
+		sleep_for_news(&news, w, ms);
 		now = pvm__now();
-		quick = now - start < LINGER_NS;
 	}
 	if (alone)
-		depth = pvm__unlock_all();
-	pvm__relock(depth);
+		held = pvm__unlock_all();
+	pvm__relock(&held);
 	pvm__self.reading = false;
-	brisk = quick;
+	pvm__self.signalled |= news.error == EINTR;
+	learn(pace, looks, found, now - start);
 	rest_from_lingering(yield, now);
 	if (t->session == session && t->daemon) {
 		if (w == t->transport.watcher && (!w || w->forgotten == forgotten))
@@ -260,8 +356,7 @@ void pvm__await_news(int64_t deadline)
 		else
 			look_around();
 	}
-	if (w)
-		pvm__watcher_release(w);
+	drop_watcher(outer);
 	blind_passes = 0;
 	last_look = now;
 }
@@ -269,13 +364,14 @@ void pvm__await_news(int64_t deadline)
 void pvm__await_room(struct stream *s)
 {
 	struct task *t = &pvm__task;
-	bool alone = !pvm__interruptible();
-	struct watcher *w = t->transport.watcher;
+	bool threads = !pvm__single_threaded(), alone = !pvm__interruptible();
+	struct watcher *w = t->transport.watcher, *outer;
 	struct pollfd p[2] = {
 		{ .fd = s->way.source.fd, .events = POLLOUT },
 		{ .fd = w ? w->epoll_fd : t->daemon->way.source.fd, .events = POLLIN },
 	};
-	unsigned session = t->session, depth = 0;
+	unsigned session = t->session;
+	struct held held;
 	int n;
 
 	if (t->transport.listed) {
@@ -284,16 +380,16 @@ void pvm__await_room(struct stream *s)
 	}
 	if (!w && t->daemon->lost)
 		p[1].fd = -1;
-	if (w)
-		w->users++;
-	if (!alone)
-		depth = pvm__unlock_all();
+	outer = keep_watcher(w);
+	/* Without threads the lock is kept, so that signal handlers' calls are refused. */
+	if (threads && !alone)
+		held = pvm__unlock_all();
 	n = poll(p, 2, alone ? LOCKED_MS_MAX : -1);
 	if (alone)
-		depth = pvm__unlock_all();
-	pvm__relock(depth);
-	if (w)
-		pvm__watcher_release(w);
+		held = pvm__unlock_all();
+	if (threads)
+		pvm__relock(&held);
+	drop_watcher(outer);
 	if (n > 0 && p[1].revents && t->session == session && t->daemon)
 		drain();
 }

@@ -14,12 +14,15 @@ struct pending {
 	const struct thread *asker;
 	int src, tag, wid; /* src TIDPVMD: any daemon */
 	bool any_wid;      /* of who may not return it: then the oldest such request is meant */
+	struct pace *pace;
 	struct message *reply;
 	bool lost; /* the resource manager that was asked has ended */
 };
 
-static struct pending *pending; /* those that wait, oldest first */
-static int wid;                 /* last wait id used */
+static struct pending *pending;                   /* those that wait, oldest first */
+static int wid;                                   /* last wait id used */
+static struct pace paces[TM_LAST - TM_FIRST + 1]; /* of the daemon's answers, by tag */
+static struct pace manager_pace;                  /* of the resource manager's */
 
 static bool from_source(const struct message *m, int src)
 {
@@ -110,7 +113,7 @@ static void unlink_pending(struct pending *p)
 static int ask(const struct pending *about, struct message *req, int dst, struct message **reply)
 {
 	struct pending *p = malloc(sizeof *p);
-	const struct interest interest = { .wakes = WAKE_REPLY, .request = p };
+	const struct interest interest = { .wakes = WAKE_REPLY, .request = p, .pace = about->pace };
 	unsigned session = pvm__task.session;
 	int code;
 
@@ -153,7 +156,9 @@ int pvm__request(int tag, struct message *req, struct message **reply)
 	req->tag = tag;
 	req->ctx = SYSCTX_TM;
 	req->wid = ++wid;
-	struct pending p = { .src = TIDPVMD, .tag = tag, .wid = req->wid };
+	struct pending p = {
+		.src = TIDPVMD, .tag = tag, .wid = req->wid, .pace = &paces[tag - TM_FIRST]
+	};
 	return ask(&p, req, TIDPVMD, reply);
 }
 
@@ -190,9 +195,13 @@ int pvm__request_sched(int tm_tag, int sm_tag, struct message *req, struct messa
 	req->tag = sm_tag;
 	req->ctx = PvmBaseContext;
 	req->wid = ++wid;
-	struct pending p = { .src = sched, .tag = sm_tag, .wid = req->wid, .any_wid = true };
+	struct pending p = {
+		.src = sched, .tag = sm_tag, .wid = req->wid, .any_wid = true, .pace = &manager_pace
+	};
 	pvm__message_ref(req);
+	pvm__keep(req, pvm__message_end);
 	code = ask(&p, req, sched, reply);
+	pvm__kept(req);
 	if (code == MANAGER_LOST)
 		return pvm__request(tm_tag, req, reply);
 	pvm__message_unref(req);

@@ -31,7 +31,6 @@ struct route {
 };
 
 static struct route *routes[BUCKETS]; /* hashed by tid */
-static int nroutes;                   /* in all of them */
 
 /* ---- table --------------------------------------------------------------- */
 
@@ -60,7 +59,7 @@ static struct route *new_route(int tid, enum route_state state)
 	r->state = state;
 	r->next = *bucket(tid);
 	*bucket(tid) = r;
-	nroutes++;
+	pvm__task.engine.routes++;
 	return r;
 }
 
@@ -74,7 +73,7 @@ static void drop(struct route *r)
 	while (*p != r)
 		p = &(*p)->next;
 	*p = r->next;
-	nroutes--;
+	pvm__task.engine.routes--;
 	pvm__rendezvous_close(&r->meeting);
 	if (r->stream)
 		pvm__stream_free(r->stream);
@@ -139,6 +138,16 @@ void pvm__routes_abandon(void)
 		}
 }
 
+void pvm__writes_left(void)
+{
+	if (pvm__task.daemon)
+		pvm__stream_left(pvm__task.daemon);
+	for (int i = 0; i < BUCKETS; i++)
+		for (struct route *r = routes[i]; r; r = r->next)
+			if (r->stream)
+				pvm__stream_left(r->stream);
+}
+
 bool pvm__route_exists(int tid)
 {
 	struct route *r = find(tid);
@@ -146,27 +155,20 @@ bool pvm__route_exists(int tid)
 	return r && r->state == ROUTE_OPEN;
 }
 
-static int descriptor(const struct route *r, bool select)
+static int descriptor(const struct route *r)
 {
-	if (!r->stream)
-		return r->meeting.source.fd;
-	return select ? pvm__stream_select_fd(r->stream) : r->stream->way.source.fd;
+	return r->stream ? pvm__stream_select_fd(r->stream) : r->meeting.source.fd;
 }
 
-int pvm__routes_count(void)
+int pvm__route_fds(int *fds)
 {
-	return nroutes;
-}
-
-int pvm__route_fds(int *fds, bool select)
-{
-	int n = 0, left = nroutes;
+	int n = 0, left = pvm__task.engine.routes;
 
 	for (int i = 0; left; i++)
 		for (struct route *r = routes[i]; r; r = r->next, left--) {
 			if (r->state != ROUTE_OPEN && r->state != ROUTE_LISTEN)
 				continue;
-			fds[n] = descriptor(r, select);
+			fds[n] = descriptor(r);
 			if (fds[n++] < 0)
 				return PvmSysErr;
 		}

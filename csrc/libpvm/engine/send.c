@@ -34,6 +34,16 @@ static int finish(unsigned session, int code)
 	return pvm__task.session == session ? code : PvmSysErr;
 }
 
+/* A message has been written. */
+static void count_written(void)
+{
+	struct thread *me = &pvm__self;
+
+	if (me->written)
+		++*me->written;
+	me->written = NULL;
+}
+
 int pvm__send(struct message *m, int dst)
 {
 	struct stream *route = NULL;
@@ -44,17 +54,21 @@ int pvm__send(struct message *m, int dst)
 		pvm__message_unref(m);
 		return PvmNotImpl;
 	}
+	pvm__keep(m, pvm__message_end);
 	early = pvm__route_exists(dst) ? pvm__pass_early() : 0;
+	if (pvm__task.session == session && wire_is_task((uint32_t)dst))
+		route = pvm__route_stream(dst);
+	pvm__kept(m);
 	if (pvm__task.session != session) {
 		pvm__message_unref(m);
 		return PvmSysErr;
 	}
-	if (wire_is_task((uint32_t)dst))
-		route = pvm__route_stream(dst);
 	pvm__task.sending++;
 	if (!route || !write_route(route, m, dst))
 		code = pvm__write_daemon(&(struct parcel){ m, dst }, 1);
 	pvm__task.sending--;
+	if (code == 0)
+		count_written();
 	owe(m, 0, &early);
 	pvm__message_unref(m);
 	return finish(session, code);

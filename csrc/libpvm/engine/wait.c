@@ -10,12 +10,12 @@ enum { SECONDS_MAX = 1 << 30 }; /* a time longer than this has no end */
 static void sleep_till_woken(int64_t deadline)
 {
 	struct thread *me = &pvm__self;
-	unsigned depth;
+	struct held held;
 
 	me->idle = me->interest.wakes != WAKE_STATE;
-	depth = pvm__unlock_all();
-	pvm__futex_wait(&me->signs, 0, deadline);
-	pvm__relock(depth);
+	held = pvm__unlock_all();
+	me->signalled |= pvm__futex_wait(&me->signs, 0, deadline);
+	pvm__relock(&held);
 	me->idle = false;
 	__atomic_fetch_and(&me->signs, SIGN_WOKEN, __ATOMIC_RELAXED);
 }
@@ -55,6 +55,8 @@ static int look_once(void)
 	any = pvm__take_in(PASS_LOOKING);
 	pvm__settle();
 	pvm__pay();
+	if (t->transport.listed)
+		pvm__let_others_read();
 	if (any)
 		return 1;
 	return t->daemon ? 0 : PvmSysErr;
@@ -91,6 +93,7 @@ int pvm__engine_wait_for(const struct interest *interest, int64_t deadline)
 	if (deadline == ONE_PASS || deadline == WHILE_THERE)
 		return look_once();
 	pvm__wait_begin(&w, interest);
+	pvm__self.signalled = false;
 	while (code == 0) {
 		if (t->session != session || !t->daemon || t->daemon->lost) {
 			code = PvmSysErr;
@@ -103,6 +106,8 @@ int pvm__engine_wait_for(const struct interest *interest, int64_t deadline)
 		pass_or_sleep(deadline);
 		if (pvm__woken())
 			code = 1;
+		else if (pvm__self.until_signal && pvm__self.signalled)
+			break;
 		else if (!t->engine.short_of_memory && deadline != NO_DEADLINE &&
 			pvm__now() >= deadline)
 			break;

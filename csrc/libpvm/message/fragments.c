@@ -142,14 +142,11 @@ uint64_t pvm__message_bytes(const struct message *m)
 {
 	uint64_t sum = 0;
 
+	if (m->nfrags == 0)
+		return 0;
 	if (m->mode == MESSAGE_READING || m->enc == WIRE_ENC_INPLACE)
 		return m->total;
 	for (unsigned i = 0; i < m->nfrags; i++)
 		sum += m->frags[i].len;
 	return sum;
-}
-
-int pvm__message_length(const struct message *m)
-{
-	return (int)(uint32_t)pvm__message_bytes(m);
 }

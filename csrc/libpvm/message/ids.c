@@ -9,57 +9,62 @@
  * A slot that is freed because another message takes the place of its own rests until that has an
  * id: in 3.4.6 the new message has one before the old one is freed.
  */
-static struct slot {
-	struct message *message; /* NULL: free */
-	int next_free;           /* next free slot, -1: none */
-} *slots;
-static int nslots, first_free = -1, resting = -1;
+struct ids pvm__ids = { .first_free = -1, .resting = -1 };
+
+/* What a free slot holds: the next free one, -1: none, in an odd number. */
+static uintptr_t link_to(int next)
+{
+	return (uintptr_t)(unsigned)(next + 1) << 1 | 1;
+}
+
+static int next_of(uintptr_t slot)
+{
+	return (int)(slot >> 1) - 1;
+}
+
+/* Put a slot in front of the list. */
+static void free_slot(int i)
+{
+	pvm__ids.slots[i] = link_to(pvm__ids.first_free);
+	pvm__ids.first_free = i;
+}
 
 /* Make room for more ids: 0 or PvmNoMem. */
 static int grow_slots(void)
 {
-	int n = nslots ? 2 * nslots : 16;
-	struct slot *grown = realloc(slots, (size_t)n * sizeof *grown);
+	struct ids *ids = &pvm__ids;
+	int n = ids->n ? 2 * ids->n : 16;
+	uintptr_t *grown = realloc(ids->slots, (size_t)n * sizeof *grown);
 
 	if (!grown)
 		return PvmNoMem;
-	slots = grown;
-	for (int i = n - 1; i >= nslots; i--) {
-		slots[i].message = NULL;
-		slots[i].next_free = first_free;
-		first_free = i;
-	}
-	nslots = n;
+	ids->slots = grown;
+	for (int i = n - 1; i >= ids->n; i--)
+		free_slot(i);
+	ids->n = n;
 	return 0;
 }
 
-void pvm__ids_rested(void)
+void pvm__ids_end_rest(void)
 {
-	if (resting < 0)
-		return;
-	slots[resting].next_free = first_free;
-	first_free = resting;
-	resting = -1;
+	free_slot(pvm__ids.resting);
+	pvm__ids.resting = -1;
 }
 
 int pvm__message_publish(struct message *m)
 {
+	struct ids *ids = &pvm__ids;
 	int i;
 
 	if (m->id)
 		return m->id;
-	if (first_free < 0 && grow_slots())
+	if (ids->first_free < 0 && grow_slots())
 		return PvmNoMem;
-	i = first_free;
-	first_free = slots[i].next_free;
-	slots[i].message = m;
+	i = ids->first_free;
+	ids->first_free = next_of(ids->slots[i]);
+	ids->slots[i] = (uintptr_t)m;
 	pvm__ids_rested();
 	return m->id = i + 1;
-}
-
-struct message *pvm__message_of(int id)
-{
-	return id > 0 && id <= nslots ? slots[id - 1].message : NULL;
 }
 
 void pvm__message_retire(struct message *m)
@@ -70,8 +75,8 @@ void pvm__message_retire(struct message *m)
 		return;
 	pvm__views_drop(m);
 	m->id = 0;
-	slots[i].message = NULL;
+	pvm__ids.slots[i] = link_to(-1);
 	pvm__ids_rested();
-	resting = i;
+	pvm__ids.resting = i;
 	pvm__message_unref(m);
 }

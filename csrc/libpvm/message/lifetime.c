@@ -40,15 +40,14 @@ struct message *pvm__message_new(uint32_t enc)
 	return m;
 }
 
-void pvm__message_ref(struct message *m)
-{
-	m->refs++;
-}
-
 void pvm__message_unref(struct message *m)
 {
-	if (!m || --m->refs)
-		return;
+	if (m && --m->refs == 0)
+		pvm__message_free(m);
+}
+
+void pvm__message_free(struct message *m)
+{
 	pvm__message_clear(m);
 	if (nspare < SPARE_MAX && m->capfrags <= SPARE_FRAGS_MAX) {
 		m->next = spare;
@@ -58,6 +57,11 @@ void pvm__message_unref(struct message *m)
 	}
 	free(m->frags);
 	free(m);
+}
+
+void pvm__message_end(void *message)
+{
+	pvm__message_unref(message);
 }
 
 struct message *pvm__message_copy(const struct message *m)

@@ -29,17 +29,21 @@ struct codec; /* typed items to and from bytes */
 enum message_mode { MESSAGE_PACKING, MESSAGE_READING };
 
 struct message {
-	struct message *next, *prev; /* receive list */
-	unsigned long serial;        /* ... in which it was put with this number */
-	unsigned refs;
-	int id; /* what the program calls the buffer; 0: none */
+	/* What a look at many messages needs comes first, to be in one line of the cache. */
 	enum message_mode mode;
+	unsigned nfrags; /* fragments in `frags` */
+	int tag, src;
+	struct message *next, *prev; /* receive list */
+	uint64_t total;              /* body bytes, of a message that is read */
+	int ctx;
+	int id; /* what the program calls the buffer; 0: none */
+	unsigned refs;
 	uint32_t enc; /* encoding word; WIRE_ENC_INPLACE until sent */
-	int tag, ctx, wid, src, dst;
-	uint64_t total;            /* body bytes, of a message that is read */
+	int wid, dst;
+	unsigned long serial;      /* in the receive list, in which it was put with this number */
 	const struct codec *codec; /* chosen from enc and mode */
 	struct fragment *frags;    /* nfrags of them, in order */
-	unsigned nfrags, capfrags;
+	unsigned capfrags;
 	unsigned at;      /* reading: fragment ... */
 	uint32_t off;     /* ... and offset of the next byte */
 	uint32_t carried; /* bytes of an item begun in earlier fragments */
@@ -61,7 +65,10 @@ void pvm__message_rewind(struct message *);
 /* Body bytes; of one that is packed in place, 0. */
 uint64_t pvm__message_bytes(const struct message *);
 /* The same as pvm_bufinfo and 3.4.6 report them: the low 32 bits. */
-int pvm__message_length(const struct message *);
+static inline int pvm__message_length(const struct message *m)
+{
+	return (int)(uint32_t)(m->mode == MESSAGE_READING ? m->total : pvm__message_bytes(m));
+}
 
 /* Data bytes of a new fragment, from PvmFragSize. */
 static inline uint32_t codec_fragment_room(void)
@@ -166,8 +173,15 @@ int pvm__trace_header(struct message *);
 /* New empty message without an id, or NULL when out of memory. */
 struct message *pvm__message_new(uint32_t enc);
 /* One reference more, or less: the last one frees it. */
-void pvm__message_ref(struct message *);
+static inline void pvm__message_ref(struct message *m)
+{
+	m->refs++;
+}
 void pvm__message_unref(struct message *); /* NULL is allowed */
+/* The same for pvm__keep. */
+void pvm__message_end(void *message);
+/* What the last one does. */
+void pvm__message_free(struct message *);
 /* A message that shares the bytes of this one; NULL: out of memory. */
 struct message *pvm__message_copy(const struct message *);
 /*
@@ -203,14 +217,31 @@ void pvm__queue_clear(struct queue *);
 
 /* Give the message an id; returns it or PvmNoMem. The id takes over the caller's reference. */
 int pvm__message_publish(struct message *);
+/* What the ids mean, from id 1 on; only ids.c changes it. */
+extern struct ids {
+	uintptr_t *slots; /* the message's address; if the id is free, an odd number (ids.c) */
+	int n;
+	int first_free; /* slot, -1: none */
+	int resting;    /* slot that is not free yet, -1: none */
+} pvm__ids;
 /* Message of an id, or NULL. */
-struct message *pvm__message_of(int id);
+static inline struct message *pvm__message_of(int id)
+{
+	uintptr_t slot = id > 0 && id <= pvm__ids.n ? pvm__ids.slots[id - 1] : 1;
+
+	return slot & 1 ? NULL : (struct message *)slot;
+}
 /*
  * Drop the id and its reference; the message is no current buffer any more. The next message to
  * be published gets another id, unless it is said before that the id has rested.
  */
 void pvm__message_retire(struct message *);
-void pvm__ids_rested(void);
+void pvm__ids_end_rest(void);
+static inline void pvm__ids_rested(void)
+{
+	if (pvm__ids.resting >= 0)
+		pvm__ids_end_rest();
+}
 
 /* ---- items (items.c) ------------------------------------------------------- */
 

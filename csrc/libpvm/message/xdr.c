@@ -120,6 +120,14 @@ static inline unsigned long excess_one(const char *p, unsigned long bias)
 	return (v + bias) >> 32;
 }
 
+/* pvm__xdr_check of one item. */
+static inline int check_one(enum item item, const char *p)
+{
+	if (item == ITEM_LONG)
+		return excess_one(p, 1ul << 31) ? PvmOverflow : 0;
+	return item == ITEM_ULONG && excess_one(p, 0) ? PvmOverflow : 0;
+}
+
 int pvm__xdr_check(enum item item, const char *p, int n, ptrdiff_t step)
 {
 	unsigned long bias = item == ITEM_LONG ? 1ul << 31 : 0;
@@ -135,6 +143,12 @@ int pvm__xdr_check(enum item item, const char *p, int n, ptrdiff_t step)
 	return bits ? PvmOverflow : 0;
 }
 #else
+static inline int check_one(enum item item, const char *p)
+{
+	(void)item, (void)p;
+	return 0;
+}
+
 int pvm__xdr_check(enum item item, const char *p, int n, ptrdiff_t step)
 {
 	(void)item, (void)p, (void)n, (void)step;
@@ -208,10 +222,12 @@ static int pack(struct message *m, enum item item, const char *p, int n, ptrdiff
 			pad(m);
 		return code;
 	}
-	code = pvm__xdr_check(item, p, n, step);
+	code = n == 1 ? check_one(item, p) : pvm__xdr_check(item, p, n, step);
 	if (code)
 		return code;
-	if (step == pvm__item_size[item] && n > 1)
+	if (n == 1)
+		return pack_item(m, form, p);
+	if (step == pvm__item_size[item])
 		return pack_words(m, form, p, (size_t)n * form->words);
 	for (int i = 0; i < n && code == 0; i++)
 		code = pack_item(m, form, p + i * step);

@@ -213,10 +213,10 @@ int pvm__open_daemon(bool patient)
 		return PvmSysErr;
 	for (int i = 0; i < (patient ? TRIES : 1); i++) {
 		if (i) {
-			unsigned depth = pvm__unlock_all();
+			struct held held = pvm__unlock_all();
 
 			sleep(1);
-			pvm__relock(depth);
+			pvm__relock(&held);
 		}
 		fd = connect_daemon(address);
 		if (fd >= 0 || (errno != ECONNREFUSED && errno != ENOENT))

@@ -97,6 +97,17 @@ void pvm__stream_release(struct stream *s)
 	leave(s);
 }
 
+void pvm__stream_left(struct stream *s)
+{
+	if (s->writer != &pvm__self)
+		return;
+	s->users -= s->claims;
+	s->claims = 0;
+	s->writer = NULL;
+	pvm__stream_lose(s);
+	pvm__wake(WAKE_STATE);
+}
+
 void pvm__stream_lose(struct stream *s)
 {
 	if (s->lost)
@@ -403,7 +414,7 @@ static bool take(struct way *way)
 	return taken;
 }
 
-int pvm__stream_select_fd(struct stream *s)
+int pvm__stream_stand_in_fd(struct stream *s)
 {
 	int fd;
 

@@ -130,6 +130,8 @@ void pvm__stream_free(struct stream *);
  */
 bool pvm__stream_claim(struct stream *);
 void pvm__stream_release(struct stream *);
+/* If this thread was writing and has left that by a jump: the stream is lost. */
+void pvm__stream_left(struct stream *);
 /* The connection has ended or cannot be used any more. */
 void pvm__stream_lose(struct stream *);
 /* Take in all that has come. True: there was some. */
@@ -140,7 +142,13 @@ void pvm__stream_end(struct stream *);
  * The descriptor that is readable while the stream has something to take in. From now on
  * nothing is read ahead, on any stream. A descriptor, or PvmSysErr.
  */
-int pvm__stream_select_fd(struct stream *);
+int pvm__stream_stand_in_fd(struct stream *);
+static inline int pvm__stream_select_fd(struct stream *s)
+{
+	bool ahead = s->stand_in || s->inside || s->at < s->end || !pvm__task.transport.exact;
+
+	return ahead ? pvm__stream_stand_in_fd(s) : s->way.source.fd;
+}
 /* Close the descriptor at once, which another process uses too, and lose the stream. */
 void pvm__stream_abandon(struct stream *);
 

@@ -10,7 +10,7 @@
  *   loop     passes of the loop, the standby thread, the switch as the caller sees it
  *
  * A file uses its own floor and those below. Each floor has one header, named like it; packet.h,
- * process.h and mailbox.h are what one file of the name offers. What goes up goes through
+ * process.h, proof.h and mailbox.h are what one file of the name offers. What goes up goes through
  * `struct above`.
  *
  * Received bytes lie in reference-counted chunks. A connection cuts its stream
@@ -122,7 +122,7 @@ struct sw {
 };
 
 /* Identifiers in epoll data, besides those of connections (which are larger). */
-enum { ID_LISTEN = 1, ID_WATCH, ID_WAKE, ID_NET };
+enum { ID_LISTEN = 1, ID_WATCH, ID_WAKE, ID_NET, ID_CHILDREN };
 
 struct backlog;
 struct conn;

@@ -13,17 +13,17 @@
 int sw_raise_files(void);
 
 /*
- * Start program `path` (not searched for) with arguments argv and environment
- * envp, both NULL-terminated, in directory cwd (NULL: the caller's). Standard
+ * Start program `path` (not searched for) with arguments argv in directory cwd (NULL: the
+ * caller's). It gets the caller's environment, in which "NAME=value" strings replace variables or are
+ * added, the last one first, and then its own id as PVMEPID. The first string of a name counts, and
+ * one without a name does not. argv and strings end in NULL. Standard
  * input is /dev/null, out_fd becomes standard output and error, no other
  * descriptor is passed on. It is a process group of its own, so that what it sends to its group
  * does not reach the caller. No signal is blocked; terminal signals (INT, QUIT,
  * TSTP) that the caller ignores stay ignored, all others have their default.
- * pid_text, if not NULL, is a place in envp with room for 12 characters: the
- * process finds its own id there. 0 and the process id, or -errno, also of the
- * execve() itself.
+ * 0 and the process id, or -errno, also of the execve() itself.
  */
-int sw_spawn(const char *path, char *const argv[], char *const envp[], const char *cwd, int out_fd,
-	char *pid_text, pid_t *pid);
+int sw_spawn(const char *path, char *const argv[], char *const strings[], const char *cwd,
+	int out_fd, pid_t *pid);
 
 #endif

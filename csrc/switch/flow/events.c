@@ -49,12 +49,18 @@ static void store(struct batch *b, struct sw_event *e, const char *data, uint32_
 	b->used += len;
 }
 
-struct sw_event *events_text(struct sw *sw, uint32_t type, uint64_t conn, const char *text)
+struct sw_event *events_data(struct sw *sw, uint32_t type, uint64_t conn, const void *data,
+	uint32_t len)
 {
 	struct sw_event *e = events_add(sw, type, conn);
 
-	store(flow_of(sw)->events.filling, e, text, (uint32_t)strlen(text));
+	store(flow_of(sw)->events.filling, e, data, len);
 	return e;
+}
+
+struct sw_event *events_text(struct sw *sw, uint32_t type, uint64_t conn, const char *text)
+{
+	return events_data(sw, type, conn, text, (uint32_t)strlen(text));
 }
 
 /* The batch takes over a body that malloc returned. */

@@ -109,7 +109,9 @@ static inline struct flow *flow_of(const struct sw *sw)
 void events_init(struct sw *);
 /* New event of the batch being filled; valid until the next one. */
 struct sw_event *events_add(struct sw *, uint32_t type, uint64_t conn);
-/* The same with a text. */
+/* The same with data; with a text. */
+struct sw_event *events_data(struct sw *, uint32_t type, uint64_t conn, const void *data,
+	uint32_t len);
 struct sw_event *events_text(struct sw *, uint32_t type, uint64_t conn, const char *text);
 /*
  * The same with a whole message; `owned` is its body if that is a block to
@@ -207,6 +209,8 @@ static inline struct queue *table_receiver(struct sw *sw, uint32_t tid)
 }
 
 void table_set(struct sw *, uint32_t tid, struct queue *);
+/* tid is gone: nothing is sent to it any more; false: it was not known. */
+bool table_forget(struct sw *, uint32_t tid);
 /* Free all. */
 void table_free(struct sw *);
 

@@ -55,22 +55,29 @@ int sw_expect(struct sw *sw, uint32_t tid)
 	return rc;
 }
 
+bool table_forget(struct sw *sw, uint32_t tid)
+{
+	struct queue *q = table_find(sw, tid);
+
+	if (!q)
+		return false;
+	table_set(sw, tid, NULL);
+	if (q->peer) {
+		q->mark = UINT64_MAX;
+		queue_check_mark(sw, q);
+		q->tid = 0;
+	} else {
+		drop_expected(sw, q);
+	}
+	return true;
+}
+
 int sw_forget(struct sw *sw, uint32_t tid)
 {
-	struct queue *q;
+	bool known;
 
 	lock_enter(sw);
-	q = table_find(sw, tid);
-	if (q) {
-		table_set(sw, tid, NULL);
-		if (q->peer) {
-			q->mark = UINT64_MAX;
-			queue_check_mark(sw, q);
-			q->tid = 0;
-		} else {
-			drop_expected(sw, q);
-		}
-	}
+	known = table_forget(sw, tid);
 	lock_leave(sw);
-	return q ? 0 : -ENOENT;
+	return known ? 0 : -ENOENT;
 }

@@ -3,6 +3,8 @@
 #ifndef PVM3PY_SWITCH_LOOP_H
 #define PVM3PY_SWITCH_LOOP_H
 
+#include <sys/epoll.h>
+
 #include "routing/routing.h"
 
 /* The whole state of a switch. */
@@ -14,6 +16,10 @@ struct loop {
 	struct sw_fd fds[PASS_MAX]; /* and those that are */
 	uint32_t fd_count;
 	bool inside; /* the caller is in sw_run */
+	struct children {
+		int signal_fd; /* -1: the caller takes their ends itself */
+		bool ended;    /* some may have */
+	} children;
 	/* The standby thread: standby.c alone. */
 	struct standby {
 		bool exists, armed, stop; /* armed: the timer is set */
@@ -33,6 +39,14 @@ static inline struct sw *sw_of(struct loop *loop)
 	return &loop->routing.links.tasks.flow.sw;
 }
 
+/* Have pass_run note when the descriptor can be read. 0; -1: errno says why. */
+static inline int loop_watch(const struct sw *sw, int fd, uint32_t id)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET, .data.u64 = id };
+
+	return epoll_ctl(sw->epoll_fd, EPOLL_CTL_ADD, fd, &ev);
+}
+
 /* pass.c */
 
 /*
@@ -43,6 +57,11 @@ static inline struct sw *sw_of(struct loop *loop)
 int pass_run(struct sw *, int64_t ns, bool helper);
 /* How long a pass may wait, ns: at most `ns` (-1: no limit). */
 int64_t pass_patience(struct sw *, int64_t ns);
+
+/* children.c */
+
+/* Report the children that have ended, if any can have. */
+void children_reap(struct sw *);
 
 /* standby.c */
 

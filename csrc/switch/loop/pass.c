@@ -55,6 +55,7 @@ static void note(struct sw *sw, const struct epoll_event *ev)
 	case ID_LISTEN: tasks_of(sw)->accepting = true; break;
 	case ID_WATCH: loop_of(sw)->watch_ready = true; break;
 	case ID_WAKE: break;
+	case ID_CHILDREN: loop_of(sw)->children.ended = true; break;
 	case ID_NET: net_ready(sw, ev->events); break;
 	default:
 		c = conn_find(sw, ev->data.u64);
@@ -82,14 +83,17 @@ static void serve_ready(struct sw *sw, bool helper)
 	}
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 int64_t pass_patience(struct sw *sw, int64_t ns)
 {
-	int64_t due = net_due(sw), check = backlog_due(sw), left;
+	int64_t due = earlier(strangers_due(sw), earlier(net_due(sw), backlog_due(sw))), left;
 
 	if (!list_empty(&tasks_of(sw)->ready) || tasks_of(sw)->accepting)
 		return 0;
-	if (check < due)
-		due = check;
 	if (due == NEVER || ns == 0)
 		return ns;
 	left = due - clock_now();
@@ -119,6 +123,7 @@ int pass_run(struct sw *sw, int64_t ns, bool helper)
 	queue_flush_touched(sw);
 	net_flush(sw);
 	backlog_check_stalls(sw);
+	conn_expire(sw);
 	conn_bury(sw);
 	return -e;
 }

@@ -72,13 +72,6 @@ static void set_defaults(struct sw_config *cf)
 		cf->standby_us = 300;
 }
 
-static int epoll_add(int epoll_fd, int fd, uint32_t id)
-{
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLET, .data.u64 = id };
-
-	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev);
-}
-
 static int open_descriptors(struct sw *sw)
 {
 	struct loop *loop = loop_of(sw);
@@ -88,9 +81,8 @@ static int open_descriptors(struct sw *sw)
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (sw->epoll_fd < 0 || loop->watch_fd < 0 || loop->wake_fd < 0)
 		return -1;
-	if (epoll_add(sw->epoll_fd, tasks_of(sw)->listen_fd, ID_LISTEN) ||
-		epoll_add(sw->epoll_fd, loop->watch_fd, ID_WATCH) ||
-		epoll_add(sw->epoll_fd, loop->wake_fd, ID_WAKE))
+	if (loop_watch(sw, tasks_of(sw)->listen_fd, ID_LISTEN) ||
+		loop_watch(sw, loop->watch_fd, ID_WATCH) || loop_watch(sw, loop->wake_fd, ID_WAKE))
 		return -1;
 	return 0;
 }
@@ -99,7 +91,7 @@ static int open_descriptors(struct sw *sw)
 static void destroy(struct loop *loop)
 {
 	struct sw *sw = sw_of(loop);
-	const int fds[] = { sw->epoll_fd, loop->watch_fd, loop->wake_fd };
+	const int fds[] = { sw->epoll_fd, loop->watch_fd, loop->wake_fd, loop->children.signal_fd };
 
 	backlog_release(sw, &routing_of(sw)->inbox);
 	conn_free(sw);
@@ -129,6 +121,7 @@ struct sw *sw_new(int listen_fd, uint32_t own_tid, const struct sw_config *cf)
 	sw->cf = *cf;
 	set_defaults(&sw->cf);
 	sw->own_tid = own_tid;
+	loop->children.signal_fd = -1;
 	lock_init(sw);
 	events_init(sw);
 	stalls_init(sw);
@@ -159,18 +152,13 @@ int sw_listen(struct sw *sw, int listen_fd)
 	int rc;
 
 	lock_enter(sw);
-	rc = epoll_add(sw->epoll_fd, listen_fd, ID_LISTEN) ? -errno : 0;
+	rc = loop_watch(sw, listen_fd, ID_LISTEN) ? -errno : 0;
 	if (!rc) {
 		epoll_ctl(sw->epoll_fd, EPOLL_CTL_DEL, t->listen_fd, NULL);
 		t->listen_fd = listen_fd;
 	}
 	lock_leave(sw);
 	return rc;
-}
-
-int sw_epoll_fd(struct sw *sw)
-{
-	return sw->epoll_fd;
 }
 
 int sw_watch(struct sw *sw, int fd, int mask)
@@ -209,11 +197,31 @@ static bool found(struct sw *sw)
 	return flow_of(sw)->events.filling->count || loop_of(sw)->fd_count;
 }
 
+/*
+ * Serve strangers that ask to be enrolled, as many as a pass does. Their files may be on a slow file system: meanwhile the
+ * standby thread forwards.
+ */
+static void serve_strangers(struct sw *sw)
+{
+	struct enrolment e;
+
+	for (int i = 0; i < PASS_MAX && enrol_take(sw, &e); i++) {
+		loop_of(sw)->inside = false;
+		standby_arm(sw);
+		lock_leave(sw);
+		enrol_files(&e);
+		lock_enter(sw);
+		loop_of(sw)->inside = true;
+		enrol_done(sw, &e);
+	}
+}
+
 int sw_run(struct sw *sw, int64_t us)
 {
 	int64_t left = us < 0 ? -1 : us * 1000, until = us > 0 ? clock_now() + left : 0;
 	struct loop *loop = loop_of(sw);
 	uint32_t count;
+	bool now;
 	int rc;
 
 	lock_enter(sw);
@@ -223,7 +231,11 @@ int sw_run(struct sw *sw, int64_t us)
 	do {
 		if (loop->watch_ready)
 			collect_watched(loop);
-		rc = pass_run(sw, found(sw) ? 0 : pass_patience(sw, left), false);
+		now = found(sw) || enrol_waits(sw) || loop->children.ended;
+		rc = pass_run(sw, now ? 0 : pass_patience(sw, left), false);
+		serve_strangers(sw);
+		/* A child that enrolled at last is known as a task before its end is. */
+		children_reap(sw);
 		if (loop->watch_ready && !loop->fd_count)
 			collect_watched(loop);
 		if (us > 0 && (left = until - clock_now()) < 0)

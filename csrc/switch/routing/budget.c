@@ -40,13 +40,23 @@ void budget_handled(struct sw *sw)
 
 		if (c->batch == flow_of(sw)->events.number)
 			return;
-		conn_ready(c);
+		conn_resume(c);
 	}
 }
 
 void budget_log(struct conn *c, const char *text)
 {
 	c->sw->stats.dropped++;
+	conn_announce(c, 0);
 	events_text(c->sw, SW_LOG, c->peer.id, text);
 	budget_charge(c, 0);
+}
+
+void budget_report(struct conn *c, uint32_t dst, const char *head, const char *body, uint32_t len,
+	char *owned)
+{
+	conn_announce(c, 0);
+	events_message(c->sw, c->peer.id, dst, c->tid ? c->tid : WIRE_TID_NONE, head, body, len,
+		owned);
+	budget_charge(c, len);
 }

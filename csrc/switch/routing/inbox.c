@@ -21,9 +21,7 @@ static void deliver(struct conn *c, uint32_t dst, const char *head, const char *
 	} else if (serve_message(c, head, body, len)) {
 		free(owned);
 	} else {
-		events_message(sw, c->peer.id, dst, c->tid ? c->tid : WIRE_TID_NONE, head, body,
-			len, owned);
-		budget_charge(c, len);
+		budget_report(c, dst, head, body, len, owned);
 		/* The caller passes it on: what the task sends to its manager next comes after it. */
 		if (wire_is_task(dst))
 			budget_hold(c);

@@ -38,6 +38,9 @@ static inline struct routing *routing_of(const struct sw *sw)
 
 /* The connection has added an event of so many bytes; at the end of its budget it is held. */
 void budget_charge(struct conn *, uint32_t bytes);
+/* A whole message of a connection for the caller; `owned` as in events_message. */
+void budget_report(struct conn *, uint32_t dst, const char *head, const char *body, uint32_t len,
+	char *owned);
 /* It is not served until the caller has handled the batch that it has added to. */
 void budget_hold(struct conn *);
 /* Log event about a connection's fragment; counts in its budget. */
@@ -101,6 +104,30 @@ bool remote_room(const struct host *, uint32_t dst);
 void remote_deliver(struct host *, struct chunk *, uint32_t off, uint32_t len);
 void remote_resume(struct sw *, struct backlog *);
 void remote_drop(struct host *);
+
+/* enrol.c */
+
+/* A stranger's request to be enrolled that is being served. */
+struct enrolment {
+	uint64_t conn;
+	bool first;  /* round: TM_CONNECT, else TM_CONN2 */
+	bool proven; /* the second: the peer has written into our file */
+	const char *stem;
+	unsigned *number;
+	char *body; /* with a NUL behind it */
+	uint32_t len;
+	char proof[PROOF_PATH_MAX]; /* file of the last first round; then of this one */
+	char problem[300];          /* why the first round fails; empty: it does not */
+};
+
+/* Does a stranger's request to be enrolled wait? */
+bool enrol_waits(const struct sw *);
+/* The next one; false: there is none. */
+bool enrol_take(struct sw *, struct enrolment *);
+/* Make, write and remove its files: without the lock, by one thread. */
+void enrol_files(struct enrolment *);
+/* Answer it or report it. */
+void enrol_done(struct sw *, struct enrolment *);
 
 /* inbox.c */
 

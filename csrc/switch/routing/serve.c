@@ -87,6 +87,22 @@ static bool answer_clock(struct conn *c, const char *head, const char *body, uin
 	return true;
 }
 
+/*
+ * TM_EXIT of a task. That is the last that the caller hears of the connection. False: it is no
+ * task.
+ */
+static bool leave(struct conn *c, const char *head, const char *body, uint32_t len)
+{
+	if (!c->tid)
+		return false;
+	budget_report(c, TID_DAEMON, head, body, len, NULL);
+	c->announced = false;
+	conn_answer_with(c, head, NULL, 0);
+	table_forget(c->sw, c->out.tid);
+	conn_close(c);
+	return true;
+}
+
 /* Does a task ask that the caller knows, and that waits for nothing that it has sent before? */
 static bool may_answer(const struct conn *c)
 {
@@ -94,18 +110,12 @@ static bool may_answer(const struct conn *c)
 		c->batch <= flow_of(c->sw)->events.handled;
 }
 
-bool serve_message(struct conn *c, const char *head, const char *body, uint32_t len)
+/* A question that the switch can answer in the caller's place. False: the caller is to do it. */
+static bool answer(struct conn *c, const char *head, const char *body, uint32_t len)
 {
-	uint32_t tag = wire_get32(head + WIRE_MSG_TAG);
 	bool done = false;
 
-	if (tag == (uint32_t)TM_MCA) {
-		set_receivers(c, body, len);
-		return true;
-	}
-	if (!may_answer(c))
-		return false;
-	switch (tag) {
+	switch (wire_get32(head + WIRE_MSG_TAG)) {
 	case (uint32_t)TM_PSTAT: done = answer_status(c, head, body, len); break;
 	case (uint32_t)TM_HOSTSYNC: done = answer_clock(c, head, body, len); break;
 	case (uint32_t)TM_CONTEXT: done = contexts_serve(c, head, body, len); break;
@@ -113,4 +123,15 @@ bool serve_message(struct conn *c, const char *head, const char *body, uint32_t 
 	default: break;
 	}
 	return done || answers_serve(c, head, body, len);
+}
+
+bool serve_message(struct conn *c, const char *head, const char *body, uint32_t len)
+{
+	switch (wire_get32(head + WIRE_MSG_TAG)) {
+	case (uint32_t)TM_MCA: set_receivers(c, body, len); return true;
+	case (uint32_t)TM_EXIT: return leave(c, head, body, len);
+	case (uint32_t)TM_CONNECT:
+	case (uint32_t)TM_CONN2: return stranger_ask(c, head, body, len);
+	default: return may_answer(c) && answer(c, head, body, len);
+	}
 }

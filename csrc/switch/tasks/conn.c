@@ -21,6 +21,7 @@ void conn_init(struct sw *sw, int listen_fd)
 	list_init(&t->ready);
 	list_init(&t->held);
 	list_init(&t->dead);
+	strangers_init(sw);
 	t->listen_fd = listen_fd;
 	t->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
@@ -38,6 +39,7 @@ void conn_free(struct sw *sw)
 		chunk_unref(sw, t->spare);
 	if (t->spare_fd >= 0)
 		close(t->spare_fd);
+	free(t->strangers.stem);
 	free(s->conns);
 	free(s->generations);
 	free(s->free);
@@ -57,13 +59,12 @@ static void grow_slots(struct slots *s)
 	s->size = n;
 }
 
-/* New connection over a connected socket, which it owns from then on; an SW_OPEN event. */
+/* New connection over a connected socket, which it owns from then on. */
 static void add_conn(struct sw *sw, int fd, uint32_t pid, uint32_t uid)
 {
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET };
 	struct slots *s = &tasks_of(sw)->slots;
 	struct conn *c = mem_new(sizeof *c);
-	struct sw_event *e;
 	uint32_t slot;
 
 	if (!s->free_count && s->used == s->size)
@@ -77,9 +78,10 @@ static void add_conn(struct sw *sw, int fd, uint32_t pid, uint32_t uid)
 	s->conns[slot] = c;
 	sw->stats.connections++;
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){ SEND_BUFFER }, sizeof(int));
-	e = events_add(sw, SW_OPEN, c->peer.id);
-	e->pid = pid;
-	e->uid = uid;
+	c->pid = pid;
+	c->uid = uid;
+	if (!stranger_begin(c))
+		conn_announce(c, 0);
 	ev.data.u64 = c->peer.id;
 	if (epoll_ctl(sw->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
 		conn_end(c, SW_CLOSED, "cannot be watched");
@@ -159,6 +161,13 @@ void conn_ready(struct conn *c)
 	list_append(&tasks_of(c->sw)->ready, &c->place);
 }
 
+void conn_resume(struct conn *c)
+{
+	list_remove(&c->place);
+	if (c->readable || c->chunk || c->stash)
+		conn_ready(c);
+}
+
 void conn_park(struct conn *c, struct backlog *b)
 {
 	list_remove(&c->place);
@@ -171,6 +180,19 @@ void conn_wait(struct conn *c, struct queue *q)
 	list_remove(&c->place);
 	list_append(&q->load.waiters, &c->place);
 	c->sw->stats.parked++;
+}
+
+void conn_announce(struct conn *c, uint32_t reason)
+{
+	struct sw_event *e;
+
+	if (c->announced)
+		return;
+	c->announced = true;
+	e = events_add(c->sw, SW_OPEN, c->peer.id);
+	e->reason = reason;
+	e->pid = c->pid;
+	e->uid = c->uid;
 }
 
 /* Write the headers of an answer with a body of so many bytes. */
@@ -220,13 +242,27 @@ static void free_input(struct conn *c)
 	c->receiver_count = 0;
 }
 
+/* The caller learns of the end of what it knows, and why another connection has ended. */
+static void tell_end(const struct conn *c, uint32_t reason, const char *text)
+{
+	char line[200];
+
+	if (c->announced) {
+		events_text(c->sw, SW_CLOSE, c->peer.id, text)->reason = reason;
+	} else if (text[0]) {
+		snprintf(line, sizeof line, "connection of pid %u closed: %s", c->pid, text);
+		events_text(c->sw, SW_LOG, 0, line);
+	}
+}
+
 void conn_end(struct conn *c, uint32_t reason, const char *text)
 {
 	struct sw *sw = c->sw;
 	struct slots *s = &tasks_of(sw)->slots;
 	uint32_t slot = (uint32_t)c->peer.id;
 
-	events_text(sw, SW_CLOSE, c->peer.id, text ? text : "")->reason = reason;
+	tell_end(c, reason, text ? text : "");
+	stranger_end(c);
 	close(c->peer.fd);
 	c->peer.fd = -1;
 	if (c->out.tid)
@@ -241,6 +277,18 @@ void conn_end(struct conn *c, uint32_t reason, const char *text)
 	sw->stats.connections--;
 	list_remove(&c->place);
 	list_append(&tasks_of(sw)->dead, &c->place);
+}
+
+void conn_expire(struct sw *sw)
+{
+	struct conn *c;
+	char text[64];
+
+	while ((c = stranger_late(sw))) {
+		snprintf(text, sizeof text, "not enrolled within %g s",
+			(double)tasks_of(sw)->strangers.patience / 1e9);
+		conn_end(c, SW_CLOSED, text);
+	}
 }
 
 void conn_bury(struct sw *sw)
@@ -275,6 +323,7 @@ int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t
 		rc = -EEXIST;
 	} else {
 		c->tid = c->out.tid = tid;
+		stranger_end(c);
 		table_set(sw, tid, &c->out);
 		if (len && !c->out.broken)
 			queue_copy(sw, &c->out, frames, len);
@@ -288,20 +337,26 @@ int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t
 	return rc;
 }
 
+void conn_close(struct conn *c)
+{
+	list_remove(&c->place);
+	free_input(c);
+	c->closing = true;
+	if (c->out.broken || queue_flush(c->sw, &c->out))
+		conn_end(c, SW_CLOSED, NULL);
+}
+
 int sw_close(struct sw *sw, uint64_t id, int flush)
 {
 	struct conn *c;
 
 	lock_enter(sw);
 	c = conn_find(sw, id);
-	if (c) {
-		list_remove(&c->place);
-		free_input(c);
-		c->closing = true;
-		if (!flush || c->out.broken || queue_flush(sw, &c->out))
-			conn_end(c, SW_CLOSED, NULL);
-		conn_bury(sw);
-	}
+	if (c && flush)
+		conn_close(c);
+	else if (c)
+		conn_end(c, SW_CLOSED, NULL);
+	conn_bury(sw);
 	lock_leave(sw);
 	return c ? 0 : -ENOENT;
 }

@@ -68,7 +68,7 @@ static void unload(struct conn *c)
 /* Must the connection not be parsed further now? */
 static bool stopped(const struct conn *c)
 {
-	return c->peer.fd < 0 || (c->place.next && !c->finishing);
+	return c->peer.fd < 0 || c->closing || (c->place.next && !c->finishing);
 }
 
 /*
@@ -172,7 +172,7 @@ void stream_serve(struct conn *c)
 			parse(c);
 	}
 	unload(c);
-	if (c->peer.fd >= 0 && c->readable && !c->place.next)
+	if (c->peer.fd >= 0 && c->readable && !c->closing && !c->place.next)
 		conn_ready(c);
 }
 

@@ -3,12 +3,25 @@
 #ifndef PVM3PY_SWITCH_TASKS_H
 #define PVM3PY_SWITCH_TASKS_H
 
+#include "base/proof.h"
 #include "flow/flow.h"
 
 /* A new read needs at least so much room, bytes. */
 #define READ_ROOM 65536u
 /* Descriptors, connections and accepted peers served in one pass. */
 #define PASS_MAX 64
+
+/* What is known of a connection only until it is a task. */
+struct stranger {
+	struct conn *conn;
+	struct link place;          /* in strangers.list */
+	int64_t due;                /* when it must be a task, ns */
+	char proof[PROOF_PATH_MAX]; /* file that it is to write into; empty: none */
+	/* Its request to be enrolled that is being served: enrol.c alone. */
+	char head[MSGHDRLEN];
+	char *body;
+	uint32_t len;
+};
 
 struct conn {
 	struct sw *sw;
@@ -19,11 +32,15 @@ struct conn {
 	uint32_t start, end;
 	char *stash; /* unparsed input while the connection is idle */
 	uint32_t stashed;
-	bool readable;     /* the socket may have input */
-	bool hangup;       /* read to the end whatever a short read suggests */
-	bool closing;      /* sw_close: not read any more, closed when all is sent */
-	bool finishing;    /* sw_finish: no bounds */
-	struct link place; /* in tasks.ready, held or dead, or among those who wait */
+	bool readable;  /* the socket may have input */
+	bool hangup;    /* read to the end whatever a short read suggests */
+	bool closing;   /* sw_close: not read any more, closed when all is sent */
+	bool announced; /* the caller knows it */
+	bool finishing; /* sw_finish: no bounds */
+	struct link
+		place; /* in tasks.ready, held, dead or strangers.asking, or among those who wait */
+	uint32_t pid, uid;         /* the peer process */
+	struct stranger *stranger; /* NULL: it is a task, or the caller serves enrolments */
 	struct queue out;
 	struct assembly in;
 	uint32_t *receivers; /* of the next multicast message: tasks here, daemons of other hosts */
@@ -49,6 +66,14 @@ struct tasks {
 	struct link ready;   /* connections to serve */
 	struct link held;    /* connections whose batch the caller handles, oldest first */
 	struct link dead;    /* connections to free */
+	/* Connections that are no task yet, if the switch serves them. */
+	struct strangers {
+		char *stem;      /* of the names of files that they write into; NULL: it does not */
+		unsigned number; /* of the next one */
+		int64_t patience;   /* ns from connecting to the end of enrolment */
+		struct link list;   /* all of them, oldest first: stranger.c alone */
+		struct link asking; /* connections with a request that waits: enrol.c alone */
+	} strangers;
 	/* Connections by slot: conn.c alone. */
 	struct slots {
 		struct conn **conns;
@@ -75,6 +100,8 @@ struct conn *conn_find(struct sw *, uint64_t id);
 void conn_accept(struct sw *);
 /* Take a connection's place in the lists: ready to be served. */
 void conn_ready(struct conn *);
+/* It waits no longer: it is ready if it has input. */
+void conn_resume(struct conn *);
 /* Let it wait until the backlog has drained. */
 void conn_park(struct conn *, struct backlog *);
 /* Let it wait if the queue that it has added to is full. */
@@ -103,10 +130,30 @@ static inline void conn_hold_asker(struct conn *c)
 void conn_answer(struct conn *, const char *head, int32_t number, const char *data, uint32_t len);
 /* The same: a whole body. */
 void conn_answer_with(struct conn *, const char *head, const char *body, uint32_t len);
+/* Read no more of it, and end it when all is sent. */
+void conn_close(struct conn *);
+/* Tell the caller of it with SW_OPEN, if it does not know it. */
+void conn_announce(struct conn *, uint32_t reason);
+/* End those that have not become tasks in time. */
+void conn_expire(struct sw *);
 /* End it: an SW_CLOSE event; text may be NULL. Freed by conn_bury. */
 void conn_end(struct conn *, uint32_t reason, const char *text);
 /* Free ended connections. */
 void conn_bury(struct sw *);
+
+/* stranger.c */
+
+void strangers_init(struct sw *);
+/* A connection is there; false: the caller serves its enrolment. */
+bool stranger_begin(struct conn *);
+/* It ends, or is a task. */
+void stranger_end(struct conn *);
+/* A request to be enrolled: it waits for enrol_take. False: the caller is to serve it. */
+bool stranger_ask(struct conn *, const char *head, const char *body, uint32_t len);
+/* When the time of the first one is over, ns; NEVER. */
+int64_t strangers_due(const struct sw *);
+/* One whose time is over; NULL: none. */
+struct conn *stranger_late(const struct sw *);
 
 /* stream.c */
 

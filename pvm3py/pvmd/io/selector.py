@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The switch as asyncio's selector: while the event loop waits, the switch forwards packets.
 
-Answers that the switch keeps are true as long as the daemon does nothing. So they are forgotten
-before anything runs in the event loop but the switch's handler, which looks after that itself.
+Answers that the switch keeps are true as long as the daemon does nothing but handle its events,
+whose handler looks after that itself. So they are forgotten before the loop calls anything else.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ Args = TypeVarTuple("Args")
 
 
 class SwitchSelector(selectors._BaseSelectorImpl):
-    """Selector over a Switch.
+    """Selector over a Switch, whose events go to its handler while the loop selects.
 
-    The switch itself can be registered (it has a fileno) and is readable when it has events.
     Closing the selector leaves the switch open.
     """
 
@@ -32,6 +31,8 @@ class SwitchSelector(selectors._BaseSelectorImpl):
         super().__init__()
         self._switch = switch
         self._keys: dict[int, selectors.SelectorKey] = {}
+        # Something has been given to the loop to be called since the last select().
+        self.called = False
 
     def register(
         self, fileobj: FileDescriptorLike, events: int, data: Any = None
@@ -41,12 +42,11 @@ class SwitchSelector(selectors._BaseSelectorImpl):
         Raises OSError for what cannot be watched, such as a regular file.
         """
         key = super().register(fileobj, events, data)
-        if key.fd != self._switch.fileno():
-            try:
-                self._switch.watch(key.fd, events)
-            except OSError:
-                super().unregister(fileobj)
-                raise
+        try:
+            self._switch.watch(key.fd, events)
+        except OSError:
+            super().unregister(fileobj)
+            raise
         self._keys[key.fd] = key
         return key
 
@@ -54,11 +54,10 @@ class SwitchSelector(selectors._BaseSelectorImpl):
         """Stop watching a file object, which may be closed already."""
         key = super().unregister(fileobj)
         del self._keys[key.fd]
-        if key.fd != self._switch.fileno():
-            try:
-                self._switch.watch(key.fd, 0)
-            except OSError:
-                pass
+        try:
+            self._switch.watch(key.fd, 0)
+        except OSError:
+            pass
         return key
 
     def modify(
@@ -71,21 +70,17 @@ class SwitchSelector(selectors._BaseSelectorImpl):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Forward packets for at most `timeout` seconds (None: no limit, <= 0: one pass).
 
-        Returns early with the keys that are ready, and with the switch's own if it has events.
+        Returns early with the keys that are ready, or when the switch's events have been handled.
+        What their handlers ask the loop to call is called next, as for any callback.
         """
-        switch = self._switch
-        if timeout is not None and timeout <= 0:
-            switch.forget_answers()
-        ready = switch.run(timeout)
-        if ready:
-            switch.forget_answers()
+        ready = self._switch.run(timeout)
+        self._switch.dispatch()
+        if ready or self.called or (timeout is not None and timeout <= 0):
+            self._switch.forget_answers()
+        self.called = False
+        # Only now, as the handlers may have closed some.
         keys = self._keys
-        result = [
-            (key, mask & key.events) for fd, mask in ready if (key := keys.get(fd)) is not None
-        ]
-        if switch.has_events and (key := keys.get(switch.fileno())) is not None:
-            result.append((key, selectors.EVENT_READ))
-        return result
+        return [(key, mask & key.events) for fd, mask in ready if (key := keys.get(fd)) is not None]
 
     def close(self) -> None:
         """Forget all file objects."""
@@ -98,8 +93,19 @@ class _SwitchLoop(asyncio.SelectorEventLoop):
     """The event loop of new_event_loop()."""
 
     def __init__(self, switch: Switch) -> None:
-        super().__init__(SwitchSelector(switch))
         self._switch = switch
+        self._waiting = SwitchSelector(switch)
+        super().__init__(self._waiting)
+
+    def call_soon(
+        self,
+        callback: Callable[[*Args], object],
+        *args: *Args,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        """As in any event loop; the selector is told, since handlers may do this."""
+        self._waiting.called = True
+        return super().call_soon(callback, *args, context=context)
 
     def call_at(
         self,
@@ -108,7 +114,7 @@ class _SwitchLoop(asyncio.SelectorEventLoop):
         *args: *Args,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        """As in any event loop; what is due at a time may change what answers rest on."""
+        """As in any event loop; answers are forgotten when the time has come."""
 
         def due() -> None:
             self._switch.forget_answers()
@@ -118,10 +124,5 @@ class _SwitchLoop(asyncio.SelectorEventLoop):
 
 
 def new_event_loop(switch: Switch) -> asyncio.SelectorEventLoop:
-    """Event loop that waits in the switch and calls `switch.dispatch` for its events.
-
-    Close the loop before the switch.
-    """
-    loop = _SwitchLoop(switch)
-    loop.add_reader(switch, switch.dispatch)
-    return loop
+    """Event loop that waits in the switch. Close the loop before the switch."""
+    return _SwitchLoop(switch)

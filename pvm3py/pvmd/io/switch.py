@@ -11,7 +11,7 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pvm3py._switch import ffi, lib
@@ -19,6 +19,7 @@ from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 
 from ..state.events import (
+    ChildEvent,
     CloseEvent,
     DrainedEvent,
     Event,
@@ -88,6 +89,8 @@ _HEADERS = struct.Struct(">iiiIiii4xi12x")
 _FRAGMENT = struct.Struct(">iiiI")
 _EVENT = struct.Struct("QIIiiiiiiIIIP")
 """struct sw_event."""
+_TIMES = struct.Struct("QQ")
+"""struct sw_times."""
 _FD = struct.Struct("ii")
 """struct sw_fd."""
 
@@ -161,7 +164,6 @@ class Switch:
         self._sw = lib.sw_new(listen_fd, own_tid & 0xFFFFFFFF, config)
         if self._sw == ffi.NULL:
             raise OSError(ffi.errno, "cannot start the switch: " + os.strerror(ffi.errno))
-        self._fd: int = lib.sw_epoll_fd(self._sw)
         self._count = ffi.new("uint32_t *")
         self._size = ffi.new("size_t *")
         self._reply = ffi.new("const char **")
@@ -181,10 +183,6 @@ class Switch:
             self._output.clear()
             self.has_events = False
 
-    def fileno(self) -> int:
-        """The descriptor that stands for the switch's events in a selector."""
-        return self._fd
-
     def watch(self, fd: int, mask: int) -> None:
         """Let `run` report a descriptor: mask 1 readable, 2 writable, 3 both, 0 neither again."""
         _check(lib.sw_watch(self._sw, fd, mask), "watch descriptor")
@@ -192,6 +190,22 @@ class Switch:
     def listen(self, listen_fd: int) -> None:
         """Serve another listening socket from now on; the present one may be closed then."""
         _check(lib.sw_listen(self._sw, listen_fd), "listen")
+
+    def serve_enrolments(self, stem: str, seconds: float) -> None:
+        """Answer TM_CONNECT from now on: the files that it asks for have paths beginning so.
+
+        A connection becomes an OpenEvent when it sends something else, and is closed if it has not
+        been bound after so many seconds.
+        """
+        code = lib.sw_enrolment(self._sw, os.fsencode(stem), int(seconds * 1e6))
+        _check(code, "serve enrolments")
+
+    def watch_children(self) -> None:
+        """Take the status of all child processes that end from now on: each becomes a ChildEvent.
+
+        SIGCHLD is blocked from now on.
+        """
+        _check(lib.sw_children(self._sw), "watch processes")
 
     def run(self, timeout: float | None) -> list[tuple[int, int]]:
         """Send what is due, then forward until something happened or the time is over.
@@ -255,11 +269,14 @@ class Switch:
             elif kind == lib.SW_SPOKE:
                 events.append(SpokeEvent(dst, src, tag, ctx, wid, body))
             elif kind == lib.SW_OPEN:
-                events.append(OpenEvent(conn, pid, uid))
+                events.append(OpenEvent(conn, pid, uid, reason == lib.SW_PROVEN))
             elif kind == lib.SW_CLOSE:
                 events.append(CloseEvent(conn, reason, body.decode("ascii", "replace")))
             elif kind == lib.SW_DRAINED:
                 events.append(DrainedEvent(dst))
+            elif kind == lib.SW_CHILD:
+                user, system = _TIMES.unpack(body)
+                events.append(ChildEvent(pid, reason, user / 1e6, system / 1e6))
             elif kind == lib.SW_HOST:
                 events.append(HostEvent(dst, reason, body.decode("ascii", "replace")))
             else:
@@ -483,29 +500,23 @@ def raise_file_limit() -> None:
 
 
 def spawn_process(
-    path: str, argv: Sequence[str], env: Mapping[str, str], cwd: str | None, out_fd: int
+    path: str, argv: Sequence[str], strings: Sequence[str], cwd: str | None, out_fd: int
 ) -> int:
     """Start a program and return its process id, which is also its PVMEPID.
 
-    Standard input is /dev/null, `out_fd` becomes standard output and error; what else is
-    inherited is written in csrc/switch/base/process.h. Raises OSError (ENOENT, EACCES, ENOEXEC,
-    ...).
+    "NAME=value" strings are added to the environment, the last one first. Standard input is
+    /dev/null, `out_fd` becomes standard output and error; what else is inherited is written in
+    csrc/switch/base/process.h. Raises OSError (ENOENT, EACCES, ENOEXEC, ...).
     """
     words = [ffi.new("char[]", os.fsencode(word)) for word in argv]
-    setting = [
-        ffi.new("char[]", os.fsencode(f"{name}={value}"))
-        for name, value in env.items()
-        if name != "PVMEPID"
-    ]
-    epid = ffi.new("char[]", b"PVMEPID=" + bytes(12))
+    added = [ffi.new("char[]", os.fsencode(text)) for text in strings]
     pid = ffi.new("pid_t *")
     code = lib.sw_spawn(
         os.fsencode(path),
         ffi.new("char *[]", [*words, ffi.NULL]),
-        ffi.new("char *[]", [*setting, epid, ffi.NULL]),
+        ffi.new("char *[]", [*added, ffi.NULL]),
         ffi.NULL if cwd is None else ffi.new("char[]", os.fsencode(cwd)),
         out_fd,
-        epid + len("PVMEPID="),
         pid,
     )
     if code < 0:

@@ -97,9 +97,13 @@ class Settings(Plain):
         suffix = "" if self.vmid is None else f".{self.vmid}"
         return f"{self.tmp}/{prefix}.{os.geteuid()}{suffix}"
 
-    def temporary(self, number: int, pid: int = 0) -> str:
-        """Path of temporary file `number` of a process (0: this one)."""
-        return f"{self.tmp}/pvmtmp{pid or os.getpid():06d}.{number % TEMPORARIES}"
+    def temporary_stem(self, pid: int = 0) -> str:
+        """What the paths of temporary files of a process (0: this one) have before their number."""
+        return f"{self.tmp}/pvmtmp{pid or os.getpid():06d}."
+
+    def temporary(self, number: int) -> str:
+        """Path of temporary file `number` of this process."""
+        return f"{self.temporary_stem()}{number % TEMPORARIES}"
 
     def temporaries(self, number: int = 0) -> Iterator[str]:
         """Paths to try one after the other for a new temporary file of this process.
@@ -110,7 +114,7 @@ class Settings(Plain):
             yield self.temporary(number + taken)
         for _ in range(_RANDOM_NAMES):
             end = "".join(_DIGITS[byte % len(_DIGITS)] for byte in os.urandom(4))
-            yield f"{self.tmp}/pvmtmp{os.getpid():06d}.{end}"
+            yield f"{self.temporary_stem()}{end}"
 
 
 def machine_arch() -> str:

@@ -7,11 +7,15 @@ from typing import NamedTuple
 
 
 class OpenEvent(NamedTuple):
-    """A process of this user connected."""
+    """A process of this user has connected; see Switch.serve_enrolments.
+
+    proven: it asks to be enrolled, and has written into the file that was made for it.
+    """
 
     conn: int
     pid: int
     uid: int
+    proven: bool
 
 
 class CloseEvent(NamedTuple):
@@ -56,6 +60,18 @@ class DrainedEvent(NamedTuple):
     tid: int
 
 
+class ChildEvent(NamedTuple):
+    """A process that this one has started ended; status as os.waitpid tells it.
+
+    user, system: processor time that it used, seconds.
+    """
+
+    pid: int
+    status: int
+    user: float
+    system: float
+
+
 class LogEvent(NamedTuple):
     """Something was refused or ignored. `conn` is 0 if no connection is meant."""
 
@@ -71,4 +87,13 @@ class HostEvent(NamedTuple):
     text: str
 
 
-Event = OpenEvent | CloseEvent | MessageEvent | SpokeEvent | DrainedEvent | HostEvent | LogEvent
+Event = (
+    OpenEvent
+    | CloseEvent
+    | MessageEvent
+    | SpokeEvent
+    | DrainedEvent
+    | HostEvent
+    | ChildEvent
+    | LogEvent
+)

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -12,6 +14,9 @@ from pvm3py.wire import constants as c
 from .dealings import Dealings
 from .errors import Refused
 from .plain import Plain, field
+
+# Clock ticks in a second.
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Target(Plain):
@@ -24,6 +29,10 @@ class Target(Plain):
     def copy(self) -> Target:
         """One that can be changed by itself."""
         return Target(self.tid, self.ctx, self.tag)
+
+    def of_tracer(self) -> Target:
+        """What a task gets of a tracer's target: nowhere if the tracer has named no tag for it."""
+        return self.copy() if self.tag else Target()
 
 
 class Pipe(Protocol):
@@ -39,8 +48,9 @@ class Task(Plain):
     forked: this daemon's child, whose end is the end of its process; else that of its connection.
     disowned: the process started was another one, which shares its output; that is read until
     all who hold it have closed it, for a task flushes its output after its connection.
-    born: when its process began, as process_start tells it; None for a child of this daemon, whose
-    number nobody else can get before it is reaped.
+    seen: when its process was there, in the ticks of process_start: one with its number that began
+    later is another. None for a child of this daemon, whose number nobody else can get before it
+    is reaped.
     conn: its connection, None while it has none; left: it said that it leaves. status: of its
     process, when that has ended, as are the processor times in seconds. flags: how it was
     spawned, -1 if it was not. sched: the resource manager to tell of its end; dealings: what it has
@@ -54,7 +64,7 @@ class Task(Plain):
     cookie: int = 0
     forked: bool = False
     disowned: bool = False
-    born: int | None = None
+    seen: int | None = None
     tasker: int = 0
     conn: int | None = None
     left: bool = False
@@ -74,13 +84,18 @@ class Task(Plain):
         """Whether its process number is known and still that of its process."""
         if self.pid <= 0 or self.status is not None:
             return False
-        return self.born is None or 0 < self.born == process_start(self.pid)
+        return self.seen is None or 0 < process_start(self.pid) <= self.seen
 
     def waiting(self) -> set[asyncio.Task[None]]:
         """Its requests that wait for something; most tasks never have one."""
         if self.waits is None:
             self.waits = set()
         return self.waits
+
+
+def ticks_now() -> int:
+    """Clock ticks since the system began, as process_start counts them."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) * _TICKS // 1_000_000_000
 
 
 def process_start(pid: int) -> int:
@@ -156,7 +171,7 @@ class TaskTable:
         self._children.pop(task.pid, None)
         task.forked = False
         task.disowned = task.pipe is not None
-        task.pid, task.born = pid, process_start(pid)
+        task.pid, task.seen = pid, ticks_now()
 
 
 def is_task(tid: int) -> bool:

@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Enrolment of tasks: TM_CONNECT, TM_CONN2.
+"""Enrolment of tasks: TM_CONN2.
 
-Each side proves that it is the same user by writing one byte into a file that the other created;
-who the peer process is comes from the socket's credentials.
+Each side proves that it is the same user by writing one byte into a file that the other created:
+the switch does that (csrc/switch/routing/enrol.c). Who the peer process is comes from the socket's
+credentials.
 """
 
 from __future__ import annotations
 
-import os
-import stat
-
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import (
     Codes,
-    ConnectReply,
-    ConnectRequest,
     EnrolReply,
     EnrolRequest,
     Settings,
@@ -24,8 +20,9 @@ from pvm3py.wire.task import (
 from ..core import Pvmd
 from ..dispatch import Request, handles
 from ..io.switch import frame
+from ..occasions import BEGIN, on
 from ..state.connections import Connection
-from ..state.task import Task, process_start
+from ..state.task import Task, ticks_now
 from . import manager, output, tracing
 from .roles import Registry
 from .tasks import settings
@@ -34,57 +31,10 @@ from .tasks import settings
 TIMEOUT = 30.0
 
 
-def connection_opened(pvmd: Pvmd, connection: Connection) -> None:
-    """A process connected: it has TIMEOUT to enrol."""
-
-    def expired() -> None:
-        pvmd.drop(connection, f"not enrolled within {TIMEOUT:g} s")
-
-    connection.timeout = pvmd.loop.call_later(TIMEOUT, expired)
-
-
-@handles(c.TM_CONNECT, ConnectRequest, enrolling=True)
-def connect(pvmd: Pvmd, request: Request, body: ConnectRequest) -> ConnectReply | None:
-    """First round: write to the task's file, create one for it to write to."""
-    connection = request.connection
-    problem = ""
-    if body.protocol != c.TDPROTOCOL:
-        problem = f"task protocol {body.protocol}, need {c.TDPROTOCOL}"
-    else:
-        try:
-            _sign(body.auth_file)
-            connection.drop_auth_file()
-            connection.auth_file = pvmd.create_temporary()
-        except (OSError, ValueError) as error:
-            problem = f"authentication file: {error}"
-    if problem:
-        pvmd.reply(request, ConnectReply(c.TDPROTOCOL, 0, ""))
-        pvmd.drop(connection, problem, flush=True)
-        return None
-    return ConnectReply(c.TDPROTOCOL, 1, connection.auth_file)
-
-
-def _sign(path: str) -> None:
-    """Write one byte into a task's authentication file, if it is an empty file of this user."""
-    flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    fd = os.open(path, flags)
-    try:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_size:
-            raise ValueError(f"{path} is not an empty file of this user")
-        os.write(fd, b"/")
-    finally:
-        os.close(fd)
-
-
-def _signed(connection: Connection) -> bool:
-    """Whether the task wrote to the file created for it, which has served its purpose then."""
-    try:
-        return os.stat(connection.auth_file, follow_symlinks=False).st_size == 1
-    except OSError:
-        return False
-    finally:
-        connection.drop_auth_file()
+@on(BEGIN)
+def begin(pvmd: Pvmd) -> None:
+    """The switch exchanges the files of the first round, TM_CONNECT."""
+    pvmd.switch.serve_enrolments(pvmd.settings.temporary_stem(), TIMEOUT)
 
 
 @handles(c.TM_CONN2, EnrolRequest, enrolling=True)
@@ -92,7 +42,7 @@ def enrol(pvmd: Pvmd, request: Request, body: EnrolRequest) -> None:
     """Second round: the connection becomes a task, one started here or a new one."""
     connection = request.connection
     task = pvmd.tasks.started(body.cookie or body.pid)
-    if not _signed(connection):
+    if not connection.proven:
         _refuse(pvmd, request, "did not write to its authentication file")
     elif task is None and pvmd.full():
         _refuse(pvmd, request, "no further task is served")
@@ -111,11 +61,11 @@ def _new_task(pvmd: Pvmd, connection: Connection, body: EnrolRequest) -> Task:
     if connection.pid != body.pid:
         pvmd.log(f"process {connection.pid} enrols as pid {body.pid}")
     task = Task(pvmd.tasks.next_tid(), 0, connection.pid, body.name or "")
-    task.born = process_start(connection.pid)
+    task.seen = ticks_now()
     tracer = Registry.of(pvmd).tracer
     if tracer is not None:
-        task.out = tracer.out.copy()
-        task.trc = tracer.trc.copy()
+        task.out = tracer.out.of_tracer()
+        task.trc = tracer.trc.of_tracer()
     task.sched = Registry.of(pvmd).sched
     return task
 
@@ -149,7 +99,7 @@ def _welcome(pvmd: Pvmd, request: Request, task: Task, body: EnrolRequest) -> No
         pvmd.tasks.disown(task, connection.pid)
     task.conn = connection.conn
     pvmd.tasks.enrolled(task)
-    connection.enrolled(task)
+    connection.task = task
     pvmd.trim_later()
     if by_hand and task.sched:
         pvmd.send(task.sched, c.SM_EXECACK, c.BASECONTEXT, Codes([task.tid]).encode())

@@ -30,15 +30,15 @@ _GAP = 16
 
 @handles(c.TM_EXIT)
 def leave(pvmd: Pvmd, request: Request, _body: Empty) -> None:
-    """Answer and close. A task started by hand is gone with that, another when its process ends."""
+    """The switch has answered, and closes the connection, of which nothing else comes.
+
+    A task started by hand is gone with that, another when its process ends.
+    """
     task = request.task
     assert task is not None
-    pvmd.reply(request, Empty())
-    request.connection.task = None
+    del pvmd.connections[request.connection.conn]
     _disconnected(task)
     task.left = True
-    pvmd.switch.forget(task.tid)
-    pvmd.switch.close_conn(request.connection.conn)
     if not task.forked:
         end_task(pvmd, task)
     else:
@@ -47,7 +47,6 @@ def leave(pvmd: Pvmd, request: Request, _body: Empty) -> None:
 
 def connection_closed(pvmd: Pvmd, connection: Connection) -> None:
     """A connection is gone, and all that came over it was served."""
-    connection.drop_enrolment()
     task = connection.task
     if task is None:
         return
@@ -118,8 +117,6 @@ def end_all(pvmd: Pvmd) -> None:
     finally:
         for task in pvmd.tasks:
             _remove_files(pvmd, task)
-        for connection in pvmd.connections.values():
-            connection.drop_enrolment()
 
 
 @on(TASK_GONE, Step.FILES)
@@ -138,7 +135,7 @@ def _remove_files(pvmd: Pvmd, task: Task) -> None:
     if task.left or task.pid <= 0:
         return
     dead = not task.runs()
-    start = pvmd.settings.temporary(0, task.pid)[:-1]
+    start = pvmd.settings.temporary_stem(task.pid)
     number = missing = 0
     while missing < _GAP and number < TEMPORARIES:
         path = f"{start}{number}"

@@ -155,8 +155,8 @@ class Registry(Table):
         trc = Target(job.trctid, job.trcctx, job.trctag)
         tracer = self.tracer
         if tracer is not None:
-            out = out if out.tid else tracer.out
-            trc = trc if trc.tid else tracer.trc
+            out = out if out.tid else tracer.out.of_tracer()
+            trc = trc if trc.tid else tracer.trc.of_tracer()
         return out, trc
 
     def settings(self, of: Callable[[int], bool] = bool) -> list[tuple[int, str]]:

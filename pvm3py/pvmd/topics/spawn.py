@@ -160,9 +160,7 @@ class _Starter:
             names = ("PVMTMASK=", "PVMTRCBUF=", "PVMTRCOPT=")
             own = [text for text in job.env if not text.startswith(names)]
             self._strings = tracer.environment() + own
-        self._env = environment(self._strings)
-        directory = self._env.get("PVMSPAWNWD", "")
-        self._cwd = directory if os.path.isdir(directory) else None
+        self._cwd = working_directory(self._strings)
         self._program = ""
         self._argv: list[str] = []
 
@@ -199,7 +197,7 @@ class _Starter:
         task = self._new_task()
         read_end, write_end = os.pipe2(os.O_CLOEXEC)
         try:
-            task.pid = spawn_process(self._program, self._argv, self._env, self._cwd, write_end)
+            task.pid = spawn_process(self._program, self._argv, self._strings, self._cwd, write_end)
         except OSError as error:
             os.close(read_end)
             code = c.PvmOutOfRes if error.errno in (*SCARCE, errno.E2BIG) else c.PvmNoFile
@@ -254,14 +252,12 @@ class _Starter:
         return task.tid
 
 
-def environment(strings: list[str]) -> dict[str, str]:
-    """This process's environment with "NAME=value" strings added, the last one first."""
-    env = dict(os.environ)
-    for text in reversed(strings):
-        name, equals, value = text.partition("=")
-        if equals and name:
-            env[name] = value
-    return env
+def working_directory(strings: list[str]) -> str | None:
+    """The directory that a task's environment names, if there is such a one; else the daemon's."""
+    name = "PVMSPAWNWD="
+    given = (text.removeprefix(name) for text in strings if text.startswith(name))
+    directory = next(given, "")
+    return directory if directory and os.path.isdir(directory) else None
 
 
 def find_program(name: str, search_path: list[str], cwd: str | None) -> str | None:

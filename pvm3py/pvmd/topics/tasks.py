@@ -140,18 +140,14 @@ def settings(pvmd: Pvmd, task: Task, fragment: int) -> Settings:
     out, trc = task.out, task.trc
     address = pvmd.hosts.own.address_text()
     return Settings(
-        tid=task.tid,
-        ptid=task.ptid,
-        outtid=out.tid,
-        outctx=out.ctx,
-        outtag=out.tag,
-        trctid=trc.tid,
-        trcctx=trc.ctx,
-        trctag=trc.tag,
-        fragment=fragment,
-        signature=data_signature(),
-        address=address,
-        schedtid=Registry.of(pvmd).sched,
+        task.tid,
+        task.ptid,
+        *(out.tid, out.ctx, out.tag),
+        *(trc.tid, trc.ctx, trc.tag),
+        fragment,
+        data_signature(),
+        address,
+        Registry.of(pvmd).sched,
     )
 
 

@@ -38,6 +38,8 @@ class Tracers(Table):
 
 def task_started(pvmd: Pvmd, task: Task) -> None:
     """A task was started here, or one started by hand connected."""
+    if task.trc.tid <= 0:
+        return
     spawned = task.flags >= 0
     _send(
         pvmd,
@@ -52,7 +54,8 @@ def task_started(pvmd: Pvmd, task: Task) -> None:
 
 def task_spawned(pvmd: Pvmd, trc: Target, tid: int, ptid: int) -> None:
     """The request that started a task is being answered."""
-    _send(pvmd, trc, tid, "spntask", _int("PT", ptid))
+    if trc.tid > 0:
+        _send(pvmd, trc, tid, "spntask", _int("PT", ptid))
 
 
 @on(TASK_GONE, Step.TRACE)
@@ -65,6 +68,8 @@ def task_gone(pvmd: Pvmd, tid: int, task: Task | None) -> None:
 
 def task_ended(pvmd: Pvmd, task: Task) -> None:
     """A task of this host is gone."""
+    if task.trc.tid <= 0:
+        return
     _send(
         pvmd,
         task.trc,
@@ -87,8 +92,6 @@ def _seconds(name: str, seconds: float) -> tuple[_Item, _Item]:
 
 
 def _send(pvmd: Pvmd, to: Target, tid: int, name: str, *items: _Item) -> None:
-    if to.tid <= 0:
-        return
     # Most machines have no tracer.
     from pvm3py.trace.message import Event, Item, ItemTable, encode  # noqa: PLC0415
 

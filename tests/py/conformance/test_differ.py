@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The same calls on PVM 3.4.6 and on ours: values, pvm_errno, texts, and what is stored.
 
-PVM3PY_DIFFER_SEEDS=N runs N rounds instead of 1: a round makes every function's calls in one
-state, another one each time, and some random sequences. All states have had their turn after
-as many rounds as there are states (support/differ/scripts.py).
+A round makes every function's calls in one state, another one each time, and some random
+sequences. All states have had their turn after as many rounds as there are states
+(support/differ/scripts.py), and each day has one of these rounds. PVM3PY_DIFFER_SEEDS=N runs the
+rounds before N, and PVM3PY_DIFFER_SEEDS=M-N those from M on.
 """
 
 from __future__ import annotations
 
+import datetime
 import os
 import re
 import subprocess
@@ -22,8 +24,10 @@ from support.differ.scripts import CALLS, STATES, scripts
 from support.differ.sequences import Sequence
 from support.system import PROJECT, require_daemon
 
-SEEDS = range(int(os.environ.get("PVM3PY_DIFFER_SEEDS", "1")))
-SEQUENCES = 8
+TODAY = datetime.date.today().toordinal() % len(STATES)
+FIRST, _, END = os.environ.get("PVM3PY_DIFFER_SEEDS", f"{TODAY}-{TODAY + 1}").rpartition("-")
+SEEDS = range(int(FIRST or 0), int(END))
+SEQUENCES = 40
 # Functions of the header that 3.4.6 does not have, or that call nothing.
 UNTRIED = {"pvm_getmwid", "pvm_setmwid", "pvmtmpnam", "pvmgetrsh", "pvmgettmp"}
 

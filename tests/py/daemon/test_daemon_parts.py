@@ -32,7 +32,7 @@ from pvm3py.pvmd.state.hostfile import parse_host
 from pvm3py.pvmd.state.log import Log
 from pvm3py.pvmd.state.plain import Plain, field
 from pvm3py.pvmd.state.task import Task, TaskTable, is_task
-from pvm3py.pvmd.topics.spawn import environment
+from pvm3py.pvmd.topics.spawn import working_directory
 from pvm3py.wire import constants as c
 
 HOST = 0x40000
@@ -174,9 +174,18 @@ def test_answers_to_other_hosts_have_the_context_of_these_requests() -> None:
     assert names(answered) == "DM_ADD DM_EXEC DM_HTUPD SM_ADD SM_EXEC"
 
 
-def test_environment_strings_are_added_last_first() -> None:
-    added = list(environment(["A_1=x", "B_2=y", "no equals sign", "=z", "A_1=old"]).items())
-    assert added[-2:] == [("A_1", "x"), ("B_2", "y")]
+@pytest.mark.parametrize(
+    ("strings", "expected"),
+    [
+        (["PVMSPAWNWD=/proc", "PVMSPAWNWD=/"], "/proc"),
+        (["A=1", "PVMSPAWNWD=/"], "/"),
+        (["PVMSPAWNWD=", "PVMSPAWNWD=/"], None),
+        (["PVMSPAWNWD=/etc/passwd"], None),
+        (["PVMSPAWNWD", "XPVMSPAWNWD=/"], None),
+    ],
+)
+def test_first_working_directory_counts(strings: list[str], expected: str | None) -> None:
+    assert working_directory(strings) == expected
 
 
 @pytest.mark.parametrize(

@@ -470,6 +470,53 @@ def test_enrolment_given_up_halfway_leaves_no_file(target: Target) -> None:
     wait_until(lambda: not _auth_files(target), "the daemon's authentication files removed")
 
 
+def _first_round(task: RawTask, path: Path) -> str:
+    """Path of the file that the daemon has made."""
+    path.write_bytes(b"")
+    answer = task.request(c.TM_CONNECT, ints(c.TDPROTOCOL) + string(bytes(path)))
+    protocol, accepted, size = answer.ints()[:3]
+    assert (protocol, accepted) == (c.TDPROTOCOL, 1)
+    return answer.body[12 : 12 + size - 1].decode()
+
+
+def test_every_first_round_has_a_file_of_its_own_and_one_is_left(target: Target) -> None:
+    path = target.vm.tmp / "auth"
+    path.touch(0o600)
+    with target.connect() as task:
+        names = [_first_round(task, path) for _ in range(20)]
+        assert len({*names}) == 20
+        assert _auth_files(target) == [Path(names[-1])]
+        status = os.lstat(names[-1])
+        assert (status.st_mode & 0o777, status.st_size) == (0o600, 0)
+        path.unlink()
+
+
+def test_names_of_authentication_files_begin_again(target: Target) -> None:
+    """One of them is that of the daemon's socket, which is passed over."""
+    path = target.vm.tmp / "auth"
+    path.touch(0o600)
+    with target.connect() as task:
+        first = _first_round(task, path)
+        names = [_first_round(task, path) for _ in range(9999)]
+        assert names[-1] == first
+        assert target.vm.address not in names
+        path.unlink()
+
+
+def test_authentication_file_gets_another_name_if_many_are_taken(target: Target) -> None:
+    path = target.vm.tmp / "auth"
+    path.touch(0o600)
+    with target.connect() as task:
+        stem, _, number = _first_round(task, path).rpartition(".")
+        taken = [Path(f"{stem}.{int(number) + 1 + following}") for following in range(16)]
+        for name in taken:
+            name.write_bytes(b"")
+        assert not _first_round(task, path).rpartition(".")[2].isdigit()
+        assert all(name.exists() for name in taken)
+        for name in (*taken, path):
+            name.unlink()
+
+
 def _auth_files(target: Target) -> list[Path]:
     return [p for p in target.vm.tmp.glob("pvmtmp*") if p.is_file()]
 

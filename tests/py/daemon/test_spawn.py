@@ -16,6 +16,7 @@ from support.impostors.rawtask import Connector, Message, RawTask, enrolled, int
 from support.machines.vm import VirtualMachine, wait_until
 from support.system import PATIENCE, missing
 
+from pvm3py.pvmd.state.task import ticks_now
 from pvm3py.wire import constants as c
 from pvm3py.wire.output import OutputText
 from pvm3py.wire.system import ExecRequest, StartTask, TaskEnd
@@ -396,7 +397,10 @@ def test_signal_spares_the_process_that_got_the_number_of_a_task(
     """A connection may outlive the process that made it."""
     with closing(Connector()) as gone, RawTask(vm.address, gone) as other:
         other.enrol(vm.tmp)
+        enrolled_at = ticks_now()
         gone.close()
+        # All other numbers come first, which takes longer than a tick.
+        wait_until(lambda: ticks_now() > enrolled_at, "the next tick")
         with process_numbered(gone.pid) as innocent:
             task.request(c.TM_SENDSIG, ints(other.tid, signal.SIGKILL))
             task.request(c.TM_CONFIG)

@@ -55,12 +55,14 @@ BESIDES = {
 
 # What our libgpvm3 uses of our libpvm3 to let threads call it at the same time.
 THREADS = {
+    *("pvmgroupbegin", "pvmgroupcount", "pvmgroupend", "pvmgroupmask"),
+    *("pvmgrouppause", "pvmgroupresume"),
     *("pvmlock", "pvmunlock", "pvmviewbegin", "pvmviewend", "pvmtrecvf", "pvmturn", "pvmturnend"),
     "pvmsession",
 }
 
 # What the Python interface, which is linked with the archive, finds in it besides.
-IN_ARCHIVE = {"pvmnewsfds"}
+IN_ARCHIVE = {"pvmawait"}
 
 # Debian's daemon is linked with inner parts of its library, and stays with that.
 DAEMON = "pvmd"

@@ -132,13 +132,13 @@ def run_compiler(command: list[str]) -> None:
 
 
 def test_program(name: str, side: Side, *, sanitized: bool = False) -> Path:
-    """The program tests/c/NAME.c, warnings being errors; group_* with the group library."""
+    """The program tests/c/NAME.c, warnings being errors; some with the group library."""
     require_program("cc", "gcc")
     flags = ["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"]
     if sanitized:
         return _sanitized_program(name, flags)
     libraries = [f"-L{library_dir()}"] if side == "ours" else []
-    libraries += ["-lgpvm3"] if name.startswith("group_") else []
+    libraries += ["-lgpvm3"] if name.startswith(("group_", "check_storm")) else []
     return compile_program(name, [C_SOURCES / f"{name}.c"], side, flags, libraries=libraries)
 
 
@@ -149,9 +149,9 @@ test_program.__test__ = False  # type: ignore[attr-defined]
 def _sanitized_program(name: str, flags: list[str]) -> Path:
     """tests/c/NAME.c with our library's sources, everything instrumented."""
     include = [f"-I{PROJECT / 'include'}", f"-I{PROJECT / 'csrc/wire'}"]
-    library = sanitized_tree() / "lib" / ARCH / "libpvm3.a"
+    libraries = [str(sanitized_tree() / "lib" / ARCH / f"lib{one}3.a") for one in ("gpvm", "pvm")]
     source = str(C_SOURCES / f"{name}.c")
-    return compiled(f"sanitized/{name}", ["cc", *flags, *SANITIZE, *include, source, str(library)])
+    return compiled(f"sanitized/{name}", ["cc", *flags, *SANITIZE, *include, source, *libraries])
 
 
 def built_library(name: str, *settings: str) -> Path:

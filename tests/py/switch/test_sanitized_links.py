@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The tests of links with a switch built with AddressSanitizer and UBSan: no findings.
+"""The tests of links and enrolments with a switch built with AddressSanitizer and UBSan.
 
 The fuzz targets hand packets to the switch one by one; here they go through the socket, many at
 a time, over bad networks, with full queues.
@@ -18,7 +18,7 @@ from support import compiler
 from support.system import PROJECT, missing, modules_dir
 
 SANITIZE = "-fsanitize=address,undefined"
-LINKS = Path(__file__).parent / "test_links.py"
+TESTS = ("test_links.py", "test_enrolment.py")
 
 
 def run(command: list[str], env: dict[str, str]) -> str:
@@ -46,7 +46,8 @@ def modules() -> Path:
     return tree
 
 
-def test_links_with_an_instrumented_switch(modules: Path) -> None:
+@pytest.mark.parametrize("name", TESTS)
+def test_instrumented_switch_finds_nothing(modules: Path, name: str) -> None:
     runtime = Path(run(["gcc", "-print-file-name=libasan.so"], {}).strip())
     if not runtime.is_absolute():
         missing("gcc has no AddressSanitizer: apt-get install libasan8")
@@ -61,5 +62,5 @@ def test_links_with_an_instrumented_switch(modules: Path) -> None:
     used = run([*python, "-c", "import pvm3py._switch as s; print(s.__file__)"], env)
     assert used.startswith(str(modules))
     command = [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    out = run([*command, "--rootdir", str(PROJECT), str(LINKS)], env)
+    out = run([*command, "--rootdir", str(PROJECT), str(Path(__file__).parent / name)], env)
     assert " passed" in out and "skipped" not in out, out

@@ -323,6 +323,8 @@ def test_function_of_the_task_chooses_the_message(machine: ScriptMachine) -> Non
         me = mytid()
         for tag in (1, 2, 3):
             initsend(); pkint(tag); send(me, tag)
+        while not probe(tag=3):
+            pass
         recvf(lambda bufid, tid, tag: bufinfo(bufid).tag == 2)
         assert recv().tag == 2 and nrecv() is None
         recvf(lambda bufid, tid, tag: 1 + bufinfo(bufid).tag)

@@ -44,7 +44,8 @@ class Script:
     """Steps of tasks that take turns.
 
     steps       number of the task, and its step (tests/c/differ.h); in it %2 stands for the
-                tid of task 2, %0 for the task's own, and ~ for a name that no other script uses
+                tid of task 2, %0 for the task's own, and ~ for a name that no other script uses;
+                "& STEP" is one whose answer the task's step "await" brings
     alone       it ends its machine, or the daemon
     machine     there is a daemon
     """
@@ -66,12 +67,17 @@ class Actor:
     gone: str = ""
     rest: bytes = b""
 
+    def tell(self, line: str) -> None:
+        """Have the task make a step."""
+        self.link.sendall(line.encode() + b"\n")
+
     def ask(self, line: str, patience: float) -> str:
-        """Have the task make a step; its answer, or how it failed to."""
+        """Have the task make a step, or "await" the end of one; its answer, or how it failed to."""
         if self.gone:
             return GONE
         try:
-            self.link.sendall(line.encode() + b"\n")
+            if line != "await":
+                self.tell(line)
             answer = self.read_line(patience)
         except TimeoutError:
             self.end(HANGS)
@@ -256,6 +262,10 @@ class Bed(Scoped):
             stage.daemon = False
             stage.answers.append("")
             return
+        if line.startswith("& "):
+            stage.actors[number].tell(line[2:])
+            stage.answers.append("")
+            return
         answer = stage.actors[number].ask(line, patience)
         if "spawn 'self" in line and (found := re.search(r"=i (\d+)", answer)):
             children = [self.welcome(listener, None) for _ in range(int(found[1]))]
@@ -280,7 +290,8 @@ def joined(answer: str, told: str) -> str:
     """The answer to a step, with what happened meanwhile until everything had arrived."""
     if told.startswith((HANGS, DIED)):
         return told
-    return f"{answer} {SETTLED.sub('', told)}".strip()
+    handled = HANDLED.findall(told)
+    return " ".join([answer, *handled, SETTLED.sub("", HANDLED.sub("", told))]).strip()
 
 
 def tid_of(stage: Stage, number: int) -> int:

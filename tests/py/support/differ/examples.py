@@ -51,6 +51,17 @@ EXAMPLES = (
         "what a failed look-up leaves in the receive buffer",
         alone("mytid", "recvinfo 'none~ 0 0", "getrbuf", "upkint out 1 1"),
     ),
+    Script(
+        "header of a message that was sent to many",
+        (*alone("mytid", "a=initsend 0", "mcast [%1] 1 6", "getminfo $a out"), (2, "mytid"),
+         *alone("mcast [%1,%2] 2 7", "getminfo $a out", "mcast [%2] 0 8", "getminfo $a out")),
+    ),
+    Script(
+        "nesting a buffer that does not exist",
+        alone("pkmesg 9999", "pkmesgbody 9999", "pkmesg 0", "mytid"),
+    ),
+    Script("freezing again", alone("joingroup 'g~", "freezegroup 'g~ 1", "freezegroup 'g~ 0")),
+    Script("a debug hook without a machine", alone("tickle 0 [6] out out"), machine=False),
     Script("a barrier of one", alone("joingroup 'g~", "barrier 'g~ 1", "barrier 'g~ -1")),
     Script("a barrier of none", alone("joingroup 'g~", "barrier 'g~ 0", "barrier 'g~ 1")),
     Script(
@@ -87,6 +98,17 @@ EXAMPLES = (
         alone("joingroup 'g~", "reduce 0 data 1 3 -1 'g~ 0", "gather out data 1 3 -1 'g~ 0",
               "scatter out data 1 3 -1 'g~ 0"),
     ),
+    *[
+        Script(
+            f"a tracer {name}",
+            (*alone("mytid", f"reg_tracer {places} '@@ 0 1", "nrecv -1 -1"), (2, "mytid"),
+             *((2, f"getopt {option}") for option in (4, 5, 6, 7, 12, 13, 14, 15)), (2, "exit"),
+             *alone("nrecv -1 6", "upkint out 2 1", "nrecv -1 0", "tasks 0 0")),
+            alone=True,
+        )
+        for name, places in (("of output alone", "0 0 0 6"), ("of events alone", "0 7 0 0"),
+                             ("of nothing", "1 0 1 0"))
+    ],
     Script("the machine halts", alone("mytid", "halt", "mytid", "exit"), alone=True),
     Script("halting without having called anything", alone("halt", "getsbuf"), alone=True),
     Script(

@@ -62,7 +62,7 @@ FORTRAN: dict[str, tuple[str, ...]] = {
     ),
     "pvmfprobe": ("pvmfprobe {-1,0,%1} {-1,5,6} out",),
     "pvmfaddmhf": ("pvmfaddmhf {-1,0,%1} {-1,3} {0,7} out",),
-    "pvmfdelmhf": ("pvmfaddmhf 0 4 0 out", "pvmfdelmhf {-1,0,9,9,99} out"),
+    "pvmfdelmhf": ("h=pvmfaddmhf 0 4 0 out;pvmfdelmhf $h out", "pvmfdelmhf {-1,0,99} out"),
     "pvmfnewcontext": ("pvmfnewcontext out",),
     "pvmffreecontext": ("pvmffreecontext {-1,1,0x40fff} out",),
     "pvmfgetcontext": ("pvmfgetcontext out",),

@@ -14,8 +14,8 @@ from support.differ.known import avoided
 
 TAG = 5
 HANDLED = 75
-# The step that makes the handler of a script run.
-TO_HANDLER = f"send %1 {HANDLED}"
+# The steps that make a script's handler run, or its function of pvm_recvf; each has one, by number.
+TRIGGERS = (f"send %1 {HANDLED}", "nrecv -1 8")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class State:
     machine   there is a daemon
     alone     the daemon does not survive it
     most      calls of a function that are tried at most; 0: all
-    inside    a handler makes the call
+    inside    number of the trigger that makes a handler or the like make the call, -1: none
     """
 
     setup: tuple[tuple[int, str], ...]
@@ -37,7 +37,7 @@ class State:
     machine: bool = True
     alone: bool = False
     most: int = 0
-    inside: bool = False
+    inside: int = -1
 
 
 def own(*steps: str) -> tuple[tuple[int, str], ...]:
@@ -59,11 +59,17 @@ STATES: dict[str, State] = {
     "with a raw buffer": State(own("mytid", "a=initsend 1", "pkint data 3 1")),
     "with data in place": State(own("mytid", "a=initsend 2", "pkint data 3 1")),
     "with a receive buffer": State(own(*LOOPED)),
-    "with several buffers": State(own(*LOOPED, "b=mkbuf 1", "c=mkbuf 2", "old=value $b")),
+    "with several buffers": State(own(*LOOPED, "b=mkbuf 1", "d=mkbuf 2", "old=value $b")),
     "receive buffer to be sent": State(own(*LOOPED, "a=setsbuf $r", "a=value $r")),
     "after pvm_initsend twice": State(own("mytid", "old=initsend 0", "a=initsend 0")),
     "in a handler": State(
-        own("mytid", f"addmhf -1 {HANDLED} 0 0", "initsend 0", "pkint data 2 1"), inside=True
+        own("mytid", f"addmhf -1 {HANDLED} 0 0", "initsend 0", "pkint data 2 1"), inside=0
+    ),
+    "in a function of pvm_recvf": State(
+        own("mytid", "initsend 0", "pkint data 2 1", "recvf 4", "send %1 8"),
+        inside=1,
+        fresh=True,
+        most=12,
     ),
     "as a child": State((*SPAWNED, (2, "mytid")), caller=2),
     "as a child before enrolling": State(SPAWNED, caller=2, fresh=True, most=8),
@@ -76,6 +82,21 @@ STATES: dict[str, State] = {
     ),
     "in another context": State(own("mytid", "c=newcontext", "setcontext $c", "a=initsend 0")),
     "with reserved tids": State(own("mytid", "setopt 11 1", "a=initsend 0")),
+    "after pvm_getfds": State(own("mytid", "getfds 0", *LOOPED[1:])),
+    "after pvm_catchout": State(own("mytid", "catchout 1", *LOOPED[1:])),
+    "without texts of errors": State(own("mytid", "setopt 3 0", *LOOPED[1:])),
+    "as a member of a static group": State(
+        own("mytid", "joingroup 'g~", "freezegroup 'g~ 1", "a=initsend 0", "pkint data 1 1")
+    ),
+    "with a direct route": State(
+        (
+            *own("mytid", "setopt 1 3"),
+            (2, "mytid"),
+            (2, "& recv -1 5"),
+            *own("a=initsend 0", "pkint data 3 1", "send %2 5"),
+            (2, "await"),
+        )
+    ),
     "without a machine": State((), fresh=True, most=16, machine=False),
     "after the daemon's end": State(
         (*own(*FILLED), (1, "daemon dies")), fresh=True, alone=True, most=2
@@ -212,7 +233,7 @@ CALLS: dict[str, tuple[str, ...]] = {
         "addmhf 99 98 97 0",
         "addmhf 99 98 -1 0",
     ),
-    "delmhf": ("delmhf {-1,0,8,9,9,10,9999}", "addmhf 0 4 0 0", "delmhf {9,9}"),
+    "delmhf": ("delmhf {-1,0,8,99,9999}", "h=addmhf 0 4 0 0;delmhf $h;delmhf $h"),
     "newcontext": ("newcontext", "c=newcontext", "freecontext $c", "freecontext $c"),
     "freecontext": ("freecontext {-1,1,0x40fff,0x7ffff,$c,$c}", "freecontext 0"),
     "getcontext": ("getcontext",),
@@ -318,7 +339,9 @@ def scripts(function: str, state: str) -> Iterator[Script]:
 def placed(state: State, line: str) -> list[tuple[int, str]]:
     """Steps that make a call where the state wants it."""
     steps = line.split(";")
-    if not state.inside:
+    number = state.inside
+    if number < 0:
         return [(state.caller, step) for step in steps]
-    kept = [(1, f"on 0 {step}") for step in steps]
-    return [(1, "forget 0"), *kept, (1, TO_HANDLER)]
+    kept = [(1, f"on {number} {step}") for step in steps]
+    again = [(1, "send %1 8")] if number == 1 else []
+    return [(1, f"forget {number}"), *kept, (1, TRIGGERS[number]), *again]
