@@ -71,6 +71,51 @@ def test_subprocess_with_large_pipes(bed: Bed) -> None:
     assert run(bed, main()) == bytes(3 << 20)
 
 
+@pytest.mark.parametrize("way", ["soon", "later", "descriptor", "pending"])
+def test_kept_answers_are_forgotten_before_anything_else_is_called(
+    bed: Bed, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """A handler keeps an answer, and what it lets be called finds none that is kept."""
+    kept, found = False, []
+
+    def forget() -> None:
+        nonlocal kept
+        kept = False
+
+    async def main() -> None:
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+        near, far = socket.socketpair()
+
+        def called() -> None:
+            found.append(kept)
+            loop.remove_reader(near)
+            done.set()
+
+        def handle(_event: object) -> None:
+            nonlocal kept
+            bed.switch.handler = lambda _event: None
+            if way == "soon":
+                loop.call_soon(called)
+            elif way == "later":
+                loop.call_later(0.001, called)
+            elif way == "descriptor":
+                loop.add_reader(near, called)
+            kept = True
+
+        with near, far, bed.socket():
+            far.send(b"x")
+            if way == "pending":
+                handle(None)
+                loop.call_soon(called)
+            else:
+                bed.switch.handler = handle
+            await done.wait()
+
+    monkeypatch.setattr(bed.switch, "forget_answers", forget)
+    run(bed, main())
+    assert found == [False]
+
+
 def test_executor_and_calls_from_other_threads(bed: Bed) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
