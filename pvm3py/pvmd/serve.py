@@ -15,7 +15,7 @@ from pvm3py import __version__
 from . import serving
 from .io.door import Door
 from .io.sockfile import AlreadyRuns
-from .io.switch import raise_file_limit
+from .io.switch import one_arena, raise_file_limit
 from .state.config import (
     DEFAULT_SPEED,
     JOIN_TIMEOUT,
@@ -38,6 +38,7 @@ def serve(settings: Settings, log: Log, udp: socket.socket | None) -> int:
     """Serve until the end; the exit status. udp: a slave's socket. StartError: it cannot be."""
     # A signal must not leave a sock file behind; serving.run() lets it in.
     signal.pthread_sigmask(signal.SIG_BLOCK, serving.ENDING)
+    one_arena()
     door = Door(settings)
     try:
         log_path = settings.file("pvml")

@@ -17,6 +17,7 @@ from pvm3py.wire.task import ConnectReply, Status
 
 from .core import Pvmd
 from .dispatch import ANSWERS, ROUTES, Request, Route, Sender
+from .io import memory
 from .io.selector import new_event_loop
 from .io.switch import Limits, Switch
 from .occasions import BEGIN, CHILD_ENDED, END, REQUESTED, on
@@ -77,8 +78,9 @@ _STRANGERS = "connections"
 
 def make(settings: Settings, log: Log, own: Host, listener: socket.socket) -> Pvmd:
     """A daemon on host `own` that serves what connects to `listener`, once run() is called."""
-    # Tests lower the limit that else follows from the machine's memory.
-    limits = Limits(message_max=int(os.environ.get("PVM_TEST_MESSAGE_MAX", "0")))
+    # Tests lower the limit that else follows from the memory.
+    longest = int(os.environ.get("PVM_TEST_MESSAGE_MAX", "0"))
+    limits = Limits(memory=memory.available(), message_max=longest)
     switch = Switch(listener.fileno(), c.TIDPVMD | own.tid, limits=limits)
     pvmd = Pvmd(settings, log, own, switch, new_event_loop(switch))
     connect(pvmd)
@@ -278,6 +280,8 @@ def _failed(pvmd: Pvmd, request: Request, route: Route, error: BaseException) ->
         code = c.PvmHostFail
     elif isinstance(error, OSError) and error.errno in SCARCE:
         code = c.PvmOutOfRes
+    elif isinstance(error, MemoryError):
+        code, why = c.PvmOutOfRes, "no memory"
     elif isinstance(error, WireError):
         code, why = c.PvmBadParam, f"malformed: {error}"
     else:

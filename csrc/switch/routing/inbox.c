@@ -97,7 +97,12 @@ static void set_receivers(struct conn *c, const char *body, uint32_t len)
 		return;
 	}
 	free(c->receivers);
-	c->receivers = mem_new((count ? count : 1) * sizeof *c->receivers);
+	c->receiver_count = 0;
+	c->receivers = malloc((count ? count : 1) * sizeof *c->receivers);
+	if (!c->receivers) {
+		conn_end(c, SW_PROTOCOL, "no memory for its multicast list");
+		return;
+	}
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t tid = wire_get32(body + 4 + 4 * i);
 
@@ -206,6 +211,8 @@ void inbox_fragment(struct conn *c, const char *frag, uint32_t len)
 			return;
 		}
 		assembly_open(c->sw, in, dst, head);
+		if (mail_too_long(c->sw, head, data, len))
+			assembly_refuse(c->sw, in);
 	}
 	if (gather_body(c, data, len) && (flags & FFEOM))
 		end_message(c);

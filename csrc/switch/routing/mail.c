@@ -25,6 +25,15 @@ static bool waits(const struct mail_request *r, const struct mail_entry *e)
 	return !e && r->op == TMDB_GET && (r->flags & PvmMboxWaitForInfo);
 }
 
+bool mail_too_long(const struct sw *sw, const char *head, const char *body, uint32_t len)
+{
+	uint32_t tag = wire_get32(head + WIRE_MSG_TAG);
+	struct mail_request r;
+
+	return (tag == (uint32_t)TM_DB || tag == (uint32_t)DM_DB) && mailbox_read(&r, body, len) &&
+		mailbox_length(&r) > sw->cf.message_max;
+}
+
 bool mail_serve(struct conn *c, const char *head, const char *body, uint32_t len)
 {
 	struct sw *sw = c->sw;

@@ -21,6 +21,11 @@ static inline struct routing *routing_of(const struct sw *sw)
 
 /* mail.c */
 
+/*
+ * Does a message to the daemon, of which this is the beginning, put an entry into the mailbox that
+ * is longer than a message may be?
+ */
+bool mail_too_long(const struct sw *, const char *head, const char *body, uint32_t len);
 /* A TM_DB request of a connection. False: not answered, the caller is to do it. */
 bool mail_serve(struct conn *, const char *head, const char *body, uint32_t len);
 
