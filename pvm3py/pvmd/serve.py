@@ -74,8 +74,7 @@ def _run(settings: Settings, log: Log, door: Door, udp: socket.socket | None) ->
     log.note(f"ready {time.ctime()}")
     if settings.slave is None:
         pvmd.terminal = _keep_terminal()
-        os.write(1, os.fsencode(door.address) + b"\n")
-        _give_up_files(log)
+        _give_up_files(log, os.fsencode(door.address) + b"\n")
         addhost.add_from_file(pvmd, host_file)
     keeping.keep(pvmd, door)
     status = serving.run(pvmd)
@@ -108,10 +107,11 @@ def _keep_terminal() -> tuple[int, int] | None:
     return fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 3), fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, 3)
 
 
-def _give_up_files(log: Log) -> None:
-    """Give up the standard files; the log stands for standard error."""
+def _give_up_files(log: Log, last: bytes = b"") -> None:
+    """Give up the standard files; the log stands for standard error. last: to be printed before."""
     log.quiet()
     null = os.open(os.devnull, os.O_RDWR)
+    os.write(1, last)
     for fd in range(3):
         os.dup2(null, fd)
     if null > 2:
