@@ -32,7 +32,7 @@ Start the daemon of a virtual machine on this host, and print the address of its
   -nNAME      name or address of this host, under which other hosts reach it
   -t          write the log file and end
   hostfile    options of this host, and hosts to add; also in PVMHOSTFILE
-  --help      print this; --version prints the version
+  -h, --help  print this; --version prints the version
 
 The log is pvml.UID in PVM_TMP (/tmp). PVM_PATH names the directories of programs to spawn. The
 exit status is 0 after a halt, 1 if the start failed, and the number of the signal that ended it.
@@ -47,8 +47,10 @@ def main(args: list[str] | None = None) -> int:
     """Run a daemon; the exit status: 0 after a halt, the number of a signal, 1 after an error."""
     _open_standard_files()
     words = sys.argv[1:] if args is None else args
-    if words in (["--help"], ["--version"]):
-        return _answer(HELP if words == ["--help"] else f"pvmd3 (pvm3py {__version__})\n")
+    if words in (["-h"], ["--help"]):
+        return _answer(HELP)
+    if words == ["--version"]:
+        return _answer(f"pvmd3 (pvm3py {__version__})\n")
     # Nothing that is loaded becomes garbage: there is no use in looking for it.
     gc.disable()
     try:

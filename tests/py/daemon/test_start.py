@@ -79,9 +79,23 @@ def test_two_words_give_the_usage(tmp: Path) -> None:
     check_failed(start(tmp, "a", "b"), "usage: pvmd3 [-ddebugmask] [-nhostname] [hostfile]")
 
 
-@pytest.mark.parametrize("option", ["-x", "--nonsense", "-h"])
+@pytest.mark.parametrize("option", ["-x", "--nonsense", "-hx"])
 def test_unknown_option_is_named(tmp: Path, option: str) -> None:
     check_failed(start(tmp, option), f"unknown option {option}", "usage: pvmd3", "--help")
+    assert not list(tmp.iterdir())
+
+
+@pytest.mark.parametrize("option", ["-dzz", "-d0xzz", "-d2x", "-d", "-n"])
+def test_option_with_a_bad_value_is_named(tmp: Path, option: str) -> None:
+    check_failed(start(tmp, option), option, "usage: pvmd3")
+    assert not list(tmp.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name", ["PVMDDEBUG", "PVMDLOGMAX", "PVM_MAX_TASKS", "PVMNETSOCKPORT", "PVM_HOST_TIMEOUT"]
+)
+def test_variable_that_is_no_number_is_named(tmp: Path, name: str) -> None:
+    check_failed(start(tmp, **{name: "many"}), f"{name}=many is not a number")
     assert not list(tmp.iterdir())
 
 
