@@ -89,7 +89,9 @@ def test_first_of_duplicate_host_options_wins() -> None:
     assert (host.start, host.overload) == (False, True)
 
 
-@pytest.mark.parametrize("line", ["", "&", "a zz=1", "a sp", "a sp=fast", "a sp=", "a ip=", "a" + " sp=1" * 10])
+@pytest.mark.parametrize(
+    "line", ["", "&", "a zz=1", "a sp", "a sp=fast", "a sp=", "a ip=", "a" + " sp=1" * 10]
+)
 def test_bad_host_lines(line: str) -> None:
     with pytest.raises(ValueError, match=r"option|too long|no host|number|address"):
         parse_host(line, {})
