@@ -12,6 +12,9 @@
 /* Bytes of messages that one connection may add to a batch, besides its budget. */
 #define BUDGET_BYTES (1u << 20)
 
+/* Receivers of one multicast. */
+#define RECEIVERS_MAX (1u << 20)
+
 /* The connection is not served until the caller has handled the batch that it has added to. */
 static void hold(struct conn *c)
 {
@@ -92,8 +95,10 @@ static void set_receivers(struct conn *c, const char *body, uint32_t len)
 		conn_end(c, SW_PROTOCOL, "multicast before enrolment");
 		return;
 	}
-	if (len < 4 || count > (len - 4) / 4) {
-		inbox_log(c, "malformed multicast list dropped");
+	if (len < 4 || count > (len - 4) / 4 || count > RECEIVERS_MAX) {
+		inbox_log(c,
+			count > RECEIVERS_MAX ? "multicast list too long, dropped" :
+						"malformed multicast list dropped");
 		return;
 	}
 	free(c->receivers);

@@ -35,6 +35,7 @@ from pvm3py.pvmd.state.task import Task, TaskTable, is_task
 from pvm3py.pvmd.topics.contexts import Contexts
 from pvm3py.pvmd.topics.mailbox import matches
 from pvm3py.pvmd.topics.spawn import environment
+from pvm3py.pvmd.topics.tracing import Tracers
 from pvm3py.wire import constants as c
 
 HOST = 0x40000
@@ -237,3 +238,12 @@ def test_plain_classes_hold_their_fields() -> None:
     for wrong in (Pair, lambda: Pair(1, wrong=2), lambda: Pair(1, [], "a", 2)):
         with pytest.raises(TypeError):
             wrong()
+
+
+def test_destinations_of_traces_that_are_remembered_are_bounded() -> None:
+    tracers = Tracers()
+    for tag in range(5000):
+        assert tracers.describe(7, 0, tag, "newtask") == (True, True)
+        assert tracers.describe(7, 0, tag, "newtask") == (False, False)
+    assert tracers.describe(7, 0, 4999, "endtask") == (False, True)
+    assert tracers.describe(7, 0, 0, "newtask") == (True, True)

@@ -81,9 +81,9 @@ def test_identity_of_a_connection_is_not_reused(bed: Bed) -> None:
     bed.wait(sw.CloseEvent)
     second = bed.peer(A)
     assert second.conn != first.conn
-    with pytest.raises(OSError) as error:
-        bed.switch.send_conn(first.conn, message(A, b""))
-    assert error.value.errno == errno.ENOENT
+    bed.switch.send_conn(first.conn, message(A, b"for the first"))
+    bed.switch.send_conn(second.conn, message(A, b"for the second"))
+    assert second.fragments(1)[0].payload.endswith(b"for the second")
 
 
 def test_thousand_connections_leave_no_descriptor(bed: Bed) -> None:
@@ -362,6 +362,17 @@ def test_unfinished_messages_share_a_limit() -> None:
         a.send(end)
         b.send(whole)
         assert [len(event.body) for event in bed.wait(sw.MessageEvent, 2)] == [90000, 90000]
+
+
+def test_multicast_list_of_more_tasks_than_there_can_be_is_dropped(bed: Bed) -> None:
+    a, b = bed.peer(A), bed.peer(B)
+    receivers = struct.pack(">i", 1 << 20) + struct.pack(">i", B) * (1 << 20)
+    a.start(message(DAEMON, receivers, c.TM_MCA) + message(DAEMON, b"last"))
+    bed.wait(sw.MessageEvent)
+    one_more = struct.pack(">i", (1 << 20) + 1) + struct.pack(">i", B) * ((1 << 20) + 1)
+    a.start(message(DAEMON, one_more, c.TM_MCA) + message(B, b"alive"))
+    assert "multicast list too long" in bed.wait(sw.LogEvent)[0].text
+    assert b.fragments(1)[0].payload.endswith(b"alive")
 
 
 def test_entry_that_will_be_too_long_takes_no_room_from_its_first_fragment_on() -> None:
