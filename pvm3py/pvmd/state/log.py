@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import sys
 import time
@@ -95,9 +96,13 @@ class Log:
         self._early = None
 
     def take_last_words(self) -> None:
-        """Have standard error of this process, where C code says why it aborts, be the log."""
+        """Have standard error of this process, where C code says why it aborts, be the log.
+
+        There Python says, too, at which fault the process ends, its own or one that was sent.
+        """
         self._last_words = True
         self._follow()
+        faulthandler.enable(2, all_threads=False)
 
     def _follow(self) -> None:
         if self._last_words and self._fd >= 0:
