@@ -330,6 +330,10 @@ def test_slave_without_a_table_ends() -> None:
         assert done.check().out.startswith("ddpro<")
         wait_until(
             lambda: "no host table from the master within 0.25 s, ending" in host.log(),
-            "its last words",
+            "why it ends",
         )
         host.wait_gone()
+        wait = f"waiting at most 0.25 s for the host table of the master, {host.ip} port "
+        assert wait in host.log()
+        assert host.log().endswith("pvmd ends, status 1\n")
+        assert not [path.name for path in host.tmp.glob("pvm[dt]*")]
