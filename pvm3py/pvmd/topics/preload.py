@@ -35,8 +35,6 @@ MODULES = (
     "dataclasses",
     "pvm3py.trace.values",
     "pvm3py.trace.message",
-    # os.wait4
-    "resource",
 )
 
 
