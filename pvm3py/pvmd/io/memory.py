@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import os
-import resource
 from collections.abc import Iterator
 
+# Limits of a process, as /proc calls them, and which number of statm says what is in use of it.
+_OWN = {"Max address space": 0, "Max data size": 5}
 # Where the hierarchies of control groups are mounted: that of version 2, and the one of version 1
 # for memory; each with the file that has a group's limit.
 _CGROUP2 = ("sys/fs/cgroup", "memory.max")
@@ -25,12 +26,11 @@ def available(root: str = "/") -> int:
 
 def _own_limits(root: str, page: int) -> Iterator[int]:
     """What RLIMIT_AS and RLIMIT_DATA leave beside what is in use."""
-    words = _read(f"{root}/proc/self/statm").split()
-    used = [int(word) * page for word in words] if len(words) > 5 else [0] * 6
-    for limit, taken in ((resource.RLIMIT_AS, used[0]), (resource.RLIMIT_DATA, used[5])):
-        soft, _ = resource.getrlimit(limit)
-        if soft != resource.RLIM_INFINITY:
-            yield soft - taken
+    used = _read(f"{root}/proc/self/statm").split()
+    for line in _read(f"{root}/proc/self/limits").splitlines():
+        name, soft = line[:25].strip(), line[25:].split()[:1]
+        if name in _OWN and soft[0].isdigit() and used:
+            yield int(soft[0]) - int(used[_OWN[name]]) * page
 
 
 def _group_limits(root: str) -> Iterator[int]:

@@ -35,6 +35,8 @@ MODULES = (
     "dataclasses",
     "pvm3py.trace.values",
     "pvm3py.trace.message",
+    # os.wait4
+    "resource",
 )
 
 

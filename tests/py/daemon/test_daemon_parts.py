@@ -28,6 +28,15 @@ from pvm3py.pvmd.occasions import (
     on,
 )
 from pvm3py.pvmd.state.config import c_number, expand, read_settings
+from pvm3py.pvmd.state.dealings import (
+    NOTICES_MAX,
+    WAITS_BYTES,
+    WAITS_MAX,
+    Asked,
+    Dealings,
+    Wish,
+)
+from pvm3py.pvmd.state.events import MessageEvent
 from pvm3py.pvmd.state.hostfile import parse_host
 from pvm3py.pvmd.state.log import Log
 from pvm3py.pvmd.state.plain import Plain, field
@@ -247,3 +256,18 @@ def test_destinations_of_traces_that_are_remembered_are_bounded() -> None:
         assert tracers.describe(7, 0, tag, "newtask") == (False, False)
     assert tracers.describe(7, 0, 4999, "endtask") == (False, True)
     assert tracers.describe(7, 0, 0, "newtask") == (True, True)
+
+
+def test_what_a_task_has_open_with_its_manager_is_bounded() -> None:
+    def asked(size: int) -> MessageEvent:
+        return MessageEvent(0, 0, 0, 0, c.SM_SPAWN, 0, 0, bytes(size))
+
+    dealings = Dealings(HOST | 9)
+    assert dealings.may_ask(asked(2 * WAITS_BYTES))
+    dealings.asked = [Asked(dealings.manager, asked(WAITS_BYTES // 2))]
+    assert dealings.may_ask(asked(WAITS_BYTES // 2))
+    assert not dealings.may_ask(asked(WAITS_BYTES // 2 + 1))
+    dealings.asked = [Asked(dealings.manager, asked(0))] * WAITS_MAX
+    assert not dealings.may_ask(asked(0))
+    dealings.wishes = [Wish(c.PvmTaskExit, 0, 0, 0, 1)] * (NOTICES_MAX - 2)
+    assert dealings.may_wish(2) and not dealings.may_wish(3)
