@@ -205,6 +205,8 @@ with socket.socket(socket.AF_UNIX) as listener:
 
 def test_want_of_memory_that_ends_a_daemon_is_its_last_word() -> None:
     env = {"PYTHONPATH": str(modules_dir()), "PATH": os.environ["PATH"]}
-    done = subprocess.run([sys.executable, "-c", EXHAUST], env=env, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", EXHAUST], env=env, capture_output=True, text=True
+    )
     assert done.returncode == -signal.SIGABRT
     assert done.stderr.endswith("pvmd3: out of memory\n")
