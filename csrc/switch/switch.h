@@ -45,7 +45,7 @@ struct sw;
 /* Field reason of SW_OPEN: it asks to be enrolled, and has written into the file made for it. */
 #define SW_PROVEN 7
 
-/* Why a message has no body (field reason of SW_MESSAGE): it was longer than message_max allows. */
+/* Why a message has no body (field reason of SW_MESSAGE): it is longer than there is room for. */
 #define SW_TOO_LONG 6
 
 /* What became of a host (field reason of SW_HOST). */
@@ -80,6 +80,8 @@ struct sw_fd {
 
 /* Limits; 0 takes the default. */
 struct sw_config {
+	/* bytes of memory that the defaults of other limits are parts of; 0: all of the machine */
+	uint64_t memory;
 	uint32_t budget; /* events of one connection per batch (default 4) */
 	/* bytes queued to one task before its senders are parked, first bound */
 	uint64_t queue_low;
@@ -208,6 +210,11 @@ int sw_notify_drain(struct sw *, uint32_t tid, uint64_t mark);
 int sw_hold(struct sw *, uint64_t conn, uint32_t tid);
 
 void sw_statistics(struct sw *, struct sw_stats *);
+/*
+ * Have all threads of this process allocate from one arena; to be called before there are any. Those
+ * of a daemon take turns, and an arena for each would take 64 MiB of an address space with a limit.
+ */
+void sw_one_arena(void);
 /* Give memory that is not in use back to the system. */
 void sw_trim(struct sw *);
 

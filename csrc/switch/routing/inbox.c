@@ -80,6 +80,8 @@ void inbox_fragment(struct conn *c, const char *frag, uint32_t len)
 			return;
 		}
 		assembly_open(c->sw, in, dst, head);
+		if (mail_too_long(c->sw, head, data, len))
+			assembly_refuse(c->sw, in);
 	}
 	if (gather_body(c, data, len) && (flags & FFEOM))
 		end_message(c);

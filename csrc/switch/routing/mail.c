@@ -58,6 +58,15 @@ static bool perform(struct mailbox *box, const struct mail_request *r, struct ma
 	return true;
 }
 
+bool mail_too_long(const struct sw *sw, const char *head, const char *body, uint32_t len)
+{
+	uint32_t tag = wire_get32(head + WIRE_MSG_TAG);
+	struct mail_request r;
+
+	return (tag == (uint32_t)TM_DB || tag == (uint32_t)DM_DB) && mailbox_read(&r, body, len) &&
+		mailbox_length(&r) > sw->cf.message_max;
+}
+
 bool mail_serve(struct conn *c, const char *head, const char *body, uint32_t len)
 {
 	struct mailbox *box = routing_of(c->sw)->mail;

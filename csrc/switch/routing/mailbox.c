@@ -185,8 +185,16 @@ static bool read_fragments(const char *p, uint32_t left, uint32_t total, char *d
 	return true;
 }
 
-/* New entry of a message: its head, an empty fragment, all data in one. NULL: malformed. */
-static struct mail_entry *entry_new(const struct mail_request *r)
+uint32_t mailbox_length(const struct mail_request *r)
+{
+	return r->op == TMDB_PUT && r->extra_len >= 4 ? wire_get32(r->extra) : 0;
+}
+
+/*
+ * New entry of a message: its head, an empty fragment, all data in one; NULL: no memory.
+ * False: malformed.
+ */
+static bool entry_new(const struct mail_request *r, struct mail_entry **entry)
 {
 	uint32_t left = r->extra_len - HEAD_BYTES, total, len;
 	const char *fragments = r->extra + HEAD_BYTES;
@@ -194,12 +202,14 @@ static struct mail_entry *entry_new(const struct mail_request *r)
 	char *p;
 
 	if (r->extra_len < HEAD_BYTES)
-		return NULL;
-	total = wire_get32(r->extra);
+		return false;
+	total = mailbox_length(r);
 	if (total > left || !read_fragments(fragments, left, total, NULL))
-		return NULL;
+		return false;
 	len = HEAD_BYTES + 4 + (total ? 4 + (uint32_t)mail_padded(total) : 0);
-	e = mem_new(sizeof *e + len);
+	e = *entry = malloc(sizeof *e + len);
+	if (!e)
+		return true;
 	*e = (struct mail_entry){ .owner = r->owner, .flags = r->flags, .len = len };
 	memcpy(e->message, r->extra, HEAD_BYTES);
 	p = e->message + HEAD_BYTES;
@@ -209,7 +219,7 @@ static struct mail_entry *entry_new(const struct mail_request *r)
 		wire_put32(p + 4, total);
 		read_fragments(fragments, left, total, p + 8);
 	}
-	return e;
+	return true;
 }
 
 static bool may_change(const struct mail_entry *e, int32_t task)
@@ -319,10 +329,9 @@ bool mailbox_do(struct mailbox *box, const struct mail_request *r, struct mail_a
 		get(box, r, a);
 		return true;
 	}
-	e = entry_new(r);
-	if (!e)
+	if (!entry_new(r, &e))
 		return false;
-	a->code = put(box, r, e);
+	a->code = e ? put(box, r, e) : PvmOutOfRes;
 	if (a->code < 0)
 		free(e);
 	return true;

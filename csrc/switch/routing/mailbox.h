@@ -62,6 +62,8 @@ void mailbox_init(struct mailbox *, uint64_t room);
 void mailbox_clear(struct mailbox *);
 /* Read a TM_DB body. False: malformed, or another operation. */
 bool mailbox_read(struct mail_request *, const char *body, uint32_t len);
+/* Bytes of the message that a request to put brings, of which the beginning is enough; else 0. */
+uint32_t mailbox_length(const struct mail_request *);
 /* The entry that a request to put, get or remove is about, before it is done; NULL: none. */
 struct mail_entry *mailbox_entry(struct mailbox *, const struct mail_request *);
 /* Put, get or remove. False: malformed message. */

@@ -61,7 +61,14 @@ bool contexts_serve(struct conn *, const char *head, const char *body, uint32_t 
 /* Free the table. */
 void contexts_clear(struct sw *);
 
-/* mail.c: TM_DB. */
+/* mail.c */
+
+/*
+ * Does a message to the daemon, of which this is the beginning, put an entry into the mailbox that
+ * is longer than a message may be?
+ */
+bool mail_too_long(const struct sw *, const char *head, const char *body, uint32_t len);
+/* TM_DB. */
 bool mail_serve(struct conn *, const char *head, const char *body, uint32_t len);
 
 /* serve.c: any message to the daemon, of any connection. True: it is done. */

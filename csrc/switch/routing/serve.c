@@ -9,6 +9,9 @@
 
 #include "pvm3.h"
 
+/* Receivers of one multicast. */
+#define RECEIVERS_MAX (1u << 20)
+
 static int by_number(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -44,12 +47,19 @@ static void set_receivers(struct conn *c, const char *body, uint32_t len)
 		conn_end(c, SW_PROTOCOL, "multicast before enrolment");
 		return;
 	}
-	if (len < 4 || count > (len - 4) / 4) {
-		budget_log(c, "malformed multicast list dropped");
+	if (len < 4 || count > (len - 4) / 4 || count > RECEIVERS_MAX) {
+		budget_log(c,
+			count > RECEIVERS_MAX ? "multicast list too long, dropped" :
+						"malformed multicast list dropped");
 		return;
 	}
 	free(c->receivers);
-	c->receivers = mem_new((count ? count : 1) * sizeof *c->receivers);
+	c->receiver_count = 0;
+	c->receivers = malloc((count ? count : 1) * sizeof *c->receivers);
+	if (!c->receivers) {
+		conn_end(c, SW_PROTOCOL, "no memory for its multicast list");
+		return;
+	}
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t tid = wire_get32(body + 4 + 4 * i);
 

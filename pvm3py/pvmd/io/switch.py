@@ -52,6 +52,8 @@ HOST_CLOSED: int = lib.SW_HOST_CLOSED
 class Limits(Plain):
     """Limits of a switch; 0 takes the default of csrc/switch/switch.h."""
 
+    memory: int = 0
+    """Bytes of memory that the defaults of the other limits are parts of; 0: the machine's."""
     budget: int = 0
     """Messages to the daemon that one connection may have in a batch of events."""
     queue_low: int = 0
@@ -156,6 +158,7 @@ class Switch:
         config.budget = limits.budget
         config.queue_low = limits.queue_low
         config.queue_high = limits.queue_high
+        config.memory = limits.memory
         config.queue_total = limits.queue_total
         config.message_max = limits.message_max
         config.mail_room = limits.mail_room
@@ -262,9 +265,9 @@ class Switch:
             if 0 <= offset <= size - length:
                 body = arena[offset : offset + length]
             else:
-                body = bytes(ffi.buffer(ffi.cast("char *", data), length)) if length else b""
+                body = _copied(data, length)
             if kind == lib.SW_MESSAGE:
-                too_long = reason == lib.SW_TOO_LONG
+                too_long = reason == lib.SW_TOO_LONG or len(body) < length
                 events.append(MessageEvent(conn, dst, src, enc, tag, ctx, wid, body, too_long))
             elif kind == lib.SW_SPOKE:
                 events.append(SpokeEvent(dst, src, tag, ctx, wid, body))
@@ -312,10 +315,12 @@ class Switch:
     def send_conn(self, conn: int, frames: bytes) -> None:
         """Queue complete fragments on a connection, whether it has a tid or not.
 
-        Raises OSError (ENOENT) if the connection has ended.
+        A connection that has ended, which the CloseEvent has yet to tell, is no error.
         """
         self.flush()
-        _check(lib.sw_send_conn(self._sw, conn, frames, len(frames)), "send to connection")
+        code = lib.sw_send_conn(self._sw, conn, frames, len(frames))
+        if code != -errno.ENOENT:
+            _check(code, "send to connection")
 
     def flush(self) -> None:
         """Hand what `send` collected to the switch."""
@@ -491,6 +496,11 @@ class Switch:
         return Statistics(*(int(getattr(stats, name)) for name in Statistics.__annotations__))
 
 
+def one_arena() -> None:
+    """Before there are threads: have all of them allocate from one arena, to save addresses."""
+    lib.sw_one_arena()
+
+
 def raise_file_limit() -> None:
     """Allow as many open files as the system grants; processes started later are not affected.
 
@@ -522,6 +532,14 @@ def spawn_process(
     if code < 0:
         raise OSError(-code, os.strerror(-code), path)
     return int(pid[0])
+
+
+def _copied(address: int, length: int) -> bytes:
+    """So many bytes of the switch's memory, or none if there is no memory for them."""
+    try:
+        return bytes(ffi.buffer(ffi.cast("char *", address), length)) if length else b""
+    except MemoryError:
+        return b""
 
 
 def _check(code: int, what: str) -> None:

@@ -211,7 +211,10 @@ async def _find(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
         if not _reaches(pvmd, one, address):
             continue
         if address in taken and not one.line.overload:
-            _refuse(pvmd, one, c.PvmDupHost, f"there is a host with address {address}")
+            one.code = c.PvmDupHost
+            # pvm_start_pvmd asks for the daemon's own host, to learn when an addition is over.
+            if one.name != pvmd.hosts.own.name:
+                _refuse(pvmd, one, one.code, f"there is a host with address {address}")
             continue
         taken.add(address)
         one.address = address

@@ -56,6 +56,48 @@ def spawn(task: RawTask, file: str, *args: str) -> int:
     return Codes.decode(task.request(c.TM_SPAWN, body.encode()).body).values[0]
 
 
+def test_client_that_leaves_before_it_is_answered_is_no_fault(
+    connector: Connector, patched: Patch
+) -> None:
+    patched("""
+        import time
+        from pvm3py.wire import constants as c
+        from pvm3py.pvmd import dispatch, serving
+        def delay(route):
+            inner = route.function
+            def late(pvmd, request, body):
+                while pvmd.switch.statistics().connections:
+                    time.sleep(0.001)
+                try:
+                    return inner(pvmd, request, body)
+                finally:
+                    with open(pvmd.settings.tmp + "/served", "a") as served:
+                        served.write(".")
+            route.function = late
+        delay(dispatch.ROUTES[c.TM_CONNECT])
+        delay(dispatch.ROUTES[c.TM_CONN2])
+    """)
+    with VirtualMachine("ours") as vm:
+        served, auth = vm.tmp / "served", vm.tmp / "auth"
+        requests = (
+            message(c.TM_CONNECT, ints(c.TDPROTOCOL) + string(str(auth).encode())),
+            message(c.TM_CONNECT, ints(c.TDPROTOCOL + 1) + string(b"")),
+            message(c.TM_CONN2, ints(connector.pid, 0) + string(b"")),
+        )
+        served.touch()
+        for number, request in enumerate(requests, 1):
+            auth.write_bytes(b"")
+            with RawTask(vm.address, connector) as client:
+                client.send(request)
+            wait_until(lambda count=number: served.stat().st_size == count, "it is served")
+        auth.unlink()
+        served.unlink()
+        vm.process.send_signal(signal.SIGTERM)
+        vm.process.wait()
+        assert "Traceback" not in vm.log(), vm.log()
+        assert "pvmd ends" in vm.log()
+
+
 def test_who_does_not_enrol_in_time_is_dropped(patched: Patch, connector: Connector) -> None:
     patched("import pvm3py.pvmd.topics.enrol as enrol\nenrol.TIMEOUT = 0.3")
     with VirtualMachine() as vm, RawTask(vm.address, connector) as task:

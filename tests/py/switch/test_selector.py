@@ -15,7 +15,8 @@ from collections.abc import Coroutine, Iterator
 from typing import Any
 
 import pytest
-from support.impostors.switchbed import Bed, Peer, tid
+from support.impostors.switchbed import DAEMON, Bed, Peer, message, tid
+from support.machines.vm import wait_until
 from support.system import PATIENCE
 
 from pvm3py.pvmd.io import switch as sw
@@ -321,6 +322,30 @@ def test_standby_keeps_requests_and_new_connections_for_the_caller() -> None:
             bed.wait(sw.OpenEvent)
         b.sock.setblocking(False)
         assert b.message() == (A, b"behind")
+
+
+def test_standby_sees_what_the_caller_left_although_it_waited_before() -> None:
+    """The caller may be told of a message before it sees that the connection has ended."""
+    with Bed() as bed:
+        b = bed.peer(B)
+        b.sock.settimeout(PATIENCE)
+        for _ in range(40):
+            a = bed.peer(A)
+            # The standby thread forwards this, and then waits.
+            a.sock.sendall(message(B, b"one"))
+            assert b.sock.recv(1000)
+
+            def leave(peer: Peer) -> None:
+                peer.sock.sendall(message(DAEMON, b"last"))
+                peer.sock.close()
+
+            leaving = threading.Timer(0.002, leave, [a])
+            leaving.start()
+            bed.wait(sw.MessageEvent)
+            wait_until(lambda: bed.switch.statistics().connections == 1, "the end of the other")
+            leaving.join()
+            bed.peers.remove(a)
+            bed.wait(sw.CloseEvent)
 
 
 def test_caller_and_standby_take_turns() -> None:
