@@ -45,7 +45,7 @@ struct sw;
 /* Field reason of SW_OPEN: it asks to be enrolled, and has written into the file made for it. */
 #define SW_PROVEN 7
 
-/* Why a message has no body (field reason of SW_MESSAGE): it was longer than message_max allows. */
+/* Why a message has no body (field reason of SW_MESSAGE): it is longer than there is room for. */
 #define SW_TOO_LONG 6
 
 /* What became of a host (field reason of SW_HOST). */
@@ -80,6 +80,8 @@ struct sw_fd {
 
 /* Limits; 0 takes the default. */
 struct sw_config {
+	/* bytes of memory that the defaults of other limits are parts of; 0: all of the machine */
+	uint64_t memory;
 	uint32_t budget; /* events of one connection per batch (default 4) */
 	/* bytes queued to one task before its senders are parked, first bound */
 	uint64_t queue_low;
@@ -217,12 +219,34 @@ int sw_notify_drain(struct sw *, uint32_t tid, uint64_t mark);
 int sw_hold(struct sw *, uint64_t conn, uint32_t tid);
 
 void sw_statistics(struct sw *, struct sw_stats *);
+/*
+ * Have all threads of this process allocate from one arena; to be called before there are any. Those
+ * of a daemon take turns, and an arena for each would take 64 MiB of an address space with a limit.
+ */
+void sw_one_arena(void);
 /* Give memory that is not in use back to the system. */
 void sw_trim(struct sw *);
 
 /*
+ * Keep the body of an answer: tasks of this host that send the daemon a message with this tag and
+ * body get it without the caller, as long as that has handled all events, until
+ * sw_forget_answers. Bounded: answers that are too long, and older ones, are not kept.
+ */
+void sw_keep_answer(struct sw *, uint32_t tag, const char *body, size_t len, const char *answer,
+	size_t answer_len);
+void sw_forget_answers(struct sw *);
+
+/*
+ * Contexts. Tasks of this host get and free theirs without the caller (TM_CONTEXT). sw_context does
+ * it for a task: 0 takes a free one, another number gives that back; a context, PvmOk, or a
+ * negative PVM code. sw_free_contexts: the task has ended.
+ */
+int32_t sw_context(struct sw *, uint32_t context, uint32_t owner);
+void sw_free_contexts(struct sw *, uint32_t owner);
+
+/*
  * The mailbox. Bodies are those of TM_DB. sw_mail_serve: from now on requests of
- * tasks of this host to put, get or remove are answered without the caller, if
+ * tasks of this host to put, get, remove or list are answered without the caller, if
  * they are ordinary.
  */
 void sw_mail_serve(struct sw *);
@@ -232,14 +256,12 @@ void sw_mail_serve(struct sw *);
 #define SW_MAIL_WAIT 1
 
 /*
- * Do a request to put, get or remove, whoever makes it: SW_MAIL_DONE with the
+ * Do a request to put, get, remove or list, whoever makes it: SW_MAIL_DONE with the
  * reply, valid until the next call about the mailbox. SW_MAIL_WAIT: a get that
  * waits for an entry; from then on until sw_mail_serve is called the caller
  * gets all requests to put. -EINVAL: malformed.
  */
 int sw_mail(struct sw *, const char *body, size_t len, const char **reply, size_t *reply_len);
-/* All entries, as the reply to TMDB_NAMES; valid as above. */
-const char *sw_mail_list(struct sw *, size_t *len);
 /* A task has ended: its entries go; persistent ones that are not doomed stay without owner. */
 void sw_mail_disown(struct sw *, int32_t owner);
 /*

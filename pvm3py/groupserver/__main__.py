@@ -90,7 +90,7 @@ def serve(tid: int) -> None:
 def main() -> int:
     """Run the server; the exit code of the process."""
     match sys.argv[1:2]:
-        case ["--help"]:
+        case ["-h" | "--help"]:
             print(USAGE)
             return 0
         case ["--version"]:

@@ -90,6 +90,7 @@ class Route(Plain):
     """How a message is served, and for whom. reply_tag is 0 if the message has no reply.
 
     context: whether an answer to another host has the context of its request.
+    kept: whether who asks the same again may get the same answer, see handles().
     """
 
     function: Callable[..., Any]
@@ -97,6 +98,7 @@ class Route(Plain):
     reply_tag: int
     senders: tuple[Sender, ...]
     context: bool
+    kept: bool
 
 
 ROUTES: dict[int, Route] = {}
@@ -114,6 +116,7 @@ def handles(
     hosts: bool = False,
     system: bool = False,
     context: bool = False,
+    kept: bool = False,
 ) -> Callable[[Handler], Handler]:
     """The function serves message `tag` with this body.
 
@@ -123,6 +126,8 @@ def handles(
     system: from tasks of other hosts as well.
     context: another daemon's request and its answer have the same context, as those of tasks do;
     else the answer has none.
+    kept: the function only looks things up, whoever asks: a record that it returns is true until
+    something else happens to the daemon, and the switch gives it to tasks that ask the same.
     """
     senders: tuple[Sender, ...] = (Sender.TASK,)
     if enrolling:
@@ -135,7 +140,7 @@ def handles(
     def add(function: Handler) -> Handler:
         assert tag not in ROUTES, f"{tag:x} has a handler"
         answer = (reply_tag or tag) if reply else 0
-        ROUTES[tag] = Route(function, body, answer, senders, context or system)
+        ROUTES[tag] = Route(function, body, answer, senders, context or system, kept)
         if hosts and reply:
             assert answer == tag + 1, "Peers.ask() expects it"
             ANSWERS.add(answer)

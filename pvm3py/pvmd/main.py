@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import os
@@ -31,23 +32,30 @@ Start the daemon of a virtual machine on this host, and print the address of its
   -nNAME      name or address of this host, under which other hosts reach it
   -t          write the log file and end
   hostfile    options of this host, and hosts to add; also in PVMHOSTFILE
-  --help      print this; --version prints the version
+  -h, --help  print this; --version prints the version
 
 The log is pvml.UID in PVM_TMP (/tmp). PVM_PATH names the directories of programs to spawn. The
 exit status is 0 after a halt, 1 if the start failed, and the number of the signal that ended it.
 """
 
 
+# Open files that a daemon needs for itself, and for its first task and its first other host.
+_FILES_LEAST = 24
+
+
 def main(args: list[str] | None = None) -> int:
     """Run a daemon; the exit status: 0 after a halt, the number of a signal, 1 after an error."""
     _open_standard_files()
     words = sys.argv[1:] if args is None else args
-    if words in (["--help"], ["--version"]):
-        return _answer(HELP if words == ["--help"] else f"pvmd3 (pvm3py {__version__})\n")
+    if words in (["-h"], ["--help"]):
+        return _answer(HELP)
+    if words == ["--version"]:
+        return _answer(f"pvmd3 (pvm3py {__version__})\n")
     # Nothing that is loaded becomes garbage: there is no use in looking for it.
     gc.disable()
     try:
         check_root()
+        _check_files()
         read_stdin_settings()
         settings = read_settings(words)
         log = Log(settings.log_limit, settings.debug_mask)
@@ -63,7 +71,8 @@ def main(args: list[str] | None = None) -> int:
     except StartError as error:
         sys.stderr.write(f"pvmd: {error}\n")
     except OSError as error:
-        sys.stderr.write(f"pvmd: cannot start: {error}\n")
+        few = _few_files() if error.errno == errno.EMFILE else ""
+        sys.stderr.write(f"pvmd: cannot start: {error}{few}\n")
     return 1
 
 
@@ -83,6 +92,26 @@ def _open_standard_files() -> None:
         pass
     os.close(fd)
     sys.stderr = sys.stderr or io.StringIO()
+
+
+def _check_files() -> None:
+    """StartError if so few files may be open that no task could be served."""
+    if 0 <= os.sysconf("SC_OPEN_MAX") < _FILES_LEAST:
+        # Rarely needed. The daemon raises the limit that it has as far as it may.
+        import resource  # noqa: PLC0415
+
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        if most < _FILES_LEAST:
+            raise StartError(
+                f"at most {most} files may be open, and a daemon needs {_FILES_LEAST}: "
+                "raise the limit with `ulimit -n`"
+            )
+
+
+def _few_files() -> str:
+    """What to do when no further file can be opened."""
+    most = os.sysconf("SC_OPEN_MAX")
+    return f"; {most} may be open, those of its starter included: raise the limit with `ulimit -n`"
 
 
 def _become_slave(settings: Settings) -> socket.socket | None:

@@ -15,7 +15,7 @@ from pvm3py import __version__
 from . import serving
 from .io.door import Door
 from .io.sockfile import AlreadyRuns
-from .io.switch import raise_file_limit
+from .io.switch import one_arena, raise_file_limit
 from .state.config import (
     DEFAULT_SPEED,
     JOIN_TIMEOUT,
@@ -38,6 +38,7 @@ def serve(settings: Settings, log: Log, udp: socket.socket | None) -> int:
     """Serve until the end; the exit status. udp: a slave's socket. StartError: it cannot be."""
     # A signal must not leave a sock file behind; serving.run() lets it in.
     signal.pthread_sigmask(signal.SIG_BLOCK, serving.ENDING)
+    one_arena()
     door = Door(settings)
     try:
         log_path = settings.file("pvml")
@@ -73,8 +74,7 @@ def _run(settings: Settings, log: Log, door: Door, udp: socket.socket | None) ->
     log.note(f"ready {time.ctime()}")
     if settings.slave is None:
         pvmd.terminal = _keep_terminal()
-        os.write(1, os.fsencode(door.address) + b"\n")
-        _give_up_files(log)
+        _give_up_files(log, os.fsencode(door.address) + b"\n")
         addhost.add_from_file(pvmd, host_file)
     keeping.keep(pvmd, door)
     status = serving.run(pvmd)
@@ -107,10 +107,11 @@ def _keep_terminal() -> tuple[int, int] | None:
     return fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 3), fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, 3)
 
 
-def _give_up_files(log: Log) -> None:
-    """Give up the standard files; the log stands for standard error."""
+def _give_up_files(log: Log, last: bytes = b"") -> None:
+    """Give up the standard files; the log stands for standard error. last: to be printed before."""
     log.quiet()
     null = os.open(os.devnull, os.O_RDWR)
+    os.write(1, last)
     for fd in range(3):
         os.dup2(null, fd)
     if null > 2:

@@ -17,11 +17,13 @@ from pvm3py.wire.task import ConnectReply, Status
 
 from .core import Pvmd
 from .dispatch import ANSWERS, ROUTES, Request, Route, Sender
+from .io import memory
 from .io.selector import new_event_loop
 from .io.switch import Limits, Switch
 from .occasions import BEGIN, CHILD_ENDED, END, REQUESTED, on
 from .state.config import Settings
 from .state.connections import Connection
+from .state.dealings import WAITS_BYTES, WAITS_MAX
 from .state.errors import SCARCE, HostFailed, Refused
 from .state.events import (
     ChildEvent,
@@ -70,16 +72,15 @@ _OTHERS = (
 # Signals that end the daemon in order. They are blocked before run() and after it, while the start
 # and the end of the daemon must not be cut short.
 ENDING = tuple(sorted(signal.valid_signals().difference(_OTHERS)))
-# Requests of one task that may wait for something at a time; the library has one.
-_WAITS_MAX = 100
 # What the log calls those whose connection is no task.
 _STRANGERS = "connections"
 
 
 def make(settings: Settings, log: Log, own: Host, listener: socket.socket) -> Pvmd:
     """A daemon on host `own` that serves what connects to `listener`, once run() is called."""
-    # Tests lower the limit that else follows from the machine's memory.
-    limits = Limits(message_max=int(os.environ.get("PVM_TEST_MESSAGE_MAX", "0")))
+    # Tests lower the limit that else follows from the memory.
+    longest = int(os.environ.get("PVM_TEST_MESSAGE_MAX", "0"))
+    limits = Limits(memory=memory.available(), message_max=longest)
     switch = Switch(listener.fileno(), c.TIDPVMD | own.tid, limits=limits)
     pvmd = Pvmd(settings, log, own, switch, new_event_loop(switch))
     connect(pvmd)
@@ -146,10 +147,15 @@ def _signalled(pvmd: Pvmd, signum: int) -> None:
 
 
 def _event(pvmd: Pvmd, event: Event) -> None:
-    """An event of the switch."""
+    """An event of the switch; answers that are kept last until one that may change something."""
     if isinstance(event, MessageEvent):
+        route = ROUTES.get(event.tag)
+        if route is None or not route.kept:
+            pvmd.switch.forget_answers()
         _message(pvmd, event)
-    elif isinstance(event, CloseEvent | LogEvent):
+        return
+    pvmd.switch.forget_answers()
+    if isinstance(event, CloseEvent | LogEvent):
         pvmd.log.about = _STRANGERS
         _connection_event(pvmd, event)
         pvmd.log.about = None
@@ -230,11 +236,19 @@ def _handle(pvmd: Pvmd, request: Request, route: Route | None) -> None:
         result = route.function(pvmd, request, route.body.decode(request.body))
         if isinstance(result, Record):
             pvmd.reply(request, result, route.reply_tag)
+            if route.kept:
+                _keep(pvmd, request, result)
     except Exception as error:
         _failed(pvmd, request, route, error)
         return
     if result is not None and not isinstance(result, Record):
         _await_result(pvmd, request, route, result)
+
+
+def _keep(pvmd: Pvmd, request: Request, answer: Record) -> None:
+    """Have the switch give this answer to tasks that ask the same, unless the log is to tell."""
+    if request.manager is None and not pvmd.log.mask & DEBUG_MESSAGES:
+        pvmd.switch.keep_answer(request.tag, request.body, answer.encode())
 
 
 def _unserved(pvmd: Pvmd, request: Request) -> None:
@@ -269,6 +283,8 @@ def _failed(pvmd: Pvmd, request: Request, route: Route, error: BaseException) ->
         code = c.PvmHostFail
     elif isinstance(error, OSError) and error.errno in SCARCE:
         code = c.PvmOutOfRes
+    elif isinstance(error, MemoryError):
+        code, why = c.PvmOutOfRes, "no memory"
     elif isinstance(error, WireError):
         code, why = c.PvmBadParam, f"malformed: {error}"
     else:
@@ -288,11 +304,14 @@ def _await_result(
     pvmd: Pvmd, request: Request, route: Route, work: Coroutine[None, None, Record | None]
 ) -> None:
     """Answer when a handler that waits is done, unless its requester is gone before."""
-    if request.task is None:
+    task, size = request.task, len(request.body)
+    if task is None:
         waits = pvmd.peers.serving[request.src & c.TIDHOST]
-    elif len(waits := request.task.waiting()) >= _WAITS_MAX:
+    elif (waits := task.waiting()) and (
+        len(waits) >= WAITS_MAX or task.waiting_bytes + size > WAITS_BYTES
+    ):
         work.close()
-        why = f"{_WAITS_MAX} requests are waiting"
+        why = f"{len(waits)} requests of {task.waiting_bytes} bytes are waiting"
         _failed(pvmd, request, route, Refused(c.PvmOutOfRes, why))
         return
 
@@ -309,3 +328,6 @@ def _await_result(
     job = pvmd.loop.create_task(answer())
     waits.add(job)
     job.add_done_callback(waits.discard)
+    if task is not None:
+        task.waiting_bytes += size
+        job.add_done_callback(lambda _job: task.answered(size))

@@ -74,6 +74,10 @@ from pvm3py.task.errors import (
     PvmError,
     SpawnError,
 )
+from pvm3py.task.formats import (
+    packf,
+    unpackf,
+)
 from pvm3py.task.groups import (
     ALL,
     Operation,
@@ -229,6 +233,7 @@ __all__ = [
     "newcontext",
     "notify",
     "nrecv",
+    "packf",
     "parent",
     "pkarray",
     "pkbytes",
@@ -278,6 +283,7 @@ __all__ = [
     "tidtohost",
     "trecv",
     "unexport",
+    "unpackf",
     "upkarray",
     "upkbytes",
     "upkcplx",

@@ -92,7 +92,8 @@ static int wait_hosts(void)
 	}
 }
 
-static int start(int argc, char **argv, int block)
+/* told: set if a daemon that was started has said itself that there is another one. */
+static int start(int argc, char **argv, int block, bool *told)
 {
 	char address[ADDRESS_MAX];
 	char **args;
@@ -128,8 +129,10 @@ static int start(int argc, char **argv, int block)
 	pvm__relock(&held);
 	close(ends[0]);
 	/* It finds one that cannot be found from here: its sock file is being written again. */
-	if (code == PvmCantStart && pvm__daemon_exists())
+	if (code == PvmCantStart && pvm__daemon_exists()) {
 		code = PvmDupHost;
+		*told = true;
+	}
 	if (code == 0 && setenv("PVMSOCK", address, 1) < 0)
 		code = PvmNoMem;
 	if (code == 0)
@@ -138,9 +141,9 @@ static int start(int argc, char **argv, int block)
 }
 
 /* Tell, where errors are told at all, what a program may have wanted that finds a daemon. */
-static int advise(int code)
+static int advise(int code, bool told)
 {
-	if (code == PvmDupHost && pvm__task.option.auto_err > 0)
+	if (code == PvmDupHost && !told && pvm__task.option.auto_err > 0)
 		pvm__log("a daemon runs already, and this program can use it; for a second virtual "
 			 "machine set PVM_VMID to another name");
 	return code;
@@ -154,7 +157,11 @@ static int advise(int code)
  */
 int pvm_start_pvmd(int argc, char **argv, int block)
 {
+	bool told = false;
+	int code;
+
 	API_ENTER_AS_IS(TEV_START_PVMD, TEV_DID_BF, block, TEV_DID_AS, argv, argc);
+	code = start(argc, argv, block, &told);
 	return API_LEAVE(TEV_START_PVMD, TEV_DID_CC,
-		advise(pvm__result("pvm_start_pvmd", start(argc, argv, block))));
+		advise(pvm__result("pvm_start_pvmd", code), told));
 }

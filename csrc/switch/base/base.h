@@ -159,11 +159,16 @@ extern const struct above sw__above;
 
 /* memory.c */
 
-/* malloc and realloc that end the process when the system has no memory left. */
+/*
+ * malloc and realloc that end the process when the system has no memory left: for what is small,
+ * or bounded by a limit of sw_config. What a peer can make large is got by malloc, and refused.
+ */
 void *mem_new(size_t);
 void *mem_grow(void *, size_t);
 /* Chunk with one reference; chunks of CHUNK_ROOM are reused. */
 struct chunk *chunk_new(struct sw *, uint32_t room);
+/* The same; NULL: no memory. */
+struct chunk *chunk_try(struct sw *, uint32_t room);
 void chunk_unref(struct sw *, struct chunk *);
 /* Free the unused ones. */
 void chunk_trim(struct sw *);

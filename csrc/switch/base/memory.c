@@ -37,10 +37,10 @@ static struct chunk *map_chunk(void)
 	void *p = mmap(NULL, CHUNK_BYTES, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
-	return checked(p == MAP_FAILED ? NULL : p);
+	return p == MAP_FAILED ? NULL : p;
 }
 
-struct chunk *chunk_new(struct sw *sw, uint32_t room)
+struct chunk *chunk_try(struct sw *sw, uint32_t room)
 {
 	struct chunk *ck;
 
@@ -51,13 +51,20 @@ struct chunk *chunk_new(struct sw *sw, uint32_t room)
 	} else if (room == CHUNK_ROOM) {
 		ck = map_chunk();
 	} else {
-		ck = mem_new(sizeof *ck + room);
+		ck = malloc(sizeof *ck + room);
 	}
+	if (!ck)
+		return NULL;
 	ck->next = NULL;
 	ck->refs = 1;
 	ck->used = 0;
 	ck->room = room;
 	return ck;
+}
+
+struct chunk *chunk_new(struct sw *sw, uint32_t room)
+{
+	return checked(chunk_try(sw, room));
 }
 
 void chunk_unref(struct sw *sw, struct chunk *ck)
@@ -84,6 +91,13 @@ void chunk_trim(struct sw *sw)
 		munmap(ck, CHUNK_BYTES);
 	}
 	sw->pool.count = 0;
+}
+
+void sw_one_arena(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_ARENA_MAX, 1);
+#endif
 }
 
 void sw_trim(struct sw *sw)

@@ -181,19 +181,39 @@ static void drop_body(struct sw *sw, struct assembly *in)
 	in->len = in->size = 0;
 }
 
+void assembly_refuse(struct sw *sw, struct assembly *in)
+{
+	drop_body(sw, in);
+	in->too_long = true;
+}
+
+/* Let a body have room for `size` bytes; false: there is no memory for it. */
+static bool make_room(struct sw *sw, struct assembly *in, uint32_t size)
+{
+	uint64_t wanted = (uint64_t)size * 2;
+	char *body;
+
+	if (size <= in->size)
+		return true;
+	if (wanted > sw->cf.message_max)
+		wanted = sw->cf.message_max;
+	body = realloc(in->body, wanted);
+	if (!body)
+		return false;
+	in->body = body;
+	in->size = (uint32_t)wanted;
+	return true;
+}
+
 void assembly_gather(struct sw *sw, struct assembly *in, const char *data, uint32_t len)
 {
 	uint64_t size = (uint64_t)in->len + len;
 
 	if (in->too_long || size > sw->cf.message_max ||
-		flow_of(sw)->assembled + len > sw->cf.queue_total) {
-		drop_body(sw, in);
-		in->too_long = true;
+		flow_of(sw)->assembled + len > sw->cf.queue_total ||
+		!make_room(sw, in, (uint32_t)size)) {
+		assembly_refuse(sw, in);
 		return;
-	}
-	if (size > in->size) {
-		in->size = (uint32_t)(size < UINT32_MAX / 2 ? size * 2 : size);
-		in->body = mem_grow(in->body, in->size);
 	}
 	if (len)
 		memcpy(in->body + in->len, data, len);

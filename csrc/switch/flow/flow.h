@@ -32,7 +32,7 @@ struct batch {
 /* Message for the daemon that is being put together. */
 struct assembly {
 	bool open;
-	bool too_long;     /* only its end is awaited: the caller is told then */
+	bool too_long;     /* see assembly_refuse: the caller is told at its end */
 	uint32_t dst, src; /* src: of messages from other hosts */
 	char head[MSGHDRLEN];
 	char *body;
@@ -108,7 +108,8 @@ struct flow {
 	struct events {
 		struct batch batches[2];
 		struct batch *filling, *shown;
-		uint64_t number; /* of the batch being filled */
+		uint64_t number;  /* of the batch being filled */
+		uint64_t handled; /* of the last batch that the caller has handled */
 	} events;
 	struct link touched; /* queues to flush: queue.c alone */
 	/* Backlogs that somebody waits for: backlog.c alone. */
@@ -140,7 +141,7 @@ struct sw_event *events_text(struct sw *, uint32_t type, uint64_t conn, const ch
  */
 struct sw_event *events_message(struct sw *, uint64_t conn, uint32_t dst, uint32_t src,
 	const char *head, const char *body, uint32_t len, char *owned);
-/* The same with one whose body was too long. */
+/* The same with one that was refused. */
 void events_too_long(struct sw *, uint64_t conn, uint32_t dst, uint32_t src, const char *head);
 /* Show the batch filled so far to the caller, and begin the next. */
 void events_turn(struct sw *);
@@ -148,7 +149,9 @@ void events_free(struct sw *);
 
 /* Begin a message with this message header. */
 void assembly_open(struct sw *, struct assembly *, uint32_t dst, const char *head);
-/* Add to its body, unless it gets longer than a message may be, or all of them together. */
+/* It is longer than a message may be, or there is no memory for it: only its end is awaited. */
+void assembly_refuse(struct sw *, struct assembly *);
+/* Add to its body, or refuse it: it gets too long, or all of them together do. */
 void assembly_gather(struct sw *, struct assembly *, const char *data, uint32_t len);
 /* It ends: its body is the caller's, its length in *len; NULL: it was too long, or is empty. */
 char *assembly_take(struct sw *, struct assembly *, uint32_t *len);

@@ -22,8 +22,9 @@ struct loop {
 	} children;
 	/* The standby thread: standby.c alone. */
 	struct standby {
-		bool exists, armed, stop; /* armed: the timer is set */
-		int64_t left;             /* when the caller left sw_run, ns */
+		/* armed: the timer is set, or it stands in; waiting: that, in pass_run */
+		bool exists, armed, waiting, stop;
+		int64_t left; /* when the caller left sw_run, ns */
 		int timer_fd;
 		pthread_t helper;
 	} standby;

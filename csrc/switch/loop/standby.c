@@ -47,7 +47,9 @@ static void stand_in(struct sw *sw)
 			set_timer(s, patience - away);
 			return;
 		}
+		s->waiting = true;
 		pass_run(sw, pass_patience(sw, -1), true);
+		s->waiting = false;
 		worked = true;
 	}
 	s->armed = false;
@@ -80,7 +82,11 @@ void standby_arm(struct sw *sw)
 	if (!s->exists)
 		return;
 	s->left = clock_now();
-	if (!s->armed) {
+	if (s->waiting) {
+		/* It began before the caller came back, and knows nothing of what is due now. */
+		if (pass_patience(sw, -1) >= 0)
+			wake(sw);
+	} else if (!s->armed) {
 		s->armed = true;
 		set_timer(s, (int64_t)sw->cf.standby_us * 1000);
 	}

@@ -11,11 +11,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Most that is queued to one task by default, however much memory there is. */
+/* Most that is queued to one task by default, at first and after growing. */
+#define QUEUE_LOW_MAX (1u << 20)
 #define QUEUE_HIGH_MAX (256u << 20)
 /*
  * By default a message for the daemon may take a sixteenth of the memory, and the mailbox an
- * eighth; at least so much.
+ * eighth; at least so much, unless that were more than twice these parts.
  */
 #define MESSAGE_LEAST (64u << 20)
 #define MAIL_LEAST (256u << 20)
@@ -51,24 +52,32 @@ static uint64_t within(uint64_t least, uint64_t wanted, uint64_t most)
 	return wanted < least ? least : wanted > most ? most : wanted;
 }
 
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static void set_defaults(struct sw_config *cf)
 {
-	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	if (!cf->memory)
+		cf->memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	const uint64_t ram = cf->memory;
 
 	if (!cf->budget)
 		cf->budget = 4;
 	if (!cf->queue_low)
-		cf->queue_low = 1u << 20;
+		cf->queue_low = lesser(ram / 256, QUEUE_LOW_MAX);
 	if (!cf->queue_high)
-		cf->queue_high = ram / 32 < QUEUE_HIGH_MAX ? ram / 32 : QUEUE_HIGH_MAX;
+		cf->queue_high = lesser(ram / 32, QUEUE_HIGH_MAX);
 	if (cf->queue_high < cf->queue_low)
 		cf->queue_high = cf->queue_low;
 	if (!cf->queue_total)
 		cf->queue_total = ram / 4;
 	if (!cf->message_max)
-		cf->message_max = (uint32_t)within(MESSAGE_LEAST, ram / 16, INT32_MAX);
+		cf->message_max = (uint32_t)within(lesser(MESSAGE_LEAST, ram / 8), ram / 16,
+			INT32_MAX);
 	if (!cf->mail_room)
-		cf->mail_room = within(MAIL_LEAST, ram / 8, UINT64_MAX);
+		cf->mail_room = within(lesser(MAIL_LEAST, ram / 4), ram / 8, UINT64_MAX);
 	if (!cf->standby_us)
 		cf->standby_us = 300;
 }
@@ -99,6 +108,8 @@ static void destroy(struct loop *loop)
 	table_free(sw);
 	net_free(sw);
 	events_free(sw);
+	answers_forget(sw);
+	contexts_clear(sw);
 	mailbox_clear(routing_of(sw)->mail);
 	free(routing_of(sw)->mail);
 	chunk_trim(sw);
@@ -226,7 +237,7 @@ int sw_run(struct sw *sw, int64_t us)
 	lock_enter(sw);
 	loop->inside = true;
 	loop->fd_count = 0;
-	inbox_handled(sw);
+	budget_handled(sw);
 	do {
 		if (loop->watch_ready)
 			collect_watched(loop);

@@ -124,8 +124,8 @@ static void settle(struct conn *c, struct enrolment *e)
 	list_remove(&c->place);
 	if (!e->first) {
 		conn_announce(c, e->proven ? SW_PROVEN : 0);
-		inbox_report(c, TID_DAEMON, s->head, e->body, e->len, NULL);
-		inbox_hold(c);
+		budget_report(c, TID_DAEMON, s->head, e->body, e->len, NULL);
+		budget_hold(c);
 	} else if (e->problem[0]) {
 		refuse(c, e->problem);
 	} else {

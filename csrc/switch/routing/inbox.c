@@ -7,168 +7,6 @@
 
 #include <stdlib.h>
 
-#include "pvm3.h"
-#include "share.h"
-
-/* Bytes of messages that one connection may add to a batch, besides its budget. */
-#define BUDGET_BYTES (1u << 20)
-
-void inbox_hold(struct conn *c)
-{
-	if (c->finishing)
-		return;
-	list_remove(&c->place);
-	list_append(&tasks_of(c->sw)->held, &c->place);
-}
-
-void inbox_charge(struct conn *c, uint32_t bytes)
-{
-	struct sw *sw = c->sw;
-
-	if (c->batch != flow_of(sw)->events.number) {
-		c->batch = flow_of(sw)->events.number;
-		c->batch_events = 0;
-		c->batch_bytes = 0;
-	}
-	c->batch_events++;
-	c->batch_bytes += bytes;
-	if (c->batch_events >= sw->cf.budget || c->batch_bytes >= BUDGET_BYTES)
-		inbox_hold(c);
-}
-
-void inbox_handled(struct sw *sw)
-{
-	struct link *held = &tasks_of(sw)->held;
-
-	remote_resume(sw, &routing_of(sw)->inbox);
-	while (!list_empty(held)) {
-		struct conn *c = CONTAINER(held->next, struct conn, place);
-
-		if (c->batch == flow_of(sw)->events.number)
-			return;
-		conn_resume(c);
-	}
-}
-
-void inbox_log(struct conn *c, const char *text)
-{
-	c->sw->stats.dropped++;
-	conn_announce(c, 0);
-	events_text(c->sw, SW_LOG, c->peer.id, text);
-	inbox_charge(c, 0);
-}
-
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Announce the multicast to each other host of the sorted list, which is left with its daemon. */
-static uint32_t announce(struct conn *c, uint32_t *tids, uint32_t count)
-{
-	uint32_t n = 0, end;
-
-	for (uint32_t i = 0; i < count; i = end) {
-		for (end = i + 1; end < count && !((tids[end] ^ tids[i]) & TIDHOST);)
-			end++;
-		if (!table_local(c->sw, tids[i])) {
-			remote_announce(c->sw, c->tid, tids + i, end - i);
-			tids[n++] = (tids[i] & TIDHOST) | TID_DAEMON;
-			continue;
-		}
-		for (uint32_t k = i; k < end; k++)
-			tids[n++] = tids[k];
-	}
-	return n;
-}
-
-/* TM_MCA: who receives the sender's next multicast message. */
-static void set_receivers(struct conn *c, const char *body, uint32_t len)
-{
-	uint32_t count = len >= 4 ? wire_get32(body) : 0, n = 0;
-
-	if (!c->tid) {
-		conn_end(c, SW_PROTOCOL, "multicast before enrolment");
-		return;
-	}
-	if (len < 4 || count > (len - 4) / 4) {
-		inbox_log(c, "malformed multicast list dropped");
-		return;
-	}
-	free(c->receivers);
-	c->receivers = mem_new((count ? count : 1) * sizeof *c->receivers);
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t tid = wire_get32(body + 4 + 4 * i);
-
-		if (wire_is_task(tid))
-			c->receivers[n++] = tid;
-	}
-	qsort(c->receivers, n, sizeof *c->receivers, by_number);
-	c->receiver_count = announce(c, c->receivers, n);
-}
-
-/*
- * TM_PSTAT of a task that messages reach: it runs. The switch knows as much as
- * the caller, who is asked about all others. False: not answered.
- */
-static bool answer_status(struct conn *c, const char *head, const char *body, uint32_t len)
-{
-	if (!c->tid || len < 4 || !table_find(c->sw, wire_get32(body)))
-		return false;
-	conn_answer(c, head, PvmOk, NULL, 0);
-	return true;
-}
-
-void inbox_report(struct conn *c, uint32_t dst, const char *head, const char *body, uint32_t len,
-	char *owned)
-{
-	conn_announce(c, 0);
-	events_message(c->sw, c->peer.id, dst, c->tid ? c->tid : WIRE_TID_NONE, head, body, len,
-		owned);
-	inbox_charge(c, len);
-}
-
-/*
- * TM_EXIT of a task. That is the last that the caller hears of the connection. False: it is no
- * task.
- */
-static bool leave(struct conn *c, const char *head, const char *body, uint32_t len)
-{
-	if (!c->tid)
-		return false;
-	inbox_report(c, TID_DAEMON, head, body, len, NULL);
-	c->announced = false;
-	conn_answer_with(c, head, NULL, 0);
-	table_forget(c->sw, c->out.tid);
-	conn_close(c);
-	return true;
-}
-
-static void serve_share(struct conn *c, const char *body, uint32_t len)
-{
-	const char *wrong = share_serve(c, body, len);
-
-	if (wrong)
-		inbox_log(c, wrong);
-}
-
-/* Messages that the switch serves. True: done. */
-static bool serve(struct conn *c, const char *head, const char *body, uint32_t len)
-{
-	switch (wire_get32(head + WIRE_MSG_TAG)) {
-	case (uint32_t)TM_MCA: set_receivers(c, body, len); return true;
-	case (uint32_t)TM_PSTAT: return answer_status(c, head, body, len);
-	case (uint32_t)TM_SHARE: serve_share(c, body, len); return true;
-	case (uint32_t)TM_DB: return mail_serve(c, head, body, len);
-	case (uint32_t)TM_EXIT: return leave(c, head, body, len);
-	case (uint32_t)TM_CONNECT:
-	case (uint32_t)TM_CONN2: return stranger_ask(c, head, body, len);
-	default: return false;
-	}
-}
-
 /* A whole message of a connection; `owned` as in events_message. */
 static void deliver(struct conn *c, uint32_t dst, const char *head, const char *body, uint32_t len,
 	char *owned)
@@ -180,13 +18,13 @@ static void deliver(struct conn *c, uint32_t dst, const char *head, const char *
 		free(owned);
 		remote_hold(c, dst);
 		conn_hold_asker(c);
-	} else if (serve(c, head, body, len)) {
+	} else if (serve_message(c, head, body, len)) {
 		free(owned);
 	} else {
-		inbox_report(c, dst, head, body, len, owned);
+		budget_report(c, dst, head, body, len, owned);
 		/* The caller passes it on: what the task sends to its manager next comes after it. */
 		if (wire_is_task(dst))
-			inbox_hold(c);
+			budget_hold(c);
 		conn_hold_asker(c);
 	}
 }
@@ -211,7 +49,7 @@ static void end_message(struct conn *c)
 
 	if (in->too_long) {
 		events_too_long(c->sw, c->peer.id, in->dst, c->tid, in->head);
-		inbox_charge(c, 0);
+		budget_charge(c, 0);
 	} else {
 		deliver(c, in->dst, in->head, body, len, body);
 	}
@@ -227,7 +65,7 @@ void inbox_fragment(struct conn *c, const char *frag, uint32_t len)
 
 	len -= TDFRAGHDR;
 	if (!(flags & FFSOM) != in->open || (in->open && in->dst != dst)) {
-		inbox_log(c,
+		budget_log(c,
 			in->open ? "fragment of another message within a message dropped" :
 				   "fragment outside of a message dropped");
 		return;
@@ -242,6 +80,8 @@ void inbox_fragment(struct conn *c, const char *frag, uint32_t len)
 			return;
 		}
 		assembly_open(c->sw, in, dst, head);
+		if (mail_too_long(c->sw, head, data, len))
+			assembly_refuse(c->sw, in);
 	}
 	if (gather_body(c, data, len) && (flags & FFEOM))
 		end_message(c);

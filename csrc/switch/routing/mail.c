@@ -16,7 +16,7 @@
  */
 static bool orphaned(const struct sw *sw, const struct mail_entry *e)
 {
-	return e && table_local(sw, (uint32_t)e->owner) && !table_find(sw, (uint32_t)e->owner);
+	return table_local(sw, (uint32_t)e->owner) && !table_find(sw, (uint32_t)e->owner);
 }
 
 /* A get that waits until there is an entry? */
@@ -25,22 +25,59 @@ static bool waits(const struct mail_request *r, const struct mail_entry *e)
 	return !e && r->op == TMDB_GET && (r->flags & PvmMboxWaitForInfo);
 }
 
+/* Has the list of all entries one that is orphaned? */
+static bool any_orphaned(const struct sw *sw, const struct mailbox *box)
+{
+	for (struct link *l = box->classes.next; l != &box->classes; l = l->next) {
+		const struct mail_class *cl = CONTAINER(l, struct mail_class, order);
+
+		for (uint32_t i = 0; i < cl->count; i++)
+			if (orphaned(sw, cl->entries[i]))
+				return true;
+	}
+	return false;
+}
+
+/* Is a request to be done later than now: by the caller? */
+static bool for_caller(const struct sw *sw, struct mailbox *box, const struct mail_request *r)
+{
+	const struct mail_entry *e;
+
+	if (r->op == TMDB_NAMES)
+		return any_orphaned(sw, box);
+	e = mailbox_entry(box, r);
+	return e ? orphaned(sw, e) : waits(r, e);
+}
+
+/* Do it. False: malformed message. */
+static bool perform(struct mailbox *box, const struct mail_request *r, struct mail_answer *a)
+{
+	if (r->op != TMDB_NAMES)
+		return mailbox_do(box, r, a);
+	mailbox_names(box, r, a);
+	return true;
+}
+
+bool mail_too_long(const struct sw *sw, const char *head, const char *body, uint32_t len)
+{
+	uint32_t tag = wire_get32(head + WIRE_MSG_TAG);
+	struct mail_request r;
+
+	return (tag == (uint32_t)TM_DB || tag == (uint32_t)DM_DB) && mailbox_read(&r, body, len) &&
+		mailbox_length(&r) > sw->cf.message_max;
+}
+
 bool mail_serve(struct conn *c, const char *head, const char *body, uint32_t len)
 {
-	struct sw *sw = c->sw;
-	struct mailbox *box = routing_of(sw)->mail;
+	struct mailbox *box = routing_of(c->sw)->mail;
 	struct mail_request r;
 	struct mail_answer a;
-	struct mail_entry *e;
 
 	if (!box->serve || !mailbox_read(&r, body, len) || (r.op == TMDB_PUT && !box->serve_puts) ||
-		(uint32_t)r.owner != c->tid || table_find(sw, c->tid) != &c->out)
-		return false;
-	e = mailbox_entry(box, &r);
-	if (waits(&r, e) || orphaned(sw, e) || !mailbox_do(box, &r, &a))
+		(uint32_t)r.owner != c->tid || for_caller(c->sw, box, &r) || !perform(box, &r, &a))
 		return false;
 	conn_answer(c, head, a.code, a.message, a.len);
-	free(a.taken);
+	free(a.owned);
 	return true;
 }
 
@@ -68,12 +105,12 @@ int sw_mail(struct sw *sw, const char *body, size_t len, const char **reply, siz
 	} else if (waits(&r, mailbox_entry(box, &r))) {
 		box->serve_puts = false;
 		rc = SW_MAIL_WAIT;
-	} else if (!mailbox_do(box, &r, &a)) {
+	} else if (!perform(box, &r, &a)) {
 		rc = -EINVAL;
 	} else {
 		*reply = keep_reply(box, &a);
 		*reply_len = 4 + (size_t)a.len;
-		free(a.taken);
+		free(a.owned);
 	}
 	lock_leave(sw);
 	return rc;
@@ -86,17 +123,6 @@ void sw_mail_serve(struct sw *sw)
 	lock_enter(sw);
 	box->serve = box->serve_puts = true;
 	lock_leave(sw);
-}
-
-const char *sw_mail_list(struct sw *sw, size_t *len)
-{
-	struct mailbox *box = routing_of(sw)->mail;
-
-	lock_enter(sw);
-	free(box->text);
-	box->text = mailbox_list(box, len);
-	lock_leave(sw);
-	return box->text;
 }
 
 void sw_mail_disown(struct sw *sw, int32_t owner)

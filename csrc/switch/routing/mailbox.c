@@ -140,12 +140,6 @@ void mailbox_clear(struct mailbox *box)
 
 /* ---- requests ----------------------------------------------------------------- */
 
-/* Bytes that `size` ones and their padding take; more than there can be if it is negative. */
-static uint64_t padded(uint32_t size)
-{
-	return ((uint64_t)size + 3) & ~(uint64_t)3;
-}
-
 bool mailbox_read(struct mail_request *r, const char *body, uint32_t len)
 {
 	const char *end;
@@ -154,19 +148,20 @@ bool mailbox_read(struct mail_request *r, const char *body, uint32_t len)
 	if (len < 12)
 		return false;
 	size = wire_get32(body + 8);
-	if (!size || size > INT32_MAX || 12 + padded(size) + 8 > len)
+	if (!size || size > INT32_MAX || 12 + mail_padded(size) + 8 > len)
 		return false;
 	r->op = (int32_t)wire_get32(body);
 	r->owner = (int32_t)wire_get32(body + 4);
 	r->name = body + 12;
 	end = memchr(r->name, 0, size - 1);
 	r->name_len = end ? (uint32_t)(end - r->name) : size - 1;
-	body += 12 + padded(size);
+	body += 12 + mail_padded(size);
 	r->index = (int32_t)wire_get32(body);
 	r->flags = (int32_t)wire_get32(body + 4);
 	r->extra = body + 8;
-	r->extra_len = len - (20 + (uint32_t)padded(size));
-	return r->op == TMDB_PUT || r->op == TMDB_GET || r->op == TMDB_REMOVE;
+	r->extra_len = len - (20 + (uint32_t)mail_padded(size));
+	return r->op == TMDB_PUT || r->op == TMDB_GET || r->op == TMDB_REMOVE ||
+		r->op == TMDB_NAMES;
 }
 
 /* Collect the fragments of an embedded message's data; `data` NULL: check them only. */
@@ -178,20 +173,28 @@ static bool read_fragments(const char *p, uint32_t left, uint32_t total, char *d
 	while (missing || (first && left)) {
 		uint32_t size = left < 4 ? UINT32_MAX : wire_get32(p);
 
-		if (size > missing || 4 + padded(size) > left)
+		if (size > missing || 4 + mail_padded(size) > left)
 			return false;
 		if (data)
 			memcpy(data + (total - missing), p + 4, size);
 		missing -= size;
-		p += 4 + padded(size);
-		left -= 4 + (uint32_t)padded(size);
+		p += 4 + mail_padded(size);
+		left -= 4 + (uint32_t)mail_padded(size);
 		first = false;
 	}
 	return true;
 }
 
-/* New entry of a message: its head, an empty fragment, all data in one. NULL: malformed. */
-static struct mail_entry *entry_new(const struct mail_request *r)
+uint32_t mailbox_length(const struct mail_request *r)
+{
+	return r->op == TMDB_PUT && r->extra_len >= 4 ? wire_get32(r->extra) : 0;
+}
+
+/*
+ * New entry of a message: its head, an empty fragment, all data in one; NULL: no memory.
+ * False: malformed.
+ */
+static bool entry_new(const struct mail_request *r, struct mail_entry **entry)
 {
 	uint32_t left = r->extra_len - HEAD_BYTES, total, len;
 	const char *fragments = r->extra + HEAD_BYTES;
@@ -199,12 +202,14 @@ static struct mail_entry *entry_new(const struct mail_request *r)
 	char *p;
 
 	if (r->extra_len < HEAD_BYTES)
-		return NULL;
-	total = wire_get32(r->extra);
+		return false;
+	total = mailbox_length(r);
 	if (total > left || !read_fragments(fragments, left, total, NULL))
-		return NULL;
-	len = HEAD_BYTES + 4 + (total ? 4 + (uint32_t)padded(total) : 0);
-	e = mem_new(sizeof *e + len);
+		return false;
+	len = HEAD_BYTES + 4 + (total ? 4 + (uint32_t)mail_padded(total) : 0);
+	e = *entry = malloc(sizeof *e + len);
+	if (!e)
+		return true;
 	*e = (struct mail_entry){ .owner = r->owner, .flags = r->flags, .len = len };
 	memcpy(e->message, r->extra, HEAD_BYTES);
 	p = e->message + HEAD_BYTES;
@@ -214,7 +219,7 @@ static struct mail_entry *entry_new(const struct mail_request *r)
 		wire_put32(p + 4, total);
 		read_fragments(fragments, left, total, p + 8);
 	}
-	return e;
+	return true;
 }
 
 static bool may_change(const struct mail_entry *e, int32_t task)
@@ -311,7 +316,7 @@ static void get(struct mailbox *box, const struct mail_request *r, struct mail_a
 	}
 	if (removes) {
 		take_out(box, *place(box, r->name, r->name_len), e);
-		a->taken = e;
+		a->owned = e;
 	}
 }
 
@@ -324,57 +329,15 @@ bool mailbox_do(struct mailbox *box, const struct mail_request *r, struct mail_a
 		get(box, r, a);
 		return true;
 	}
-	e = entry_new(r);
-	if (!e)
+	if (!entry_new(r, &e))
 		return false;
-	a->code = put(box, r, e);
+	a->code = e ? put(box, r, e) : PvmOutOfRes;
 	if (a->code < 0)
 		free(e);
 	return true;
 }
 
-/* ---- all entries ---------------------------------------------------------------- */
-
-static size_t list_size(const struct mailbox *box, uint32_t *count)
-{
-	size_t size = 8;
-
-	*count = 0;
-	for (struct link *l = box->classes.next; l != &box->classes; l = l->next) {
-		const struct mail_class *cl = CONTAINER(l, struct mail_class, order);
-
-		size += 8 + padded(cl->len + 1) + (size_t)cl->count * 12;
-		++*count;
-	}
-	return size;
-}
-
-char *mailbox_list(const struct mailbox *box, size_t *len)
-{
-	uint32_t count;
-	char *text, *p;
-
-	*len = list_size(box, &count);
-	p = text = mem_new(*len);
-	memset(text, 0, *len);
-	wire_put32(p + 4, count);
-	p += 8;
-	for (struct link *l = box->classes.next; l != &box->classes; l = l->next) {
-		const struct mail_class *cl = CONTAINER(l, struct mail_class, order);
-
-		wire_put32(p, cl->len + 1);
-		memcpy(p + 4, cl->name, cl->len);
-		p += 4 + padded(cl->len + 1);
-		wire_put32(p, cl->count);
-		p += 4;
-		for (uint32_t i = 0; i < cl->count; i++, p += 12) {
-			wire_put32(p, (uint32_t)cl->entries[i]->index);
-			wire_put32(p + 4, (uint32_t)cl->entries[i]->owner);
-			wire_put32(p + 8, (uint32_t)cl->entries[i]->flags);
-		}
-	}
-	return text;
-}
+/* ---- ends of owners, resets --------------------------------------------------------- */
 
 static void disown(struct mailbox *box, struct mail_class *cl, struct mail_entry *e,
 	const void *owner)

@@ -37,31 +37,39 @@ struct mailbox {
 	bool serve, serve_puts; /* answer requests of tasks here, without the caller */
 };
 
-/* Request to put, get or remove, as TM_DB has it. */
+/* Request to put, get, remove or list, as TM_DB has it. */
 struct mail_request {
 	int32_t op, owner, index, flags;
-	const char *name, *extra;
+	const char *name, *extra; /* name: of a class; of a list the pattern of names */
 	uint32_t name_len, extra_len;
 };
 
-/* The answer: an index or an error code, for a get with the message. */
+/* The answer: an index or an error code, for a get with the message, for a list with that. */
 struct mail_answer {
 	int32_t code;
 	const char *message;
 	uint32_t len;
-	struct mail_entry *taken; /* it is in: to be freed when the answer has gone */
+	void *owned; /* the message is in it: to be freed when the answer has gone */
 };
+
+/* Bytes that `size` ones and their padding take; more than there can be if it is negative. */
+static inline uint64_t mail_padded(uint32_t size)
+{
+	return ((uint64_t)size + 3) & ~(uint64_t)3;
+}
 
 void mailbox_init(struct mailbox *, uint64_t room);
 void mailbox_clear(struct mailbox *);
 /* Read a TM_DB body. False: malformed, or another operation. */
 bool mailbox_read(struct mail_request *, const char *body, uint32_t len);
-/* The entry that a request is about, before it is done; NULL: none. */
+/* Bytes of the message that a request to put brings, of which the beginning is enough; else 0. */
+uint32_t mailbox_length(const struct mail_request *);
+/* The entry that a request to put, get or remove is about, before it is done; NULL: none. */
 struct mail_entry *mailbox_entry(struct mailbox *, const struct mail_request *);
-/* Do it. False: malformed message. */
+/* Put, get or remove. False: malformed message. */
 bool mailbox_do(struct mailbox *, const struct mail_request *, struct mail_answer *);
-/* All classes as the reply to TMDB_NAMES, malloc'ed. */
-char *mailbox_list(const struct mailbox *, size_t *len);
+/* List the classes with names as the request has them: mail_names.c. */
+void mailbox_names(const struct mailbox *, const struct mail_request *, struct mail_answer *);
 /* The owner has ended: its entries go, persistent ones stay without an owner. */
 void mailbox_disown(struct mailbox *, int32_t owner);
 /* TMDB_RESET: see sw_mail_reset. */

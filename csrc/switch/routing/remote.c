@@ -380,6 +380,8 @@ static void to_daemon(struct host *h, const char *packet, uint32_t len, uint32_t
 		}
 		assembly_open(h->sw, in, h->sw->own_tid, packet + DDFRAGHDR);
 		in->src = src;
+		if (mail_too_long(h->sw, in->head, data, len))
+			assembly_refuse(h->sw, in);
 	}
 	assembly_gather(h->sw, in, data, len);
 	if (flags & FFEOM)

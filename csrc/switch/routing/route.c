@@ -22,7 +22,7 @@ static void to_task(struct conn *c, uint32_t tid, uint32_t off, uint32_t len)
 	if (!q)
 		return;
 	if (q->speaker == c->tid && manager_spoke(c->sw, q, frag, len))
-		inbox_charge(c, 0);
+		budget_charge(c, 0);
 	queue_ref(c->sw, q, c->chunk, off, len);
 	conn_hold_back(c, q);
 }
@@ -60,7 +60,7 @@ void route_fragment(struct conn *c, uint32_t off, uint32_t len)
 	sw->stats.fragments++;
 	sw->stats.bytes += len;
 	if ((flags & FFSOM) && len < TDFRAGHDR + MSGHDRLEN) {
-		inbox_log(c, "first fragment without a message header dropped");
+		budget_log(c, "first fragment without a message header dropped");
 		return;
 	}
 	if (wire_is_daemon(dst) && (dst == TID_DAEMON || dst == sw->own_tid || c->tid)) {

@@ -6,9 +6,24 @@
 #include "links/links.h"
 #include "routing/mailbox.h"
 
+/* Answers of the caller that are kept: answers.c alone. */
+#define ANSWER_PLACES 256u
+struct answers {
+	struct answer *places[ANSWER_PLACES];
+	size_t used; /* bytes */
+};
+
+/* Contexts of this host: contexts.c alone. */
+struct contexts {
+	struct context_page *pages[TABLE_PAGES];
+	uint32_t last, taken; /* the number given last; how many have an owner */
+};
+
 /* The state of this floor. */
 struct routing {
 	struct links links;
+	struct answers answers;
+	struct contexts contexts;
 	struct mailbox *mail;
 	/* What other hosts have sent to the caller: they are asked to hold back as by a task. */
 	struct backlog inbox;
@@ -19,10 +34,45 @@ static inline struct routing *routing_of(const struct sw *sw)
 	return CONTAINER(sw, struct routing, links.tasks.flow.sw);
 }
 
+/* budget.c */
+
+/* The connection has added an event of so many bytes; at the end of its budget it is held. */
+void budget_charge(struct conn *, uint32_t bytes);
+/* A whole message of a connection for the caller; `owned` as in events_message. */
+void budget_report(struct conn *, uint32_t dst, const char *head, const char *body, uint32_t len,
+	char *owned);
+/* It is not served until the caller has handled the batch that it has added to. */
+void budget_hold(struct conn *);
+/* Log event about a connection's fragment; counts in its budget. */
+void budget_log(struct conn *, const char *text);
+/* The caller has handled the batch that it was shown: who was held for it goes on. */
+void budget_handled(struct sw *);
+
+/*
+ * Requests of a connection's task. False: not answered, the caller is to do it.
+ */
+
+/* answers.c: the caller has answered the same before. */
+bool answers_serve(struct conn *, const char *head, const char *body, uint32_t len);
+void answers_forget(struct sw *);
+
+/* contexts.c: TM_CONTEXT. */
+bool contexts_serve(struct conn *, const char *head, const char *body, uint32_t len);
+/* Free the table. */
+void contexts_clear(struct sw *);
+
 /* mail.c */
 
-/* A TM_DB request of a connection. False: not answered, the caller is to do it. */
+/*
+ * Does a message to the daemon, of which this is the beginning, put an entry into the mailbox that
+ * is longer than a message may be?
+ */
+bool mail_too_long(const struct sw *, const char *head, const char *body, uint32_t len);
+/* TM_DB. */
 bool mail_serve(struct conn *, const char *head, const char *body, uint32_t len);
+
+/* serve.c: any message to the daemon, of any connection. True: it is done. */
+bool serve_message(struct conn *, const char *head, const char *body, uint32_t len);
 
 /* manager.c */
 
@@ -88,20 +138,8 @@ void enrol_done(struct sw *, struct enrolment *);
 
 /* inbox.c */
 
-/* A whole message of a connection for the caller; `owned` as in events_message. */
-void inbox_report(struct conn *, uint32_t dst, const char *head, const char *body, uint32_t len,
-	char *owned);
-
 /* A fragment for a daemon, this one or that of another host. */
 void inbox_fragment(struct conn *, const char *frag, uint32_t len);
-/* The connection is not served until the caller has handled the batch that it has added to. */
-void inbox_hold(struct conn *);
-/* The connection has added an event of so many bytes; at the end of its budget it is held. */
-void inbox_charge(struct conn *, uint32_t bytes);
-/* Log event about a connection's fragment; counts in its budget. */
-void inbox_log(struct conn *, const char *text);
-/* The caller has handled the batch that it was shown: who was held for it goes on. */
-void inbox_handled(struct sw *);
 
 /* share.c */
 

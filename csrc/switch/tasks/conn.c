@@ -59,14 +59,26 @@ static void grow_slots(struct slots *s)
 	s->size = n;
 }
 
+/* Close the socket of a peer that is not served. */
+static void refuse(struct sw *sw, int fd, const char *why)
+{
+	close(fd);
+	sw->stats.refused++;
+	events_text(sw, SW_LOG, 0, why);
+}
+
 /* New connection over a connected socket, which it owns from then on. */
 static void add_conn(struct sw *sw, int fd, uint32_t pid, uint32_t uid)
 {
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET };
 	struct slots *s = &tasks_of(sw)->slots;
-	struct conn *c = mem_new(sizeof *c);
+	struct conn *c = malloc(sizeof *c);
 	uint32_t slot;
 
+	if (!c) {
+		refuse(sw, fd, "connection refused: no memory");
+		return;
+	}
 	if (!s->free_count && s->used == s->size)
 		grow_slots(s);
 	slot = s->free_count ? s->free[--s->free_count] : s->used++;
@@ -107,11 +119,9 @@ static void admit(struct sw *sw, int fd)
 		add_conn(sw, fd, (uint32_t)peer.pid, peer.uid);
 		return;
 	}
-	close(fd);
-	sw->stats.refused++;
 	snprintf(text, sizeof text, "connection of process %ld of user %lu refused", (long)peer.pid,
 		(unsigned long)peer.uid);
-	events_text(sw, SW_LOG, 0, text);
+	refuse(sw, fd, text);
 }
 
 /* No descriptor is free: hang up on the peer instead of leaving it (and the loop) waiting. */

@@ -9,39 +9,54 @@
 
 /* A connection keeps that much input of an unfinished fragment in memory of its own. */
 #define STASH_MAX 4096u
+/* Why a connection ends that cannot be read. */
+#define NO_MEMORY "no memory for what it sends"
 
-/* Replace the chunk by a fresh one that begins with the unparsed input. */
-static void renew_chunk(struct conn *c)
+/*
+ * Replace the chunk by a fresh one that begins with the unparsed input. False: there is no memory,
+ * and the connection has ended.
+ */
+static bool renew_chunk(struct conn *c)
 {
-	struct chunk *old = c->chunk, *ck = chunk_new(c->sw, CHUNK_ROOM);
+	struct chunk *old = c->chunk, *ck = chunk_try(c->sw, CHUNK_ROOM);
 
+	if (!ck) {
+		conn_end(c, SW_PROTOCOL, NO_MEMORY);
+		return false;
+	}
 	c->end -= c->start;
 	memcpy(ck->data, old->data + c->start, c->end);
 	c->start = 0;
 	c->chunk = ck;
 	chunk_unref(c->sw, old);
+	return true;
 }
 
-/* Take a chunk to read into, with the stashed input. */
-static void load(struct conn *c)
+/* Take a chunk to read into, with the stashed input. False: as renew_chunk. */
+static bool load(struct conn *c)
 {
 	struct tasks *t = tasks_of(c->sw);
 
 	if (c->chunk)
-		return;
-	c->chunk = t->spare ? t->spare : chunk_new(c->sw, CHUNK_ROOM);
+		return true;
+	c->chunk = t->spare ? t->spare : chunk_try(c->sw, CHUNK_ROOM);
 	t->spare = NULL;
+	if (!c->chunk) {
+		conn_end(c, SW_PROTOCOL, NO_MEMORY);
+		return false;
+	}
 	if (c->chunk->refs == 1)
 		c->chunk->used = 0;
 	c->start = c->end = c->chunk->used;
-	if (c->chunk->room - c->start < READ_ROOM + STASH_MAX)
-		renew_chunk(c);
+	if (c->chunk->room - c->start < READ_ROOM + STASH_MAX && !renew_chunk(c))
+		return false;
 	if (c->stash) {
 		memcpy(c->chunk->data + c->end, c->stash, c->stashed);
 		c->end += c->stashed;
 		free(c->stash);
 		c->stash = NULL;
 	}
+	return true;
 }
 
 /* Give the chunk back, unless much of an unfinished fragment lies in it. */
@@ -88,7 +103,8 @@ static void pass_piece(struct conn *c)
 	frag[WIRE_FRAG_FLAGS] &= (char)~FFEOM;
 	sw__above.fragment(c, c->start, CHUNK_ROOM);
 	c->start = c->end;
-	renew_chunk(c);
+	if (c->peer.fd < 0 || !renew_chunk(c))
+		return;
 	memcpy(c->chunk->data, head, sizeof head);
 	c->end = sizeof head;
 }
@@ -125,15 +141,14 @@ static uint32_t parse(struct conn *c)
 	return 0;
 }
 
-/* Make room for `want` bytes from c->start on, and for a read of some size. */
-static void make_room(struct conn *c, uint32_t want)
+/* Make room for `want` bytes from c->start on, and for a read of some size. False: as renew_chunk. */
+static bool make_room(struct conn *c, uint32_t want)
 {
 	if (c->start == c->end && c->chunk->refs == 1)
 		c->start = c->end = 0;
 	if (want == TDFRAGHDR)
 		want = READ_ROOM;
-	if (c->chunk->room - c->start < want)
-		renew_chunk(c);
+	return c->chunk->room - c->start >= want || renew_chunk(c);
 }
 
 /* Read once; bytes read, 0 if there is nothing (the connection may have ended). */
@@ -166,39 +181,42 @@ void stream_serve(struct conn *c)
 	uint32_t want;
 
 	list_remove(&c->place);
-	load(c);
+	if (!load(c))
+		return;
 	want = parse(c);
-	if (want && c->readable) {
-		make_room(c, want);
-		if (take_in(c))
-			parse(c);
-	}
+	if (want && c->readable && make_room(c, want) && take_in(c))
+		parse(c);
 	unload(c);
 	if (c->peer.fd >= 0 && c->readable && !c->closing && !c->place.next)
 		conn_ready(c);
 }
 
+/* Take in all that a dead peer wrote. */
+static void take_rest(struct conn *c)
+{
+	int left = 0;
+
+	ioctl(c->peer.fd, FIONREAD, &left);
+	for (uint32_t want; (want = parse(c)) && left > 0;) {
+		size_t n = make_room(c, want) ? take_in(c) : 0;
+
+		if (!n)
+			return;
+		left -= (int)n;
+	}
+}
+
 int sw_finish(struct sw *sw, uint64_t id)
 {
 	struct conn *c;
-	int left = 0;
 
 	lock_enter(sw);
 	c = conn_find(sw, id);
 	if (c) {
 		list_remove(&c->place);
 		c->finishing = true;
-		load(c);
-		ioctl(c->peer.fd, FIONREAD, &left);
-		for (uint32_t want; (want = parse(c)) && left > 0;) {
-			size_t n;
-
-			make_room(c, want);
-			n = take_in(c);
-			if (!n)
-				break;
-			left -= (int)n;
-		}
+		if (load(c))
+			take_rest(c);
 		if (c->peer.fd >= 0)
 			conn_end(c, SW_CLOSED, NULL);
 		queue_flush_touched(sw);

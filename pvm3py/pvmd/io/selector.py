@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""The switch as asyncio's selector: while the event loop waits, the switch forwards packets."""
+"""The switch as asyncio's selector: while the event loop waits, the switch forwards packets.
+
+Answers that the switch keeps are true as long as the daemon does nothing but handle its events,
+whose handler looks after that itself. So they are forgotten before the loop calls anything else.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import selectors
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from contextvars import Context
+from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from .switch import Switch
 
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
+
+Args = TypeVarTuple("Args")
 
 
 class SwitchSelector(selectors._BaseSelectorImpl):
@@ -23,6 +31,8 @@ class SwitchSelector(selectors._BaseSelectorImpl):
         super().__init__()
         self._switch = switch
         self._keys: dict[int, selectors.SelectorKey] = {}
+        # Something has been given to the loop to be called since the last select().
+        self.called = False
 
     def register(
         self, fileobj: FileDescriptorLike, events: int, data: Any = None
@@ -65,6 +75,9 @@ class SwitchSelector(selectors._BaseSelectorImpl):
         """
         ready = self._switch.run(timeout)
         self._switch.dispatch()
+        if ready or self.called or (timeout is not None and timeout <= 0):
+            self._switch.forget_answers()
+        self.called = False
         # Only now, as the handlers may have closed some.
         keys = self._keys
         return [(key, mask & key.events) for fd, mask in ready if (key := keys.get(fd)) is not None]
@@ -76,6 +89,40 @@ class SwitchSelector(selectors._BaseSelectorImpl):
         super().close()
 
 
+class _SwitchLoop(asyncio.SelectorEventLoop):
+    """The event loop of new_event_loop()."""
+
+    def __init__(self, switch: Switch) -> None:
+        self._switch = switch
+        self._waiting = SwitchSelector(switch)
+        super().__init__(self._waiting)
+
+    def call_soon(
+        self,
+        callback: Callable[[*Args], object],
+        *args: *Args,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        """As in any event loop; the selector is told, since handlers may do this."""
+        self._waiting.called = True
+        return super().call_soon(callback, *args, context=context)
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*Args], object],
+        *args: *Args,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """As in any event loop; answers are forgotten when the time has come."""
+
+        def due() -> None:
+            self._switch.forget_answers()
+            callback(*args)
+
+        return super().call_at(when, due, context=context)
+
+
 def new_event_loop(switch: Switch) -> asyncio.SelectorEventLoop:
     """Event loop that waits in the switch. Close the loop before the switch."""
-    return asyncio.SelectorEventLoop(SwitchSelector(switch))
+    return _SwitchLoop(switch)

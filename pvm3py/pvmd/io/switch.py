@@ -52,6 +52,8 @@ HOST_CLOSED: int = lib.SW_HOST_CLOSED
 class Limits(Plain):
     """Limits of a switch; 0 takes the default of csrc/switch/switch.h."""
 
+    memory: int = 0
+    """Bytes of memory that the defaults of the other limits are parts of; 0: the machine's."""
     budget: int = 0
     """Messages to the daemon that one connection may have in a batch of events."""
     queue_low: int = 0
@@ -175,6 +177,7 @@ class Switch:
         config.budget = limits.budget
         config.queue_low = limits.queue_low
         config.queue_high = limits.queue_high
+        config.memory = limits.memory
         config.queue_total = limits.queue_total
         config.message_max = limits.message_max
         config.mail_room = limits.mail_room
@@ -188,6 +191,7 @@ class Switch:
         self._reply = ffi.new("const char **")
         self._output: list[bytes] = []
         self._output_bytes = 0
+        self._has_answers = False
         self.has_events = False
         self.handler = lambda event: None
         self.reached: set[int] = set()
@@ -280,9 +284,9 @@ class Switch:
             if 0 <= offset <= size - length:
                 body = arena[offset : offset + length]
             else:
-                body = bytes(ffi.buffer(ffi.cast("char *", data), length)) if length else b""
+                body = _copied(data, length)
             if kind == lib.SW_MESSAGE:
-                too_long = reason == lib.SW_TOO_LONG
+                too_long = reason == lib.SW_TOO_LONG or len(body) < length
                 events.append(MessageEvent(conn, dst, src, enc, tag, ctx, wid, body, too_long))
             elif kind == lib.SW_SPOKE:
                 events.append(SpokeEvent(dst, src, tag, ctx, wid, body))
@@ -330,10 +334,12 @@ class Switch:
     def send_conn(self, conn: int, frames: bytes) -> None:
         """Queue complete fragments on a connection, whether it has a tid or not.
 
-        Raises OSError (ENOENT) if the connection has ended.
+        A connection that has ended, which the CloseEvent has yet to tell, is no error.
         """
         self.flush()
-        _check(lib.sw_send_conn(self._sw, conn, frames, len(frames)), "send to connection")
+        code = lib.sw_send_conn(self._sw, conn, frames, len(frames))
+        if code != -errno.ENOENT:
+            _check(code, "send to connection")
 
     def flush(self) -> None:
         """Hand what `send` collected to the switch."""
@@ -412,12 +418,31 @@ class Switch:
         self.flush()
         _check(lib.sw_notify_drain(self._sw, tid & 0xFFFFFFFF, mark), "notify of drain")
 
+    def keep_answer(self, tag: int, body: bytes, answer: bytes) -> None:
+        """Give tasks here that ask the same this answer, until `forget_answers` is called."""
+        self._has_answers = True
+        lib.sw_keep_answer(self._sw, tag & 0xFFFFFFFF, body, len(body), answer, len(answer))
+
+    def forget_answers(self) -> None:
+        """What was kept may not be true any more."""
+        if self._has_answers:
+            self._has_answers = False
+            lib.sw_forget_answers(self._sw)
+
+    def context(self, context: int, owner: int) -> int:
+        """A free context for a task (0), or give that one back: it, 0, or an error code."""
+        return int(lib.sw_context(self._sw, context & 0xFFFFFFFF, owner & 0xFFFFFFFF))
+
+    def free_contexts(self, owner: int) -> None:
+        """A task has ended: its contexts are free."""
+        lib.sw_free_contexts(self._sw, owner & 0xFFFFFFFF)
+
     def serve_mail(self) -> None:
         """Answer ordinary requests of tasks here to the mailbox, from now on."""
         lib.sw_mail_serve(self._sw)
 
     def mail(self, body: bytes) -> bytes | None:
-        """Put, get or remove as a TM_DB body says; the reply's body.
+        """Put, get, remove or list as a TM_DB body says; the reply's body.
 
         None: a get that waits for an entry; until `serve_mail` is called again all requests to
         put are reported. WireError: malformed.
@@ -428,11 +453,6 @@ class Switch:
         if code == lib.SW_MAIL_WAIT:
             return None
         return bytes(ffi.buffer(self._reply[0], self._size[0]))
-
-    def mail_list(self) -> bytes:
-        """All entries of the mailbox, as the reply to TMDB_NAMES."""
-        text = lib.sw_mail_list(self._sw, self._size)
-        return bytes(ffi.buffer(text, self._size[0]))
 
     def mail_disown(self, owner: int) -> None:
         """A task has ended: its entries go; persistent ones that are not doomed stay."""
@@ -503,6 +523,11 @@ class Switch:
         return Sharing(*(int(getattr(home, name)) for name in Sharing.__annotations__))
 
 
+def one_arena() -> None:
+    """Before there are threads: have all of them allocate from one arena, to save addresses."""
+    lib.sw_one_arena()
+
+
 def raise_file_limit() -> None:
     """Allow as many open files as the system grants; processes started later are not affected.
 
@@ -534,6 +559,14 @@ def spawn_process(
     if code < 0:
         raise OSError(-code, os.strerror(-code), path)
     return int(pid[0])
+
+
+def _copied(address: int, length: int) -> bytes:
+    """So many bytes of the switch's memory, or none if there is no memory for them."""
+    try:
+        return bytes(ffi.buffer(ffi.cast("char *", address), length)) if length else b""
+    except MemoryError:
+        return b""
 
 
 def _check(code: int, what: str) -> None:

@@ -140,9 +140,13 @@ def expand(text: str) -> str:
     return re.sub(r"\$(?:(\w+)|\{(\w+)\})", value, text)
 
 
+_NUMBER = re.compile(r"\s*([+-]?)(?:0[xX]([0-9a-fA-F]+)|0([0-7]+)|([1-9][0-9]*))")
+_ZERO = re.compile(r"\s*[+-]?0+")
+
+
 def c_number(text: str) -> int:
     """The number that `text` starts with, as C's strtol with base 0 reads it; else 0."""
-    match = re.match(r"\s*([+-]?)(?:0[xX]([0-9a-fA-F]+)|0([0-7]+)|([1-9][0-9]*))", text)
+    match = _NUMBER.match(text)
     if match is None:
         return 0
     sign, *groups = match.groups()
@@ -150,6 +154,11 @@ def c_number(text: str) -> int:
     # Python refuses to read thousands of digits; so many mean the largest number anyway.
     number = min(int(digits[:100], base), _LONG_MAX)
     return -number if sign == "-" else number
+
+
+def is_number(text: str) -> bool:
+    """Whether `text` is a number and nothing else, as c_number() reads it."""
+    return bool(_NUMBER.fullmatch(text) or _ZERO.fullmatch(text))
 
 
 # What a starter may set on a slave's standard input unless its environment does, besides
@@ -195,9 +204,9 @@ def read_settings(args: list[str]) -> Settings:
         vmid=env("PVM_VMID"),
         arch=arch,
         host_file=env("PVMHOSTFILE") or None,
-        debug_mask=c_number(env("PVMDDEBUG", "")),
-        log_limit=c_number(env("PVMDLOGMAX", "1000000")),
-        max_tasks=c_number(env("PVM_MAX_TASKS", "0")),
+        debug_mask=_read_number("PVMDDEBUG", 0),
+        log_limit=_read_number("PVMDLOGMAX", 1000000),
+        max_tasks=_read_number("PVM_MAX_TASKS", 0),
         debugger=env("PVM_DEBUGGER", ""),
     )
     _read_arguments(args, settings)
@@ -241,6 +250,16 @@ def _read_seconds(name: str, default: float, least: float = 0.0) -> float:
     return seconds
 
 
+def _read_number(name: str, default: int) -> int:
+    """A number from the environment, as C writes it."""
+    text = os.environ.get(name)
+    if not text:
+        return default
+    if not is_number(text):
+        raise StartError(f"{name}={text} is not a number")
+    return c_number(text)
+
+
 def _read_ports(text: str | None, first: str | None) -> tuple[int, int] | None:
     """PVM_PORT_RANGE=first-last, else PVMNETSOCKPORT, which names the first port to try."""
     if text:
@@ -249,6 +268,8 @@ def _read_ports(text: str | None, first: str | None) -> tuple[int, int] | None:
         if not 0 < ports[0] <= ports[1] <= 65535:
             raise StartError(f"PVM_PORT_RANGE={text} is not of the form first-last, like 9000-9100")
         return ports
+    if first and not is_number(first):
+        raise StartError(f"PVMNETSOCKPORT={first} is not a number")
     port = c_number(first or "")
     return (port, 65535) if 0 < port <= 65535 else None
 
@@ -272,6 +293,7 @@ def _read_arguments(args: list[str], settings: Settings) -> None:
     if switches & {"-s", "-S"}:
         settings.slave = _read_slave(words, "-S" in switches, "-f" in switches)
         return
+    _check_arguments(args)
     for word in words:
         if word.startswith("-"):
             raise StartError(f"unknown option {word}; {USAGE}; --help tells more")
@@ -279,6 +301,15 @@ def _read_arguments(args: list[str], settings: Settings) -> None:
         raise StartError(USAGE)
     if words:
         settings.host_file = words[0]
+
+
+def _check_arguments(args: list[str]) -> None:
+    """Refuse options with a bad value; slaves take what masters of all kinds may give them."""
+    for arg in args:
+        if arg.startswith("-d") and not is_number(arg[2:]):
+            raise StartError(f"{arg}: the debug mask is no number, like 0x2; {USAGE}")
+        if arg == "-n":
+            raise StartError(f"-n needs the name of this host, without a blank; {USAGE}")
 
 
 def _read_slave(words: list[str], manual: bool, foreground: bool) -> SlaveStart:

@@ -8,6 +8,13 @@ from pvm3py.wire import constants as c
 from .events import MessageEvent, SpokeEvent
 from .plain import Plain, field
 
+# Notices that one task may have outstanding, with the daemon or a resource manager.
+NOTICES_MAX = 100_000
+# Requests of one task that may wait for something at a time, of which the library makes one in each
+# thread, and the bytes of their bodies together, if there is more than one.
+WAITS_MAX = 100
+WAITS_BYTES = 1 << 24
+
 
 class Asked(Plain):
     """A request that was passed on to the manager `server`."""
@@ -27,15 +34,21 @@ class Wish(Plain):
 
 
 class Dealings(Plain):
-    """What a task has open. manager: as it was told; gone: that one has ended.
-
-    Wishes have no bound of their own, as the daemon's notices have none (topics/notify.py).
-    """
+    """What a task has open. manager: as it was told; gone: that one has ended."""
 
     manager: int
     gone: bool = False
     asked: list[Asked] = field(factory=list)
     wishes: list[Wish] = field(factory=list)
+
+    def may_ask(self, event: MessageEvent) -> bool:
+        """Whether one more request may wait for the manager."""
+        size = sum(len(one.event.body) for one in self.asked) + len(event.body)
+        return not self.asked or (len(self.asked) < WAITS_MAX and size <= WAITS_BYTES)
+
+    def may_wish(self, count: int) -> bool:
+        """Whether so many more notices may be outstanding."""
+        return len(self.wishes) + count <= NOTICES_MAX
 
     def answered(self, event: SpokeEvent) -> None:
         """An answer has passed.

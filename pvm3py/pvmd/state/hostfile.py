@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .config import StartError
+from .config import StartError, is_number
 from .plain import Plain, field
 
 OPTIONS = ("lo", "so", "dx", "ep", "wd", "sp", "bx", "ip", "id")
@@ -35,6 +35,10 @@ def parse_host(line: str, defaults: dict[str, str]) -> HostLine:
         name, equals, value = word.partition("=")
         if not equals or name not in OPTIONS:
             raise ValueError(f'unknown option "{word}"')
+        if name == "sp" and not is_number(value):
+            raise ValueError(f'"{word}" is no number')
+        if name == "ip" and not value:
+            raise ValueError(f'"{word}" names no address')
         options[name] = value
     return HostLine(words[0], options, "&" not in marks, "$" in marks)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import sys
 import time
@@ -70,7 +71,7 @@ class Log:
         self.about: Source | None = None
         self._limit = max(limit, 0)
         self._size = 0
-        self._quotes = _Share(self._limit // 2, self._limit * 5 // 8)
+        self._quotes = _Share(self.share, self._limit * 5 // 8)
         self._blames = _Share(self._limit // 16, self._limit // 4)
         self._path = ""
         self._fd = -1
@@ -95,9 +96,13 @@ class Log:
         self._early = None
 
     def take_last_words(self) -> None:
-        """Have standard error of this process, where C code says why it aborts, be the log."""
+        """Have standard error of this process, where C code says why it aborts, be the log.
+
+        There Python says, too, at which fault the process ends, its own or one that was sent.
+        """
         self._last_words = True
         self._follow()
+        faulthandler.enable(2, all_threads=False)
 
     def _follow(self) -> None:
         if self._last_words and self._fd >= 0:
@@ -116,6 +121,11 @@ class Log:
     def note(self, text: str) -> None:
         """The same of what is no problem: whoever starts the daemon does not see it."""
         self._add(_lines(text), aloud=False)
+
+    @property
+    def share(self) -> int:
+        """Bytes of a file that one source of what is quoted may fill."""
+        return self._limit // 2
 
     def full(self, source: Source) -> bool:
         """Whether no more of this source is quoted: who asks need not make up a text."""

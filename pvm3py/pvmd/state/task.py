@@ -54,7 +54,8 @@ class Task(Plain):
     conn: its connection, None while it has none; left: it said that it leaves. status: of its
     process, when that has ended, as are the processor times in seconds. flags: how it was
     spawned, -1 if it was not. sched: the resource manager to tell of its end; dealings: what it has
-    open with the one that it was told of.
+    open with the one that it was told of. waits: its requests that wait for something here, with
+    bodies of waiting_bytes together.
     """
 
     tid: int
@@ -79,6 +80,7 @@ class Task(Plain):
     output_ended: bool = False
     dealings: Dealings | None = None
     waits: set[asyncio.Task[None]] | None = None
+    waiting_bytes: int = 0
 
     def runs(self) -> bool:
         """Whether its process number is known and still that of its process."""
@@ -91,6 +93,10 @@ class Task(Plain):
         if self.waits is None:
             self.waits = set()
         return self.waits
+
+    def answered(self, size: int) -> None:
+        """A request with so long a body waits no more."""
+        self.waiting_bytes -= size
 
 
 def ticks_now() -> int:

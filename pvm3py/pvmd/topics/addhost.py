@@ -192,7 +192,9 @@ def _refuse(pvmd: Pvmd, candidate: _Candidate, code: int, why: str) -> None:
 async def _find(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
     """The address of each host, and whether it may be added."""
     valid = [candidate for candidate in candidates if not candidate.code]
-    addresses = await network.resolve_all(pvmd.loop, [one.contact for one in valid])
+    known = {pvmd.hosts.own.name} if network.is_settled(pvmd) else set()
+    unknown = [one.contact for one in valid if one.contact not in known]
+    addresses = await network.resolve_all(pvmd.loop, unknown)
     network.settle_address(pvmd, [address for address in addresses.values() if address])
     # The name of this host may be known here with an address for this machine alone.
     addresses[pvmd.hosts.own.name] = pvmd.hosts.own.address
@@ -209,7 +211,10 @@ async def _find(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
         if not _reaches(pvmd, one, address):
             continue
         if address in taken and not one.line.overload:
-            _refuse(pvmd, one, c.PvmDupHost, f"there is a host with address {address}")
+            one.code = c.PvmDupHost
+            # pvm_start_pvmd asks for the daemon's own host, to learn when an addition is over.
+            if one.name != pvmd.hosts.own.name:
+                _refuse(pvmd, one, one.code, f"there is a host with address {address}")
             continue
         taken.add(address)
         one.address = address

@@ -10,6 +10,8 @@ A slave that has lost the master ends its tasks and itself.
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+
 from pvm3py.wire import constants as c
 from pvm3py.wire.daemon import RestBody
 from pvm3py.wire.hosts import TableDelete
@@ -112,14 +114,16 @@ def take_out(pvmd: Pvmd, tid: int, why: str) -> None:
         host_failed(pvmd, tid, why, closing=True)
 
 
-@handles(c.TM_DELHOST, HostNames)
-async def delete_hosts(pvmd: Pvmd, request: Request, body: HostNames) -> Record:
+@handles(c.TM_DELHOST, HostNames, kept=True)
+def delete_hosts(
+    pvmd: Pvmd, _request: Request, body: HostNames
+) -> Record | Coroutine[None, None, Record]:
     """Delete hosts for a task."""
     if pvmd.hosts.is_master:
         return _delete(pvmd, body.names)
     names = [pvmd.hosts.own.name if name == "." else name for name in body.names]
     relayed = HostNames(names)
-    return await pvmd.peers.request(pvmd.hosts.master, c.DM_DELHOST, relayed, RestBody)
+    return pvmd.peers.request(pvmd.hosts.master, c.DM_DELHOST, relayed, RestBody)
 
 
 @handles(c.DM_DELHOST, HostNames, hosts=True, reply_tag=c.DM_DELHOSTACK)

@@ -23,13 +23,13 @@ from ..core import Pvmd
 from ..dispatch import Request, handles
 
 
-@handles(c.TM_CONFIG)
+@handles(c.TM_CONFIG, kept=True)
 def config(pvmd: Pvmd, _request: Request, _body: Empty) -> ConfigReply:
     """The host table."""
     return ConfigReply([host.entry() for host in pvmd.hosts.hosts])
 
 
-@handles(c.TM_MSTAT, HostName)
+@handles(c.TM_MSTAT, HostName, kept=True)
 def mstat(pvmd: Pvmd, _request: Request, body: HostName) -> Status | Coroutine[None, None, Status]:
     """Whether a host is in the machine and its daemon answers."""
     host = pvmd.hosts.named(body.name)
@@ -44,7 +44,7 @@ def mstat(pvmd: Pvmd, _request: Request, body: HostName) -> Status | Coroutine[N
 def hostsync(
     pvmd: Pvmd, _request: Request, body: TidBody
 ) -> Record | Coroutine[None, None, HostSyncReply]:
-    """The clock of a host."""
+    """The clock of a host; the switch nearly always tells that of this one."""
     if pvmd.hosts.get(body.tid) is None:
         return Status(c.PvmNoHost)
     if not pvmd.owns(body.tid):

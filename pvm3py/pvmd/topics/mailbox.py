@@ -37,7 +37,7 @@ class Mailbox(Table):
         return cls(pvmd.switch)
 
     def request(self, request: MailRequest) -> bytes | None:
-        """Put, get or remove: the body of the reply; None if a get has to wait."""
+        """Put, get, remove or list: the body of the reply; None if a get has to wait."""
         reply = self._switch.mail(request.encode())
         if request.op == c.TMDB_PUT:
             self._wake(request.name)
@@ -70,8 +70,9 @@ class Mailbox(Table):
 
     def names(self, pattern: str) -> list[MailClass]:
         """The classes whose names match, in the order of their creation, with their entries."""
-        classes = NamesReply.decode(self._switch.mail_list()).classes
-        return [found for found in classes if matches(pattern, found.name)]
+        reply = self.request(MailRequest(c.TMDB_NAMES, 0, pattern, 0, 0))
+        assert reply is not None, "a list waits for nothing"
+        return NamesReply.decode(reply).classes
 
     def reset(self, name: str, index: int, kill: bool, keep: list[int]) -> None:
         """Delete persistent entries without an owner; others when their owners, not kept, end."""
@@ -85,21 +86,6 @@ class Mailbox(Table):
                 if waiter == owner and not future.done():
                     future.set_exception(Refused(c.PvmNotFound, "it has ended"))
         self._switch.mail_disown(owner)
-
-
-def matches(pattern: str, name: str) -> bool:
-    r"""Whether a class name contains the pattern; * stands for any run, \* for a star."""
-    pattern = pattern.lstrip("*")
-    if pattern.startswith("\\*"):
-        return False
-    pieces = pattern.replace("\\*", "\0").split("*")
-    at = 0
-    for piece in pieces:
-        at = name.find(piece.replace("\0", "*"), at)
-        if at < 0:
-            return False
-        at += len(piece)
-    return True
 
 
 @on(BEGIN)
@@ -141,13 +127,11 @@ def dm_db(
     if not pvmd.hosts.is_master:
         raise Refused(c.PvmBadParam)
     box = Mailbox.of(pvmd)
-    if body.op in (c.TMDB_PUT, c.TMDB_GET, c.TMDB_REMOVE):
+    if body.op in (c.TMDB_PUT, c.TMDB_GET, c.TMDB_REMOVE, c.TMDB_NAMES):
         reply = box.request(body)
         if reply is None or body.op == c.TMDB_PUT:
             _watch(pvmd, body.owner)
         return _wait_for(box, body) if reply is None else RestBody(reply)
-    if body.op == c.TMDB_NAMES:
-        return NamesReply(0, box.names(body.name))
     if body.op == c.TMDB_RESET:
         # Owners on other hosts are watched, so their ends are learnt without DM_RESET.
         keep = Codes.decode(body.extra).values

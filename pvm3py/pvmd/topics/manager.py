@@ -19,7 +19,7 @@ from ..core import Pvmd
 from ..dispatch import Request, handles, only
 from ..occasions import HOST_LOST, HOSTS_ADDED, REQUESTED, TASK_GONE, TASK_LEFT, Step, on
 from ..state.connections import Connection
-from ..state.dealings import Asked, Dealings, Wish
+from ..state.dealings import NOTICES_MAX, Asked, Dealings, Wish
 from ..state.errors import Refused
 from ..state.events import MessageEvent, SpokeEvent
 from ..state.hosts import Host
@@ -37,8 +37,6 @@ _REQUESTS = {
     c.SM_NOTIFY: c.TM_NOTIFY,
     c.SM_SCHED: c.TM_SCHED,
 }
-# Requests of one task that may wait for the manager at a time; the library has one.
-_WAITS_MAX = 100
 
 
 def _announce(pvmd: Pvmd) -> None:
@@ -95,9 +93,11 @@ def asks(pvmd: Pvmd, event: MessageEvent) -> None:
         if dealings.gone or event.too_long:
             _serve(pvmd, task, event)
             return
-        _keep_wishes(dealings, event)
+        if not _keep_wishes(dealings, event):
+            pvmd.log(f"SM_NOTIFY of t{event.src:x}: {NOTICES_MAX} notices are outstanding, dropped")
+            return
     elif event.tag in _REQUESTS:
-        if not server or event.too_long or len(dealings.asked) >= _WAITS_MAX:
+        if not server or event.too_long or not dealings.may_ask(event):
             _serve(pvmd, task, event)
             return
         dealings.asked.append(Asked(server, event))
@@ -140,12 +140,15 @@ def _listen(pvmd: Pvmd, task: Task, dealings: Dealings) -> None:
         pvmd.switch.manager(task.conn, dealings.manager, server)
 
 
-def _keep_wishes(dealings: Dealings, event: MessageEvent) -> None:
-    """Remember the notices asked for; the manager itself answers a cancel with the notice."""
+def _keep_wishes(dealings: Dealings, event: MessageEvent) -> bool:
+    """Remember the notices asked for; the manager itself answers a cancel with the notice.
+
+    False: they are too many.
+    """
     try:
         body = NotifyRequest.decode(event.body)
     except WireError:
-        return
+        return True
     what = body.what & ~c.PvmNotifyCancel
     cancel = what != body.what
     if what == c.PvmHostAdd:
@@ -155,10 +158,15 @@ def _keep_wishes(dealings: Dealings, event: MessageEvent) -> None:
             if (wish.what, wish.ctx, wish.tag) != (what, body.ctx, body.tag)
         ]
         if body.count and not cancel:
+            if not dealings.may_wish(1):
+                return False
             dealings.wishes.append(Wish(what, body.ctx, body.tag, 0, body.count))
     elif not cancel and about_tids(body):
+        if not dealings.may_wish(body.count):
+            return False
         tids = body.tids[: body.count]
         dealings.wishes += [Wish(what, body.ctx, body.tag, tid, 1) for tid in tids]
+    return True
 
 
 def spoke(pvmd: Pvmd, event: SpokeEvent) -> None:

@@ -214,6 +214,14 @@ def leave(pvmd: Pvmd) -> None:
         pvmd.switch.forget_host(c.TIDPVMD | host.tid, farewell=True)
 
 
+def is_settled(pvmd: Pvmd) -> bool:
+    """Whether the address of this host stays: it is in use, was asked for, or others reach it."""
+    own = pvmd.hosts.own
+    if pvmd.udp is not None or pvmd.settings.name:
+        return True
+    return not is_loopback(own.address) and usable(own.address)
+
+
 def settle_address(pvmd: Pvmd, targets: list[str]) -> None:
     """Before the first hosts are added: the address on the way to them, if there was no better.
 
@@ -221,9 +229,7 @@ def settle_address(pvmd: Pvmd, targets: list[str]) -> None:
     have (any more), and several interfaces are up.
     """
     own = pvmd.hosts.own
-    if pvmd.udp is not None or pvmd.settings.name:
-        return
-    if not is_loopback(own.address) and usable(own.address):
+    if is_settled(pvmd):
         return
     ways = {address_towards(target) for target in targets if not is_loopback(target)}
     way = ways.pop() if len(ways) == 1 else None

@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Notification of task exit, host deletion and host addition.
-
-Outstanding notices have no bound of their own: they are as many as the user's own tasks ask for,
-and go with the tasks that asked.
-"""
+"""Notification of task exit, host deletion and host addition."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.daemon import WatchRequest
@@ -16,6 +13,7 @@ from pvm3py.wire.task import Codes, NotifyRequest, TidBody
 from ..core import Pvmd, Table
 from ..dispatch import Request, handles
 from ..occasions import HOST_LOST, HOSTS_ADDED, TASK_GONE, Step, on
+from ..state.dealings import NOTICES_MAX
 from ..state.errors import Refused
 from ..state.hosts import Host
 from ..state.plain import Plain
@@ -33,9 +31,13 @@ class Notice(Plain):
 
 
 class NoticeTable:
-    """Outstanding notices about tasks, or about hosts, by the tid (key) of what they are about."""
+    """Outstanding notices about tasks, or about hosts, by the tid (key) of what they are about.
+
+    counts: how many each owner has.
+    """
 
     def __init__(self) -> None:
+        self.counts: Counter[int] = Counter()
         self._about: dict[int, dict[int, list[Notice]]] = {}
         self._keys: dict[int, set[int]] = {}
 
@@ -43,6 +45,7 @@ class NoticeTable:
         """Keep a notice."""
         self._about.setdefault(key, {}).setdefault(notice.owner, []).append(notice)
         self._keys.setdefault(notice.owner, set()).add(key)
+        self.counts[notice.owner] += 1
 
     def cancel(self, key: int, like: Notice) -> Notice | None:
         """Take away one notice with owner, context and tag of `like`."""
@@ -50,18 +53,21 @@ class NoticeTable:
         for notice in notices:
             if (notice.ctx, notice.tag) == (like.ctx, like.tag):
                 notices.remove(notice)
+                self.counts[like.owner] -= 1
                 return notice
         return None
 
     def take(self, key: int) -> list[Notice]:
         """Take away all notices about `key`."""
         by_owner = self._about.pop(key, {})
-        for owner in by_owner:
+        for owner, notices in by_owner.items():
             self._keys[owner].discard(key)
+            self.counts[owner] -= len(notices)
         return [notice for notices in by_owner.values() for notice in notices]
 
     def forget_owner(self, owner: int) -> None:
         """Drop all notices for an owner."""
+        self.counts.pop(owner, None)
         for key in self._keys.pop(owner, ()):
             del self._about[key][owner]
 
@@ -77,21 +83,32 @@ class Notices(Table):
     def __init__(self) -> None:
         self.tasks = NoticeTable()
         self.hosts = NoticeTable()
-        self._additions: dict[tuple[int, int, int], int] = {}
+        # Of each owner: how many additions are to be told with a context and a tag.
+        self._additions: dict[int, dict[tuple[int, int], int]] = {}
         self._watched: set[int] = set()
 
     def watch_additions(self, owner: int, ctx: int, tag: int, count: int) -> None:
         """Tell of the next `count` additions of hosts; -1: of all, 0: of none any more."""
+        wishes = self._additions.setdefault(owner, {})
         if count:
-            self._additions[owner, ctx, tag] = count
+            wishes[ctx, tag] = count
         else:
-            self._additions.pop((owner, ctx, tag), None)
+            wishes.pop((ctx, tag), None)
 
     def hosts_added(self, pvmd: Pvmd, tids: list[int]) -> None:
         """New hosts are in the table: one message to each who waits for that."""
-        for (owner, ctx, tag), count in list(self._additions.items()):
-            pvmd.send(owner, tag, ctx, Codes(tids).encode())
-            self.watch_additions(owner, ctx, tag, count - 1 if count > 0 else count)
+        for owner, wishes in list(self._additions.items()):
+            for (ctx, tag), count in list(wishes.items()):
+                pvmd.send(owner, tag, ctx, Codes(tids).encode())
+                self.watch_additions(owner, ctx, tag, count - 1 if count > 0 else count)
+
+    def require_room(self, owner: int, more: int) -> None:
+        """Refused: a task has as many notices outstanding as it may."""
+        additions = len(self._additions.get(owner, ()))
+        count = self.tasks.counts[owner] + self.hosts.counts[owner] + additions
+        if count + more > NOTICES_MAX:
+            why = f"{count} notices are outstanding; one task may have {NOTICES_MAX}"
+            raise Refused(c.PvmOutOfRes, why)
 
     def watch(self, pvmd: Pvmd, tid: int) -> None:
         """Have TASK_GONE told at the end of a task of another host, too."""
@@ -112,8 +129,7 @@ class Notices(Table):
         self._watched.discard(tid)
         self.tasks.forget_owner(tid)
         self.hosts.forget_owner(tid)
-        for key in [key for key in self._additions if key[0] == tid]:
-            del self._additions[key]
+        self._additions.pop(tid, None)
         for notice in self.tasks.take(tid):
             deliver(pvmd, notice)
 
@@ -158,6 +174,8 @@ def notify(pvmd: Pvmd, request: Request, body: NotifyRequest) -> None:
     src, count, tids = request.src, body.count, body.tids
     what = body.what & ~c.PvmNotifyCancel
     cancel = what != body.what
+    if not cancel:
+        notices.require_room(src, 1 if what == c.PvmHostAdd else count)
     if what == c.PvmHostAdd:
         notices.watch_additions(src, body.ctx, body.tag, 0 if cancel else count)
         return

@@ -26,6 +26,10 @@ _LOGGED_MAX = 4066
 # Reads of one pipe before others get their turn, and seconds before other work does.
 _READS = 16
 _TURN_SECONDS = 0.001
+# What the log has no room for is read, so that its writer goes on, but in this part of the time
+# only: a turn so many seconds after the last one, and bytes of one read.
+_SURPLUS_SECONDS = 0.02
+_SURPLUS_READ = 1 << 16
 # Bytes queued on the way to a collector, and to the master's log, above which no more is read for
 # them; at a quarter of that reading goes on.
 _COLLECTOR_HIGH = 1 << 20
@@ -159,19 +163,54 @@ class Turns(Table):
                 self._schedule()
 
 
+class Surplus(Table):
+    """Pipes with more than the log takes. Together they get a turn now and then.
+
+    Their writers get on slowly then, but they do get on, though nobody collects their output.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._pipes: deque[OutputPipe] = deque()
+
+    @classmethod
+    def new(cls, pvmd: Pvmd) -> Self:
+        return cls(pvmd.loop)
+
+    def add(self, pipe: OutputPipe) -> None:
+        """Read this pipe, which nothing else reads, until it says that it has no surplus."""
+        if not self._pipes:
+            self._loop.call_later(_SURPLUS_SECONDS, self._read)
+        self._pipes.append(pipe)
+
+    def _read(self) -> None:
+        until = self._loop.time() + _TURN_SECONDS
+        try:
+            for _ in range(len(self._pipes)):
+                pipe = self._pipes.popleft()
+                if pipe.sift(until):
+                    self._pipes.append(pipe)
+                if self._loop.time() >= until:
+                    break
+        finally:
+            if self._pipes:
+                self._loop.call_later(_SURPLUS_SECONDS, self._read)
+
+
 class OutputPipe:
     """Reads the pipe behind a task's standard output and error.
 
     Pauses while there is too much on the way to whom it goes.
     """
 
-    __slots__ = ("_fd", "_pvmd", "_queued", "_task")
+    __slots__ = ("_fd", "_passed", "_pvmd", "_queued", "_task")
 
     def __init__(self, pvmd: Pvmd, task: Task, fd: int) -> None:
         self._pvmd = pvmd
         self._task = task
         self._fd = fd
         self._queued = False
+        self._passed = 0
         os.set_blocking(fd, False)
         pvmd.loop.add_reader(fd, self._readable)
 
@@ -203,9 +242,39 @@ class OutputPipe:
         self._queued = False
         if self._fd < 0 or self._pauses():
             return
+        if self._has_surplus():
+            self._pvmd.loop.remove_reader(self._fd)
+            Surplus.of(self._pvmd).add(self)
+            return
         for _ in range(_READS):
             if not self._pass_on() or self._pvmd.loop.time() >= until:
                 break
+        self._end_if_closed()
+
+    def sift(self, until: float) -> bool:
+        """Read some of what is more than the log takes; False: that is read no more here."""
+        if self._fd < 0 or self._pauses():
+            return False
+        if not self._has_surplus():
+            self.resume()
+            return False
+        # Another host's log gets it in messages of the usual length.
+        size = _SURPLUS_READ if self._pvmd.hosts.is_master else TEXT_MAX
+        while self._pass_on(size) and self._pvmd.loop.time() < until:
+            pass
+        self._end_if_closed()
+        return self._fd >= 0
+
+    def _has_surplus(self) -> bool:
+        """Whether the log is full for this task; of another host's log: whether it may be."""
+        log = self._pvmd.log
+        if self._task.out.tid > 0:
+            return False
+        if self._pvmd.hosts.is_master:
+            return log.full(self._task.tid)
+        return self._passed > log.share
+
+    def _end_if_closed(self) -> None:
         if self._fd < 0:
             self._task.pipe = None
             end_output(self._pvmd, self._task)
@@ -221,15 +290,16 @@ class OutputPipe:
         pvmd.switch.notify_drain(receiver, high // 4)
         return True
 
-    def _pass_on(self) -> bool:
+    def _pass_on(self, size: int = TEXT_MAX) -> bool:
         """Read once. False: nothing is there now, or (pipe closed) never again."""
         try:
-            text = os.read(self._fd, TEXT_MAX)
+            text = os.read(self._fd, size)
         except BlockingIOError:
             return False
         if not text:
             self._close()
             return False
+        self._passed += len(text)
         send_text(self._pvmd, self._task, text)
         return True
 

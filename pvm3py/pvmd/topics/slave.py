@@ -59,6 +59,10 @@ def join(pvmd: Pvmd, start: SlaveStart, sock: socket.socket) -> None:
         pvmd.stop(1)
 
     hosts.join_timer = pvmd.loop.call_later(patience, expired)
+    pvmd.log.note(
+        f"waiting at most {patience:g} s for the host table of the master, {master.address} port "
+        f"{master.port}"
+    )
 
 
 # ---- the table -----------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def _entries(pvmd: Pvmd, where: int) -> list[TaskEntry]:
     return [_entry(pvmd, task) for task in pvmd.tasks]
 
 
-@handles(c.TM_TASK, TidBody)
+@handles(c.TM_TASK, TidBody, kept=True)
 def task_table(
     pvmd: Pvmd, _request: Request, body: TidBody
 ) -> Record | Coroutine[None, None, TaskReply]:
@@ -85,7 +85,7 @@ def dm_task(pvmd: Pvmd, _request: Request, body: TidBody) -> TaskList:
     return TaskList(_entries(pvmd, body.tid))
 
 
-@handles(c.TM_PSTAT, TidBody)
+@handles(c.TM_PSTAT, TidBody, kept=True)
 def pstat(pvmd: Pvmd, _request: Request, body: TidBody) -> Status | Coroutine[None, None, Status]:
     """Whether a task is alive."""
     if not is_task(body.tid):
@@ -102,16 +102,19 @@ def dm_pstat(pvmd: Pvmd, _request: Request, body: TidBody) -> Status:
     return Status(0 if alive else c.PvmNoTask)
 
 
-@handles(c.TM_SENDSIG, SignalRequest)
-def sendsig(pvmd: Pvmd, request: Request, body: SignalRequest) -> None:
+@handles(c.TM_SENDSIG, SignalRequest, kept=True)
+def sendsig(pvmd: Pvmd, request: Request, body: SignalRequest) -> Empty | None:
     """Answer, then signal a task; an unknown one is not an error."""
     if not is_task(body.tid):
         raise Refused(c.PvmBadParam, f"t{body.tid & 0xFFFFFFFF:x} is no task")
+    if pvmd.owns(body.tid) and pvmd.tasks.get(body.tid) is None:
+        return Empty()
     pvmd.reply(request, Empty())
     if pvmd.owns(body.tid):
         dm_sendsig(pvmd, request, body)
     else:
         pvmd.peers.send(body.tid, c.DM_SENDSIG, body)
+    return None
 
 
 @handles(c.DM_SENDSIG, SignalRequest, reply=False, hosts=True)

@@ -15,6 +15,10 @@ from ..state.task import Target, Task
 _Item = tuple[str, int, int | str]
 
 
+# Destinations whose knowledge is kept. One that has been forgotten is told everything again.
+_TOLD_MAX = 1000
+
+
 class Tracers(Table):
     """What each destination of trace events has been told: kinds of events, by tid, ctx and tag."""
 
@@ -28,6 +32,8 @@ class Tracers(Table):
         told = self._told.setdefault(key, set())
         unknown = event not in told
         told.add(event)
+        if len(self._told) > _TOLD_MAX:
+            del self._told[next(iter(self._told))]
         return first, unknown
 
     def forget(self, tid: int) -> None:

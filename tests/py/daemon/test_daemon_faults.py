@@ -27,8 +27,6 @@ from support.system import (
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import AddHostReply, Codes, SpawnRequest, TaskReply
 
-HOST = 0x40000
-
 Patch = Callable[[str], Path]
 
 
@@ -56,6 +54,48 @@ def spawn(task: RawTask, file: str, *args: str) -> int:
     """Start one task; its tid."""
     body = SpawnRequest(file, 0, "", 1, list(args), 0, 0, 0, 0, 0, 0, [])
     return Codes.decode(task.request(c.TM_SPAWN, body.encode()).body).values[0]
+
+
+def test_client_that_leaves_before_it_is_answered_is_no_fault(
+    connector: Connector, patched: Patch
+) -> None:
+    patched("""
+        import time
+        from pvm3py.wire import constants as c
+        from pvm3py.pvmd import dispatch, serving
+        def delay(route):
+            inner = route.function
+            def late(pvmd, request, body):
+                while pvmd.switch.statistics().connections:
+                    time.sleep(0.001)
+                try:
+                    return inner(pvmd, request, body)
+                finally:
+                    with open(pvmd.settings.tmp + "/served", "a") as served:
+                        served.write(".")
+            route.function = late
+        delay(dispatch.ROUTES[c.TM_CONNECT])
+        delay(dispatch.ROUTES[c.TM_CONN2])
+    """)
+    with VirtualMachine("ours") as vm:
+        served, auth = vm.tmp / "served", vm.tmp / "auth"
+        requests = (
+            message(c.TM_CONNECT, ints(c.TDPROTOCOL) + string(str(auth).encode())),
+            message(c.TM_CONNECT, ints(c.TDPROTOCOL + 1) + string(b"")),
+            message(c.TM_CONN2, ints(connector.pid, 0) + string(b"")),
+        )
+        served.touch()
+        for number, request in enumerate(requests, 1):
+            auth.write_bytes(b"")
+            with RawTask(vm.address, connector) as client:
+                client.send(request)
+            wait_until(lambda count=number: served.stat().st_size == count, "it is served")
+        auth.unlink()
+        served.unlink()
+        vm.process.send_signal(signal.SIGTERM)
+        vm.process.wait()
+        assert "Traceback" not in vm.log(), vm.log()
+        assert "pvmd ends" in vm.log()
 
 
 def test_who_does_not_enrol_in_time_is_dropped(patched: Patch, connector: Connector) -> None:
@@ -122,15 +162,14 @@ def test_files_of_killed_tasks_are_found_without_listing_the_directory(
 
 def test_handler_that_raises_is_answered_and_logged(patched: Patch, connector: Connector) -> None:
     patched("""
-        from types import SimpleNamespace
-        from pvm3py.pvmd.topics import hostinfo
-        def fail():
+        from pvm3py.pvmd.topics import tickle
+        def fail(*_):
             raise KeyError("lost")
-        hostinfo.time = SimpleNamespace(time_ns=fail)
+        tickle._ACTIONS[5] = fail
     """)
     with VirtualMachine() as vm, RawTask(vm.address, connector) as task:
         task.enrol(vm.tmp)
-        assert task.request(c.TM_HOSTSYNC, ints(HOST)).ints() == (c.PvmDSysErr,)
+        assert task.request(c.TM_TICKLE, ints(1, 5)).ints() == (c.PvmDSysErr,)
         assert "KeyError: 'lost'" in vm.log()
         assert task.sync()
 

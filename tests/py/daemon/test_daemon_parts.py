@@ -28,13 +28,21 @@ from pvm3py.pvmd.occasions import (
     on,
 )
 from pvm3py.pvmd.state.config import c_number, expand, read_settings
+from pvm3py.pvmd.state.dealings import (
+    NOTICES_MAX,
+    WAITS_BYTES,
+    WAITS_MAX,
+    Asked,
+    Dealings,
+    Wish,
+)
+from pvm3py.pvmd.state.events import MessageEvent
 from pvm3py.pvmd.state.hostfile import parse_host
 from pvm3py.pvmd.state.log import Log
 from pvm3py.pvmd.state.plain import Plain, field
 from pvm3py.pvmd.state.task import Task, TaskTable, is_task
-from pvm3py.pvmd.topics.contexts import Contexts
-from pvm3py.pvmd.topics.mailbox import matches
 from pvm3py.pvmd.topics.spawn import working_directory
+from pvm3py.pvmd.topics.tracing import Tracers
 from pvm3py.wire import constants as c
 
 HOST = 0x40000
@@ -63,25 +71,6 @@ def test_daemon_of_a_tree_has_its_architecture(monkeypatch: pytest.MonkeyPatch) 
     assert settings.search_path[-1] == "/opt/pvm3/bin/LINUXS390"
 
 
-@pytest.mark.parametrize(
-    ("pattern", "name", "found"),
-    [
-        ("", "any", True),
-        ("**", "any", True),
-        ("ba*", "xbarz", True),
-        ("arz", "xbarz", True),
-        ("*b*z", "xbarz", True),
-        ("z*b", "xbarz", False),
-        ("a\\*", "a*", True),
-        ("a\\*", "ab", False),
-        ("\\*", "*", False),
-        (".", "x", False),
-    ],
-)
-def test_mailbox_patterns(pattern: str, name: str, found: bool) -> None:
-    assert matches(pattern, name) is found
-
-
 def test_first_of_duplicate_host_options_wins() -> None:
     host = parse_host(" & $ alpha sp=1 sp=2 wd=/x", {"ep": "/bin", "wd": "/y"})
     assert host.name == "alpha"
@@ -89,9 +78,11 @@ def test_first_of_duplicate_host_options_wins() -> None:
     assert (host.start, host.overload) == (False, True)
 
 
-@pytest.mark.parametrize("line", ["", "&", "a zz=1", "a sp", "a" + " sp=1" * 10])
+@pytest.mark.parametrize(
+    "line", ["", "&", "a zz=1", "a sp", "a sp=fast", "a sp=", "a ip=", "a" + " sp=1" * 10]
+)
 def test_bad_host_lines(line: str) -> None:
-    with pytest.raises(ValueError, match=r"option|too long|no host"):
+    with pytest.raises(ValueError, match=r"option|too long|no host|number|address"):
         parse_host(line, {})
 
 
@@ -126,16 +117,6 @@ def test_local_numbers_go_round_without_those_alive() -> None:
     table.add(Task(first, 0, 1))
     assert [table.next_tid() for _ in range(c.TIDLOCAL - 1)][-1] == HOST | c.TIDLOCAL
     assert table.next_tid() == first + 1
-
-
-def test_contexts_never_include_those_of_the_system() -> None:
-    contexts = Contexts(HOST)
-    given = [contexts.allocate(1) for _ in range(c.TIDLOCAL - c.NUM_SYSCTX)]
-    assert given[0] == HOST + 1
-    assert max(given) < c.SYSCTX_LAST
-    assert contexts.allocate(1) == c.PvmOutOfRes
-    contexts.free_all(1)
-    assert contexts.allocate(2) == HOST + 1
 
 
 @pytest.mark.parametrize(
@@ -244,3 +225,27 @@ def test_plain_classes_hold_their_fields() -> None:
     for wrong in (Pair, lambda: Pair(1, wrong=2), lambda: Pair(1, [], "a", 2)):
         with pytest.raises(TypeError):
             wrong()
+
+
+def test_destinations_of_traces_that_are_remembered_are_bounded() -> None:
+    tracers = Tracers()
+    for tag in range(5000):
+        assert tracers.describe(7, 0, tag, "newtask") == (True, True)
+        assert tracers.describe(7, 0, tag, "newtask") == (False, False)
+    assert tracers.describe(7, 0, 4999, "endtask") == (False, True)
+    assert tracers.describe(7, 0, 0, "newtask") == (True, True)
+
+
+def test_what_a_task_has_open_with_its_manager_is_bounded() -> None:
+    def asked(size: int) -> MessageEvent:
+        return MessageEvent(0, 0, 0, 0, c.SM_SPAWN, 0, 0, bytes(size))
+
+    dealings = Dealings(HOST | 9)
+    assert dealings.may_ask(asked(2 * WAITS_BYTES))
+    dealings.asked = [Asked(dealings.manager, asked(WAITS_BYTES // 2))]
+    assert dealings.may_ask(asked(WAITS_BYTES // 2))
+    assert not dealings.may_ask(asked(WAITS_BYTES // 2 + 1))
+    dealings.asked = [Asked(dealings.manager, asked(0))] * WAITS_MAX
+    assert not dealings.may_ask(asked(0))
+    dealings.wishes = [Wish(c.PvmTaskExit, 0, 0, 0, 1)] * (NOTICES_MAX - 2)
+    assert dealings.may_wish(2) and not dealings.may_wish(3)

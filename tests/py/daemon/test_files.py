@@ -16,11 +16,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.compiler import compile_program
 from support.impostors.rawtask import Connector, RawTask
 from support.machines.vm import VirtualMachine, wait_until
 from support.system import (
     PATIENCE,
+    PROJECT,
     daemon_program,
+    library_dir,
     missing,
     modules_dir,
     pvm_root,
@@ -33,6 +36,7 @@ from pvm3py.pvmd.io.door import Door
 from pvm3py.pvmd.state import private
 from pvm3py.pvmd.state.config import Settings
 from pvm3py.pvmd.state.log import Log
+from pvm3py.wire import constants as c
 
 OTHER = 65534
 USER = os.geteuid()
@@ -414,6 +418,23 @@ def test_every_starter_does_the_same(situation: str, starter: str, tmp: Path) ->
         if SITUATIONS[situation] == STARTED:
             end_by_address(tmp)
         process.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("situation", ["living", "living, file lost"])
+def test_program_that_starts_a_second_daemon_is_advised_once(situation: str, tmp: Path) -> None:
+    program = compile_program("start_hosts", [PROJECT / "tests" / "c" / "start_hosts.c"], "ours")
+    with contextlib.ExitStack() as stack:
+        prepare(situation, tmp, stack)
+        done = subprocess.run(
+            [program, "1", "-nlocalhost", "/dev/null"],
+            env=environment(tmp) | {"LD_LIBRARY_PATH": str(library_dir())},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+    assert done.stdout.startswith(f"{c.PvmDupHost} "), done
+    assert done.stderr.count("PVM_VMID") == 1, done.stderr
 
 
 def end_by_address(tmp: Path) -> None:

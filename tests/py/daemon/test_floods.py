@@ -6,13 +6,21 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
 from support.impostors.rawtask import Connector, RawTask, enrolled, message
 from support.machines.vm import VirtualMachine, wait_until
-from support.programs.floods import MIB, Meanwhile, sending, talkative
+from support.programs.floods import (
+    MIB,
+    Meanwhile,
+    processor_seconds,
+    sending,
+    talkative,
+    written,
+)
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import Codes, Option, SetOptRequest, SpawnRequest, TidBody
@@ -45,6 +53,24 @@ def test_output_that_nobody_collects(vm: VirtualMachine, connector: Connector) -
     with enrolled(vm, connector) as task, flood(vm, task, 10, 0):
         wait_until(lambda: "] y\n" in vm.log(), "output in the log")
         meanwhile.served()
+
+
+@pytest.mark.parametrize("writers", [1, 20])
+def test_output_that_the_log_has_no_room_for_costs_little_and_goes_on(
+    vm: VirtualMachine, connector: Connector, writers: int
+) -> None:
+    with enrolled(vm, connector) as task, flood(vm, task, writers, 0):
+        wait_until(lambda: vm.log().count("*** no more of") >= 1, "the log takes no more")
+        pids = vm.running("yes")
+        begin = written(pids), processor_seconds(vm.pid), time.monotonic()
+        wait_until(lambda: written(pids) > begin[0] + 32 * MIB, "the writers go on")
+        # The clock of processor time is coarse: it shall have run for some time.
+        wait_until(lambda: time.monotonic() > begin[2] + 1, "a second is over")
+        used = processor_seconds(vm.pid) - begin[1]
+        assert used < 0.12 * (time.monotonic() - begin[2])
+        for pid in pids:
+            assert written([pid]) > 0
+        assert vm.log().count("*** no more of") <= 2 * writers
 
 
 def test_output_for_a_collector_that_does_not_read(

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import re
 import resource
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from support.impostors.rawtask import ClosedError, Connector, RawTask, enrolled, ints, string
+from support.impostors.rawtask import Connector, RawTask, enrolled, ints, string
 from support.machines.vm import VirtualMachine, wait_until
-from support.system import PATIENCE
+from support.system import modules_dir
 
 from pvm3py.pvmd.state.log import Log
 from pvm3py.wire import constants as c
@@ -176,14 +178,35 @@ def test_remote_shell_does_not_fill_the_log(tmp_path: Path, connector: Connector
         assert 400000 < len(vm.log()) < 600000
 
 
-def test_want_of_memory_is_the_last_line(connector: Connector) -> None:
-    with VirtualMachine("ours") as vm:
+def test_want_of_memory_for_a_request_is_logged(connector: Connector) -> None:
+    with VirtualMachine("ours") as vm, enrolled(vm, connector) as task:
         status = Path(f"/proc/{vm.process.pid}/status").read_text()
         taken = int(re.findall(r"VmSize:\s*(\d+)", status)[0]) << 10
         limit = taken + (32 << 20)
         resource.prlimit(vm.process.pid, resource.RLIMIT_AS, (limit, limit))
-        with contextlib.suppress(OSError, ClosedError), enrolled(vm, connector) as task:
-            task.request(c.TM_TICKLE, bytes(60 << 20))
-        assert vm.process.wait(PATIENCE) == -signal.SIGABRT
-        assert vm.log().endswith("pvmd3: out of memory\n")
-        vm.stop(check=False)
+        assert task.request(c.TM_TICKLE, bytes(60 << 20)).ints() == (c.PvmOutOfRes,)
+        assert f"TM_TICKLE of t{task.tid:x}: it is too long (PvmOutOfRes)" in vm.log()
+
+
+# Makes a switch keep a queue for each task of a host, with memory for a part of them.
+EXHAUST = """
+import resource, socket, sys
+from pvm3py.pvmd.io.switch import Switch
+with socket.socket(socket.AF_UNIX) as listener:
+    listener.bind("")
+    listener.listen()
+    switch = Switch(listener.fileno(), (1 << 18) - (1 << 31))
+    taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + (4 << 20), -1))
+    for tid in range(1, 1 << 18):
+        switch.expect(1 << 18 | tid)
+"""
+
+
+def test_want_of_memory_that_ends_a_daemon_is_its_last_word() -> None:
+    env = {"PYTHONPATH": str(modules_dir()), "PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", EXHAUST], env=env, capture_output=True, text=True
+    )
+    assert done.returncode == -signal.SIGABRT
+    assert done.stderr.endswith("pvmd3: out of memory\n")

@@ -16,9 +16,10 @@ from support.impostors.rawtask import (
     message,
     string,
 )
-from support.machines.vm import VirtualMachine
+from support.machines.vm import VirtualMachine, wait_until
 from support.vectors.mail import MailReply, MessageHead, StoredMessage
 
+from pvm3py.pvmd.state.dealings import NOTICES_MAX, WAITS_BYTES
 from pvm3py.wire import constants as c
 from pvm3py.wire.mailbox import NamesReply
 from pvm3py.wire.task import (
@@ -298,6 +299,24 @@ def test_host_deletion_notices(task: RawTask) -> None:
     assert wait_message(task, 16).ints() == (HOST,)
 
 
+@pytest.mark.parametrize("what", [c.PvmTaskExit, c.PvmHostDelete, c.PvmHostAdd])
+def test_outstanding_notices_are_bounded(
+    vm: VirtualMachine, task: RawTask, other: RawTask, what: int
+) -> None:
+    refusal = f"TM_NOTIFY of t{task.tid:x}: {NOTICES_MAX} notices are outstanding"
+    about = HOST if what == c.PvmHostDelete else other.tid
+    notify(task, c.PvmTaskExit, 17, [other.tid] * NOTICES_MAX)
+    notify(task, what, 18, [about])
+    wait_until(lambda: vm.log().count(refusal) == 1, "it is refused")
+    assert "(PvmOutOfRes)" in vm.log()
+    # One less: there is room for another one.
+    notify(task, c.PvmTaskExit + c.PvmNotifyCancel, 17, [other.tid])
+    notify(task, what, 18, [about])
+    assert wait_message(task, 17).ints() == (other.tid,)
+    task.request(c.TM_CONFIG)
+    assert vm.log().count(refusal) == 1
+
+
 # ---- mailbox ----------------------------------------------------------------
 
 
@@ -544,3 +563,19 @@ def test_waits_of_a_task_are_bounded_and_end_with_it(task: RawTask, other: RawTa
     assert code(other, c.TM_DB, body) == c.PvmOutOfRes
     leave(other)
     assert put(task, b"never", 0) == 0
+
+
+def test_long_requests_that_wait_are_bounded_in_bytes(task: RawTask, other: RawTask) -> None:
+    long = b"n" * (WAITS_BYTES // 3)
+    body = mail(other, c.TMDB_GET, long, 0, c.PvmMboxWaitForInfo)
+    for wid in range(2):
+        other.send(message(c.TM_DB, body, src=other.tid, wid=1000 + wid))
+    assert code(other, c.TM_DB, body) == c.PvmOutOfRes
+    # The room is there again when they have been answered, and a single one may be longer.
+    assert put(task, long, 0) == 0
+    for _ in range(2):
+        assert other.receive().ints()[0] == 0
+    longer = mail(other, c.TMDB_GET, b"m" * 2 * WAITS_BYTES, 0, c.PvmMboxWaitForInfo)
+    other.send(message(c.TM_DB, longer, src=other.tid, wid=2000))
+    short = mail(other, c.TMDB_GET, b"short", 0, c.PvmMboxWaitForInfo)
+    assert code(other, c.TM_DB, short) == c.PvmOutOfRes

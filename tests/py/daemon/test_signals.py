@@ -22,6 +22,13 @@ _NAMES = "TERM INT QUIT ABRT TRAP SYS USR1 USR2 ALRM VTALRM PROF XCPU IO PWR STK
 FATAL = [signal.Signals[f"SIG{name}"] for name in _NAMES.split()]
 _NAMES = "HUP PIPE XFSZ CHLD CONT URG WINCH"
 HARMLESS = [signal.Signals[f"SIG{name}"] for name in _NAMES.split()]
+# What faults of the program are called when they end it, whoever has sent them.
+FAULTS = {
+    signal.SIGSEGV: "Segmentation fault",
+    signal.SIGBUS: "Bus error",
+    signal.SIGFPE: "Floating point exception",
+    signal.SIGILL: "Illegal instruction",
+}
 
 
 def spawn(vm: VirtualMachine, connector: Connector) -> int:
@@ -43,6 +50,25 @@ def test_signal_ends_the_daemon_in_order(signum: signal.Signals, connector: Conn
         assert vm.log().endswith(f"pvmd ends, status {int(signum)}\n")
         assert not vm.sock_file.exists()
         wait_until(lambda: not Path(f"/proc/{task}").exists(), "the end of its task")
+
+
+@pytest.mark.parametrize("signum", FAULTS, ids=lambda signum: signum.name)
+def test_fault_is_the_last_thing_in_the_log_and_another_daemon_can_start(
+    signum: signal.Signals, connector: Connector
+) -> None:
+    with VirtualMachine("ours") as vm:
+        task = spawn(vm, connector)
+        os.kill(vm.pid, signum)
+        assert vm.process.wait() == -signum
+        # Nothing is done in order any more, but this is said.
+        assert f"Fatal Python error: {FAULTS[signum]}\n" in vm.log().split("ready")[-1]
+        stale = vm.sock_file.read_text()
+        vm.start_again()
+        assert vm.sock_file.read_text() != stale and not Path(stale).exists()
+        assert f"replaced stale {vm.sock_file}" in vm.log()
+        with enrolled(vm, connector) as other:
+            assert other.request(c.TM_CONFIG).ints()[0] >= 0
+        os.kill(task, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("side", SIDES)

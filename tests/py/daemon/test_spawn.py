@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -87,9 +88,9 @@ def run(task: RawTask, file: str, *args: str, **options: object) -> bytes:
     return collect(task, tid)[tid]
 
 
-def watch(task: RawTask, tid: int) -> None:
-    """Ask for notice of a task's end."""
-    body = NotifyRequest(c.PvmTaskExit, 0, EXITED, 1, [tid])
+def watch(task: RawTask, *tids: int) -> None:
+    """Ask for notice of the ends of tasks."""
+    body = NotifyRequest(c.PvmTaskExit, 0, EXITED, len(tids), list(tids))
     task.send(message(c.TM_NOTIFY, body.encode(), src=task.tid))
 
 
@@ -123,6 +124,33 @@ def test_output_ends_before_the_exit_notice(task: RawTask) -> None:
     assert found.ints() == (tid, c.TO_EOF)
     ended = task.receive()
     assert (ended.tag, TidBody.decode(ended.body).tid) == (EXITED, tid)
+
+
+def test_all_output_comes_before_the_notices_when_many_tasks_end_at_once(
+    task: RawTask, tmp_path: Path
+) -> None:
+    end = tmp_path / "end"
+    script = "head -c 20000 /dev/zero; while [ ! -e $1 ]; do sleep 0.05; done; echo last $$"
+    begun = tids(start(task, "/bin/sh", "-c", script, "sh", str(end), count=100))
+    assert len(begun) == 100 and min(begun) > 0
+    watch(task, *begun)
+    end.touch()
+    texts: dict[int, bytes] = dict.fromkeys(begun, b"")
+    closed, ended = set(), set()
+    while len(ended) < 100:
+        found = task.receive()
+        if found.tag == EXITED:
+            tid = TidBody.decode(found.body).tid
+            assert tid in closed, "the notice follows the end of the output"
+            ended.add(tid)
+        elif found.ints()[1] == c.TO_EOF:
+            closed.add(found.ints()[0])
+        elif found.ints()[1] >= 0:
+            output = OutputText.decode(found.body)
+            assert output.tid not in closed
+            texts[output.tid] += output.text
+    for text in texts.values():
+        assert re.fullmatch(rb"\0{20000}last \d+\n", text)
 
 
 def test_all_of_a_long_output_arrives(task: RawTask) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.impostors.rawtask import Connector, RawTask, ints, message
+from support.impostors.rawtask import Connector, RawTask, enrolled, ints, message
 from support.machines.vm import VirtualMachine, wait_until
 from support.system import (
     PATIENCE,
@@ -33,6 +34,12 @@ def tmp() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="pv"))
     yield path
     shutil.rmtree(path)
+
+
+class LowSoftLimit(VirtualMachine):
+    """A machine whose daemon is started with a limit that it may raise."""
+
+    enter = ("sh", "-c", 'ulimit -S -n 16 && exec "$0" "$@"')
 
 
 def start(tmp: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -72,10 +79,48 @@ def test_two_words_give_the_usage(tmp: Path) -> None:
     check_failed(start(tmp, "a", "b"), "usage: pvmd3 [-ddebugmask] [-nhostname] [hostfile]")
 
 
-@pytest.mark.parametrize("option", ["-x", "--nonsense", "-h"])
+@pytest.mark.parametrize("option", ["-x", "--nonsense", "-hx"])
 def test_unknown_option_is_named(tmp: Path, option: str) -> None:
     check_failed(start(tmp, option), f"unknown option {option}", "usage: pvmd3", "--help")
     assert not list(tmp.iterdir())
+
+
+@pytest.mark.parametrize("option", ["-dzz", "-d0xzz", "-d2x", "-d", "-n"])
+def test_option_with_a_bad_value_is_named(tmp: Path, option: str) -> None:
+    check_failed(start(tmp, option), option, "usage: pvmd3")
+    assert not list(tmp.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name", ["PVMDDEBUG", "PVMDLOGMAX", "PVM_MAX_TASKS", "PVMNETSOCKPORT", "PVM_HOST_TIMEOUT"]
+)
+def test_variable_that_is_no_number_is_named(tmp: Path, name: str) -> None:
+    check_failed(start(tmp, **{name: "many"}), f"{name}=many is not a number")
+    assert not list(tmp.iterdir())
+
+
+@pytest.mark.parametrize("files", [12, 13, 14, 18, 23])
+def test_too_few_open_files_end_the_start_before_the_address(tmp: Path, files: int) -> None:
+    require_daemon("ours")
+    done = subprocess.run(
+        ["sh", "-c", f'ulimit -n {files}; exec "$0"', daemon_program("ours")],
+        env={"PATH": os.environ["PATH"], "PVM_TMP": str(tmp), "PVM_ALLOW_ROOT": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    check_failed(done, f"at most {files} files may be open", "needs 24", "`ulimit -n`")
+    assert not list(tmp.iterdir())
+
+
+def test_soft_limit_of_open_files_may_be_low(connector: Connector) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with LowSoftLimit("ours") as vm:
+        assert resource.prlimit(vm.pid, resource.RLIMIT_NOFILE) == (before[1], before[1])
+        with enrolled(vm, connector) as task:
+            assert task.request(c.TM_CONFIG).ints()[0] >= 0
 
 
 @pytest.mark.parametrize("where", ["argument", "environment"])

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 from support import compiler
-from support.machines.hosts import Bed, Host
+from support.machines.hosts import NAMELESS, Bed, Host
 from support.machines.net import Namespaces, can_make_namespaces, require_namespaces
 from support.machines.vm import wait_until
 from support.system import PATIENCE, PROJECT, missing, pvm_root, require_program
@@ -142,7 +142,7 @@ class TwoNetworks:
 
 def test_address_is_that_on_the_way_to_the_first_host() -> None:
     with TwoNetworks() as nets:
-        agent = nets.bed.start("-n").master.agent()
+        agent = nets.bed.start(NAMELESS).master.agent()
         agent.add("h2")
         assert {s.address for s in sockets(nets.bed.hosts[0], "udp")} == {"10.78.0.1"}
         assert {s.address for s in sockets(nets.bed.hosts[1], "udp")} == {"10.78.0.2"}
@@ -153,7 +153,7 @@ def test_address_is_that_on_the_way_to_the_first_host() -> None:
 def test_address_is_that_on_the_way_to_everywhere() -> None:
     with TwoNetworks() as nets:
         nets.net.ip(0, "route add default via 10.77.0.3")
-        agent = nets.bed.start("-n").master.agent()
+        agent = nets.bed.start(NAMELESS).master.agent()
         assert "other hosts know this one as 10.77.0.1" in nets.log
         agent.add("h3")
         assert {s.address for s in sockets(nets.bed.hosts[0], "udp")} == {"10.77.0.1"}
@@ -169,7 +169,7 @@ def test_address_that_no_interface_has_is_replaced() -> None:
         with TwoNetworks(ELSEWHERE) as nets:
             if route:
                 nets.net.ip(0, route)
-            agent = nets.bed.start("-n").master.agent()
+            agent = nets.bed.start(NAMELESS).master.agent()
             assert ELSEWHERE in nets.log
             agent.add("h3" if route else "h2")
             address = "10.77.0.1" if route else "10.78.0.1"
@@ -178,7 +178,7 @@ def test_address_that_no_interface_has_is_replaced() -> None:
 
 def test_address_that_is_lost_before_the_first_host_is_replaced() -> None:
     with TwoNetworks("10.77.0.1") as nets:
-        agent = nets.bed.start("-n").master.agent()
+        agent = nets.bed.start(NAMELESS).master.agent()
         nets.net.ip(0, "addr del 10.77.0.1/24 dev eth0")
         agent.add("h2")
         assert {s.address for s in sockets(nets.bed.hosts[0], "udp")} == {"10.78.0.1"}
@@ -206,7 +206,7 @@ def test_host_that_does_not_have_the_address_of_its_name_says_so() -> None:
 
 def test_hosts_on_different_ways_need_a_choice_which_the_log_names() -> None:
     with TwoNetworks() as nets:
-        agent = nets.bed.start("-n").master.agent()
+        agent = nets.bed.start(NAMELESS).master.agent()
         assert agent.ints("addhosts", "h2", "h3") == [0, LOOPBACK, LOOPBACK]
         assert "cannot add host h2: this host's name h1 has address 127.0.1.1" in nets.log
         assert "start the master with -n10.78.0.1," in nets.log
@@ -234,7 +234,7 @@ def test_own_name_is_a_host_that_is_there() -> None:
     """Also if it has a loopback address here, as on most machines."""
     with TwoNetworks() as nets:
         nets.net.ip(0, "route add default via 10.77.0.3")
-        agent = nets.bed.start("-n").master.agent()
+        agent = nets.bed.start(NAMELESS).master.agent()
         assert list(agent.config()) == ["h1"]
         assert agent.ints("addhosts", "h1", "h3") == [1, DUP_HOST, 2 << 18]
         assert list(agent.config()) == ["h1", "h3"]
@@ -242,7 +242,7 @@ def test_own_name_is_a_host_that_is_there() -> None:
 
 def test_host_on_another_way_than_the_masters_address_is_said() -> None:
     with TwoNetworks("10.77.0.1") as nets:
-        agent = nets.bed.start("-n").master.agent()
+        agent = nets.bed.start(NAMELESS).master.agent()
         # The other network is reached all the same: through this interface's address.
         nets.net.ip(1, "route add 10.77.0.1 via 10.78.0.1")
         agent.add("h2")
@@ -330,6 +330,10 @@ def test_slave_without_a_table_ends() -> None:
         assert done.check().out.startswith("ddpro<")
         wait_until(
             lambda: "no host table from the master within 0.25 s, ending" in host.log(),
-            "its last words",
+            "why it ends",
         )
         host.wait_gone()
+        wait = f"waiting at most 0.25 s for the host table of the master, {host.ip} port "
+        assert wait in host.log()
+        assert host.log().endswith("pvmd ends, status 1\n")
+        assert not [path.name for path in host.tmp.glob("pvm[dt]*")]

@@ -83,6 +83,22 @@ def test_deleted_host_is_told_ends_and_can_be_added_again(fresh: Machine) -> Non
     assert task.config() == fresh.here.config()
 
 
+def test_lists_of_hosts_follow_at_once(fresh: Machine) -> None:
+    """Whoever is told of a change sees it, however often it has asked before."""
+    here, names = fresh.here, [host.name for host in fresh.hosts]
+    for index in (3, 4):
+        for _ in range(3):
+            assert list(here.config()) == names
+        assert here.code("notify", HOST_DELETE, TAG, (index - 1) << 18) == 0
+        assert here.ints("delhosts", names[1]) == [1, 0]
+        here.notice(TAG)
+        for _ in range(3):
+            assert list(here.config()) == names[:1]
+            assert here.ints("delhosts", names[1]) == [0, NO_HOST]
+        fresh.hosts[1].wait_gone()
+        assert here.add(names[1]) == [index << 18]
+
+
 def test_slaves_task_deletes_its_own_host(fresh: Machine) -> None:
     fresh.there.tell("delhosts", fresh.hosts[1].name)
     fresh.hosts[1].wait_gone()

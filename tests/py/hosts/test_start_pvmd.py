@@ -71,4 +71,5 @@ def test_with_block_it_returns_when_all_hosts_are_there(bed: Bed) -> None:
     assert starter.process.poll() is None
     (bed.directory / "go").touch()
     assert starter.line() == "0 2"
+    assert "cannot add host" not in bed.master.log()
     starter.halt()

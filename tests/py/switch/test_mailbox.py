@@ -18,7 +18,7 @@ from pvm3py.pvmd.io.switch import MAIL_ENTRY, frame
 from pvm3py.pvmd.topics.mailbox import Mailbox
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
-from pvm3py.wire.mailbox import MailEntry, MailRequest
+from pvm3py.wire.mailbox import MailEntry, MailRequest, NamesReply
 
 AWAY = 0x80001
 FLAGS = (c.PvmMboxPersistent, c.PvmMboxMultiInstance, c.PvmMboxOverWritable)
@@ -74,6 +74,7 @@ def reported(peer: Peer, body: bytes) -> None:
     """Send a request as a task that the daemon must get."""
     peer.send(frame(c.TIDPVMD, -1, c.TM_DB, 5, 9, body))
     assert [event.body for event in peer.bed.wait(sw.MessageEvent)] == [body]
+    peer.bed.run()
 
 
 # ---- what requests do -------------------------------------------------------------
@@ -238,6 +239,41 @@ def test_reset_spares_what_has_an_owner_and_dooms_what_is_not_kept(bed: Bed) -> 
     assert [(found.name, found.entries[0].owner) for found in box.names("")] == [("persists", 0)]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "name", "found"),
+    [
+        ("", "any", True),
+        ("**", "any", True),
+        ("ba*", "xbarz", True),
+        ("arz", "xbarz", True),
+        ("*b*z", "xbarz", True),
+        ("z*b", "xbarz", False),
+        ("a\\*", "a*", True),
+        ("a\\*", "ab", False),
+        ("\\*", "*", False),
+        (".", "x", False),
+        ("", "", True),
+        ("a", "", False),
+        ("aab", "aaab", True),
+        ("a*a", "a", False),
+        ("a\\\\*", "a\\\\*", False),
+        ("a\\\\*", "a\\*", True),
+        ("b\\", "ab\\", True),
+        ("*" * 9 + "é*z", "xéyz", True),
+    ],
+)
+def test_lists_have_the_classes_that_are_like_a_pattern(
+    bed: Bed, pattern: str, name: str, found: bool
+) -> None:
+    a = bed.peer(A)
+    for stored in (name, "unlike"):
+        assert ask(a, put(A, stored)) == reply(0)
+    listed = NamesReply.decode(ask(a, MailRequest(c.TMDB_NAMES, A, pattern, 0, 0).encode())).classes
+    assert [entry.name for entry in listed if entry.name != "unlike"] == [name] * found
+    assert all(entry.entries == [MailEntry(0, A, 0)] for entry in listed)
+    assert bed.events == []
+
+
 LYING = [
     (8, (9,)),
     (8, (-1,)),
@@ -268,7 +304,7 @@ def test_bodies_that_end_early_are_the_daemon_s_to_refuse(bed: Bed) -> None:
         reported(a, whole[:size])
     for size in (0, -1, 2**31 - 1, 12):
         reported(a, get(A, "name")[:8] + struct.pack(">i", size) + get(A, "name")[12:])
-    assert bed.switch.mail_list() == bytes(8)
+    assert Mailbox(bed.switch).names("") == []
 
 
 # ---- who answers ------------------------------------------------------------------
@@ -289,7 +325,6 @@ def test_daemon_gets_what_is_not_ordinary(bed: Bed) -> None:
     a = bed.peer(A)
     reported(a, put(B, "of another"))
     reported(a, get(A, "m", 0, c.PvmMboxWaitForInfo))
-    reported(a, MailRequest(c.TMDB_NAMES, A, "", 0, 0).encode())
     reported(a, MailRequest(c.TMDB_RESET, A, "", -1, 0, bytes(4)).encode())
     reported(a, MailRequest(99, A, "", 0, 0).encode())
     bed.switch.forget(A)
@@ -330,7 +365,9 @@ def test_request_behind_the_end_of_an_owner_waits_for_the_daemon(bed: Bed) -> No
         assert ask(a, put(A, name)) == reply(0)
     a.sock.close()
     bed.wait(sw.CloseEvent)
-    for body in (get(B, "m"), get(B, "m", -5, c.PvmMboxFirstAvail), put(B, "n"), remove(B, "n")):
+    names = MailRequest(c.TMDB_NAMES, B, "", 0, 0).encode()
+    first = get(B, "m", -5, c.PvmMboxFirstAvail)
+    for body in (get(B, "m"), first, put(B, "n"), remove(B, "n"), names):
         reported(b, body)
     bed.switch.mail_disown(A)
     assert ask(b, get(B, "m")) == reply(c.PvmNotFound)

@@ -15,7 +15,8 @@ from collections.abc import Coroutine, Iterator
 from typing import Any
 
 import pytest
-from support.impostors.switchbed import Bed, Peer, tid
+from support.impostors.switchbed import DAEMON, Bed, Peer, message, tid
+from support.machines.vm import wait_until
 from support.system import PATIENCE
 
 from pvm3py.pvmd.io import switch as sw
@@ -69,6 +70,51 @@ def test_subprocess_with_large_pipes(bed: Bed) -> None:
 
     asyncio.set_child_watcher(asyncio.ThreadedChildWatcher())
     assert run(bed, main()) == bytes(3 << 20)
+
+
+@pytest.mark.parametrize("way", ["soon", "later", "descriptor", "pending"])
+def test_kept_answers_are_forgotten_before_anything_else_is_called(
+    bed: Bed, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """A handler keeps an answer, and what it lets be called finds none that is kept."""
+    kept, found = False, []
+
+    def forget() -> None:
+        nonlocal kept
+        kept = False
+
+    async def main() -> None:
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+        near, far = socket.socketpair()
+
+        def called() -> None:
+            found.append(kept)
+            loop.remove_reader(near)
+            done.set()
+
+        def handle(_event: object) -> None:
+            nonlocal kept
+            bed.switch.handler = lambda _event: None
+            if way == "soon":
+                loop.call_soon(called)
+            elif way == "later":
+                loop.call_later(0.001, called)
+            elif way == "descriptor":
+                loop.add_reader(near, called)
+            kept = True
+
+        with near, far, bed.socket():
+            far.send(b"x")
+            if way == "pending":
+                handle(None)
+                loop.call_soon(called)
+            else:
+                bed.switch.handler = handle
+            await done.wait()
+
+    monkeypatch.setattr(bed.switch, "forget_answers", forget)
+    run(bed, main())
+    assert found == [False]
 
 
 def test_executor_and_calls_from_other_threads(bed: Bed) -> None:
@@ -276,6 +322,30 @@ def test_standby_keeps_requests_and_new_connections_for_the_caller() -> None:
             bed.wait(sw.OpenEvent)
         b.sock.setblocking(False)
         assert b.message() == (A, b"behind")
+
+
+def test_standby_sees_what_the_caller_left_although_it_waited_before() -> None:
+    """The caller may be told of a message before it sees that the connection has ended."""
+    with Bed() as bed:
+        b = bed.peer(B)
+        b.sock.settimeout(PATIENCE)
+        for _ in range(40):
+            a = bed.peer(A)
+            # The standby thread forwards this, and then waits.
+            a.sock.sendall(message(B, b"one"))
+            assert b.sock.recv(1000)
+
+            def leave(peer: Peer) -> None:
+                peer.sock.sendall(message(DAEMON, b"last"))
+                peer.sock.close()
+
+            leaving = threading.Timer(0.002, leave, [a])
+            leaving.start()
+            bed.wait(sw.MessageEvent)
+            wait_until(lambda: bed.switch.statistics().connections == 1, "the end of the other")
+            leaving.join()
+            bed.peers.remove(a)
+            bed.wait(sw.CloseEvent)
 
 
 def test_caller_and_standby_take_turns() -> None:

@@ -28,10 +28,12 @@ from support.impostors.switchbed import (
     tid,
 )
 from support.system import resident
+from support.vectors.mail import MessageHead, StoredMessage
 
 from pvm3py.pvmd.io import switch as sw
 from pvm3py.pvmd.io.switch import frame
 from pvm3py.wire import constants as c
+from pvm3py.wire.mailbox import MailRequest
 
 SOM, EOM = c.FFSOM, c.FFEOM
 HEAD = bytes(c.MSGHDRLEN)
@@ -79,9 +81,9 @@ def test_identity_of_a_connection_is_not_reused(bed: Bed) -> None:
     bed.wait(sw.CloseEvent)
     second = bed.peer(A)
     assert second.conn != first.conn
-    with pytest.raises(OSError) as error:
-        bed.switch.send_conn(first.conn, message(A, b""))
-    assert error.value.errno == errno.ENOENT
+    bed.switch.send_conn(first.conn, message(A, b"for the first"))
+    bed.switch.send_conn(second.conn, message(A, b"for the second"))
+    assert second.fragments(1)[0].payload.endswith(b"for the second")
 
 
 def test_thousand_connections_leave_no_descriptor(bed: Bed) -> None:
@@ -360,6 +362,31 @@ def test_unfinished_messages_share_a_limit() -> None:
         a.send(end)
         b.send(whole)
         assert [len(event.body) for event in bed.wait(sw.MessageEvent, 2)] == [90000, 90000]
+
+
+def test_multicast_list_of_more_tasks_than_there_can_be_is_dropped(bed: Bed) -> None:
+    a, b = bed.peer(A), bed.peer(B)
+    receivers = struct.pack(">i", 1 << 20) + struct.pack(">i", B) * (1 << 20)
+    a.start(message(DAEMON, receivers, c.TM_MCA) + message(DAEMON, b"last"))
+    bed.wait(sw.MessageEvent)
+    one_more = struct.pack(">i", (1 << 20) + 1) + struct.pack(">i", B) * ((1 << 20) + 1)
+    a.start(message(DAEMON, one_more, c.TM_MCA) + message(B, b"alive"))
+    assert "multicast list too long" in bed.wait(sw.LogEvent)[0].text
+    assert b.fragments(1)[0].payload.endswith(b"alive")
+
+
+def test_entry_that_will_be_too_long_takes_no_room_from_its_first_fragment_on() -> None:
+    with Bed(message_max=100000, queue_total=100000) as bed:
+        a, b = bed.peer(A), bed.peer(B)
+        record = StoredMessage(MessageHead(1900000000, 1, 7, 0, c.WIRE_ENC_XDR, 0, A, 0), [b""])
+        put = MailRequest(c.TMDB_PUT, A, "name", 0, 0, record.encode()).encode()
+        head = frame(DAEMON, -1, c.TM_DB, 0, 0, b"")[c.TDFRAGHDR :]
+        a.send(fragment(DAEMON, head + put + bytes(50000), SOM))
+        b.send(fragment(DAEMON, HEAD + bytes(90000), SOM) + fragment(DAEMON, b"", EOM))
+        assert [len(event.body) for event in bed.wait(sw.MessageEvent)] == [90000]
+        a.send(fragment(DAEMON, b"", EOM))
+        (long,) = bed.wait(sw.MessageEvent)
+        assert (long.tag, long.body, long.too_long) == (c.TM_DB, b"", True)
 
 
 def test_flood_of_requests_comes_in_small_batches(bed: Bed) -> None:

@@ -51,6 +51,47 @@ def test_every_item_type_comes_back_as_it_was_sent(machine: ScriptMachine) -> No
     """)
 
 
+def test_formats_are_those_of_c(machine: ScriptMachine) -> None:
+    machine.run("""
+        me = mytid()
+        packf("%+ tag %d, %ud; %hd%hud", Encoding.RAW, -1, 4294967295, -3, 65535)
+        packf("%ld%lud%f%lf%x%lx%s", 1 << 40, 1 << 63, 0.5, 1e300, 1 + 2j, 3j, "grüß")
+        packf("%3d%*d%2.2d%*.*hd", [1, 2, 3], 2, (4, 5), range(6, 9), 2, 3, [1, 0, 0, 2])
+        packf("%c%3c%0d%2lx", b"z", b"abcd", [], [1j, 2])
+        packf("%2lf", array.array("d", [2.5, 3.5]))
+        send(me, 3)
+        recv(me, 3)
+        assert [upkint(), upkuint(), upkshort(), upkushort()] == [-1, 4294967295, -3, 65535]
+        assert unpackf("%ld%lud%f%lf%x%lx%s") == (
+            1 << 40, 1 << 63, 0.5, 1e300, 1 + 2j, 3j, "grüß"
+        )
+        assert upkint(7) == [1, 2, 3, 4, 5, 6, 8] and unpackf("%*.3hd", 2) == ([1, 2],)
+        assert unpackf("%c%3c%0d%2lx %*lf", 2) == (b"z", b"abc", [], [1j, 2], [2.5, 3.5])
+        for call in (
+            lambda: packf("%d"), lambda: packf("%d", 1, 2), lambda: packf("%*d", 2),
+            lambda: packf("%d", "text"), lambda: packf("%2d", 1), lambda: unpackf("", 2),
+        ):
+            try:
+                call()
+            except TypeError:
+                continue
+            raise SystemExit("wrong arguments are taken")
+        for call in (lambda: packf("%2d", [1]), lambda: packf("%.0d", [1]),
+                     lambda: packf("%s", "a\\0b")):
+            try:
+                call()
+            except ValueError:
+                continue
+            raise SystemExit("wrong values are taken")
+        try:
+            packf("%d", 1 << 40)
+        except OverflowError:
+            pass
+        else:
+            raise SystemExit("too large a number is taken")
+    """)
+
+
 def test_raw_encoding_carries_64_bit_longs(machine: ScriptMachine) -> None:
     machine.run("""
         initsend(Encoding.RAW)

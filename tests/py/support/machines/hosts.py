@@ -42,6 +42,10 @@ def daemon_command(side: Side) -> Path:
     return pvm_root() / "lib" / "pvmd" if side == "ours" else Path("/usr/bin/pvmd")
 
 
+# A switch without effect, by which a daemon is known that is not told its name.
+NAMELESS = "-d0x00"
+
+
 class Host(VirtualMachine):
     """A host of a bed; `run` and `start` start tasks by hand there."""
 
@@ -79,9 +83,9 @@ class Host(VirtualMachine):
         script.chmod(0o755)
 
     def start_daemon(self, *arguments: str) -> None:
-        """Start a daemon by hand: the master of the machine; "-n": it is not told its name."""
+        """Start a daemon by hand: the master of the machine; NAMELESS: it is not told its name."""
         self.killed = False
-        switches = [word for word in arguments if word.startswith("-n")]
+        switches = [word for word in arguments if word.startswith("-n") or word == NAMELESS]
         if not switches:
             switches = [f"-n{self.name}"]
             arguments = (switches[0], *arguments)

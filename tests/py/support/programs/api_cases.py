@@ -93,7 +93,7 @@ def buffers() -> None:
     for call in (
         *("pkint(1)", "pkuint(1)", "pkshort(1)", "pkushort(1)", "pklong(1)", "pkulong(1)"),
         *("pkfloat(1)", "pkdouble(1)", "pkcplx(1j)", "pkdcplx(1j)", "pkstr('')", "pkbytes(b'x')"),
-        *("pkarray(array('i', [1]))", "pkmesg(mkbuf())", "pkmesgbody(mkbuf())"),
+        *("packf('%d', 1)", "pkarray(array('i', [1]))", "pkmesg(mkbuf())", "pkmesgbody(mkbuf())"),
         *("send(mytid(), TAG)", "mcast([mytid()], TAG)"),
     ):
         fails(call, Code.NO_BUF)
@@ -101,7 +101,7 @@ def buffers() -> None:
     for call in (
         *("upkint()", "upkuint()", "upkshort()", "upkushort()", "upklong()", "upkulong()"),
         *("upkfloat()", "upkdouble()", "upkcplx()", "upkdcplx()", "upkbytes(1)", "upkmesg()"),
-        "upkarray(array('i', [1]))",
+        *("upkarray(array('i', [1]))", "unpackf('%d')"),
     ):
         fails(call, Code.NO_BUF)
 
@@ -119,6 +119,8 @@ def packing() -> None:
     ok("pkbytes(b'abc')")
     ok("pkstr('grüß')")
     ok("pkarray(array('d', [2.5, 3.5]))")
+    ok("packf('%d %2hd', 5, [-6, 7])")
+    fails("packf('%q', 1)", Code.BAD_PARAM)
     ok("pkmesg(inner)")
     ok("pkmesgbody(inner)")
     fails("pklong([1 << 40])", Code.OVERFLOW)
@@ -136,10 +138,13 @@ def packing() -> None:
     names["room"] = array.array("d", [0, 0])
     ok("upkarray(room)")
     assert list(names["room"]) == [2.5, 3.5]
+    ok("unpackf('%d %2hd')", (5, [-6, 7]))
+    fails("unpackf('%q')", Code.BAD_PARAM)
     ok("upkmesg()")
     for call in (*(f"upk{kind}()" for kind in values), "upkbytes(1)", "upkstr()", "upkmesg()"):
         fails(call, Code.NO_DATA, NoData)
     fails("upkarray(room)", Code.NO_DATA, NoData)
+    fails("unpackf('%d')", Code.NO_DATA, NoData)
 
 
 def messages(me: int) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import statistics
 import threading
@@ -76,3 +77,19 @@ def sending(task: RawTask, data: bytes) -> Iterator[threading.Thread]:
         if thread.is_alive():
             task.socket.shutdown(socket.SHUT_RDWR)
         thread.join(PATIENCE)
+
+
+def written(pids: list[int]) -> int:
+    """Bytes that processes have written."""
+    return sum(
+        int(line.split()[1])
+        for pid in pids
+        for line in Path(f"/proc/{pid}/io").read_text().splitlines()
+        if line.startswith("wchar")
+    )
+
+
+def processor_seconds(pid: int) -> float:
+    """Processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What tasks send to the daemon and the switch does for them, without the caller: what is about its
+ * own tables and the clock, and what the caller has answered before.
+ */
+#include "routing/routing.h"
+
+#include <stdlib.h>
+
+#include "pvm3.h"
+#include "share.h"
+
+/* Receivers of one multicast. */
+#define RECEIVERS_MAX (1u << 20)
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Announce the multicast to each other host of the sorted list, which is left with its daemon. */
+static uint32_t announce(struct conn *c, uint32_t *tids, uint32_t count)
+{
+	uint32_t n = 0, end;
+
+	for (uint32_t i = 0; i < count; i = end) {
+		for (end = i + 1; end < count && !((tids[end] ^ tids[i]) & TIDHOST);)
+			end++;
+		if (!table_local(c->sw, tids[i])) {
+			remote_announce(c->sw, c->tid, tids + i, end - i);
+			tids[n++] = (tids[i] & TIDHOST) | TID_DAEMON;
+			continue;
+		}
+		for (uint32_t k = i; k < end; k++)
+			tids[n++] = tids[k];
+	}
+	return n;
+}
+
+/* TM_MCA: who receives the sender's next multicast message. */
+static void set_receivers(struct conn *c, const char *body, uint32_t len)
+{
+	uint32_t count = len >= 4 ? wire_get32(body) : 0, n = 0;
+
+	if (!c->tid) {
+		conn_end(c, SW_PROTOCOL, "multicast before enrolment");
+		return;
+	}
+	if (len < 4 || count > (len - 4) / 4 || count > RECEIVERS_MAX) {
+		budget_log(c,
+			count > RECEIVERS_MAX ? "multicast list too long, dropped" :
+						"malformed multicast list dropped");
+		return;
+	}
+	free(c->receivers);
+	c->receiver_count = 0;
+	c->receivers = malloc((count ? count : 1) * sizeof *c->receivers);
+	if (!c->receivers) {
+		conn_end(c, SW_PROTOCOL, "no memory for its multicast list");
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t tid = wire_get32(body + 4 + 4 * i);
+
+		if (wire_is_task(tid))
+			c->receivers[n++] = tid;
+	}
+	qsort(c->receivers, n, sizeof *c->receivers, by_number);
+	c->receiver_count = announce(c, c->receivers, n);
+}
+
+/*
+ * TM_PSTAT of a task that messages reach: it runs. The switch knows as much as
+ * the caller, who is asked about all others.
+ */
+static bool answer_status(struct conn *c, const char *head, const char *body, uint32_t len)
+{
+	if (len < 4 || !table_find(c->sw, wire_get32(body)))
+		return false;
+	conn_answer(c, head, PvmOk, NULL, 0);
+	return true;
+}
+
+/* TM_HOSTSYNC of this host: its clock. */
+static bool answer_clock(struct conn *c, const char *head, const char *body, uint32_t len)
+{
+	struct timespec now;
+	char words[8];
+
+	if (len < 4 || ((wire_get32(body) ^ c->sw->own_tid) & TIDHOST))
+		return false;
+	clock_gettime(CLOCK_REALTIME, &now);
+	wire_put32(words, (uint32_t)now.tv_sec);
+	wire_put32(words + 4, (uint32_t)(now.tv_nsec / 1000));
+	conn_answer(c, head, PvmOk, words, sizeof words);
+	return true;
+}
+
+/*
+ * TM_EXIT of a task. That is the last that the caller hears of the connection. False: it is no
+ * task.
+ */
+static bool leave(struct conn *c, const char *head, const char *body, uint32_t len)
+{
+	if (!c->tid)
+		return false;
+	budget_report(c, TID_DAEMON, head, body, len, NULL);
+	c->announced = false;
+	conn_answer_with(c, head, NULL, 0);
+	table_forget(c->sw, c->out.tid);
+	conn_close(c);
+	return true;
+}
+
+/* TM_SHARE. */
+static void serve_share(struct conn *c, const char *body, uint32_t len)
+{
+	const char *wrong = share_serve(c, body, len);
+
+	if (wrong)
+		budget_log(c, wrong);
+}
+
+/* Does a task ask that the caller knows, and that waits for nothing that it has sent before? */
+static bool may_answer(const struct conn *c)
+{
+	return c->tid && table_find(c->sw, c->tid) == &c->out &&
+		c->batch <= flow_of(c->sw)->events.handled;
+}
+
+/* A question that the switch can answer in the caller's place. False: the caller is to do it. */
+static bool answer(struct conn *c, const char *head, const char *body, uint32_t len)
+{
+	bool done = false;
+
+	switch (wire_get32(head + WIRE_MSG_TAG)) {
+	case (uint32_t)TM_PSTAT: done = answer_status(c, head, body, len); break;
+	case (uint32_t)TM_HOSTSYNC: done = answer_clock(c, head, body, len); break;
+	case (uint32_t)TM_CONTEXT: done = contexts_serve(c, head, body, len); break;
+	case (uint32_t)TM_DB: done = mail_serve(c, head, body, len); break;
+	default: break;
+	}
+	return done || answers_serve(c, head, body, len);
+}
+
+bool serve_message(struct conn *c, const char *head, const char *body, uint32_t len)
+{
+	switch (wire_get32(head + WIRE_MSG_TAG)) {
+	case (uint32_t)TM_MCA: set_receivers(c, body, len); return true;
+	case (uint32_t)TM_SHARE: serve_share(c, body, len); return true;
+	case (uint32_t)TM_EXIT: return leave(c, head, body, len);
+	case (uint32_t)TM_CONNECT:
+	case (uint32_t)TM_CONN2: return stranger_ask(c, head, body, len);
+	default: return may_answer(c) && answer(c, head, body, len);
+	}
+}
