@@ -409,6 +409,7 @@ struct mapping {
 	struct mapping *next;
 	unsigned char *base;
 	size_t size;
+	bool own;
 	unsigned users; /* it is unmapped with the last one */
 	void *owner;
 	/* NULL, or: call `keep` with what a child must have of it. */

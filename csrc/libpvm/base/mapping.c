@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 static struct mapping *mappings;
 static unsigned pins; /* nothing is unmapped meanwhile */
@@ -36,10 +37,11 @@ struct mapping *pvm__mapping_new(int fd, size_t size, bool own)
 		free(m);
 		return NULL;
 	}
-	madvise(base, size, MADV_DONTFORK);
 	if (!own)
 		madvise(base, size, MADV_DONTDUMP);
-	*m = (struct mapping){ .next = mappings, .base = base, .size = size, .users = 1 };
+	*m = (struct mapping){
+		.next = mappings, .base = base, .size = size, .own = own, .users = 1
+	};
 	mappings = m;
 	return m;
 }
@@ -90,9 +92,11 @@ void pvm__mappings_unpin(unsigned n)
 
 static void keep(unsigned char *at, size_t size)
 {
-	struct keepsake *k = malloc(sizeof *k + size);
+	/* A signal handler that forks may have interrupted malloc. */
+	struct keepsake *k = mmap(NULL, sizeof *k + size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (!k) {
+	if (k == MAP_FAILED) {
 		pvm__log("out of memory: a child has not what messages hold");
 		return;
 	}
@@ -110,11 +114,30 @@ void pvm__mappings_before_fork(void)
 			m->in_use(m, keep);
 }
 
+/*
+ * In a child, private memory takes the mapping's place, which was inherited until now so that
+ * nothing else is there. Of a peer's, only what was kept is made writable, and so counts as used.
+ */
+static void replace(const struct mapping *m)
+{
+	if (mmap(m->base, m->size, m->own ? PROT_READ | PROT_WRITE : PROT_READ,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED)
+		munmap(m->base, m->size); /* the parent's is not to be written to */
+}
+
+/* Put into its place what was kept. */
+static void restore(const struct keepsake *k)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)k->at & ~(page - 1);
+
+	mprotect((void *)begin, (uintptr_t)k->at + k->size - begin, PROT_READ | PROT_WRITE);
+	memcpy(k->at, k->bytes, k->size);
+}
+
 void pvm__mappings_after_fork(bool child)
 {
 	for (const struct mapping *m = mappings; child && m; m = m->next)
-		mmap(m->base, m->size, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+		replace(m);
 	if (child)
 		pins = pvm__self.pins;
 	while (keepsakes) {
@@ -122,7 +145,7 @@ void pvm__mappings_after_fork(bool child)
 
 		keepsakes = k->next;
 		if (child)
-			memcpy(k->at, k->bytes, k->size);
-		free(k);
+			restore(k);
+		munmap(k, sizeof *k + k->size);
 	}
 }

@@ -24,14 +24,12 @@ static bool write_mark(struct link *l)
 	l->streamed = false;
 	mark->tag = TC_MARK;
 	mark->ctx = SYSCTX_TC;
-	mark->wid = (int)(l->mark + 1);
+	mark->wid = (int)++l->mark; /* used up in any case: a write that is left by a jump may be whole */
 	written = (route && pvm__stream_write(route, &parcel, 1)) ||
 		pvm__write_daemon(&parcel, 1) == 0;
 	written = written && pvm__task.session == session;
-	if (written) {
-		l->mark++;
+	if (written)
 		pvm__segment_home()->marks++;
-	}
 	pvm__message_unref(mark);
 	return written;
 }

@@ -21,6 +21,19 @@ enum {
 	REST_NS = NS_PER_S, /* a free block that was not used for so long is given back */
 };
 
+/* The layout is one for all widths of pointers: tasks of different ones share memory. */
+_Static_assert(offsetof(struct share_home, epoch) == 64, "the state has a line of its own");
+_Static_assert(offsetof(struct share_home, messages) == 128, "counters are behind it");
+_Static_assert(sizeof(struct share_home) == 224, "there is no gap");
+_Static_assert(offsetof(struct share_slot, head) == 64, "each direction has a line of its own");
+_Static_assert(offsetof(struct share_slot, back) == 128, "references are behind them");
+_Static_assert(sizeof(struct share_slot) == 384, "slots begin with a line");
+_Static_assert(sizeof(struct share_record) == 32 && sizeof(struct share_piece) == 8,
+	"records are multiples of 8 bytes");
+_Static_assert(SHARE_SLOTS_AT + SHARE_SLOTS * sizeof(struct share_slot) <= SHARE_RINGS_AT,
+	"room for the slots");
+_Static_assert(SHARE_RINGS_AT + SHARE_SLOTS * SHARE_RING <= SHARE_ARENA_AT, "room for the rings");
+
 /* A block of the arena; its head lies in private memory. */
 struct arena_block {
 	struct block block; /* first */

@@ -21,7 +21,7 @@ void pvm__lookout_begin(struct lookout *o)
 	for (unsigned i = 0; i < pvm__links_end; i++) {
 		const struct link *l = pvm__links[i];
 
-		/* What waits for a mark does so until a stream has brought that. */
+		/* What waits for a mark does so until a stream has brought that, which is news. */
 		if (!l || !l->incoming || pvm__link_is_barred(l))
 			continue;
 		o->ring[o->n].tail = &l->theirs->tail;
@@ -82,7 +82,10 @@ void pvm__bell_heard(void)
 		return;
 	home = pvm__segment_home();
 	epoch = __atomic_load_n(&home->epoch, __ATOMIC_RELAXED);
-	if (epoch & 1)
-		__atomic_compare_exchange_n(&home->epoch, &epoch, epoch + 2, false,
-			__ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	if (!(epoch & 1))
+		return;
+	__atomic_compare_exchange_n(&home->epoch, &epoch, epoch + 2, false, __ATOMIC_SEQ_CST,
+		__ATOMIC_RELAXED);
+	/* What was put without ringing for the new epoch is seen when this thread looks now. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }

@@ -264,9 +264,10 @@ static int next_record(const struct link *l, struct ring_in *in)
 
 bool pvm__link_is_barred(const struct link *l)
 {
+	bool left = pvm__segment_home()->flags & SHARE_LEFT;
 	struct ring_in in;
 
-	return l->head != end_of(l) && !next_record(l, &in);
+	return l->head == end_of(l) ? left : !next_record(l, &in);
 }
 
 /* The record is taken. */

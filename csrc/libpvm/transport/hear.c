@@ -174,6 +174,9 @@ void pvm__share_mark(int peer, uint32_t number)
 		return;
 	l->mark_seen = number;
 	__atomic_store_n(&l->ours->mark, number, __ATOMIC_RELEASE);
+	/* What has waited for it is news, which a thread that sleeps does not look for. */
+	if (l->incoming)
+		pvm__way_list(&l->way);
 	if (l->out == LINK_ASKED && l->accepted)
 		l->out = LINK_OPEN;
 	if (l->theirs && __atomic_load_n(&l->theirs->want, __ATOMIC_RELAXED))

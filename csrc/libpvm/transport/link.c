@@ -33,6 +33,8 @@ void pvm__links_left(void)
 			continue;
 		l->user = NULL;
 		l->ring.tail = l->ours->tail; /* what was not published has not been */
+		l->ours->want = 0;
+		l->streamed = true; /* a mark may not have been written */
 	}
 }
 

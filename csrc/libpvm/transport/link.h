@@ -118,7 +118,7 @@ struct lender *pvm__lender_new(struct link *, int fd);
 /* The link does not use it any more; bodies that are held still do. */
 void pvm__lender_leave(struct lender *);
 struct mapping *pvm__lender_mapping(const struct lender *);
-/* Is there a record that may not be taken in before a mark has come? */
+/* Is nothing taken in that is put now: a mark must come before, or this task has left? */
 bool pvm__link_is_barred(const struct link *);
 /* List the links that have a record to take in. */
 void pvm__links_look(void);
