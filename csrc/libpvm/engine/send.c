@@ -42,12 +42,6 @@ static bool has_mark(struct link *l)
 	return __atomic_load_n(&l->theirs->mark, __ATOMIC_ACQUIRE) == l->mark;
 }
 
-/* It is known what the peer has. */
-static bool is_final(struct link *l)
-{
-	return pvm__link_has(l) >= 0;
-}
-
 /*
  * A peer that has fallen behind has room again, and sees a mark soon: go on by memory. Without that
  * wait the mark would stay behind what goes by the stream, for ever.
@@ -67,15 +61,12 @@ static bool resume(struct link *l)
 static bool peer_has(struct link *l)
 {
 	unsigned session = pvm__task.session;
-	int has;
 
-	while ((has = pvm__link_has(l)) < 0 && !l->gone) {
-		pvm__await_link(l, is_final);
-		if (pvm__task.session != session)
-			return false;
-	}
+	pvm__await_link(l, pvm__link_is_final);
+	if (pvm__task.session != session)
+		return false;
 	l->out = LINK_CLOSED;
-	return has;
+	return !pvm__link_undo(l);
 }
 
 /* Put a message, waiting for room. False: it takes a stream. */
