@@ -82,12 +82,34 @@ def network(directory: Path) -> list[bytes]:
     return inputs + [steps(packets)]
 
 
+def record(size: int, kind: int, body: bytes = b"") -> bytes:
+    """A record in a ring, of which `size` bytes are told."""
+    head = struct.pack("=IHHIIIIII", size, kind, 3, 0, 1, 7, 1, 0, len(body))
+    return (head + body)[: max(size, 8)].ljust(size, b"\0") if size < 4096 else head + body
+
+
+def rings() -> list[bytes]:
+    """Inputs of fuzz_ring: records of each kind, whole and not, at both ends of the ring."""
+    inline, pad = record(48, 1, bytes(16)), record(24, 3)
+    reference = record(40, 2, struct.pack("=II", 2 << 20, 100))
+    bad = [record(48, 1, bytes(40)), record(44, 1), record(48, 9), record(0, 3), record(1 << 20, 1)]
+    orders = [inline + pad + reference, pad + inline * 3, reference * 2, *bad, inline + bad[0]]
+    starts = [(0, 0), (0, 4096), (4096 - 48, 4096), ((1 << 32) - 4096, 96), (0, 5000)]
+    inputs = [struct.pack("!BII", 0, 0, len(one)) + one for one in orders]
+    for head, tail in starts:
+        start = struct.pack("!BII", 0, head, tail)
+        inputs += [start + one * (4096 // len(one)) for one in orders if one]
+        inputs.append(start + bytes(4096 - 48) + inline)
+    return inputs
+
+
 def main() -> None:
     """Write one file an input into CORPUS/TARGET."""
     source, target = Path(sys.argv[1]), Path(sys.argv[2])
     task, data = vectors(source / "task"), vectors(source / "data")
     assert task and data, f"no vectors in {source}"
     inputs: dict[str, list[bytes]] = {"switch": [], "stream": [], "unpack": []}
+    inputs["ring"] = rings()
     inputs["network"] = network(source / "daemon")
     words = [talk(what) for what in (1, 2, 3, 4, 5, 6, 9)]
     some = to_receiver(task[min(task)])

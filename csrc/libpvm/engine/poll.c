@@ -34,7 +34,8 @@ enum {
 	SPACE_YIELDS = 10,              /* yields of a wait for room in a ring before it sleeps, */
 	SPACE_MS = 1,                   /* so long at once */
 	PATIENCE_NS = 5000000,          /* without progress of a peer that computes, */
-	PATIENCE_INSIDE_NS = 200000000, /* and of one that waits for a processor */
+	PATIENCE_INSIDE_NS = 200000000, /* and of one that waits for a processor, */
+	PATIENCE_MAX_NS = 2000000000,   /* and whatever the peer says about its progress */
 	REST_MAX = 64,      /* no lingering for at most so many times what a yield took */
 	LOCKED_MS_MAX = 10, /* wait with the lock held, where others could not interrupt it */
 };
@@ -500,12 +501,13 @@ bool pvm__await_link(struct link *l, bool (*enough)(struct link *))
 {
 	unsigned session = pvm__task.session, yields = 0;
 	uint32_t progress = pvm__link_progress(l), last = progress;
-	int64_t now = pvm__now(), since = now;
+	int64_t now = pvm__now(), since = now, start = now;
 
 	while (l->out != LINK_CLOSED && !enough(l)) {
 		bool inside = __atomic_load_n(&l->home->inside, __ATOMIC_RELAXED);
 
-		if (now - since > (inside ? PATIENCE_INSIDE_NS : PATIENCE_NS))
+		if (now - since > (inside ? PATIENCE_INSIDE_NS : PATIENCE_NS) ||
+			now - start > PATIENCE_MAX_NS)
 			return false;
 		nap(l, yields++ < SPACE_YIELDS);
 		if (pvm__task.session != session)

@@ -27,9 +27,12 @@ static bool write_mark(struct link *l)
 	mark->wid = (int)++l->mark; /* used up in any case: a write that is left by a jump may be whole */
 	written = (route && pvm__stream_write(route, &parcel, 1)) ||
 		pvm__write_daemon(&parcel, 1) == 0;
-	written = written && pvm__task.session == session;
-	if (written)
+	if (pvm__task.session != session)
+		written = false;
+	else if (written)
 		pvm__segment_home()->marks++;
+	else
+		l->streamed = true;
 	pvm__message_unref(mark);
 	return written;
 }
@@ -38,12 +41,6 @@ static bool write_mark(struct link *l)
 static bool has_mark(struct link *l)
 {
 	return __atomic_load_n(&l->theirs->mark, __ATOMIC_ACQUIRE) == l->mark;
-}
-
-/* It is known what the peer has. */
-static bool is_final(struct link *l)
-{
-	return pvm__link_has(l) >= 0;
 }
 
 /*
@@ -65,15 +62,12 @@ static bool resume(struct link *l)
 static bool peer_has(struct link *l)
 {
 	unsigned session = pvm__task.session;
-	int has;
 
-	while ((has = pvm__link_has(l)) < 0 && !l->gone) {
-		pvm__await_link(l, is_final);
-		if (pvm__task.session != session)
-			return false;
-	}
+	pvm__await_link(l, pvm__link_is_final);
+	if (pvm__task.session != session)
+		return false;
 	l->out = LINK_CLOSED;
-	return has;
+	return !pvm__link_undo(l);
 }
 
 /* Put a message, waiting for room. False: it takes a stream. */

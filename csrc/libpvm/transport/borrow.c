@@ -17,6 +17,7 @@ enum {
 /* A peer's segment. */
 struct lender {
 	struct mapping *mapping;
+	uint32_t ring;           /* bytes of each ring */
 	struct link *link;       /* NULL: it has ended */
 	struct borrowed *bodies; /* that messages here still have */
 };
@@ -44,12 +45,16 @@ static void in_use(struct mapping *m, void (*keep)(unsigned char *, size_t))
 			keep(m->base + b->pieces[i].offset, b->pieces[i].length);
 }
 
-/* Is it a segment of that task? */
-static bool is_proper(const struct share_home *h, size_t size, int peer)
+/* The bytes of each ring if it is a segment of that task; 0 otherwise. */
+static uint32_t proper_ring(const struct share_home *h, size_t size, int peer)
 {
-	return h->magic == SHARE_MAGIC && h->version == SHARE_VERSION && h->tid == (uint32_t)peer &&
-		h->size == size && h->ring >= SHARE_RING_MIN && h->ring <= SHARE_RING &&
-		!(h->ring & (h->ring - 1));
+	uint32_t ring = __atomic_load_n(&h->ring, __ATOMIC_RELAXED);
+	bool proper = h->magic == SHARE_MAGIC && h->version == SHARE_VERSION &&
+		h->tid == (uint32_t)peer && h->size == size;
+
+	return proper && ring >= SHARE_RING_MIN && ring <= SHARE_RING && !(ring & (ring - 1)) ?
+		ring :
+		0;
 }
 
 /* Its size, if it is a file that cannot change that; 0 otherwise. */
@@ -73,7 +78,10 @@ struct lender *pvm__lender_new(struct link *l, int fd)
 		return NULL;
 	*lender = (struct lender){ .link = l };
 	lender->mapping = pvm__mapping_new(fd, size, false);
-	if (lender->mapping && is_proper((const void *)lender->mapping->base, size, l->way.turn)) {
+	if (lender->mapping)
+		lender->ring =
+			proper_ring((const void *)lender->mapping->base, size, l->way.turn);
+	if (lender->ring) {
 		lender->mapping->owner = lender;
 		lender->mapping->in_use = in_use;
 		return lender;
@@ -87,6 +95,11 @@ struct lender *pvm__lender_new(struct link *l, int fd)
 struct mapping *pvm__lender_mapping(const struct lender *lender)
 {
 	return lender->mapping;
+}
+
+uint32_t pvm__lender_ring(const struct lender *lender)
+{
+	return lender->ring;
 }
 
 static void unref(struct lender *lender)
@@ -157,6 +170,8 @@ static struct borrowed *read_pieces(const struct lender *lender, const struct ri
 	if (!b)
 		return NULL;
 	memcpy(b->pieces, in->rest, n * sizeof(struct share_piece));
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	*damaged = r->length > lender->mapping->size;
 	for (unsigned i = 0; i < n; i++) {
 		const struct share_piece *p = &b->pieces[i];
 
@@ -270,6 +285,15 @@ bool pvm__link_is_barred(const struct link *l)
 	return l->head == end_of(l) ? left : !next_record(l, &in);
 }
 
+bool pvm__link_is_empty(const struct link *l)
+{
+	struct ring_in in;
+
+	if (l->nheld || !l->incoming)
+		return !l->nheld;
+	return !pvm__ring_read(l->incoming, l->ring_size, l->head, end_of(l), &in);
+}
+
 /* The record is taken. */
 static void advance(struct link *l, uint32_t next)
 {
@@ -323,6 +347,14 @@ bool pvm__link_take(struct way *way)
 
 /* ---- what comes before what ---------------------------------------------------------------- */
 
+/* Where what has been put so far ends. It is not believed that a ring holds more than fits. */
+static uint32_t barrier_of(const struct link *l)
+{
+	uint32_t end = end_of(l);
+
+	return end - l->head <= l->ring_size ? end : l->head + l->ring_size;
+}
+
 /* Is the message's sender, or all, meant? */
 static bool concerns(const struct link *l, int src)
 {
@@ -348,7 +380,7 @@ void pvm__links_bar(int src)
 		struct link *l = pvm__links[i];
 
 		if (l && l->incoming && concerns(l, src))
-			l->barrier = end_of(l);
+			l->barrier = barrier_of(l);
 	}
 }
 

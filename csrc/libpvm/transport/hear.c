@@ -22,13 +22,15 @@ static unsigned ncame;
 
 void pvm__share_descriptors(const int *fds, unsigned n)
 {
-	if (n == 2 && ncame < SETS) {
-		came[ncame][0] = fds[0];
-		came[ncame++][1] = fds[1];
+	bool whole = n == 2 && ncame < SETS;
+
+	for (unsigned i = 0; !whole && i < n; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	if (ncame == SETS)
 		return;
-	}
-	for (unsigned i = 0; i < n; i++)
-		close(fds[i]);
+	came[ncame][0] = whole ? fds[0] : -1;
+	came[ncame++][1] = whole ? fds[1] : -1;
 }
 
 /* Take the oldest; -1 if there are none. */
@@ -66,22 +68,34 @@ static void tell_reader(void)
 		pvm__interrupt_reader();
 }
 
+/* It is over; it is dropped later, as it may be in use or listed. */
+static void end(struct link *l)
+{
+	l->out = LINK_CLOSED;
+	l->gone = true;
+	l->incoming = NULL;
+	l->due = 0;
+	pvm__links_due = true;
+}
+
 /* SHARE_LINK. */
 static void linked(int peer, uint32_t slot, const int fds[2])
 {
 	struct link *l = pvm__link_find(peer);
 
-	/* Requests have crossed, and the daemon has dropped the own one. */
+	/* What was before is not quite over. */
 	if (l && (l->out != LINK_ASKED || l->lender)) {
 		close_both(fds);
+		refuse(peer, pvm__candidate(peer)->never ? SHARE_NEVER : SHARE_LATER);
 		return;
 	}
 	if (fds[0] < 0 || fds[1] < 0 || pvm__task.transport.exact || !pvm__share_wanted() ||
-		!pvm__share_segment()) {
+		pvm__candidate(peer)->never || !pvm__share_segment()) {
 		close_both(fds);
 		refuse(peer, SHARE_NEVER);
 		return;
 	}
+	/* Requests have crossed: the daemon has dropped the own one. */
 	if (!l)
 		l = pvm__link_new(peer);
 	if (!l) {
@@ -126,8 +140,10 @@ static void refused(int peer, uint32_t why)
 		pvm__share_unwelcome = true;
 	if (peer && why == SHARE_NEVER)
 		pvm__candidate(peer)->never = true;
-	if (l && l->out == LINK_ASKED)
+	if (l && l->out == LINK_ASKED && !l->lender)
 		pvm__link_drop(l);
+	else if (l && l->out == LINK_ASKED)
+		end(l);
 }
 
 void pvm__share_heard(const unsigned char *body)

@@ -2,8 +2,10 @@
 /* Beginning and end of links: the own segment, slots, the peer's segment; who is worth a link. */
 #include "transport/link.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -55,6 +57,12 @@ bool pvm__share_segment(void)
 }
 
 /* ---- links -------------------------------------------------------------------------------- */
+
+/* Messages before a link is asked for the first time. */
+static unsigned first_after(void)
+{
+	return pvm__share_setting("PVM_SHM_AFTER", LINK_AFTER, 0, LINK_AGAIN_MAX);
+}
 
 static struct share_slot *own_slot(int slot)
 {
@@ -129,12 +137,22 @@ void pvm__links_reap(void)
 	}
 }
 
+/* Can it be written to in no harmful way: without waiting, without a signal? */
+static bool is_bell(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+	struct stat st;
+
+	return flags >= 0 && flags & O_NONBLOCK && fstat(fd, &st) == 0 && !S_ISFIFO(st.st_mode) &&
+		!S_ISSOCK(st.st_mode) && !S_ISREG(st.st_mode);
+}
+
 bool pvm__link_attach(struct link *l, const int fds[2], uint32_t slot)
 {
 	const unsigned char *base;
 
 	l->bell = fds[1];
-	if (slot < SHARE_SLOTS)
+	if (slot < SHARE_SLOTS && is_bell(fds[1]))
 		l->lender = pvm__lender_new(l, fds[0]);
 	close(fds[0]);
 	if (!l->lender)
@@ -142,12 +160,13 @@ bool pvm__link_attach(struct link *l, const int fds[2], uint32_t slot)
 	base = pvm__lender_mapping(l->lender)->base;
 	l->home = (const void *)base;
 	l->theirs = (const struct share_slot *)(const void *)(base + SHARE_SLOTS_AT) + slot;
-	l->ring_size = l->home->ring;
+	l->ring_size = pvm__lender_ring(l->lender);
 	l->incoming = base + SHARE_RINGS_AT + slot * l->ring_size;
 	l->head = 0;
 	l->streamed = true;
 	pvm__segment_home()->links++;
 	pvm__segment_home()->opened++;
+	pvm__candidate(l->way.turn)->after = first_after();
 	return true;
 }
 
@@ -160,7 +179,7 @@ struct candidate *pvm__candidate(int peer)
 	if (c->peer != peer)
 		*c = (struct candidate){
 			.peer = peer,
-			.after = pvm__share_setting("PVM_SHM_AFTER", LINK_AFTER, 0, LINK_AGAIN_MAX),
+			.after = first_after(),
 		};
 	return c;
 }

@@ -139,6 +139,7 @@ static enum put put_inline(struct link *l, const struct message *m, uint32_t byt
 
 	if (!r)
 		return PUT_FULL;
+	l->last = r;
 	r->size = size;
 	fill(r, l, m, SHARE_INLINE, bytes);
 	for (unsigned i = 0; i < m->nfrags; i++) {
@@ -164,6 +165,7 @@ static enum put put_reference(struct link *l, const struct message *m, uint32_t 
 		return copy ? PUT_FULL : PUT_STREAM;
 	}
 	copy->total = bytes;
+	l->last = r;
 	r->size = size;
 	r->ref = (uint16_t)free_number(l);
 	fill(r, l, m, SHARE_REFERENCE, bytes);
@@ -209,11 +211,35 @@ enum put pvm__link_put(struct link *l, const struct message *m)
 	return done == PUT_DONE ? publish(l, (uint32_t)bytes) : done;
 }
 
-int pvm__link_has(struct link *l)
+bool pvm__link_is_final(struct link *l)
 {
-	if (!(__atomic_load_n(&l->home->flags, __ATOMIC_ACQUIRE) & SHARE_FINAL))
-		return -1;
-	return (int32_t)(l->ring.tail - l->theirs->final) <= 0;
+	return __atomic_load_n(&l->home->flags, __ATOMIC_ACQUIRE) & SHARE_FINAL;
+}
+
+/* Has the peer said that it takes all that was put? */
+static bool takes_all(struct link *l)
+{
+	return pvm__link_is_final(l) &&
+		(int32_t)(l->ring.tail - __atomic_load_n(&l->theirs->final, __ATOMIC_RELAXED)) <= 0;
+}
+
+bool pvm__link_undo(struct link *l)
+{
+	struct share_record *r = l->last;
+	uint16_t kind = r->kind;
+
+	if (takes_all(l))
+		return false;
+	/* The peer reads its ring behind its word: either that is seen here, or this there. */
+	__atomic_store_n(&r->kind, SHARE_PAD, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (takes_all(l)) {
+		__atomic_store_n(&r->kind, kind, __ATOMIC_RELEASE);
+		return false;
+	}
+	if (kind == SHARE_REFERENCE)
+		take_back(l, r->ref);
+	return true;
 }
 
 void pvm__link_take_back(struct link *l)

@@ -29,13 +29,15 @@ struct link {
 	const struct share_slot *theirs; /* the peer's slot for this task */
 	struct share_slot *ours;
 	int bell;     /* the peer's; -1 */
-	int64_t used; /* when something went by it last, monotonic ns */
-	int due;      /* what is to be said to the peer: SHARE_ACCEPT, SHARE_CLOSE, 0 */
+	int64_t used; /* when it was seen last that something had gone by it, monotonic ns */
+	uint32_t traffic; /* ... and what had gone by it then, either way */
+	int due;          /* what is to be said to the peer: SHARE_ACCEPT, SHARE_CLOSE, 0 */
 
 	/* To the peer. */
 	enum link_out out;
 	struct ring_out ring;
-	struct thread *user; /* writes a record, a mark or what is due; NULL: nobody */
+	struct share_record *last; /* the record that was put last */
+	struct thread *user;       /* writes a record, a mark or what is due; NULL: nobody */
 	bool streamed;       /* something went by a stream behind the last mark */
 	uint32_t mark;       /* the last one written */
 	unsigned by_stream;  /* messages since it is streaming */
@@ -71,9 +73,10 @@ extern bool pvm__links_due;                  /* something is to be said, or drop
 struct link *pvm__link_find(int peer);
 /* This thread has left what it did with links by a jump. */
 void pvm__links_left(void);
-/* Nothing is left to take in, and nothing is held. */
-bool pvm__link_is_empty(const struct link *);
-/* Something is wrong with what the peer has written: nothing more goes either way. */
+/*
+ * Something is wrong with what the peer has written: nothing more goes either way by memory, now or
+ * later.
+ */
 void pvm__link_fault(struct link *, const char *what);
 /* Ring the peer's bell. */
 void pvm__link_ring(struct link *);
@@ -95,8 +98,13 @@ enum put {
 struct message *pvm__link_form(struct message *);
 /* Put such a message. */
 enum put pvm__link_put(struct link *, const struct message *);
-/* After PUT_LEFT: 1, it has; 0, it has not; -1, not known yet. */
-int pvm__link_has(struct link *);
+/* After PUT_LEFT: does the peer say by now what it takes? */
+bool pvm__link_is_final(struct link *);
+/*
+ * After PUT_LEFT: the message is taken out of the ring again if the peer does not take it, or has not
+ * said so yet, as one that is stopped just then. False: it takes it.
+ */
+bool pvm__link_undo(struct link *);
 /* Is a mark needed before something is put? */
 static inline bool pvm__link_needs_mark(const struct link *l)
 {
@@ -118,6 +126,10 @@ struct lender *pvm__lender_new(struct link *, int fd);
 /* The link does not use it any more; bodies that are held still do. */
 void pvm__lender_leave(struct lender *);
 struct mapping *pvm__lender_mapping(const struct lender *);
+/* The bytes of each ring in it, which were right when it was mapped. */
+uint32_t pvm__lender_ring(const struct lender *);
+/* Nothing is left to take in, and nothing is held. */
+bool pvm__link_is_empty(const struct link *);
 /* Is nothing taken in that is put now: a mark must come before, or this task has left? */
 bool pvm__link_is_barred(const struct link *);
 /* List the links that have a record to take in. */
@@ -174,7 +186,10 @@ extern struct refusal {
 } pvm__refusals[REFUSALS];
 extern unsigned pvm__nrefusals;
 
-/* Descriptors have come by the daemon's stream, which are taken over. */
+/*
+ * Descriptors have come by the daemon's stream, which are taken over. If they are not a whole set,
+ * who is next to have one has none.
+ */
 void pvm__share_descriptors(const int *fds, unsigned n);
 /* A stream has brought TC_SHARE with this body; or TC_MARK. */
 void pvm__share_heard(const unsigned char *body);

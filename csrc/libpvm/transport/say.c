@@ -47,12 +47,26 @@ static bool offer(void)
 
 /* ---- asking ------------------------------------------------------------------------------ */
 
+/* See whether links are idle. */
+static void note_traffic(int64_t now)
+{
+	for (unsigned i = 0; i < pvm__links_end; i++) {
+		struct link *l = pvm__links[i];
+
+		if (!l || l->traffic == l->ring.tail + l->head)
+			continue;
+		l->traffic = l->ring.tail + l->head;
+		l->used = now;
+	}
+}
+
 /* Have the link that was idle longest closed, so that there is a free slot some time. */
 static void make_place(void)
 {
-	int64_t before = pvm__now() - IDLE_NS;
+	int64_t now = pvm__now(), before = now - IDLE_NS;
 	struct link *oldest = NULL;
 
+	note_traffic(now);
 	for (unsigned i = 0; i < pvm__links_end; i++) {
 		struct link *l = pvm__links[i];
 
@@ -71,6 +85,7 @@ static void make_place(void)
 /* Ask for a link with a task. */
 static void ask(struct candidate *c)
 {
+	unsigned session = pvm__task.session;
 	struct link *l;
 
 	c->messages = 0;
@@ -83,7 +98,7 @@ static void ask(struct candidate *c)
 		make_place();
 		return;
 	}
-	if (!say(SHARE_LINK, c->peer, l->slot, NULL))
+	if (!say(SHARE_LINK, l->way.turn, l->slot, NULL) && pvm__task.session == session)
 		pvm__link_drop(l);
 }
 
@@ -120,18 +135,26 @@ struct link *pvm__share_link(int peer, uint64_t bytes)
 /* Answer a request for a link. */
 static void accept_link(struct link *l)
 {
-	if (!offer() || !say(SHARE_ACCEPT, l->way.turn, l->slot, NULL)) {
-		pvm__link_drop(l);
+	unsigned session = pvm__task.session;
+	bool said = offer() && say(SHARE_ACCEPT, l->way.turn, l->slot, NULL);
+
+	if (pvm__task.session != session)
 		return;
-	}
-	l->accepted = true;
 	l->user = NULL;
+	l->accepted = said;
+	if (said)
+		return;
+	say(SHARE_REFUSE, l->way.turn, SHARE_NEVER, NULL);
+	if (pvm__task.session == session)
+		pvm__link_drop(l);
 }
 
 /* Say what is due of a link. */
 static void say_due(struct link *l)
 {
+	unsigned session = pvm__task.session;
 	int what = l->due, peer = l->way.turn;
+	bool said;
 
 	l->due = 0;
 	l->user = &pvm__self;
@@ -139,10 +162,15 @@ static void say_due(struct link *l)
 		accept_link(l);
 		return;
 	}
-	if (what == SHARE_CLOSE)
-		l->said_close = say(SHARE_CLOSE, peer, 0, NULL);
-	if (l->heard_close && !l->said_done && !l->gone && pvm__link_is_empty(l))
-		l->said_done = say(SHARE_DONE, peer, 0, NULL);
+	said = what == SHARE_CLOSE && say(SHARE_CLOSE, peer, 0, NULL);
+	if (pvm__task.session != session)
+		return;
+	l->said_close = l->said_close || said;
+	said = l->heard_close && !l->said_done && !l->gone && pvm__link_is_empty(l) &&
+		say(SHARE_DONE, peer, 0, NULL);
+	if (pvm__task.session != session)
+		return;
+	l->said_done = l->said_done || said;
 	l->user = NULL;
 }
 
@@ -187,5 +215,7 @@ void pvm__share_leave(void)
 		if (l && l->incoming)
 			l->ours->final = __atomic_load_n(&l->theirs->tail, __ATOMIC_ACQUIRE);
 	}
-	__atomic_store_n(&home->flags, SHARE_LEFT | SHARE_FINAL, __ATOMIC_RELEASE);
+	__atomic_store_n(&home->flags, SHARE_LEFT | SHARE_FINAL, __ATOMIC_SEQ_CST);
+	/* Rings are read behind that: a sender may take out what it has put last (pvm__link_undo). */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }

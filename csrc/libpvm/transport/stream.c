@@ -411,13 +411,14 @@ static void expect(const struct stream *s, struct msghdr *h, union descriptors *
 	h->msg_controllen = sizeof d->room;
 }
 
-/* True: some came. A read ends behind them, so there may be more. */
+/* True: some came, or were lost on the way. A read ends behind them, so there may be more. */
 static bool take_descriptors(struct msghdr *h)
 {
 	int fds[DESCRIPTORS_MAX];
+	bool any = false;
 	unsigned n;
 
-	if (!h->msg_controllen)
+	if (!h->msg_control || !(h->msg_controllen || h->msg_flags & MSG_CTRUNC))
 		return false;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
@@ -427,7 +428,10 @@ static bool take_descriptors(struct msghdr *h)
 		for (unsigned i = 0; i < n; i++)
 			fds[i] = pvm__off_stdio(fds[i]);
 		pvm__share_descriptors(fds, n);
+		any = true;
 	}
+	if (!any) /* there was no room for any of them in this process */
+		pvm__share_descriptors(NULL, 0);
 	return true;
 }
 

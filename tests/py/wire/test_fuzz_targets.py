@@ -39,6 +39,6 @@ def make(goal: str) -> None:
 
 
 @pytest.mark.usefixtures("_targets")
-@pytest.mark.parametrize("target", ["switch", "network", "stream", "unpack"])
+@pytest.mark.parametrize("target", ["switch", "network", "stream", "unpack", "ring"])
 def test_fuzz_target_finds_nothing(target: str) -> None:
     make(f"check-{target}")
