@@ -2,12 +2,12 @@
 /*
  * Two tasks on machines of different kinds exchange messages. Usage:
  *   foreign far             puts its tid into the mailbox, then serves the other one
- *   foreign near ROUTE      asks it; ROUTE is daemon or direct
+ *   foreign near ROUTE      asks it; ROUTE is daemon, direct, or memory
  * Compiled once for this machine and once for each foreign one.
  */
-#include "check.h"
+#include "memory.h"
 
-enum { TAG_XDR = 1, TAG_RAW = 2, TAG_PLACED = 3, TAG_RESULT = 4, TAG_END = 5, MANY = 20000 };
+enum { TAG_XDR = 1, TAG_RAW = 2, TAG_PLACED = 3, TAG_RESULT = 4, MANY = 20000, ROUNDS = 20 };
 
 static char place[] = "foreign";
 
@@ -120,37 +120,38 @@ static int receive_all(int tid, unsigned *raw)
 	return wrong;
 }
 
-static int far(void)
+static void serve(int near)
 {
 	unsigned raw;
-	int near, wrong;
+	int wrong = receive_all(near, &raw);
+
+	send_all(near);
+	pvm_initsend(PvmDataDefault);
+	pvm_pkint(&wrong, 1, 1);
+	pvm_pkuint(&raw, 1, 1);
+	pvm_send(near, TAG_RESULT);
+}
+
+static int far(void)
+{
+	int near;
 
 	check_send_int(pvm_mytid(), TAG_RESULT, 0);
 	pvm_initsend(PvmDataDefault);
 	pvm_pkint((int[]){ pvm_mytid() }, 1, 1);
 	pvm_putinfo(place, pvm_getsbuf(), PvmMboxDefault);
 	CHECK_INT(check_recv_int(pvm_mytid(), TAG_RESULT), 0);
-	near = check_recv_int(-1, TAG_RESULT);
-	wrong = receive_all(near, &raw);
-	send_all(near);
-	pvm_initsend(PvmDataDefault);
-	pvm_pkint(&wrong, 1, 1);
-	pvm_pkuint(&raw, 1, 1);
-	pvm_send(near, TAG_RESULT);
-	CHECK(pvm_recv(near, TAG_END) > 0);
+	while ((near = check_recv_int(-1, TAG_RESULT)) > 0)
+		serve(near);
 	pvm_exit();
 	return check_done();
 }
 
-static int near(const char *route)
+/* Exchange all messages once. Returns the signature of the peer's machine. */
+static unsigned ask(int peer)
 {
 	unsigned raw = 0, theirs = 0, ours;
-	int peer = 0;
 
-	if (strcmp(route, "direct") == 0)
-		pvm_setopt(PvmRoute, PvmRouteDirect);
-	CHECK(pvm_recvinfo(place, 0, PvmMboxWaitForInfo) > 0);
-	pvm_upkint(&peer, 1, 1);
 	CHECK_INT(check_send_int(peer, TAG_RESULT, pvm_mytid()), 0);
 	send_all(peer);
 	CHECK_INT(receive_all(peer, &theirs), 0);
@@ -158,8 +159,24 @@ static int near(const char *route)
 	pvm_upkuint(&raw, 1, 1);
 	ours = encoding_of(pvm_initsend(PvmDataRaw));
 	CHECK(raw == ours);
-	printf("signature %08x\n", theirs);
-	CHECK_INT(check_send_int(peer, TAG_END, 0), 0);
+	return theirs;
+}
+
+static int near(const char *route)
+{
+	const volatile struct share_home *home;
+	int peer = 0;
+
+	if (strcmp(route, "direct") == 0)
+		pvm_setopt(PvmRoute, PvmRouteDirect);
+	CHECK(pvm_recvinfo(place, 0, PvmMboxWaitForInfo) > 0);
+	pvm_upkint(&peer, 1, 1);
+	printf("signature %08x\n", ask(peer));
+	for (int i = 0; i < ROUNDS && strcmp(route, "memory") == 0; i++)
+		ask(peer);
+	home = own_home();
+	printf("by memory %s\n", home && home->references && home->received ? "both ways" : "none");
+	CHECK_INT(check_send_int(peer, TAG_RESULT, 0), 0);
 	pvm_exit();
 	return check_done();
 }

@@ -409,10 +409,10 @@ struct mapping {
 	struct mapping *next;
 	unsigned char *base;
 	size_t size;
-	bool own;
+	bool own, detached;
 	unsigned users; /* it is unmapped with the last one */
 	void *owner;
-	/* NULL, or: call `keep` with what a child must have of it. */
+	/* NULL, or: call `keep` with what messages have of it. */
 	void (*in_use)(struct mapping *, void (*keep)(unsigned char *at, size_t size));
 };
 
@@ -426,6 +426,8 @@ void pvm__mappings_unpin(unsigned n);
 /* Around a fork: the child has private memory at the same places, with what is in use. */
 void pvm__mappings_before_fork(void);
 void pvm__mappings_after_fork(bool child);
+/* The same for one whose owner is about to use it anew. */
+void pvm__mapping_detach(struct mapping *);
 
 /* ---- errors (error.c) ------------------------------------------------------ */
 

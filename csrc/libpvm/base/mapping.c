@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that is shared with other processes, and what becomes of it in a child: that has
- * private copies of what is in use, at the same addresses.
+ * Memory that is shared with other processes, and what becomes of it in a child, or when nobody
+ * leaves it alone any more: private copies of what is in use, at the same addresses.
  */
 #define _GNU_SOURCE /* MADV_ */
 #include "base/base.h"
@@ -15,7 +15,7 @@ static struct mapping *mappings;
 static unsigned pins; /* nothing is unmapped meanwhile */
 static bool doomed;   /* some have no user any more */
 
-/* A piece of a mapping, kept for the child of a fork. */
+/* A piece of a mapping, kept for the private memory that takes its place. */
 struct keepsake {
 	struct keepsake *next;
 	unsigned char *at;
@@ -88,7 +88,7 @@ void pvm__mappings_unpin(unsigned n)
 		sweep();
 }
 
-/* ---- forks -------------------------------------------------------------------------- */
+/* ---- private copies -------------------------------------------------------------------------- */
 
 static void keep(unsigned char *at, size_t size)
 {
@@ -97,7 +97,7 @@ static void keep(unsigned char *at, size_t size)
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (k == MAP_FAILED) {
-		pvm__log("out of memory: a child has not what messages hold");
+		pvm__log("out of memory: messages have lost what lay in shared memory");
 		return;
 	}
 	k->next = keepsakes;
@@ -110,19 +110,20 @@ static void keep(unsigned char *at, size_t size)
 void pvm__mappings_before_fork(void)
 {
 	for (struct mapping *m = mappings; m; m = m->next)
-		if (m->in_use)
+		if (m->in_use && !m->detached)
 			m->in_use(m, keep);
 }
 
 /*
- * In a child, private memory takes the mapping's place, which was inherited until now so that
- * nothing else is there. Of a peer's, only what was kept is made writable, and so counts as used.
+ * Private memory takes the mapping's place, which a child has inherited until now so that nothing
+ * else is there. Of a peer's, only what was kept is made writable, and so counts as used.
  */
-static void replace(const struct mapping *m)
+static void replace(struct mapping *m)
 {
+	m->detached = true;
 	if (mmap(m->base, m->size, m->own ? PROT_READ | PROT_WRITE : PROT_READ,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED)
-		munmap(m->base, m->size); /* the parent's is not to be written to */
+		munmap(m->base, m->size); /* others' is not to be written to */
 }
 
 /* Put into its place what was kept. */
@@ -134,18 +135,34 @@ static void restore(const struct keepsake *k)
 	memcpy(k->at, k->bytes, k->size);
 }
 
-void pvm__mappings_after_fork(bool child)
+/* Put back what was kept, or forget it. */
+static void end_keepsakes(bool wanted)
 {
-	for (const struct mapping *m = mappings; child && m; m = m->next)
-		replace(m);
-	if (child)
-		pins = pvm__self.pins;
 	while (keepsakes) {
 		struct keepsake *k = keepsakes;
 
 		keepsakes = k->next;
-		if (child)
+		if (wanted)
 			restore(k);
 		munmap(k, sizeof *k + k->size);
 	}
+}
+
+void pvm__mappings_after_fork(bool child)
+{
+	for (struct mapping *m = mappings; child && m; m = m->next)
+		if (!m->detached)
+			replace(m);
+	if (child)
+		pins = pvm__self.pins;
+	end_keepsakes(child);
+}
+
+void pvm__mapping_detach(struct mapping *m)
+{
+	if (m->detached)
+		return;
+	m->in_use(m, keep);
+	replace(m);
+	end_keepsakes(true);
 }

@@ -478,6 +478,7 @@ int pvm__leave(void)
 	pvm__output_wait_children();
 	pvm__notice_self_exit();
 	take_in_rest();
+	pvm__share_part();
 	fflush(stdout);
 	fflush(stderr);
 	req = t->daemon ? pvm__message_new(WIRE_ENC_XDR) : NULL;

@@ -24,7 +24,7 @@ static bool write_mark(struct link *l)
 	l->streamed = false;
 	mark->tag = TC_MARK;
 	mark->ctx = SYSCTX_TC;
-	mark->wid = (int)++l->mark; /* used up in any case: a write that is left by a jump may be whole */
+	mark->wid = (int)++l->mark; /* used up: one that is left by a jump may be written */
 	written = (route && pvm__stream_write(route, &parcel, 1)) ||
 		pvm__write_daemon(&parcel, 1) == 0;
 	if (pvm__task.session != session)

@@ -211,3 +211,9 @@ void pvm__share_forget(void)
 	pvm__nrefusals = 0;
 	pvm__share_reset();
 }
+
+void pvm__share_part(void)
+{
+	pvm__share_forget();
+	pvm__share_unwelcome = true;
+}

@@ -184,10 +184,18 @@ struct candidate *pvm__candidate(int peer)
 	return c;
 }
 
+/* Once the peer hears of the end it uses its blocks anew, whatever is held of them here. */
+static void part_with(struct link *l)
+{
+	if (l->nheld)
+		pvm__mapping_detach(pvm__lender_mapping(l->lender));
+	pvm__link_drop(l);
+}
+
 void pvm__share_reset(void)
 {
 	while (pvm__links_end)
-		pvm__link_drop(pvm__links[pvm__links_end - 1]);
+		part_with(pvm__links[pvm__links_end - 1]);
 	if (pvm__task.segment)
 		pvm__unwatch(&bell);
 	pvm__segment_close();

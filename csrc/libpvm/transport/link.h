@@ -196,6 +196,8 @@ void pvm__share_heard(const unsigned char *body);
 void pvm__share_mark(int peer, uint32_t number);
 /* The connection to the daemon ends; the same in the child of a fork. */
 void pvm__share_forget(void);
+/* It is about to end. What is held stays right; nothing comes or goes by memory any more. */
+void pvm__share_part(void);
 
 /* ---- what is said (say.c) ------------------------------------------------------------ */
 

@@ -24,8 +24,9 @@ enum {
 };
 
 static struct {
+	/* Changed with the lock, looked at without. */
 	int peer;   /* the last message went to it */
-	bool small; /* and that came back to it were short */
+	bool small; /* it, and what came back, were short */
 	unsigned turns;
 	int64_t last, not_before, again; /* monotonic ns */
 	bool off;
@@ -33,14 +34,14 @@ static struct {
 
 void pvm__spread_sent(int peer, bool small)
 {
-	spread.peer = peer;
-	spread.small = small;
+	__atomic_store_n(&spread.peer, peer, __ATOMIC_RELAXED);
+	__atomic_store_n(&spread.small, small, __ATOMIC_RELAXED);
 }
 
 void pvm__spread_came(bool small)
 {
 	if (!small)
-		spread.small = false;
+		__atomic_store_n(&spread.small, false, __ATOMIC_RELAXED);
 }
 
 void pvm__spread_note(struct share_home *own)
@@ -134,7 +135,8 @@ static void consider(struct share_home *own, int64_t now)
 void pvm__spread_answered(struct share_home *own, const struct share_home *home, int peer,
 	bool crowded, int64_t start, int64_t now)
 {
-	bool turn = crowded && spread.small && peer == spread.peer &&
+	bool turn = crowded && __atomic_load_n(&spread.small, __ATOMIC_RELAXED) &&
+		peer == __atomic_load_n(&spread.peer, __ATOMIC_RELAXED) &&
 		start - spread.last < TURN_NS &&
 		__atomic_load_n(&home->processor, __ATOMIC_RELAXED) == own->processor &&
 		!(__atomic_load_n(&home->epoch, __ATOMIC_RELAXED) & 1);

@@ -21,6 +21,7 @@ class Machine:
     packages: str
     arch: str
     signature: str
+    memory: str  # what goes by it to and from this machine
 
 
 MACHINES = {
@@ -30,6 +31,7 @@ MACHINES = {
         "gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user-static",
         "LINUXS390",
         "0658ef59",
+        "none",
     ),
     "powerpc": Machine(
         "powerpc-linux-gnu-gcc",
@@ -37,9 +39,15 @@ MACHINES = {
         "gcc-powerpc-linux-gnu libc6-dev-powerpc-cross qemu-user-static",
         "LINUXPPC",
         "0658eb59",
+        "none",
     ),
     "i686": Machine(
-        "i686-linux-gnu-gcc", "", "gcc-i686-linux-gnu libc6-dev-i386-cross", "LINUX", "00408841"
+        "i686-linux-gnu-gcc",
+        "",
+        "gcc-i686-linux-gnu libc6-dev-i386-cross",
+        "LINUX",
+        "00408841",
+        "both ways",
     ),
 }
 
@@ -77,16 +85,27 @@ def starter(name: str, program: str) -> Path:
     )
 
 
-@pytest.mark.parametrize("route", ["daemon", "direct"])
+# Of the tasks, by the way that their messages are to take.
+SETTINGS = {
+    "daemon": {"PVM_SHM": "off"},
+    "direct": {"PVM_SHM": "off"},
+    "memory": {"PVM_SHM_AFTER": "0"},
+}
+
+
+@pytest.mark.parametrize("route", SETTINGS)
 @pytest.mark.parametrize("name", MACHINES)
 def test_messages_between_machines_of_different_kinds(name: str, route: str) -> None:
+    """Memory is shared only with machines of the same byte order, whatever their word's size."""
     far_program, near_program = starter(name, "foreign"), test_program("foreign", "ours")
-    with VirtualMachine() as vm:
+    with VirtualMachine(env=SETTINGS[route]) as vm:
         far = vm.start(far_program, "far")
         near = vm.run(near_program, "near", route)
         out, err = far.communicate(timeout=PATIENCE)
         assert (far.returncode, near.status) == (0, 0), near.out + near.err + (out + err).decode()
         assert f"signature {MACHINES[name].signature}" in near.out
+        if route == "memory":
+            assert f"by memory {MACHINES[name].memory}" in near.out
 
 
 @pytest.mark.parametrize(("name", "check"), CHECKS)

@@ -79,6 +79,8 @@ def with_thread_sanitizer(name: str) -> Path:
 
 
 ENVIRONMENT = {"TSAN_OPTIONS": "halt_on_error=1 die_after_fork=0"}
+# Of the tasks: by streams alone, and by memory from the first message on.
+WAYS = {"streams": {"PVM_SHM": "off"}, "memory": {"PVM_SHM_AFTER": "0"}}
 
 
 def check_output(out: str, err: str, log: str = "") -> None:
@@ -88,30 +90,40 @@ def check_output(out: str, err: str, log: str = "") -> None:
     assert "runtime error" not in err + log, err + log
 
 
-def run_threaded(program: Path, route: str) -> None:
+def run_threaded(program: Path, route: str, way: str) -> None:
     """Run a program, which checks what its threads got."""
-    with VirtualMachine("ours", path=[server_dir("ours")]) as vm:
+    with VirtualMachine("ours", path=[server_dir("ours")], env=WAYS[way]) as vm:
         done = vm.run(program, route, env=ENVIRONMENT)
         check_output(done.out, done.err, vm.log())
         done.check()
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_threads(name: str, route: str) -> None:
-    run_threaded(plain(name), route)
+def test_threads(name: str, route: str, way: str) -> None:
+    run_threaded(plain(name), route, way)
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_threads_with_address_sanitizer(name: str, route: str) -> None:
-    run_threaded(sanitized(name, "address,undefined"), route)
+def test_threads_with_address_sanitizer(name: str, route: str, way: str) -> None:
+    run_threaded(sanitized(name, "address,undefined"), route, way)
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_threads_with_thread_sanitizer(name: str, route: str) -> None:
-    run_threaded(with_thread_sanitizer(name), route)
+def test_threads_with_thread_sanitizer(name: str, route: str, way: str) -> None:
+    run_threaded(with_thread_sanitizer(name), route, way)
+
+
+def test_sleeping_thread_gets_what_another_one_has_read() -> None:
+    with VirtualMachine("ours", env=WAYS["streams"]) as vm:
+        done = vm.run(plain("read_ahead"))
+        check_output(done.out, done.err)
+        done.check()
 
 
 # ---- tracing ---------------------------------------------------------------------------
