@@ -12,9 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -174,6 +176,11 @@ CALL(ssize_t, write, (int fd, const void *p, size_t n), (fd, p, n), .interrupted
 	.resources = ENOSPC, .broken = EIO)
 CALL(int, stat, (const char *path, struct stat *s), (path, s), .resources = ENOMEM,
 	.broken = EACCES)
+CALL(int, fstat, (int fd, struct stat *s), (fd, s), .resources = ENOMEM)
+CALL(int, eventfd, (unsigned value, int flags), (value, flags), .resources = EMFILE)
+CALL(int, ftruncate, (int fd, off_t size), (fd, size), .interrupted = EINTR, .resources = EFBIG)
+CALL(int, fallocate, (int fd, int mode, off_t at, off_t size), (fd, mode, at, size),
+	.interrupted = EINTR, .resources = ENOSPC, .broken = EOPNOTSUPP)
 CALL(pid_t, fork, (void), (), .resources = EAGAIN)
 CALL(pid_t, waitpid, (pid_t pid, int *status, int flags), (pid, status, flags),
 	.interrupted = EINTR)
@@ -205,6 +212,34 @@ int __wrap_open(const char *path, int flags, ...)
 		mode = va_arg(ap, mode_t);
 	va_end(ap);
 	return __real_open(path, flags, mode);
+}
+
+DECLARE(void *, mmap, (void *at, size_t size, int access, int flags, int fd, off_t offset));
+void *__wrap_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset)
+{
+	if (due(FAULT_RESOURCES, "mmap")) {
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
+	return __real_mmap(at, size, access, flags, fd, offset);
+}
+
+/* Of those without a function of their own memfd_create alone fails. */
+DECLARE(long, syscall, (long number, ...));
+long __wrap_syscall(long number, ...)
+{
+	long a[6];
+	va_list ap;
+
+	if (number == SYS_memfd_create && due(FAULT_RESOURCES, "memfd_create")) {
+		errno = EMFILE;
+		return -1;
+	}
+	va_start(ap, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 static const struct errors fcntl_errors = { .resources = EMFILE };

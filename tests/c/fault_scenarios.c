@@ -569,5 +569,6 @@ const struct scenario scenarios[] = {
 	{ .name = "group", .run = group, TASK, .groups = true },
 	{ .name = "root", .run = member, PAIR },
 	{ .name = "leaf", .run = member, PAIR },
+	{ .name = "shared", .run = shared, TASK, .partner = share_back, .prepare = share_at_once },
 	{ .name = NULL },
 };

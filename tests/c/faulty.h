@@ -27,6 +27,11 @@ extern int echo_tid, partner_tid;
 
 enum { ECHO = 1, ECHO_DIRECT = 2, REPLY = 3 };
 
+/* The scenario of fault_shared.c: what runs, its partner, and what comes before. */
+void shared(void);
+void share_back(void);
+void share_at_once(void);
+
 /* Something is wrong that no fault excuses. */
 void wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

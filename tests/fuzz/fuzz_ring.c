@@ -74,7 +74,9 @@ static void write_all(uint32_t size, const uint8_t *lengths, size_t n)
 		if (r) {
 			assert((unsigned char *)r >= out.bytes &&
 				(unsigned char *)r + bytes <= out.bytes + size);
-			*r = (struct share_record){ .size = bytes, .kind = SHARE_INLINE, .tag = put++ };
+			*r = (struct share_record){
+				.size = bytes, .kind = SHARE_INLINE, .tag = put++
+			};
 		}
 		if (!r || lengths[i + 1] & 2) {
 			int found = pvm__ring_read(out.bytes, size, head, out.tail, &in);

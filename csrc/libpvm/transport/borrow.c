@@ -79,8 +79,7 @@ struct lender *pvm__lender_new(struct link *l, int fd)
 	*lender = (struct lender){ .link = l };
 	lender->mapping = pvm__mapping_new(fd, size, false);
 	if (lender->mapping)
-		lender->ring =
-			proper_ring((const void *)lender->mapping->base, size, l->way.turn);
+		lender->ring = proper_ring((const void *)lender->mapping->base, size, l->way.turn);
 	if (lender->ring) {
 		lender->mapping->owner = lender;
 		lender->mapping->in_use = in_use;

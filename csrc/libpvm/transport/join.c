@@ -82,6 +82,9 @@ static int free_slot(void)
 	return -1;
 }
 
+/* The last mark of a link that has ended: a stream may still bring it, so it is not used again. */
+static uint32_t last_mark;
+
 struct link *pvm__link_new(int peer)
 {
 	uint32_t ring = pvm__segment_home()->ring;
@@ -98,6 +101,7 @@ struct link *pvm__link_new(int peer)
 	l->slot = slot;
 	l->bell = -1;
 	l->out = LINK_ASKED;
+	l->mark = last_mark;
 	l->ours = own_slot(slot);
 	*l->ours = (struct share_slot){ 0 };
 	l->ring.bytes = (unsigned char *)pvm__segment_home() + at;
@@ -113,6 +117,8 @@ void pvm__link_drop(struct link *l)
 {
 	pvm__link_take_back(l);
 	pvm__way_unlist(&l->way);
+	if ((int32_t)(l->mark - last_mark) > 0)
+		last_mark = l->mark;
 	if (l->lender) {
 		pvm__lender_leave(l->lender);
 		pvm__segment_home()->links--;

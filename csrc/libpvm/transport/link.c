@@ -2,6 +2,7 @@
 /* The table of links, and what ends their use. */
 #include "transport/link.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,11 +46,19 @@ void pvm__link_fault(struct link *l, const char *what)
 
 void pvm__link_ring(struct link *l)
 {
-	const uint64_t one = 1;
+	uint64_t one = 1, full;
+	ssize_t n = UNINTERRUPTED(write(l->bell, &one, sizeof one));
 
-	/* It cannot be full: then it rings in any case. */
-	if (write(l->bell, &one, sizeof one) == sizeof one)
-		pvm__segment_home()->bells++;
+	/* Only somebody who means harm fills it. */
+	if (n < 0 && errno == EAGAIN && read(l->bell, &full, sizeof full) > 0)
+		n = write(l->bell, &one, sizeof one);
+	pvm__segment_home()->bells += n > 0;
+	/* The word that ends the link wakes the peer, which finds what is in the ring. */
+	if (n < 0 && l->out != LINK_CLOSED && !l->due) {
+		l->out = LINK_CLOSED;
+		l->due = SHARE_CLOSE;
+		pvm__links_due = true;
+	}
 }
 
 /* ---- settings ---------------------------------------------------------------------------- */

@@ -28,8 +28,8 @@ struct link {
 	const struct share_home *home;
 	const struct share_slot *theirs; /* the peer's slot for this task */
 	struct share_slot *ours;
-	int bell;     /* the peer's; -1 */
-	int64_t used; /* when it was seen last that something had gone by it, monotonic ns */
+	int bell;         /* the peer's; -1 */
+	int64_t used;     /* when it was seen last that something had gone by it, monotonic ns */
 	uint32_t traffic; /* ... and what had gone by it then, either way */
 	int due;          /* what is to be said to the peer: SHARE_ACCEPT, SHARE_CLOSE, 0 */
 
@@ -38,12 +38,12 @@ struct link {
 	struct ring_out ring;
 	struct share_record *last; /* the record that was put last */
 	struct thread *user;       /* writes a record, a mark or what is due; NULL: nobody */
-	bool streamed;       /* something went by a stream behind the last mark */
-	uint32_t mark;       /* the last one written */
-	unsigned by_stream;  /* messages since it is streaming */
-	uint32_t rung;       /* epoch of the peer that the bell was rung for */
-	uint32_t returned;   /* references that have come back */
-	unsigned nlent;      /* that have not, and their bytes */
+	bool streamed;             /* something went by a stream behind the last mark */
+	uint32_t mark;             /* the last one written */
+	unsigned by_stream;        /* messages since it is streaming */
+	uint32_t rung;             /* epoch of the peer that the bell was rung for */
+	uint32_t returned;         /* references that have come back */
+	unsigned nlent;            /* that have not, and their bytes */
 	uint64_t bytes_lent;
 	struct message *lent[SHARE_REFS]; /* NULL: the number is free */
 	unsigned next_lent;

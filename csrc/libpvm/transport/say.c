@@ -166,11 +166,13 @@ static void say_due(struct link *l)
 	if (pvm__task.session != session)
 		return;
 	l->said_close = l->said_close || said;
-	said = l->heard_close && !l->said_done && !l->gone && pvm__link_is_empty(l) &&
-		say(SHARE_DONE, peer, 0, NULL);
-	if (pvm__task.session != session)
-		return;
-	l->said_done = l->said_done || said;
+	if (l->heard_close && !l->said_done && !l->gone && pvm__link_is_empty(l)) {
+		l->incoming = NULL; /* the peer may use its slot again as soon as it hears that */
+		said = say(SHARE_DONE, peer, 0, NULL);
+		if (pvm__task.session != session)
+			return;
+		l->said_done = said;
+	}
 	l->user = NULL;
 }
 

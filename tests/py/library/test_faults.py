@@ -17,7 +17,7 @@ from support.system import require_library, require_program, spawn_dir
 
 SCENARIOS = (
     *("enrol", "pack", "messages", "backlog", "route", "routed", "spawn", "output", "start"),
-    *("siblings", "notify", "mailbox", "contexts", "options", "questions", "roles"),
+    *("siblings", "notify", "mailbox", "contexts", "options", "questions", "roles", "shared"),
     *("handlers", "traced", "group", "root", "leaf"),
 )
 # Classes of faults (tests/c/fault.h); with + all calls from the N-th on fail.

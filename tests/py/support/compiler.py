@@ -179,13 +179,16 @@ FAULT_WRAPPED = (
     *("getsockopt", "setsockopt", "sendmsg", "recvmsg", "poll", "epoll_create1", "epoll_ctl"),
     *("epoll_wait", "open", "read", "write", "close", "unlink", "stat", "fcntl", "pipe2", "dup2"),
     *("fork", "waitpid", "execv", "execvp", "sleep"),
+    *("fstat", "eventfd", "ftruncate", "fallocate", "mmap", "syscall"),
 )
 
 
 def fault_program() -> Path:
     """The program tests/c/faulty.c with our libraries, everything instrumented."""
     tree = sanitized_tree()
-    sources = [C_SOURCES / f"{name}.c" for name in ("faulty", "fault", "fault_scenarios")]
+    sources = [
+        C_SOURCES / f"{name}.c" for name in ("faulty", "fault", "fault_scenarios", "fault_shared")
+    ]
     return compiled(
         "faulty",
         ["gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", *SANITIZE]
