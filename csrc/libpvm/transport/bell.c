@@ -12,17 +12,20 @@ static void wake(struct share_home *home)
 
 void pvm__lookout_begin(struct lookout *o)
 {
+	bool left;
+
 	o->n = 0;
 	o->home = NULL;
 	if (!pvm__task.segment)
 		return;
 	o->home = pvm__segment_home();
+	left = o->home->flags & SHARE_LEFT;
 	pvm__mappings_pin();
 	for (unsigned i = 0; i < pvm__links_end; i++) {
 		const struct link *l = pvm__links[i];
 
 		/* What waits for a mark does so until a stream has brought that. */
-		if (!l || !l->incoming || pvm__link_is_barred(l))
+		if (left || !l || !l->incoming || pvm__link_is_barred(l))
 			continue;
 		o->ring[o->n].tail = &l->theirs->tail;
 		o->ring[o->n].head = l->head;

@@ -18,12 +18,6 @@ struct link *pvm__link_find(int peer)
 	return NULL;
 }
 
-bool pvm__link_is_empty(const struct link *l)
-{
-	return !l->nheld &&
-		(!l->incoming || l->head == __atomic_load_n(&l->theirs->tail, __ATOMIC_ACQUIRE));
-}
-
 void pvm__links_left(void)
 {
 	for (unsigned i = 0; i < pvm__links_end; i++) {
@@ -44,6 +38,7 @@ void pvm__link_fault(struct link *l, const char *what)
 	l->out = LINK_CLOSED;
 	l->due = SHARE_CLOSE;
 	pvm__links_due = true;
+	pvm__stream_caught_up(pvm__task.daemon);
 }
 
 void pvm__link_ring(struct link *l)

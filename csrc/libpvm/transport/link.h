@@ -71,8 +71,6 @@ extern bool pvm__links_due;                  /* something is to be said, or drop
 struct link *pvm__link_find(int peer);
 /* This thread has left what it did with links by a jump. */
 void pvm__links_left(void);
-/* Nothing is left to take in, and nothing is held. */
-bool pvm__link_is_empty(const struct link *);
 /* Something is wrong with what the peer has written: nothing more goes either way. */
 void pvm__link_fault(struct link *, const char *what);
 /* Ring the peer's bell. */
@@ -118,13 +116,17 @@ struct lender *pvm__lender_new(struct link *, int fd);
 /* The link does not use it any more; bodies that are held still do. */
 void pvm__lender_leave(struct lender *);
 struct mapping *pvm__lender_mapping(const struct lender *);
+/* Nothing is left to take in, and nothing is held. */
+bool pvm__link_is_empty(const struct link *);
 /* Is there a record that may not be taken in before a mark has come? */
 bool pvm__link_is_barred(const struct link *);
+/* Has any link a record to take in? */
+bool pvm__links_have(void);
 /* List the links that have a record to take in. */
 void pvm__links_look(void);
 /*
- * A message from `src` has come by a stream. What its sender, or, if that is a daemon, any task,
- * has put before comes first: note how much that is. Then: is there any that is not taken yet?
+ * A message has come by a stream. What the task `src`, or, if that is a daemon, any task, has put
+ * before comes first: note how much that is. Then: is there any that is not taken yet?
  */
 void pvm__links_bar(int src);
 bool pvm__links_before(int src);
