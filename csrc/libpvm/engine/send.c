@@ -275,15 +275,14 @@ static struct message *common_form(struct message *m)
 	return form;
 }
 
-/* Send to one receiver of a multicast by a way of its own. False: there is none. */
-static bool send_one(struct message *m, int dst)
+/* Send to one receiver of a multicast by a direct route. False: there is none. */
+static bool by_route(const struct message *m, int dst)
 {
-	struct stream *route;
-	bool done = by_memory(m, dst);
+	struct stream *route = existing_route(dst);
+	bool done;
 
-	route = done ? NULL : existing_route(dst);
 	if (!route)
-		return done;
+		return false;
 	note_stream(dst);
 	pvm__task.sending++;
 	done = write_route(route, m, dst);
@@ -292,11 +291,30 @@ static bool send_one(struct message *m, int dst)
 	return done;
 }
 
+/*
+ * Send by memory and direct routes to whom that is possible; the others are left in `tids`. Returns
+ * how many. What goes by memory counts as if it were the daemon's: *common says that some did.
+ */
+static int send_apart(struct message *m, int *tids, int n, unsigned *early, bool *common)
+{
+	int nrest = 0;
+
+	for (int i = 0; i < n; i++)
+		if (by_memory(m, tids[i]))
+			*common = true;
+		else if (by_route(m, tids[i]))
+			owe(m, 0, early);
+		else
+			tids[nrest++] = tids[i];
+	return nrest;
+}
+
 int pvm__multicast(struct message *m, int *tids, int n)
 {
 	unsigned session = pvm__task.session;
 	unsigned early;
-	int code = 0, nrest = 0;
+	bool common = false;
+	int code = 0, nrest;
 
 	if (pvm__task.sending)
 		return PvmNotImpl;
@@ -305,11 +323,7 @@ int pvm__multicast(struct message *m, int *tids, int n)
 	if (pvm__task.session != session)
 		return PvmSysErr;
 	m = common_form(m);
-	for (int i = 0; i < n; i++)
-		if (send_one(m, tids[i]))
-			owe(m, 0, &early);
-		else
-			tids[nrest++] = tids[i];
+	nrest = send_apart(m, tids, n, &early, &common);
 	pvm__task.sending++;
 	if (nrest) {
 		for (int i = 0; i < nrest; i++)
@@ -317,9 +331,10 @@ int pvm__multicast(struct message *m, int *tids, int n)
 		code = multicast_daemon(m, tids, nrest);
 		for (int i = 0; i < nrest; i++)
 			count_stream(tids[i]);
-		owe(m, 1, &early);
 	}
 	pvm__task.sending--;
+	if (common || nrest)
+		owe(m, 1, &early);
 	pvm__message_unref(m);
 	return finish(session, code);
 }

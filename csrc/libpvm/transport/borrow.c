@@ -300,6 +300,7 @@ static void advance(struct link *l, uint32_t next)
 	__atomic_store_n(&l->ours->head, next, __ATOMIC_RELEASE);
 	pvm__segment_home()->received++;
 	offer_room(l);
+	pvm__stream_caught_up(pvm__task.daemon);
 }
 
 bool pvm__link_take(struct way *way)
@@ -358,6 +359,16 @@ static uint32_t barrier_of(const struct link *l)
 static bool concerns(const struct link *l, int src)
 {
 	return l->way.turn == src || wire_is_daemon((uint32_t)src) || src == (int)TIDPVMD;
+}
+
+bool pvm__links_have(void)
+{
+	struct ring_in in;
+
+	for (unsigned i = 0; i < pvm__links_end; i++)
+		if (pvm__links[i] && next_record(pvm__links[i], &in))
+			return true;
+	return false;
 }
 
 void pvm__links_look(void)

@@ -97,7 +97,9 @@ struct link *pvm__link_new(int peer)
 	l = calloc(1, sizeof *l);
 	if (!l)
 		return NULL;
-	l->way = (struct way){ .source.fd = -1, .turn = peer, .take = pvm__link_take };
+	l->way = (struct way){
+		.source.fd = -1, .turn = peer, .common = true, .take = pvm__link_take
+	};
 	l->slot = slot;
 	l->bell = -1;
 	l->out = LINK_ASKED;

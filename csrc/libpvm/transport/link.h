@@ -132,11 +132,13 @@ uint32_t pvm__lender_ring(const struct lender *);
 bool pvm__link_is_empty(const struct link *);
 /* Is nothing taken in that is put now: a mark must come before, or this task has left? */
 bool pvm__link_is_barred(const struct link *);
+/* Has any link a record to take in? */
+bool pvm__links_have(void);
 /* List the links that have a record to take in. */
 void pvm__links_look(void);
 /*
- * A message from `src` has come by a stream. What its sender, or, if that is a daemon, any task,
- * has put before comes first: note how much that is. Then: is there any that is not taken yet?
+ * A message has come by a stream. What the task `src`, or, if that is a daemon, any task, has put
+ * before comes first: note how much that is. Then: is there any that is not taken yet?
  */
 void pvm__links_bar(int src);
 bool pvm__links_before(int src);

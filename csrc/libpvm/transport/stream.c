@@ -39,7 +39,10 @@ struct stream *pvm__stream_new(int fd, int peer)
 		return NULL;
 	memset(s, 0, offsetof(struct stream, buf));
 	s->way = (struct way){
-		.source = { .fd = fd, .ready = stream_ready }, .turn = peer, .take = take
+		.source = { .fd = fd, .ready = stream_ready },
+		.turn = peer,
+		.common = peer == (int)TIDPVMD,
+		.take = take,
 	};
 	return s;
 }
@@ -122,13 +125,19 @@ void pvm__stream_lose(struct stream *s)
 		pvm__task.transport.route_lost = true;
 }
 
+/* Whose memory comes before the whole message: its sender's, or, on a common way, everybody's. */
+static int whose_before(const struct stream *s)
+{
+	return s->way.common ? (int)TIDPVMD : s->whole->src;
+}
+
 bool pvm__stream_drain(struct stream *s)
 {
 	int taken = 0;
 
 	do {
 		if (s->whole)
-			pvm__links_take_before(s->whole->src);
+			pvm__links_take_before(whose_before(s));
 		s->more = true;
 	} while ((take(&s->way) || s->whole) && ++taken < LAST_MESSAGES);
 	return taken;
@@ -347,8 +356,8 @@ static bool end_fragment(struct stream *s)
 }
 
 /*
- * Have the whole message delivered, unless something that its sender has put into memory before is
- * to be taken in first. False: so it is.
+ * Have the whole message delivered, unless something that was put into memory before is to be taken
+ * in first. False: so it is.
  */
 static bool give(struct stream *s)
 {
@@ -356,9 +365,9 @@ static bool give(struct stream *s)
 
 	if (pvm__links_end) {
 		if (!s->barred)
-			pvm__links_bar(m->src);
+			pvm__links_bar(whose_before(s));
 		s->barred = true;
-		if (pvm__links_before(m->src))
+		if (pvm__links_before(whose_before(s)))
 			return false;
 	}
 	s->whole = NULL;
@@ -478,13 +487,13 @@ static bool read_once(struct stream *s)
 	return more || (size_t)n == room;
 }
 
-/* Is a whole message among what was read ahead? */
+/* Is a whole message among what was read ahead, or in memory that stands for the stream? */
 static bool is_ahead(const struct stream *s)
 {
 	size_t at = s->at;
 	bool whole = s->inside && s->last;
 
-	if (s->whole)
+	if (s->whole || (s->way.common && pvm__links_have()))
 		return true;
 	if (s->inside && s->left > s->end - at)
 		return false;
@@ -500,6 +509,12 @@ static bool is_ahead(const struct stream *s)
 	return whole;
 }
 
+void pvm__stream_caught_up(struct stream *s)
+{
+	if (s->stand_in && !is_ahead(s))
+		pvm__stand_in_lower(s->stand_in);
+}
+
 /* Take in one message, reading if what was read ahead has none. */
 static bool take(struct way *way)
 {
@@ -512,8 +527,7 @@ static bool take(struct way *way)
 	taken = s->whole && give(s);
 	if (exact) {
 		s->more = false;
-		if (s->stand_in && !is_ahead(s))
-			pvm__stand_in_lower(s->stand_in);
+		pvm__stream_caught_up(s);
 	}
 	if (!s->whole && (!taken || (s->at == s->end && !s->more)))
 		pvm__way_unlist(way);

@@ -58,6 +58,7 @@ struct way {
 	struct way *next;     /* listed, in the order of turns */
 	int turn;             /* the daemon's is the lowest, a task's is its tid */
 	bool listed;
+	bool common; /* its messages would come by the daemon if there were no memory */
 	/* Take in one message. False: there is no whole one, and it is no longer listed. */
 	bool (*take)(struct way *);
 };
@@ -65,7 +66,10 @@ struct way {
 /* Something may be there to take in: list it. */
 void pvm__way_list(struct way *);
 void pvm__way_unlist(struct way *);
-/* Take in one message of each that is listed, in turn. True: there was one. */
+/*
+ * Take in one message of each that is listed, in turn; of the common ones, which are one connection
+ * to a program, one of all. True: there was one.
+ */
 bool pvm__ways_take(void);
 
 /* ---- waking (wake.c) ------------------------------------------------------- */
@@ -146,6 +150,8 @@ void pvm__stream_end(struct stream *);
  * nothing is read ahead, on any stream. A descriptor, or PvmSysErr.
  */
 int pvm__stream_stand_in_fd(struct stream *);
+/* Something was taken in: the stand-in's sign comes down when that was the last read ahead. */
+void pvm__stream_caught_up(struct stream *);
 static inline int pvm__stream_select_fd(struct stream *s)
 {
 	bool ahead = s->stand_in || s->inside || s->at < s->end || !pvm__task.transport.exact;

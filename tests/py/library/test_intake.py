@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.intake.bed import Bed, Way, each_task, group_server_dir
+from support.intake.bed import SOCKETS, Bed, Way, each_task, group_server_dir
 from support.intake.vectors import NOT_ON_ROUTES, SETUPS, Play
 from support.machines.vm import VirtualMachine
 from support.system import SIDES, Side
@@ -22,7 +22,7 @@ def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
 PLAYS = [
     pytest.param(name, way, id=f"{name}-{way.name.lower()}")
     for name in SETUPS
-    for way in Way
+    for way in SOCKETS
     if way is Way.DAEMON or name not in NOT_ON_ROUTES
 ]
 
@@ -35,4 +35,13 @@ def test_sequence(
     with Bed(machine, library, unasked=unasked) as bed:
         bed.open(way)
         play = Play(bed, way, name)
+        assert play.run() == play.expected()
+
+
+@pytest.mark.parametrize("machine", ["ours"], indirect=True)
+@pytest.mark.parametrize("name", SETUPS)
+def test_sequence_by_memory(machine: VirtualMachine, name: str) -> None:
+    with Bed(machine, "ours", unasked=True, memory=True) as bed:
+        bed.open(Way.MEMORY)
+        play = Play(bed, Way.MEMORY, name)
         assert play.run() == play.expected()

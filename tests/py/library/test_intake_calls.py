@@ -65,7 +65,9 @@ def taken_in(bed: Bed, way: Way, call: str) -> list[int]:
     """Tags of the ten messages that are no longer in the sockets after a call; none is lost."""
     names = {"own": bed.task.tid, "child": bed.children[0].tid, "nobody": bed.nobody}
     told = bed.task.call(*call.format(**names).split())
-    if way is Way.DAEMON:
+    if way is Way.MEMORY:
+        left = TEN[len(TEN) - bed.in_memory() :]
+    elif way is Way.DAEMON:
         left = [tag for tag in bed.task.waiting(way) if tag in TEN]
     else:
         left = TEN[len(TEN) - bed.task.left(way) :]
@@ -83,6 +85,17 @@ def test_taken_in_from_the_daemon(machine: VirtualMachine, library: Side, call: 
             bed.task.call("join", "gg")
         bed.deliver_tags(Way.DAEMON, TEN)
         assert taken_in(bed, Way.DAEMON, call) == TEN[: TAKEN[call]]
+
+
+@pytest.mark.parametrize("machine", ["ours"], indirect=True)
+@pytest.mark.parametrize("call", TAKEN)
+def test_taken_in_from_memory(machine: VirtualMachine, call: str) -> None:
+    with Bed(machine, "ours", unasked=True, memory=True) as bed:
+        bed.open(Way.MEMORY)
+        if "gg" in call:
+            bed.task.call("join", "gg")
+        bed.deliver_tags(Way.MEMORY, TEN)
+        assert taken_in(bed, Way.MEMORY, call) == TEN[: TAKEN[call]]
 
 
 @pytest.mark.parametrize("library", SIDES)

@@ -10,8 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from support.intake.bed import Bed, Task, Way, library_env, program, spawnable
+from support.intake.bed import SOCKETS, Bed, Task, Way, library_env, program, spawnable
 from support.intake.vectors import REPEATS, recording
+from support.machines.sharing import WAYS
 from support.machines.vm import VirtualMachine, read_line, wait_until
 from support.system import PATIENCE, SIDES, Side
 
@@ -26,7 +27,8 @@ def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
 
 
 each_library = pytest.mark.parametrize("library", SIDES)
-each_way = pytest.mark.parametrize("way", Way, ids=lambda way: way.name.lower())
+each_way = pytest.mark.parametrize("way", SOCKETS, ids=lambda way: way.name.lower())
+by_memory = pytest.mark.parametrize("machine", ["ours"], indirect=True)
 
 
 def answers(sequence: list[dict[str, object]]) -> list[object]:
@@ -140,6 +142,61 @@ def test_two_connections_are_read_in_turn(machine: VirtualMachine, library: Side
         assert got == expected
 
 
+# ---- memory ------------------------------------------------------------------------------
+
+
+def select_all(bed: Bed) -> list[int]:
+    """Receive one message each time that a descriptor is readable; the tags."""
+    got = []
+    while bed.task.call("readable").code:
+        got.append(bed.task.call("nrecv", -1, -1).code)
+    return [tag for tag in got if tag]
+
+
+@by_memory
+@pytest.mark.parametrize("children", [1, 2])
+def test_select_sees_what_came_by_memory_before_the_first_getfds(
+    machine: VirtualMachine, children: int
+) -> None:
+    with Bed(machine, "ours", children, unasked=True, memory=True) as bed:
+        for child in range(children):
+            bed.open(Way.MEMORY, child)
+            bed.deliver_tags(Way.MEMORY, range(1, 6), child)
+        assert sorted(select_all(bed)) == sorted([*range(1, 6)] * children)
+        for child in range(children):
+            bed.deliver_tags(Way.MEMORY, range(11, 16), child)
+        assert bed.task.has_left
+        assert sorted(select_all(bed)) == sorted([*range(11, 16)] * children)
+
+
+@by_memory
+def test_select_sees_what_came_by_memory_and_by_the_daemon(machine: VirtualMachine) -> None:
+    with Bed(machine, "ours", 2, unasked=True, memory=True) as bed:
+        bed.open(Way.MEMORY)
+        bed.deliver_tags(Way.MEMORY, range(1, 6))
+        # The task makes no call, and so answers no request for a link.
+        bed.deliver_tags(Way.DAEMON, range(11, 16), child=1)
+        assert sorted(select_all(bed)) == [*range(1, 6), *range(11, 16)]
+
+
+@by_memory
+def test_task_that_has_left_the_memory_sleeps_while_it_waits(machine: VirtualMachine) -> None:
+    with Bed(machine, "ours", unasked=True, memory=True) as bed:
+        bed.open(Way.MEMORY)
+        assert bed.task.call("readable").code == 0
+        bed.deliver_tags(Way.MEMORY, (1, 2, 3))
+        assert bed.drain() == [1, 2, 3]
+        before = processor_time(bed.task.process.pid)
+        assert bed.task.call("trecv", -1, 99, 1, 0).code == 0
+        assert processor_time(bed.task.process.pid) - before < 0.3
+
+
+def processor_time(pid: int) -> float:
+    """Seconds that a process has had of the processors."""
+    words = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
 # ---- a task that is not connected yet ----------------------------------------------------
 
 
@@ -171,10 +228,11 @@ def test_what_was_sent_before_a_spawned_task_connects_is_taken_in_one_by_one(
 
 
 def start(
-    machine: VirtualMachine, library: Side, *words: object
+    machine: VirtualMachine, library: Side, *words: object, way: str = "daemon"
 ) -> tuple[subprocess.Popen[bytes], str]:
     """Start tests/c/intake_programs.c; the process and its tid as it prints it."""
-    process = machine.start(program("intake_programs"), *words, env=library_env(library))
+    env = library_env(library) | WAYS[way]
+    process = machine.start(program("intake_programs"), *words, env=env)
     assert process.stdout
     return process, read_line(process.stdout, PATIENCE)
 
@@ -191,10 +249,20 @@ def finish(process: subprocess.Popen[bytes]) -> list[int]:
 def test_farm_sees_no_worker_ready_before_its_result(
     machine: VirtualMachine, library: Side, way: str, workers: int
 ) -> None:
-    rounds = 400 // workers
-    master, tid = start(machine, library, "farm", workers, rounds)
+    run_farm(machine, library, way, workers, 400 // workers)
+
+
+@by_memory
+def test_farm_sees_no_worker_ready_before_its_result_by_memory(machine: VirtualMachine) -> None:
+    run_farm(machine, "ours", "memory", 3, 2000)
+
+
+def run_farm(machine: VirtualMachine, library: Side, way: str, workers: int, rounds: int) -> None:
+    """A farm, in which each worker sends a result and that it is ready so many times."""
+    settings = way if way == "memory" else "daemon"
+    master, tid = start(machine, library, "farm", workers, rounds, way=settings)
     work = [
-        start(machine, library, "work", tid, way, number, workers, rounds)[0]
+        start(machine, library, "work", tid, way, number, workers, rounds, way=settings)[0]
         for number in range(workers)
     ]
     assert finish(master) == [workers * rounds, 0]

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from support.intake.bed import Bed, Way, each_task
-from support.intake.model import STEPS, Generator, play
+from support.intake.bed import SOCKETS, Bed, Way, each_task
+from support.intake.model import CHILDREN, STEPS, Generator, play
 from support.machines.vm import VirtualMachine
 from support.system import SIDES, Side
 
@@ -22,17 +22,29 @@ def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
         yield vm
 
 
+def run(bed: Bed, way: Way, seed: int, selects_from: int) -> None:
+    """Let the task run the program of a seed, and compare."""
+    steps = Generator(seed, way, selects_from).steps()
+    for child in range(len(bed.children)):
+        bed.open(way, child)
+    told = play(bed, way, steps)
+    for number, step in enumerate(steps):
+        before = [(s.sends, s.words, s.told) for s in steps[: number + 1]]
+        assert told[number] == step.told, f"step {number} of {before}"
+
+
 @each_task
-@pytest.mark.parametrize("way", Way, ids=lambda way: way.name.lower())
+@pytest.mark.parametrize("way", SOCKETS, ids=lambda way: way.name.lower())
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_program(
     machine: VirtualMachine, library: Side, unasked: bool, way: Way, seed: int
 ) -> None:
-    steps = Generator(seed, way, STEPS // 2 if unasked else 0).steps()
-    with Bed(machine, library, 2 if way is Way.DAEMON else 1, unasked) as bed:
-        for child in range(len(bed.children)):
-            bed.open(way, child)
-        told = play(bed, way, steps)
-    for number, step in enumerate(steps):
-        before = [(s.sends, s.words, s.told) for s in steps[: number + 1]]
-        assert told[number] == step.told, f"step {number} of {before}"
+    with Bed(machine, library, CHILDREN[way], unasked) as bed:
+        run(bed, way, seed, STEPS // 2 if unasked else 0)
+
+
+@pytest.mark.parametrize("machine", ["ours"], indirect=True)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_program_by_memory(machine: VirtualMachine, seed: int) -> None:
+    with Bed(machine, "ours", CHILDREN[Way.MEMORY], unasked=True, memory=True) as bed:
+        run(bed, Way.MEMORY, seed, STEPS // 2)

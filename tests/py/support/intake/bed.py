@@ -12,7 +12,9 @@ from typing import IO, NamedTuple
 
 import pytest
 
+from pvm3py.pvmd.io.switch import Sharing
 from support.compiler import compile_program, script
+from support.machines.sharing import WAYS, counters, has_left
 from support.machines.vm import VirtualMachine, read_line, wait_until
 from support.scoped import Scoped
 from support.system import (
@@ -47,10 +49,18 @@ each_task = pytest.mark.parametrize(
 
 
 class Way(Enum):
-    """How a child's messages come to the task; the value is its place in what "waiting" tells."""
+    """How a child's messages come to the task; the value is its place in what "waiting" tells.
+
+    What waits in memory is not told there. The counters of the tasks say how much that is.
+    """
 
     DAEMON = 0
     ROUTE = 1
+    MEMORY = 2
+
+
+# Those of every library.
+SOCKETS = (Way.DAEMON, Way.ROUTE)
 
 
 def group_server_dir(daemon: Side) -> Path:
@@ -139,10 +149,13 @@ class Task:
         return self._tid
 
     def waiting(self, way: Way) -> list[int]:
-        """Tags of the new whole messages that wait in its sockets; nothing is taken in."""
+        """Tags of the new whole messages that wait in its sockets; nothing is taken in.
+
+        What library and daemon say to each other is left out.
+        """
         words = self.call("waiting").words
         parts = " ".join(words).split("|")
-        return [int(word) for word in parts[way.value].split()]
+        return [tag for word in parts[way.value].split() if (tag := int(word)) >= 0]
 
     def left(self, way: Way) -> int:
         """How many messages of one int wait, those of which only a part has been read included."""
@@ -165,6 +178,16 @@ class LocalTask(Task):
         if debian_library():
             assert (str(library_dir() / "libpvm3.so.3") in loaded) == (library == "ours")
 
+    @property
+    def counted(self) -> Sharing:
+        """Its counters of messages through memory."""
+        return counters(self.process.pid, self.tid)
+
+    @property
+    def has_left(self) -> bool:
+        """Whether it takes nothing more out of memory."""
+        return has_left(self.process.pid, self.tid)
+
     def close(self) -> None:
         """End it; it does not leave the machine before."""
         with contextlib.suppress(BrokenPipeError):
@@ -179,13 +202,21 @@ class Bed(Scoped):
     library   of the task and its children
     children  how many; their tids ascend
     unasked   the library is not asked for descriptors to see what waits, so that it reads ahead
+    memory    messages may go by memory; unasked is needed then, since who asks leaves it
     """
 
     def __init__(
-        self, machine: VirtualMachine, library: Side, children: int = 1, unasked: bool = False
+        self,
+        machine: VirtualMachine,
+        library: Side,
+        children: int = 1,
+        unasked: bool = False,
+        memory: bool = False,
     ) -> None:
+        assert unasked or not memory
         self.machine, self.library = machine, library
         self._env = library_env(library) | ({"INTAKE_UNASKED": "1"} if unasked else {})
+        self._env |= WAYS["memory" if memory else "daemon"]
         self._started: list[LocalTask] = []
         try:
             self.task = self._start()
@@ -220,25 +251,48 @@ class Bed(Scoped):
         if way is Way.DAEMON:
             sender.call("setopt", PVM_ROUTE, PVM_DONT_ROUTE)
             return
+        if way is Way.MEMORY:
+            wait_until(lambda: self._exchange(sender), "messages by memory")
+            return
         sender.call("setopt", PVM_ROUTE, PVM_ROUTE_DIRECT)
         sender.begin("send", self.task.tid, OPENING, 0)
         assert self.task.call("recv", -1, OPENING).code == OPENING
         assert sender.end().code == 0
 
+    def _exchange(self, sender: LocalTask) -> bool:
+        """Send a message each way; whether both have gone by memory."""
+        before = (sender.counted.messages, sender.counted.received)
+        for one, other in ((sender, self.task), (self.task, sender)):
+            one.call("send", other.tid, OPENING, 0)
+            assert other.call("recv", one.tid, OPENING).code == OPENING
+        return (sender.counted.messages, sender.counted.received) == (before[0] + 1, before[1] + 1)
+
+    def in_memory(self) -> int:
+        """How many messages of the children wait in memory; they send to nobody else by it."""
+        sent = sum(child.counted.messages for child in self.children)
+        return sent - self.task.counted.received
+
     def deliver(self, way: Way, sends: Iterable[Sequence[object]], child: int = 0) -> None:
-        """Let a child make its sends; all of them wait in the task's socket then.
+        """Let a child make its sends; all of them wait for the task then.
+
+        What is sent by memory waits in the task's socket if the task has left the memory.
 
         sends  commands of the child without the receiver: ("send", tag, number) and others that
                send, and ("setcontext", context)
         """
         self.task.call("mark")
-        expected = []
+        expected, before = [], self.in_memory() if way is Way.MEMORY else 0
         for name, *words in sends:
             receiver = [] if name == "setcontext" else [self.task.tid]
             assert self.children[child].call(name, *receiver, *words).code >= 0
             expected += [] if name == "setcontext" else [words[0]]
+        if way is Way.MEMORY and not self.task.has_left:
+            assert self.in_memory() == before + len(expected)
+            return
+        socket = Way.DAEMON if way is Way.MEMORY else way
         wait_until(
-            lambda: self.task.waiting(way) == expected, f"{expected} waiting on {way.name.lower()}"
+            lambda: self.task.waiting(socket) == expected,
+            f"{expected} waiting on {socket.name.lower()}",
         )
 
     def deliver_tags(self, way: Way, tags: Iterable[int], child: int = 0) -> None:

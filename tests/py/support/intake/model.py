@@ -18,6 +18,8 @@ DATA_TAGS, HANDLED_TAGS = (1, 2, 3), (50, 51)
 CONTEXTS = (0, 5)
 STEPS = 60
 ANY = -1
+# Those that send. Several are one connection only if the daemon's socket says what came first.
+CHILDREN = {Way.DAEMON: 2, Way.ROUTE: 1, Way.MEMORY: 1}
 
 
 class Message(NamedTuple):
@@ -116,10 +118,11 @@ class Generator:
         self._selects_from = selects_from
         self._random = random.Random(f"{way.name} {seed}")
         self._model = Model()
-        self._children = 2 if way is Way.DAEMON else 1
+        self._children = CHILDREN[way]
+        self._answers = way is not Way.ROUTE
         self._number = 0
         self._moves = [self._receive, self._handler, self._context, self._local]
-        if way is Way.DAEMON:
+        if way is not Way.ROUTE:
             self._moves += [self._poll, self._poll, self._trecv, self._send, self._readable]
             self._moves += [self._request]
 
@@ -193,7 +196,7 @@ class Generator:
         if tag in self._model.handlers:
             del self._model.handlers[tag]
             return ("nohandler", tag), (0,)
-        sends = self._children > 1 and self._random.random() < 0.5
+        sends = self._answers and self._random.random() < 0.5
         self._model.handlers[tag] = sends
         return ("handler", tag, *(("empty", "{child0}", 200) if sends else ())), (0,)
 
