@@ -186,8 +186,8 @@ int pvm__send(struct message *m, int dst)
 	early = pvm__route_exists(dst) ? pvm__pass_early() : 0;
 	if (pvm__task.session == session && wire_is_task((uint32_t)dst))
 		route = pvm__route_stream(dst);
-	pvm__kept(m);
 	if (pvm__task.session != session) {
+		pvm__kept(m);
 		pvm__message_unref(m);
 		return PvmSysErr;
 	}
@@ -204,6 +204,7 @@ int pvm__send(struct message *m, int dst)
 	if (code == 0)
 		count_written();
 	owe(m, 0, &early);
+	pvm__kept(m);
 	pvm__message_unref(m);
 	return finish(session, code);
 }

@@ -74,23 +74,14 @@ def test_client_that_leaves_before_it_is_answered_is_no_fault(
                     with open(pvmd.settings.tmp + "/served", "a") as served:
                         served.write(".")
             route.function = late
-        delay(dispatch.ROUTES[c.TM_CONNECT])
         delay(dispatch.ROUTES[c.TM_CONN2])
     """)
     with VirtualMachine("ours") as vm:
-        served, auth = vm.tmp / "served", vm.tmp / "auth"
-        requests = (
-            message(c.TM_CONNECT, ints(c.TDPROTOCOL) + string(str(auth).encode())),
-            message(c.TM_CONNECT, ints(c.TDPROTOCOL + 1) + string(b"")),
-            message(c.TM_CONN2, ints(connector.pid, 0) + string(b"")),
-        )
+        served = vm.tmp / "served"
         served.touch()
-        for number, request in enumerate(requests, 1):
-            auth.write_bytes(b"")
-            with RawTask(vm.address, connector) as client:
-                client.send(request)
-            wait_until(lambda count=number: served.stat().st_size == count, "it is served")
-        auth.unlink()
+        with RawTask(vm.address, connector) as client:
+            client.send(message(c.TM_CONN2, ints(connector.pid, 0) + string(b"")))
+        wait_until(lambda: served.stat().st_size == 1, "it is served")
         served.unlink()
         vm.process.send_signal(signal.SIGTERM)
         vm.process.wait()

@@ -24,7 +24,7 @@ from support.system import (
 )
 
 # They limit what a process may have, which valgrind needs itself, or use the single step.
-LIMITED = {"check_memory", "check_start", "check_instants"}
+LIMITED = {"check_memory", "check_start", "check_instants", "check_storm"}
 CHECKS = sorted({path.stem for path in C_SOURCES.glob("check_*.c")} - LIMITED)
 # Example programs with errors of their own; what else is found in them counts.
 # Using what they never set: timing sends such an array, frsg begins its sums with anything,
