@@ -35,6 +35,8 @@ enum pass {
 	PASS_LOOKING, /* looks at each connection that has nothing more that was read */
 	PASS_SPARING, /* does so now and then */
 };
+/* Take in one message of what is listed, or lies in memory. True: there was one. */
+bool pvm__take_listed(void);
 /* Make a pass: take in one message of each connection. False: nothing was there. */
 bool pvm__take_in(enum pass);
 /*
