@@ -9,13 +9,10 @@
 #include <unistd.h>
 
 enum {
-	CANDIDATES = 256, /* tasks whose messages are counted */
 	ARENA = 48 << 20, /* two messages of 16 MiB, and something */
 };
 
 bool pvm__share_unwelcome;
-
-static struct candidate candidates[CANDIDATES];
 
 /* ---- own segment ------------------------------------------------------------------------- */
 
@@ -57,12 +54,6 @@ bool pvm__share_segment(void)
 }
 
 /* ---- links -------------------------------------------------------------------------------- */
-
-/* Messages before a link is asked for the first time. */
-static unsigned first_after(void)
-{
-	return pvm__share_setting("PVM_SHM_AFTER", LINK_AFTER, 0, LINK_AGAIN_MAX);
-}
 
 static struct share_slot *own_slot(int slot)
 {
@@ -174,22 +165,8 @@ bool pvm__link_attach(struct link *l, const int fds[2], uint32_t slot)
 	l->streamed = true;
 	pvm__segment_home()->links++;
 	pvm__segment_home()->opened++;
-	pvm__candidate(l->way.turn)->after = first_after();
+	pvm__candidate_linked(l->way.turn);
 	return true;
-}
-
-/* ---- candidates --------------------------------------------------------------------------- */
-
-struct candidate *pvm__candidate(int peer)
-{
-	struct candidate *c = &candidates[(unsigned)peer % CANDIDATES];
-
-	if (c->peer != peer)
-		*c = (struct candidate){
-			.peer = peer,
-			.after = first_after(),
-		};
-	return c;
 }
 
 /* Once the peer hears of the end it uses its blocks anew, whatever is held of them here. */
@@ -207,6 +184,6 @@ void pvm__share_reset(void)
 	if (pvm__task.segment)
 		pvm__unwatch(&bell);
 	pvm__segment_close();
-	memset(candidates, 0, sizeof candidates);
+	pvm__candidates_forget();
 	pvm__share_unwelcome = pvm__links_due = false;
 }

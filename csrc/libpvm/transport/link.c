@@ -80,3 +80,36 @@ unsigned pvm__share_setting(const char *name, unsigned otherwise, unsigned least
 		return otherwise;
 	return n < least ? least : n > most ? most : (unsigned)n;
 }
+
+/* ---- candidates --------------------------------------------------------------------------- */
+
+enum { CANDIDATES = 256 }; /* tasks whose messages are counted */
+static struct candidate candidates[CANDIDATES];
+
+/* Messages before a link is asked for the first time. */
+static unsigned first_after(void)
+{
+	return pvm__share_setting("PVM_SHM_AFTER", LINK_AFTER, 0, LINK_AGAIN_MAX);
+}
+
+struct candidate *pvm__candidate(int peer)
+{
+	struct candidate *c = &candidates[(unsigned)peer % CANDIDATES];
+
+	if (c->peer != peer)
+		*c = (struct candidate){
+			.peer = peer,
+			.after = first_after(),
+		};
+	return c;
+}
+
+void pvm__candidate_linked(int peer)
+{
+	pvm__candidate(peer)->after = first_after();
+}
+
+void pvm__candidates_forget(void)
+{
+	memset(candidates, 0, sizeof candidates);
+}

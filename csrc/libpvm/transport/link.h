@@ -85,6 +85,23 @@ bool pvm__share_wanted(void);
 /* A number that the environment sets, in a range. */
 unsigned pvm__share_setting(const char *name, unsigned otherwise, unsigned least, unsigned most);
 
+enum {
+	LINK_AFTER = 4,           /* messages after which a link is asked for */
+	LINK_AGAIN_MAX = 1 << 20, /* the same after a request in vain, at most */
+};
+
+/* A task that messages go to, without a link so far. */
+struct candidate {
+	int peer;
+	unsigned messages, after; /* sent; how many before a link is asked for */
+	uint64_t bytes;
+	bool never;
+};
+struct candidate *pvm__candidate(int peer);
+/* It has got one: the next is asked for as soon as the first. */
+void pvm__candidate_linked(int peer);
+void pvm__candidates_forget(void);
+
 /* ---- out (lend.c) --------------------------------------------------------------- */
 
 enum put {
@@ -164,20 +181,6 @@ void pvm__link_drop(struct link *);
 void pvm__links_reap(void);
 /* Have no links and no segment. */
 void pvm__share_reset(void);
-
-enum {
-	LINK_AFTER = 4,           /* messages after which a link is asked for */
-	LINK_AGAIN_MAX = 1 << 20, /* the same after a request in vain, at most */
-};
-
-/* A task that messages go to, without a link so far. */
-struct candidate {
-	int peer;
-	unsigned messages, after; /* sent; how many before a link is asked for */
-	uint64_t bytes;
-	bool never;
-};
-struct candidate *pvm__candidate(int peer);
 
 /* ---- what is heard (hear.c) --------------------------------------------------------- */
 
