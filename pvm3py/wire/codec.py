@@ -103,6 +103,8 @@ class Rest:
 def _unpack_items(item: Codec, count: int, body: bytes, at: int) -> tuple[list[Any], int]:
     if count < 0 or count * item.smallest > len(body) - at:
         raise WireError(f"{count} items at {at} in a body of {len(body)}")
+    if item is INT:
+        return list(struct.unpack_from(f">{count}i", body, at)), at + 4 * count
     values = []
     for _ in range(count):
         value, at = item.unpack(body, at)
@@ -160,6 +162,8 @@ class ToEnd:
         return b"".join(map(self.item.pack, value))
 
     def unpack(self, body: bytes, at: int) -> tuple[list[Any], int]:
+        if self.item is INT and not (len(body) - at) % INT.smallest:
+            return _unpack_items(self.item, (len(body) - at) // INT.smallest, body, at)
         values = []
         while at < len(body):
             value, at = self.item.unpack(body, at)

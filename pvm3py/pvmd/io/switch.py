@@ -96,6 +96,11 @@ _TIMES = struct.Struct("QQ")
 _FD = struct.Struct("ii")
 """struct sw_fd."""
 
+_MESSAGE: int = lib.SW_MESSAGE
+_TOO_LONG: int = lib.SW_TOO_LONG
+_RUN_EVENTS: int = lib.SW_RUN_EVENTS
+_NONE_READY: Sequence[tuple[int, int]] = ()
+
 _SOM = c.FFSOM << 24
 _EOM = c.FFEOM << 24
 _BATCH_BYTES = 1 << 18
@@ -210,7 +215,7 @@ class Switch:
         """
         _check(lib.sw_children(self._sw), "watch processes")
 
-    def run(self, timeout: float | None) -> list[tuple[int, int]]:
+    def run(self, timeout: float | None) -> Sequence[tuple[int, int]]:
         """Send what is due, then forward until something happened or the time is over.
 
         `timeout` is in seconds; None: no limit, <= 0: one pass. Returns the watched descriptors
@@ -224,24 +229,25 @@ class Switch:
         else:
             microseconds = int(timeout * 1e6) + 1 if timeout > 0 else 0
         found = lib.sw_run(self._sw, microseconds)
-        self.has_events = found > 0 and bool(found & lib.SW_RUN_EVENTS)
+        if found == _RUN_EVENTS:
+            self.has_events = True
+            return _NONE_READY
+        self.has_events = found > 0 and bool(found & _RUN_EVENTS)
         if found <= 0:
             if found not in (0, -errno.EINTR):
                 _check(found, "wait")
-            return []
-        if not found & lib.SW_RUN_FDS:
-            return []
+            return _NONE_READY
         fds = lib.sw_ready(self._sw, self._count)
         return list(_FD.iter_unpack(ffi.buffer(fds, self._count[0] * _FD.size)))
 
-    def dispatch(self) -> None:
-        """Give the events of the last `run` to the handler, in order.
+    def dispatch(self) -> bool:
+        """Give the events of the last `run` to the handler, in order. False: it had none.
 
         An exception of the handler is reported to the running event loop and does not keep the
         later events from it; without a loop it is raised.
         """
         if not self.has_events:
-            return
+            return False
         self.has_events = False
         handler = self.handler
         for event in self._events():
@@ -249,6 +255,7 @@ class Switch:
                 handler(event)
             except Exception as error:
                 _report(error, event)
+        return True
 
     def _events(self) -> list[Event]:
         """The events of the last `run`, copied out of the switch's memory."""
@@ -266,8 +273,8 @@ class Switch:
                 body = arena[offset : offset + length]
             else:
                 body = _copied(data, length)
-            if kind == lib.SW_MESSAGE:
-                too_long = reason == lib.SW_TOO_LONG or len(body) < length
+            if kind == _MESSAGE:
+                too_long = reason == _TOO_LONG or len(body) < length
                 events.append(MessageEvent(conn, dst, src, enc, tag, ctx, wid, body, too_long))
             elif kind == lib.SW_SPOKE:
                 events.append(SpokeEvent(dst, src, tag, ctx, wid, body))
