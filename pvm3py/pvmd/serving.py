@@ -23,7 +23,7 @@ from .io.switch import Limits, Switch
 from .occasions import BEGIN, CHILD_ENDED, END, REQUESTED, on
 from .state.config import Settings
 from .state.connections import Connection
-from .state.dealings import WAITS_BYTES, WAITS_MAX
+from .state.dealings import NOTICES_MAX, WAITS_BYTES, WAITS_MAX
 from .state.errors import SCARCE, HostFailed, Refused
 from .state.events import (
     ChildEvent,
@@ -80,7 +80,7 @@ def make(settings: Settings, log: Log, own: Host, listener: socket.socket) -> Pv
     """A daemon on host `own` that serves what connects to `listener`, once run() is called."""
     # Tests lower the limit that else follows from the memory.
     longest = int(os.environ.get("PVM_TEST_MESSAGE_MAX", "0"))
-    limits = Limits(memory=memory.available(), message_max=longest)
+    limits = Limits(memory=memory.available(), message_max=longest, notices=NOTICES_MAX)
     switch = Switch(listener.fileno(), c.TIDPVMD | own.tid, limits=limits)
     pvmd = Pvmd(settings, log, own, switch, new_event_loop(switch))
     connect(pvmd)

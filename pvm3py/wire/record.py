@@ -66,8 +66,8 @@ class Record:
     def encode(self) -> bytes:
         """The body on the wire. WireError: a value does not fit its field."""
         cls = type(self)
-        cls.encode = _encoder(cls._steps)  # type: ignore[method-assign]
-        return cls.encode(self)
+        encode = cls.encode = _encoder(cls._steps)  # type: ignore[method-assign]
+        return encode(self)
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
@@ -117,7 +117,7 @@ def _initialiser(names: tuple[str, ...], defaults: dict[str, Any]) -> Callable[.
     return _written(f"def f({', '.join(['self', *parameters])}):", [*lines, "return"], scope)
 
 
-def _encoder(steps: tuple[_Step, ...]) -> Callable[..., Any]:
+def _encoder(steps: tuple[_Step, ...]) -> Callable[[Any], bytes]:
     """The encode() of a class with these steps."""
     scope: dict[str, Any] = {"refused": _refused, "error": struct.error}
     parts = []

@@ -129,6 +129,7 @@ static bool answer(struct conn *c, const char *head, const char *body, uint32_t 
 	case (uint32_t)TM_PSTAT: done = answer_status(c, head, body, len); break;
 	case (uint32_t)TM_HOSTSYNC: done = answer_clock(c, head, body, len); break;
 	case (uint32_t)TM_CONTEXT: done = contexts_serve(c, head, body, len); break;
+	case (uint32_t)TM_NOTIFY: done = notices_serve(c, head, body, len); break;
 	case (uint32_t)TM_DB: done = mail_serve(c, head, body, len); break;
 	default: break;
 	}

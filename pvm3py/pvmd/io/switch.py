@@ -64,6 +64,8 @@ class Limits(Plain):
     """Bytes in all queues above which every queue gets only the first bound."""
     message_max: int = 0
     """Bytes of the longest message to the daemon."""
+    notices: int = 0
+    """Notices of ends of tasks that the switch keeps for a task; 0: none."""
     mail_room: int = 0
     """Bytes that all entries of the mailbox together may take."""
     standby_us: int = 0
@@ -166,6 +168,7 @@ class Switch:
         config.memory = limits.memory
         config.queue_total = limits.queue_total
         config.message_max = limits.message_max
+        config.notices = limits.notices
         config.mail_room = limits.mail_room
         config.standby_us = limits.standby_us & _NO_STANDBY
         config.uid = (os.geteuid() if uid is None else uid) & _ANY_UID
@@ -424,6 +427,27 @@ class Switch:
     def free_contexts(self, owner: int) -> None:
         """A task has ended: its contexts are free."""
         lib.sw_free_contexts(self._sw, owner & 0xFFFFFFFF)
+
+    def notify(
+        self, owner: int, tid: int, ctx: int, tag: int, wid: int, *, cancel: bool = False
+    ) -> None:
+        """Keep a notice of the end of a task here for another one, or give it if it has ended.
+
+        cancel: give one that is kept instead. Raises OSError (ENOMEM).
+        """
+        self.flush()
+        words = [word & 0xFFFFFFFF for word in (owner, tid, ctx, tag, wid)]
+        notice = ffi.new("struct sw_notice *", words)
+        _check(lib.sw_notify(self._sw, notice, cancel), "keep a notice")
+
+    def notices(self, owner: int) -> int:
+        """How many notices are kept here for a task."""
+        return int(lib.sw_notices(self._sw, owner & 0xFFFFFFFF))
+
+    def notify_end(self, tid: int) -> None:
+        """A task has ended, and `forget` was called: give the notices about it, drop its own."""
+        self.flush()
+        lib.sw_notify_end(self._sw, tid & 0xFFFFFFFF)
 
     def serve_mail(self) -> None:
         """Answer ordinary requests of tasks here to the mailbox, from now on."""
