@@ -148,7 +148,7 @@ def _signalled(pvmd: Pvmd, signum: int) -> None:
 
 def _event(pvmd: Pvmd, event: Event) -> None:
     """An event of the switch; answers that are kept last until one that may change something."""
-    if isinstance(event, MessageEvent):
+    if type(event) is MessageEvent:
         route = ROUTES.get(event.tag)
         if route is None or not route.kept:
             pvmd.switch.forget_answers()
@@ -222,7 +222,8 @@ def _serve(pvmd: Pvmd, request: Request) -> None:
 
 def _asker(request: Request) -> int | str:
     """Who makes a request, for the log: a task, a daemon, or whoever is no task yet."""
-    return _STRANGERS if request.sender is Sender.ENROLLING else request.src
+    enrolling = request.task is None and request.local is not None
+    return _STRANGERS if enrolling else request.src
 
 
 def _handle(pvmd: Pvmd, request: Request, route: Route | None) -> None:

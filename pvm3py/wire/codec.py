@@ -68,7 +68,9 @@ class String:
         end = at + (size + 3 & ~3)
         if size <= 0 or end > len(body):
             raise WireError(f"string of {size} bytes at {at} in a body of {len(body)}")
-        text = body[at : at + size - 1].split(b"\0", 1)[0]
+        text = body[at : at + size - 1]
+        if b"\0" in text:
+            text = text[: text.index(b"\0")]
         return text.decode("utf-8", "surrogateescape"), end
 
 

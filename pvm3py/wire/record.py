@@ -66,7 +66,8 @@ class Record:
     def encode(self) -> bytes:
         """The body on the wire. WireError: a value does not fit its field."""
         cls = type(self)
-        encode = cls.encode = _encoder(cls._steps)  # type: ignore[method-assign]
+        encode = _encoder(cls._steps)
+        cls.encode = encode  # type: ignore[method-assign,assignment]
         return encode(self)
 
     @classmethod

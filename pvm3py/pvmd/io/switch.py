@@ -105,6 +105,8 @@ _NONE_READY: Sequence[tuple[int, int]] = ()
 
 _SOM = c.FFSOM << 24
 _EOM = c.FFEOM << 24
+_WHOLE = _SOM | _EOM
+_HEAD: int = c.MSGHDRLEN
 _BATCH_BYTES = 1 << 18
 _ANY_UID = 0xFFFFFFFF
 _NO_STANDBY = 0xFFFFFFFF
@@ -128,11 +130,11 @@ def frame(
     One fragment, or, if `fragment` is given, several of at most that many bytes each
     (fragment header and head room of a message header included), as 3.4.6 cuts them.
     """
-    room = (fragment - c.WIRE_HEADROOM) & ~3 if fragment else len(body)
-    if len(body) <= room:
-        flags = _SOM | _EOM
-        return _HEADERS.pack(dst, src, len(body) + c.MSGHDRLEN, flags, enc, tag, ctx, wid) + body
-    parts = [_HEADERS.pack(dst, src, room + c.MSGHDRLEN, _SOM, enc, tag, ctx, wid), body[:room]]
+    size = len(body)
+    room = (fragment - c.WIRE_HEADROOM) & ~3 if fragment else size
+    if size <= room:
+        return _HEADERS.pack(dst, src, size + _HEAD, _WHOLE, enc, tag, ctx, wid) + body
+    parts = [_HEADERS.pack(dst, src, room + _HEAD, _SOM, enc, tag, ctx, wid), body[:room]]
     for start in range(room, len(body), room):
         piece = body[start : start + room]
         flags = _EOM if start + room >= len(body) else 0
