@@ -139,9 +139,7 @@ static size_t drain(int fd, unsigned char *to, size_t have)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static unsigned char received[RECEIVED_MAX];
-	struct sw_config config = {
-		.standby_us = UINT32_MAX, .uid = UINT32_MAX, .notices = 1000
-	};
+	struct sw_config config = { .standby_us = UINT32_MAX, .uid = UINT32_MAX, .notices = 1000 };
 	uint64_t sender_conn, receiver_conn;
 	size_t piece, have = 0;
 	struct sw *sw;
