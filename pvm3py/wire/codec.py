@@ -102,6 +102,15 @@ class Rest:
         return body[at:], len(body)
 
 
+def _pack_items(item: Codec, values: list[Any]) -> bytes:
+    if item is INT:
+        try:
+            return struct.pack(f">{len(values)}i", *values)
+        except struct.error as error:
+            raise WireError(f"not all 32-bit integers: {error}") from error
+    return b"".join(map(item.pack, values))
+
+
 def _unpack_items(item: Codec, count: int, body: bytes, at: int) -> tuple[list[Any], int]:
     if count < 0 or count * item.smallest > len(body) - at:
         raise WireError(f"{count} items at {at} in a body of {len(body)}")
@@ -123,7 +132,7 @@ class Counted:
         self.item = item
 
     def pack(self, value: list[Any]) -> bytes:
-        return _INT.pack(len(value)) + b"".join(map(self.item.pack, value))
+        return _INT.pack(len(value)) + _pack_items(self.item, value)
 
     def unpack(self, body: bytes, at: int) -> tuple[list[Any], int]:
         count, at = INT.unpack(body, at)
@@ -144,7 +153,7 @@ class CountedAround:
 
     def pack(self, value: list[Any]) -> bytes:
         head = _INT.pack(len(value)) + _INT.pack(self.between(value))
-        return head + b"".join(map(self.item.pack, value))
+        return head + _pack_items(self.item, value)
 
     def unpack(self, body: bytes, at: int) -> tuple[list[Any], int]:
         count, at = INT.unpack(body, at)
@@ -161,7 +170,7 @@ class ToEnd:
         self.item = item
 
     def pack(self, value: list[Any]) -> bytes:
-        return b"".join(map(self.item.pack, value))
+        return _pack_items(self.item, value)
 
     def unpack(self, body: bytes, at: int) -> tuple[list[Any], int]:
         if self.item is INT and not (len(body) - at) % INT.smallest:

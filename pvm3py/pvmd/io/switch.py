@@ -95,6 +95,8 @@ _EVENT = struct.Struct("QIIiiiiiiIIIP")
 """struct sw_event."""
 _TIMES = struct.Struct("QQ")
 """struct sw_times."""
+_STATISTICS = struct.Struct("11Q")
+"""struct sw_stats, which has the fields of Statistics."""
 _FD = struct.Struct("ii")
 """struct sw_fd."""
 
@@ -112,6 +114,7 @@ _ANY_UID = 0xFFFFFFFF
 _NO_STANDBY = 0xFFFFFFFF
 
 assert _EVENT.size == ffi.sizeof("struct sw_event")
+assert _STATISTICS.size == ffi.sizeof("struct sw_stats")
 assert _FD.size == ffi.sizeof("struct sw_fd")
 
 
@@ -526,7 +529,7 @@ class Switch:
         """The counters as they are now."""
         stats = ffi.new("struct sw_stats *")
         lib.sw_statistics(self._sw, stats)
-        return Statistics(*(int(getattr(stats, name)) for name in Statistics.__annotations__))
+        return Statistics(*_STATISTICS.unpack(ffi.buffer(stats)))
 
 
 def one_arena() -> None:
