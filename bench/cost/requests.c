@@ -2,6 +2,8 @@
 /* Costs of calls that the daemon answers, and of enrolling and leaving. */
 #include "cost.h"
 
+#include <signal.h>
+
 static char entry[] = "bench_cost";
 static char host[256];
 
@@ -88,6 +90,26 @@ static void sendsig_of_none(void)
 	pvm_sendsig(cost_tid | 0x3ffff, 1);
 }
 
+static void sendsig(void)
+{
+	CHECK(pvm_sendsig(cost_tid, SIGCONT) == PvmOk);
+}
+
+static void begin_kill(void)
+{
+	signal(SIGTERM, SIG_IGN);
+}
+
+static void end_kill(void)
+{
+	signal(SIGTERM, SIG_DFL);
+}
+
+static void kill_living(void)
+{
+	CHECK(pvm_kill(cost_tid) == PvmOk);
+}
+
 static void kill_of_none(void)
 {
 	pvm_kill(cost_tid | 0x3ffff);
@@ -133,6 +155,12 @@ static void tickle(void)
 	int words[10] = { 0 }, answer[10], n;
 
 	CHECK(pvm_tickle(1, words, &n, answer) == 0);
+}
+
+static void setopt(void)
+{
+	CHECK(pvm_setopt(PvmSelfTraceTid, cost_tid) >= 0);
+	CHECK(pvm_setopt(PvmSelfTraceTid, 0) >= 0);
 }
 
 static void context(void)
@@ -206,12 +234,15 @@ const struct cost_case cost_requests[] = {
 	{ "notify-cancel", NULL, NULL, notify, 0, NULL },
 	{ "notify-of-none", NULL, NULL, notify_of_none, 0, NULL },
 	{ "sendsig-of-none", NULL, NULL, sendsig_of_none, 0, NULL },
+	{ "sendsig", NULL, NULL, sendsig, 0, NULL },
+	{ "kill", begin_kill, NULL, kill_living, 0, end_kill },
 	{ "kill-of-none", NULL, NULL, kill_of_none, 0, NULL },
 	{ "addhosts-again", begin_host, NULL, addhosts_again, 0, NULL },
 	{ "delhosts-of-none", NULL, NULL, delhosts_of_none, 0, NULL },
 	{ "spawn", NULL, NULL, spawn, 0, NULL },
 	{ "spawn-of-none", NULL, NULL, spawn_of_none, 0, NULL },
 	{ "tickle", NULL, NULL, tickle, 0, NULL },
+	{ "setopt", NULL, NULL, setopt, 0, NULL },
 	{ "newcontext", NULL, NULL, context, 64, NULL },
 	{ "catchout", NULL, NULL, catchout, 0, NULL },
 	{ "export", NULL, NULL, export_name, 0, NULL },

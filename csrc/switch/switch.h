@@ -91,6 +91,8 @@ struct sw_config {
 	uint32_t message_max;
 	/* the standby thread takes over after so long; 0: default 300; UINT32_MAX: none */
 	uint32_t standby_us;
+	/* notices of ends of tasks that the switch keeps for a task; 0: none, the caller serves all */
+	uint32_t notices;
 	uint64_t mail_room; /* bytes that all entries of the mailbox together may take */
 	uint32_t uid; /* only this user's processes are served (SO_PEERCRED); UINT32_MAX: anyone */
 };
@@ -243,6 +245,28 @@ void sw_forget_answers(struct sw *);
  */
 int32_t sw_context(struct sw *, uint32_t context, uint32_t owner);
 void sw_free_contexts(struct sw *, uint32_t owner);
+
+/*
+ * Notices of ends of tasks. Tasks of this host ask for them and cancel them without the caller
+ * (TM_NOTIFY of PvmTaskExit), as long as all tids are of this host and they get no more than they
+ * may have. A task lives from sw_expect or sw_bind to sw_forget.
+ */
+struct sw_notice {
+	uint32_t owner; /* who gets the message */
+	uint32_t tid;   /* whose end it is about */
+	uint32_t ctx, tag, wid;
+};
+
+/*
+ * Keep a notice of a task of this host for another one; give it at once if there is no such task.
+ * cancelled: give one that is kept with the same owner, tid, ctx and tag, if there is one. 0 or
+ * -ENOMEM.
+ */
+int sw_notify(struct sw *, const struct sw_notice *, int cancelled);
+/* How many the switch keeps for a task. */
+uint32_t sw_notices(struct sw *, uint32_t owner);
+/* A task has ended, and sw_forget was called: give the notices about it, drop those for it. */
+void sw_notify_end(struct sw *, uint32_t tid);
 
 /*
  * The mailbox. Bodies are those of TM_DB. sw_mail_serve: from now on requests of

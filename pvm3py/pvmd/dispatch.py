@@ -45,6 +45,10 @@ class Sender(Enum):
     REMOTE_TASK = auto()
 
 
+# A member takes a call of Python code to find (3.11).
+_ENROLLING, _TASK, _DAEMON, _REMOTE_TASK = Sender
+
+
 class Request(Plain):
     """A message to the daemon, and who sent it.
 
@@ -68,9 +72,9 @@ class Request(Plain):
     @classmethod
     def of(cls, event: MessageEvent, local: Connection | None, host: Host | None) -> Request:
         """The request that a message is; its sender has a connection here or is of a host."""
-        src, tag, ctx, wid, body = event.src, event.tag, event.ctx, event.wid, event.body
+        _, _, src, _, tag, ctx, wid, body, too_long = event
         task = local.task if local else None
-        return cls(local, task, host, src, tag, ctx, wid, body, None, event.too_long)
+        return cls(local, task, host, src, tag, ctx, wid, body, None, too_long)
 
     @property
     def connection(self) -> Connection:
@@ -82,8 +86,8 @@ class Request(Plain):
     def sender(self) -> Sender:
         """Which kind of sender it is."""
         if self.local is not None:
-            return Sender.ENROLLING if self.task is None else Sender.TASK
-        return Sender.DAEMON if self.src & c.TIDPVMD else Sender.REMOTE_TASK
+            return _ENROLLING if self.task is None else _TASK
+        return _DAEMON if self.src & c.TIDPVMD else _REMOTE_TASK
 
 
 class Route(Plain):

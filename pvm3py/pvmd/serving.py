@@ -23,7 +23,7 @@ from .io.switch import Limits, Switch
 from .occasions import BEGIN, CHILD_ENDED, END, REQUESTED, on
 from .state.config import Settings
 from .state.connections import Connection
-from .state.dealings import WAITS_BYTES, WAITS_MAX
+from .state.dealings import NOTICES_MAX, WAITS_BYTES, WAITS_MAX
 from .state.errors import SCARCE, HostFailed, Refused
 from .state.events import (
     ChildEvent,
@@ -80,7 +80,7 @@ def make(settings: Settings, log: Log, own: Host, listener: socket.socket) -> Pv
     """A daemon on host `own` that serves what connects to `listener`, once run() is called."""
     # Tests lower the limit that else follows from the memory.
     longest = int(os.environ.get("PVM_TEST_MESSAGE_MAX", "0"))
-    limits = Limits(memory=memory.available(), message_max=longest)
+    limits = Limits(memory=memory.available(), message_max=longest, notices=NOTICES_MAX)
     switch = Switch(listener.fileno(), c.TIDPVMD | own.tid, limits=limits)
     pvmd = Pvmd(settings, log, own, switch, new_event_loop(switch))
     connect(pvmd)
@@ -148,7 +148,7 @@ def _signalled(pvmd: Pvmd, signum: int) -> None:
 
 def _event(pvmd: Pvmd, event: Event) -> None:
     """An event of the switch; answers that are kept last until one that may change something."""
-    if isinstance(event, MessageEvent):
+    if type(event) is MessageEvent:
         route = ROUTES.get(event.tag)
         if route is None or not route.kept:
             pvmd.switch.forget_answers()
@@ -222,7 +222,8 @@ def _serve(pvmd: Pvmd, request: Request) -> None:
 
 def _asker(request: Request) -> int | str:
     """Who makes a request, for the log: a task, a daemon, or whoever is no task yet."""
-    return _STRANGERS if request.sender is Sender.ENROLLING else request.src
+    enrolling = request.task is None and request.local is not None
+    return _STRANGERS if enrolling else request.src
 
 
 def _handle(pvmd: Pvmd, request: Request, route: Route | None) -> None:

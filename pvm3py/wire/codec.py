@@ -68,7 +68,9 @@ class String:
         end = at + (size + 3 & ~3)
         if size <= 0 or end > len(body):
             raise WireError(f"string of {size} bytes at {at} in a body of {len(body)}")
-        text = body[at : at + size - 1].split(b"\0", 1)[0]
+        text = body[at : at + size - 1]
+        if b"\0" in text:
+            text = text[: text.index(b"\0")]
         return text.decode("utf-8", "surrogateescape"), end
 
 
@@ -100,9 +102,20 @@ class Rest:
         return body[at:], len(body)
 
 
+def _pack_items(item: Codec, values: list[Any]) -> bytes:
+    if item is INT:
+        try:
+            return struct.pack(f">{len(values)}i", *values)
+        except struct.error as error:
+            raise WireError(f"not all 32-bit integers: {error}") from error
+    return b"".join(map(item.pack, values))
+
+
 def _unpack_items(item: Codec, count: int, body: bytes, at: int) -> tuple[list[Any], int]:
     if count < 0 or count * item.smallest > len(body) - at:
         raise WireError(f"{count} items at {at} in a body of {len(body)}")
+    if item is INT:
+        return list(struct.unpack_from(f">{count}i", body, at)), at + 4 * count
     values = []
     for _ in range(count):
         value, at = item.unpack(body, at)
@@ -119,7 +132,7 @@ class Counted:
         self.item = item
 
     def pack(self, value: list[Any]) -> bytes:
-        return _INT.pack(len(value)) + b"".join(map(self.item.pack, value))
+        return _INT.pack(len(value)) + _pack_items(self.item, value)
 
     def unpack(self, body: bytes, at: int) -> tuple[list[Any], int]:
         count, at = INT.unpack(body, at)
@@ -140,7 +153,7 @@ class CountedAround:
 
     def pack(self, value: list[Any]) -> bytes:
         head = _INT.pack(len(value)) + _INT.pack(self.between(value))
-        return head + b"".join(map(self.item.pack, value))
+        return head + _pack_items(self.item, value)
 
     def unpack(self, body: bytes, at: int) -> tuple[list[Any], int]:
         count, at = INT.unpack(body, at)
@@ -157,9 +170,11 @@ class ToEnd:
         self.item = item
 
     def pack(self, value: list[Any]) -> bytes:
-        return b"".join(map(self.item.pack, value))
+        return _pack_items(self.item, value)
 
     def unpack(self, body: bytes, at: int) -> tuple[list[Any], int]:
+        if self.item is INT and not (len(body) - at) % INT.smallest:
+            return _unpack_items(self.item, (len(body) - at) // INT.smallest, body, at)
         values = []
         while at < len(body):
             value, at = self.item.unpack(body, at)

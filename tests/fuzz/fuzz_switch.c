@@ -17,6 +17,7 @@
 #include "switch.h"
 
 enum { SENDER = 0x40001, RECEIVER = 0x40002, MANAGER = 0x40003, RECEIVED_MAX = 1 << 20 };
+enum { NOTICES = 1000 };
 
 static int listener;
 
@@ -72,6 +73,14 @@ static void check_contexts(struct sw *sw)
 	REQUIRE(sw_context(sw, (uint32_t)context, SENDER) < 0);
 	sw_free_contexts(sw, SENDER);
 	REQUIRE(sw_context(sw, (uint32_t)context, RECEIVER) == 0);
+}
+
+/* Whatever the sender has wished, it is within the bound, and forgotten at its end. */
+static void check_notices(struct sw *sw)
+{
+	REQUIRE(sw_notices(sw, SENDER) <= NOTICES);
+	sw_notify_end(sw, SENDER);
+	REQUIRE(sw_notices(sw, SENDER) == 0);
 }
 
 /* One pass, then look at every event; the connection opened or closed last goes to `conn`. */
@@ -185,7 +194,9 @@ static size_t drain(int fd, unsigned char *to, size_t have)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static unsigned char received[RECEIVED_MAX];
-	struct sw_config config = { .standby_us = UINT32_MAX, .uid = UINT32_MAX };
+	struct sw_config config = {
+		.standby_us = UINT32_MAX, .uid = UINT32_MAX, .notices = NOTICES
+	};
 	uint64_t sender_conn, receiver_conn;
 	size_t piece, have = 0;
 	struct sw *sw;
@@ -225,6 +236,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	check_mailbox(sw);
 	check_contexts(sw);
+	check_notices(sw);
 	sw_mail_disown(sw, SENDER);
 	if (flags & 2)
 		sw_close(sw, sender_conn, 1);

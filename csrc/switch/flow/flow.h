@@ -117,7 +117,9 @@ struct flow {
 		struct link list;
 		int64_t check; /* time of the next look, ns */
 	} stalls;
-	struct queue **table[TABLE_PAGES]; /* table.c alone */
+	struct queue **table[TABLE_PAGES]; /* table.c alone, as is the next */
+	/* a bit for each local number: it is a task's, from sw_expect or sw_bind to sw_forget */
+	uint64_t alive[(TIDLOCAL + 1u) / 64];
 	uint64_t assembled; /* bytes of all unfinished messages for the daemon: events.c alone */
 };
 
@@ -248,6 +250,12 @@ static inline struct queue *table_receiver(struct sw *sw, uint32_t tid)
 		return q;
 	sw->stats.dropped++;
 	return NULL;
+}
+
+/* Does the caller know a task of this host by that tid? Its connection may have ended. */
+static inline bool table_alive(const struct sw *sw, uint32_t tid)
+{
+	return table_local(sw, tid) && flow_of(sw)->alive[(tid & TIDLOCAL) / 64] >> (tid % 64) & 1;
 }
 
 void table_set(struct sw *, uint32_t tid, struct queue *);

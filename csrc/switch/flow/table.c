@@ -14,6 +14,8 @@ void table_set(struct sw *sw, uint32_t tid, struct queue *q)
 		memset(*page, 0, TABLE_PAGE * sizeof **page);
 	}
 	(*page)[(tid & TIDLOCAL) % TABLE_PAGE] = q;
+	if (q)
+		flow_of(sw)->alive[(tid & TIDLOCAL) / 64] |= UINT64_C(1) << tid % 64;
 }
 
 /* End the queue of a task that is expected no more. */
@@ -78,6 +80,8 @@ int sw_forget(struct sw *sw, uint32_t tid)
 
 	lock_enter(sw);
 	known = table_forget(sw, tid);
+	if (table_local(sw, tid))
+		flow_of(sw)->alive[(tid & TIDLOCAL) / 64] &= ~(UINT64_C(1) << tid % 64);
 	lock_leave(sw);
 	return known ? 0 : -ENOENT;
 }

@@ -110,6 +110,7 @@ static void destroy(struct loop *loop)
 	events_free(sw);
 	answers_forget(sw);
 	contexts_clear(sw);
+	notices_clear(sw);
 	mailbox_clear(routing_of(sw)->mail);
 	free(routing_of(sw)->mail);
 	chunk_trim(sw);

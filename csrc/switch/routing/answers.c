@@ -55,7 +55,8 @@ bool answers_serve(struct conn *c, const char *head, const char *body, uint32_t 
 	const struct events *events = &flow_of(c->sw)->events;
 	const struct answer *a;
 
-	if (len > ASKED_MAX || events->filling->count || events->handled + 1 != events->number)
+	if (!routing_of(c->sw)->answers.used || len > ASKED_MAX || events->filling->count ||
+		events->handled + 1 != events->number)
 		return false;
 	a = *place(c->sw, wire_get32(head + WIRE_MSG_TAG), body, len);
 	if (!a || a->tag != wire_get32(head + WIRE_MSG_TAG) || a->asked != len ||

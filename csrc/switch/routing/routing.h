@@ -19,11 +19,18 @@ struct contexts {
 	uint32_t last, taken; /* the number given last; how many have an owner */
 };
 
+/* Notices of ends of tasks: notices.c alone. */
+#define NOTICE_PLACES 1024u
+struct notices {
+	struct party *places[NOTICE_PLACES];
+};
+
 /* The state of this floor. */
 struct routing {
 	struct links links;
 	struct answers answers;
 	struct contexts contexts;
+	struct notices notices;
 	struct mailbox *mail;
 	/* What other hosts have sent to the caller: they are asked to hold back as by a task. */
 	struct backlog inbox;
@@ -60,6 +67,11 @@ void answers_forget(struct sw *);
 bool contexts_serve(struct conn *, const char *head, const char *body, uint32_t len);
 /* Free the table. */
 void contexts_clear(struct sw *);
+
+/* notices.c: TM_NOTIFY about tasks of this host. It has no answer. */
+bool notices_serve(struct conn *, const char *head, const char *body, uint32_t len);
+/* Free the table. */
+void notices_clear(struct sw *);
 
 /* mail.c */
 

@@ -6,9 +6,17 @@
 #include "routing/routing.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "pvm3.h"
 #include "share.h"
+
+/* Linux 6.5: a descriptor of the peer process. Headers may be older; some machines have others. */
+#if !defined SO_PEERPIDFD && SO_PEERCRED == 17
+#define SO_PEERPIDFD 77
+#endif
 
 /* Receivers of one multicast. */
 #define RECEIVERS_MAX (1u << 20)
@@ -99,6 +107,40 @@ static bool answer_clock(struct conn *c, const char *head, const char *body, uin
 }
 
 /*
+ * Send a signal to the process that has connected, and to no other one that has got its number.
+ * False: it is not sent, or the system cannot do that.
+ */
+static bool signal_peer(const struct conn *c, int signum)
+{
+	bool done = false;
+#if defined SO_PEERPIDFD && defined SYS_pidfd_send_signal
+	socklen_t size = sizeof(int);
+	int fd;
+
+	if (c->pid <= 1 || c->pid == (uint32_t)getpid() ||
+		getsockopt(c->peer.fd, SOL_SOCKET, SO_PEERPIDFD, &fd, &size))
+		return false;
+	done = !syscall(SYS_pidfd_send_signal, fd, signum, NULL, 0u);
+	close(fd);
+#else
+	(void)c;
+	(void)signum;
+#endif
+	return done;
+}
+
+/* TM_SENDSIG to a task that is connected; the caller does what else there is, and says why not. */
+static bool answer_signal(struct conn *c, const char *head, const char *body, uint32_t len)
+{
+	const struct queue *q = len >= 8 ? table_find(c->sw, wire_get32(body)) : NULL;
+
+	if (!q || !q->peer || !signal_peer(conn_of(q), (int)wire_get32(body + 4)))
+		return false;
+	conn_answer_with(c, head, NULL, 0);
+	return true;
+}
+
+/*
  * TM_EXIT of a task. That is the last that the caller hears of the connection. False: it is no
  * task.
  */
@@ -138,7 +180,9 @@ static bool answer(struct conn *c, const char *head, const char *body, uint32_t 
 	switch (wire_get32(head + WIRE_MSG_TAG)) {
 	case (uint32_t)TM_PSTAT: done = answer_status(c, head, body, len); break;
 	case (uint32_t)TM_HOSTSYNC: done = answer_clock(c, head, body, len); break;
+	case (uint32_t)TM_SENDSIG: done = answer_signal(c, head, body, len); break;
 	case (uint32_t)TM_CONTEXT: done = contexts_serve(c, head, body, len); break;
+	case (uint32_t)TM_NOTIFY: done = notices_serve(c, head, body, len); break;
 	case (uint32_t)TM_DB: done = mail_serve(c, head, body, len); break;
 	default: break;
 	}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import time
 from collections.abc import Callable
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVarTuple
@@ -31,7 +32,7 @@ class SwitchSelector(selectors._BaseSelectorImpl):
         super().__init__()
         self._switch = switch
         self._keys: dict[int, selectors.SelectorKey] = {}
-        # Something has been given to the loop to be called since the last select().
+        # The loop has got something to do since the last select(), now or at some time.
         self.called = False
 
     def register(
@@ -70,13 +71,18 @@ class SwitchSelector(selectors._BaseSelectorImpl):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Forward packets for at most `timeout` seconds (None: no limit, <= 0: one pass).
 
-        Returns early with the keys that are ready, or when the switch's events have been handled.
-        What their handlers ask the loop to call is called next, as for any callback.
+        The switch's events are handled meanwhile. Returns early with the keys that are ready, or
+        when a handler has given the loop something to do.
         """
-        ready = self._switch.run(timeout)
-        self._switch.dispatch()
+        switch = self._switch
+        due = None if timeout is None else time.monotonic() + timeout
+        ready = switch.run(timeout)
+        while switch.dispatch() and not (ready or self.called):
+            if due is not None and (timeout := due - time.monotonic()) <= 0:
+                break
+            ready = switch.run(timeout)
         if ready or self.called or (timeout is not None and timeout <= 0):
-            self._switch.forget_answers()
+            switch.forget_answers()
         self.called = False
         # Only now, as the handlers may have closed some.
         keys = self._keys
@@ -115,12 +121,18 @@ class _SwitchLoop(asyncio.SelectorEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """As in any event loop; answers are forgotten when the time has come."""
+        self._waiting.called = True
 
         def due() -> None:
             self._switch.forget_answers()
             callback(*args)
 
         return super().call_at(when, due, context=context)
+
+    def stop(self) -> None:
+        """As in any event loop; handlers may do this, too."""
+        self._waiting.called = True
+        super().stop()
 
 
 def new_event_loop(switch: Switch) -> asyncio.SelectorEventLoop:

@@ -64,6 +64,8 @@ class Limits(Plain):
     """Bytes in all queues above which every queue gets only the first bound."""
     message_max: int = 0
     """Bytes of the longest message to the daemon."""
+    notices: int = 0
+    """Notices of ends of tasks that the switch keeps for a task; 0: none."""
     mail_room: int = 0
     """Bytes that all entries of the mailbox together may take."""
     standby_us: int = 0
@@ -112,16 +114,26 @@ _EVENT = struct.Struct("QIIiiiiiiIIIP")
 """struct sw_event."""
 _TIMES = struct.Struct("QQ")
 """struct sw_times."""
+_STATISTICS = struct.Struct("11Q")
+"""struct sw_stats, which has the fields of Statistics."""
 _FD = struct.Struct("ii")
 """struct sw_fd."""
 
+_MESSAGE: int = lib.SW_MESSAGE
+_TOO_LONG: int = lib.SW_TOO_LONG
+_RUN_EVENTS: int = lib.SW_RUN_EVENTS
+_NONE_READY: Sequence[tuple[int, int]] = ()
+
 _SOM = c.FFSOM << 24
 _EOM = c.FFEOM << 24
+_WHOLE = _SOM | _EOM
+_HEAD: int = c.MSGHDRLEN
 _BATCH_BYTES = 1 << 18
 _ANY_UID = 0xFFFFFFFF
 _NO_STANDBY = 0xFFFFFFFF
 
 assert _EVENT.size == ffi.sizeof("struct sw_event")
+assert _STATISTICS.size == ffi.sizeof("struct sw_stats")
 assert _FD.size == ffi.sizeof("struct sw_fd")
 
 
@@ -140,11 +152,11 @@ def frame(
     One fragment, or, if `fragment` is given, several of at most that many bytes each
     (fragment header and head room of a message header included), as 3.4.6 cuts them.
     """
-    room = (fragment - c.WIRE_HEADROOM) & ~3 if fragment else len(body)
-    if len(body) <= room:
-        flags = _SOM | _EOM
-        return _HEADERS.pack(dst, src, len(body) + c.MSGHDRLEN, flags, enc, tag, ctx, wid) + body
-    parts = [_HEADERS.pack(dst, src, room + c.MSGHDRLEN, _SOM, enc, tag, ctx, wid), body[:room]]
+    size = len(body)
+    room = (fragment - c.WIRE_HEADROOM) & ~3 if fragment else size
+    if size <= room:
+        return _HEADERS.pack(dst, src, size + _HEAD, _WHOLE, enc, tag, ctx, wid) + body
+    parts = [_HEADERS.pack(dst, src, room + _HEAD, _SOM, enc, tag, ctx, wid), body[:room]]
     for start in range(room, len(body), room):
         piece = body[start : start + room]
         flags = _EOM if start + room >= len(body) else 0
@@ -180,6 +192,7 @@ class Switch:
         config.memory = limits.memory
         config.queue_total = limits.queue_total
         config.message_max = limits.message_max
+        config.notices = limits.notices
         config.mail_room = limits.mail_room
         config.standby_us = limits.standby_us & _NO_STANDBY
         config.uid = (os.geteuid() if uid is None else uid) & _ANY_UID
@@ -229,7 +242,7 @@ class Switch:
         """
         _check(lib.sw_children(self._sw), "watch processes")
 
-    def run(self, timeout: float | None) -> list[tuple[int, int]]:
+    def run(self, timeout: float | None) -> Sequence[tuple[int, int]]:
         """Send what is due, then forward until something happened or the time is over.
 
         `timeout` is in seconds; None: no limit, <= 0: one pass. Returns the watched descriptors
@@ -243,24 +256,25 @@ class Switch:
         else:
             microseconds = int(timeout * 1e6) + 1 if timeout > 0 else 0
         found = lib.sw_run(self._sw, microseconds)
-        self.has_events = found > 0 and bool(found & lib.SW_RUN_EVENTS)
+        if found == _RUN_EVENTS:
+            self.has_events = True
+            return _NONE_READY
+        self.has_events = found > 0 and bool(found & _RUN_EVENTS)
         if found <= 0:
             if found not in (0, -errno.EINTR):
                 _check(found, "wait")
-            return []
-        if not found & lib.SW_RUN_FDS:
-            return []
+            return _NONE_READY
         fds = lib.sw_ready(self._sw, self._count)
         return list(_FD.iter_unpack(ffi.buffer(fds, self._count[0] * _FD.size)))
 
-    def dispatch(self) -> None:
-        """Give the events of the last `run` to the handler, in order.
+    def dispatch(self) -> bool:
+        """Give the events of the last `run` to the handler, in order. False: it had none.
 
         An exception of the handler is reported to the running event loop and does not keep the
         later events from it; without a loop it is raised.
         """
         if not self.has_events:
-            return
+            return False
         self.has_events = False
         handler = self.handler
         for event in self._events():
@@ -268,6 +282,7 @@ class Switch:
                 handler(event)
             except Exception as error:
                 _report(error, event)
+        return True
 
     def _events(self) -> list[Event]:
         """The events of the last `run`, copied out of the switch's memory."""
@@ -285,8 +300,8 @@ class Switch:
                 body = arena[offset : offset + length]
             else:
                 body = _copied(data, length)
-            if kind == lib.SW_MESSAGE:
-                too_long = reason == lib.SW_TOO_LONG or len(body) < length
+            if kind == _MESSAGE:
+                too_long = reason == _TOO_LONG or len(body) < length
                 events.append(MessageEvent(conn, dst, src, enc, tag, ctx, wid, body, too_long))
             elif kind == lib.SW_SPOKE:
                 events.append(SpokeEvent(dst, src, tag, ctx, wid, body))
@@ -437,6 +452,27 @@ class Switch:
         """A task has ended: its contexts are free."""
         lib.sw_free_contexts(self._sw, owner & 0xFFFFFFFF)
 
+    def notify(
+        self, owner: int, tid: int, ctx: int, tag: int, wid: int, *, cancel: bool = False
+    ) -> None:
+        """Keep a notice of the end of a task here for another one, or give it if it has ended.
+
+        cancel: give one that is kept instead. Raises OSError (ENOMEM).
+        """
+        self.flush()
+        words = [word & 0xFFFFFFFF for word in (owner, tid, ctx, tag, wid)]
+        notice = ffi.new("struct sw_notice *", words)
+        _check(lib.sw_notify(self._sw, notice, cancel), "keep a notice")
+
+    def notices(self, owner: int) -> int:
+        """How many notices are kept here for a task."""
+        return int(lib.sw_notices(self._sw, owner & 0xFFFFFFFF))
+
+    def notify_end(self, tid: int) -> None:
+        """A task has ended, and `forget` was called: give the notices about it, drop its own."""
+        self.flush()
+        lib.sw_notify_end(self._sw, tid & 0xFFFFFFFF)
+
     def serve_mail(self) -> None:
         """Answer ordinary requests of tasks here to the mailbox, from now on."""
         lib.sw_mail_serve(self._sw)
@@ -512,7 +548,7 @@ class Switch:
         """The counters as they are now."""
         stats = ffi.new("struct sw_stats *")
         lib.sw_statistics(self._sw, stats)
-        return Statistics(*(int(getattr(stats, name)) for name in Statistics.__annotations__))
+        return Statistics(*_STATISTICS.unpack(ffi.buffer(stats)))
 
     def sharing(self, tid: int) -> Sharing | None:
         """The counters of a task here as they are now; None: it shares no memory."""

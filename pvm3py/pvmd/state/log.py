@@ -116,6 +116,8 @@ class Log:
 
     def __call__(self, text: str) -> None:
         """One line; of several lines in `text` each gets its own."""
+        if self.about is not None and self._early is None and self._blames.room(self.about) <= 0:
+            return
         self._add(_lines(text), aloud=self._stderr)
 
     def note(self, text: str) -> None:

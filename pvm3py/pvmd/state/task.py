@@ -17,6 +17,8 @@ from .plain import Plain, field
 
 # Clock ticks in a second.
 _TICKS = os.sysconf("SC_CLK_TCK")
+# More than a /proc/PID/stat has.
+_STAT_BYTES = 4096
 
 
 class Target(Plain):
@@ -107,11 +109,16 @@ def ticks_now() -> int:
 def process_start(pid: int) -> int:
     """When a process began, in clock ticks since the system did (proc(5)); 0: there is none."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            after_name = file.read().rpartition(b")")[2]
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return 0
-    return int(after_name.split()[19])
+    try:
+        after_name = os.read(fd, _STAT_BYTES).rpartition(b")")[2]
+    except OSError:
+        return 0
+    finally:
+        os.close(fd)
+    return int(after_name.split(None, 20)[19])
 
 
 class TaskTable:

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Notification of task exit, host deletion and host addition."""
+"""Notification of task exit, host deletion and host addition.
+
+Notices between tasks of this host are the switch's (csrc/switch/routing/notices.c), which also
+serves most requests for them.
+"""
 
 from __future__ import annotations
 
@@ -73,10 +77,10 @@ class NoticeTable:
 
 
 class Notices(Table):
-    """All outstanding notices.
+    """All outstanding notices that concern other hosts.
 
-    The owner of a notice about a task of this host may be another host's daemon: its message is
-    the answer that the daemon asked for. The ends of tasks of other hosts are learnt in the same
+    tasks: about tasks of other hosts, and, for other daemons, about tasks of this host: the message
+    is the answer that the daemon asked for. The ends of tasks of other hosts are learnt in the same
     way; each such task is watched once, whoever is to be told here.
     """
 
@@ -102,10 +106,11 @@ class Notices(Table):
                 pvmd.send(owner, tag, ctx, Codes(tids).encode())
                 self.watch_additions(owner, ctx, tag, count - 1 if count > 0 else count)
 
-    def require_room(self, owner: int, more: int) -> None:
+    def require_room(self, pvmd: Pvmd, owner: int, more: int) -> None:
         """Refused: a task has as many notices outstanding as it may."""
         additions = len(self._additions.get(owner, ()))
         count = self.tasks.counts[owner] + self.hosts.counts[owner] + additions
+        count += pvmd.switch.notices(owner)
         if count + more > NOTICES_MAX:
             why = f"{count} notices are outstanding; one task may have {NOTICES_MAX}"
             raise Refused(c.PvmOutOfRes, why)
@@ -150,8 +155,10 @@ def deliver(pvmd: Pvmd, notice: Notice) -> None:
 
 
 @on(TASK_GONE, Step.NOTICES)
-def task_gone(pvmd: Pvmd, tid: int, _task: Task | None) -> None:
+def task_gone(pvmd: Pvmd, tid: int, task: Task | None) -> None:
     """A task is gone: tell its watchers."""
+    if task is not None:
+        pvmd.switch.notify_end(tid)
     Notices.of(pvmd).task_gone(pvmd, tid)
 
 
@@ -175,13 +182,16 @@ def notify(pvmd: Pvmd, request: Request, body: NotifyRequest) -> None:
     what = body.what & ~c.PvmNotifyCancel
     cancel = what != body.what
     if not cancel:
-        notices.require_room(src, 1 if what == c.PvmHostAdd else count)
+        notices.require_room(pvmd, src, 1 if what == c.PvmHostAdd else count)
     if what == c.PvmHostAdd:
         notices.watch_additions(src, body.ctx, body.tag, 0 if cancel else count)
         return
     if not about_tids(body):
         raise Refused(c.PvmBadParam, f"notice {body.what} about {count} of {len(tids)} tids")
     for tid in tids[:count]:
+        if what == c.PvmTaskExit and pvmd.owns(tid) and is_task(tid):
+            pvmd.switch.notify(src, tid, body.ctx, body.tag, request.wid, cancel=cancel)
+            continue
         if what == c.PvmTaskExit:
             notice = Notice(src, tid, body.ctx, body.tag, request.wid)
             table, key = notices.tasks, tid
@@ -196,7 +206,7 @@ def notify(pvmd: Pvmd, request: Request, body: NotifyRequest) -> None:
             deliver(pvmd, notice)
         else:
             table.add(key, notice)
-            if what == c.PvmTaskExit and not pvmd.owns(tid):
+            if what == c.PvmTaskExit:
                 notices.watch(pvmd, tid)
 
 
@@ -207,11 +217,9 @@ def about_tids(body: NotifyRequest) -> bool:
 
 
 def _gone(pvmd: Pvmd, what: int, tid: int) -> bool:
-    """Whether a host, or a task as far as this daemon knows, is not there."""
-    if what == c.PvmHostDelete:
-        return pvmd.hosts.get(tid) is None
-    if pvmd.owns(tid) or not is_task(tid):
-        return pvmd.tasks.get(tid) is None
+    """Whether a host, or a task of another host as far as this daemon knows, is not there."""
+    if what == c.PvmTaskExit and not is_task(tid):
+        return True
     return pvmd.hosts.get(tid) is None
 
 

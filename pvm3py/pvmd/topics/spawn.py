@@ -113,9 +113,10 @@ def _start_block(
 
 def _answer(pvmd: Pvmd, job: ExecRequest, tids: list[int]) -> Codes:
     """Tell the collectors, then the spawner, which tasks there are."""
-    out, trc = Registry.of(pvmd).targets(job)
-    for tid in tids:
-        if tid > 0:
+    started = [tid for tid in tids if tid > 0]
+    if started:
+        out, trc = Registry.of(pvmd).targets(job)
+        for tid in started:
             output.send_start(pvmd, out, tid, c.TO_SPAWN, job.ptid)
             tracing.task_spawned(pvmd, trc, tid, job.ptid)
     return Codes(tids)
@@ -153,9 +154,9 @@ class _Starter:
         self._pvmd = pvmd
         self._job = job
         self._sched = sched
-        self._out, self._trc = Registry.of(pvmd).targets(job)
-        self._strings = list(job.env)
-        tracer = Registry.of(pvmd).tracer
+        self._registry = Registry.of(pvmd)
+        self._strings = job.env
+        tracer = self._registry.tracer
         if tracer is not None and not job.trctid:
             names = ("PVMTMASK=", "PVMTRCBUF=", "PVMTRCOPT=")
             own = [text for text in job.env if not text.startswith(names)]
@@ -174,12 +175,13 @@ class _Starter:
             self._pvmd.tasks.next_tid()
             raise Refused(c.PvmNoFile, self._not_found())
         self._argv = [path, *self._job.args]
-        if self._job.flags & c.PvmTaskDebug and not Registry.of(self._pvmd).tasker:
+        if self._job.flags & c.PvmTaskDebug and not self._registry.tasker:
             path = _debugger(self._pvmd)
             if not _executable(path):
                 raise Refused(c.PvmNoFile, f"no debugger: {path} is no executable file")
             self._argv.insert(0, path)
         self._program = path
+        self._out, self._trc = self._registry.targets(self._job)
 
     def _not_found(self) -> str:
         """Where there is no such program."""
@@ -192,7 +194,7 @@ class _Starter:
         pvmd = self._pvmd
         if pvmd.full():
             raise Refused(c.PvmOutOfRes, f"{len(pvmd.tasks)} tasks are there, or the daemon ends")
-        if Registry.of(pvmd).tasker:
+        if self._registry.tasker:
             return self._delegate(instance)
         task = self._new_task()
         read_end, write_end = os.pipe2(os.O_CLOEXEC)
@@ -235,7 +237,7 @@ class _Starter:
         """Have the registered tasker start the task."""
         pvmd, job = self._pvmd, self._job
         task = self._new_task()
-        task.tasker = Registry.of(pvmd).tasker
+        task.tasker = self._registry.tasker
         task.cookie = Starts.of(pvmd).next_cookie()
         self._started(task)
         order = StartTask(
@@ -254,18 +256,22 @@ class _Starter:
 
 def working_directory(strings: list[str]) -> str | None:
     """The directory that a task's environment names, if there is such a one; else the daemon's."""
-    name = "PVMSPAWNWD="
-    given = (text.removeprefix(name) for text in strings if text.startswith(name))
-    directory = next(given, "")
-    return directory if directory and os.path.isdir(directory) else None
+    for text in strings:
+        if text.startswith("PVMSPAWNWD="):
+            directory = text.removeprefix("PVMSPAWNWD=")
+            return directory if directory and os.path.isdir(directory) else None
+    return None
 
 
 def find_program(name: str, search_path: list[str], cwd: str | None) -> str | None:
     """Path of a program (relative to cwd): as given if it has a slash, else searched for."""
     if "/" in name:
         return name if _executable(os.path.join(cwd or "", name)) else None
-    paths = (f"{directory}/{name}" for directory in search_path if directory)
-    return next((path for path in paths if _executable(os.path.join(cwd or "", path))), None)
+    for directory in search_path:
+        path = f"{directory}/{name}"
+        if directory and _executable(os.path.join(cwd, path) if cwd else path):
+            return path
+    return None
 
 
 def _debugger(pvmd: Pvmd) -> str:

@@ -207,6 +207,38 @@ def test_events_reach_the_handler_while_the_loop_runs(bed: Bed) -> None:
     assert isinstance(bed.events[1], sw.MessageEvent)
 
 
+def test_timers_are_not_postponed_by_events_without_end(bed: Bed) -> None:
+    """Each event leads to the next one; one timer is older than they, another a handler's."""
+    a = bed.peer(A)
+    called: list[str] = []
+
+    def handle(event: object) -> None:
+        if not called:
+            asyncio.get_running_loop().call_later(0.02, called.append, "handler's")
+            called.append("begun")
+        if isinstance(event, sw.MessageEvent) and len(called) < 3:
+            a.sock.send(message(DAEMON, b"x"))
+
+    async def main() -> None:
+        bed.switch.handler = handle
+        asyncio.get_running_loop().call_later(0.01, called.append, "older")
+        a.sock.send(message(DAEMON, b"x"))
+        while len(called) < 3:
+            await asyncio.sleep(0.005)
+
+    run(bed, main())
+    assert called == ["begun", "older", "handler's"]
+
+
+def test_handler_may_stop_the_loop(bed: Bed) -> None:
+    a = bed.peer(A)
+    loop = new_event_loop(bed.switch)
+    bed.switch.handler = lambda _event: loop.stop()
+    a.sock.send(message(DAEMON, b"x"))
+    loop.run_forever()
+    loop.close()
+
+
 def test_failing_handler_is_reported_and_the_next_event_delivered(bed: Bed) -> None:
     failures: list[dict[str, Any]] = []
 
