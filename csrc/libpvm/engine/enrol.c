@@ -406,11 +406,8 @@ bool pvm__last_words(void)
 {
 	bool any = pvm__routes_drain();
 
-	pvm__links_look();
-	while (pvm__ways_take()) {
+	while (pvm__take_listed())
 		any = true;
-		pvm__links_look();
-	}
 	return any;
 }
 

@@ -138,11 +138,16 @@ static bool look_is_due(void)
 
 /* ---- taking in ----------------------------------------------------------- */
 
-/* Take in one message of each way that has some. */
-static bool take_listed(void)
+bool pvm__take_listed(void)
 {
+	struct task *t = &pvm__task;
+	bool taken;
+
 	pvm__links_look();
-	return pvm__ways_take();
+	taken = pvm__ways_take();
+	if (t->transport.exact && t->daemon)
+		pvm__stream_caught_up(t->daemon);
+	return taken;
 }
 
 bool pvm__take_in(enum pass pass)
@@ -153,7 +158,7 @@ bool pvm__take_in(enum pass pass)
 
 	if (pass == PASS_LOOKING ? !all_listed : look_is_due())
 		news = look_around();
-	return take_listed() || news;
+	return pvm__take_listed() || news;
 }
 
 /* Take in everything, with a bound for a flood. */
@@ -162,7 +167,7 @@ static void drain(void)
 	for (int looks = 0; looks < DRAIN_LOOKS_MAX; looks++) {
 		bool news = look_around();
 
-		for (int i = 0; i < DRAIN_PASSES_MAX && take_listed(); i++)
+		for (int i = 0; i < DRAIN_PASSES_MAX && pvm__take_listed(); i++)
 			news = true;
 		if (!news)
 			return;

@@ -76,8 +76,7 @@ static void pass_or_sleep(int64_t deadline)
 		t->engine.reader = &pvm__self;
 		pvm__await_news(deadline);
 		t->engine.reader = NULL;
-		pvm__links_look();
-		pvm__ways_take();
+		pvm__take_listed();
 	} else {
 		pvm__take_in(PASS_SPARING);
 	}

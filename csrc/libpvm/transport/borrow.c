@@ -281,7 +281,6 @@ static void advance(struct link *l, uint32_t next)
 	__atomic_store_n(&l->ours->head, next, __ATOMIC_RELEASE);
 	pvm__segment_home()->received++;
 	offer_room(l);
-	pvm__stream_caught_up(pvm__task.daemon);
 }
 
 bool pvm__link_take(struct way *way)

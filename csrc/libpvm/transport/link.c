@@ -38,7 +38,6 @@ void pvm__link_fault(struct link *l, const char *what)
 	l->out = LINK_CLOSED;
 	l->due = SHARE_CLOSE;
 	pvm__links_due = true;
-	pvm__stream_caught_up(pvm__task.daemon);
 }
 
 void pvm__link_ring(struct link *l)
