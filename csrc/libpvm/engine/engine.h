@@ -39,6 +39,8 @@ enum pass {
 bool pvm__take_listed(void);
 /* Make a pass: take in one message of each connection. False: nothing was there. */
 bool pvm__take_in(enum pass);
+/* The same of what is listed, without a look at the sockets. */
+bool pvm__take_listed(void);
 /*
  * Make the passes that sends owe (task.engine.owed), and run the handlers. One that sends
  * owes more.

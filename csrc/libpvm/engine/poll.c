@@ -141,7 +141,7 @@ static bool look_is_due(void)
 
 bool pvm__take_listed(void)
 {
-	const struct task *t = &pvm__task;
+	struct task *t = &pvm__task;
 	bool taken;
 
 	pvm__links_look();

@@ -128,6 +128,8 @@ static void accepted(int peer, uint32_t slot, const int fds[2])
 		return;
 	}
 	l->out = LINK_OPEN;
+	l->due = DUE_GREETING;
+	pvm__links_due = true;
 	tell_reader();
 }
 
@@ -188,8 +190,10 @@ void pvm__share_mark(int peer, uint32_t number)
 
 	if (!l)
 		return;
-	l->mark_seen = number;
-	__atomic_store_n(&l->ours->mark, number, __ATOMIC_RELEASE);
+	/* A greeting may come behind a mark that took a direct route. */
+	if ((int32_t)(number - l->mark_seen) > 0)
+		l->mark_seen = number;
+	__atomic_store_n(&l->ours->mark, l->mark_seen, __ATOMIC_RELEASE);
 	/* What has waited for it is news, which a thread that sleeps does not look for. */
 	if (l->incoming)
 		pvm__way_list(&l->way);

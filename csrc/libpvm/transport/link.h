@@ -19,6 +19,9 @@ enum link_out {
 	LINK_STREAMING, /* a stream, until there is room again */
 };
 
+/* Due besides what share.h names: mark 0, with which a peer that has accepted knows that it may write. */
+enum { DUE_GREETING = -1 };
+
 struct lender; /* a peer's segment, and what is borrowed of it (borrow.c) */
 
 struct link {
@@ -31,7 +34,7 @@ struct link {
 	int bell;         /* the peer's; -1 */
 	int64_t used;     /* when it was seen last that something had gone by it, monotonic ns */
 	uint32_t traffic; /* ... and what had gone by it then, either way */
-	int due;          /* what is to be said to the peer: SHARE_ACCEPT, SHARE_CLOSE, 0 */
+	int due;          /* to be said to the peer: SHARE_ACCEPT, SHARE_CLOSE, DUE_GREETING, 0 */
 
 	/* To the peer. */
 	enum link_out out;
@@ -57,7 +60,7 @@ struct link {
 	uint64_t bytes_held;
 
 	/* The end. */
-	bool accepted; /* ACCEPT was said; the peer's first mark tells that it can read */
+	bool accepted; /* ACCEPT was said; the peer's first mark tells that it reads */
 	bool gone;     /* the peer has ended: what is in the ring is the last */
 	bool said_close, heard_close; /* DONE is due when nothing is held of who said it */
 	bool said_done, heard_done;

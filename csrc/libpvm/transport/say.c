@@ -11,22 +11,42 @@ enum {
 
 /* ---- saying ------------------------------------------------------------------------------ */
 
+/* Write a message, whose reference is taken, to the daemon's stream. False: not possible. */
+static bool write_message(struct message *m, int dst, const int *fds)
+{
+	struct task *t = &pvm__task;
+	bool written;
+
+	t->sending++;
+	written = pvm__stream_write(t->daemon, &(struct parcel){ m, dst, fds }, 1);
+	t->sending--;
+	pvm__message_unref(m);
+	return written;
+}
+
 /* Say something to the daemon, with descriptors if there are some. False: that was not possible. */
 static bool say(int what, int peer, int number, const int *fds)
 {
-	struct task *t = &pvm__task;
 	struct message *m = pvm__compose("iii", what, peer, number);
-	bool said;
 
 	if (!m)
 		return false;
 	m->tag = TM_SHARE;
 	m->ctx = SYSCTX_TM;
-	t->sending++;
-	said = pvm__stream_write(t->daemon, &(struct parcel){ m, TIDPVMD, fds }, 1);
-	t->sending--;
-	pvm__message_unref(m);
-	return said;
+	return write_message(m, (int)TIDPVMD, fds);
+}
+
+/* Let a peer that has accepted know that what it writes is read. */
+static void greet(int peer)
+{
+	struct message *m = pvm__message_new(WIRE_ENC_XDR);
+
+	if (!m)
+		return;
+	m->tag = TC_MARK;
+	m->ctx = SYSCTX_TC;
+	m->wid = 0;
+	write_message(m, peer, NULL);
 }
 
 /* Have the daemon know own descriptors. False: that is not possible. */
@@ -90,7 +110,7 @@ static void ask(struct candidate *c)
 
 	c->messages = 0;
 	c->bytes = 0;
-	c->after = c->after < LINK_AGAIN_MAX ? c->after * 2 + 64 : c->after;
+	c->after = c->after < LINK_AGAIN_MAX ? c->after * 4 + 1 : c->after;
 	if (!offer())
 		return;
 	l = pvm__link_new(c->peer);
@@ -162,6 +182,8 @@ static void say_due(struct link *l)
 		accept_link(l);
 		return;
 	}
+	if (what == DUE_GREETING)
+		greet(peer);
 	said = what == SHARE_CLOSE && say(SHARE_CLOSE, peer, 0, NULL);
 	if (pvm__task.session != session)
 		return;

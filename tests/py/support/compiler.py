@@ -137,7 +137,7 @@ def test_program(name: str, side: Side, *, sanitized: bool = False) -> Path:
     flags = ["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"]
     if sanitized:
         return _sanitized_program(name, flags)
-    libraries = [f"-L{library_dir()}"] if side == "ours" else []
+    libraries = [f"-I{PROJECT / 'csrc/wire'}", f"-L{library_dir()}"] if side == "ours" else []
     libraries += ["-lgpvm3"] if name.startswith(("group_", "check_storm")) else []
     return compile_program(name, [C_SOURCES / f"{name}.c"], side, flags, libraries=libraries)
 
