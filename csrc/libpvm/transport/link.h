@@ -19,6 +19,8 @@ enum link_out {
 	LINK_STREAMING, /* a stream, until there is room again */
 };
 
+enum { RING_FIRST = 8192 }; /* bytes of a ring that have memory when a link begins */
+
 struct lender; /* a peer's segment, and what is borrowed of it (borrow.c) */
 
 struct link {
@@ -36,6 +38,7 @@ struct link {
 	/* To the peer. */
 	enum link_out out;
 	struct ring_out ring;
+	uint32_t backed;           /* bytes of it that have memory: few, or all */
 	struct share_record *last; /* the record that was put last */
 	struct thread *user;       /* writes a record, a mark or what is due; NULL: nobody */
 	bool streamed;             /* something went by a stream behind the last mark */
