@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum {
-	GROW = 4,  /* blocks that the arena grows by */
+	GROW = 4,  /* blocks that the arena grows by, when it has so many; one before */
 	KEPT = 64, /* free blocks whose pages are not given back */
 	BLOCKS_MAX = (SHARE_SIZE - SHARE_ARENA_AT) / SHARE_BLOCK,
 	REST_NS = NS_PER_S, /* a free block that was not used for so long is given back */
@@ -114,7 +114,7 @@ int pvm__segment_open(uint32_t generation, uint32_t ring, uint32_t arena)
 	memset(s, 0, offsetof(struct segment, free));
 	s->fd = make_file(size);
 	s->bell = pvm__off_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-	if (s->fd >= 0 && s->bell >= 0 && fallocate(s->fd, 0, 0, SHARE_RINGS_AT) == 0)
+	if (s->fd >= 0 && s->bell >= 0 && fallocate(s->fd, 0, 0, SHARE_SLOTS_AT) == 0)
 		s->mapping = pvm__mapping_new(s->fd, size, true);
 	if (!s->mapping) {
 		if (s->fd >= 0)
@@ -201,11 +201,12 @@ static bool back(struct segment *s, unsigned i, unsigned n)
 static struct arena_block *new_block(struct segment *s)
 {
 	struct arena_block *a = &s->all[s->made];
-	unsigned more = s->blocks - s->grown < GROW ? s->blocks - s->grown : GROW;
+	unsigned left = s->blocks - s->grown, more = s->grown < GROW ? 1 : GROW;
 
 	if (s->made == s->blocks)
 		return NULL;
 	if (s->made == s->grown) {
+		more = more < left ? more : left;
 		if (!back(s, s->grown, more))
 			return NULL;
 		s->grown += more;

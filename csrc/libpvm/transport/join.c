@@ -14,6 +14,9 @@ enum {
 
 bool pvm__share_unwelcome;
 
+/* Where a slot is in a segment. */
+#define SLOT_AT(slot) ((uint32_t)(SHARE_SLOTS_AT + (size_t)(slot) * sizeof(struct share_slot)))
+
 /* ---- own segment ------------------------------------------------------------------------- */
 
 /* Bytes of a ring: a power of two. */
@@ -57,9 +60,7 @@ bool pvm__share_segment(void)
 
 static struct share_slot *own_slot(int slot)
 {
-	return (struct share_slot *)(void *)((unsigned char *)pvm__segment_home() +
-		       SHARE_SLOTS_AT) +
-		slot;
+	return (struct share_slot *)(void *)((unsigned char *)pvm__segment_home() + SLOT_AT(slot));
 }
 
 /* The first free slot, -1: none. */
@@ -83,7 +84,10 @@ struct link *pvm__link_new(int peer)
 	uint32_t at = SHARE_RINGS_AT + (uint32_t)slot * ring;
 	struct link *l;
 
-	if (slot < 0 || !pvm__segment_back(at, ring))
+	uint32_t first = ring < RING_FIRST ? ring : RING_FIRST;
+
+	if (slot < 0 || !pvm__segment_back(SLOT_AT(slot), sizeof(struct share_slot)) ||
+		!pvm__segment_back(at, first))
 		return NULL;
 	l = calloc(1, sizeof *l);
 	if (!l)
@@ -99,6 +103,7 @@ struct link *pvm__link_new(int peer)
 	*l->ours = (struct share_slot){ 0 };
 	l->ring.bytes = (unsigned char *)pvm__segment_home() + at;
 	l->ring.size = ring;
+	l->backed = first;
 	l->used = pvm__now();
 	pvm__links[slot] = l;
 	if (pvm__links_end <= (unsigned)slot)

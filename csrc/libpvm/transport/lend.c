@@ -131,14 +131,35 @@ static void fill(struct share_record *r, const struct link *l, const struct mess
 	r->length = length;
 }
 
+/*
+ * Is there memory behind what a record of that size may take? A ring that its reader keeps empty
+ * needs little.
+ */
+static bool is_backed(struct link *l, uint32_t size)
+{
+	uint32_t at = l->ring.tail & (l->ring.size - 1), begin;
+
+	if (at + size <= l->backed || l->backed == l->ring.size)
+		return true;
+	begin = (uint32_t)(l->ring.bytes - (unsigned char *)pvm__segment_home());
+	if (!pvm__segment_back(begin, l->ring.size))
+		return false;
+	l->backed = l->ring.size;
+	return true;
+}
+
 static enum put put_inline(struct link *l, const struct message *m, uint32_t bytes)
 {
 	uint32_t size = record_size(bytes);
-	struct share_record *r = pvm__ring_room(&l->ring, size);
-	unsigned char *at = (unsigned char *)(r + 1);
+	struct share_record *r;
+	unsigned char *at;
 
+	if (!is_backed(l, size))
+		return PUT_STREAM;
+	r = pvm__ring_room(&l->ring, size);
 	if (!r)
 		return PUT_FULL;
+	at = (unsigned char *)(r + 1);
 	l->last = r;
 	r->size = size;
 	fill(r, l, m, SHARE_INLINE, bytes);
@@ -156,6 +177,8 @@ static enum put put_reference(struct link *l, const struct message *m, uint32_t 
 	struct share_record *r;
 	struct message *copy;
 
+	if (!is_backed(l, size))
+		return PUT_STREAM;
 	if (!may_lend(l, bytes))
 		return PUT_FULL;
 	copy = pvm__message_copy(m);

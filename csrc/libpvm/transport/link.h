@@ -21,6 +21,7 @@ enum link_out {
 
 /* Due besides what share.h names: mark 0, with which a peer that has accepted knows that it may write. */
 enum { DUE_GREETING = -1 };
+enum { RING_FIRST = 8192 }; /* bytes of a ring that have memory when a link begins */
 
 struct lender; /* a peer's segment, and what is borrowed of it (borrow.c) */
 
@@ -39,6 +40,7 @@ struct link {
 	/* To the peer. */
 	enum link_out out;
 	struct ring_out ring;
+	uint32_t backed;           /* bytes of it that have memory: few, or all */
 	struct share_record *last; /* the record that was put last */
 	struct thread *user;       /* writes a record, a mark or what is due; NULL: nobody */
 	bool streamed;             /* something went by a stream behind the last mark */
