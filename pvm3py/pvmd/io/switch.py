@@ -114,7 +114,7 @@ _EVENT = struct.Struct("QIIiiiiiiIIIP")
 """struct sw_event."""
 _TIMES = struct.Struct("QQ")
 """struct sw_times."""
-_STATISTICS = struct.Struct("11Q")
+_STATISTICS = struct.Struct("13Q")
 """struct sw_stats, which has the fields of Statistics."""
 _FD = struct.Struct("ii")
 """struct sw_fd."""
