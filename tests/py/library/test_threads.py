@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import collections
+import os
 import shutil
 import subprocess
 from functools import cache
@@ -117,6 +118,20 @@ def test_threads_with_address_sanitizer(name: str, route: str, way: str) -> None
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_threads_with_thread_sanitizer(name: str, route: str, way: str) -> None:
     run_threaded(with_thread_sanitizer(name), route, way)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("build", [plain, with_thread_sanitizer])
+@pytest.mark.parametrize("senders", [1, 3])
+def test_sleeping_threads_are_woken(build: object, senders: int, way: str) -> None:
+    assert callable(build)
+    environment = ENVIRONMENT | {
+        "PVM3PY_CHAOS_SECONDS": os.environ.get("PVM3PY_CHAOS_SECONDS", "3"),
+    }
+    with VirtualMachine("ours", env=WAYS[way]) as vm:
+        done = vm.run(build("sleepers"), senders, env=environment)
+        check_output(done.out, done.err)
+        done.check()
 
 
 def test_sleeping_thread_gets_what_another_one_has_read() -> None:
