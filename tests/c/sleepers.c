@@ -68,7 +68,7 @@ static int send_numbers(void)
 /* ---- threads --------------------------------------------------------------------------------- */
 
 static int nsenders, senders[SENDERS_MAX];
-static volatile bool over;
+static bool over;
 static int answered[THREADS];
 
 /* Sleep for messages of one tag, and answer each. */
@@ -94,7 +94,7 @@ static void *poll_at_random(void *unused)
 	unsigned seed = 1;
 
 	(void)unused;
-	while (!over) {
+	while (!__atomic_load_n(&over, __ATOMIC_RELAXED)) {
 		pvm_nrecv(-1, TAG_POLLED);
 		pause_at_random(&seed);
 	}
@@ -133,7 +133,7 @@ int main(int argc, char **argv)
 		CHECK(answered[i] > 0);
 		total += answered[i];
 	}
-	over = true;
+	__atomic_store_n(&over, true, __ATOMIC_RELAXED);
 	pthread_join(poller, NULL);
 	if (!getenv("PVM_SHM"))
 		CHECK(own_home() && own_home()->received > 0 && own_home()->messages > 0);

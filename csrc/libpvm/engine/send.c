@@ -108,7 +108,9 @@ static bool by_memory(struct message *m, int dst)
 	l->user = &pvm__self;
 	pvm__task.sending++;
 	form = l->out == LINK_OPEN || resume(l) ? pvm__link_form(m) : NULL;
+	pvm__keep(form, pvm__message_end);
 	done = form && (!l->streamed || write_mark(l)) && put(l, form);
+	pvm__kept(form);
 	pvm__message_unref(form);
 	pvm__task.sending--;
 	if (pvm__task.session == session)
@@ -182,6 +184,7 @@ int pvm__send(struct message *m, int dst)
 {
 	struct stream *route = NULL;
 	unsigned session = pvm__task.session, early;
+	bool by_stream;
 	int code = 0;
 
 	if (pvm__task.sending) {
@@ -192,12 +195,14 @@ int pvm__send(struct message *m, int dst)
 	early = pvm__route_exists(dst) ? pvm__pass_early() : 0;
 	if (pvm__task.session == session && wire_is_task((uint32_t)dst))
 		route = pvm__route_stream(dst);
-	pvm__kept(m);
 	if (pvm__task.session != session) {
+		pvm__kept(m);
 		pvm__message_unref(m);
 		return PvmSysErr;
 	}
-	if (!by_memory(m, dst)) {
+	by_stream = !by_memory(m, dst);
+	pvm__kept(m);
+	if (by_stream) {
 		if (wire_is_task((uint32_t)dst))
 			route = pvm__route_stream(dst);
 		note_stream(dst);
