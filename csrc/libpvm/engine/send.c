@@ -184,7 +184,6 @@ int pvm__send(struct message *m, int dst)
 {
 	struct stream *route = NULL;
 	unsigned session = pvm__task.session, early;
-	bool by_stream;
 	int code = 0;
 
 	if (pvm__task.sending) {
@@ -200,9 +199,7 @@ int pvm__send(struct message *m, int dst)
 		pvm__message_unref(m);
 		return PvmSysErr;
 	}
-	by_stream = !by_memory(m, dst);
-	pvm__kept(m);
-	if (by_stream) {
+	if (!by_memory(m, dst)) {
 		if (wire_is_task((uint32_t)dst))
 			route = pvm__route_stream(dst);
 		note_stream(dst);
@@ -215,6 +212,7 @@ int pvm__send(struct message *m, int dst)
 	if (code == 0)
 		count_written();
 	owe(m, 0, &early);
+	pvm__kept(m);
 	pvm__message_unref(m);
 	return finish(session, code);
 }
