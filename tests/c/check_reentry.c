@@ -509,9 +509,85 @@ static void jump_out_of_send(char **argv)
 	usable();
 }
 
+/* Be another task, whose messages go by memory, or by streams alone, where a large send waits. */
+static void enrol_anew(const char *memory)
+{
+	CHECK_INT(pvm_exit(), 0);
+	setenv("PVM_SHM", memory, 1);
+	mytid = pvm_mytid();
+	CHECK(mytid > 0);
+}
+
+/* ---- a jump out of a wait for room in memory ---------------------------------------------- */
+
+enum { TAG_NUMBER = TAG_NOISE + 1, RING = 2000 }; /* short messages that no ring has room for */
+
+/* The other task: counts what comes in order. */
+static int counter(void)
+{
+	int parent = pvm_parent(), value, count = 0;
+
+	check_send_int(parent, TAG_REPLY, getpid());
+	while ((value = check_recv_int(parent, TAG_NUMBER)) >= 0) {
+		count += value == count;
+		if (value < BEHIND)
+			check_send_int(parent, TAG_REPLY, value);
+	}
+	check_send_int(parent, TAG_REPLY, count);
+	return pvm_exit();
+}
+
+/*
+ * The receiver has stopped in its wait, so the sender waits with patience. The message that it gave
+ * up has not been sent, and all others come once. The receiver, asleep at the end, is woken.
+ */
+static void jump_out_of_ring(char **argv)
+{
+	static volatile int sent;
+	volatile bool jumped = false;
+	int tid;
+	pid_t pid, helper, self = getpid();
+
+	setenv("PVM_SHM_AFTER", "0", 1);
+	CHECK_INT(check_spawn(argv, "counter", 1, &tid), 1);
+	pid = check_recv_int(tid, TAG_REPLY);
+	for (sent = 0; sent < BEHIND; sent++) {
+		check_send_int(tid, TAG_NUMBER, sent);
+		CHECK_INT(check_recv_int(tid, TAG_REPLY), sent);
+	}
+	while (!sleeps(pid))
+		usleep(100);
+	kill(pid, SIGSTOP);
+	while (!stopped(pid))
+		usleep(100);
+	signal(SIGUSR1, jump_by_signal);
+	helper = fork();
+	if (helper == 0)
+		signal_sender(self, pid);
+	if (setjmp(back) == 0)
+		for (; sent < RING; sent++)
+			check_send_int(tid, TAG_NUMBER, sent);
+	else
+		jumped = true;
+	CHECK(jumped && sent < RING);
+	sigset_t mask;
+	sigemptyset(&mask);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	for (; sent < 2 * RING; sent++)
+		CHECK_INT(check_send_int(tid, TAG_NUMBER, sent), 0);
+	while (!sleeps(pid))
+		usleep(100);
+	check_send_int(tid, TAG_NUMBER, -1);
+	CHECK_INT(check_recv_int(tid, TAG_REPLY), 2 * RING);
+	waitpid(helper, NULL, 0);
+	usable();
+}
+
 int main(int argc, char **argv)
 {
 	check_start();
+	if (argc > 1 && strcmp(argv[1], "counter") == 0)
+		return counter();
 	if (argc > 1)
 		return strcmp(argv[1], "sender") == 0 ? sender() : receiver();
 	mytid = pvm_mytid();
@@ -529,8 +605,12 @@ int main(int argc, char **argv)
 		leave();
 		other_stack();
 		signals_while_waiting();
+		enrol_anew("off");
 		signal_while_sending(argv);
 		jump_out_of_send(argv);
+		enrol_anew("on");
+		if (check_ours("daemon"))
+			jump_out_of_ring(argv);
 		jumps_of_threads();
 		end_of_thread();
 	}

@@ -196,24 +196,22 @@ static void parent_stays_linked(char **argv)
 
 /* ---- beside threads --------------------------------------------------------------------------- */
 
-static volatile bool forked_enough;
+static bool forked_enough;
 
 /* Past the buffers that threads share. */
 static void *keep_exchanging(void *unused)
 {
-	int *out = malloc(INTS * sizeof *out), *in = malloc(INTS * sizeof *in);
+	static int out[INTS], in[INTS];
 	long wrong = 0;
 
 	(void)unused;
-	for (int round = 0; !forked_enough; round++) {
+	for (int round = 0; !__atomic_load_n(&forked_enough, __ATOMIC_RELAXED); round++) {
 		for (int i = 0; i < INTS; i++)
 			out[i] = round + i;
 		wrong += pvm_psend(echo, TAG_LARGE, out, INTS, PVM_INT) != 0;
 		wrong += pvm_precv(echo, TAG_LARGE, in, INTS, PVM_INT, NULL, NULL, NULL) != 0;
-		wrong += memcmp(in, out, INTS * sizeof *in) != 0;
+		wrong += memcmp(in, out, sizeof in) != 0;
 	}
-	free(out);
-	free(in);
 	return (void *)wrong;
 }
 
@@ -237,7 +235,7 @@ static void *fork_often(void *unused)
 		}
 		wrong += pid <= 0 || waitpid(pid, &status, 0) != pid || status != 0;
 	}
-	forked_enough = true;
+	__atomic_store_n(&forked_enough, true, __ATOMIC_RELAXED);
 	return (void *)wrong;
 }
 

@@ -474,6 +474,7 @@ int pvm__leave(void)
 	pvm__trace_flush();
 	pvm__output_wait_children();
 	pvm__notice_self_exit();
+	pvm__share_leave(); /* what is sent from now on comes by streams */
 	take_in_rest();
 	pvm__share_part();
 	fflush(stdout);

@@ -99,6 +99,15 @@ static void take_news(const struct news *news, const struct watcher *w)
 	}
 }
 
+/* Is there any but that a thread is to wake? */
+static bool is_any(const struct news *news, const struct watcher *w)
+{
+	for (int i = 0; i < news->n; i++)
+		if (news->events[i].data.ptr != &w->wake)
+			return true;
+	return false;
+}
+
 /*
  * Look at the sockets without waiting. True: some have news. Without a watcher that is left to
  * the reading.
@@ -107,13 +116,16 @@ static bool look_around(void)
 {
 	const struct watcher *w = pvm__task.transport.watcher;
 	struct news news = { .n = 1 };
+	bool any = false;
 
-	if (w)
+	if (w) {
 		look(&news, w, -1);
+		any = is_any(&news, w);
+	}
 	pvm__bell_heard();
 	take_news(&news, w);
 	blind_passes = 0;
-	return w && news.n > 0;
+	return any;
 }
 
 /*

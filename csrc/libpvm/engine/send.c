@@ -102,7 +102,9 @@ static bool by_memory(struct message *m, int dst)
 	l->user = &pvm__self;
 	pvm__task.sending++;
 	form = l->out == LINK_OPEN || resume(l) ? pvm__link_form(m) : NULL;
+	pvm__keep(form, pvm__message_end);
 	done = form && (!l->streamed || write_mark(l)) && put(l, form);
+	pvm__kept(form);
 	pvm__message_unref(form);
 	pvm__task.sending--;
 	if (pvm__task.session == session)

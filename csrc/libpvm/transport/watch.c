@@ -114,10 +114,14 @@ void pvm__unwatch(struct source *source)
 
 static void take_wake(struct source *source)
 {
+	const struct thread *reader = pvm__task.engine.reader;
 	uint64_t count;
 
+	/* It is for the thread that sleeps, and may not have seen it yet. */
+	if (reader && reader != &pvm__self && reader->reading)
+		return;
 	if (read(source->fd, &count, sizeof count) < 0)
-		return; /* another thread has read it */
+		return; /* it was read before */
 }
 
 bool pvm__interruptible(void)

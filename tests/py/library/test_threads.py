@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import collections
+import os
 import shutil
 import subprocess
 from functools import cache
@@ -15,7 +16,7 @@ from support.impostors.rawtask import Connector
 from support.impostors.tracer import Collector, events_of
 from support.machines.vm import VirtualMachine
 from support.programs.groups import server_dir
-from support.system import ARCH, C_SOURCES, PATIENCE, missing, require_program
+from support.system import ARCH, C_SOURCES, PATIENCE, PROJECT, missing, require_program
 
 # threaded: at the same time; threaded_waits: in waits of all kinds.
 PROGRAMS = ("threaded", "threaded_waits")
@@ -119,11 +120,40 @@ def test_threads_with_thread_sanitizer(name: str, route: str, way: str) -> None:
     run_threaded(with_thread_sanitizer(name), route, way)
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("build", [plain, with_thread_sanitizer])
+@pytest.mark.parametrize("senders", [1, 3])
+def test_sleeping_threads_are_woken(build: object, senders: int, way: str) -> None:
+    assert callable(build)
+    environment = ENVIRONMENT | {
+        "PVM3PY_CHAOS_SECONDS": os.environ.get("PVM3PY_CHAOS_SECONDS", "3"),
+    }
+    with VirtualMachine("ours", env=WAYS[way]) as vm:
+        done = vm.run(build("sleepers"), senders, env=environment)
+        check_output(done.out, done.err)
+        done.check()
+
+
 def test_sleeping_thread_gets_what_another_one_has_read() -> None:
     with VirtualMachine("ours", env=WAYS["streams"]) as vm:
         done = vm.run(plain("read_ahead"))
         check_output(done.out, done.err)
         done.check()
+
+
+def test_ring_between_threads() -> None:
+    """The records of a ring, under ThreadSanitizer."""
+    library = PROJECT / "csrc/libpvm"
+    program = compiler.compiled(
+        "thread/ring_threads",
+        ["gcc", "-std=gnu11", "-g", "-O1", "-pthread", "-fsanitize=thread"]
+        + [f"-I{PROJECT / 'include'}", f"-I{PROJECT / 'csrc/wire'}", f"-I{library}"]
+        + [str(C_SOURCES / "ring_threads.c"), str(library / "transport/ring.c")],
+    )
+    command = [*thread_sanitizer(), str(program)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    check_output(done.stdout, done.stderr)
+    assert done.returncode == 0
 
 
 # ---- tracing ---------------------------------------------------------------------------

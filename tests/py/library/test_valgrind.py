@@ -26,6 +26,8 @@ from support.system import (
 # They limit what a process may have, which valgrind needs itself, or use the single step.
 LIMITED = {"check_memory", "check_start", "check_instants", "check_storm"}
 CHECKS = sorted({path.stem for path in C_SOURCES.glob("check_*.c")} - LIMITED)
+# Checks of messages in shared memory that end with all freed.
+MEMORY = ["memory_again", "memory_forks"]
 # Example programs with errors of their own; what else is found in them counts.
 # Using what they never set: timing sends such an array, frsg begins its sums with anything,
 # fslave1 compares with one tid more than it got.
@@ -93,6 +95,7 @@ def memcheck(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
         "VALGRIND_LOGS": str(logs),
         "PVM_TEST_DAEMON": "ours",
         "PVM_TEST_LIBRARY": "ours",
+        "PVM_SHM_AFTER": "0",
     }
     path = [starter.parent, spawn_dir()]
     with VirtualMachine("ours", path=path, env=env) as vm:
@@ -130,7 +133,7 @@ def example(tree: Path, name: str) -> Path:
     return build(tree, name, [sources / source], *compiler.OLD_FORTRAN)
 
 
-@pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.parametrize("name", CHECKS + MEMORY)
 def test_checks(memcheck: Memcheck, tree: Path, name: str) -> None:
     done = memcheck.run(check_program(tree, name)).check()
     assert "FAIL" not in done.out, done.out
