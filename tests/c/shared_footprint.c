@@ -85,7 +85,8 @@ int main(int argc, char **argv)
 		pvm_upkint(&failures, 1, 1);
 		CHECK_INT(failures, 0);
 	}
-	printf("%d links, %d failed\n", own_segment() ? (int)own_segment()->opened : 0, check_failed);
+	printf("%d links, %d failed\n", own_segment() ? (int)own_segment()->opened : 0,
+		check_failed);
 	fflush(stdout);
 	while (getchar() != EOF)
 		;
