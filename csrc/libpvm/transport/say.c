@@ -143,7 +143,8 @@ struct link *pvm__share_link(int peer, uint64_t bytes)
 	c = pvm__candidate(peer);
 	c->messages++;
 	c->bytes += bytes;
-	if (!c->never && !pvm__task.in_handler && !pvm__task.transport.exact &&
+	/* A refusal that is not said yet may concern this peer: it would end what is asked for now. */
+	if (!c->never && !pvm__nrefusals && !pvm__task.in_handler && !pvm__task.transport.exact &&
 		(c->messages > c->after || (c->bytes >= BYTES_AFTER && c->after <= LINK_AFTER) ||
 			pvm__task.option.route == PvmRouteDirect))
 		ask(c);
