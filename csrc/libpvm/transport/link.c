@@ -2,6 +2,7 @@
 /* The table of links, and what ends their use. */
 #include "transport/link.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,9 +44,13 @@ void pvm__link_fault(struct link *l, const char *what)
 void pvm__link_ring(struct link *l)
 {
 	const uint64_t one = 1;
+	ssize_t n;
 
 	/* It cannot be full: then it rings in any case. */
-	if (write(l->bell, &one, sizeof one) == sizeof one)
+	do {
+		n = write(l->bell, &one, sizeof one);
+	} while (n < 0 && errno == EINTR);
+	if (n == sizeof one)
 		pvm__segment_home()->bells++;
 }
 
