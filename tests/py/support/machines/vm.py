@@ -26,7 +26,10 @@ from support.system import (
     resident,
 )
 
-_INHERITED = ("PATH", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "COVERAGE_PROCESS_START")
+_INHERITED = (
+    *("PATH", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "COVERAGE_PROCESS_START"),
+    *("PVM_SHM", "PVM_SHM_AFTER", "PVM_SHM_ARENA", "PVM_SHM_PEERS", "PVM_SHM_RING"),
+)
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
