@@ -174,10 +174,25 @@ static void count_written(void)
 	me->written = NULL;
 }
 
+/* Send by a direct route, if there is one, or by the daemon. 0 or an error code. */
+static int by_stream(const struct message *m, int dst, struct stream *route)
+{
+	int code = 0;
+
+	note_stream(dst);
+	pvm__task.sending++;
+	if (!route || !write_route(route, m, dst))
+		code = pvm__write_daemon(&(struct parcel){ .message = m, .dst = dst }, 1);
+	pvm__task.sending--;
+	count_stream(dst);
+	return code;
+}
+
 int pvm__send(struct message *m, int dst)
 {
 	struct stream *route = NULL;
 	unsigned session = pvm__task.session, early;
+	bool done = false;
 	int code = 0;
 
 	if (pvm__task.sending) {
@@ -186,23 +201,17 @@ int pvm__send(struct message *m, int dst)
 	}
 	pvm__keep(m, pvm__message_end);
 	early = pvm__route_exists(dst) ? pvm__pass_early() : 0;
-	if (pvm__task.session == session && wire_is_task((uint32_t)dst))
+	if (pvm__task.session == session)
+		done = by_memory(m, dst);
+	if (!done && pvm__task.session == session && wire_is_task((uint32_t)dst))
 		route = pvm__route_stream(dst);
 	if (pvm__task.session != session) {
 		pvm__kept(m);
 		pvm__message_unref(m);
 		return PvmSysErr;
 	}
-	if (!by_memory(m, dst)) {
-		if (wire_is_task((uint32_t)dst))
-			route = pvm__route_stream(dst);
-		note_stream(dst);
-		pvm__task.sending++;
-		if (!route || !write_route(route, m, dst))
-			code = pvm__write_daemon(&(struct parcel){ .message = m, .dst = dst }, 1);
-		pvm__task.sending--;
-		count_stream(dst);
-	}
+	if (!done)
+		code = by_stream(m, dst, route);
 	if (code == 0)
 		count_written();
 	owe(m, 0, &early);
@@ -326,9 +335,11 @@ int pvm__multicast(struct message *m, int *tids, int n)
 	if (pvm__task.session != session)
 		return PvmSysErr;
 	m = common_form(m);
+	pvm__keep(m, pvm__message_end);
 	nrest = send_apart(m, tids, n, &early, &common);
+	pvm__kept(m);
 	pvm__task.sending++;
-	if (nrest) {
+	if (nrest && pvm__task.session == session) {
 		for (int i = 0; i < nrest; i++)
 			note_stream(tids[i]);
 		code = multicast_daemon(m, tids, nrest);
