@@ -23,7 +23,7 @@
  * Tags of the talk, with context SYSCTX_TM and SYSCTX_TC. TM_SHARE goes from a task to its daemon,
  * TC_SHARE from the daemon to a task, both with a body of three XDR ints: what (SHARE_...), a peer,
  * a number. The switch alone serves them. TC_MARK goes from task to task, without a body; its wait
- * id is the mark's number.
+ * id is the mark's number. Mark 0 follows an ACCEPT: the ring of who has said that can be read.
  */
 #define TM_SHARE (TM_FIRST + 64)
 #define TC_SHARE (TC_FIRST + 64)
