@@ -139,8 +139,9 @@ struct share_record {
 	uint16_t kind; /* SHARE_INLINE ... */
 	uint16_t ref;  /* number of the reference */
 	uint32_t mark; /* must have come before this is delivered */
-	uint32_t enc, tag, ctx, wid;
 	uint32_t length; /* bytes of the body */
+	uint64_t time;   /* when it was written, monotonic ns: the order among all rings */
+	uint32_t enc, tag, ctx, wid;
 			 /* The body, or pieces of it: struct share_piece. */
 };
 

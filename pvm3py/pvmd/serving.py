@@ -316,9 +316,18 @@ def _await_result(
         _failed(pvmd, request, route, Refused(c.PvmOutOfRes, why))
         return
 
+    async def awaited() -> Record | None:
+        """The result; who hears of it may ask again at once, so nothing waits then."""
+        try:
+            return await work
+        finally:
+            waits.discard(job)
+            if task is not None:
+                task.answered(size)
+
     async def answer() -> None:
         try:
-            result = await work
+            result = await awaited()
             if result is not None:
                 pvmd.reply(request, result, route.reply_tag)
         except Exception as error:
@@ -328,7 +337,6 @@ def _await_result(
 
     job = pvmd.loop.create_task(answer())
     waits.add(job)
-    job.add_done_callback(waits.discard)
+    job.add_done_callback(waits.discard)  # also of one that was cancelled before it began
     if task is not None:
         task.waiting_bytes += size
-        job.add_done_callback(lambda _job: task.answered(size))

@@ -116,14 +116,16 @@ void pvm__mappings_before_fork(void)
 
 /*
  * Private memory takes the mapping's place, which a child has inherited until now so that nothing
- * else is there. Of a peer's, only what was kept is made writable, and so counts as used.
+ * else is there. Of a peer's, only what was kept is made writable, and so counts as used. False: the
+ * system has no memory.
  */
-static void replace(struct mapping *m)
+static bool replace(struct mapping *m)
 {
-	m->detached = true;
-	if (mmap(m->base, m->size, m->own ? PROT_READ | PROT_WRITE : PROT_READ,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED)
-		munmap(m->base, m->size); /* others' is not to be written to */
+	int access = m->own ? PROT_READ | PROT_WRITE : PROT_READ;
+	int kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
+
+	m->detached = mmap(m->base, m->size, access, kind, -1, 0) != MAP_FAILED;
+	return m->detached;
 }
 
 /* Put into its place what was kept. */
@@ -131,8 +133,9 @@ static void restore(const struct keepsake *k)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)k->at & ~(page - 1);
 
-	mprotect((void *)begin, (uintptr_t)k->at + k->size - begin, PROT_READ | PROT_WRITE);
-	memcpy(k->at, k->bytes, k->size);
+	if (mprotect((void *)begin, (uintptr_t)k->at + k->size - begin, PROT_READ | PROT_WRITE) ==
+		0)
+		memcpy(k->at, k->bytes, k->size);
 }
 
 /* Put back what was kept, or forget it. */
@@ -151,8 +154,8 @@ static void end_keepsakes(bool wanted)
 void pvm__mappings_after_fork(bool child)
 {
 	for (struct mapping *m = mappings; child && m; m = m->next)
-		if (!m->detached)
-			replace(m);
+		if (!m->detached && !replace(m))
+			munmap(m->base, m->size); /* the parent's is not to be written to */
 	if (child)
 		pins = pvm__self.pins;
 	end_keepsakes(child);
@@ -163,6 +166,6 @@ void pvm__mapping_detach(struct mapping *m)
 	if (m->detached)
 		return;
 	m->in_use(m, keep);
-	replace(m);
-	end_keepsakes(true);
+	/* Without memory the bodies stay where they are, and may change when their owner goes on. */
+	end_keepsakes(replace(m));
 }

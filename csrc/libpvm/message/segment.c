@@ -28,7 +28,7 @@ _Static_assert(sizeof(struct share_home) == 224, "there is no gap");
 _Static_assert(offsetof(struct share_slot, head) == 64, "each direction has a line of its own");
 _Static_assert(offsetof(struct share_slot, back) == 128, "references are behind them");
 _Static_assert(sizeof(struct share_slot) == 384, "slots begin with a line");
-_Static_assert(sizeof(struct share_record) == 32 && sizeof(struct share_piece) == 8,
+_Static_assert(sizeof(struct share_record) == 40 && sizeof(struct share_piece) == 8,
 	"records are multiples of 8 bytes");
 _Static_assert(SHARE_SLOTS_AT + SHARE_SLOTS * sizeof(struct share_slot) <= SHARE_RINGS_AT,
 	"room for the slots");

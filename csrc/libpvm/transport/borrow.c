@@ -302,6 +302,21 @@ static void advance(struct link *l, uint32_t next)
 	offer_room(l);
 }
 
+bool pvm__link_list(struct link *l)
+{
+	struct ring_in in;
+	int found = next_record(l, &in);
+
+	if (!found) {
+		pvm__way_unlist(&l->way);
+		return false;
+	}
+	/* What is no message is found out when it is to be taken in: at once. */
+	l->way.time = found > 0 && in.record.time ? in.record.time : 1;
+	pvm__way_list(&l->way);
+	return true;
+}
+
 bool pvm__link_take(struct way *way)
 {
 	struct link *l = (struct link *)way;
@@ -335,6 +350,7 @@ bool pvm__link_take(struct way *way)
 	}
 	pvm__spread_came(in.record.kind == SHARE_INLINE);
 	advance(l, in.next);
+	pvm__link_list(l);
 	if (code < 0) {
 		pvm__message_unref(m);
 		pvm__lost_for_memory(way->turn);
@@ -372,14 +388,11 @@ bool pvm__links_have(void)
 
 void pvm__links_look(void)
 {
-	struct ring_in in;
-
 	for (unsigned i = 0; i < pvm__links_end; i++) {
 		struct link *l = pvm__links[i];
 
-		if (l && l->incoming && l->head != end_of(l) && !l->way.listed &&
-			next_record(l, &in))
-			pvm__way_list(&l->way);
+		if (l && l->incoming && l->head != end_of(l) && !l->way.listed)
+			pvm__link_list(l);
 	}
 }
 
@@ -396,16 +409,12 @@ void pvm__links_bar(int src)
 bool pvm__links_before(int src)
 {
 	bool any = false;
-	struct ring_in in;
 
 	for (unsigned i = 0; i < pvm__links_end; i++) {
 		struct link *l = pvm__links[i];
 
-		if (!l || !l->incoming || !concerns(l, src) ||
-			(int32_t)(l->barrier - l->head) <= 0 || !next_record(l, &in))
-			continue;
-		pvm__way_list(&l->way);
-		any = true;
+		if (l && l->incoming && concerns(l, src) && (int32_t)(l->barrier - l->head) > 0)
+			any = pvm__link_list(l) || any;
 	}
 	return any;
 }

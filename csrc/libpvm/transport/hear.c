@@ -196,7 +196,7 @@ void pvm__share_mark(int peer, uint32_t number)
 	__atomic_store_n(&l->ours->mark, l->mark_seen, __ATOMIC_RELEASE);
 	/* What has waited for it is news, which a thread that sleeps does not look for. */
 	if (l->incoming)
-		pvm__way_list(&l->way);
+		pvm__link_list(l);
 	if (l->out == LINK_ASKED && l->accepted)
 		l->out = LINK_OPEN;
 	if (l->theirs && __atomic_load_n(&l->theirs->want, __ATOMIC_RELAXED))

@@ -156,7 +156,9 @@ bool pvm__link_is_empty(const struct link *);
 bool pvm__link_is_barred(const struct link *);
 /* Has any link a record to take in? */
 bool pvm__links_have(void);
-/* List the links that have a record to take in. */
+/* List the link if it has a record to take in. True: it has. */
+bool pvm__link_list(struct link *);
+/* The same for all. */
 void pvm__links_look(void);
 /*
  * A message has come by a stream. What the task `src`, or, if that is a daemon, any task, has put

@@ -57,6 +57,7 @@ struct way {
 	struct source source; /* first: a source's address is its way's */
 	struct way *next;     /* listed, in the order of turns */
 	int turn;             /* the daemon's is the lowest, a task's is its tid */
+	uint64_t time;        /* of one in memory: when the next message was written */
 	bool listed;
 	bool common; /* its messages would come by the daemon if there were no memory */
 	/* Take in one message. False: there is no whole one, and it is no longer listed. */

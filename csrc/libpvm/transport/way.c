@@ -27,27 +27,35 @@ void pvm__way_unlist(struct way *way)
 	way->listed = false;
 }
 
-/* Whose turn it was last among the common ways. */
-static int last_turn;
-
-/* Take in one message of the common ways: of those behind the last one, or of those up to it. */
-static bool take_part(bool behind)
+/* Of the common ways the one whose next message is the oldest; the daemon's stream has none. */
+static struct way *oldest(void)
 {
-	int last = last_turn;
+	struct way *first = NULL;
 
-	for (struct way *way = pvm__task.transport.listed, *next; way; way = next) {
-		next = way->next;
-		if (!way->common || (way->turn > last) != behind || !way->take(way))
-			continue;
-		last_turn = way->turn;
+	for (struct way *way = pvm__task.transport.listed; way; way = way->next)
+		if (way->common && way->time && (!first || way->time < first->time))
+			first = way;
+	return first;
+}
+
+/* Take in one message of the common ways. A stream's knows what in memory comes before it. */
+static bool take_common(void)
+{
+	struct way *way = pvm__task.transport.listed;
+
+	while (way && (!way->common || way->time))
+		way = way->next;
+	if (way && way->take(way))
 		return true;
-	}
+	while ((way = oldest()))
+		if (way->take(way))
+			return true;
 	return false;
 }
 
 bool pvm__ways_take(void)
 {
-	bool taken = take_part(true) || take_part(false);
+	bool taken = take_common();
 
 	/* Taking in may unlist any of them, as a notice of a host's end does; none is freed. */
 	for (struct way *way = pvm__task.transport.listed, *next; way; way = next) {

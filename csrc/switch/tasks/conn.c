@@ -372,6 +372,7 @@ int sw_close(struct sw *sw, uint64_t id, int flush)
 		conn_close(c);
 	else if (c)
 		conn_end(c, SW_CLOSED, NULL);
+	queue_flush_touched(sw);
 	conn_bury(sw);
 	lock_leave(sw);
 	return c ? 0 : -ENOENT;

@@ -102,6 +102,7 @@ def bandwidth(name: str) -> Callable[[Cell], list[str]]:
         text = re.sub(r"^( ?)4[0-9a-f]{4}\b", r"\1TASK", text, flags=re.M)
         # A time in microseconds may look like a tid.
         text = re.sub(r"(Roundtrip T = )\d+", r"\g<1>0", text)
+        text = text.replace("(inf MB/s)", "(0 MB/s)")  # a round trip of less than a microsecond
         return sorted_lines(mask_numbers(normalise(text)))
 
     return run

@@ -247,11 +247,11 @@ def test_connection_that_ends_while_it_enrols_is_no_task(
         import errno
         from pvm3py.pvmd.io.switch import Switch
         bind, calls = Switch.bind, []
-        def ended(self, *args):
+        def ended(self, *args, **named):
             calls.append(args)
             if len(calls) == 1:
                 raise OSError(errno.ENOENT, "the connection has ended")
-            bind(self, *args)
+            bind(self, *args, **named)
         Switch.bind = ended
     """)
     with VirtualMachine() as vm, RawTask(vm.address, connector) as first:

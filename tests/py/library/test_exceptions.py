@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from support import compiler
 from support.machines.vm import VirtualMachine
@@ -10,9 +12,9 @@ from support.programs.groups import server_dir
 from support.system import C_SOURCES, library_dir, pvm_root, require_program
 
 
-def run(program: object) -> None:
+def run(program: Path, **env: str) -> None:
     with VirtualMachine("ours", path=[server_dir("ours")]) as vm:
-        done = vm.run(program)
+        done = vm.run(program, env=env)
         assert "FAIL" not in done.out, done.out + done.err
         done.check()
 
@@ -33,4 +35,6 @@ def test_exceptions_out_of_handlers(linked: str) -> None:
 
 @pytest.mark.parametrize("sanitized", [False, True], ids=["plain", "sanitized"])
 def test_jumps_out_of_group_calls(sanitized: bool) -> None:
-    run(compiler.test_program("group_jumps", "ours", sanitized=sanitized))
+    # Lists of members that a call had when it was left are lost (docs/threads.md).
+    program = compiler.test_program("group_jumps", "ours", sanitized=sanitized)
+    run(program, ASAN_OPTIONS="detect_leaks=0")

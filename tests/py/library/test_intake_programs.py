@@ -171,10 +171,9 @@ def test_select_sees_what_came_by_memory_before_the_first_getfds(
 
 @by_memory
 def test_select_sees_what_came_by_memory_and_by_the_daemon(machine: VirtualMachine) -> None:
-    with Bed(machine, "ours", 2, unasked=True, memory=True) as bed:
+    with Bed(machine, "ours", 2, unasked=True, memory=True, streaming=1) as bed:
         bed.open(Way.MEMORY)
         bed.deliver_tags(Way.MEMORY, range(1, 6))
-        # The task makes no call, and so answers no request for a link.
         bed.deliver_tags(Way.DAEMON, range(11, 16), child=1)
         assert sorted(select_all(bed)) == [*range(1, 6), *range(11, 16)]
 

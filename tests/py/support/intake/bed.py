@@ -203,6 +203,7 @@ class Bed(Scoped):
     children  how many; their tids ascend
     unasked   the library is not asked for descriptors to see what waits, so that it reads ahead
     memory    messages may go by memory; unasked is needed then, since who asks leaves it
+    streaming so many of the last children send nothing by memory
     """
 
     def __init__(
@@ -212,6 +213,7 @@ class Bed(Scoped):
         children: int = 1,
         unasked: bool = False,
         memory: bool = False,
+        streaming: int = 0,
     ) -> None:
         assert unasked or not memory
         self.machine, self.library = machine, library
@@ -223,7 +225,9 @@ class Bed(Scoped):
             if not unasked:
                 # Before anything can come: what has been read ahead is in no socket.
                 self.task.waiting(Way.DAEMON)
-            self.children = [self._start() for _ in range(children)]
+            self.children = [self._start() for _ in range(children - streaming)]
+            self._env |= WAYS["daemon"]
+            self.children += [self._start() for _ in range(streaming)]
         except BaseException:
             self.leave(True)
             raise
