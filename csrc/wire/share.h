@@ -135,14 +135,14 @@ struct share_slot {
 
 /* A message in a ring; the next one begins at a multiple of 8 bytes. */
 struct share_record {
-	uint32_t size; /* of the whole record, in bytes; a multiple of 8 */
-	uint16_t kind; /* SHARE_INLINE ... */
-	uint16_t ref;  /* number of the reference */
-	uint32_t mark; /* must have come before this is delivered */
+	uint32_t size;   /* of the whole record, in bytes; a multiple of 8 */
+	uint16_t kind;   /* SHARE_INLINE ... */
+	uint16_t ref;    /* number of the reference */
+	uint32_t mark;   /* must have come before this is delivered */
 	uint32_t length; /* bytes of the body */
 	uint64_t time;   /* when it was written, monotonic ns: the order among all rings */
 	uint32_t enc, tag, ctx, wid;
-			 /* The body, or pieces of it: struct share_piece. */
+	/* The body, or pieces of it: struct share_piece. */
 };
 
 #define SHARE_INLINE 1
