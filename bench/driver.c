@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One measurement, started by hand under a running daemon. Usage:
- *   driver PEER SECONDS roundtrip BYTES raw|xdr daemon|direct   seconds, half round trip
+ *   driver PEER SECONDS roundtrip BYTES raw|xdr default|daemon|direct   seconds, half round trip
+ *                                          (daemon, direct: not by memory)
  *   driver PEER SECONDS late                                    share of round trips > 1 ms
  *   driver PEER SECONDS fanin|fanout                            messages a second
  *   driver PEER SECONDS spawn COUNT                             tasks a second
@@ -143,8 +144,10 @@ static void verify_echo(struct echo *echo)
 	CHECK((unsigned)sum == checksum(echo->items, echo->n));
 }
 
-static struct echo open_echo(int bytes, char *encoding, int direct)
+/* The way is the default, or surely the daemon's, or a direct route's. */
+static struct echo open_echo(int bytes, char *encoding, const char *way)
 {
+	int direct = strcmp(way, "direct") == 0;
 	struct echo echo = { .n = bytes / (int)sizeof(int) };
 	char ints[16], route[16];
 	char *args[] = { "echo", ints, encoding, route, NULL };
@@ -161,7 +164,8 @@ static struct echo open_echo(int bytes, char *encoding, int direct)
 	echo.back = calloc(echo.n, sizeof *echo.back);
 	CHECK(echo.items && echo.back);
 	verify_echo(&echo);
-	CHECK(pvm_getfds(&descriptors) == (direct ? 2 : 1));
+	if (strcmp(way, "default") != 0)
+		CHECK(pvm_getfds(&descriptors) == (direct ? 2 : 1));
 	return echo;
 }
 
@@ -173,9 +177,9 @@ static void close_echo(struct echo *echo)
 	free(echo->back);
 }
 
-static double measure_roundtrip(int bytes, char *encoding, int direct)
+static double measure_roundtrip(int bytes, char *encoding, const char *way)
 {
-	struct echo echo = open_echo(bytes, encoding, direct);
+	struct echo echo = open_echo(bytes, encoding, way);
 	double took = time_operation(round_trip, &echo) / 2;
 
 	close_echo(&echo);
@@ -184,7 +188,7 @@ static double measure_roundtrip(int bytes, char *encoding, int direct)
 
 static double measure_late(void)
 {
-	struct echo echo = open_echo(8, "raw", 0);
+	struct echo echo = open_echo(8, "raw", "daemon");
 	double end = now() + seconds;
 	long late = 0, all = 0;
 
@@ -398,11 +402,13 @@ int main(int argc, char **argv)
 		return 2;
 	peer_path = argv[1];
 	seconds = atof(argv[2]);
+	if ((argc == 7 && strcmp(argv[6], "default") != 0) || strcmp(what, "late") == 0)
+		setenv("PVM_SHM", "off", 1);
 	find_hosts();
 	CHECK(pvm_mytid() > 0);
 	pvm_setopt(PvmRoute, PvmDontRoute);
 	if (strcmp(what, "roundtrip") == 0 && argc == 7)
-		figure = measure_roundtrip(atoi(argv[4]), argv[5], strcmp(argv[6], "direct") == 0);
+		figure = measure_roundtrip(atoi(argv[4]), argv[5], argv[6]);
 	else if (strcmp(what, "late") == 0)
 		figure = measure_late();
 	else if (strcmp(what, "fanin") == 0)
