@@ -61,7 +61,7 @@ class Door:
             # What cannot be replaced is looked at again when it has changed.
             self._seen = seen or None
             self._restore(log)
-            self._seen = _signature(self._file)
+            self._seen = _signature(self._file) or None  # it may be lost again already
 
     def lost_socket(self) -> socket.socket | None:
         """A socket to listen on instead if the name of the present one has been lost.

@@ -411,7 +411,8 @@ def test_every_starter_does_the_same(situation: str, starter: str, tmp: Path) ->
         expected = answers[SITUATIONS[situation]]
 
         def said() -> str:
-            return "\n" + output.read_text()
+            logs = [log.read_text() for log in tmp.glob("pvml.*")]
+            return "\n".join(["", output.read_text(), *logs])
 
         wait_until(lambda: expected in said() or process.poll() is not None, "an answer")
         assert expected in said(), said()

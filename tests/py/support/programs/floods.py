@@ -20,7 +20,7 @@ from support.system import PATIENCE
 MIB = 1 << 20
 # What a daemon may take for a flood, and how long another task's request may typically take
 # meanwhile, seconds.
-ROOM = 12 * MIB
+ROOM = 24 * MIB
 SECONDS = 0.01
 _ROUNDS = 300
 
