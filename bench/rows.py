@@ -141,7 +141,7 @@ ROWS = (
     Row("8B-default", "half round trip 8 B, default route", "roundtrip 8 raw default", "s", 0.1),
     Row("64K-default", "64 KiB raw, default route", "roundtrip 65536 raw default", "s", 0.1),
     Row("1M-default", "1 MiB raw, default route", "roundtrip 1048576 raw default", "s", 0.1),
-    Row("1M-xdr-default", "1 MiB XDR ints, default route", "roundtrip 1048576 xdr default", "s", 0.1),
+    Row("1M-xdr-default", "1 MiB XDR ints, default", "roundtrip 1048576 xdr default", "s", 0.1),
     Row("16M-default", "16 MiB raw, default route", "roundtrip 16777216 raw default", "s", 0.2),
     Row("fanin", "4 senders to one receiver, 64 B messages", "fanin", "/s", 3),
     Row("fanout", "one sender alternating over 4 receivers", "fanout", "/s", 4),
