@@ -2,7 +2,6 @@
 /* The way that a message takes: memory, direct route, or daemon. */
 #include "engine/engine.h"
 
-#include <sched.h>
 #include <stdlib.h>
 
 enum { STREAMED_MIN = 16 }; /* messages by a stream before memory is tried again */
