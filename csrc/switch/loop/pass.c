@@ -44,6 +44,8 @@ static void note_conn(struct conn *c, uint32_t events)
 		c->readable = true;
 		if (!c->place.next)
 			conn_ready(c);
+		else if (events & EPOLLHUP && stranger_left(c))
+			conn_end(c, SW_EOF, NULL);
 	}
 }
 

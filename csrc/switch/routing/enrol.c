@@ -126,6 +126,8 @@ static void settle(struct conn *c, struct enrolment *e)
 		conn_announce(c, e->proven ? SW_PROVEN : 0);
 		budget_report(c, TID_DAEMON, s->head, e->body, e->len, NULL);
 		budget_hold(c);
+		if (stranger_left(c))
+			conn_end(c, SW_EOF, NULL);
 	} else if (e->problem[0]) {
 		refuse(c, e->problem);
 	} else {

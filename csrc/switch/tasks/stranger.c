@@ -3,7 +3,9 @@
 #include "tasks/tasks.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 void strangers_init(struct sw *sw)
@@ -43,6 +45,17 @@ bool stranger_ask(struct conn *c, const char *head, const char *body, uint32_t l
 	list_remove(&c->place);
 	list_append(&tasks_of(c->sw)->strangers.asking, &c->place);
 	return true;
+}
+
+bool stranger_left(const struct conn *c)
+{
+	struct pollfd peer = { .fd = c->peer.fd };
+	int unread = 0;
+
+	if (!c->stranger || !c->announced || c->closing || c->stash || c->chunk)
+		return false;
+	ioctl(peer.fd, FIONREAD, &unread);
+	return !unread && poll(&peer, 1, 0) > 0 && peer.revents & POLLHUP;
 }
 
 void stranger_end(struct conn *c)

@@ -197,6 +197,11 @@ bool stranger_begin(struct conn *);
 void stranger_end(struct conn *);
 /* A request to be enrolled: it waits for enrol_take. False: the caller is to serve it. */
 bool stranger_ask(struct conn *, const char *head, const char *body, uint32_t len);
+/*
+ * Has it hung up behind all that was read of it, while the caller has its request? Nothing is read
+ * of it until the caller has served that, so its end must be looked for.
+ */
+bool stranger_left(const struct conn *);
 /* When the time of the first one is over, ns; NEVER. */
 int64_t strangers_due(const struct sw *);
 /* One whose time is over; NULL: none. */

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.impostors.switchbed import DAEMON, Bed, Peer, cut, message, tid
+from support.machines.vm import wait_until
 
 from pvm3py.pvmd.io import switch as sw
 from pvm3py.pvmd.state.events import (
@@ -99,6 +100,27 @@ def test_stranger_that_leaves_halfway_is_no_event(bed: Bed) -> None:
     half.sock.close()
     bed.until(lambda: not bed.switch.statistics().connections)
     assert bed.events == []
+
+
+def test_stranger_that_leaves_while_the_caller_serves_it_is_gone_at_once() -> None:
+    """The caller does not come back to the switch meanwhile."""
+    with Bed() as bed:
+        bed.switch.serve_enrolments(f"{bed.dir}/file.", 20)
+        peer, _ = introduced(bed)
+        peer.sock.close()
+        wait_until(lambda: not bed.switch.statistics().connections, "it is gone")
+        with pytest.raises(FileNotFoundError):
+            bed.switch.bind(peer.conn, A)
+        assert bed.wait(CloseEvent) == [CloseEvent(peer.conn, sw.EOF, "")]
+
+
+def test_request_of_a_stranger_that_has_left_is_followed_by_its_end(bed: Bed) -> None:
+    peer = stranger(bed)
+    peer.send(message(DAEMON, b"second", tag=c.TM_CONN2))
+    peer.sock.close()
+    bed.until(lambda: len(bed.events) == 3)
+    assert [type(event) for event in bed.events] == [OpenEvent, MessageEvent, CloseEvent]
+    bed.events.clear()
 
 
 @pytest.mark.parametrize(
