@@ -18,7 +18,7 @@ from support import compiler
 from support.system import PROJECT, missing, modules_dir
 
 SANITIZE = "-fsanitize=address,undefined"
-TESTS = ("test_links.py", "test_enrolment.py", "test_share.py")
+TESTS = ("test_links.py", "test_enrolment.py", "test_share.py", "test_enclosures.py")
 
 
 def run(command: list[str], env: dict[str, str]) -> str:

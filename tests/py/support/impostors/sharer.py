@@ -7,7 +7,7 @@ import os
 import select
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pvm3py.pvmd.io.switch import frame
@@ -148,3 +148,20 @@ class Sharer(Peer):
         """Close segment and bell, and whatever has arrived."""
         for fd in (self.segment, self.bell, *self._arrived):
             os.close(fd)
+
+
+# Makes a task of a bed with this tid; shares=False: one that cannot share memory.
+Make = Callable[..., Sharer]
+
+
+def ask(asker: Sharer, asked: Sharer, slot: int = 3) -> None:
+    """A request that arrives."""
+    asker.say(c.SHARE_LINK, asked.tid, slot)
+    assert asked.heard() == Word(c.SHARE_LINK, asker.tid, slot, asker.inode)
+
+
+def link(asker: Sharer, asked: Sharer) -> None:
+    """A link that comes about."""
+    ask(asker, asked)
+    asked.say(c.SHARE_ACCEPT, asker.tid, 4)
+    assert asker.heard() == Word(c.SHARE_ACCEPT, asked.tid, 4, asked.inode)

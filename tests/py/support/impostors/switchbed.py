@@ -51,6 +51,11 @@ def message(dst: int, body: bytes, tag: int = 1) -> bytes:
     return sw.frame(dst, -1, tag, 0, 0, body)
 
 
+def multicast_list(*tids: int) -> bytes:
+    """TM_MCA: who gets the sender's next multicast message."""
+    return message(DAEMON, struct.pack(f">{len(tids) + 1}i", len(tids), *tids), c.TM_MCA)
+
+
 def cut(stream: bytearray) -> tuple[list[Fragment], bytearray]:
     """The complete fragments of a stream, and the rest."""
     found = []
