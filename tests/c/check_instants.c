@@ -7,7 +7,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 
-#include "check.h"
+#include "judge.h"
 
 enum { TAG_MAIN = 70, TAG_NOTE, TAG_AWAITED, TAG_END, INTS = 200, INSTANTS = 48 };
 
@@ -29,7 +29,7 @@ static int mytid, echo;
 #endif
 
 static void (*volatile handler)(void);
-static volatile int steps, accepted, refused, odd;
+static volatile int steps;
 
 static void step(int signal)
 {
@@ -49,18 +49,6 @@ static void stepped(void (*call)(void), void (*by)(void))
 }
 
 /* ---- what handlers call ------------------------------------------------------------------- */
-
-/* One of two results, and the same in each call of an instant. */
-static bool judge(int result)
-{
-	if (result >= 0)
-		accepted++;
-	else if (result == PvmNotImpl)
-		refused++;
-	else
-		odd = result;
-	return result >= 0;
-}
 
 static volatile int notes_sent, notes_come, notes_wrong;
 
@@ -110,14 +98,10 @@ static void look(void)
 static void ask(void)
 {
 	static unsigned turn;
-	int status;
 
 	/* Requests are slow. */
-	if (turn++ % 128)
-		return;
-	status = pvm_pstat(mytid);
-	if (judge(status) && status != PvmOk)
-		odd = status;
+	if (turn++ % 128 == 0)
+		judge_status(pvm_pstat(mytid));
 }
 
 /* The handler's calls, in turn. */

@@ -12,7 +12,7 @@
 #include <sys/time.h>
 #include <time.h>
 
-#include "check.h"
+#include "judge.h"
 
 enum {
 	TAG_MAIN = 80,
@@ -26,7 +26,6 @@ enum {
 };
 
 static int mytid, echo;
-static volatile int accepted, refused, odd;
 
 /* ---- what the handler calls ---------------------------------------------------------------- */
 
@@ -37,18 +36,6 @@ static unsigned random_below(unsigned n)
 {
 	seed = seed * 1103515245 + 12345;
 	return (seed >> 16) % n;
-}
-
-/* Was the call carried out? */
-static bool judge(int result)
-{
-	if (result >= 0)
-		accepted++;
-	else if (result == PvmNotImpl)
-		refused++;
-	else
-		odd = result;
-	return result >= 0;
 }
 
 static void send_note(void)
@@ -108,10 +95,7 @@ static void look(void)
 
 static void ask(void)
 {
-	int status = pvm_pstat(echo);
-
-	if (judge(status) && status != PvmOk)
-		odd = status;
+	judge_status(pvm_pstat(echo));
 }
 
 static bool grouped; /* the daemon starts a group server */

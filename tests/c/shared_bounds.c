@@ -10,7 +10,7 @@
  *                             slots; each idle link is closed for another. PVM_SHM_PEERS is less
  *                             than PEERS. Time runs a lot faster (the linker's --wrap).
  */
-#include "check.h"
+#include "numbered.h"
 #include "own_segment.h"
 
 #include <sys/wait.h>
@@ -29,7 +29,6 @@ enum {
 	REPORT,
 };
 
-static char body[MIB];
 static bool fast;
 
 int __real_clock_gettime(clockid_t clock, struct timespec *t);
@@ -50,24 +49,10 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *t)
 	return code;
 }
 
-static void send_number(int tid, int tag, int number, int n)
-{
-	memset(body, number, (size_t)n);
-	CHECK(pvm_initsend(PvmDataRaw) >= 0);
-	CHECK_INT(pvm_pkint(&number, 1, 1), 0);
-	CHECK_INT(pvm_pkbyte(body, n, 1), 0);
-	CHECK_INT(pvm_send(tid, tag), 0);
-}
-
 static int receive_number(int tid, int tag, int n)
 {
-	int found = -1, mid = pvm_recv(tid, tag);
-
-	CHECK(mid > 0);
-	CHECK_INT(pvm_upkint(&found, 1, 1), 0);
-	CHECK_INT(pvm_upkbyte(body, n, 1), 0);
-	CHECK(body[0] == (char)found && body[n - 1] == (char)found);
-	return found;
+	CHECK(pvm_recv(tid, tag) > 0);
+	return unpack_number(n);
 }
 
 static int start(const char *role, int *tid)

@@ -8,36 +8,19 @@
  * descriptors than so many, or to see /proc, and answer its messages.
  */
 #define _GNU_SOURCE
-#include "check.h"
+#include "numbered.h"
 #include "own_segment.h"
 
 #include <sys/resource.h>
 
 enum { ROUNDS = 60, LONGEST = 100000, FEWEST = 4, MOST = 16, ASK = 1, ANSWER };
 
-static char body[LONGEST];
 static const int lengths[] = { 8, 3000, LONGEST };
-
-static void send_number(int tid, int tag, int number)
-{
-	int n = lengths[number % 3];
-
-	memset(body, number, (size_t)n);
-	CHECK(pvm_initsend(PvmDataRaw) >= 0);
-	CHECK_INT(pvm_pkint(&number, 1, 1), 0);
-	CHECK_INT(pvm_pkbyte(body, n, 1), 0);
-	CHECK_INT(pvm_send(tid, tag), 0);
-}
 
 static void receive_number(int tid, int tag, int number)
 {
-	int found = -1, n = lengths[number % 3];
-
 	CHECK(pvm_recv(tid, tag) > 0);
-	CHECK_INT(pvm_upkint(&found, 1, 1), 0);
-	CHECK_INT(found, number);
-	CHECK_INT(pvm_upkbyte(body, n, 1), 0);
-	CHECK(body[0] == (char)number && body[n - 1] == (char)number);
+	CHECK_INT(unpack_number(lengths[number % 3]), number);
 }
 
 static void limit(int what, rlim_t n)
@@ -81,7 +64,7 @@ static int answer(const char *what, int n)
 	forbid(what, n);
 	for (int i = 0; i < ROUNDS && !check_failed; i++) {
 		receive_number(parent, ASK, i);
-		send_number(parent, ANSWER, i);
+		send_number(parent, ANSWER, i, lengths[i % 3]);
 	}
 	pvm_exit();
 	return check_done();
@@ -96,7 +79,7 @@ static void ask(const char *what, int n)
 	snprintf(number, sizeof number, "%d", n);
 	CHECK_INT(pvm_spawn("shared_scarce", child, PvmTaskDefault, "", 1, &tid), 1);
 	for (int i = 0; i < ROUNDS && !check_failed; i++) {
-		send_number(tid, ASK, i);
+		send_number(tid, ASK, i, lengths[i % 3]);
 		receive_number(tid, ANSWER, i);
 	}
 }

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from support.impostors.rawtask import Connector, RawTask, ints, message, string
+from support.impostors.rawtask import Connector, RawTask, code, ints, message, string
 from support.machines.vm import VirtualMachine
 from support.scoped import Scoped
 
@@ -17,23 +17,6 @@ from pvm3py.wire.task import ConfigReply, SpawnRequest, TaskReply
 
 HOST = 0x40000
 CONNECTED, LEFT, TASKER = 0x4, 0x10, 0x400
-
-
-@pytest.fixture(scope="module")
-def vm() -> Iterator[VirtualMachine]:
-    with VirtualMachine("ours") as machine:
-        yield machine
-
-
-@pytest.fixture
-def task(vm: VirtualMachine, connector: Connector) -> Iterator[RawTask]:
-    with RawTask(vm.address, connector) as raw:
-        yield raw.enrol(vm.tmp)
-
-
-def code(task: RawTask, tag: int, body: bytes = b"") -> int:
-    """First word of the answer to a request."""
-    return task.request(tag, body).ints()[0]
 
 
 def flags(task: RawTask, where: int = 0) -> dict[int, int]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.impostors.rawtask import Connector, RawTask, ints
+from support.impostors.rawtask import RawTask, ints
 from support.machines.vm import VirtualMachine
 
 from pvm3py.wire import constants as c
@@ -19,12 +19,6 @@ REQUESTS = (c.TM_DB, c.TM_SPAWN, c.TM_TICKLE, c.TM_ADDHOST, c.TM_DELHOST, c.TM_P
 def vm() -> Iterator[VirtualMachine]:
     with VirtualMachine("ours", env={"PVM_TEST_MESSAGE_MAX": str(LIMIT)}) as machine:
         yield machine
-
-
-@pytest.fixture
-def task(vm: VirtualMachine, connector: Connector) -> Iterator[RawTask]:
-    with RawTask(vm.address, connector) as raw:
-        yield raw.enrol(vm.tmp)
 
 
 @pytest.mark.parametrize("tag", REQUESTS, ids=c.message_name)

@@ -12,6 +12,7 @@ from support.impostors.rawtask import (
     Connector,
     Message,
     RawTask,
+    code,
     ints,
     message,
     string,
@@ -38,27 +39,10 @@ from pvm3py.wire.task import (
 HOST = 0x40000
 
 
-@pytest.fixture(scope="module")
-def vm() -> Iterator[VirtualMachine]:
-    with VirtualMachine("ours") as machine:
-        yield machine
-
-
-@pytest.fixture
-def task(vm: VirtualMachine, connector: Connector) -> Iterator[RawTask]:
-    with RawTask(vm.address, connector) as raw:
-        yield raw.enrol(vm.tmp)
-
-
 @pytest.fixture
 def other(vm: VirtualMachine, connector: Connector) -> Iterator[RawTask]:
     with RawTask(vm.address, connector) as raw:
         yield raw.enrol(vm.tmp)
-
-
-def code(task: RawTask, tag: int, body: bytes = b"") -> int:
-    """First word of the answer to a request."""
-    return task.request(tag, body).ints()[0]
 
 
 def wait_message(task: RawTask, tag: int) -> Message:

@@ -5,19 +5,12 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
 
 import pytest
 from support.impostors.rawtask import Connector, Message, RawTask, ints, message
 from support.machines.vm import VirtualMachine
 
 from pvm3py.wire import constants as c
-
-
-@pytest.fixture(scope="module")
-def vm() -> Iterator[VirtualMachine]:
-    with VirtualMachine("ours") as machine:
-        yield machine
 
 
 def new_task(vm: VirtualMachine, connector: Connector, announced: int) -> RawTask:

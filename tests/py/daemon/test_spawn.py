@@ -33,12 +33,6 @@ def vm() -> Iterator[VirtualMachine]:
         yield machine
 
 
-@pytest.fixture
-def task(vm: VirtualMachine, connector: Connector) -> Iterator[RawTask]:
-    with RawTask(vm.address, connector) as raw:
-        yield raw.enrol(vm.tmp)
-
-
 def start(
     task: RawTask,
     file: str,

@@ -257,3 +257,8 @@ class RawTask(Scoped):
             answer = self.receive()
             seen.add((answer.tag, answer.wid))
         return seen
+
+
+def code(task: RawTask, tag: int, body: bytes = b"") -> int:
+    """First word of the answer to a request."""
+    return task.request(tag, body).ints()[0]
