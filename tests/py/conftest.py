@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -16,6 +17,27 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(compiler.begin_session())
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as processors: many tests wait for timers and for other processes."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests are the first of each process's share, so that none is left for the end."""
+    shares = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    others = [item for item in items if not item.get_closest_marker("slow")]
+    items.clear()
+    for number in range(shares):
+        items += _share(slow, number, shares) + _share(others, number, shares)
+
+
+def _share(items: list[pytest.Item], number: int, shares: int) -> list[pytest.Item]:
+    """Neighbours stay together: they may have a machine in common."""
+    return items[len(items) * number // shares : len(items) * (number + 1) // shares]
 
 
 @pytest.fixture

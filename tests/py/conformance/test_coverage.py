@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 
+import pytest
 from support import compiler
 from support.machines.vm import VirtualMachine
 from support.programs import cases, coverage, host_codes
@@ -33,6 +34,7 @@ def collection() -> coverage.Collection:
     return found
 
 
+@pytest.mark.slow
 def test_document_is_up_to_date() -> None:
     """With PVM3PY_WRITE_COVERAGE set it is written instead."""
     found = collection()

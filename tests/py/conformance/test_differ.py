@@ -68,6 +68,7 @@ def test_example_is_as_on_the_original(pair: Pair, script: Script) -> None:
     check(pair, [script])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_function_is_as_on_the_original(pair: Pair, seed: int) -> None:
     check(pair, rounds(CALLS, seed))

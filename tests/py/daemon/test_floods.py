@@ -96,6 +96,7 @@ def test_every_task_that_writes_gets_its_turn(vm: VirtualMachine, connector: Con
         assert max(heard.values()) < 100 * min(heard.values())
 
 
+@pytest.mark.slow
 def test_answers_that_are_not_read(vm: VirtualMachine, connector: Connector) -> None:
     meanwhile = Meanwhile(connector, vm)
     with ExitStack() as stack:

@@ -52,6 +52,7 @@ def disturb(vm: VirtualMachine, scenario: str, fault: str) -> None:
     assert int(count[1]) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_every_fault_ends_in_a_code(machine: VirtualMachine, scenario: str) -> None:
     for fault in CLASSES:

@@ -93,6 +93,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", SETTINGS)
 @pytest.mark.parametrize("name", MACHINES)
 def test_messages_between_machines_of_different_kinds(name: str, route: str) -> None:

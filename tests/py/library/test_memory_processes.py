@@ -11,6 +11,7 @@ from support.system import require_library
 PROGRAMS = ("memory_again", "memory_forks")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sanitized", [False, True], ids=["plain", "sanitized"])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_processes_with_memory(name: str, sanitized: bool) -> None:

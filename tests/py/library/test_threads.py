@@ -107,6 +107,7 @@ def test_threads(name: str, route: str, way: str) -> None:
     run_threaded(plain(name), route, way)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -114,6 +115,7 @@ def test_threads_with_address_sanitizer(name: str, route: str, way: str) -> None
     run_threaded(sanitized(name, "address,undefined"), route, way)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("name", PROGRAMS)

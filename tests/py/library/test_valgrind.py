@@ -133,6 +133,7 @@ def example(tree: Path, name: str) -> Path:
     return build(tree, name, [sources / source], *compiler.OLD_FORTRAN)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHECKS + MEMORY)
 def test_checks(memcheck: Memcheck, tree: Path, name: str) -> None:
     done = memcheck.run(check_program(tree, name)).check()

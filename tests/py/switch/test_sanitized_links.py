@@ -46,6 +46,7 @@ def modules() -> Path:
     return tree
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TESTS)
 def test_instrumented_switch_finds_nothing(modules: Path, name: str) -> None:
     runtime = Path(run(["gcc", "-print-file-name=libasan.so"], {}).strip())

@@ -92,6 +92,7 @@ def global_names(library: Path) -> set[str]:
     return {line.split()[2] for line in lines if len(line.split()) == 3}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", BUILDS, ids=lambda build: build.name)
 @pytest.mark.parametrize("kind", ["static", "shared"])
 def test_programs_link_and_run(build: Build, kind: str, tmp_path: Path) -> None:
@@ -143,6 +144,7 @@ def test_nothing_built_tells_where() -> None:
     assert [file.name for file in files if place in file.read_bytes()] == []
 
 
+@pytest.mark.slow
 def test_make_without_network_takes_the_tools_of_the_system(tmp_path: Path) -> None:
     tools = shutil.which("python3")
     if not tools or subprocess.run([tools, "-c", "import cffi, setuptools"]).returncode:

@@ -231,6 +231,7 @@ def test_make_install_honours_destdir(scratch: Path) -> None:
     assert "libpvm3" not in run("readelf", "-d", scratch / "hello")
 
 
+@pytest.mark.slow
 def test_pip_install_in_a_bare_environment(checkout: Path, scratch: Path) -> None:
     """`pip install .` gives the commands, the module, and the tree inside the package."""
     require_program("make", "make")
@@ -253,6 +254,7 @@ def test_pip_install_in_a_bare_environment(checkout: Path, scratch: Path) -> Non
         assert run(python, "-c", code, cwd=scratch, env=task_env).strip() == "0x40001"
 
 
+@pytest.mark.slow
 def test_cross_build_makes_only_the_c_library(scratch: Path) -> None:
     """`make lib` needs neither Python nor the virtual environment."""
     require_program("make", "make")

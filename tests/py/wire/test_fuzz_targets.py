@@ -38,6 +38,7 @@ def make(goal: str) -> None:
     assert done.returncode == 0, (done.stdout + done.stderr)[-8000:]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_targets")
 @pytest.mark.parametrize("target", ["switch", "network", "stream", "unpack", "ring"])
 def test_fuzz_target_finds_nothing(target: str) -> None:
