@@ -14,8 +14,8 @@ from pvm3py import __version__
 
 from . import serving
 from .io.door import Door
+from .io.process import one_arena, raise_file_limit
 from .io.sockfile import AlreadyRuns
-from .io.switch import one_arena, raise_file_limit
 from .state.config import (
     DEFAULT_SPEED,
     JOIN_TIMEOUT,

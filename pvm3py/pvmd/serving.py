@@ -18,8 +18,9 @@ from pvm3py.wire.task import ConnectReply, Status
 from .core import Pvmd
 from .dispatch import ANSWERS, ROUTES, Request, Route, Sender
 from .io import memory
+from .io.figures import Limits
 from .io.selector import new_event_loop
-from .io.switch import Limits, Switch
+from .io.switch import Switch
 from .occasions import BEGIN, CHILD_ENDED, END, REQUESTED, on
 from .state.config import Settings
 from .state.connections import Connection

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The switch (csrc/switch) as a Python object: its only user of the C interface.
+"""The switch (csrc/switch) as a Python object. Beside it only `batch` and `process` use C.
 
 Tids, tags and all other words of the wire are signed ints here.
 """
@@ -18,18 +18,10 @@ from pvm3py._switch import ffi, lib
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 
-from ..state.events import (
-    ChildEvent,
-    CloseEvent,
-    DrainedEvent,
-    Event,
-    HostEvent,
-    LogEvent,
-    MessageEvent,
-    OpenEvent,
-    SpokeEvent,
-)
-from ..state.plain import Plain
+from ..state.events import Event
+from .batch import events_of_run
+from .figures import Limits, Sharing, Statistics
+from .process import check
 
 EOF: int = lib.SW_EOF
 """Close reason: the peer closed or died."""
@@ -48,79 +40,14 @@ HOST_LEFT: int = lib.SW_HOST_LEFT
 HOST_CLOSED: int = lib.SW_HOST_CLOSED
 """Reason of a host's loss: it agreed to the end that `Switch.close_host` asked for."""
 
-
-class Limits(Plain):
-    """Limits of a switch; 0 takes the default of csrc/switch/switch.h."""
-
-    memory: int = 0
-    """Bytes of memory that the defaults of the other limits are parts of; 0: the machine's."""
-    budget: int = 0
-    """Messages to the daemon that one connection may have in a batch of events."""
-    queue_low: int = 0
-    """Bytes queued to one task before its senders wait, at first."""
-    queue_high: int = 0
-    """The same for a task that does not receive for long."""
-    queue_total: int = 0
-    """Bytes in all queues above which every queue gets only the first bound."""
-    message_max: int = 0
-    """Bytes of the longest message to the daemon."""
-    notices: int = 0
-    """Notices of ends of tasks that the switch keeps for a task; 0: none."""
-    mail_room: int = 0
-    """Bytes that all entries of the mailbox together may take."""
-    standby_us: int = 0
-    """Microseconds after which a second thread forwards while Python is busy; -1: never."""
-
-
-class Statistics(Plain):
-    """Counters of a switch; see `struct sw_stats`."""
-
-    fragments: int
-    bytes: int
-    parked: int
-    dropped: int
-    refused: int
-    connections: int
-    queued_bytes: int
-    offers: int
-    links: int
-    packets: int
-    retransmitted: int
-    packets_received: int
-    packets_dropped: int
-
-
-class Sharing(Plain):
-    """What a task counts about its messages through memory; see `struct share_home`."""
-
-    messages: int
-    bytes: int
-    references: int
-    received: int
-    bells: int
-    waits: int
-    marks: int
-    streamed: int
-    opened: int
-    links: int
-    arena: int
-    moves: int
-
-
 _HEADERS = struct.Struct(">iiiIiii4xi12x")
 """Fragment header and message header: dst src length flags<<24, enc tag ctx wid."""
 _FRAGMENT = struct.Struct(">iiiI")
-_EVENT = struct.Struct("QIIiiiiiiIIIP")
-"""struct sw_event."""
-_TIMES = struct.Struct("QQ")
-"""struct sw_times."""
 _STATISTICS = struct.Struct("13Q")
 """struct sw_stats, which has the fields of Statistics."""
 _FD = struct.Struct("ii")
 """struct sw_fd."""
 
-_MESSAGE: int = lib.SW_MESSAGE
-_TOO_LONG: int = lib.SW_TOO_LONG
 _RUN_EVENTS: int = lib.SW_RUN_EVENTS
 _NONE_READY: Sequence[tuple[int, int]] = ()
 
@@ -132,7 +59,6 @@ _BATCH_BYTES = 1 << 18
 _ANY_UID = 0xFFFFFFFF
 _NO_STANDBY = 0xFFFFFFFF
 
-assert _EVENT.size == ffi.sizeof("struct sw_event")
 assert _STATISTICS.size == ffi.sizeof("struct sw_stats")
 assert _FD.size == ffi.sizeof("struct sw_fd")
 
@@ -220,11 +146,11 @@ class Switch:
 
     def watch(self, fd: int, mask: int) -> None:
         """Let `run` report a descriptor: mask 1 readable, 2 writable, 3 both, 0 neither again."""
-        _check(lib.sw_watch(self._sw, fd, mask), "watch descriptor")
+        check(lib.sw_watch(self._sw, fd, mask), "watch descriptor")
 
     def listen(self, listen_fd: int) -> None:
         """Serve another listening socket from now on; the present one may be closed then."""
-        _check(lib.sw_listen(self._sw, listen_fd), "listen")
+        check(lib.sw_listen(self._sw, listen_fd), "listen")
 
     def serve_enrolments(self, stem: str, seconds: float) -> None:
         """Answer TM_CONNECT from now on: the files that it asks for have paths beginning so.
@@ -233,14 +159,14 @@ class Switch:
         been bound after so many seconds.
         """
         code = lib.sw_enrolment(self._sw, os.fsencode(stem), int(seconds * 1e6))
-        _check(code, "serve enrolments")
+        check(code, "serve enrolments")
 
     def watch_children(self) -> None:
         """Take the status of all child processes that end from now on: each becomes a ChildEvent.
 
         SIGCHLD is blocked from now on.
         """
-        _check(lib.sw_children(self._sw), "watch processes")
+        check(lib.sw_children(self._sw), "watch processes")
 
     def run(self, timeout: float | None) -> Sequence[tuple[int, int]]:
         """Send what is due, then forward until something happened or the time is over.
@@ -262,7 +188,7 @@ class Switch:
         self.has_events = found > 0 and bool(found & _RUN_EVENTS)
         if found <= 0:
             if found not in (0, -errno.EINTR):
-                _check(found, "wait")
+                check(found, "wait")
             return _NONE_READY
         fds = lib.sw_ready(self._sw, self._count)
         return list(_FD.iter_unpack(ffi.buffer(fds, self._count[0] * _FD.size)))
@@ -277,48 +203,12 @@ class Switch:
             return False
         self.has_events = False
         handler = self.handler
-        for event in self._events():
+        for event in events_of_run(self._sw):
             try:
                 handler(event)
             except Exception as error:
                 _report(error, event)
         return True
-
-    def _events(self) -> list[Event]:
-        """The events of the last `run`, copied out of the switch's memory."""
-        first = lib.sw_events(self._sw, self._count)
-        raw = ffi.buffer(first, self._count[0] * _EVENT.size)
-        base = lib.sw_arena(self._sw, self._size)
-        size = self._size[0]
-        arena = ffi.buffer(base, size)[:] if size else b""
-        start = int(ffi.cast("uintptr_t", base))
-        events: list[Event] = []
-        for words in _EVENT.iter_unpack(raw):
-            conn, kind, reason, dst, src, enc, tag, ctx, wid, pid, uid, length, data = words
-            offset = data - start
-            if 0 <= offset <= size - length:
-                body = arena[offset : offset + length]
-            else:
-                body = _copied(data, length)
-            if kind == _MESSAGE:
-                too_long = reason == _TOO_LONG or len(body) < length
-                events.append(MessageEvent(conn, dst, src, enc, tag, ctx, wid, body, too_long))
-            elif kind == lib.SW_SPOKE:
-                events.append(SpokeEvent(dst, src, tag, ctx, wid, body))
-            elif kind == lib.SW_OPEN:
-                events.append(OpenEvent(conn, pid, uid, reason == lib.SW_PROVEN))
-            elif kind == lib.SW_CLOSE:
-                events.append(CloseEvent(conn, reason, body.decode("ascii", "replace")))
-            elif kind == lib.SW_DRAINED:
-                events.append(DrainedEvent(dst))
-            elif kind == lib.SW_CHILD:
-                user, system = _TIMES.unpack(body)
-                events.append(ChildEvent(pid, reason, user / 1e6, system / 1e6))
-            elif kind == lib.SW_HOST:
-                events.append(HostEvent(dst, reason, body.decode("ascii", "replace")))
-            else:
-                events.append(LogEvent(conn, body.decode("ascii", "replace")))
-        return events
 
     def send(
         self,
@@ -354,7 +244,7 @@ class Switch:
         self.flush()
         code = lib.sw_send_conn(self._sw, conn, frames, len(frames))
         if code != -errno.ENOENT:
-            _check(code, "send to connection")
+            check(code, "send to connection")
 
     def flush(self) -> None:
         """Hand what `send` collected to the switch."""
@@ -362,12 +252,12 @@ class Switch:
             output = b"".join(self._output) if len(self._output) > 1 else self._output[0]
             self._output.clear()
             self._output_bytes = 0
-            _check(lib.sw_send(self._sw, output, len(output)), "send")
+            check(lib.sw_send(self._sw, output, len(output)), "send")
 
     def expect(self, tid: int) -> None:
         """Keep what is sent to tid until a connection is bound to it. Raises OSError (EEXIST)."""
         self.flush()
-        _check(lib.sw_expect(self._sw, tid & 0xFFFFFFFF), f"expect task {tid:x}")
+        check(lib.sw_expect(self._sw, tid & 0xFFFFFFFF), f"expect task {tid:x}")
 
     def bind(self, conn: int, tid: int, frames: bytes = b"", *, shares: bool = False) -> None:
         """The connection is task tid from now on, and gets these complete fragments.
@@ -378,7 +268,7 @@ class Switch:
         """
         self.flush()
         code = lib.sw_bind(self._sw, conn, tid & 0xFFFFFFFF, frames, len(frames), shares)
-        _check(code, f"bind task {tid:x}")
+        check(code, f"bind task {tid:x}")
 
     def manager(self, conn: int, manager: int, speaker: int) -> None:
         """Say who is resource manager of a connection's task; 0: nobody.
@@ -431,7 +321,7 @@ class Switch:
     def notify_drain(self, tid: int, mark: int) -> None:
         """Ask for one DrainedEvent, when at most `mark` bytes are queued for tid or tid is gone."""
         self.flush()
-        _check(lib.sw_notify_drain(self._sw, tid & 0xFFFFFFFF, mark), "notify of drain")
+        check(lib.sw_notify_drain(self._sw, tid & 0xFFFFFFFF, mark), "notify of drain")
 
     def keep_answer(self, tag: int, body: bytes, answer: bytes) -> None:
         """Give tasks here that ask the same this answer, until `forget_answers` is called."""
@@ -462,7 +352,7 @@ class Switch:
         self.flush()
         words = [word & 0xFFFFFFFF for word in (owner, tid, ctx, tag, wid)]
         notice = ffi.new("struct sw_notice *", words)
-        _check(lib.sw_notify(self._sw, notice, cancel), "keep a notice")
+        check(lib.sw_notify(self._sw, notice, cancel), "keep a notice")
 
     def notices(self, owner: int) -> int:
         """How many notices are kept here for a task."""
@@ -503,7 +393,7 @@ class Switch:
 
         Once for a switch; the socket stays the caller's. Raises OSError.
         """
-        _check(lib.sw_network(self._sw, fd, mtu), "use the network")
+        check(lib.sw_network(self._sw, fd, mtu), "use the network")
 
     def host(
         self,
@@ -528,7 +418,7 @@ class Switch:
         host.mtu = mtu
         host.flags = lib.SW_HOST_PENDING if pending else 0
         host.silence_ms = int(silence * 1000)
-        _check(lib.sw_host(self._sw, host), f"add host {tid & 0xFFFFFFFF:x}")
+        check(lib.sw_host(self._sw, host), f"add host {tid & 0xFFFFFFFF:x}")
 
     def close_host(self, tid: int) -> None:
         """End the link to a host in order: a HostEvent follows. An unknown host is no error."""
@@ -557,58 +447,6 @@ class Switch:
         if code < 0 or home.magic != c.SHARE_MAGIC:
             return None
         return Sharing(*(int(getattr(home, name)) for name in Sharing.__annotations__))
-
-
-def one_arena() -> None:
-    """Before there are threads: have all of them allocate from one arena, to save addresses."""
-    lib.sw_one_arena()
-
-
-def raise_file_limit() -> None:
-    """Allow as many open files as the system grants; processes started later are not affected.
-
-    Raises OSError.
-    """
-    _check(lib.sw_raise_files(), "raise the limit of open files")
-
-
-def spawn_process(
-    path: str, argv: Sequence[str], strings: Sequence[str], cwd: str | None, out_fd: int
-) -> int:
-    """Start a program and return its process id, which is also its PVMEPID.
-
-    "NAME=value" strings are added to the environment, the last one first. Standard input is
-    /dev/null, `out_fd` becomes standard output and error; what else is inherited is written in
-    csrc/switch/base/process.h. Raises OSError (ENOENT, EACCES, ENOEXEC, ...).
-    """
-    words = [ffi.new("char[]", os.fsencode(word)) for word in argv]
-    added = [ffi.new("char[]", os.fsencode(text)) for text in strings]
-    pid = ffi.new("pid_t *")
-    code = lib.sw_spawn(
-        os.fsencode(path),
-        ffi.new("char *[]", [*words, ffi.NULL]),
-        ffi.new("char *[]", [*added, ffi.NULL]),
-        ffi.NULL if cwd is None else ffi.new("char[]", os.fsencode(cwd)),
-        out_fd,
-        pid,
-    )
-    if code < 0:
-        raise OSError(-code, os.strerror(-code), path)
-    return int(pid[0])
-
-
-def _copied(address: int, length: int) -> bytes:
-    """So many bytes of the switch's memory, or none if there is no memory for them."""
-    try:
-        return bytes(ffi.buffer(ffi.cast("char *", address), length)) if length else b""
-    except MemoryError:
-        return b""
-
-
-def _check(code: int, what: str) -> None:
-    """Raise OSError for a negative code of the C interface."""
-    if code < 0:
-        raise OSError(-code, f"cannot {what}: {os.strerror(-code)}")
 
 
 def _report(error: Exception, event: Event) -> None:

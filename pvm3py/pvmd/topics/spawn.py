@@ -16,7 +16,7 @@ from pvm3py.wire.task import Codes, SpawnRequest
 
 from ..core import Pvmd, Table
 from ..dispatch import Request, handles
-from ..io.switch import spawn_process
+from ..io.process import spawn_process
 from ..occasions import BEGIN, on
 from ..state.errors import SCARCE, HostFailed, Refused
 from ..state.hosts import Host

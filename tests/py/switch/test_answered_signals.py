@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pytest
 from support.impostors.switchbed import A, B, Bed, C
 
-from pvm3py.pvmd.io import switch as sw
 from pvm3py.pvmd.io.switch import frame
+from pvm3py.pvmd.state.events import MessageEvent, OpenEvent
 from pvm3py.wire import constants as c
 
 # Connects to the socket that it is told, and says so; then it does nothing.
@@ -37,7 +37,7 @@ def child(bed: Bed) -> Iterator[subprocess.Popen[bytes]]:
     """A process that is connected as task B."""
     process = subprocess.Popen([sys.executable, "-c", CHILD, str(bed.dir / "s")])
     try:
-        (event,) = bed.wait(sw.OpenEvent)
+        (event,) = bed.wait(OpenEvent)
         bed.switch.bind(event.conn, B)
         yield process
     finally:
@@ -67,14 +67,14 @@ def test_signal_reaches_the_process_of_the_connection(
     expected = frame(answer.dst, c.TIDPVMD, c.TM_SENDSIG, 5, 9, b"")
     assert answer.payload == expected[c.TDFRAGHDR :]
     assert child.wait(60) == -signal.SIGTERM
-    assert not [event for event in bed.events if isinstance(event, sw.MessageEvent)]
+    assert not [event for event in bed.events if isinstance(event, MessageEvent)]
 
 
 def test_daemon_gets_what_cannot_be_sent(bed: Bed, child: subprocess.Popen[bytes]) -> None:
     a, dead = bed.peer(A), 0x3FFFF
     for tid, signum in ((B, 12345), (B, -1), (C, 0), (A & ~c.TIDLOCAL | dead, signal.SIGTERM)):
         a.send(order(tid, signum))
-        (event,) = bed.wait(sw.MessageEvent)
+        (event,) = bed.wait(MessageEvent)
         assert event.tag == c.TM_SENDSIG
         bed.run()
     assert child.poll() is None
@@ -84,5 +84,5 @@ def test_daemon_is_not_signalled(bed: Bed) -> None:
     a = bed.peer(A)
     # The peer is this process, in which the switch runs.
     a.send(order(A, signal.SIGTERM))
-    (event,) = bed.wait(sw.MessageEvent)
+    (event,) = bed.wait(MessageEvent)
     assert event.tag == c.TM_SENDSIG

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from support.impostors.switchbed import A, B, Bed, C, Peer, tid
 from support.system import PATIENCE
 
-from pvm3py.pvmd.io import switch as sw
 from pvm3py.pvmd.io.switch import frame
+from pvm3py.pvmd.state.events import CloseEvent, MessageEvent
 from pvm3py.wire import constants as c
 
 HOST = 0x40000
@@ -53,7 +53,7 @@ def code(peer: Peer, tag: int, *words: int) -> int:
 def reported(peer: Peer, tag: int, body: bytes = b"") -> None:
     """Send a request as a task that the daemon must get."""
     peer.send(request(tag, body))
-    (event,) = peer.bed.wait(sw.MessageEvent)
+    (event,) = peer.bed.wait(MessageEvent)
     assert (event.tag, event.ctx, event.wid, event.body) == (tag, 5, 9, body)
     peer.bed.run()
 
@@ -94,10 +94,10 @@ def test_answer_waits_for_what_came_before(bed: Bed) -> None:
     a, b = bed.peer(A), bed.peer(B)
     bed.switch.keep_answer(c.TM_CONFIG, b"", b"kept")
     a.sock.send(request(c.TM_SETOPT) + request(c.TM_CONFIG))
-    assert [event.tag for event in bed.wait(sw.MessageEvent, 2)] == [c.TM_SETOPT, c.TM_CONFIG]
+    assert [event.tag for event in bed.wait(MessageEvent, 2)] == [c.TM_SETOPT, c.TM_CONFIG]
     a.sock.send(request(c.TM_SETOPT))
     b.sock.send(request(c.TM_CONFIG))
-    assert [event.tag for event in bed.wait(sw.MessageEvent, 2)] == [c.TM_SETOPT, c.TM_CONFIG]
+    assert [event.tag for event in bed.wait(MessageEvent, 2)] == [c.TM_SETOPT, c.TM_CONFIG]
     bed.run()
     assert ask(b, c.TM_CONFIG) == b"kept"
 
@@ -107,8 +107,8 @@ def test_answer_waits_for_the_end_of_another_task(bed: Bed) -> None:
     bed.switch.keep_answer(c.TM_CONFIG, b"", b"kept")
     a.sock.close()
     b.sock.send(request(c.TM_CONFIG))
-    bed.wait(sw.MessageEvent)
-    bed.wait(sw.CloseEvent)
+    bed.wait(MessageEvent)
+    bed.wait(CloseEvent)
 
 
 def test_nothing_is_answered_for_a_daemon_that_is_busy() -> None:
@@ -123,7 +123,7 @@ def test_nothing_is_answered_for_a_daemon_that_is_busy() -> None:
         while bed.switch.statistics().fragments == taken:
             assert time.monotonic() < end, "nobody has read the requests"
         bed.switch.forget_answers()
-        tags = [event.tag for event in bed.wait(sw.MessageEvent, 2)]
+        tags = [event.tag for event in bed.wait(MessageEvent, 2)]
         assert tags == [c.TM_CONFIG, c.TM_PSTAT]
 
 
@@ -174,7 +174,7 @@ def test_whoever_asks_what_gets_the_answer_of_now(steps: list[tuple[str, int, in
 
     def serve(bed: Bed) -> None:
         nonlocal number
-        for event in bed.wait(sw.MessageEvent):
+        for event in bed.wait(MessageEvent):
             if event.tag == c.TM_SETOPT:
                 number += 1
                 bed.switch.forget_answers()
@@ -192,7 +192,7 @@ def test_whoever_asks_what_gets_the_answer_of_now(steps: list[tuple[str, int, in
             peer.send(request(c.TM_SETOPT) * (what == "other") + request(tag, body))
             while not peer.messages_here() >= 1 + (what == "other"):
                 bed.run(0.002)
-                if any(isinstance(event, sw.MessageEvent) for event in bed.events):
+                if any(isinstance(event, MessageEvent) for event in bed.events):
                     serve(bed)
             answers = peer.fragments(1 + (what == "other"))
             expected = b"" if what == "change" else body + number.to_bytes(4)
@@ -230,7 +230,7 @@ def test_daemon_gets_what_is_malformed_or_out_of_order(bed: Bed) -> None:
     a = bed.peer(A)
     reported(a, c.TM_CONTEXT, bytes(3))
     a.sock.send(request(c.TM_SETOPT) + request(c.TM_CONTEXT, bytes(4)))
-    assert [event.tag for event in bed.wait(sw.MessageEvent, 2)] == [c.TM_SETOPT, c.TM_CONTEXT]
+    assert [event.tag for event in bed.wait(MessageEvent, 2)] == [c.TM_SETOPT, c.TM_CONTEXT]
     bed.run()
     assert code(a, c.TM_CONTEXT, 0) == HOST + 1
 

@@ -10,7 +10,7 @@ import pytest
 from support.impostors.switchbed import CHUNK, DAEMON, A, B, Bed, C, message, tid
 from support.system import resident
 
-from pvm3py.pvmd.io import switch as sw
+from pvm3py.pvmd.state.events import DrainedEvent
 
 
 @pytest.fixture
@@ -84,11 +84,11 @@ def test_daemon_is_told_when_a_queue_has_drained(bed: Bed) -> None:
     bed.run()
     assert not bed.events
     b.message()
-    assert bed.wait(sw.DrainedEvent) == [sw.DrainedEvent(B)]
+    assert bed.wait(DrainedEvent) == [DrainedEvent(B)]
     for task in (B, C):
         bed.switch.notify_drain(task, 0)
-        assert bed.wait(sw.DrainedEvent) == [sw.DrainedEvent(task)]
+        assert bed.wait(DrainedEvent) == [DrainedEvent(task)]
     bed.switch.send(B, DAEMON, 1, 0, 0, bytes(2 << 20))
     bed.switch.notify_drain(B, 0)
     b.sock.close()
-    assert bed.wait(sw.DrainedEvent) == [sw.DrainedEvent(B)]
+    assert bed.wait(DrainedEvent) == [DrainedEvent(B)]

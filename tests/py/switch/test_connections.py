@@ -23,6 +23,7 @@ from support.impostors.switchbed import (
 )
 
 from pvm3py.pvmd.io import switch as sw
+from pvm3py.pvmd.state.events import CloseEvent, LogEvent, MessageEvent, OpenEvent
 from pvm3py.wire import constants as c
 
 SOM, EOM = c.FFSOM, c.FFEOM
@@ -40,13 +41,13 @@ def bed() -> Iterator[Bed]:
 
 def test_open_tells_process_and_user(bed: Bed) -> None:
     bed.socket()
-    (event,) = bed.wait(sw.OpenEvent)
+    (event,) = bed.wait(OpenEvent)
     assert (event.pid, event.uid) == (os.getpid(), os.geteuid())
 
 
 def test_other_user_is_refused_at_once() -> None:
     with Bed(uid=os.geteuid() + 1) as bed, bed.socket() as sock:
-        (event,) = bed.wait(sw.LogEvent)
+        (event,) = bed.wait(LogEvent)
         assert "refused" in event.text
         assert sock.recv(1) == b""
         assert bed.switch.statistics().refused == 1
@@ -56,15 +57,15 @@ def test_end_of_peer_is_reported_after_its_messages(bed: Bed) -> None:
     a = bed.peer(A)
     a.send(message(DAEMON, b"x" * 10) + message(DAEMON, b"y" * 5000) + b"half a fragment")
     a.sock.close()
-    bed.until(lambda: any(isinstance(e, sw.CloseEvent) for e in bed.events))
-    assert [type(e) for e in bed.events] == [sw.MessageEvent, sw.MessageEvent, sw.CloseEvent]
-    assert bed.events[-1] == sw.CloseEvent(a.conn, sw.EOF, "")
+    bed.until(lambda: any(isinstance(e, CloseEvent) for e in bed.events))
+    assert [type(e) for e in bed.events] == [MessageEvent, MessageEvent, CloseEvent]
+    assert bed.events[-1] == CloseEvent(a.conn, sw.EOF, "")
 
 
 def test_identity_of_a_connection_is_not_reused(bed: Bed) -> None:
     first = bed.peer(A)
     first.sock.close()
-    bed.wait(sw.CloseEvent)
+    bed.wait(CloseEvent)
     second = bed.peer(A)
     assert second.conn != first.conn
     bed.switch.send_conn(first.conn, message(A, b"for the first"))
@@ -82,10 +83,10 @@ def test_thousand_connections_leave_no_descriptor(bed: Bed) -> None:
             socks = [bed.socket() for _ in range(100)]
             for i, sock in enumerate(socks):
                 sock.send(message(DAEMON, b"abc")[: i % 51])
-            bed.wait(sw.OpenEvent, 100)
+            bed.wait(OpenEvent, 100)
             for sock in socks:
                 sock.close()
-            bed.wait(sw.CloseEvent, 100)
+            bed.wait(CloseEvent, 100)
         assert len(os.listdir("/proc/self/fd")) == before
         assert bed.switch.statistics().connections == 1
     finally:
@@ -99,7 +100,7 @@ def test_without_free_descriptors_peers_are_hung_up_on(bed: Bed) -> None:
     try:
         for sock in socks:
             sock.connect(str(bed.dir / "s"))
-        events = bed.wait(sw.LogEvent, 3)
+        events = bed.wait(LogEvent, 3)
         assert all("no free file descriptor" in e.text for e in events)
         assert [sock.recv(1) for sock in socks] == [b""] * 3
     finally:
@@ -126,7 +127,7 @@ def test_without_free_descriptors_peers_are_hung_up_on(bed: Bed) -> None:
 def test_violation_before_enrolment_ends_the_connection(bed: Bed, data: bytes) -> None:
     peer = bed.peer()
     peer.send(data)
-    (event,) = bed.wait(sw.CloseEvent)
+    (event,) = bed.wait(CloseEvent)
     assert (event.conn, event.reason) == (peer.conn, sw.PROTOCOL)
     assert "enrolment" in event.text
     bed.until(peer.ended)
@@ -135,7 +136,7 @@ def test_violation_before_enrolment_ends_the_connection(bed: Bed, data: bytes) -
 def test_longest_message_before_enrolment(bed: Bed) -> None:
     peer = bed.peer()
     peer.send(fragment(DAEMON, HEAD + bytes(2000), SOM) + fragment(DAEMON, bytes(2048), EOM))
-    (event,) = bed.wait(sw.MessageEvent)
+    (event,) = bed.wait(MessageEvent)
     assert (event.src, len(event.body)) == (-1, 4048)
 
 
@@ -203,7 +204,7 @@ def test_forgotten_tid_gets_nothing_more_and_can_come_again(bed: Bed) -> None:
 def test_tid_ends_with_its_connection(bed: Bed) -> None:
     a, b = bed.peer(A), bed.peer(B)
     b.sock.close()
-    bed.wait(sw.CloseEvent)
+    bed.wait(CloseEvent)
     a.send(message(B, b"lost"))
     bed.until(lambda: bed.switch.statistics().dropped == 1)
     again = bed.peer(B)
@@ -219,7 +220,7 @@ def test_close_sends_what_is_queued(bed: Bed) -> None:
     bed.switch.send(B, DAEMON, 1, 0, 0, bytes(3 << 20))
     bed.switch.close_conn(b.conn)
     assert b.message() == (DAEMON, bytes(3 << 20))
-    (event,) = bed.wait(sw.CloseEvent)
+    (event,) = bed.wait(CloseEvent)
     assert (event.conn, event.reason) == (b.conn, sw.CLOSED)
     bed.until(b.ended)
 
@@ -228,7 +229,7 @@ def test_close_without_flush_drops_the_queue(bed: Bed) -> None:
     b = bed.peer(B)
     bed.switch.send(B, DAEMON, 1, 0, 0, bytes(3 << 20))
     bed.switch.close_conn(b.conn, flush=False)
-    bed.wait(sw.CloseEvent)
+    bed.wait(CloseEvent)
     assert bed.switch.statistics().queued_bytes == 0
     bed.until(lambda: b.drain() or b.ended())
 
@@ -238,7 +239,7 @@ def test_closing_connection_whose_peer_dies_is_closed(bed: Bed) -> None:
     bed.switch.send(B, DAEMON, 1, 0, 0, bytes(3 << 20))
     bed.switch.close_conn(b.conn)
     b.sock.close()
-    bed.wait(sw.CloseEvent)
+    bed.wait(CloseEvent)
     assert bed.switch.statistics().queued_bytes == 0
 
 
@@ -251,9 +252,9 @@ def test_finish_takes_in_everything_though_a_child_holds_the_socket() -> None:
         heir = a.sock.dup()
         a.sock.close()
         bed.switch.finish(a.conn)
-        (event,) = bed.wait(sw.CloseEvent)
+        (event,) = bed.wait(CloseEvent)
         assert (event.conn, event.reason) == (a.conn, sw.CLOSED)
-        assert [e.body for e in bed.wait(sw.MessageEvent)] == requests
+        assert [e.body for e in bed.wait(MessageEvent)] == requests
         assert [f.payload[32] for f in b.fragments(20)] == list(range(20))
         heir.close()
 
@@ -264,5 +265,5 @@ def test_dead_receiver_does_not_silence_what_it_sent(bed: Bed) -> None:
     a.sock.send(message(B, bytes(1000)) * 50)
     b.sock.close()
     assert a.message() == (B, b"testament")
-    assert bed.wait(sw.MessageEvent)[0].body == b"request"
-    assert bed.wait(sw.CloseEvent)[0].conn == b.conn
+    assert bed.wait(MessageEvent)[0].body == b"request"
+    assert bed.wait(CloseEvent)[0].conn == b.conn

@@ -13,9 +13,9 @@ import pytest
 from support.impostors.sharer import Make, Sharer, Text, Word, ask, descriptors, link, talk
 from support.impostors.switchbed import DAEMON, A, B, Bed, message, tid
 
-from pvm3py.pvmd.io import switch as sw
+from pvm3py.pvmd.io.figures import Sharing
 from pvm3py.pvmd.io.switch import frame
-from pvm3py.pvmd.state.events import CloseEvent
+from pvm3py.pvmd.state.events import CloseEvent, MessageEvent
 from pvm3py.wire import constants as c
 
 ELSEWHERE = 0x80001
@@ -120,7 +120,7 @@ def test_descriptors_of_who_cannot_share_are_closed(bed: Bed, make: Make, bound:
     other = make(A if bound else 0, shares=False)
     before = descriptors()
     other.enclose(frame(DAEMON, -1, c.TM_TASK, c.SYSCTX_TM, 1, b"x"))
-    bed.wait(sw.MessageEvent)
+    bed.wait(MessageEvent)
     assert descriptors() == before
 
 
@@ -215,7 +215,7 @@ def test_counters_of_a_task_are_read_when_asked_for(bed: Bed, a: Sharer) -> None
     os.write(a.segment, home(a))
     counters = bed.switch.sharing(A)
     assert counters is not None
-    assert [getattr(counters, name) for name in sw.Sharing.__annotations__] == list(range(1, 13))
+    assert [getattr(counters, name) for name in Sharing.__annotations__] == list(range(1, 13))
     os.pwrite(a.segment, struct.pack("=Q", 77), 128)
     again = bed.switch.sharing(A)
     assert again is not None and again.messages == 77

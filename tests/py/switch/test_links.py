@@ -18,6 +18,7 @@ from support.impostors.switchbed import cut, fragment
 from support.system import resident
 
 from pvm3py.pvmd.io import switch as sw
+from pvm3py.pvmd.state.events import CloseEvent, HostEvent, LogEvent, MessageEvent
 from pvm3py.wire import constants as c
 
 # The last word of a daemon that ends.
@@ -83,7 +84,7 @@ def test_each_packet_is_acknowledged_by_itself_and_taken_once(host: Host, old: O
     acks = [old.receive() for _ in order]
     assert sorted(a.ack for a in acks) == sorted(i + 1 for i in order)
     assert {a.flags for a in acks} == {c.FFACK}
-    assert [e.tag for e in host.wait(sw.MessageEvent, 20)] == [100 + i for i in range(20)]
+    assert [e.tag for e in host.wait(MessageEvent, 20)] == [100 + i for i in range(20)]
 
 
 def test_unacknowledged_packet_comes_again_unchanged(host: Host, old: OldPeer) -> None:
@@ -99,9 +100,9 @@ def test_unacknowledged_packet_comes_again_unchanged(host: Host, old: OldPeer) -
 def test_stranger_changes_nothing(host: Host, old: OldPeer) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         stranger.sendto(whole(1, 1), ("127.0.0.1", host.port))
-        host.wait(sw.LogEvent)
+        host.wait(LogEvent)
     old.send(whole(1, 2))
-    assert [e.tag for e in host.wait(sw.MessageEvent)] == [2]
+    assert [e.tag for e in host.wait(MessageEvent)] == [2]
 
 
 def test_peer_without_pause_fills_a_queue_to_the_bound_of_all_queues() -> None:
@@ -137,13 +138,13 @@ def test_peer_without_pause_fills_a_queue_to_the_bound_of_all_queues() -> None:
 
 def test_end_of_the_peer_is_reported(host: Host, old: OldPeer) -> None:
     old.send(FAREWELL)
-    (event,) = host.wait(sw.HostEvent)
+    (event,) = host.wait(HostEvent)
     assert (event.tid, event.reason) == (daemon(2), sw.HOST_LEFT)
 
 
 def test_garbage_behind_the_flags_of_a_bare_header_is_ignored(host: Host, old: OldPeer) -> None:
     old.send(FAREWELL[:13] + b"\xa5\x5a\x01")
-    assert host.wait(sw.HostEvent)[0].reason == sw.HOST_LEFT
+    assert host.wait(HostEvent)[0].reason == sw.HOST_LEFT
 
 
 def test_closing_is_agreed_upon(host: Host, old: OldPeer) -> None:
@@ -152,7 +153,7 @@ def test_closing_is_agreed_upon(host: Host, old: OldPeer) -> None:
     assert (fin.seq, fin.flags) == (1, c.FFFIN)
     old.acknowledge(1)
     assert old.receive().flags == c.FFFIN | c.FFACK
-    assert host.wait(sw.HostEvent)[0].reason == sw.HOST_CLOSED
+    assert host.wait(HostEvent)[0].reason == sw.HOST_CLOSED
 
 
 FAULTS = [
@@ -199,8 +200,8 @@ def test_longer_message_of_another_host_is_reported_without_its_body() -> None:
         one, two = pair.hosts
         one.switch.send(two.tid, one.tid, 5, 0, 9, bytes(100001))
         one.switch.send(two.tid, one.tid, 6, 0, 9, bytes(100000))
-        pair.until(lambda: len(two.found(sw.MessageEvent)) == 2)
-        found = [(e.tag, e.wid, len(e.body), e.too_long) for e in two.found(sw.MessageEvent)]
+        pair.until(lambda: len(two.found(MessageEvent)) == 2)
+        found = [(e.tag, e.wid, len(e.body), e.too_long) for e in two.found(MessageEvent)]
         assert found == [(5, 9, 0, True), (6, 9, 100000, False)]
 
 
@@ -210,12 +211,12 @@ def test_partition_makes_the_host_silent(tmp_path: Path, monkeypatch: pytest.Mon
     with Pair(silence=0.5) as pair:
         one, two = pair.hosts
         one.switch.send(two.tid, one.tid, 5, 0, 9, b"")
-        pair.until(lambda: two.found(sw.MessageEvent))
+        pair.until(lambda: two.found(MessageEvent))
         two.switch.send(one.tid, two.tid, 5, 0, 9, b"")
-        pair.until(lambda: one.found(sw.MessageEvent))
+        pair.until(lambda: one.found(MessageEvent))
         barrier.touch()
-        pair.until(lambda: one.found(sw.HostEvent) and two.found(sw.HostEvent))
-        assert one.found(sw.HostEvent)[0].reason == sw.HOST_SILENT
+        pair.until(lambda: one.found(HostEvent) and two.found(HostEvent))
+        assert one.found(HostEvent)[0].reason == sw.HOST_SILENT
 
 
 def announcement(tids: Sequence[int]) -> bytes:
@@ -279,7 +280,7 @@ def test_list_of_a_multicast_that_never_ended_is_replaced() -> None:
         broken.send(announcement([0x80001]) + begun)
         pair.until(first.drain)
         broken.sock.close()
-        pair.until(lambda: one.found(sw.CloseEvent))
+        pair.until(lambda: one.found(CloseEvent))
         sender = one.peer(0x40001)
         sender.start(multicast(0x40001, [0x80002], b"whole"))
         pair.until(second.messages_here)
@@ -313,9 +314,9 @@ def test_sender_that_waits_for_a_lost_host_goes_on() -> None:
 def test_packet_for_another_host_is_not_taken(host: Host, old: OldPeer) -> None:
     """One that was on its way to a daemon that had our address before."""
     old.send(packet(daemon(3), daemon(2), 1, WHOLE, head(1)))
-    host.wait(sw.LogEvent)
+    host.wait(LogEvent)
     old.send(whole(1, 2))
-    assert [e.tag for e in host.wait(sw.MessageEvent)] == [2]
+    assert [e.tag for e in host.wait(MessageEvent)] == [2]
 
 
 def test_what_waits_for_a_silent_host_does_not_keep_other_memory(

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from support.impostors.switchbed import A, B, Bed, C, Peer
 from support.vectors.mail import MessageHead, StoredMessage
 
-from pvm3py.pvmd.io import switch as sw
 from pvm3py.pvmd.io.switch import MAIL_ENTRY, frame
+from pvm3py.pvmd.state.events import CloseEvent, MessageEvent
 from pvm3py.pvmd.topics.mailbox import Mailbox
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
@@ -73,7 +73,7 @@ def ask(peer: Peer, body: bytes) -> bytes:
 def reported(peer: Peer, body: bytes) -> None:
     """Send a request as a task that the daemon must get."""
     peer.send(frame(c.TIDPVMD, -1, c.TM_DB, 5, 9, body))
-    assert [event.body for event in peer.bed.wait(sw.MessageEvent)] == [body]
+    assert [event.body for event in peer.bed.wait(MessageEvent)] == [body]
     peer.bed.run()
 
 
@@ -364,7 +364,7 @@ def test_request_behind_the_end_of_an_owner_waits_for_the_daemon(bed: Bed) -> No
     for name in ("m", "n"):
         assert ask(a, put(A, name)) == reply(0)
     a.sock.close()
-    bed.wait(sw.CloseEvent)
+    bed.wait(CloseEvent)
     names = MailRequest(c.TMDB_NAMES, B, "", 0, 0).encode()
     first = get(B, "m", -5, c.PvmMboxFirstAvail)
     for body in (get(B, "m"), first, put(B, "n"), remove(B, "n"), names):

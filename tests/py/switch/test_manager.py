@@ -10,8 +10,8 @@ import pytest
 from support.impostors.switchbed import Bed, Peer, tid
 from support.system import PATIENCE
 
-from pvm3py.pvmd.io import switch as sw
 from pvm3py.pvmd.io.switch import frame
+from pvm3py.pvmd.state.events import MessageEvent, SpokeEvent
 from pvm3py.wire import constants as c
 
 TASK, MANAGER, SUCCESSOR, OTHER = tid(1), tid(2), tid(3), tid(4)
@@ -39,7 +39,7 @@ def test_request_to_the_manager_is_handed_over(
 ) -> None:
     manager = bed.peer(MANAGER)
     task.send(frame(MANAGER, -1, c.SM_SPAWN, 0, 7, body, fragment=size))
-    (event,) = bed.wait(sw.MessageEvent)
+    (event,) = bed.wait(MessageEvent)
     assert event == (task.conn, MANAGER, TASK, c.WIRE_ENC_XDR, c.SM_SPAWN, 0, 7, body, False)
     task.send(frame(MANAGER, -1, 5, 0, 0, b"user"))
     assert manager.message() == (TASK, b"user"), "other messages pass"
@@ -51,14 +51,14 @@ def test_message_behind_a_request_does_not_overtake_it() -> None:
         bed.switch.manager(task.conn, MANAGER, 0)
         task.send(frame(MANAGER, -1, c.SM_NOTIFY, 0, 7, b"first"))
         task.start(frame(MANAGER, -1, 5, 0, 0, b"second"))
-        bed.until(lambda: any(isinstance(e, sw.MessageEvent) for e in bed.events))
+        bed.until(lambda: any(isinstance(e, MessageEvent) for e in bed.events))
         # The handler is not done yet, and others are served meanwhile.
         other.start(frame(MANAGER, -1, 5, 0, 0, b"other"))
         end = time.monotonic() + PATIENCE
         while not manager.messages_here():
             assert time.monotonic() < end, "nobody stood in"
         assert manager.message() == (OTHER, b"other")
-        (event,) = bed.wait(sw.MessageEvent)
+        (event,) = bed.wait(MessageEvent)
         _, _, src, enc, tag, ctx, wid, body, _ = event
         bed.switch.send(MANAGER, src, tag, ctx, wid, body, enc)
         pieces = manager.fragments(2)
@@ -72,7 +72,7 @@ def test_request_that_the_manager_changes_within_is_handed_over_whole(bed: Bed, 
     bed.until(lambda: bed.switch.statistics().fragments)
     bed.switch.manager(task.conn, SUCCESSOR, 0)
     task.send(request[4080:] + frame(c.TIDPVMD, -1, c.TM_TASK, 0, 8, b"next"))
-    found = bed.wait(sw.MessageEvent, 2)
+    found = bed.wait(MessageEvent, 2)
     assert [(e.dst, e.body) for e in found] == [(MANAGER, LONG), (c.TIDPVMD, b"next")]
 
 
@@ -87,7 +87,7 @@ def test_message_to_the_daemon_within_a_request_harms_only_itself(bed: Bed, task
     request = frame(MANAGER, -1, c.SM_SPAWN, 0, 7, LONG, fragment=4080)
     within = frame(c.TIDPVMD, -1, c.TM_TASK, 0, 8, LONG, fragment=4080)
     task.send(request[:4080] + within + request[4080:])
-    (event,) = bed.wait(sw.MessageEvent)
+    (event,) = bed.wait(MessageEvent)
     assert (event.tag, event.body) == (c.SM_SPAWN, LONG)
 
 
@@ -98,9 +98,9 @@ def test_speaker_is_reported_and_heard(bed: Bed, task: Peer) -> None:
     bed.switch.manager(task.conn, MANAGER, MANAGER)
     manager.send(frame(TASK, -1, c.SM_SPAWN, 0, 7, LONG))
     assert task.message() == (MANAGER, LONG)
-    (event,) = bed.wait(sw.SpokeEvent)
+    (event,) = bed.wait(SpokeEvent)
     assert event == (TASK, MANAGER, c.SM_SPAWN, 0, 7, LONG[:64])
-    assert not [e for e in bed.events if isinstance(e, sw.MessageEvent)]
+    assert not [e for e in bed.events if isinstance(e, MessageEvent)]
 
 
 def test_flood_of_a_speaker_is_reported_in_small_batches(bed: Bed, task: Peer) -> None:
@@ -109,7 +109,7 @@ def test_flood_of_a_speaker_is_reported_in_small_batches(bed: Bed, task: Peer) -
     manager.start(b"".join(frame(TASK, -1, 5, 0, i, b"user") for i in range(200)))
     found: list[int] = []
     while len(found) < 200:
-        new = bed.wait(sw.SpokeEvent)
+        new = bed.wait(SpokeEvent)
         assert len(new) <= 4
         found += [e.wid for e in new]
         task.drain()

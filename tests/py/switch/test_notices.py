@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 from support.impostors.switchbed import A, B, Bed, C, Peer
 
-from pvm3py.pvmd.io import switch as sw
 from pvm3py.pvmd.io.switch import frame
+from pvm3py.pvmd.state.events import CloseEvent, MessageEvent
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import NotifyRequest
 
@@ -51,7 +51,7 @@ def settle(peer: Peer) -> None:
 def asked(peer: Peer, wish: bytes) -> None:
     """A task sends a request that the daemon must get."""
     peer.send(wish)
-    (event,) = peer.bed.wait(sw.MessageEvent)
+    (event,) = peer.bed.wait(MessageEvent)
     assert event.tag == c.TM_NOTIFY
     peer.bed.run()
 
@@ -86,7 +86,7 @@ def test_unknown_task_is_told_at_once(bed: Bed) -> None:
 def test_task_whose_connection_has_ended_is_told_when_the_daemon_says_so(bed: Bed) -> None:
     a, b = bed.peer(A), bed.peer(B)
     b.sock.close()
-    bed.wait(sw.CloseEvent)
+    bed.wait(CloseEvent)
     bed.run()
     a.send(request(c.PvmTaskExit, 1, [B]))
     settle(a)
@@ -160,7 +160,7 @@ def test_daemon_gets_what_goes_beyond_the_bounds(bed: Bed) -> None:
 def test_request_waits_for_what_its_task_has_asked_before(bed: Bed) -> None:
     a = bed.peer(A)
     a.sock.send(frame(c.TIDPVMD, -1, c.TM_SETOPT, 0, 9, b"") + request(c.PvmTaskExit, 1, [B]))
-    tags = [event.tag for event in bed.wait(sw.MessageEvent, 2)]
+    tags = [event.tag for event in bed.wait(MessageEvent, 2)]
     assert tags == [c.TM_SETOPT, c.TM_NOTIFY]
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from support.system import modules_dir
 
-from pvm3py.pvmd.io import switch as sw
+from pvm3py.pvmd.io.process import spawn_process
 
 
 def test_spawned_process_has_only_what_it_was_given() -> None:
     read_end, write_end = os.pipe()
     script = "ls -l /proc/self/fd | wc -l; readlink /proc/self/fd/0; pwd; echo $NAME; echo no >&2"
-    pid = sw.spawn_process("/bin/sh", ["sh", "-c", script], ["NAME=x"], "/proc", write_end)
+    pid = spawn_process("/bin/sh", ["sh", "-c", script], ["NAME=x"], "/proc", write_end)
     os.close(write_end)
     with os.fdopen(read_end, encoding="ascii") as file:
         lines = file.read().split("\n")
@@ -33,7 +33,7 @@ def test_strings_replace_variables_or_are_added_last_first(monkeypatch: pytest.M
     monkeypatch.setenv("PVMEPID", "1")
     strings = ["B_2=y", "A_1=x", "no equals sign", "C_3=z", "=z", "A_1=old", "PVMEPID=2", "B_2"]
     read_end, write_end = os.pipe()
-    pid = sw.spawn_process("/usr/bin/env", ["env"], strings, None, write_end)
+    pid = spawn_process("/usr/bin/env", ["env"], strings, None, write_end)
     os.close(write_end)
     with os.fdopen(read_end, encoding="utf-8", errors="surrogateescape") as file:
         lines = file.read().split("\n")
@@ -55,7 +55,7 @@ def test_strings_replace_variables_or_are_added_last_first(monkeypatch: pytest.M
 )
 def test_spawn_of_what_cannot_run_says_why(path: str, cwd: str | None, code: int) -> None:
     with open("/dev/null", "wb") as null, pytest.raises(OSError) as error:
-        sw.spawn_process(path, [path], [], cwd, null.fileno())
+        spawn_process(path, [path], [], cwd, null.fileno())
     assert error.value.errno == code
 
 
@@ -65,6 +65,7 @@ def test_ends_of_children_are_events_even_if_the_starter_ignored_its_own(tmp_pat
         import signal, socket, sys
         sys.path.insert(0, {str(modules_dir())!r})
         from pvm3py.pvmd.io import switch as sw
+        from pvm3py.pvmd.io.process import spawn_process
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         listener = socket.socket(socket.AF_UNIX)
         listener.bind({str(tmp_path / "s")!r})
@@ -76,7 +77,7 @@ def test_ends_of_children_are_events_even_if_the_starter_ignored_its_own(tmp_pat
         switch.handler = events.append
         with open("/dev/null", "wb") as null:
             started = [
-                sw.spawn_process("/bin/sh", ["sh", "-c", command], [], None, null.fileno())
+                spawn_process("/bin/sh", ["sh", "-c", command], [], None, null.fileno())
                 for command in ("exit 3", "exit 0", "kill -9 $$", "i=0; while [ $i -lt 99999 ]; "
                 "do i=$((i+1)); done")
             ]

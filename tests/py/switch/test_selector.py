@@ -21,6 +21,7 @@ from support.system import PATIENCE
 
 from pvm3py.pvmd.io import switch as sw
 from pvm3py.pvmd.io.selector import SwitchSelector, new_event_loop
+from pvm3py.pvmd.state.events import CloseEvent, Event, MessageEvent, OpenEvent
 from pvm3py.wire import constants as c
 
 A, B = tid(1), tid(2)
@@ -203,8 +204,8 @@ def test_events_reach_the_handler_while_the_loop_runs(bed: Bed) -> None:
             await opened.wait()
 
     run(bed, main())
-    assert isinstance(bed.events[0], sw.OpenEvent)
-    assert isinstance(bed.events[1], sw.MessageEvent)
+    assert isinstance(bed.events[0], OpenEvent)
+    assert isinstance(bed.events[1], MessageEvent)
 
 
 def test_timers_are_not_postponed_by_events_without_end(bed: Bed) -> None:
@@ -216,7 +217,7 @@ def test_timers_are_not_postponed_by_events_without_end(bed: Bed) -> None:
         if not called:
             asyncio.get_running_loop().call_later(0.02, called.append, "handler's")
             called.append("begun")
-        if isinstance(event, sw.MessageEvent) and len(called) < 3:
+        if isinstance(event, MessageEvent) and len(called) < 3:
             a.sock.send(message(DAEMON, b"x"))
 
     async def main() -> None:
@@ -246,8 +247,8 @@ def test_failing_handler_is_reported_and_the_next_event_delivered(bed: Bed) -> N
         done = asyncio.Event()
         asyncio.get_running_loop().set_exception_handler(lambda _, ctx: failures.append(ctx))
 
-        def handler(event: sw.Event) -> None:
-            if isinstance(event, sw.OpenEvent):
+        def handler(event: Event) -> None:
+            if isinstance(event, OpenEvent):
                 raise ValueError("no")
             done.set()
 
@@ -349,9 +350,9 @@ def test_standby_keeps_requests_and_new_connections_for_the_caller() -> None:
         with bed.socket():
             found: list[Any] = []
             while len(found) < 20:
-                found += bed.wait(sw.MessageEvent)
+                found += bed.wait(MessageEvent)
             assert [e.wid for e in found] == list(range(20))
-            bed.wait(sw.OpenEvent)
+            bed.wait(OpenEvent)
         b.sock.setblocking(False)
         assert b.message() == (A, b"behind")
 
@@ -373,11 +374,11 @@ def test_standby_sees_what_the_caller_left_although_it_waited_before() -> None:
 
             leaving = threading.Timer(0.002, leave, [a])
             leaving.start()
-            bed.wait(sw.MessageEvent)
+            bed.wait(MessageEvent)
             wait_until(lambda: bed.switch.statistics().connections == 1, "the end of the other")
             leaving.join()
             bed.peers.remove(a)
-            bed.wait(sw.CloseEvent)
+            bed.wait(CloseEvent)
 
 
 def test_caller_and_standby_take_turns() -> None:
@@ -422,7 +423,7 @@ def test_caller_and_standby_take_turns() -> None:
         for player in players:
             player.join()
         assert not failures
-        bed.until(lambda: sum(isinstance(e, sw.MessageEvent) for e in bed.events) == turn)
+        bed.until(lambda: sum(isinstance(e, MessageEvent) for e in bed.events) == turn)
         bed.until(lambda: requests.messages_here() == turn)
 
 

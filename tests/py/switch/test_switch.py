@@ -29,8 +29,8 @@ from support.impostors.switchbed import (
 from support.system import resident
 from support.vectors.mail import MessageHead, StoredMessage
 
-from pvm3py.pvmd.io import switch as sw
 from pvm3py.pvmd.io.switch import frame
+from pvm3py.pvmd.state.events import LogEvent, MessageEvent
 from pvm3py.wire import constants as c
 from pvm3py.wire.mailbox import MailRequest
 
@@ -80,7 +80,7 @@ def test_one_byte_at_a_time(bed: Bed) -> None:
         a.send(bytes([byte]))
         bed.run()
     assert b.message() == (A, b"slow")
-    assert bed.wait(sw.MessageEvent)[0].body == b"down"
+    assert bed.wait(MessageEvent)[0].body == b"down"
 
 
 def test_fragments_of_two_senders_are_not_mixed_up(bed: Bed) -> None:
@@ -114,7 +114,7 @@ def test_short_first_fragment_is_dropped_with_a_log_event(bed: Bed) -> None:
     a, b = bed.peer(A), bed.peer(B)
     for dst in (B, DAEMON):
         a.send(fragment(dst, HEAD[1:], SOM | EOM))
-        assert bed.wait(sw.LogEvent)[0].conn == a.conn
+        assert bed.wait(LogEvent)[0].conn == a.conn
     a.send(message(B, b"still there"))
     assert b.message() == (A, b"still there")
 
@@ -180,8 +180,8 @@ def test_giant_announced_length_takes_no_memory(bed: Bed) -> None:
 def test_message_for_the_daemon_has_all_its_fields(bed: Bed, dst: int) -> None:
     a = bed.peer(A)
     a.send(frame(dst, -1, c.TM_PSTAT, 0x7FFFE, 9, b"body", enc=0x408C41))
-    assert bed.wait(sw.MessageEvent) == [
-        sw.MessageEvent(a.conn, dst, A, 0x408C41, c.TM_PSTAT, 0x7FFFE, 9, b"body")
+    assert bed.wait(MessageEvent) == [
+        MessageEvent(a.conn, dst, A, 0x408C41, c.TM_PSTAT, 0x7FFFE, 9, b"body")
     ]
 
 
@@ -191,7 +191,7 @@ def test_message_for_the_daemon_is_put_together(bed: Bed, size: int, cut_at: int
     a = bed.peer(A)
     body = os.urandom(size)
     a.send(frame(DAEMON, -1, 5, 0, 0, body, fragment=cut_at))
-    assert [e.body for e in bed.wait(sw.MessageEvent)] == [body]
+    assert [e.body for e in bed.wait(MessageEvent)] == [body]
 
 
 def test_status_of_a_reachable_task_is_answered_without_the_daemon(bed: Bed) -> None:
@@ -207,7 +207,7 @@ def test_status_of_a_reachable_task_is_answered_without_the_daemon(bed: Bed) -> 
 @pytest.mark.parametrize("body", [struct.pack(">i", B), struct.pack(">i", -1), b"abc", b""])
 def test_status_of_anything_else_is_the_daemon_s_to_answer(bed: Bed, body: bytes) -> None:
     bed.peer(A).send(message(DAEMON, body, c.TM_PSTAT))
-    assert [e.body for e in bed.wait(sw.MessageEvent)] == [body]
+    assert [e.body for e in bed.wait(MessageEvent)] == [body]
 
 
 def test_fragments_for_daemon_and_task_interleave(bed: Bed) -> None:
@@ -219,25 +219,25 @@ def test_fragments_for_daemon_and_task_interleave(bed: Bed) -> None:
         + fragment(B, b"sk", EOM)
     )
     assert b.message() == (A, b"task")
-    assert bed.wait(sw.MessageEvent)[0].body == b"daemon"
+    assert bed.wait(MessageEvent)[0].body == b"daemon"
 
 
 def test_fragments_out_of_order_are_dropped_with_log_events(bed: Bed) -> None:
     a = bed.peer(A)
     a.send(fragment(DAEMON, b"stray", EOM) + fragment(DAEMON, HEAD + b"fir", SOM))
     a.send(message(DAEMON, b"second start") + fragment(DAEMON, b"st", EOM))
-    assert bed.wait(sw.MessageEvent)[0].body == b"first"
-    assert len(bed.wait(sw.LogEvent, 2)) == 2
+    assert bed.wait(MessageEvent)[0].body == b"first"
+    assert len(bed.wait(LogEvent, 2)) == 2
 
 
 def test_message_above_the_limit_is_reported_without_its_body() -> None:
     with Bed(message_max=100000) as bed:
         a = bed.peer(A)
         a.send(message(DAEMON, bytes(100000)))
-        assert len(bed.wait(sw.MessageEvent)[0].body) == 100000
+        assert len(bed.wait(MessageEvent)[0].body) == 100000
         for body in (bytes(100001), bytes(1000000)):
             a.start(message(DAEMON, body, tag=7) + message(DAEMON, b"next"))
-            long, following = bed.wait(sw.MessageEvent, 2)
+            long, following = bed.wait(MessageEvent, 2)
             assert (long.tag, long.body, long.too_long) == (7, b"", True)
             assert (following.body, following.too_long) == (b"next", False)
 
@@ -249,20 +249,20 @@ def test_unfinished_messages_share_a_limit() -> None:
         begin, end = fragment(DAEMON, HEAD + bytes(90000), SOM), fragment(DAEMON, b"", EOM)
         a.send(begin)
         b.send(begin + end)
-        assert [event.too_long for event in bed.wait(sw.MessageEvent)] == [True]
+        assert [event.too_long for event in bed.wait(MessageEvent)] == [True]
         a.send(end)
         b.send(whole)
-        assert [len(event.body) for event in bed.wait(sw.MessageEvent, 2)] == [90000, 90000]
+        assert [len(event.body) for event in bed.wait(MessageEvent, 2)] == [90000, 90000]
 
 
 def test_multicast_list_of_more_tasks_than_there_can_be_is_dropped(bed: Bed) -> None:
     a, b = bed.peer(A), bed.peer(B)
     receivers = struct.pack(">i", 1 << 20) + struct.pack(">i", B) * (1 << 20)
     a.start(message(DAEMON, receivers, c.TM_MCA) + message(DAEMON, b"last"))
-    bed.wait(sw.MessageEvent)
+    bed.wait(MessageEvent)
     one_more = struct.pack(">i", (1 << 20) + 1) + struct.pack(">i", B) * ((1 << 20) + 1)
     a.start(message(DAEMON, one_more, c.TM_MCA) + message(B, b"alive"))
-    assert "multicast list too long" in bed.wait(sw.LogEvent)[0].text
+    assert "multicast list too long" in bed.wait(LogEvent)[0].text
     assert b.fragments(1)[0].payload.endswith(b"alive")
 
 
@@ -274,9 +274,9 @@ def test_entry_that_will_be_too_long_takes_no_room_from_its_first_fragment_on() 
         head = frame(DAEMON, -1, c.TM_DB, 0, 0, b"")[c.TDFRAGHDR :]
         a.send(fragment(DAEMON, head + put + bytes(50000), SOM))
         b.send(fragment(DAEMON, HEAD + bytes(90000), SOM) + fragment(DAEMON, b"", EOM))
-        assert [len(event.body) for event in bed.wait(sw.MessageEvent)] == [90000]
+        assert [len(event.body) for event in bed.wait(MessageEvent)] == [90000]
         a.send(fragment(DAEMON, b"", EOM))
-        (long,) = bed.wait(sw.MessageEvent)
+        (long,) = bed.wait(MessageEvent)
         assert (long.tag, long.body, long.too_long) == (c.TM_DB, b"", True)
 
 
@@ -295,7 +295,7 @@ def test_flood_of_requests_comes_in_small_batches(bed: Bed) -> None:
         a.pump()
     found = []
     while len(found) < 1001:
-        found += bed.wait(sw.MessageEvent)
+        found += bed.wait(MessageEvent)
     assert [e.body for e in found if e.src == A] == [b"%d" % i for i in range(1000)]
     assert [e.src for e in found].index(B) < 20
 
@@ -338,7 +338,7 @@ def test_malformed_multicast_list_is_dropped(bed: Bed, body: bytes) -> None:
     a, b = bed.peer(A), bed.peer(B)
     a.send(message(DAEMON, body, c.TM_MCA) + message(B, b"alive"))
     assert b.message() == (A, b"alive")
-    assert "multicast" in bed.wait(sw.LogEvent)[0].text
+    assert "multicast" in bed.wait(LogEvent)[0].text
 
 
 # ---- the daemon's own messages ---------------------------------------------
@@ -409,7 +409,7 @@ def test_any_segmentation_gives_the_same_deliveries(
         for peer, dst in ((a, A), (b, B)):
             bed.until(lambda p=peer, d=dst: p.messages_here() >= len(wanted[d]))
             assert bodies(peer.stream) == wanted[dst]
-        assert [e.body for e in bed.wait(sw.MessageEvent, len(wanted[DAEMON]))] == wanted[DAEMON]
+        assert [e.body for e in bed.wait(MessageEvent, len(wanted[DAEMON]))] == wanted[DAEMON]
 
 
 def bodies(stream: bytes) -> list[bytes]:

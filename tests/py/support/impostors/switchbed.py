@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pvm3py.pvmd.io import switch as sw
+from pvm3py.pvmd.io.figures import Limits
 from pvm3py.pvmd.state.events import Event, OpenEvent
 from pvm3py.wire import constants as c
 from support.scoped import Scoped
@@ -159,9 +160,7 @@ class Bed(Scoped):
         self.listener.setblocking(False)
         uid = options.pop("uid", None)
         own_tid = options.pop("own_tid", OWN_TID)
-        self.switch = sw.Switch(
-            self.listener.fileno(), own_tid, limits=sw.Limits(**options), uid=uid
-        )
+        self.switch = sw.Switch(self.listener.fileno(), own_tid, limits=Limits(**options), uid=uid)
         self.events: list[Event] = []
         self.switch.handler = self.events.append
         self.peers: list[Peer] = []

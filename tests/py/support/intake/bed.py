@@ -12,7 +12,7 @@ from typing import IO, NamedTuple
 
 import pytest
 
-from pvm3py.pvmd.io.switch import Sharing
+from pvm3py.pvmd.io.figures import Sharing
 from support.compiler import compile_program, script
 from support.machines.sharing import WAYS, counters, has_left
 from support.machines.vm import VirtualMachine, read_line, wait_until

@@ -7,7 +7,7 @@ import os
 import struct
 from pathlib import Path
 
-from pvm3py.pvmd.io.switch import Sharing
+from pvm3py.pvmd.io.figures import Sharing
 from pvm3py.wire import constants as c
 
 # The settings of each way that messages between tasks of one host may go; spawned tasks get those

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""The events of a run of the switch, as objects."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from pvm3py._switch import ffi, lib
+
+from ..state.events import (
+    ChildEvent,
+    CloseEvent,
+    DrainedEvent,
+    Event,
+    HostEvent,
+    LogEvent,
+    MessageEvent,
+    OpenEvent,
+    SpokeEvent,
+)
+
+_EVENT = struct.Struct("QIIiiiiiiIIIP")
+"""struct sw_event."""
+_TIMES = struct.Struct("QQ")
+"""struct sw_times."""
+_MESSAGE: int = lib.SW_MESSAGE
+_TOO_LONG: int = lib.SW_TOO_LONG
+_COUNT = ffi.new("uint32_t *")
+_SIZE = ffi.new("size_t *")
+
+assert _EVENT.size == ffi.sizeof("struct sw_event")
+
+
+def events_of_run(sw: Any) -> list[Event]:
+    """The events of the last sw_run of a `struct sw`, copied out of its memory."""
+    first = lib.sw_events(sw, _COUNT)
+    raw = ffi.buffer(first, _COUNT[0] * _EVENT.size)
+    base = lib.sw_arena(sw, _SIZE)
+    size = _SIZE[0]
+    arena = ffi.buffer(base, size)[:] if size else b""
+    start = int(ffi.cast("uintptr_t", base))
+    events: list[Event] = []
+    for words in _EVENT.iter_unpack(raw):
+        conn, kind, reason, dst, src, enc, tag, ctx, wid, pid, uid, length, data = words
+        offset = data - start
+        if 0 <= offset <= size - length:
+            body = arena[offset : offset + length]
+        else:
+            body = _copied(data, length)
+        if kind == _MESSAGE:
+            too_long = reason == _TOO_LONG or len(body) < length
+            events.append(MessageEvent(conn, dst, src, enc, tag, ctx, wid, body, too_long))
+        elif kind == lib.SW_SPOKE:
+            events.append(SpokeEvent(dst, src, tag, ctx, wid, body))
+        elif kind == lib.SW_OPEN:
+            events.append(OpenEvent(conn, pid, uid, reason == lib.SW_PROVEN))
+        elif kind == lib.SW_CLOSE:
+            events.append(CloseEvent(conn, reason, body.decode("ascii", "replace")))
+        elif kind == lib.SW_DRAINED:
+            events.append(DrainedEvent(dst))
+        elif kind == lib.SW_CHILD:
+            user, system = _TIMES.unpack(body)
+            events.append(ChildEvent(pid, reason, user / 1e6, system / 1e6))
+        elif kind == lib.SW_HOST:
+            events.append(HostEvent(dst, reason, body.decode("ascii", "replace")))
+        else:
+            events.append(LogEvent(conn, body.decode("ascii", "replace")))
+    return events
+
+
+def _copied(address: int, length: int) -> bytes:
+    """So many bytes of the switch's memory, or none if there is no memory for them."""
+    try:
+        return bytes(ffi.buffer(ffi.cast("char *", address), length)) if length else b""
+    except MemoryError:
+        return b""
