@@ -129,12 +129,17 @@ lib: $(LIBS) $(HEADERS) $(TOOLS)
 # only where there are none.
 LINK = $(CC) $(CFLAGS) $(LDFLAGS)
 LINK_OPEN = $(LINK) $(filter-out -Wl$(,)-z$(,)defs,$(LIB_LDFLAGS))
+# Behind the caller's flags, which may refuse undefined names as well.
+UNDEFINED := -Wl,--unresolved-symbols=ignore-all
 
 # Partly linked objects hold machine code, also of link-time optimisation: clang's do anyway.
 ifneq ($(findstring -flto,$(CFLAGS)),)
 LTO_TO_OBJECT := $(shell echo | $(CC) -flinker-output=nolto-rel -E - >/dev/null 2>&1 && \
 	echo -flinker-output=nolto-rel)
 endif
+
+# These flags have the linker add a library, which belongs into programs and not into archives.
+PROFILING := --coverage -fprofile-arcs -fprofile-generate%
 
 # Compiler and flags of the last build; objects are built anew when they change.
 FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LIB_CFLAGS) $(LDFLAGS)
@@ -166,12 +171,12 @@ $(LIBDIR)/libpvm3.so.3: $(LIB_OBJ) csrc/libpvm/libpvm.map
 # Groups and Fortran use libpvm3 of the program, as 3.4.6's do: they do not name it.
 $(LIBDIR)/libgpvm3.so.3: $(GPVM_OBJ) csrc/libgpvm/libgpvm.map
 	@mkdir -p $(@D)
-	$(LINK_OPEN) -shared -Wl,-soname,$(@F) \
+	$(LINK_OPEN) $(UNDEFINED) -shared -Wl,-soname,$(@F) \
 		-Wl,--version-script=csrc/libgpvm/libgpvm.map -o $@ $(GPVM_OBJ)
 
 $(LIBDIR)/libfpvm3.so.3: $(FPVM_OBJ)
 	@mkdir -p $(@D)
-	$(LINK_OPEN) -shared -Wl,-soname,$(@F) \
+	$(LINK_OPEN) $(UNDEFINED) -shared -Wl,-soname,$(@F) \
 		-o $@ $(FPVM_OBJ)
 
 # One object whose internal names are local, so that none can clash with a program's own; without
@@ -179,7 +184,7 @@ $(LIBDIR)/libfpvm3.so.3: $(FPVM_OBJ)
 $(OBJ)/pvm.o: $(LIB_OBJ)
 $(OBJ)/gpvm.o: $(GPVM_OBJ)
 $(OBJ)/pvm.o $(OBJ)/gpvm.o:
-	$(CC) $(CFLAGS) -r -nostdlib $(LTO_TO_OBJECT) -Wl,--force-group-allocation -o $@.tmp $^
+	$(CC) $(filter-out $(PROFILING),$(CFLAGS)) -r -nostdlib $(LTO_TO_OBJECT) -Wl,--force-group-allocation -o $@.tmp $^
 	$(OBJCOPY) --localize-hidden $@.tmp $@
 	@rm $@.tmp
 

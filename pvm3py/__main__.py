@@ -49,9 +49,9 @@ def main() -> int:
         case [("trace" | "rm") as command, *arguments]:
             package = import_module(f"pvm3py.{command}.__main__")
             return int(package.main(arguments, f"{PROGRAM} {command}"))
-        case ["--version"]:
+        case [*_, "--version"]:
             print(f"pvm3py {__version__}")
-        case ["-h" | "--help"]:
+        case [*_, "-h" | "--help"]:
             print(USAGE)
         case words:
             if words:

@@ -127,7 +127,7 @@ static int check_call(struct collective *c, operation f, const int *tids, int n)
 
 static int reduce_in_group(struct collective *c, operation f)
 {
-	struct parties parties;
+	struct parties parties = { 0 };
 	int *tids;
 	int code;
 	int n = gs__tids(GROUP_BCAST, c->group, &tids);

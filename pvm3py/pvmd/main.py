@@ -47,9 +47,9 @@ def main(args: list[str] | None = None) -> int:
     """Run a daemon; the exit status: 0 after a halt, the number of a signal, 1 after an error."""
     _open_standard_files()
     words = sys.argv[1:] if args is None else args
-    if words in (["-h"], ["--help"]):
+    if "-h" in words or "--help" in words:
         return _answer(HELP)
-    if words == ["--version"]:
+    if "--version" in words:
         return _answer(f"pvmd3 (pvm3py {__version__})\n")
     # Nothing that is loaded becomes garbage: there is no use in looking for it.
     gc.disable()

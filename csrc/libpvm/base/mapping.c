@@ -3,7 +3,7 @@
  * Memory that is shared with other processes, and what becomes of it in a child, or when nobody
  * leaves it alone any more: private copies of what is in use, at the same addresses.
  */
-#define _GNU_SOURCE /* MADV_ */
+#define _GNU_SOURCE 1 /* MADV_ */
 #include "base/base.h"
 
 #include <stdlib.h>

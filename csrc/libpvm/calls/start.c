@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pvm_start_pvmd: starting the daemon of a new machine on this host. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "calls/api.h"
 
 #include <errno.h>

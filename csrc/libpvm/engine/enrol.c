@@ -5,7 +5,7 @@
  * A process that forks stays the task it is; its child has no connection, and becomes a task
  * of its own with its first call that needs one.
  */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "engine/engine.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The own segment, which peers read, and the blocks of its arena that messages are packed into. */
-#define _GNU_SOURCE /* fallocate, F_ADD_SEALS */
+#define _GNU_SOURCE 1 /* fallocate, F_ADD_SEALS */
 #include "message/segment.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What comes through memory: records of a peer's ring, and bodies that lie in the peer's arena. */
-#define _GNU_SOURCE /* F_GET_SEALS */
+#define _GNU_SOURCE 1 /* F_GET_SEALS */
 #include "transport/link.h"
 #include "transport/spread.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Connections: the table of them, accepting, waiting, ending. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "tasks/tasks.h"
 
 #include <errno.h>

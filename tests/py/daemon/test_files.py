@@ -218,6 +218,24 @@ def test_lost_sock_file_is_written_again(change: str) -> None:
         assert vm.log().count("written again") == 1
 
 
+def test_lost_log_is_begun_anew() -> None:
+    with VirtualMachine("ours") as vm:
+        path = vm.tmp / f"pvml.{vm.suffix}"
+        wait_until(path.exists, "log")
+        path.unlink()
+        wait_until(lambda: f"somebody has removed {path}" in vm.log(), "new log")
+
+
+def test_name_of_a_lost_socket_that_is_taken_is_told() -> None:
+    with VirtualMachine("ours") as vm:
+        Path(vm.address).unlink()
+        Path(vm.address).touch()
+        said = f"Address already in use: '{vm.address}'"
+        wait_until(lambda: said in vm.log(), "complaint")
+        Path(vm.address).unlink()
+        wait_until(lambda: "was lost, made again" in vm.log(), "socket")
+
+
 def test_lost_socket_is_made_again(connector: Connector) -> None:
     with VirtualMachine("ours") as vm, RawTask(vm.address, connector) as before:
         before.enrol(vm.tmp)
@@ -469,6 +487,32 @@ def test_relative_directory_is_the_one_where_the_daemon_was_started(
     assert b"PVM_TMP=here" in variables
     end(process)
     assert {path.name for path in (tmp / "here").iterdir()} == {f"pvml.{USER}"}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("none", "directory {} does not exist; create it"),
+        ("file", "{} is no directory; set PVM_TMP"),
+        ("file/in", "directory {}: Not a directory; set PVM_TMP"),
+        ("circle", "directory {}: Too many levels of symbolic links; set PVM_TMP"),
+    ],
+)
+def test_directory_that_cannot_be_used_is_named_with_the_cause(
+    name: str, said: str, tmp: Path
+) -> None:
+    (tmp / "file").touch()
+    (tmp / "circle").symlink_to("circle")
+    done = subprocess.run(
+        [daemon_program("ours")],
+        env=environment(tmp / name),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert said.format(tmp / name) in done.stderr
 
 
 def test_directory_may_be_a_link_and_need_not_be_readable(tmp: Path) -> None:

@@ -21,7 +21,7 @@ LIBDIR = TREE / "lib" / ARCH
 COMMANDS: dict[str, list[str]] = {
     **{name: [str(LIBDIR / name)] for name in ("pvmd3", "pvmgs", "pvmrm")},
     **{name: [str(LIBDIR / name)] for name in ("pvm_gstat", "pvmgroups")},
-    **{name: [str(TREE / "lib" / name)] for name in ("pvmd", "pvmgetarch", "aimk")},
+    **{name: [str(TREE / "lib" / name)] for name in ("pvmd", "pvmgetarch", "aimk", "debugger")},
     **{
         " ".join(["pvm3py", *words]): [sys.executable, "-m", "pvm3py", *words]
         for words in ([], ["rm"], ["trace"])
@@ -78,6 +78,24 @@ def test_help_says_how_it_is_used(command: str, option: str, tmp: Path) -> None:
         return
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["pvmd3", "-n127.0.0.1", "hosts"],
+        ["pvmd", "-d2", "--nonsense"],
+        ["pvm3py", "root"],
+        ["pvm3py", "arch"],
+    ],
+    ids=" ".join,
+)
+def test_help_and_version_are_answered_behind_other_words(words: list[str], tmp: Path) -> None:
+    command, *before = words
+    assert run(command, *before, "--help", tmp=tmp).stdout.startswith("usage: ")
+    assert f"pvm3py {__version__}\n" in run(command, *before, "--version", tmp=tmp).stdout.replace(
+        ")", ""
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
