@@ -55,10 +55,6 @@ class Row:
             return None
         return value >= self.target if self.unit == "/s" else value <= self.target
 
-    def alone(self) -> Row:
-        """The same with the figure itself compared with the target."""
-        return replace(self, base=None)
-
     def beside_mpich(self, target: float | None) -> Row:
         """The same compared with MPICH."""
         title = f"{self.title}; compared with MPICH"
@@ -163,15 +159,14 @@ BIG = "PVM3PY_BIG" in os.environ
 
 def _of_several_tasks() -> tuple[Row, ...]:
     """Rows of several tasks of one host, and of tasks that wait."""
-    idle = Row("idle", "memory of a task, 2,000 of which wait", "idle 2000", "B", 1 + NOISE)
+    # 3.4.6 cannot start so many.
+    idle = Row("idle", "memory of a task, 2,000 of which wait", "idle 2000", "B", None, base=None)
     return (
         Row("ring", "token ring of 6 tasks, a hop", "ring 6", "s", 0.1),
-        Row("ring-busy", "the same beside four busy loops", "ring 6 4", "s", 0.1),
+        Row("ring-busy", "token ring beside four busy loops, a hop", "ring 6 4", "s", 0.4),
         Row("multicast", "1 MiB to 8 tasks, answered", "multicast 1048576 8", "s", 0.1),
-        Row(
-            "waiting", "processor time of a linked task that waits", "waiting", "share", 0.001
-        ).alone(),
-        Row("linked", "memory of a link, both tasks", "linked 32", "B", 40 * 1024).alone(),
+        Row("waiting", "processor use of a task that waits", "waiting", "share", 0.001, base=None),
+        Row("linked", "memory of a link, both tasks", "linked 32", "B", 40 * 1024, base=None),
         *((idle,) if BIG else ()),
     )
 
