@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""MPICH beside which some rows are measured: Python's package of it, in an environment of its own."""
+"""MPICH, beside which some rows are measured: Python's package, in its own environment."""
 
 from __future__ import annotations
 
