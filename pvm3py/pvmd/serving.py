@@ -33,6 +33,7 @@ from .state.events import (
     HostEvent,
     LogEvent,
     MessageEvent,
+    NoProgramEvent,
     OpenEvent,
     SpokeEvent,
 )
@@ -155,7 +156,11 @@ def _event(pvmd: Pvmd, event: Event) -> None:
         _message(pvmd, event)
         return
     pvmd.switch.forget_answers()
-    if isinstance(event, CloseEvent | LogEvent):
+    if isinstance(event, NoProgramEvent):
+        pvmd.log.about = event.tid
+        spawn.no_program(pvmd, event)
+        pvmd.log.about = None
+    elif isinstance(event, CloseEvent | LogEvent):
         pvmd.log.about = _STRANGERS
         _connection_event(pvmd, event)
         pvmd.log.about = None

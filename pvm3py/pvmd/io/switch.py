@@ -26,6 +26,7 @@ from ..state.events import (
     HostEvent,
     LogEvent,
     MessageEvent,
+    NoProgramEvent,
     OpenEvent,
     SpokeEvent,
 )
@@ -121,6 +122,7 @@ _FD = struct.Struct("ii")
 
 _MESSAGE: int = lib.SW_MESSAGE
 _TOO_LONG: int = lib.SW_TOO_LONG
+_ANSWERED: int = lib.SW_ANSWERED
 _RUN_EVENTS: int = lib.SW_RUN_EVENTS
 _NONE_READY: Sequence[tuple[int, int]] = ()
 
@@ -302,7 +304,13 @@ class Switch:
                 body = _copied(data, length)
             if kind == _MESSAGE:
                 too_long = reason == _TOO_LONG or len(body) < length
-                events.append(MessageEvent(conn, dst, src, enc, tag, ctx, wid, body, too_long))
+                answered = reason == _ANSWERED
+                event = MessageEvent(conn, dst, src, enc, tag, ctx, wid, body, too_long, answered)
+                events.append(event)
+            elif kind == lib.SW_NO_PROGRAM:
+                file = body.decode("utf-8", "surrogateescape")
+                answered = reason == _ANSWERED
+                events.append(NoProgramEvent(conn, src, ctx, wid, enc, file, answered))
             elif kind == lib.SW_SPOKE:
                 events.append(SpokeEvent(dst, src, tag, ctx, wid, body))
             elif kind == lib.SW_OPEN:
@@ -443,6 +451,21 @@ class Switch:
         if self._has_answers:
             self._has_answers = False
             lib.sw_forget_answers(self._sw)
+
+    def programs(self, directories: Sequence[str]) -> None:
+        """Say where programs may be: spawns of others become NoProgramEvents.
+
+        That is as long as there is no network. Raises OSError (ENOMEM).
+        """
+        places = [ffi.new("char[]", os.fsencode(directory)) for directory in directories]
+        _check(lib.sw_programs(self._sw, [*places, ffi.NULL]), "look for programs")
+
+    def mute(self, conn: int, muted: bool) -> None:
+        """Whether NoProgramEvents of a connection have been answered: none of them is logged.
+
+        A connection that has ended is no error.
+        """
+        lib.sw_mute(self._sw, conn, muted)
 
     def context(self, context: int, owner: int) -> int:
         """A free context for a task (0), or give that one back: it, 0, or an error code."""

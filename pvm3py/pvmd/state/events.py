@@ -29,7 +29,8 @@ class CloseEvent(NamedTuple):
 class MessageEvent(NamedTuple):
     """A whole message for the daemon. `src` is -1 before the connection has a tid.
 
-    too_long: it was longer than messages may be, so it has no body.
+    too_long: it was longer than messages may be, so it has no body. answered: the switch has
+    answered it.
     """
 
     conn: int
@@ -41,6 +42,7 @@ class MessageEvent(NamedTuple):
     wid: int
     body: bytes
     too_long: bool = False
+    answered: bool = False
 
 
 class SpokeEvent(NamedTuple):
@@ -52,6 +54,18 @@ class SpokeEvent(NamedTuple):
     ctx: int
     wid: int
     body: bytes
+
+
+class NoProgramEvent(NamedTuple):
+    """A task wants so many tasks of a program that there is not; answered: it knows."""
+
+    conn: int
+    tid: int
+    ctx: int
+    wid: int
+    tasks: int
+    file: str
+    answered: bool
 
 
 class DrainedEvent(NamedTuple):
@@ -92,6 +106,7 @@ Event = (
     | CloseEvent
     | MessageEvent
     | SpokeEvent
+    | NoProgramEvent
     | DrainedEvent
     | HostEvent
     | ChildEvent
