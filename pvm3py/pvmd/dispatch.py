@@ -22,7 +22,7 @@ from pvm3py.wire.task import Empty
 
 from .state.connections import Connection
 from .state.errors import Refused
-from .state.events import MessageEvent
+from .state.events import AnsweredEvent, MessageEvent
 from .state.hosts import Host
 from .state.plain import Plain
 from .state.task import Task
@@ -74,8 +74,9 @@ class Request(Plain):
     @classmethod
     def of(cls, event: MessageEvent, local: Connection | None, host: Host | None) -> Request:
         """The request that a message is; its sender has a connection here or is of a host."""
-        _, _, src, _, tag, ctx, wid, body, too_long, answered = event
+        _, _, src, _, tag, ctx, wid, body, too_long = event
         task = local.task if local else None
+        answered = type(event) is AnsweredEvent
         return cls(local, task, host, src, tag, ctx, wid, body, None, too_long, answered)
 
     @property

@@ -149,7 +149,7 @@ def _signalled(pvmd: Pvmd, signum: int) -> None:
 
 def _event(pvmd: Pvmd, event: Event) -> None:
     """An event of the switch; answers that are kept last until one that may change something."""
-    if type(event) is MessageEvent:
+    if isinstance(event, MessageEvent):
         route = ROUTES.get(event.tag)
         if route is None or not route.kept:
             pvmd.switch.forget_answers()

@@ -88,6 +88,8 @@ void contexts_clear(struct sw *);
 
 /* notices.c: TM_NOTIFY about tasks of this host. It has no answer. */
 bool notices_serve(struct conn *, const char *head, const char *body, uint32_t len);
+/* Is somebody to be told of the end of a task? */
+bool notices_about(struct sw *, uint32_t tid);
 /* Free the table. */
 void notices_clear(struct sw *);
 

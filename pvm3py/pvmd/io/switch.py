@@ -19,6 +19,7 @@ from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 
 from ..state.events import (
+    AnsweredEvent,
     ChildEvent,
     CloseEvent,
     DrainedEvent,
@@ -304,9 +305,8 @@ class Switch:
                 body = _copied(data, length)
             if kind == _MESSAGE:
                 too_long = reason == _TOO_LONG or len(body) < length
-                answered = reason == _ANSWERED
-                event = MessageEvent(conn, dst, src, enc, tag, ctx, wid, body, too_long, answered)
-                events.append(event)
+                made = AnsweredEvent if reason == _ANSWERED else MessageEvent
+                events.append(made(conn, dst, src, enc, tag, ctx, wid, body, too_long))
             elif kind == lib.SW_NO_PROGRAM:
                 file = body.decode("utf-8", "surrogateescape")
                 answered = reason == _ANSWERED

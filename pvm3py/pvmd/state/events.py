@@ -29,8 +29,7 @@ class CloseEvent(NamedTuple):
 class MessageEvent(NamedTuple):
     """A whole message for the daemon. `src` is -1 before the connection has a tid.
 
-    too_long: it was longer than messages may be, so it has no body. answered: the switch has
-    answered it.
+    too_long: it was longer than messages may be, so it has no body.
     """
 
     conn: int
@@ -42,7 +41,12 @@ class MessageEvent(NamedTuple):
     wid: int
     body: bytes
     too_long: bool = False
-    answered: bool = False
+
+
+class AnsweredEvent(MessageEvent):
+    """A message that the switch has answered: it is told what is to be remembered of it."""
+
+    __slots__ = ()
 
 
 class SpokeEvent(NamedTuple):

@@ -106,7 +106,7 @@ def asks(pvmd: Pvmd, event: MessageEvent) -> None:
         pvmd.log(f"{c.message_name(event.tag)} of t{event.src:x} for no manager, dropped")
         return
     _listen(pvmd, task, dealings)
-    _, _, src, enc, tag, ctx, wid, body, _, _ = event
+    _, _, src, enc, tag, ctx, wid, body, _ = event
     pvmd.switch.send(server, src, tag, ctx, wid, body, enc)
 
 

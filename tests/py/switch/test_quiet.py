@@ -11,7 +11,7 @@ import pytest
 from support.impostors.switchbed import A, B, Bed, Peer
 
 from pvm3py.pvmd.io.switch import frame
-from pvm3py.pvmd.state.events import MessageEvent, NoProgramEvent
+from pvm3py.pvmd.state.events import AnsweredEvent, MessageEvent, NoProgramEvent
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import Codes, Option, SetOptRequest, SpawnRequest
 
@@ -38,7 +38,7 @@ def reported(peer: Peer, tag: int, body: bytes) -> None:
     """Send a request, which the daemon must get to answer it."""
     peer.send(frame(c.TIDPVMD, -1, tag, 5, 9, body))
     (event,) = peer.bed.wait(MessageEvent)
-    assert (event.tag, event.body, event.answered) == (tag, body, False)
+    assert (type(event), event.tag, event.body) == (MessageEvent, tag, body)
     peer.bed.run()
 
 
@@ -57,7 +57,7 @@ def set_words(peer: Peer, *options: tuple[int, str]) -> None:
 def told(bed: Bed, count: int) -> list[tuple[int, bytes]]:
     """So many changes that the switch has answered: whose they are, and their bodies."""
     events = bed.wait(MessageEvent, count)
-    assert {(event.tag, event.answered) for event in events} == {(c.TM_SETOPT, True)}
+    assert {(type(event), event.tag) for event in events} == {(AnsweredEvent, c.TM_SETOPT)}
     return [(event.src, event.body) for event in events]
 
 
@@ -104,7 +104,7 @@ def test_end_of_a_task_comes_behind_what_was_answered(bed: Bed) -> None:
     a.start(frame(c.TIDPVMD, -1, c.TM_SETOPT, 0, 0, setting((c.TS_TRCTID, "1"))))
     a.sock.close()
     bed.until(lambda: len(bed.events) == 2)
-    assert [type(event).__name__ for event in bed.events] == ["MessageEvent", "CloseEvent"]
+    assert [type(event).__name__ for event in bed.events] == ["AnsweredEvent", "CloseEvent"]
     bed.peers.clear()
 
 
@@ -136,7 +136,8 @@ def test_daemon_that_is_behind_gets_the_rest_to_answer(bed: Bed) -> None:
     a.start(b"".join(frame(c.TIDPVMD, -1, c.TM_SETOPT, 0, 0, change) for change in changes))
     events = bed.wait(MessageEvent, len(changes))
     assert [event.body for event in events] == changes
-    assert [event.answered for event in events[: MANY + 1]] == [True] * MANY + [False]
+    assert {type(event) for event in events[:MANY]} == {AnsweredEvent}
+    assert type(events[MANY]) is MessageEvent
 
 
 # ---- programs that there are not -----------------------------------------------------------
