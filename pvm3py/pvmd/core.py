@@ -70,6 +70,8 @@ class Pvmd:
 
         The context is the request's, too, but towards other hosts only if its handler says so.
         """
+        if request.answered:
+            return
         body, tag = record.encode(), tag or request.tag
         if request.task is not None:
             source, tag = request.manager or (c.TIDPVMD, tag)

@@ -34,6 +34,7 @@ from .state.events import (
     HostEvent,
     LogEvent,
     MessageEvent,
+    NoProgramEvent,
     OpenEvent,
     SpokeEvent,
 )
@@ -149,14 +150,18 @@ def _signalled(pvmd: Pvmd, signum: int) -> None:
 
 def _event(pvmd: Pvmd, event: Event) -> None:
     """An event of the switch; answers that are kept last until one that may change something."""
-    if type(event) is MessageEvent:
+    if isinstance(event, MessageEvent):
         route = ROUTES.get(event.tag)
         if route is None or not route.kept:
             pvmd.switch.forget_answers()
         _message(pvmd, event)
         return
     pvmd.switch.forget_answers()
-    if isinstance(event, CloseEvent | LogEvent):
+    if isinstance(event, NoProgramEvent):
+        pvmd.log.about = event.tid
+        spawn.no_program(pvmd, event)
+        pvmd.log.about = None
+    elif isinstance(event, CloseEvent | LogEvent):
         pvmd.log.about = _STRANGERS
         _connection_event(pvmd, event)
         pvmd.log.about = None

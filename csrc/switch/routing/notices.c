@@ -173,6 +173,13 @@ bool notices_serve(struct conn *c, const char *head, const char *body, uint32_t 
 	return true;
 }
 
+bool notices_about(struct sw *sw, uint32_t tid)
+{
+	const struct party *p = *place(sw, tid);
+
+	return p && !list_empty(&p->about);
+}
+
 int sw_notify(struct sw *sw, const struct sw_notice *n, int cancelled)
 {
 	int rc;

@@ -25,12 +25,30 @@ struct notices {
 	struct party *places[NOTICE_PLACES];
 };
 
+/* A request to start a program that is being looked for: search.c alone. */
+struct search {
+	struct link place; /* in searches.waiting */
+	uint64_t conn;
+	const char *places; /* as in searches */
+	bool found;
+	uint32_t count, len; /* tasks of the request; bytes of its body */
+	char head[MSGHDRLEN], body[];
+};
+
+/* Programs that tasks ask for: search.c alone. */
+struct searches {
+	char *places; /* directories, each with its NUL, an empty one at the end; NULL: not known */
+	struct link waiting; /* requests that have not been looked at */
+	struct link askers;  /* their connections */
+};
+
 /* The state of this floor. */
 struct routing {
 	struct links links;
 	struct answers answers;
 	struct contexts contexts;
 	struct notices notices;
+	struct searches searches;
 	struct mailbox *mail;
 	/* What other hosts have sent to the caller: they are asked to hold back as by a task. */
 	struct backlog inbox;
@@ -70,8 +88,13 @@ void contexts_clear(struct sw *);
 
 /* notices.c: TM_NOTIFY about tasks of this host. It has no answer. */
 bool notices_serve(struct conn *, const char *head, const char *body, uint32_t len);
+/* Is somebody to be told of the end of a task? */
+bool notices_about(struct sw *, uint32_t tid);
 /* Free the table. */
 void notices_clear(struct sw *);
+
+/* options.c: TM_SETOPT of the trace destination, of which the caller is told. */
+bool options_serve(struct conn *, const char *head, const char *body, uint32_t len);
 
 /* mail.c */
 
@@ -147,6 +170,22 @@ bool enrol_take(struct sw *, struct enrolment *);
 void enrol_files(struct enrolment *);
 /* Answer it or report it. */
 void enrol_done(struct sw *, struct enrolment *);
+
+/* search.c */
+
+void search_init(struct sw *);
+/* Free what waits. */
+void search_clear(struct sw *);
+/* TM_SPAWN: the connection waits for search_done. False: the caller is to do it. */
+bool search_ask(struct conn *, const char *head, const char *body, uint32_t len);
+/* Does a request wait? */
+bool search_waits(const struct sw *);
+/* The next one; NULL: there is none. */
+struct search *search_take(struct sw *);
+/* Look for its program: without the lock. */
+void search_files(struct search *);
+/* Answer that there is none, or report the request; it is freed. */
+void search_done(struct sw *, struct search *);
 
 /* inbox.c */
 

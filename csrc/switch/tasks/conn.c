@@ -86,6 +86,7 @@ static void add_conn(struct sw *sw, int fd, uint32_t pid, uint32_t uid)
 	c->sw = sw;
 	c->peer.id = (uint64_t)s->generations[slot] << 32 | slot;
 	c->peer.fd = fd;
+	c->process_fd = -1;
 	queue_init(sw, &c->out, &c->peer, 0);
 	s->conns[slot] = c;
 	sw->stats.connections++;
@@ -244,6 +245,33 @@ void conn_answer(struct conn *c, const char *head, int32_t number, const char *d
 	conn_hold_asker(c);
 }
 
+static void drop_process(struct conn *c)
+{
+	struct tasks *t = tasks_of(c->sw);
+
+	if (c->process_fd < 0)
+		return;
+	close(c->process_fd);
+	c->process_fd = -1;
+	for (uint32_t i = 0; i < SIGNALLED_MAX; i++)
+		if (t->signalled[i] == c)
+			t->signalled[i] = NULL;
+}
+
+void conn_keep_process(struct conn *c, int fd)
+{
+	struct tasks *t = tasks_of(c->sw);
+	struct conn **place = &t->signalled[t->next_signalled % SIGNALLED_MAX];
+
+	if (c->process_fd >= 0)
+		return;
+	t->next_signalled++;
+	if (*place)
+		drop_process(*place);
+	*place = c;
+	c->process_fd = fd;
+}
+
 static void free_input(struct conn *c)
 {
 	assembly_drop(c->sw, &c->in);
@@ -273,6 +301,7 @@ void conn_end(struct conn *c, uint32_t reason, const char *text)
 
 	tell_end(c, reason, text ? text : "");
 	stranger_end(c);
+	drop_process(c);
 	close(c->peer.fd);
 	c->peer.fd = -1;
 	if (c->sharing) {

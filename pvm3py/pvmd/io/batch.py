@@ -9,6 +9,7 @@ from typing import Any
 from pvm3py._switch import ffi, lib
 
 from ..state.events import (
+    AnsweredEvent,
     ChildEvent,
     CloseEvent,
     DrainedEvent,
@@ -16,6 +17,7 @@ from ..state.events import (
     HostEvent,
     LogEvent,
     MessageEvent,
+    NoProgramEvent,
     OpenEvent,
     SpokeEvent,
 )
@@ -26,6 +28,7 @@ _TIMES = struct.Struct("QQ")
 """struct sw_times."""
 _MESSAGE: int = lib.SW_MESSAGE
 _TOO_LONG: int = lib.SW_TOO_LONG
+_ANSWERED: int = lib.SW_ANSWERED
 _COUNT = ffi.new("uint32_t *")
 _SIZE = ffi.new("size_t *")
 
@@ -50,7 +53,12 @@ def events_of_run(sw: Any) -> list[Event]:
             body = _copied(data, length)
         if kind == _MESSAGE:
             too_long = reason == _TOO_LONG or len(body) < length
-            events.append(MessageEvent(conn, dst, src, enc, tag, ctx, wid, body, too_long))
+            made = AnsweredEvent if reason == _ANSWERED else MessageEvent
+            events.append(made(conn, dst, src, enc, tag, ctx, wid, body, too_long))
+        elif kind == lib.SW_NO_PROGRAM:
+            file = body.decode("utf-8", "surrogateescape")
+            answered = reason == _ANSWERED
+            events.append(NoProgramEvent(conn, src, ctx, wid, enc, file, answered))
         elif kind == lib.SW_SPOKE:
             events.append(SpokeEvent(dst, src, tag, ctx, wid, body))
         elif kind == lib.SW_OPEN:

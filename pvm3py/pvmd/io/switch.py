@@ -334,6 +334,21 @@ class Switch:
             self._has_answers = False
             lib.sw_forget_answers(self._sw)
 
+    def programs(self, directories: Sequence[str]) -> None:
+        """Say where programs may be: spawns of others become NoProgramEvents.
+
+        That is as long as there is no network. Raises OSError (ENOMEM).
+        """
+        places = [ffi.new("char[]", os.fsencode(directory)) for directory in directories]
+        check(lib.sw_programs(self._sw, [*places, ffi.NULL]), "look for programs")
+
+    def mute(self, conn: int, muted: bool) -> None:
+        """Whether NoProgramEvents of a connection have been answered: none of them is logged.
+
+        A connection that has ended is no error.
+        """
+        lib.sw_mute(self._sw, conn, muted)
+
     def context(self, context: int, owner: int) -> int:
         """A free context for a task (0), or give that one back: it, 0, or an error code."""
         return int(lib.sw_context(self._sw, context & 0xFFFFFFFF, owner & 0xFFFFFFFF))

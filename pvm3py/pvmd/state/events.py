@@ -43,6 +43,12 @@ class MessageEvent(NamedTuple):
     too_long: bool = False
 
 
+class AnsweredEvent(MessageEvent):
+    """A message that the switch has answered: it is told what is to be remembered of it."""
+
+    __slots__ = ()
+
+
 class SpokeEvent(NamedTuple):
     """A message of a manager to a task has passed. `body` is its begin."""
 
@@ -52,6 +58,18 @@ class SpokeEvent(NamedTuple):
     ctx: int
     wid: int
     body: bytes
+
+
+class NoProgramEvent(NamedTuple):
+    """A task wants so many tasks of a program that there is not; answered: it knows."""
+
+    conn: int
+    tid: int
+    ctx: int
+    wid: int
+    tasks: int
+    file: str
+    answered: bool
 
 
 class DrainedEvent(NamedTuple):
@@ -92,6 +110,7 @@ Event = (
     | CloseEvent
     | MessageEvent
     | SpokeEvent
+    | NoProgramEvent
     | DrainedEvent
     | HostEvent
     | ChildEvent

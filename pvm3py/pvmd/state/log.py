@@ -140,9 +140,13 @@ class Log:
 
     def __call__(self, text: str) -> None:
         """One line; of several lines in `text` each gets its own."""
-        if self.about is not None and self._early is None and self._blames.room(self.about) <= 0:
-            return
-        self._add(_lines(text), aloud=self._stderr)
+        if not self.muted:
+            self._add(_lines(text), aloud=self._stderr)
+
+    @property
+    def muted(self) -> bool:
+        """Whether who makes the present request has no room left: nobody need make up a line."""
+        return self.about is not None and self._early is None and self._blames.room(self.about) <= 0
 
     def note(self, text: str) -> None:
         """The same of what is no problem: whoever starts the daemon does not see it."""

@@ -19,9 +19,10 @@ from ..dispatch import Request, handles
 from ..io.process import spawn_process
 from ..occasions import BEGIN, on
 from ..state.errors import SCARCE, HostFailed, Refused
+from ..state.events import NoProgramEvent
 from ..state.hosts import Host
 from ..state.task import Task
-from ..state.tree import own_program
+from ..state.tree import own_directory, own_program
 from . import output, tracing
 from .roles import Registry
 
@@ -141,10 +142,41 @@ def start_tasks(pvmd: Pvmd, job: ExecRequest, sched: int = 0) -> list[int]:
         while len(tids) < job.count:
             tids.append(starter.start_one(job.instance + len(tids)))
     except (Refused, OSError) as error:
-        pvmd.log(f"start of {job.file}: {error}")
+        _log_failure(pvmd, job.file, f"{error}")
         code = error.code if isinstance(error, Refused) else c.PvmOutOfRes
         tids += [code] * (job.count - len(tids))
     return tids
+
+
+@on(BEGIN)
+def begin(pvmd: Pvmd) -> None:
+    """The switch looks whether there is a program of the name that a task asks for."""
+    places = [*pvmd.settings.search_path, own_directory(pvmd.settings.arch)]
+    pvmd.switch.programs(list(dict.fromkeys(places)))
+
+
+def no_program(pvmd: Pvmd, event: NoProgramEvent) -> None:
+    """There is none: what start_tasks() does then.
+
+    The switch answers by itself as soon as the log has no room for what this task does.
+    """
+    pvmd.tasks.next_tid()
+    muted = pvmd.log.muted
+    if not muted:
+        _log_failure(pvmd, event.file, _not_in_path(pvmd))
+    if not event.answered:
+        body = Codes([c.PvmNoFile] * event.tasks).encode()
+        pvmd.send(event.tid, c.TM_SPAWN, event.ctx, body, event.wid)
+    if event.answered != muted:
+        pvmd.switch.mute(event.conn, muted)
+
+
+def _log_failure(pvmd: Pvmd, file: str, why: str) -> None:
+    pvmd.log(f"start of {file}: {why}")
+
+
+def _not_in_path(pvmd: Pvmd) -> str:
+    return f"no such program in {':'.join(pvmd.settings.search_path)}"
 
 
 class _Starter:
@@ -187,7 +219,7 @@ class _Starter:
         """Where there is no such program."""
         if "/" in self._job.file:
             return f"no executable file, seen from {self._cwd or os.getcwd()}"
-        return f"no such program in {':'.join(self._pvmd.settings.search_path)}"
+        return _not_in_path(self._pvmd)
 
     def start_one(self, instance: int) -> int:
         """Start one task and return its tid. Refused, OSError: it cannot be started."""

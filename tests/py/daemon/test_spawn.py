@@ -287,6 +287,38 @@ def test_search_path_is_named_where_there_is_no_such_program(
     assert "start of no-such-program: no such program in /bin" in vm.log()
 
 
+def test_program_that_appears_is_found_at_once(connector: Connector, tmp_path: Path) -> None:
+    program = tmp_path / "late"
+    with (
+        VirtualMachine("ours", path=[str(tmp_path)]) as vm,
+        RawTask(vm.address, connector) as task,
+    ):
+        task.enrol(vm.tmp)
+        for _ in range(3):
+            assert tids(start(task, "late")) == [c.PvmNoFile]
+            program.symlink_to("/bin/true")
+            (child,) = tids(start(task, "late"))
+            assert child > 0
+            collect(task, child)
+            program.unlink()
+
+
+def test_many_spawns_of_no_program_use_up_numbers_and_are_logged_as_far_as_there_is_room(
+    connector: Connector,
+) -> None:
+    with (
+        VirtualMachine("ours", env={"PVMDLOGMAX": "32000"}) as vm,
+        RawTask(vm.address, connector) as task,
+    ):
+        task.enrol(vm.tmp)
+        for _ in range(200):
+            assert tids(start(task, "no-such-program", count=2)) == [c.PvmNoFile] * 2
+        assert 5 < vm.log().count("start of no-such-program: ") < 100
+        assert vm.log().count(f"*** no more of t{task.tid:x} is logged") == 1
+        (child,) = tids(start(task, "/bin/true"))
+        assert child == task.tid + 201
+
+
 def test_more_arguments_than_the_system_takes_are_an_error(
     vm: VirtualMachine, task: RawTask
 ) -> None:
