@@ -9,7 +9,6 @@
 
 struct link *pvm__links[SHARE_SLOTS];
 unsigned pvm__links_end;
-bool pvm__links_due;
 
 struct link *pvm__link_find(int peer)
 {
@@ -21,6 +20,7 @@ struct link *pvm__link_find(int peer)
 
 void pvm__links_left(void)
 {
+	pvm__share_left();
 	for (unsigned i = 0; i < pvm__links_end; i++) {
 		struct link *l = pvm__links[i];
 
@@ -38,10 +38,8 @@ void pvm__link_fault(struct link *l, const char *what)
 	pvm__log("memory of t%x: %s; it is used no more", (unsigned)l->way.turn, what);
 	l->incoming = NULL;
 	pvm__way_unlist(&l->way);
-	l->out = LINK_CLOSED;
 	pvm__candidate(l->way.turn)->never = true;
-	l->due = SHARE_CLOSE;
-	pvm__links_due = true;
+	pvm__link_close(l);
 }
 
 void pvm__link_ring(struct link *l)
@@ -54,11 +52,8 @@ void pvm__link_ring(struct link *l)
 		n = write(l->bell, &one, sizeof one);
 	pvm__segment_home()->bells += n > 0;
 	/* The word that ends the link wakes the peer, which finds what is in the ring. */
-	if (n < 0 && l->out != LINK_CLOSED && !l->due) {
-		l->out = LINK_CLOSED;
-		l->due = SHARE_CLOSE;
-		pvm__links_due = true;
-	}
+	if (n < 0 && l->out != LINK_CLOSED && !l->due)
+		pvm__link_close(l);
 }
 
 /* ---- settings ---------------------------------------------------------------------------- */
