@@ -94,6 +94,7 @@ static bool holds(int id, int first)
 	good = pvm_upkint(numbers, INTS, 1) == 0;
 	for (int i = 0; i < INTS; i++)
 		good = good && numbers[i] == first + i;
+	pvm_setrbuf(0);
 	return good;
 }
 

@@ -102,6 +102,12 @@ class Peer:
     def send(self, dst: int, tag: int, *, ctx: int = 0, body: bytes = b"") -> None:
         self.raw.send(message(tag, body, dst=dst, src=self.tid, ctx=ctx))
 
+    def echo(self, dst: int) -> None:
+        """Have a message sent back by the stream; what comes before is dropped."""
+        self.send(dst, ECHO)
+        while self.raw.receive().tag != ECHO:
+            pass
+
     def link(self, dst: int) -> None:
         """Be linked, by slot 0."""
         self.say(c.SHARE_LINK, dst)
@@ -134,11 +140,11 @@ def test_each_refusal_is_said_once_while_others_come(
 ) -> None:
     """Another one would end what its peer has asked for after the first."""
     task = Task(vm, "stop")
-    with peers(vm, connector, 6) as (linked, *early_and_late):
+    with peers(vm, connector, 6) as (linked, asker, *others):
         linked.link(task.tid)
         task.process.send_signal(signal.SIGSTOP)
         wait_until(task.is_stopped, "the task stops")
-        early, late = early_and_late[:2], early_and_late[2:]
+        early, late = others[:2], others[2:]
         for peer in early:
             peer.say(c.SHARE_LINK, task.tid)
             peer.raw.sync()
@@ -150,19 +156,13 @@ def test_each_refusal_is_said_once_while_others_come(
             peer.say(c.SHARE_LINK, task.tid)
             peer.raw.sync()
         task.process.send_signal(signal.SIGCONT)
-        # What is left to be said is said in the next call.
+        # What is left to be said is said in the next calls.
         for _ in range(2):
-            linked.send(task.tid, ECHO)
-            while linked.raw.receive().tag != ECHO:
-                pass
-        for peer in early_and_late:
-            assert peer.heard()[:2] == (c.SHARE_REFUSE, task.tid)
-            # Of a request that stands nothing is heard now.
-            peer.say(c.SHARE_LINK, task.tid)
-        linked.send(task.tid, END)
-        for peer in early_and_late:
-            assert peer.heard()[0] in {c.SHARE_REFUSE, c.SHARE_GONE}
+            asker.echo(task.tid)
+        for peer in early + late:
+            assert peer.heard() == (c.SHARE_REFUSE, task.tid, c.SHARE_LATER)
             assert not refusals(peer)
+        asker.send(task.tid, END)
         task.finish()
     assert "ignored" not in vm.log()
 
@@ -192,9 +192,7 @@ def test_record_that_waits_for_a_mark_keeps_no_slot_when_its_writer_is_gone(
         gone.put(ECHO, mark=99)
     with peers(vm, connector, 1) as (next_one,):
         # It has heard of the end when it answers.
-        next_one.send(task.tid, ECHO)
-        while next_one.raw.receive().tag != ECHO:
-            pass
+        next_one.echo(task.tid)
         next_one.link(task.tid)
         next_one.send(task.tid, END)
         task.finish()
