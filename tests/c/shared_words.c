@@ -7,6 +7,8 @@
  *                         for room (the linker's --wrap)
  *     shared_words keep   holds what an echo has sent back, until a line of input says that the
  *                         daemon is dead; it is unpacked then
+ *     shared_words leave  leaves the memory, and waits for a second behind a line of input: asleep,
+ *                         whatever its peers have put there meanwhile
  *
  * It prints its tid; "refuses" before it stops.
  */
@@ -16,6 +18,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "../../csrc/wire/layout.h"
 
@@ -123,6 +126,26 @@ static int keep(char **argv)
 	return check_done();
 }
 
+static int leave(void)
+{
+	struct timeval second = { 1, 0 };
+	clock_t before;
+	int *fds;
+
+	printf("%d\n", pvm_mytid());
+	fflush(stdout);
+	CHECK(pvm_recv(-1, TAG_ECHO) > 0);
+	CHECK(pvm_getfds(&fds) > 0);
+	puts("left");
+	fflush(stdout);
+	CHECK(getchar() == '\n');
+	before = clock();
+	CHECK_INT(pvm_trecv(-1, TAG_END, &second), 0);
+	CHECK(clock() - before < 3 * CLOCKS_PER_SEC / 10);
+	pvm_exit();
+	return check_done();
+}
+
 int main(int argc, char **argv)
 {
 	const char *role = argc > 1 ? argv[1] : "";
@@ -132,5 +155,7 @@ int main(int argc, char **argv)
 	stops = strcmp(role, "stop") == 0;
 	if (strcmp(role, "keep") == 0)
 		return keep(argv);
+	if (strcmp(role, "leave") == 0)
+		return leave();
 	return stops || strcmp(role, "echo") == 0 ? echo() : 2;
 }

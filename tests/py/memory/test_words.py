@@ -198,37 +198,17 @@ def test_record_that_waits_for_a_mark_keeps_no_slot_when_its_writer_is_gone(
         task.finish()
 
 
-def test_task_that_is_told_to_stop_closes_the_link_and_takes_in_what_is_there(
+def test_task_that_has_left_sleeps_whatever_lies_in_a_ring(
     vm: VirtualMachine, connector: Connector
 ) -> None:
-    with peers(vm, connector, 1) as (manager,):
-        task = Task(vm, "echo")
-        manager.link(task.tid)
-        assert counters(task.process.pid, task.tid).links == 1
-        task.process.send_signal(signal.SIGSTOP)
-        wait_until(task.is_stopped, "the task stops")
-        manager.put(ECHO, mark=0)
-        manager.raw.send(message(c.TM_SCHED, src=manager.tid, wid=1))
-        manager.send(task.tid, ECHO + 10)
-        assert manager.heard() == (c.SHARE_STOP, task.tid, 0)
-        task.process.send_signal(signal.SIGCONT)
-        tags = []
-        while len(tags) < 3:
-            found = manager.raw.receive()
-            if found.src == task.tid:
-                tags.append(found.tag)
-            elif found.tag == c.TC_SHARE:
-                tags.append(-found.ints()[0])
-        # What it sends after the word comes by the stream; nothing goes by memory any more.
-        assert [tag for tag in tags if tag > 0] == [ECHO, ECHO + 10]
-        assert -c.SHARE_CLOSE in tags
-        assert counters(task.process.pid, task.tid).messages == 0
-        manager.say(c.SHARE_CLOSE, task.tid)
-        manager.say(c.SHARE_DONE, task.tid)
-        assert manager.heard() == (c.SHARE_DONE, task.tid, 0)
-        wait_until(lambda: counters(task.process.pid, task.tid).links == 0, "the link is dropped")
-        manager.send(task.tid, END)
-        task.finish()
+    task = Task(vm, "leave")
+    with peers(vm, connector, 1) as (peer,):
+        peer.link(task.tid)
+        peer.send(task.tid, ECHO)
+        assert task.process.stdout
+        assert task.process.stdout.readline() == b"left\n"
+        peer.put(END, mark=0)
+        task.finish(b"\n")
 
 
 def test_messages_in_memory_stay_right_when_the_daemon_dies(vm: VirtualMachine) -> None:
