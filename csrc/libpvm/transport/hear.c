@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SETS = 64 }; /* of descriptors that have come */
-
 bool pvm__share_offered;
+
+enum { SETS = 64 }; /* of descriptors that have come */
 
 /* ---- descriptors ------------------------------------------------------------------------- */
 
@@ -190,7 +190,6 @@ void pvm__share_forget(void)
 		close_both(fds);
 	}
 	pvm__share_offered = false;
-	pvm__share_hush();
 	pvm__share_reset();
 }
 

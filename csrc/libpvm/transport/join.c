@@ -164,15 +164,6 @@ bool pvm__link_attach(struct link *l, const int fds[2], uint32_t slot)
 
 /* ---- the end ------------------------------------------------------------------------------- */
 
-void pvm__link_close(struct link *l)
-{
-	l->out = LINK_CLOSED;
-	/* Before its acceptance is said there is no pair to be closed. */
-	if (l->said == END_NOT && l->heard != END_GONE && l->due != SHARE_ACCEPT)
-		l->due = SHARE_CLOSE;
-	pvm__share_due();
-}
-
 /* What a word says about the end of who has said it. */
 static enum link_end end_by(int what)
 {
@@ -221,6 +212,48 @@ void pvm__links_reap(void)
 			pvm__link_drop(pvm__links[i]);
 }
 
+/* ---- refusals ---------------------------------------------------------------------------- */
+
+/*
+ * What is to be refused, oldest first. For each of them the daemon has a pair of this task, of which
+ * it has no more than SHARE_SLOTS.
+ */
+static struct refusal refusals[SHARE_SLOTS];
+static unsigned nrefusals;
+
+void pvm__share_unrefuse(int peer)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < nrefusals; i++)
+		if (refusals[i].peer != peer)
+			refusals[kept++] = refusals[i];
+	nrefusals = kept;
+}
+
+void pvm__share_refuse(int peer, int why)
+{
+	pvm__share_unrefuse(peer);
+	if (nrefusals < SHARE_SLOTS)
+		refusals[nrefusals++] = (struct refusal){ peer, why };
+	pvm__share_due();
+}
+
+unsigned pvm__share_refusals(void)
+{
+	return nrefusals;
+}
+
+struct refusal pvm__share_next_refusal(void)
+{
+	struct refusal first = refusals[0];
+
+	memmove(refusals, refusals + 1, --nrefusals * sizeof *refusals);
+	return first;
+}
+
+/* ---- without links ------------------------------------------------------------------------ */
+
 /* Once the peer hears of the end it uses its blocks anew, whatever is held of them here. */
 static void part_with(struct link *l)
 {
@@ -238,4 +271,6 @@ void pvm__share_reset(void)
 	pvm__segment_close();
 	pvm__candidates_forget();
 	pvm__share_unwelcome = false;
+	nrefusals = 0;
+	pvm__share_take_due();
 }

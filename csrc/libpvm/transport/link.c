@@ -9,6 +9,20 @@
 
 struct link *pvm__links[SHARE_SLOTS];
 unsigned pvm__links_end;
+static bool due; /* something is to be said, or dropped */
+
+void pvm__share_due(void)
+{
+	due = true;
+}
+
+bool pvm__share_take_due(void)
+{
+	bool was = due;
+
+	due = false;
+	return was;
+}
 
 struct link *pvm__link_find(int peer)
 {
@@ -20,7 +34,6 @@ struct link *pvm__link_find(int peer)
 
 void pvm__links_left(void)
 {
-	pvm__share_left();
 	for (unsigned i = 0; i < pvm__links_end; i++) {
 		struct link *l = pvm__links[i];
 
@@ -31,6 +44,15 @@ void pvm__links_left(void)
 		l->ours->want = 0;
 		l->streamed = true; /* a mark may not have been written */
 	}
+}
+
+void pvm__link_close(struct link *l)
+{
+	l->out = LINK_CLOSED;
+	/* Before its acceptance is said there is no pair to be closed. */
+	if (l->said == END_NOT && l->heard != END_GONE && l->due != SHARE_ACCEPT)
+		l->due = SHARE_CLOSE;
+	pvm__share_due();
 }
 
 void pvm__link_fault(struct link *l, const char *what)

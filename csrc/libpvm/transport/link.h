@@ -78,6 +78,10 @@ struct link {
 extern struct link *pvm__links[SHARE_SLOTS]; /* by slot */
 extern unsigned pvm__links_end;              /* slots behind the last link */
 
+/* Something is to be said, or dropped. */
+void pvm__share_due(void);
+/* Was it so? It is not any more. */
+bool pvm__share_take_due(void);
 /* The link with a task; NULL: there is none. */
 struct link *pvm__link_find(int peer);
 /* This thread has left what it did with links by a jump. */
@@ -87,6 +91,8 @@ void pvm__links_left(void);
  * later.
  */
 void pvm__link_fault(struct link *, const char *what);
+/* Nothing more goes to the peer by memory. CLOSE is due unless it has been said. */
+void pvm__link_close(struct link *);
 /* Ring the peer's bell. */
 void pvm__link_ring(struct link *);
 /* May this process have links at all, as far as it is concerned? */
@@ -190,8 +196,6 @@ struct link *pvm__link_new(int peer);
 bool pvm__link_attach(struct link *, const int fds[2], uint32_t slot);
 /* Forget it. */
 void pvm__link_drop(struct link *);
-/* Nothing more goes to the peer by memory. CLOSE is due unless it has been said. */
-void pvm__link_close(struct link *);
 /* The peer has said CLOSE, DONE or STOP, or is GONE. */
 void pvm__link_hear(struct link *, int what);
 /* The pair has ended, and nothing that the peer writes is read any more. */
@@ -202,13 +206,22 @@ bool pvm__link_owes_done(const struct link *);
 bool pvm__link_is_over(const struct link *);
 /* Drop what is over. */
 void pvm__links_reap(void);
-/* Have no links and no segment. */
+struct refusal {
+	int peer, why;
+};
+/* What a peer has asked for, or accepted, is refused for this reason (SHARE_LATER ...). */
+void pvm__share_refuse(int peer, int why);
+/* The peer is gone: there is nothing to refuse. */
+void pvm__share_unrefuse(int peer);
+/* How many are to be said; the oldest, which counts as said then. */
+unsigned pvm__share_refusals(void);
+struct refusal pvm__share_next_refusal(void);
+/* Have no links and no segment, and nothing to say. */
 void pvm__share_reset(void);
 
 /* ---- what is heard (hear.c) --------------------------------------------------------- */
 
 extern bool pvm__share_offered; /* the daemon has own descriptors */
-
 /*
  * Descriptors have come by the daemon's stream, which are taken over. If they are not a whole set,
  * who is next to have one has none.
@@ -224,18 +237,10 @@ void pvm__share_part(void);
 
 /* ---- what is said (say.c) ------------------------------------------------------------ */
 
-/* Something is to be said, or dropped. */
-void pvm__share_due(void);
-/* What a peer has asked for, or accepted, is refused for this reason (SHARE_LATER ...). */
-void pvm__share_refuse(int peer, int why);
-/* The peer is gone: there is nothing to refuse. */
-void pvm__share_unrefuse(int peer);
 /* Say what is due. Messages are not half written meanwhile. */
 void pvm__share_settle(void);
 /* This thread has left what it said by a jump. */
 void pvm__share_left(void);
-/* There is nobody any more to say anything to. */
-void pvm__share_hush(void);
 /*
  * A message of so many bytes goes to a task: if it is one of many, ask for a link. The link by
  * which it may go, or NULL.

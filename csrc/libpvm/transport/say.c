@@ -2,7 +2,6 @@
 /* What this task says about links: offers, requests, answers, ends. */
 #include "transport/link.h"
 
-#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -70,44 +69,12 @@ static bool offer(void)
 
 /* ---- refusing ---------------------------------------------------------------------------- */
 
-/*
- * What is to be refused, oldest first. For each of them the daemon has a pair of this task, of which
- * it has no more than SHARE_SLOTS.
- */
-static struct refusal {
-	int peer, why;
-} refusals[SHARE_SLOTS];
-static unsigned nrefusals;
-static struct thread *refuser; /* says one that was the oldest; NULL: nobody */
-static bool due;               /* something is to be said, or dropped */
-
-void pvm__share_due(void)
-{
-	due = true;
-}
-
-void pvm__share_unrefuse(int peer)
-{
-	unsigned kept = 0;
-
-	for (unsigned i = 0; i < nrefusals; i++)
-		if (refusals[i].peer != peer)
-			refusals[kept++] = refusals[i];
-	nrefusals = kept;
-}
-
-void pvm__share_refuse(int peer, int why)
-{
-	pvm__share_unrefuse(peer);
-	if (nrefusals < SHARE_SLOTS)
-		refusals[nrefusals++] = (struct refusal){ peer, why };
-	due = true;
-}
+static struct thread *refuser; /* says a refusal; NULL: nobody */
 
 /* Is a refusal not said yet? It would end what its peer is asked for now. */
 static bool is_refusing(void)
 {
-	return nrefusals || refuser;
+	return pvm__share_refusals() || refuser;
 }
 
 /*
@@ -121,15 +88,14 @@ static void say_refusals(void)
 
 	if (refuser)
 		return;
-	while (nrefusals && said) {
-		struct refusal first = refusals[0];
+	while (said && pvm__share_refusals()) {
+		struct refusal first = pvm__share_next_refusal();
 
-		memmove(refusals, refusals + 1, --nrefusals * sizeof *refusals);
 		refuser = &pvm__self;
 		said = say(SHARE_REFUSE, first.peer, first.why, NULL);
+		refuser = NULL;
 		if (pvm__task.session != session)
 			return;
-		refuser = NULL;
 		if (!said)
 			pvm__share_refuse(first.peer, first.why);
 	}
@@ -312,23 +278,16 @@ static bool is_unsettled(const struct link *l)
 
 void pvm__share_settle(void)
 {
-	if (!due || !pvm__task.daemon || pvm__task.daemon->lost)
+	if (!pvm__task.daemon || pvm__task.daemon->lost || !pvm__share_take_due())
 		return;
-	due = false;
 	say_refusals();
 	for (unsigned i = 0; i < pvm__links_end; i++)
 		if (pvm__links[i] && !pvm__links[i]->user)
 			say_due(pvm__links[i]);
 	pvm__links_reap();
 	for (unsigned i = 0; i < pvm__links_end; i++)
-		due = due || (pvm__links[i] && is_unsettled(pvm__links[i]));
-}
-
-void pvm__share_hush(void)
-{
-	nrefusals = 0;
-	refuser = NULL;
-	due = false;
+		if (pvm__links[i] && is_unsettled(pvm__links[i]))
+			pvm__share_due();
 }
 
 /* ---- leaving ----------------------------------------------------------------------------- */

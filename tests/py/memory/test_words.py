@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a task says of its links to peers that are not as they should be; the death of its daemon."""
+"""What a task says of links to peers that are not as they should be; the death of its daemon."""
 
 from __future__ import annotations
 
