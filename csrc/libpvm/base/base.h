@@ -396,6 +396,8 @@ struct above {
 	void (*notice_routes)(struct message *);
 	/* arrival.c: a route was lost. Such routes are forgotten; true: there was one. */
 	bool (*reap_routes)(void);
+	/* borrow.c: is there an open route to that task, which may still bring something? */
+	bool (*has_route)(int tid);
 	/* arrival.c: the daemon was lost. Takes in what has come by routes; true: there was some. */
 	bool (*last_words)(void);
 	/* arrival.c: the daemon was lost. All connections are dropped. */

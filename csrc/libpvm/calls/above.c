@@ -26,6 +26,7 @@ const struct above pvm__above = {
 	.has_handler = pvm__handler_exists,
 	.notice_routes = pvm__routes_notice,
 	.reap_routes = pvm__routes_reap,
+	.has_route = pvm__route_exists,
 	.last_words = pvm__last_words,
 	.hang_up = pvm__hang_up,
 };

@@ -140,6 +140,7 @@ void pvm__routes_abandon(void)
 
 void pvm__writes_left(void)
 {
+	pvm__share_left();
 	pvm__links_left();
 	if (pvm__task.daemon)
 		pvm__stream_left(pvm__task.daemon);

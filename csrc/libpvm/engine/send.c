@@ -24,8 +24,10 @@ static bool write_mark(struct link *l)
 	mark->tag = TC_MARK;
 	mark->ctx = SYSCTX_TC;
 	mark->wid = (int)++l->mark; /* used up: one that is left by a jump may be written */
+	pvm__keep(mark, pvm__message_end);
 	written = (route && pvm__stream_write(route, &parcel, 1)) ||
 		pvm__write_daemon(&parcel, 1) == 0;
+	pvm__kept(mark);
 	if (pvm__task.session != session)
 		written = false;
 	else if (written)
@@ -231,10 +233,12 @@ static int multicast_daemon(struct message *m, const int *tids, int n)
 	code = pvm__put_int(announce, n);
 	if (code >= 0)
 		code = pvm__put_ints(announce, tids, n);
+	pvm__keep(announce, pvm__message_end);
 	if (code >= 0)
 		code = pvm__write_daemon((struct parcel[]){ { .message = announce, .dst = TIDPVMD },
 						 { .message = m, .dst = pvmmytid | (int)TIDGID } },
 			2);
+	pvm__kept(announce);
 	pvm__message_unref(announce);
 	return code;
 }
@@ -336,7 +340,6 @@ int pvm__multicast(struct message *m, int *tids, int n)
 	m = common_form(m);
 	pvm__keep(m, pvm__message_end);
 	nrest = send_apart(m, tids, n, &early, &common);
-	pvm__kept(m);
 	pvm__task.sending++;
 	if (nrest && pvm__task.session == session) {
 		for (int i = 0; i < nrest; i++)
@@ -348,6 +351,7 @@ int pvm__multicast(struct message *m, int *tids, int n)
 	pvm__task.sending--;
 	if (common || nrest)
 		owe(m, 1, &early);
+	pvm__kept(m);
 	pvm__message_unref(m);
 	return finish(session, code);
 }

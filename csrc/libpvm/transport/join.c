@@ -129,18 +129,6 @@ void pvm__link_drop(struct link *l)
 	free(l);
 }
 
-void pvm__links_reap(void)
-{
-	for (unsigned i = 0; i < pvm__links_end; i++) {
-		struct link *l = pvm__links[i];
-
-		if (!l || l->user || !(l->gone || (l->said_done && l->heard_done)))
-			continue;
-		if (l->said_done || pvm__link_is_empty(l))
-			pvm__link_drop(l);
-	}
-}
-
 /* Can it be written to in no harmful way: without waiting, without a signal? */
 static bool is_bell(int fd)
 {
@@ -174,6 +162,98 @@ bool pvm__link_attach(struct link *l, const int fds[2], uint32_t slot)
 	return true;
 }
 
+/* ---- the end ------------------------------------------------------------------------------- */
+
+/* What a word says about the end of who has said it. */
+static enum link_end end_by(int what)
+{
+	switch (what) {
+	case SHARE_CLOSE: return END_CLOSE;
+	case SHARE_DONE: return END_DONE;
+	case SHARE_GONE: return END_GONE;
+	default: return END_NOT;
+	}
+}
+
+void pvm__link_hear(struct link *l, int what)
+{
+	if (end_by(what) > l->heard)
+		l->heard = end_by(what);
+	if (l->heard == END_GONE)
+		l->due = 0;
+	pvm__link_close(l);
+	if (l->heard >= END_DONE)
+		pvm__link_take_back(l);
+	pvm__wake(WAKE_STATE);
+}
+
+void pvm__link_end(struct link *l)
+{
+	l->incoming = NULL;
+	pvm__link_hear(l, SHARE_GONE);
+}
+
+bool pvm__link_owes_done(const struct link *l)
+{
+	return l->said == END_CLOSE && (l->heard == END_CLOSE || l->heard == END_DONE);
+}
+
+bool pvm__link_is_over(const struct link *l)
+{
+	if (l->heard == END_GONE)
+		return pvm__link_is_exhausted(l);
+	return l->said == END_DONE && l->heard == END_DONE;
+}
+
+void pvm__links_reap(void)
+{
+	for (unsigned i = 0; i < pvm__links_end; i++)
+		if (pvm__links[i] && !pvm__links[i]->user && pvm__link_is_over(pvm__links[i]))
+			pvm__link_drop(pvm__links[i]);
+}
+
+/* ---- refusals ---------------------------------------------------------------------------- */
+
+/*
+ * What is to be refused, oldest first. For each of them the daemon has a pair of this task, of which
+ * it has no more than SHARE_SLOTS.
+ */
+static struct refusal refusals[SHARE_SLOTS];
+static unsigned nrefusals;
+
+void pvm__share_unrefuse(int peer)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < nrefusals; i++)
+		if (refusals[i].peer != peer)
+			refusals[kept++] = refusals[i];
+	nrefusals = kept;
+}
+
+void pvm__share_refuse(int peer, int why)
+{
+	pvm__share_unrefuse(peer);
+	if (nrefusals < SHARE_SLOTS)
+		refusals[nrefusals++] = (struct refusal){ peer, why };
+	pvm__share_due();
+}
+
+unsigned pvm__share_refusals(void)
+{
+	return nrefusals;
+}
+
+struct refusal pvm__share_next_refusal(void)
+{
+	struct refusal first = refusals[0];
+
+	memmove(refusals, refusals + 1, --nrefusals * sizeof *refusals);
+	return first;
+}
+
+/* ---- without links ------------------------------------------------------------------------ */
+
 /* Once the peer hears of the end it uses its blocks anew, whatever is held of them here. */
 static void part_with(struct link *l)
 {
@@ -190,5 +270,7 @@ void pvm__share_reset(void)
 		pvm__unwatch(&bell);
 	pvm__segment_close();
 	pvm__candidates_forget();
-	pvm__share_unwelcome = pvm__links_due = false;
+	pvm__share_unwelcome = false;
+	nrefusals = 0;
+	pvm__share_take_due();
 }
