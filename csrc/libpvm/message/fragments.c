@@ -12,8 +12,10 @@
  * and of this project.  Kept are as many as a few messages of 1 MiB need.
  */
 #define POOL_BYTES (4u << 20)
-/* Fragments of so many bytes are worth a block of the arena. */
-enum { ARENA_MIN = 16384 };
+enum {
+	ARENA_MIN = 16384,        /* fragments of more bytes are worth a block of the arena */
+	SHORT = SHARE_INLINE_MAX, /* room of a first fragment: needs no such block */
+};
 static struct pool {
 	const size_t cap;
 	struct block *free; /* linked by their first data bytes */
@@ -77,6 +79,23 @@ static struct block *heap_block(size_t cap)
 	return b;
 }
 
+/*
+ * A block of the arena; NULL: there is none. What peers have given back is used first, since it is in
+ * the caches; a long message looks for it once.
+ */
+static struct block *arena_block(const struct message *m)
+{
+	struct block *b;
+
+	if (m->nfrags < 2)
+		pvm__above.collect();
+	b = pvm__segment_block();
+	if (b || m->nfrags < 2)
+		return b;
+	pvm__above.collect();
+	return pvm__segment_block();
+}
+
 /* Memory to pack `cap` bytes into: where peers can read it, if that is much, else on the heap. */
 static struct block *new_block(const struct message *m, size_t cap)
 {
@@ -84,7 +103,7 @@ static struct block *new_block(const struct message *m, size_t cap)
 
 	if (pvm__task.segment && m->mode == MESSAGE_PACKING && cap > ARENA_MIN &&
 		cap <= SHARE_BLOCK)
-		b = pvm__segment_block();
+		b = arena_block(m);
 	return b ? b : heap_block(cap);
 }
 
@@ -133,6 +152,40 @@ struct fragment *pvm__message_extend(struct message *m, size_t cap)
 	f->data = b->bytes;
 	f->room = (uint32_t)cap;
 	return f;
+}
+
+/* Is it a fragment that was begun short, for a message that might become so? */
+static bool is_short(const struct fragment *f)
+{
+	return f->block && f->data == f->block->bytes && f->len + f->room <= SHORT;
+}
+
+/* Move the message's only fragment to where there are `cap` bytes; NULL: out of memory. */
+static struct fragment *move_first(struct message *m, uint32_t cap)
+{
+	struct fragment *f = m->frags;
+	struct block *b = new_block(m, cap);
+
+	if (!b)
+		return NULL;
+	memcpy(b->bytes, f->data, f->len);
+	pvm__block_unref(f->block);
+	f->block = b;
+	f->data = b->bytes;
+	f->room = cap - f->len;
+	return f;
+}
+
+struct fragment *pvm__message_widen(struct message *m, uint32_t unit, size_t n)
+{
+	uint32_t cap = codec_fragment_room();
+
+	cap = cap < unit ? unit : cap;
+	if (!m->nfrags && n <= SHORT)
+		return pvm__message_extend(m, cap < SHORT ? cap : SHORT);
+	if (m->nfrags == 1 && cap > SHORT && is_short(m->frags))
+		return move_first(m, cap);
+	return pvm__message_extend(m, cap);
 }
 
 int pvm__message_share(struct message *m, struct block *block, unsigned char *data, uint32_t len)

@@ -18,7 +18,8 @@ enum {
 	GROW = 4,  /* blocks that the arena grows by, when it has so many; one before */
 	KEPT = 64, /* free blocks whose pages are not given back */
 	BLOCKS_MAX = (SHARE_SIZE - SHARE_ARENA_AT) / SHARE_BLOCK,
-	REST_NS = NS_PER_S, /* a free block that was not used for so long is given back */
+	REST_NS = NS_PER_S, /* a free block that was not used for so long is given back, */
+	GIVE_MAX = 64,      /* at most so many at once */
 };
 
 /* The layout is one for all widths of pointers: tasks of different ones share memory. */
@@ -38,7 +39,6 @@ _Static_assert(SHARE_RINGS_AT + SHARE_SLOTS * SHARE_RING <= SHARE_ARENA_AT, "roo
 struct arena_block {
 	struct block block; /* first */
 	struct segment *segment;
-	bool given_back; /* it has no pages */
 };
 
 struct segment {
@@ -50,8 +50,11 @@ struct segment {
 	unsigned blocks; /* that the arena may have */
 	unsigned made;   /* blocks that have been used so far */
 	unsigned grown;  /* blocks with memory */
-	/* Free ones: the last freed is the next used. Those below `low` were not used since `rested`. */
-	unsigned nfree, low;
+	/*
+	 * Free ones: the last freed is the next used. Those below `low` were not used since `rested`;
+	 * those below `given` have no memory any more.
+	 */
+	unsigned nfree, low, given;
 	int64_t rested; /* monotonic ns */
 	struct arena_block *free[BLOCKS_MAX];
 	struct arena_block all[BLOCKS_MAX];
@@ -226,9 +229,11 @@ static struct arena_block *used_block(struct segment *s)
 	if (!s->nfree)
 		return NULL;
 	a = s->free[s->nfree - 1];
-	if (a->given_back && !back(s, (unsigned)(a - s->all), 1))
-		return NULL;
-	a->given_back = false;
+	if (s->nfree == s->given) {
+		if (!back(s, (unsigned)(a - s->all), 1))
+			return NULL;
+		s->given--;
+	}
 	if (--s->nfree < s->low)
 		s->low = s->nfree;
 	return a;
@@ -273,23 +278,35 @@ bool pvm__segment_piece(const struct fragment *f, struct share_piece *piece)
 	return true;
 }
 
-/* Give back the pages of a free block. */
-static void give_back(struct segment *s, struct arena_block *a)
+/* Free blocks that can go: more than are kept, and not used since `rested`. */
+static unsigned spare(const struct segment *s)
 {
-	if (!a->given_back)
-		a->given_back = fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-					SHARE_ARENA_AT + (off_t)(a - s->all) * SHARE_BLOCK,
-					SHARE_BLOCK) == 0;
+	unsigned many = s->nfree > KEPT ? s->nfree - KEPT : 0;
+
+	return many < s->low ? many : s->low;
 }
 
-void pvm__segment_rest(int64_t now)
+/* Give back the memory of a free block. */
+static bool give_back(struct segment *s, const struct arena_block *a)
+{
+	return fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		       SHARE_ARENA_AT + (off_t)(a - s->all) * SHARE_BLOCK, SHARE_BLOCK) == 0;
+}
+
+bool pvm__segment_rest(int64_t now)
 {
 	struct segment *s = pvm__task.segment;
+	unsigned end;
 
-	if (now - s->rested < REST_NS)
-		return;
-	for (unsigned i = 0; i + KEPT < s->nfree && i < s->low; i++)
-		give_back(s, s->free[i]);
-	s->low = s->nfree;
-	s->rested = now;
+	if (s->nfree <= KEPT + s->given)
+		return false;
+	if (now - s->rested >= REST_NS) {
+		end = spare(s);
+		end = end < s->given + GIVE_MAX ? end : s->given + GIVE_MAX;
+		while (s->given < end && give_back(s, s->free[s->given]))
+			s->given++;
+		s->low = s->nfree;
+		s->rested = now;
+	}
+	return s->nfree > KEPT + s->given;
 }

@@ -89,6 +89,13 @@ static void collect(struct link *l)
 				__ATOMIC_RELAXED));
 }
 
+void pvm__links_collect(void)
+{
+	for (unsigned i = 0; i < pvm__links_end; i++)
+		if (pvm__links[i] && pvm__links[i]->nlent)
+			collect(pvm__links[i]);
+}
+
 /* A free number; there is one. */
 static unsigned free_number(struct link *l)
 {

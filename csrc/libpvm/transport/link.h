@@ -132,6 +132,8 @@ static inline bool pvm__link_needs_mark(const struct link *l)
 {
 	return l->streamed;
 }
+/* Take back what peers have given back. */
+void pvm__links_collect(void);
 /* The peer holds nothing any more: take back all that is lent. */
 void pvm__link_take_back(struct link *);
 /* Is half of it free? */
