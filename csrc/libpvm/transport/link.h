@@ -50,7 +50,7 @@ struct link {
 	uint32_t returned;         /* references that have come back */
 	unsigned nlent;            /* that have not, and their bytes */
 	uint64_t bytes_lent;
-	struct message *lent[SHARE_REFS]; /* NULL: the number is free */
+	struct message **lent; /* by number, NULL: it is free; made with the first one */
 	unsigned next_lent;
 
 	/* From the peer. */
