@@ -79,23 +79,6 @@ static struct block *heap_block(size_t cap)
 	return b;
 }
 
-/*
- * A block of the arena; NULL: there is none. What peers have given back is used first, since it is in
- * the caches; a long message looks for it once.
- */
-static struct block *arena_block(const struct message *m)
-{
-	struct block *b;
-
-	if (m->nfrags < 2)
-		pvm__above.collect();
-	b = pvm__segment_block();
-	if (b || m->nfrags < 2)
-		return b;
-	pvm__above.collect();
-	return pvm__segment_block();
-}
-
 /* Memory to pack `cap` bytes into: where peers can read it, if that is much, else on the heap. */
 static struct block *new_block(const struct message *m, size_t cap)
 {
@@ -103,7 +86,7 @@ static struct block *new_block(const struct message *m, size_t cap)
 
 	if (pvm__task.segment && m->mode == MESSAGE_PACKING && cap > ARENA_MIN &&
 		cap <= SHARE_BLOCK)
-		b = arena_block(m);
+		b = pvm__segment_block();
 	return b ? b : heap_block(cap);
 }
 
@@ -117,9 +100,9 @@ void pvm__block_unref(struct block *b)
 
 void pvm__message_clear(struct message *m)
 {
-	for (unsigned i = 0; i < m->nfrags; i++)
-		pvm__block_unref(m->frags[i].block);
-	m->nfrags = 0;
+	/* The last freed block is the first used: the next message has the same blocks in this order. */
+	while (m->nfrags)
+		pvm__block_unref(m->frags[--m->nfrags].block);
 	m->total = 0;
 	pvm__message_rewind(m);
 }
@@ -183,9 +166,12 @@ struct fragment *pvm__message_widen(struct message *m, uint32_t unit, size_t n)
 	cap = cap < unit ? unit : cap;
 	if (!m->nfrags && n <= SHORT)
 		return pvm__message_extend(m, cap < SHORT ? cap : SHORT);
-	if (m->nfrags == 1 && cap > SHORT && is_short(m->frags))
-		return move_first(m, cap);
-	return pvm__message_extend(m, cap);
+	if (m->nfrags > 1 || (m->nfrags && !is_short(m->frags)))
+		return pvm__message_extend(m, cap);
+	/* It begins to be long. What has come back is used first, as it is in the caches. */
+	if (pvm__task.segment)
+		pvm__above.collect();
+	return m->nfrags && cap > SHORT ? move_first(m, cap) : pvm__message_extend(m, cap);
 }
 
 int pvm__message_share(struct message *m, struct block *block, unsigned char *data, uint32_t len)

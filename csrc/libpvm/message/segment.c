@@ -247,6 +247,13 @@ static struct arena_block *used_block(struct segment *s)
 	return a;
 }
 
+static struct arena_block *any_block(struct segment *s)
+{
+	struct arena_block *a = used_block(s);
+
+	return a ? a : new_block(s);
+}
+
 static void release(struct block *b)
 {
 	struct arena_block *a = (struct arena_block *)b;
@@ -261,10 +268,12 @@ static void release(struct block *b)
 struct block *pvm__segment_block(void)
 {
 	struct segment *s = pvm__task.segment;
-	struct arena_block *a = used_block(s);
+	struct arena_block *a = any_block(s);
 
-	if (!a)
-		a = new_block(s);
+	if (!a) {
+		pvm__above.collect();
+		a = any_block(s);
+	}
 	if (!a)
 		return NULL;
 	a->block.release = release;
