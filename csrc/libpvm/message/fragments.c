@@ -147,15 +147,15 @@ static bool is_short(const struct fragment *f)
 static struct fragment *move_first(struct message *m, uint32_t cap)
 {
 	struct fragment *f = m->frags;
-	struct block *b = new_block(m, cap);
+	struct block *b = new_block(m, cap), *old = f->block;
 
 	if (!b)
 		return NULL;
 	memcpy(b->bytes, f->data, f->len);
-	pvm__block_unref(f->block);
 	f->block = b;
 	f->data = b->bytes;
 	f->room = cap - f->len;
+	pvm__block_unref(old);
 	return f;
 }
 
