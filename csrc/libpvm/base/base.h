@@ -380,6 +380,8 @@ struct above {
 	void (*call_left)(void);
 	/* handler.c: a call was left by a jump. If it was a group call, that is undone. */
 	void (*group_left)(void);
+	/* fragments.c, segment.c: blocks of the arena are wanted. What peers have given back is free. */
+	void (*collect)(void);
 	/* stream.c: a message has come whole. Whoever it is for gets it, and the reference. */
 	void (*complete)(struct message *);
 	/* write.c: the socket is full. Waits until there is room, or something else was read. */

@@ -126,6 +126,7 @@ void pvm__link_drop(struct link *l)
 	pvm__links[l->slot] = NULL;
 	while (pvm__links_end && !pvm__links[pvm__links_end - 1])
 		pvm__links_end--;
+	free(l->lent);
 	free(l);
 }
 

@@ -58,7 +58,7 @@ struct link {
 	uint32_t returned;         /* references that have come back */
 	unsigned nlent;            /* that have not, and their bytes */
 	uint64_t bytes_lent;
-	struct message *lent[SHARE_REFS]; /* NULL: the number is free */
+	struct message **lent; /* by number, NULL: it is free; made with the first one */
 	unsigned next_lent;
 
 	/* From the peer. */
@@ -142,6 +142,8 @@ static inline bool pvm__link_needs_mark(const struct link *l)
 {
 	return l->streamed;
 }
+/* Take back what peers have given back. */
+void pvm__links_collect(void);
 /* The peer holds nothing any more: take back all that is lent. */
 void pvm__link_take_back(struct link *);
 /* Is half of it free? */

@@ -17,8 +17,8 @@ BIG = "PVM3PY_BIG" in os.environ
 IDLE = 2000 if BIG else 40
 ALL_TO_ALL = 500 if BIG else 40
 LINKED = 60
-LINKED_KIB_MAX = 65  # private, shared and page tables
-SEGMENT_KIB_MAX = 100  # with what is not touched yet
+LINKED_KIB_MAX = 40  # private, shared and page tables
+SEGMENT_KIB_MAX = 40  # with what is not touched yet
 NOISE_KIB = 4
 
 
