@@ -14,7 +14,7 @@ from pvm3py.wire import constants as c
 # of their daemon.
 WAYS = {
     "daemon": {"PVM_SHM": "off"},
-    "memory": {"PVM_SHM_AFTER": "0"},
+    "memory": {"PVM_SHM": "on", "PVM_SHM_AFTER": "0"},
     # So that every bound is met.
     "narrow": {
         "PVM_SHM_AFTER": "0",
