@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.compiler import compile_program
+from support.machines.sharing import WAYS
 from support.machines.vm import VirtualMachine
 from support.system import ARCH, C_SOURCES, pvm_root, require_library
 
@@ -29,8 +30,7 @@ def bounds_program() -> Path:
 
 @pytest.fixture(scope="module")
 def vm() -> Iterator[VirtualMachine]:
-    at_once = {"PVM_SHM_AFTER": "0"}
-    with VirtualMachine("ours", path=[bounds_program().parent], env=at_once) as machine:
+    with VirtualMachine("ours", path=[bounds_program().parent], env=WAYS["memory"]) as machine:
         yield machine
 
 
@@ -41,7 +41,7 @@ def test_what_is_lent_has_a_bound_and_comes_back(vm: VirtualMachine, case: str) 
 
 def links_opened(course: str, times: int, slots: int, others: int) -> int:
     """Run a course over so many slots of the first task and of the others."""
-    env = {"PVM_SHM_AFTER": "0", "PVM_SHM_PEERS": str(others), "PVM_SHM_RING": "4096"}
+    env = WAYS["memory"] | {"PVM_SHM_PEERS": str(others), "PVM_SHM_RING": "4096"}
     with VirtualMachine("ours", path=[bounds_program().parent], env=env) as vm:
         own = {"PVM_SHM_PEERS": str(slots)}
         done = vm.run(bounds_program(), course, times, env=own, timeout=100)

@@ -10,6 +10,9 @@ from pathlib import Path
 from pvm3py.pvmd.io.switch import Sharing
 from pvm3py.wire import constants as c
 
+# For tests that need memory whatever the environment says.
+ON = {"PVM_SHM": "on"}
+
 # The settings of each way that messages between tasks of one host may go; spawned tasks get those
 # of their daemon.
 WAYS = {
@@ -17,6 +20,7 @@ WAYS = {
     "memory": {"PVM_SHM": "on", "PVM_SHM_AFTER": "0"},
     # So that every bound is met.
     "narrow": {
+        "PVM_SHM": "on",
         "PVM_SHM_AFTER": "0",
         "PVM_SHM_RING": "4096",
         "PVM_SHM_ARENA": "262144",
