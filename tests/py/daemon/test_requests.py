@@ -16,6 +16,7 @@ from support.impostors.rawtask import (
     message,
     string,
 )
+from support.machines.sharing import ON
 from support.machines.vm import VirtualMachine, wait_until
 from support.vectors.mail import MailReply, MessageHead, StoredMessage
 
@@ -40,7 +41,7 @@ HOST = 0x40000
 
 @pytest.fixture(scope="module")
 def vm() -> Iterator[VirtualMachine]:
-    with VirtualMachine("ours") as machine:
+    with VirtualMachine("ours", env=ON) as machine:
         yield machine
 
 

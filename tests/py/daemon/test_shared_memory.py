@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.impostors.rawtask import Connector, Message, RawTask, ints, message
+from support.machines.sharing import ON
 from support.machines.vm import VirtualMachine
 
 from pvm3py.wire import constants as c
@@ -16,7 +17,7 @@ from pvm3py.wire import constants as c
 
 @pytest.fixture(scope="module")
 def vm() -> Iterator[VirtualMachine]:
-    with VirtualMachine("ours") as machine:
+    with VirtualMachine("ours", env=ON) as machine:
         yield machine
 
 
