@@ -153,11 +153,8 @@ static int take_in(matcher *match, int tid, int tag, int64_t deadline)
 		code = t->session == session ? pvm__engine_wait_for(&interest, deadline) :
 					       PvmSysErr;
 		id = choose(match, first_after(seen), tid, tag);
-		if (id) {
-			/* An answer about memory may have failed behind it: the next call says so. */
-			t->engine.unreported = t->engine.unreported || t->session != session;
+		if (id)
 			return id;
-		}
 		if (deadline == ONE_PASS || deadline == WHILE_THERE)
 			passes--;
 	} while (code > 0 && passes);
