@@ -433,6 +433,9 @@ void pvm__mappings_after_fork(bool child);
 /* The same for one whose owner is about to use it anew. */
 void pvm__mapping_detach(struct mapping *);
 
+/* Bytes that the control group of this process leaves to all in it; UINT64_MAX: no limit. (limits.c) */
+uint64_t pvm__group_memory(void);
+
 /* ---- errors (error.c) ------------------------------------------------------ */
 
 /* If code is negative: set pvm_errno without printing. Returns code. */

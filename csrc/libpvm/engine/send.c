@@ -189,6 +189,13 @@ static int by_stream(const struct message *m, int dst, struct stream *route)
 	return code;
 }
 
+/* A program that wants direct routes sees one, by notices and descriptors, also where memory serves. */
+static void show_route(int dst)
+{
+	if (pvm__task.option.route == PvmRouteDirect && wire_is_task((uint32_t)dst))
+		pvm__route_stream(dst);
+}
+
 int pvm__send(struct message *m, int dst)
 {
 	struct stream *route = NULL;
@@ -201,6 +208,7 @@ int pvm__send(struct message *m, int dst)
 		return PvmNotImpl;
 	}
 	pvm__keep(m, pvm__message_end);
+	show_route(dst);
 	early = pvm__route_exists(dst) ? pvm__pass_early() : 0;
 	if (pvm__task.session == session)
 		done = by_memory(m, dst);

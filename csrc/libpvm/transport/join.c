@@ -10,6 +10,8 @@
 
 enum {
 	ARENA = 48 << 20, /* two messages of 16 MiB, and something */
+	ARENA_MIN = 4 * SHARE_BLOCK,
+	ARENA_PART = 16, /* of the memory of a control group, which has many tasks */
 };
 
 bool pvm__share_unwelcome;
@@ -29,6 +31,15 @@ static uint32_t ring_bytes(void)
 	return n;
 }
 
+/* Bytes of the arena. If a control group has no more, the system does not refuse it but kills. */
+static uint32_t arena_bytes(void)
+{
+	uint64_t fair = pvm__group_memory() / ARENA_PART;
+
+	return pvm__share_setting("PVM_SHM_ARENA", fair < ARENA ? (unsigned)fair : ARENA, ARENA_MIN,
+		SHARE_SIZE);
+}
+
 /* A bell rang: that was all; rings are looked at in any case. */
 static void hear(struct source *source)
 {
@@ -44,8 +55,7 @@ bool pvm__share_segment(void)
 	if (pvm__task.segment || pvm__share_unwelcome)
 		return !pvm__share_unwelcome;
 	pvm__share_unwelcome = true;
-	if (pvm__segment_open(++generation, ring_bytes(),
-		    pvm__share_setting("PVM_SHM_ARENA", ARENA, 4 * SHARE_BLOCK, SHARE_SIZE)) < 0)
+	if (pvm__segment_open(++generation, ring_bytes(), arena_bytes()) < 0)
 		return false;
 	bell.fd = pvm__segment_bell();
 	if (pvm__watch(&bell) < 0) {

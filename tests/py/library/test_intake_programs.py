@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support.intake.bed import SOCKETS, Bed, Task, Way, library_env, program, spawnable
 from support.intake.vectors import REPEATS, recording
-from support.machines.sharing import WAYS
+from support.machines.sharing import ON, WAYS
 from support.machines.vm import VirtualMachine, read_line, wait_until
 from support.system import PATIENCE, SIDES, Side
 
@@ -22,7 +22,7 @@ EXIT, ROUTE_ADD = 1, 4  # events of pvm_notify
 @pytest.fixture(scope="module", params=SIDES, ids=lambda side: f"daemon-{side}")
 def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
     """A machine with each daemon."""
-    with VirtualMachine(request.param) as vm:
+    with VirtualMachine(request.param, env=ON) as vm:
         yield vm
 
 

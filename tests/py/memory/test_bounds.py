@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import pytest
 from support.compiler import compile_program
+from support.machines.sharing import WAYS
 from support.machines.vm import VirtualMachine
 from support.system import ARCH, C_SOURCES, pvm_root, require_library
 
@@ -31,8 +32,7 @@ def bounds_program() -> Path:
 
 @pytest.fixture(scope="module")
 def vm() -> Iterator[VirtualMachine]:
-    at_once = {"PVM_SHM_AFTER": "0"}
-    with VirtualMachine("ours", path=[bounds_program().parent], env=at_once) as machine:
+    with VirtualMachine("ours", path=[bounds_program().parent], env=WAYS["memory"]) as machine:
         yield machine
 
 
@@ -49,7 +49,7 @@ def links_opened(
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> int:
     """Run a course over so many slots of the first task and of the others."""
-    env = {"PVM_SHM_AFTER": "0", "PVM_SHM_RING": "4096", **settings}
+    env = {**WAYS["memory"], "PVM_SHM_RING": "4096", **settings}
     first, rest = ({**env, "PVM_SHM_PEERS": str(n)} for n in (slots, others))
     with VirtualMachine("ours", path=[bounds_program().parent], env=rest) as vm:
         done = vm.run(bounds_program(), course, times, env=first, timeout=100)
