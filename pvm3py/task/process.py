@@ -158,6 +158,8 @@ def notify(event: Event, tag: int, tids: Iterable[int] = (), *, count: int = -1)
     counted = Event(event) & ~Event.CANCEL in (Event.HOST_ADD, Event.ROUTE_ADD)
     check("notify", lib.pvm_notify(int(event), tag, count if counted else len(table), table))
 
+    Raises PvmError OUT_OF_RES if the daemon keeps no more; the first ones may then be kept.
+
 
 def catchout(file: IO[Any] | None) -> None:
     """Copy the output of tasks spawned from now on to `file`; None ends that.

@@ -121,6 +121,13 @@ int pvm__ask_notice(int what, int tid, int tag);
 /* What the library itself gives notice of. */
 enum notice_kind { NOTICE_SELF_EXIT, NOTICE_ROUTE_ADD, NOTICE_ROUTE_DELETE, NOTICE_KINDS };
 /*
+/*
+ * Does the daemon keep n more notices, going by what it has said? Then they count as asked for. It
+ * may keep more, as those that were given do not count.
+ */
+bool pvm__notices_fit(int n);
+/* The daemon has said that it keeps so many more. */
+void pvm__notices_granted(int room);
  * Give a notice with this tag, in the current context: of the route to `tid` or of own exit; for
  * NOTICE_ROUTE_ADD `count` times, -1: always. 0 or PvmNoMem.
  */

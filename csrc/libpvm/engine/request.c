@@ -30,6 +30,17 @@ static bool from_source(const struct message *m, int src)
 }
 
 /* The request that a message answers, or NULL. */
+/* Does the daemon answer requests with it? */
+static bool is_answer_tag(int tag)
+{
+	return (tag >= TM_FIRST && tag <= TM_LAST) || tag == TM_NOTICES;
+}
+
+static struct pace *pace_of(int tag)
+{
+	return &paces[(tag == TM_NOTICES ? TM_NOTIFY : tag) - TM_FIRST];
+}
+
 static struct pending *answered_by(const struct message *m)
 {
 	struct pending *oldest = NULL;
@@ -78,8 +89,7 @@ bool pvm__request_reply(struct message *m)
 		pvm__wake_asker(p);
 		return true;
 	}
-	if (wire_is_daemon((uint32_t)m->src) && m->ctx == SYSCTX_TM && m->tag >= TM_FIRST &&
-		m->tag <= TM_LAST) {
+	if (wire_is_daemon((uint32_t)m->src) && m->ctx == SYSCTX_TM && is_answer_tag(m->tag)) {
 		pvm__message_unref(m);
 		return true;
 	}
@@ -156,9 +166,7 @@ int pvm__request(int tag, struct message *req, struct message **reply)
 	req->tag = tag;
 	req->ctx = SYSCTX_TM;
 	req->wid = ++wid;
-	struct pending p = {
-		.src = TIDPVMD, .tag = tag, .wid = req->wid, .pace = &paces[tag - TM_FIRST]
-	};
+	struct pending p = { .src = TIDPVMD, .tag = tag, .wid = req->wid, .pace = pace_of(tag) };
 	return ask(&p, req, TIDPVMD, reply);
 }
 
