@@ -164,15 +164,17 @@ $(LIBDIR)/libpvm3.so.3: $(LIB_OBJ) csrc/libpvm/libpvm.map
 	$(LINK) -shared -Wl,-soname,$(@F) \
 		-Wl,--version-script=csrc/libpvm/libpvm.map -o $@ $(LIB_OBJ)
 
-# Groups and Fortran name what they use, so that programs may name libraries in any order.
+# Groups and Fortran name what they use, so that programs may name libraries in any order. They
+# find it beside them. Empty where libraries lie in a directory of the system.
+RUNPATH ?= -Wl,-rpath,'$$ORIGIN'
 $(LIBDIR)/libgpvm3.so.3: $(GPVM_OBJ) csrc/libgpvm/libgpvm.map $(LIBDIR)/libpvm3.so.3
 	@mkdir -p $(@D)
-	$(LINK) -shared -Wl,-soname,$(@F) \
+	$(LINK) -shared $(RUNPATH) -Wl,-soname,$(@F) \
 		-Wl,--version-script=csrc/libgpvm/libgpvm.map -o $@ $(filter %.o %.so.3,$^)
 
 $(LIBDIR)/libfpvm3.so.3: $(FPVM_OBJ) $(LIBDIR)/libgpvm3.so.3 $(LIBDIR)/libpvm3.so.3
 	@mkdir -p $(@D)
-	$(LINK) -shared -Wl,-soname,$(@F) -o $@ $^
+	$(LINK) -shared $(RUNPATH) -Wl,-soname,$(@F) -o $@ $^
 
 # One object whose internal names are local, so that none can clash with a program's own; without
 # section groups, in which names must stay global.
