@@ -323,11 +323,12 @@ fuzz: all
 
 # ---- checking it -----------------------------------------------------------
 
-# Debian packages that tests use: 3.4.6 as the peer, and the compilers of its programs.
+# Debian packages that tests use: 3.4.6 as the peer, compilers, what users build with, shells.
 TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples netbase netpipe-pvm tablix2 slang-pvm slsh \
 	gfortran clang libclang-rt-dev musl-tools valgrind m4 xvfb x11-utils iproute2 openssh-server \
 	qemu-user-static gcc-s390x-linux-gnu gcc-powerpc-linux-gnu gcc-i686-linux-gnu \
-	libc6-dev-s390x-cross libc6-dev-powerpc-cross libc6-dev-i386-cross
+	libc6-dev-s390x-cross libc6-dev-powerpc-cross libc6-dev-i386-cross \
+	g++ cmake autoconf pkg-config ksh93u+m mksh tcsh csh
 
 test: all debian-packages lint
 	$(BUILD)/venv/bin/pytest -n auto --dist worksteal tests/py $(PYTESTFLAGS)

@@ -18,7 +18,7 @@ from pvm3py import __version__
 
 SHELLS = [
     ("bash", "bash", "bashrc.stub", "."),
-    ("ksh93", "ksh", "kshrc.stub", "."),
+    ("ksh93", "ksh93u+m", "kshrc.stub", "."),
     ("mksh", "mksh", "kshrc.stub", "."),
     ("tcsh", "tcsh", "cshrc.stub", "source"),
     ("bsd-csh", "csh", "cshrc.stub", "source"),
