@@ -15,7 +15,7 @@ from pvm3py.command import add_version, run
 if TYPE_CHECKING:
     from .interpreter import Interpreter
 
-_HELP = """With no daemon running, one is started, with -n, -d and the host file as its own arguments.
+_HELP = """With no daemon running, one is started with -n, -d and the host file as arguments.
 Without -c and a script, commands are read from standard input; `help` lists them."""
 _SCRIPT_HELP = """a script of commands if its name ends in .pvm or its first line begins with #!
 and names pvm; any other file is a host file: hosts to start with the daemon"""

@@ -38,5 +38,5 @@ def run_text(interpreter: Interpreter, text: str) -> int:
         session.complain(f"unmatched {quote}")
         good = False
     if not session.over:
-        session.mail.wait(lambda: not list(session.jobs))
+        session.mail.wait(lambda: not session.jobs.running())
     return 0 if good else 1

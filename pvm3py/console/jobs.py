@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -83,26 +83,33 @@ class Job:
         if count > 0:
             self._text(tid, stream, pvm.upkbytes(count))
             return
-        if count == _EOF and not stream.ended:
-            self.end_stream(tid)
         stream.spawned |= count == _SPAWNED
+        if count == _EOF:
+            self._flush(tid, stream)
         if self.trace is not None and count in _MARKS:
             self.trace.output(tid, _MARKS[count])
-
-    def end_stream(self, tid: int) -> None:
-        """A task prints nothing more."""
-        stream = self.stream(tid)
-        if stream.partial:
-            self._line(tid, stream.partial)
-        stream.partial, stream.ended = b"", True
-        if self._sink is not None:
-            self._sink.end_of(self, tid)
+        if count == _EOF and not stream.ended:
+            self._end(tid, stream)
 
     def lose(self, tid: int) -> None:
         """A task is gone with its host: nothing of it comes any more."""
-        if not self.tasks[tid].ended:
-            self.end_stream(tid)
-        self.tasks[tid] = Stream(spawned=True, ended=True, traced=True)
+        stream = self.tasks[tid]
+        self._flush(tid, stream)
+        if not stream.ended:
+            self._end(tid, stream)
+        stream.spawned = stream.traced = True
+
+    def _flush(self, tid: int, stream: Stream) -> None:
+        """The last line of a task ends although no end of line came."""
+        if stream.partial:
+            self._line(tid, stream.partial)
+        stream.partial = b""
+
+    def _end(self, tid: int, stream: Stream) -> None:
+        """A task prints nothing more."""
+        stream.ended = True
+        if self._sink is not None:
+            self._sink.end_of(self, tid)
 
     def _text(self, tid: int, stream: Stream, text: bytes) -> None:
         *lines, stream.partial = (stream.partial + text).split(b"\n")
@@ -196,9 +203,9 @@ class Jobs:
         self._tags: dict[Job, list[int]] = {}
         self._next = 1
 
-    def __iter__(self) -> Iterable[Job]:  # type: ignore[override]
+    def running(self) -> list[Job]:
         """Those that people see and that have not finished."""
-        return iter([job for job in self._tags if job.number])
+        return [job for job in self._tags if job.number]
 
     def number(self, traced: bool) -> int:
         """A number for a job; a trace job uses up two."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import pvm3py.task as pvm
 from pvm3py.task import SpawnError, SpawnFlag
@@ -14,7 +15,9 @@ from .jobs import Filed, Job, Printed, Sink
 from .output import Output, tid_text
 from .session import Session
 from .table import Option
-from .tracelog import TraceLog
+
+if TYPE_CHECKING:
+    from .tracelog import TraceLog
 
 OPTIONS = (
     Option("-", "number of tasks, 1 if not given", "COUNT"),
@@ -155,6 +158,8 @@ def _trace_log(out: Output, wanted: Launch, number: int) -> TraceLog | None:
     """Where the trace goes."""
     if wanted.trace is None:
         return None
+    # Takes longer to load than most commands need.
+    from .tracelog import TraceLog  # noqa: PLC0415
 
     def show(tid: int, line: str) -> None:
         out.line(f"[T{number}:{tid_text(tid)}] {line}")

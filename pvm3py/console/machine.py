@@ -10,6 +10,7 @@ from pvm3py.task import Code, Event, Option, PvmError, Route
 
 from .mail import Mail
 from .output import Output, host_line
+from .tracemask import XPVM, mask_of
 
 
 def attach(arguments: Sequence[str]) -> bool:
@@ -36,6 +37,7 @@ def _settle() -> None:
     pvm.setopt(Option.NO_RESET, 1)
     pvm.setopt(Option.SELF_OUTPUT_TID, -1)
     pvm.setopt(Option.SELF_TRACE_TID, -1)
+    pvm.settmask(mask_of(XPVM), child=True)
 
 
 class Machine:
@@ -108,8 +110,3 @@ class Machine:
         for host in hosts:
             known = (host.arch, host.speed)[: len(fields)]
             self._out.line(host_line(host.name, host.tid, *known))
-
-
-def failure_text() -> str:
-    """What to say when the daemon has ended."""
-    return "pvm: the daemon on this host has ended, and with it this console"

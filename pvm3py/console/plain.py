@@ -17,7 +17,7 @@ _CHUNK = 65536
 
 
 class Lines:
-    """Cuts what is read into lines. One that is too long keeps its begin, one character too many."""
+    """Cuts what is read into lines, of which it keeps LINE_MAX + 1 characters at most."""
 
     def __init__(self) -> None:
         self._partial = b""

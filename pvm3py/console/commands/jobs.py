@@ -57,7 +57,7 @@ def _launch(session: Session, wanted: Launch) -> None:
 )
 def jobs(session: Session, given: Given) -> None:
     """Jobs with their tasks."""
-    running = list(session.jobs)
+    running = session.jobs.running()
     if "--json" in given:
         session.out.json([_record(job) for job in running])
         return
@@ -101,7 +101,7 @@ def wait(session: Session, given: Given) -> None:
 
     def done() -> bool:
         session.out.flush()
-        left = [job for job in session.jobs if every or job.number in numbers]
+        left = [job for job in session.jobs.running() if every or job.number in numbers]
         return not left and gone.issuperset(watched)
 
     session.mail.wait(done)
