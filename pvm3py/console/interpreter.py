@@ -8,9 +8,9 @@ import os
 import pvm3py.task as pvm
 from pvm3py.task import ConnectionLost, PvmError
 
-from . import commands as commands  # noqa: PLC0414 - fills the table
+from .commands import COMMANDS
 from .session import Session
-from .table import COMMANDS, Command
+from .table import Command
 from .words import UnmatchedQuote, split
 
 # Longest line that is taken, characters.

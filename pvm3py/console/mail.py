@@ -16,9 +16,10 @@ _FIRST_TAG = 0x43000000
 
 
 class Mail:
-    """The messages of this task."""
+    """The messages of this task. idle: called before each sleep."""
 
-    def __init__(self) -> None:
+    def __init__(self, idle: Callable[[], None]) -> None:
+        self._idle = idle
         self._handlers: dict[int, Handler] = {}
         self._next = _FIRST_TAG
 
@@ -53,4 +54,5 @@ class Mail:
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 return False
+            self._idle()
             select.select(pvm.getfds(), [], [], left)

@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from . import commands as _  # fills the table
-from .table import COMMANDS, Command
+from .commands import COMMANDS
+from .table import Command
 
 
 def troff() -> Iterator[str]:

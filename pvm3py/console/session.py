@@ -24,7 +24,7 @@ class Session:
 
     def __init__(self, out: Output) -> None:
         self.out = out
-        self.mail = Mail()
+        self.mail = Mail(out.flush)
         self.jobs = Jobs(self.mail, out)
         self.machine = Machine(self.mail, out, self.jobs.lose_host)
         self.tid = pvm.mytid()

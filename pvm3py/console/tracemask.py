@@ -10,8 +10,9 @@ from pvm3py.trace.names import EVENTS
 
 # What displays of running programs need; the tasks of a console begin with it.
 XPVM = frozenset(
-    "addmhf barrier bcast delmhf exit joingroup kill lvgroup mcast mhf_invoke mytid nrecv parent "
-    "precv probe psend recv recvf send sendsig siblings spawn trecv user_defined".split()
+    {"addmhf", "barrier", "bcast", "delmhf", "exit", "joingroup", "kill", "lvgroup", "mcast"}
+    | {"mhf_invoke", "mytid", "nrecv", "parent", "precv", "probe", "psend", "recv", "recvf"}
+    | {"send", "sendsig", "siblings", "spawn", "trecv", "user_defined"}
 )
 # These are traced whatever the mask is.
 _ALWAYS = {"newtask", "endtask", "spntask", "timing", "profiling"}

@@ -86,28 +86,31 @@ def _record(job: Job) -> dict[str, object]:
 )
 def wait(session: Session, given: Given) -> None:
     """Wait; output of jobs comes meanwhile."""
-    wanted = {word: _pending(session, word) for word in given.operands}
-    for word, pending in wanted.items():
-        if pending is None:
-            session.complain(f"{word}: no job and no tid")
-    tids = {parse_tid(word) for word in given.operands if word.startswith("t")}
-    gone: set[int] = set()
-    tag = session.mail.new_tag(lambda message: gone.add(pvm.upkint()))
-    watched = [tid for tid in tids if tid is not None]
-    if watched:
-        pvm.notify(Event.TASK_EXIT, tag, watched)
-    numbers = [int(word) for word in given.operands if word.isdigit()]
-    every = not given.operands
+    numbers, tids = _wanted(session, given.operands)
+    left = set(tids)
+    tag = session.mail.new_tag(lambda message: left.discard(pvm.upkint()))
+    if tids:
+        pvm.notify(Event.TASK_EXIT, tag, tids)
 
-    def done() -> bool:
-        session.out.flush()
-        left = [job for job in session.jobs.running() if every or job.number in numbers]
-        return not left and gone.issuperset(watched)
+    def running() -> list[Job]:
+        every = not given.operands
+        return [job for job in session.jobs.running() if every or job.number in numbers]
 
-    session.mail.wait(done)
-    session.mail.forget(tag)
+    try:
+        session.mail.wait(lambda: not left and not running())
+    finally:
+        session.mail.forget(tag)
 
 
-def _pending(session: Session, word: str) -> bool | None:
-    del session
-    return True if word.isdigit() or parse_tid(word) is not None else None
+def _wanted(session: Session, words: list[str]) -> tuple[list[int], list[int]]:
+    """Jobs and tids that words name; a word that names none is said."""
+    numbers, tids = [], []
+    for word in words:
+        tid = parse_tid(word)
+        if word.isdecimal():
+            numbers.append(int(word))
+        elif word.startswith("t") and tid is not None:
+            tids.append(tid)
+        else:
+            session.complain(f"{word}: no job, and no tid like t40001")
+    return numbers, tids

@@ -20,8 +20,8 @@ _PATIENCE = 3.0
 _LOOK = f"""
 read load rest </proc/loadavg && echo "load $load"
 echo "cores $(getconf _NPROCESSORS_ONLN)"
-sed -n 's/.* \\(pvm3py [0-9][^ ]*\\).*/version \\1/p; s/.* [A-Z0-9]* \\(3\\.4[.0-9]*\\)$/version \\1/p' \\
-	{probe.LOG} | head -1
+sed -n -e 's/.* \\(pvm3py [0-9][^ ]*\\).*/version \\1/p' \\
+    -e 's/.* [A-Z0-9]* \\(3\\.4[.0-9]*\\)$/version \\1/p' {probe.LOG} | head -1
 """
 
 
@@ -132,6 +132,6 @@ def log(session: Session, given: Given) -> None:
         session.complain(f"{name}: the log cannot be read there")
         return
     try:
-        session.mail.wait(lambda: session.out.flush() or job.finished)
+        session.mail.wait(lambda: job.finished)
     finally:
         probe.end(job)
