@@ -57,7 +57,7 @@ def test_session_on_one_host(cell: tuple[Side, Side]) -> None:
     session = [c for c in recorded_session("single_host_nontty") if c.text != "add nosuchhost"]
     with (
         VirtualMachine(daemon, path=["/usr/bin", "/bin"]) as vm,
-        Console(vm, daemon, program) as console,
+        Console(vm, "debian", program) as console,
     ):
         assert console.greeting == "pvmd already running.\npvm> "
         for command in session[:-1]:
@@ -84,7 +84,7 @@ def bed(request: pytest.FixtureRequest) -> Iterator[tuple[Side, Bed]]:
     program, kind = request.param
     if not can_make_namespaces():
         missing("only root can make network namespaces")
-    network = Namespaces(2)
+    network = Namespaces(2, named=True)
     table = "10.77.0.1 h1\n10.77.0.2 h2 gamma delta beta2\n10.77.0.99 dead\n"
     for host in (0, 1):
         network.names(host, table)
@@ -95,7 +95,7 @@ def bed(request: pytest.FixtureRequest) -> Iterator[tuple[Side, Bed]]:
 def typed(bed: Bed, text: str) -> str:
     """A recorded command with the names and files of a bed."""
     for old, new in _NAMES.items():
-        text = re.sub(rf"\b{old}\b", new, text)
+        text = re.sub(rf"(?:\b|(?<=-n)){old}\b", new, text)
     return text.replace("/tmp/x/", f"{bed.directory}/")
 
 
@@ -109,14 +109,14 @@ def anonymous(bed: Bed, lines: list[str]) -> list[str]:
     for line in settled(lines):
         text = " ".join(_TID.sub("TASK", home.sub("HOME", typed(bed, line))).split())
         texts.append(re.sub(r"(?<=TASK\] )h[12]$", "HOST", text))
-    return sorted(filter(None, (text.removeprefix("pvm> ") for text in texts)))
+    return sorted(filter(None, (re.sub("^pvm>( |$)", "", text) for text in texts)))
 
 
 def repaired(session: list[Command]) -> list[Command]:
     """The session on our console: output can be appended to a file."""
     for command, following in zip(session, session[1:], strict=False):
         if command.text.startswith("spawn ->>"):
-            command.before = []
+            command.before = [line for line in command.before if "File exists" not in line]
             command.printed += ["1 successful", "t40008"]
             following.before.append("[15] finished")
     return session
@@ -130,7 +130,7 @@ def test_session_on_two_hosts(bed: tuple[Side, Bed]) -> None:
     expected = [line for command in session for line in command.lines]
     expected = [line.replace("No route to host", "no such host") for line in expected]
     lines: list[str] = []
-    with Console(made.master, made.master.side, program) as console:
+    with Console(made.master, "debian", program) as console:
         for command in session[:-1]:
             text = console.do(typed(made, command.text))
             job = re.search(r"^\[(\d+)\]\n[1-9]", text, re.MULTILINE)
