@@ -54,7 +54,7 @@ class Interpreter:
     def _words(self, text: str) -> list[str]:
         """Words of a line, its alias replaced; none if there is nothing to do."""
         if len(text) > LINE_MAX or "\0" in text:
-            long = f"line of {len(text)} characters; at most {LINE_MAX} are taken"
+            long = f"line is longer than {LINE_MAX} characters"
             self.session.complain("line has a NUL character" if "\0" in text else long)
             return []
         try:
