@@ -12,7 +12,6 @@ from .mail import Mail
 from .output import Output, host_line
 from .tracemask import XPVM, mask_of
 
-
 # Value of Option.TRACE_OPTIONS.
 _WHOLE_EVENTS = 1
 
