@@ -25,6 +25,7 @@ def run_text(interpreter: Interpreter, text: str) -> int:
     The exit status: 0, or 1 if a command could not do all that it was asked for.
     """
     session = interpreter.session
+    session.machine.announce = False
     good = True
     for line in start_up_lines():
         interpreter.line(line)
