@@ -7,7 +7,6 @@ import argparse
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pvm3py.command import add_version, run
@@ -119,7 +118,8 @@ def _commands(words: str | None, script: str | None) -> str | None:
     """The commands that need no front end; None: there are none. OSError: no such script."""
     if script is None:
         return words
-    text = Path(script).read_text(encoding="utf-8", errors="surrogateescape")
+    with open(script, encoding="utf-8", errors="surrogateescape") as file:
+        text = file.read()
     return text if words is None else f"{words}\n{text}"
 
 
