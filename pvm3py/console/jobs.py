@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol
 
 import pvm3py.task as pvm
 from pvm3py.task import Option
+from pvm3py.wire.codec import WireError
 
+from .jobfile import JobFile
 from .mail import Mail
 from .output import Output, tid_text
 
@@ -158,7 +160,7 @@ class Printed:
 class Filed(Printed):
     """A sink that writes the same to a file."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: JobFile) -> None:
         self._file = file
         super().__init__(_FileOutput(file))
 
@@ -168,13 +170,12 @@ class Filed(Printed):
 
 
 class _FileOutput(Output):
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: JobFile) -> None:
         self._file = file
 
     def line(self, text: str = "") -> None:
-        """Write a line, at once: people look into the file while the job runs."""
-        self._file.write(text + "\n")
-        self._file.flush()
+        """Write a line."""
+        self._file.write((text + "\n").encode(errors="surrogateescape"))
 
 
 class Collected:
@@ -228,6 +229,7 @@ class Jobs:
         finally:
             job.launched = True
             if not job.tasks:
+                job.finish()
                 self._drop(job)
         return results
 
@@ -245,7 +247,12 @@ class Jobs:
 
     def _traced(self, job: Job, message: pvm.Message) -> None:
         assert job.trace is not None
-        for event in job.trace.take(pvm.upkbytes(message.length), message.tid):
+        try:
+            events = job.trace.take(pvm.upkbytes(message.length), message.tid)
+        except WireError as error:
+            self._say(job, f"Message of {tid_text(message.tid)} is no trace: {error}")
+            return
+        for event in events:
             if event.name == "newtask":
                 job.stream(event.tid)
                 self._say(job, f"Task TID=0x{event.tid:x} Connected to Console")
