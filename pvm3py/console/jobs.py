@@ -78,9 +78,11 @@ class Job:
         """The record of a task, made with the first news about it."""
         return self.tasks.setdefault(tid, Stream(traced=self.trace is None))
 
-    def take_output(self) -> None:
-        """Take a message of collected output, the receive buffer."""
+    def take_output(self, length: int) -> None:
+        """Take a message of collected output, the receive buffer, that has so many bytes."""
         tid, count = pvm.upkint(2)
+        if count > length:
+            return
         stream = self.stream(tid)
         if count > 0:
             self._text(tid, stream, pvm.upkbytes(count))
@@ -216,9 +218,9 @@ class Jobs:
 
     def launch(self, job: Job, spawn: Callable[[], list[int]]) -> list[int]:
         """Have the tasks spawned as tasks of this job; what `spawn` returns: tids and codes."""
-        tags = [self._mail.new_tag(lambda message: self._output(job))]
+        tags = [self._mail.new_tag(lambda message: self._output(job, message))]
         if job.trace is not None:
-            tags.append(self._mail.new_tag(lambda message: self._traced(job, message)))
+            tags.append(self._mail.new_tag(lambda message: self._traced(job, message), tasks=True))
         self._tags[job] = tags
         try:
             with _directed(*tags):
@@ -241,8 +243,8 @@ class Jobs:
                     job.lose(tid)
             self._look(job)
 
-    def _output(self, job: Job) -> None:
-        job.take_output()
+    def _output(self, job: Job, message: pvm.Message) -> None:
+        job.take_output(message.length)
         self._look(job)
 
     def _traced(self, job: Job, message: pvm.Message) -> None:
