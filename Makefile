@@ -241,9 +241,9 @@ $(STAMPS)/package: $(PY_SRC) $(EXTENSIONS) csrc/python/stage.py
 # Other names of pvmcc: compilers for programs of PVM, and stand-ins that aimk offers.
 COMPILERS := pvmc++ pvmf77 pvmf90
 COMPAT := $(addprefix $(TREE)/lib/compat/,cc gcc clang f77 f90 g77 gfortran)
-COMMANDS := pvmd pvmgetarch aimk pvm3-config pvmcc $(COMPILERS)
+COMMANDS := pvm pvmd pvmgetarch aimk pvm3-config pvmcc $(COMPILERS)
 SCRIPTS := $(addprefix $(TREE)/lib/,$(COMMANDS) debugger pvmgs pvmtmparch ipcfree) \
-	$(addprefix $(LIBDIR)/,pvmd3 pvmgs pvmrm)
+	$(addprefix $(LIBDIR)/,pvm pvmd3 pvmgs pvmrm)
 # What others read: shells, build systems.
 SNIPPETS := $(addprefix $(TREE)/lib/,pvm3-flags.sh bashrc.stub kshrc.stub cshrc.stub \
 	$(patsubst tree/%,%,$(wildcard tree/pkgconfig/* tree/cmake/*/*)))
@@ -259,10 +259,11 @@ VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' pvm3py/__init__.py)
 PVM_VERSION := $(shell sed -n 's/^.define PVM_VER .*"\(.*\)"/\1/p' include/pvm3.h)
 FILLED := sed 's/@PVM3PY_VERSION@/$(VERSION)/; s/@PVM_VERSION@/$(PVM_VERSION)/; s/@ARCH@/$(PVM_ARCH)/'
 
-$(TREE)/lib/%: tree/% pvm3py/__init__.py include/pvm3.h
+define install_script
 	@mkdir -p $(@D)
 	@$(FILLED) $< >$@.new
 	@install -m $(MODE) $@.new $@ && rm $@.new
+endef
 $(TREE)/lib/%: MODE := 755
 $(SNIPPETS): MODE := 644
 
@@ -275,7 +276,14 @@ $(COMPAT): $(TREE)/lib/pvmcc
 $(TREE)/lib/pvmtmparch: $(TREE)/lib/pvmgetarch
 	@ln -sf pvmgetarch $@
 
-$(LIBDIR)/pvmd3 $(LIBDIR)/pvmgs $(LIBDIR)/pvmrm: tree/pvmd3.in csrc/python/stage.py $(VENV_STAMP)
+$(TREE)/lib/%: tree/% pvm3py/__init__.py include/pvm3.h
+	$(install_script)
+
+# The start script of daemon and console is one, and goes by its name.
+$(TREE)/lib/pvm: tree/pvmd pvm3py/__init__.py include/pvm3.h
+	$(install_script)
+
+$(addprefix $(LIBDIR)/,pvm pvmd3 pvmgs pvmrm): tree/pvmd3.in csrc/python/stage.py $(VENV_STAMP)
 	@mkdir -p $(@D)
 	@'$(PYTHON)' csrc/python/stage.py launcher $< $@
 

@@ -62,7 +62,7 @@ THREADS = {
 }
 
 # What the Python interface, which is linked with the archive, finds in it besides.
-IN_ARCHIVE = {"pvmawait"}
+IN_ARCHIVE = {"pvmaskwaiting"}
 
 # Debian's daemon is linked with inner parts of its library, and stays with that.
 DAEMON = "pvmd"
