@@ -16,8 +16,10 @@ LITERAL = re.compile(
     r'"(PVM[A-Z0-9_]*)"|getenv\("(\w+)"|environ(?:\.get|\.pop|\.setdefault)?[\[(]"(\w+)"'
     r'|\benv\("(\w+)"'
 )
-# In scripts, what is written in capitals is not the script's own.
-SHELL = re.compile(r"\$\{?([A-Z][A-Z0-9_]{2,})")
+# In scripts, what is written in capitals is not the script's own; names may be passed on.
+SHELL = re.compile(r"\$\{?([A-Z][A-Z0-9_]{2,})|=(PVM[A-Z0-9]*_[A-Z0-9_]+)")
+SHELLS_OWN = {"PATH", "BASH_SOURCE"}
+NO_CODE = re.compile(r"^\s*#.*$|@\w+@", re.MULTILINE)
 
 
 def names(pattern: re.Pattern[str], text: str) -> set[str]:
@@ -31,8 +33,9 @@ def read_by_sources() -> set[str]:
             if path.suffix in (".c", ".h", ".py") and path.parent != BUILDERS:
                 found |= names(LITERAL, path.read_text())
     for path in (PROJECT / "tree").iterdir():
-        found |= names(SHELL, path.read_text())
-    return found
+        if path.is_file():
+            found |= names(SHELL, NO_CODE.sub("", path.read_text()))
+    return found - SHELLS_OWN
 
 
 def documented(path: Path) -> set[str]:
@@ -51,3 +54,4 @@ def test_a_variable_is_found_in_each_language() -> None:
     assert names(LITERAL, 'x = getenv("LANG"); env_int("PVMNEW", 0)') == {"LANG", "PVMNEW"}
     assert names(LITERAL, 'os.environ.get("NO_COLOR"), os.environ["A_B"]') == {"NO_COLOR", "A_B"}
     assert names(SHELL, 'echo "$PVM_ROOT/${HOME:-x}" $here') == {"PVM_ROOT", "HOME"}
+    assert names(SHELL, "variable=PVM_CC") == {"PVM_CC"}
