@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from .page import Block, Code, Page, Terms, blocks_of
+from .page import Block, Code, Page, Paragraph, Subtitle, Terms, blocks_of
 
 TEXTS = "docs/man"
 _HEADING = re.compile(r"# (.+?)\((\d)\) - (.+)")
@@ -146,14 +146,22 @@ def console_commands() -> list[Block]:
         table = import_module("pvm3py.console.commands").COMMANDS
     except ModuleNotFoundError:
         return []
-    return [Terms(tuple(_rows(table.values())))]
+    return [block for row in sorted(table.values(), key=_name_of) for block in _row(row)]
 
 
-def _rows(commands: Iterable[Any]) -> Iterable[tuple[str, str]]:
-    """Synopsis and meaning of each command that `help` lists."""
-    for command in sorted(commands, key=lambda one: str(one.name)):
-        if not command.hidden:
-            options = "; ".join(f"`{one.flag}{one.value}` {one.help}" for one in command.options)
-            notes = " ".join(note.strip() for note in command.notes)
-            said = (command.summary, f"Options: {options}" if options else "", notes)
-            yield command.synopsis, ". ".join(text.rstrip(".") for text in said if text) + "."
+def _name_of(command: Any) -> str:
+    return str(command.name)
+
+
+def _row(command: Any) -> Iterable[Block]:
+    """Synopsis, meaning and options of a command that `help` lists."""
+    if command.hidden:
+        return
+    yield Subtitle(command.synopsis)
+    yield Paragraph(f"{command.summary[:1].upper()}{command.summary[1:]}.")
+    if command.options:
+        yield Terms(tuple((f"{one.flag}{one.value}", one.help) for one in command.options))
+    if command.notes:
+        # What has columns, or is an example, stays as it is.
+        laid_out = any("  " in note for note in command.notes)
+        yield Code(tuple(command.notes)) if laid_out else Paragraph(" ".join(command.notes))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from .page import Block, Bullets, Code, Page, Paragraph, Table, Terms
+from .page import Block, Bullets, Code, Page, Paragraph, Subtitle, Table, Terms
 
 # Name of a page, or another name that leads to it: its address as seen from the page.
 Places = Mapping[str, str]
@@ -32,6 +32,8 @@ def block_lines(block: Block, places: Places, own: str = "") -> list[str]:
     match block:
         case Paragraph(text):
             return [inline(text, places, own)]
+        case Subtitle(text):
+            return [f"### {inline(text, {})}"]
         case Code(lines, language):
             return [f"```{language or 'text'}", *lines, "```"]
         case Terms(entries):

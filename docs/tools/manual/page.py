@@ -43,7 +43,14 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-Block = Paragraph | Code | Terms | Bullets | Table
+@dataclass(frozen=True)
+class Subtitle:
+    """What the blocks up to the next subtitle are about."""
+
+    text: str
+
+
+Block = Paragraph | Code | Terms | Bullets | Table | Subtitle
 
 
 @dataclass

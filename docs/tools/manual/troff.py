@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from .page import Block, Bullets, Code, Page, Paragraph, Table, Terms
+from .page import Block, Bullets, Code, Page, Paragraph, Subtitle, Table, Terms
 
 _SECTIONS = {1: "PVM Commands", 3: "PVM Functions", 5: "PVM Files"}
 # Titles of parts that manual pages usually have.
@@ -30,8 +30,10 @@ def manual_page(page: Page, version: str) -> str:
     ]
     for title, blocks in page.parts:
         lines.append(_heading(title))
-        for number, block in enumerate(blocks):
-            lines += _block(block, first=number == 0)
+        before: Block | None = None
+        for block in blocks:
+            lines += _block(block, first=before is None or isinstance(before, Subtitle))
+            before = block
     return "\n".join(lines) + "\n"
 
 
@@ -54,6 +56,8 @@ def _block(block: Block, *, first: bool) -> list[str]:
     match block:
         case Paragraph(text):
             return ([] if first else [".PP"]) + [_line(text)]
+        case Subtitle(text):
+            return [f'.SS "{_plain(text)}"']
         case Code(lines):
             code = [_guarded(_plain(line)) for line in lines]
             return ([] if first else [".PP"]) + [".RS 4", ".nf", *code, ".fi", ".RE"]

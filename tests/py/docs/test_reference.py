@@ -6,7 +6,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from manual.commands import command_pages, console_commands, find_program, read_help
@@ -15,7 +17,7 @@ from manual.functions import function_pages
 from manual.header import Doc, HeaderError, read_header
 from manual.markdown import inline, markdown_page
 from manual.names import read_package
-from manual.page import Bullets, Code, Page, Paragraph, Table, Terms, blocks_of
+from manual.page import Bullets, Code, Page, Paragraph, Subtitle, Table, Terms, blocks_of
 from support.system import PROJECT, library_dir, modules_dir, pvm_root, require_library
 
 INCLUDE = PROJECT / "include"
@@ -228,6 +230,22 @@ def test_a_page_of_a_missing_program_is_left_out(tmp_path: Path) -> None:
 
 def test_the_console_commands_are_those_of_its_table() -> None:
     assert (console_commands() != []) == (modules_dir() / "pvm3py" / "console").exists()
+
+
+def test_a_row_of_the_console_has_options_and_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = SimpleNamespace(name="ps", synopsis="ps [options]", summary="list tasks", hidden=False)
+    row.options = (SimpleNamespace(flag="-n", value="HOST", help="of this host"),)
+    row.notes = ("One line.", "Another.")
+    secret = SimpleNamespace(name="idump", hidden=True)
+    module = SimpleNamespace(COMMANDS={"ps": row, "idump": secret})
+    monkeypatch.setitem(sys.modules, "pvm3py.console", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "pvm3py.console.commands", module)
+    assert console_commands() == [
+        Subtitle("ps [options]"),
+        Paragraph("List tasks."),
+        Terms((("-nHOST", "of this host"),)),
+        Paragraph("One line. Another."),
+    ]
 
 
 def test_help_is_taken_apart() -> None:
