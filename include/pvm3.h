@@ -226,6 +226,18 @@ struct pvmmboxinfo {
 #define __ProtoGlarp__(x) x
 #endif
 
+/*
+ * Texts that a function only reads.  C++ insists on `const`; in C the declarations stay those
+ * that programs of old may repeat.  Defined as `const` before, C programs have it, too.
+ */
+#ifndef PVM_CONST
+#ifdef __cplusplus
+#define PVM_CONST const
+#else
+#define PVM_CONST
+#endif
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -334,7 +346,8 @@ char *pvm_version(void);
  *		fprintf(stderr, "only %d workers; the first failed with %d\n", n, tids[n]);
  * See pvm_kill, pvm_parent, pvm_siblings, pvm_export, pvm_catchout
  */
-int pvm_spawn(char *file, char **argv, int flags, char *where, int count, int *tids);
+int pvm_spawn(PVM_CONST char *file, char **argv, int flags, PVM_CONST char *where, int count,
+	int *tids);
 
 /*
  * End a task by the signal SIGTERM.
@@ -464,8 +477,8 @@ int pvm_catchout(FILE *file);
  * Returns 0.
  * See pvm_spawn
  */
-int pvm_export(char *name);
-int pvm_unexport(char *name);
+int pvm_export(PVM_CONST char *name);
+int pvm_unexport(PVM_CONST char *name);
 
 /* ---- Hosts and the machine as a whole ---- */
 
@@ -544,7 +557,7 @@ int pvm_delhosts(char **names, int count, int *status);
  * PvmSysErr: there is no daemon.
  * See pvm_config, pvm_notify
  */
-int pvm_mstat(char *host);
+int pvm_mstat(PVM_CONST char *host);
 
 /*
  * Data format of an architecture.
@@ -558,7 +571,7 @@ int pvm_mstat(char *host);
  * PvmSysErr: there is no daemon.
  * See pvm_config
  */
-int pvm_archcode(char *arch);
+int pvm_archcode(PVM_CONST char *arch);
 
 /*
  * Compare the clocks of two hosts.
@@ -758,7 +771,7 @@ int pvm_setminfo(int bufid, struct pvmminfo *info);
  *	pvm_pkdouble(&matrix[0][3], 10, 20);
  * See pvm_initsend, pvm_upkbyte, pvm_pkstr, pvm_packf
  */
-int pvm_pkbyte(char *items, int count, int stride);
+int pvm_pkbyte(PVM_CONST char *items, int count, int stride);
 int pvm_pkshort(short *items, int count, int stride);
 int pvm_pkushort(unsigned short *items, int count, int stride);
 int pvm_pkint(int *items, int count, int stride);
@@ -781,7 +794,7 @@ int pvm_pkdcplx(double *items, int count, int stride);
  * PvmNotImpl: the buffer is one in place (PvmDataInPlace).
  * See pvm_upkstr, pvm_pkbyte
  */
-int pvm_pkstr(char *text);
+int pvm_pkstr(PVM_CONST char *text);
 
 /*
  * Add items to the message in the send buffer, as a format says.
@@ -1251,7 +1264,7 @@ int pvm_setopt(int option, int value);
  *	pvm_putinfo("printer", pvm_getsbuf(), PvmMboxDefault);
  * See pvm_recvinfo, pvm_delinfo, pvm_getmboxinfo
  */
-int pvm_putinfo(char *name, int bufid, int flags);
+int pvm_putinfo(PVM_CONST char *name, int bufid, int flags);
 
 /*
  * Get a message that a task has left under a name.
@@ -1274,7 +1287,7 @@ int pvm_putinfo(char *name, int bufid, int flags);
  *		pvm_upkint(&printer, 1, 1);
  * See pvm_putinfo, pvm_getmboxinfo
  */
-int pvm_recvinfo(char *name, int index, int flags);
+int pvm_recvinfo(PVM_CONST char *name, int index, int flags);
 
 /*
  * Delete a message that was left under a name.
@@ -1289,7 +1302,7 @@ int pvm_recvinfo(char *name, int index, int flags);
  * PvmSysErr: there is no daemon.
  * See pvm_putinfo
  */
-int pvm_delinfo(char *name, int index, int flags);
+int pvm_delinfo(PVM_CONST char *name, int index, int flags);
 
 /*
  * List the names in the mailbox with their entries.
@@ -1301,7 +1314,7 @@ int pvm_delinfo(char *name, int index, int flags);
  * PvmSysErr: there is no daemon.
  * See pvm_putinfo
  */
-int pvm_getmboxinfo(char *pattern, int *nclasses, struct pvmmboxinfo **classes);
+int pvm_getmboxinfo(PVM_CONST char *pattern, int *nclasses, struct pvmmboxinfo **classes);
 
 /*
  * Keep an int under a name, look it up, delete it.
@@ -1321,9 +1334,9 @@ int pvm_getmboxinfo(char *pattern, int *nclasses, struct pvmmboxinfo **classes);
  * PvmSysErr: there is no daemon.
  * See pvm_putinfo, pvm_recvinfo
  */
-int pvm_insert(char *name, int index, int data);
-int pvm_lookup(char *name, int index, int *data);
-int pvm_delete(char *name, int index);
+int pvm_insert(PVM_CONST char *name, int index, int data);
+int pvm_lookup(PVM_CONST char *name, int index, int *data);
+int pvm_delete(PVM_CONST char *name, int index);
 
 /* ---- System tasks ---- */
 
@@ -1388,7 +1401,7 @@ int pvm_reg_rm(struct pvmhostinfo **host);
  * See pvm_settmask, pvm_setopt
  */
 int pvm_reg_tracer(int trace_context, int trace_tag, int output_context, int output_tag,
-	char *mask, int buffer, int options);
+	PVM_CONST char *mask, int buffer, int options);
 
 /*
  * List the tasks that a reset of the machine spares.
@@ -1421,7 +1434,7 @@ int pvm_getnoresets(int **tids, int *count);
  *		pvm_perror("cannot end it");
  * See pvm_strerror, pvm_setopt
  */
-int pvm_perror(char *prefix);
+int pvm_perror(PVM_CONST char *prefix);
 
 /*
  * Text of the last error.
@@ -1493,7 +1506,7 @@ int pvm_setmwid(int bufid, int wid);
  *	pvm_lvgroup("workers");
  * See pvm_lvgroup, pvm_barrier, pvm_bcast
  */
-int pvm_joingroup(char *group);
+int pvm_joingroup(PVM_CONST char *group);
 
 /*
  * Leave a group.
@@ -1506,7 +1519,7 @@ int pvm_joingroup(char *group);
  * PvmSysErr: there is no daemon or no group server.
  * See pvm_joingroup
  */
-int pvm_lvgroup(char *group);
+int pvm_lvgroup(PVM_CONST char *group);
 
 /*
  * Freeze a group: nobody can join it any more.
@@ -1526,7 +1539,7 @@ int pvm_lvgroup(char *group);
  * PvmSysErr: there is no daemon or no group server.
  * See pvm_joingroup
  */
-int pvm_freezegroup(char *group, int size);
+int pvm_freezegroup(PVM_CONST char *group, int size);
 
 /*
  * Tid of a member of a group.
@@ -1540,7 +1553,7 @@ int pvm_freezegroup(char *group, int size);
  * PvmSysErr: there is no daemon or no group server.
  * See pvm_getinst, pvm_gsize
  */
-int pvm_gettid(char *group, int instance);
+int pvm_gettid(PVM_CONST char *group, int instance);
 
 /*
  * Instance number of a member of a group.
@@ -1554,7 +1567,7 @@ int pvm_gettid(char *group, int instance);
  * PvmSysErr: there is no daemon or no group server.
  * See pvm_gettid
  */
-int pvm_getinst(char *group, int tid);
+int pvm_getinst(PVM_CONST char *group, int tid);
 
 /*
  * Number of members of a group.
@@ -1566,7 +1579,7 @@ int pvm_getinst(char *group, int tid);
  * PvmSysErr: there is no daemon or no group server.
  * See pvm_joingroup
  */
-int pvm_gsize(char *group);
+int pvm_gsize(PVM_CONST char *group);
 
 /*
  * Wait until members of a group have made the same call.
@@ -1583,7 +1596,7 @@ int pvm_gsize(char *group);
  * PvmSysErr: there is no daemon or no group server.
  * See pvm_joingroup, pvm_bcast
  */
-int pvm_barrier(char *group, int count);
+int pvm_barrier(PVM_CONST char *group, int count);
 
 /*
  * Send the message in the send buffer to all other members of a group.
@@ -1601,7 +1614,7 @@ int pvm_barrier(char *group, int count);
  * PvmSysErr: there is no daemon or no group server.
  * See pvm_mcast, pvm_joingroup
  */
-int pvm_bcast(char *group, int tag);
+int pvm_bcast(PVM_CONST char *group, int tag);
 
 /*
  * Combine what all members of a group have, item by item.
@@ -1635,7 +1648,7 @@ int pvm_bcast(char *group, int tag);
  * See PvmMax, pvm_gather, pvm_scatter
  */
 int pvm_reduce(void (*function)(int *, void *, void *, int *, int *), void *items,
-	int count, int type, int tag, char *group, int root);
+	int count, int type, int tag, PVM_CONST char *group, int root);
 
 /*
  * Collect items of all members of a group in one of them.
@@ -1659,7 +1672,7 @@ int pvm_reduce(void (*function)(int *, void *, void *, int *, int *), void *item
  * PvmSysErr: there is no daemon or no group server.
  * See pvm_scatter, pvm_reduce
  */
-int pvm_gather(void *result, void *items, int count, int type, int tag, char *group,
+int pvm_gather(void *result, void *items, int count, int type, int tag, PVM_CONST char *group,
 	int root);
 
 /*
@@ -1684,7 +1697,7 @@ int pvm_gather(void *result, void *items, int count, int type, int tag, char *gr
  * PvmSysErr: there is no daemon or no group server.
  * See pvm_gather, pvm_reduce
  */
-int pvm_scatter(void *result, void *items, int count, int type, int tag, char *group,
+int pvm_scatter(void *result, void *items, int count, int type, int tag, PVM_CONST char *group,
 	int root);
 
 /*

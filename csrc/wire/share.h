@@ -84,8 +84,8 @@
 #define SHARE_SIZE (64 << 20)
 #define SHARE_SIZE_32 (8 << 20) /* of a program with 32-bit pointers */
 
-/* Where things begin. */
-#define SHARE_SLOTS_AT 4096
+/* Where things begin: the first slots are in the home's page. */
+#define SHARE_SLOTS_AT 256
 #define SHARE_RINGS_AT 32768
 #define SHARE_ARENA_AT (2 << 20)
 

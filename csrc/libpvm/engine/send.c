@@ -24,8 +24,10 @@ static bool write_mark(struct link *l)
 	mark->tag = TC_MARK;
 	mark->ctx = SYSCTX_TC;
 	mark->wid = (int)++l->mark; /* used up: one that is left by a jump may be written */
+	pvm__keep(mark, pvm__message_end);
 	written = (route && pvm__stream_write(route, &parcel, 1)) ||
 		pvm__write_daemon(&parcel, 1) == 0;
+	pvm__kept(mark);
 	if (pvm__task.session != session)
 		written = false;
 	else if (written)
@@ -187,6 +189,13 @@ static int by_stream(const struct message *m, int dst, struct stream *route)
 	return code;
 }
 
+/* A program that wants direct routes sees one, by notices and descriptors, also where memory serves. */
+static void show_route(int dst)
+{
+	if (pvm__task.option.route == PvmRouteDirect && wire_is_task((uint32_t)dst))
+		pvm__route_stream(dst);
+}
+
 int pvm__send(struct message *m, int dst)
 {
 	struct stream *route = NULL;
@@ -199,6 +208,7 @@ int pvm__send(struct message *m, int dst)
 		return PvmNotImpl;
 	}
 	pvm__keep(m, pvm__message_end);
+	show_route(dst);
 	early = pvm__route_exists(dst) ? pvm__pass_early() : 0;
 	if (pvm__task.session == session)
 		done = by_memory(m, dst);
@@ -219,8 +229,8 @@ int pvm__send(struct message *m, int dst)
 	return finish(session, code);
 }
 
-/* Tell the daemon who gets the next multicast, and send it. */
-static int multicast_daemon(struct message *m, const int *tids, int n)
+/* Tell the daemon who gets the next multicast, at most WIRE_RECEIVERS_MAX, and send it. */
+static int multicast_part(struct message *m, const int *tids, int n)
 {
 	struct message *announce = pvm__message_new(WIRE_ENC_XDR);
 	int code;
@@ -231,11 +241,25 @@ static int multicast_daemon(struct message *m, const int *tids, int n)
 	code = pvm__put_int(announce, n);
 	if (code >= 0)
 		code = pvm__put_ints(announce, tids, n);
+	pvm__keep(announce, pvm__message_end);
 	if (code >= 0)
 		code = pvm__write_daemon((struct parcel[]){ { .message = announce, .dst = TIDPVMD },
 						 { .message = m, .dst = pvmmytid | (int)TIDGID } },
 			2);
+	pvm__kept(announce);
 	pvm__message_unref(announce);
+	return code;
+}
+
+/* Have the daemon send a message to all of them. */
+static int multicast_daemon(struct message *m, const int *tids, int n)
+{
+	int code = 0;
+
+	for (int i = 0, part; i < n && code >= 0; i += part) {
+		part = n - i < WIRE_RECEIVERS_MAX ? n - i : WIRE_RECEIVERS_MAX;
+		code = multicast_part(m, tids + i, part);
+	}
 	return code;
 }
 
@@ -336,7 +360,6 @@ int pvm__multicast(struct message *m, int *tids, int n)
 	m = common_form(m);
 	pvm__keep(m, pvm__message_end);
 	nrest = send_apart(m, tids, n, &early, &common);
-	pvm__kept(m);
 	pvm__task.sending++;
 	if (nrest && pvm__task.session == session) {
 		for (int i = 0; i < nrest; i++)
@@ -348,6 +371,7 @@ int pvm__multicast(struct message *m, int *tids, int n)
 	pvm__task.sending--;
 	if (common || nrest)
 		owe(m, 1, &early);
+	pvm__kept(m);
 	pvm__message_unref(m);
 	return finish(session, code);
 }

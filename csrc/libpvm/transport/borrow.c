@@ -293,6 +293,13 @@ bool pvm__link_is_empty(const struct link *l)
 	return !pvm__ring_read(l->incoming, l->ring_size, l->head, end_of(l), &in);
 }
 
+bool pvm__link_is_exhausted(const struct link *l)
+{
+	if (pvm__link_is_empty(l))
+		return true;
+	return !l->nheld && pvm__link_is_barred(l) && !pvm__above.has_route(l->way.turn);
+}
+
 /* The record is taken. */
 static void advance(struct link *l, uint32_t next)
 {

@@ -405,12 +405,6 @@ static size_t exact_room(const struct stream *s)
 	return head_size(s) - s->end;
 }
 
-enum { DESCRIPTORS_MAX = 8 }; /* that one read may bring */
-union descriptors {
-	struct cmsghdr head; /* for the alignment */
-	char room[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
-};
-
 /* The daemon may send descriptors, if it shares memory at all. */
 static void expect(const struct stream *s, struct msghdr *h, union descriptors *d)
 {

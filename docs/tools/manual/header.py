@@ -135,7 +135,8 @@ def _declarations(text: str) -> list[Function]:
 
 def function(text: str) -> Function:
     """A declaration, or that of data, whose `;` is missing."""
-    text = " ".join(text.split())
+    # What C++ programs see; for C programs of old the header leaves the word out.
+    text = " ".join(text.split()).replace("PVM_CONST", "const")
     name = _NAME.search(text)
     if not name:
         raise HeaderError(f"no name in: {text}")

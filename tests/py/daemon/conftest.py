@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 from support.impostors.rawtask import Connector, RawTask
+from support.machines.sharing import ON
 from support.machines.vm import VirtualMachine
 
 
 @pytest.fixture(scope="module")
 def vm() -> Iterator[VirtualMachine]:
     """One daemon for the tests of a file, which leave nothing in it."""
-    with VirtualMachine("ours") as machine:
+    with VirtualMachine("ours", env=ON) as machine:
         yield machine
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 from support import compiler
+from support.machines.sharing import ON
 from support.machines.vm import VirtualMachine
 from support.system import require_library, require_program, spawn_dir
 
@@ -32,7 +33,7 @@ def machine() -> Iterator[VirtualMachine]:
     """A machine with the group server and, for `start`, a daemon that is only its address."""
     require_library("ours")
     require_program("gcc", "gcc")
-    with VirtualMachine("ours", path=[spawn_dir()]) as vm:
+    with VirtualMachine("ours", path=[spawn_dir()], env=ON) as vm:
         stand_in = vm.home / "lib" / "pvmd"
         stand_in.parent.mkdir()
         stand_in.write_text(f"#!/bin/sh\necho {vm.address}\n")

@@ -10,13 +10,17 @@ from pathlib import Path
 from pvm3py.pvmd.io.figures import Sharing
 from pvm3py.wire import constants as c
 
+# For tests that need memory whatever the environment says.
+ON = {"PVM_SHM": "on"}
+
 # The settings of each way that messages between tasks of one host may go; spawned tasks get those
 # of their daemon.
 WAYS = {
     "daemon": {"PVM_SHM": "off"},
-    "memory": {"PVM_SHM_AFTER": "0"},
+    "memory": {"PVM_SHM": "on", "PVM_SHM_AFTER": "0"},
     # So that every bound is met.
     "narrow": {
+        "PVM_SHM": "on",
         "PVM_SHM_AFTER": "0",
         "PVM_SHM_RING": "4096",
         "PVM_SHM_ARENA": "262144",
