@@ -18,6 +18,12 @@ from .page import Block, Page
 # The place of a document of the project on the site, if it is not its name alone.
 INDEX = "docs/README.md"
 REFERENCE = "reference"
+_REFERENCES = """\
+* [Commands and files](commands.md)
+* [C functions](functions.md)
+* [Fortran](fortran.md)
+* [Python](python.md)
+"""
 _LINK = re.compile(r"(\[[^\]]*\])\(([^)\s]+)\)")
 _FENCE = re.compile(r"(^```.*?^```[^\n]*\n)", re.MULTILINE | re.DOTALL)
 _AUDIENCE = re.compile(r"^## (.+)$", re.MULTILINE)
@@ -101,9 +107,10 @@ def _index(text: str, site: Site) -> str:
         seen.update(fresh)
         site.write(f"{name}.md", f"# {title}\n{body}\n{_contents(fresh)}")
         pages.append(f"{name}.md")
-    first = _LINK.findall(start)
-    others = [link.partition("#")[0] for _, link in first if link.partition("#")[0] not in seen]
-    return text + "\n" + _contents([*dict.fromkeys(others), *pages, f"{REFERENCE}/index.md"])
+    others = [link.partition("#")[0] for _, link in _LINK.findall(start)]
+    first = [link for link in dict.fromkeys(others) if link not in seen]
+    reference = "\n## Reference\n\n" + _REFERENCES.replace("(", f"({REFERENCE}/")
+    return f"{text}{reference}\n" + _contents([*first, *pages, f"{REFERENCE}/index.md"])
 
 
 def _contents(pages: list[str]) -> str:
@@ -137,15 +144,8 @@ def _write_reference(site: Site, tree: Path) -> None:
 
 
 def _reference_index(names: list[str]) -> str:
-    lines = [
-        "# Reference",
-        "",
-        "Made from the sources; each page of a command or function is a manual",
-    ]
-    lines += ["page, too, as pvm_send(3).", "", "* [Commands and files](commands.md)"]
-    lines += ["* [C functions](functions.md), by what they are for", "* [Fortran](fortran.md)"]
-    lines += ["* [Python](python.md)", "", _contents(names)]
-    return "\n".join(lines)
+    start = "# Reference\n\nA page of a command or a function is a manual page, too.\n\n"
+    return start + _REFERENCES + "\n" + _contents(names)
 
 
 def _pages_index(title: str, sections: dict[str, list[Page]], places: dict[str, str]) -> str:
