@@ -4,6 +4,8 @@
 #   make            the tree; Python and C tools come from a virtual environment in build/venv
 #   make demo       build, compile examples/ as a user would, run them under a daemon of their own
 #   make test       lint and all tests; as root, installs the Debian packages they use
+#   make docs       the documents with the reference of all functions as a site, in build/site
+#   make man        manual pages, in build/man
 #   make bench      compare with PVM 3.4.6 side by side
 #   make coverage-table   renew docs/coverage.md, the table of what is tested
 #   make lint       warnings, types, format, layers; make format rewrites the sources
@@ -90,7 +92,8 @@ $(STAMPS)/venv: pyproject.toml | $(STAMPS)
 	@touch $@
 
 $(STAMPS)/venv-test: pyproject.toml $(VENV_STAMP) | $(STAMPS)
-	$(call pip_install,p["project"]["optional-dependencies"]["test"])
+	$(call pip_install,p["project"]["optional-dependencies"]["test"] + \
+		p["project"]["optional-dependencies"]["docs"])
 	@touch $@
 
 # A character that make's own syntax takes.
@@ -329,16 +332,37 @@ bench: all $(STAMPS)/venv-test
 fuzz: all
 	@$(MAKE) -C tests/fuzz BUILD=$(abspath $(BUILD)/fuzz)
 
+# ---- documents -------------------------------------------------------------
+
+MAN_SRC := $(wildcard docs/man/*.md docs/tools/manual/*.py include/*.h csrc/libfpvm/*.c)
+DOCS_SRC := $(wildcard *.md docs/*.md docs/tools/conf.py)
+# Not in the project's directory, where Python would find the sources of pvm3py.
+MANUAL = PYTHONPATH='$(abspath docs/tools):$(abspath $(MODULES))' '$(PYTHON)' -P
+
+man: $(STAMPS)/man
+$(STAMPS)/man: $(STAMPS)/package $(SCRIPTS) $(TOOLS) $(MAN_SRC) | all
+	@$(MANUAL) -m manual man $(TREE) $(BUILD)/man
+	@touch $@
+
+# A warning, also of a link to nowhere, is an error.
+docs: $(STAMPS)/site
+$(STAMPS)/site: $(STAMPS)/man $(DOCS_SRC) $(STAMPS)/venv-test
+	@$(MANUAL) -m manual site $(TREE) $(BUILD)/site-source
+	@$(MANUAL) -m sphinx -q -W --keep-going -j auto -b html -d $(BUILD)/doctrees \
+		$(BUILD)/site-source $(BUILD)/site
+	@touch $@
+
 # ---- checking it -----------------------------------------------------------
 
 # Debian packages that tests use: 3.4.6 as the peer, compilers, what users build with, shells.
 TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples netbase netpipe-pvm tablix2 slang-pvm slsh \
-	gfortran clang libclang-rt-dev musl-tools valgrind m4 xvfb x11-utils iproute2 openssh-server \
+	gfortran clang libclang-rt-dev musl-tools valgrind m4 groff-base xvfb x11-utils iproute2 \
+	openssh-server \
 	qemu-user-static gcc-s390x-linux-gnu gcc-powerpc-linux-gnu gcc-i686-linux-gnu \
 	libc6-dev-s390x-cross libc6-dev-powerpc-cross libc6-dev-i386-cross \
 	g++ cmake autoconf pkg-config ksh93u+m mksh tcsh csh
 
-test: all debian-packages lint
+test: all debian-packages lint docs
 	$(BUILD)/venv/bin/pytest -n auto --dist worksteal tests/py $(PYTESTFLAGS)
 
 # docs/coverage.md: what the programs of checks cover.
@@ -380,6 +404,6 @@ switch-objects: $(SWITCH_OBJ)
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all tree lib switch-objects install demo bench fuzz test coverage-table debian-packages \
+.PHONY: all tree lib switch-objects install demo docs man bench fuzz test coverage-table debian-packages \
 	lint lint-python lint-c lint-format lint-layers format clean
 .DELETE_ON_ERROR:
