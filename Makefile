@@ -240,8 +240,8 @@ $(STAMPS)/package: $(PY_SRC) $(EXTENSIONS) csrc/python/stage.py
 
 # ---- the tree --------------------------------------------------------------
 
-COMMANDS := pvmd pvmgetarch aimk
-SCRIPTS := $(addprefix $(TREE)/lib/,$(COMMANDS) debugger) $(addprefix $(LIBDIR)/,pvmd3 pvmgs pvmrm)
+COMMANDS := pvm pvmd pvmgetarch aimk
+SCRIPTS := $(addprefix $(TREE)/lib/,$(COMMANDS) debugger) $(addprefix $(LIBDIR)/,pvm pvmd3 pvmgs pvmrm)
 SPAWNED := $(TREE)/bin/$(PVM_ARCH)/pvmgs $(TREE)/bin/$(PVM_ARCH)/pvmrm
 CONF := $(addprefix $(TREE)/conf/$(PVM_ARCH).,def m4)
 
@@ -250,12 +250,20 @@ all tree: lib $(SCRIPTS) $(CONF) $(STAMPS)/package $(SPAWNED)
 # The version has one place.
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' pvm3py/__init__.py)
 
-$(TREE)/lib/%: tree/% pvm3py/__init__.py
+define install_script
 	@mkdir -p $(@D)
 	@sed 's/@PVM3PY_VERSION@/$(VERSION)/' $< >$@.new
 	@install -m 755 $@.new $@ && rm $@.new
+endef
 
-$(LIBDIR)/pvmd3 $(LIBDIR)/pvmgs $(LIBDIR)/pvmrm: tree/pvmd3.in csrc/python/stage.py $(VENV_STAMP)
+$(TREE)/lib/%: tree/% pvm3py/__init__.py
+	$(install_script)
+
+# The start script of daemon and console is one, and goes by its name.
+$(TREE)/lib/pvm: tree/pvmd pvm3py/__init__.py
+	$(install_script)
+
+$(addprefix $(LIBDIR)/,pvm pvmd3 pvmgs pvmrm): tree/pvmd3.in csrc/python/stage.py $(VENV_STAMP)
 	@mkdir -p $(@D)
 	@'$(PYTHON)' csrc/python/stage.py launcher $< $@
 

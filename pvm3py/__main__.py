@@ -16,6 +16,7 @@ from pvm3py.root import launcher, pvm_root
 USAGE = """usage: python -m pvm3py COMMAND
   root   print PVM_ROOT: include/, lib/$PVM_ARCH/ and lib/pvmd are below it
   arch   print PVM_ARCH, the name of this kind of machine
+  console  run the console `pvm`: `python -m pvm3py console -h` tells more
   trace  convert trace files: `python -m pvm3py trace -h` tells more
   rm     run a resource manager: `python -m pvm3py rm -h` tells more
   --help, --version   print this, or the version of pvm3py"""
@@ -39,6 +40,11 @@ def run_pvmd() -> int:
     return run(lambda: _become(pvm_root() / "lib" / "pvmd"), "pvmd")
 
 
+def run_pvm() -> int:
+    """The command pvm: the console by its start script."""
+    return run(lambda: _become(pvm_root() / "lib" / "pvm"), "pvm")
+
+
 def main() -> int:
     """Answer a question on the command line; return the exit status."""
     match sys.argv[1:]:
@@ -46,7 +52,7 @@ def main() -> int:
             print(pvm_root())
         case ["arch"]:
             print(launcher().parent.name)
-        case [("trace" | "rm") as command, *arguments]:
+        case [("console" | "rm" | "trace") as command, *arguments]:
             package = import_module(f"pvm3py.{command}.__main__")
             return int(package.main(arguments, f"{PROGRAM} {command}"))
         case [*_, "--version"]:

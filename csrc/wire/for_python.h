@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the archive of libpvm3 has for the Python interface. (csrc/libpvm/calls/recv.c) */
+/* What the Python interface has of libpvm3 beside pvm3.h. (csrc/libpvm/calls/) */
 #ifndef PVM3PY_FOR_PYTHON_H
 #define PVM3PY_FOR_PYTHON_H
 
@@ -10,5 +10,9 @@ struct timeval;
  * signal came. PvmNotImpl in a handler, PvmNoMem, PvmSysErr.
  */
 int pvmawait(int tid, int tag, const struct timeval *timeout);
+
+/* Copy the trace mask, 36 bytes, of the own task or of children. 0, PvmBadParam. (pvmtev.h) */
+int pvm_gettmask(int who, char mask[36]);
+int pvm_settmask(int who, char mask[36]);
 
 #endif

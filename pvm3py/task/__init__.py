@@ -161,10 +161,12 @@ from pvm3py.task.settings import (
     freecontext,
     getcontext,
     getopt,
+    gettmask,
     newcontext,
     recvf,
     setcontext,
     setopt,
+    settmask,
     unexport,
 )
 
@@ -219,6 +221,7 @@ __all__ = [
     "getrbuf",
     "getsbuf",
     "gettid",
+    "gettmask",
     "gsize",
     "halt",
     "hostsync",
@@ -275,6 +278,7 @@ __all__ = [
     "setopt",
     "setrbuf",
     "setsbuf",
+    "settmask",
     "siblings",
     "spawn",
     "start_pvmd",

@@ -19,19 +19,24 @@ from . import values
 from .message import Event, Item
 from .names import DESCRIPTIONS, file_number
 
+_PVM = f"{c.PVM_MAJOR_VERSION}.{c.PVM_MINOR_VERSION}.{c.PVM_PATCH_VERSION}"
+_TRACER = f"Tracer 1.0.0 (PVM {_PVM})"
 _HALF_DIGITS = {"entry": "0.", "exit": "1.", "": ""}
 _Form = tuple[str, tuple[tuple[str, int], ...]]
 
 
 class Writer:
-    """Writes events to a file, with a descriptor before the first event of each form."""
+    """Writes events to a file, with a descriptor before the first event of each form.
 
-    def __init__(self, out: BinaryIO, creation: float | None = None) -> None:
+    machine  the program that writes it, for the head
+    """
+
+    def __init__(
+        self, out: BinaryIO, creation: float | None = None, machine: str = _TRACER
+    ) -> None:
         self._out = out
         self._variants: dict[str, list[_Form]] = {}
         date = time.strftime("%a %b %d %H:%M:%S %Y", time.localtime(creation))
-        machine = f"Tracer 1.0.0 (PVM {c.PVM_MAJOR_VERSION}.{c.PVM_MINOR_VERSION}"
-        machine += f".{c.PVM_PATCH_VERSION})"
         self._put(f'/*\n * "Creation Date" "{date}"\n * "Machine" "{machine}"\n */ ;;\n\n')
 
     def write(self, event: Event) -> None:
