@@ -125,12 +125,8 @@ endif
 
 lib: $(LIBS) $(HEADERS) $(TOOLS)
 
-# Libraries and programs are linked with the caller's flags, and those that refuse undefined names
-# only where there are none.
-LINK = $(CC) $(CFLAGS) $(LDFLAGS)
-LINK_OPEN = $(LINK) $(filter-out -Wl$(,)-z$(,)defs,$(LIB_LDFLAGS))
-# Behind the caller's flags, which may refuse undefined names as well.
-UNDEFINED := -Wl,--unresolved-symbols=ignore-all
+# Libraries and programs are linked with the caller's flags.
+LINK = $(CC) $(CFLAGS) $(LDFLAGS) $(LIB_LDFLAGS)
 
 # Partly linked objects hold machine code, also of link-time optimisation: clang's do anyway.
 ifneq ($(findstring -flto,$(CFLAGS)),)
@@ -165,19 +161,20 @@ $(SWITCH_OBJ): LIB_CFLAGS += -Icsrc/switch
 
 $(LIBDIR)/libpvm3.so.3: $(LIB_OBJ) csrc/libpvm/libpvm.map
 	@mkdir -p $(@D)
-	$(LINK) -shared $(LIB_LDFLAGS) -Wl,-soname,$(@F) \
+	$(LINK) -shared -Wl,-soname,$(@F) \
 		-Wl,--version-script=csrc/libpvm/libpvm.map -o $@ $(LIB_OBJ)
 
-# Groups and Fortran use libpvm3 of the program, as 3.4.6's do: they do not name it.
-$(LIBDIR)/libgpvm3.so.3: $(GPVM_OBJ) csrc/libgpvm/libgpvm.map
+# Groups and Fortran name what they use, so that programs may name libraries in any order. They
+# find it beside them. Empty where libraries lie in a directory of the system.
+RUNPATH ?= -Wl,-rpath,'$$ORIGIN'
+$(LIBDIR)/libgpvm3.so.3: $(GPVM_OBJ) csrc/libgpvm/libgpvm.map $(LIBDIR)/libpvm3.so.3
 	@mkdir -p $(@D)
-	$(LINK_OPEN) $(UNDEFINED) -shared -Wl,-soname,$(@F) \
-		-Wl,--version-script=csrc/libgpvm/libgpvm.map -o $@ $(GPVM_OBJ)
+	$(LINK) -shared $(RUNPATH) -Wl,-soname,$(@F) \
+		-Wl,--version-script=csrc/libgpvm/libgpvm.map -o $@ $(filter %.o %.so.3,$^)
 
-$(LIBDIR)/libfpvm3.so.3: $(FPVM_OBJ)
+$(LIBDIR)/libfpvm3.so.3: $(FPVM_OBJ) $(LIBDIR)/libgpvm3.so.3 $(LIBDIR)/libpvm3.so.3
 	@mkdir -p $(@D)
-	$(LINK_OPEN) $(UNDEFINED) -shared -Wl,-soname,$(@F) \
-		-o $@ $(FPVM_OBJ)
+	$(LINK) -shared $(RUNPATH) -Wl,-soname,$(@F) -o $@ $^
 
 # One object whose internal names are local, so that none can clash with a program's own; without
 # section groups, in which names must stay global.
@@ -188,9 +185,10 @@ $(OBJ)/pvm.o $(OBJ)/gpvm.o:
 	$(OBJCOPY) --localize-hidden $@.tmp $@
 	@rm $@.tmp
 
-$(LIBDIR)/libpvm3.a: $(OBJ)/pvm.o
+# Every program names libpvm3, and many name it before what uses it: so it has the others, too.
+$(LIBDIR)/libpvm3.a: $(OBJ)/pvm.o $(OBJ)/gpvm.o $(FPVM_OBJ)
 $(LIBDIR)/libgpvm3.a: $(OBJ)/gpvm.o
-# Apart, so that a program without groups needs no libgpvm3.
+# Apart, so that a program without groups gets none.
 $(LIBDIR)/libfpvm3.a: $(FPVM_OBJ)
 $(LIBDIR)/%.a:
 	@mkdir -p $(@D)
@@ -199,7 +197,7 @@ $(LIBDIR)/%.a:
 
 $(TOOLS): $(LIBDIR)/%: csrc/tools/%.c $(LIBDIR)/libgpvm3.a $(LIBDIR)/libpvm3.a pvm3py/__init__.py \
 		csrc/tools/options.h
-	$(LINK_OPEN) $(CPPFLAGS) $(LIB_CFLAGS) -DPVM3PY_VERSION='"$(VERSION)"' -o $@ \
+	$(LINK) $(CPPFLAGS) $(LIB_CFLAGS) -DPVM3PY_VERSION='"$(VERSION)"' -o $@ \
 		$(filter %.c %.a,$^)
 
 $(TREE)/include/%.h: include/%.h
@@ -240,27 +238,49 @@ $(STAMPS)/package: $(PY_SRC) $(EXTENSIONS) csrc/python/stage.py
 
 # ---- the tree --------------------------------------------------------------
 
-COMMANDS := pvm pvmd pvmgetarch aimk
-SCRIPTS := $(addprefix $(TREE)/lib/,$(COMMANDS) debugger) $(addprefix $(LIBDIR)/,pvm pvmd3 pvmgs pvmrm)
+# Other names of pvmcc: compilers for programs of PVM, and stand-ins that aimk offers.
+COMPILERS := pvmc++ pvmf77 pvmf90
+COMPAT := $(addprefix $(TREE)/lib/compat/,cc gcc clang f77 f90 g77 gfortran)
+COMMANDS := pvm pvmd pvmgetarch aimk pvm3-config pvmcc $(COMPILERS)
+SCRIPTS := $(addprefix $(TREE)/lib/,$(COMMANDS) debugger pvmgs pvmtmparch ipcfree) \
+	$(addprefix $(LIBDIR)/,pvm pvmd3 pvmgs pvmrm)
+# What others read: shells, build systems.
+SNIPPETS := $(addprefix $(TREE)/lib/,pvm3-flags.sh bashrc.stub kshrc.stub cshrc.stub \
+	$(patsubst tree/%,%,$(wildcard tree/pkgconfig/* tree/cmake/*/*)))
 SPAWNED := $(TREE)/bin/$(PVM_ARCH)/pvmgs $(TREE)/bin/$(PVM_ARCH)/pvmrm
 CONF := $(addprefix $(TREE)/conf/$(PVM_ARCH).,def m4)
 
-all tree: lib $(SCRIPTS) $(CONF) $(STAMPS)/package $(SPAWNED)
+all tree: lib $(SCRIPTS) $(COMPAT) $(SNIPPETS) $(CONF) $(STAMPS)/package $(SPAWNED)
 
 # The version has one place.
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' pvm3py/__init__.py)
 
+# The release of PVM whose interface this is.
+PVM_VERSION := $(shell sed -n 's/^.define PVM_VER .*"\(.*\)"/\1/p' include/pvm3.h)
+FILLED := sed 's/@PVM3PY_VERSION@/$(VERSION)/; s/@PVM_VERSION@/$(PVM_VERSION)/; s/@ARCH@/$(PVM_ARCH)/'
+
 define install_script
 	@mkdir -p $(@D)
-	@sed 's/@PVM3PY_VERSION@/$(VERSION)/' $< >$@.new
-	@install -m 755 $@.new $@ && rm $@.new
+	@$(FILLED) $< >$@.new
+	@install -m $(MODE) $@.new $@ && rm $@.new
 endef
+$(TREE)/lib/%: MODE := 755
+$(SNIPPETS): MODE := 644
 
-$(TREE)/lib/%: tree/% pvm3py/__init__.py
+$(addprefix $(TREE)/lib/,$(COMPILERS)): $(TREE)/lib/pvmcc
+	@ln -sf pvmcc $@
+$(COMPAT): $(TREE)/lib/pvmcc
+	@mkdir -p $(@D)
+	@ln -sf ../pvmcc $@
+# This has always been another name.
+$(TREE)/lib/pvmtmparch: $(TREE)/lib/pvmgetarch
+	@ln -sf pvmgetarch $@
+
+$(TREE)/lib/%: tree/% pvm3py/__init__.py include/pvm3.h
 	$(install_script)
 
 # The start script of daemon and console is one, and goes by its name.
-$(TREE)/lib/pvm: tree/pvmd pvm3py/__init__.py
+$(TREE)/lib/pvm: tree/pvmd pvm3py/__init__.py include/pvm3.h
 	$(install_script)
 
 $(addprefix $(LIBDIR)/,pvm pvmd3 pvmgs pvmrm): tree/pvmd3.in csrc/python/stage.py $(VENV_STAMP)
@@ -270,7 +290,7 @@ $(addprefix $(LIBDIR)/,pvm pvmd3 pvmgs pvmrm): tree/pvmd3.in csrc/python/stage.p
 # For makefiles and C sources of programs.
 $(TREE)/conf/$(PVM_ARCH).%: tree/arch.%
 	@mkdir -p $(@D)
-	@sed 's/@ARCH@/$(PVM_ARCH)/' $< >$@
+	@$(FILLED) $< >$@
 
 # Where the daemon looks for programs that are spawned by name.
 $(SPAWNED):
@@ -292,6 +312,11 @@ install: all
 		ln -sf ../lib/pvm3/include/$$header '$(INCLUDE)'; done
 	for library in $(notdir $(filter %.a,$(LIBS))); do \
 		ln -sf pvm3/lib/$(PVM_ARCH)/$$library '$(LIB)'; done
+	install -d '$(LIB)/pkgconfig' '$(LIB)/cmake'
+	for package in pvm3 fpvm3; do \
+		sed 's,^root=.*,root=$${pcfiledir}/../pvm3,' $(TREE)/lib/pkgconfig/$$package.pc \
+			>'$(LIB)/pkgconfig/'$$package.pc; done
+	ln -sfn ../pvm3/lib/cmake/PVM3 '$(LIB)/cmake/PVM3'
 
 # ---- using it --------------------------------------------------------------
 

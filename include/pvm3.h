@@ -226,6 +226,18 @@ struct pvmmboxinfo {
 #define __ProtoGlarp__(x) x
 #endif
 
+/*
+ * Texts that a function only reads.  C++ insists on `const`; in C the declarations stay those
+ * that programs of old may repeat.  Defined as `const` before, C programs have it, too.
+ */
+#ifndef PVM_CONST
+#ifdef __cplusplus
+#define PVM_CONST const
+#else
+#define PVM_CONST
+#endif
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -238,7 +250,8 @@ int pvm_exit(void);
 char *pvm_version(void);
 
 /* Tasks. */
-int pvm_spawn(char *file, char **argv, int flags, char *where, int count, int *tids);
+int pvm_spawn(PVM_CONST char *file, char **argv, int flags, PVM_CONST char *where, int count,
+	int *tids);
 int pvm_kill(int tid);
 int pvm_sendsig(int tid, int signum);
 int pvm_pstat(int tid);
@@ -249,15 +262,15 @@ int pvm_notify(int event, int tag, int count, int *tids);
 #ifdef EOF
 int pvm_catchout(FILE *file);
 #endif
-int pvm_export(char *name);
-int pvm_unexport(char *name);
+int pvm_export(PVM_CONST char *name);
+int pvm_unexport(PVM_CONST char *name);
 
 /* Hosts and the machine as a whole. */
 int pvm_config(int *nhost, int *narch, struct pvmhostinfo **hosts);
 int pvm_addhosts(char **names, int count, int *status);
 int pvm_delhosts(char **names, int count, int *status);
-int pvm_mstat(char *host);
-int pvm_archcode(char *arch);
+int pvm_mstat(PVM_CONST char *host);
+int pvm_archcode(PVM_CONST char *arch);
 int pvm_hostsync(int host, struct timeval *remote, struct timeval *delta);
 int pvm_start_pvmd(int argc, char **argv, int block);
 int pvm_halt(void);
@@ -276,7 +289,7 @@ int pvm_getminfo(int bufid, struct pvmminfo *info);
 int pvm_setminfo(int bufid, struct pvmminfo *info);
 
 /* Packing: `count` items that lie `stride` items apart. */
-int pvm_pkbyte(char *items, int count, int stride);
+int pvm_pkbyte(PVM_CONST char *items, int count, int stride);
 int pvm_pkshort(short *items, int count, int stride);
 int pvm_pkushort(unsigned short *items, int count, int stride);
 int pvm_pkint(int *items, int count, int stride);
@@ -287,7 +300,7 @@ int pvm_pkfloat(float *items, int count, int stride);
 int pvm_pkdouble(double *items, int count, int stride);
 int pvm_pkcplx(float *items, int count, int stride);
 int pvm_pkdcplx(double *items, int count, int stride);
-int pvm_pkstr(char *text);
+int pvm_pkstr(PVM_CONST char *text);
 int pvm_packf(const char *format, ...);
 int pvm_pkmesg(int bufid);
 int pvm_pkmesgbody(int bufid);
@@ -332,24 +345,24 @@ int pvm_getopt(int option);
 int pvm_setopt(int option, int value);
 
 /* Mailbox. */
-int pvm_putinfo(char *name, int bufid, int flags);
-int pvm_recvinfo(char *name, int index, int flags);
-int pvm_delinfo(char *name, int index, int flags);
-int pvm_getmboxinfo(char *pattern, int *nclasses, struct pvmmboxinfo **classes);
-int pvm_insert(char *name, int index, int data);
-int pvm_lookup(char *name, int index, int *data);
-int pvm_delete(char *name, int index);
+int pvm_putinfo(PVM_CONST char *name, int bufid, int flags);
+int pvm_recvinfo(PVM_CONST char *name, int index, int flags);
+int pvm_delinfo(PVM_CONST char *name, int index, int flags);
+int pvm_getmboxinfo(PVM_CONST char *pattern, int *nclasses, struct pvmmboxinfo **classes);
+int pvm_insert(PVM_CONST char *name, int index, int data);
+int pvm_lookup(PVM_CONST char *name, int index, int *data);
+int pvm_delete(PVM_CONST char *name, int index);
 
 /* System tasks. */
 int pvm_reg_hoster(void);
 int pvm_reg_tasker(void);
 int pvm_reg_rm(struct pvmhostinfo **host);
 int pvm_reg_tracer(int trace_context, int trace_tag, int output_context, int output_tag,
-	char *mask, int buffer, int options);
+	PVM_CONST char *mask, int buffer, int options);
 int pvm_getnoresets(int **tids, int *count);
 
 /* Errors. */
-int pvm_perror(char *prefix);
+int pvm_perror(PVM_CONST char *prefix);
 char *pvm_strerror(void);
 
 /* Helpers that programs have always used. */
@@ -366,19 +379,19 @@ int pvm_setmwid(int bufid, int wid);
 #endif
 
 /* Groups (libgpvm3). */
-int pvm_joingroup(char *group);
-int pvm_lvgroup(char *group);
-int pvm_freezegroup(char *group, int size);
-int pvm_gettid(char *group, int instance);
-int pvm_getinst(char *group, int tid);
-int pvm_gsize(char *group);
-int pvm_barrier(char *group, int count);
-int pvm_bcast(char *group, int tag);
+int pvm_joingroup(PVM_CONST char *group);
+int pvm_lvgroup(PVM_CONST char *group);
+int pvm_freezegroup(PVM_CONST char *group, int size);
+int pvm_gettid(PVM_CONST char *group, int instance);
+int pvm_getinst(PVM_CONST char *group, int tid);
+int pvm_gsize(PVM_CONST char *group);
+int pvm_barrier(PVM_CONST char *group, int count);
+int pvm_bcast(PVM_CONST char *group, int tag);
 int pvm_reduce(void (*function)(int *, void *, void *, int *, int *), void *items,
-	int count, int type, int tag, char *group, int root);
-int pvm_gather(void *result, void *items, int count, int type, int tag, char *group,
+	int count, int type, int tag, PVM_CONST char *group, int root);
+int pvm_gather(void *result, void *items, int count, int type, int tag, PVM_CONST char *group,
 	int root);
-int pvm_scatter(void *result, void *items, int count, int type, int tag, char *group,
+int pvm_scatter(void *result, void *items, int count, int type, int tag, PVM_CONST char *group,
 	int root);
 /* Functions for pvm_reduce: type, accumulator, operand, number of items, error. */
 void PvmMax(int *type, void *x, void *y, int *count, int *info);
