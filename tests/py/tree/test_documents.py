@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.system import PROJECT
 
-README_LINES = 120
+README_LINES = 140
 LINK = re.compile(r"\[[^]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
