@@ -107,14 +107,6 @@ def end_task(pvmd: Pvmd, task: Task) -> None:
 
 @on(END, Step.TASKS)
 def end_all(pvmd: Pvmd) -> None:
-    """End every task, those too of which the switch has not told yet."""
-    try:
-        pvmd.loop.run_until_complete(asyncio.sleep(0))
-    finally:
-        _terminate_all(pvmd)
-
-
-def _terminate_all(pvmd: Pvmd) -> None:
     """SIGTERM to every task; wait a little for the processes started here."""
     for task in pvmd.tasks:
         signal_task(pvmd, task, signal.SIGTERM)

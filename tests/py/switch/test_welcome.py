@@ -200,13 +200,20 @@ def test_welcome_that_is_out_of_bounds_is_not_kept(
 
 
 def test_daemon_that_is_behind_decides_about_the_rest(bed: Bed) -> None:
-    peers = [proven(bed) for _ in range(MANY + 1)]
+    """Nothing is told before all of this has been served, as all of it is there at once."""
+    changes, strangers = 30, 40
+    (busy, _), peers = enrol(bed), [proven(bed) for _ in range(strangers)]
+    words = [c.TS_TRCTID, c.TS_TRCTAG]
+    for number in range(changes):
+        option = SetOptRequest([Option(words[number % 2], "1")]).encode()
+        busy.start(message(DAEMON, option, tag=c.TM_SETOPT))
     for peer in peers:
         peer.start(second(asks("x")))
-    bed.until(lambda: sum(not isinstance(event, OpenEvent) for event in bed.events) == len(peers))
-    found = bed.wait(EnrolledEvent) + bed.wait(MessageEvent, 0)
-    assert len(found) == len(peers)
-    assert len({event.conn for event in found}) == len(peers)
+    bed.switch.run(PATIENCE)
+    bed.switch.dispatch()
+    assert len(bed.wait(AnsweredEvent, changes)) == changes
+    assert len(bed.wait(EnrolledEvent, MANY - changes)) == MANY - changes
+    assert len(bed.wait(MessageEvent)) == strangers - (MANY - changes)
 
 
 # ---- tids ----------------------------------------------------------------------------------
