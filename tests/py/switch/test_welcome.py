@@ -20,7 +20,6 @@ from pvm3py.pvmd.state.events import (
     CloseEvent,
     EnrolledEvent,
     MessageEvent,
-    OpenEvent,
 )
 from pvm3py.wire import constants as c
 from pvm3py.wire.mailbox import MailRequest, NamesReply
