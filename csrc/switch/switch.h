@@ -41,8 +41,8 @@ struct sw;
  */
 #define SW_NO_PROGRAM 9
 /*
- * a task has enrolled and was answered, see sw_keep_welcome: src is its tid, pid its process; data is
- * when it was there, 8 bytes, ns of CLOCK_BOOTTIME, and its name. No SW_OPEN comes before
+ * a task has enrolled and was answered, see sw_keep_welcome: src is its tid, pid its process; data
+ * is when it was there, 8 bytes, ns of CLOCK_BOOTTIME, and its name. No SW_OPEN comes before
  */
 #define SW_ENROLLED 10
 /* a message passed, see sw_manager: all as in SW_MESSAGE, 64 bytes of its body at most */
@@ -260,10 +260,11 @@ void sw_keep_answer(struct sw *, uint32_t tag, const char *body, size_t len, con
 	size_t answer_len);
 void sw_forget_answers(struct sw *);
 /*
- * Keep the body of an answer to a TM_CONN2, as long: tasks that ask the same, but for process and
- * name, get it with another tid at its second word. They must be tasks that the caller would treat
- * alike, whom nobody is told of. shares: as in sw_bind. Each is reported with SW_ENROLLED, unless it
- * leaves before the caller is there again: then nothing is. One that is too long is not kept.
+ * Keep the body of an answer to a TM_CONN2, as long as other answers: tasks that ask the same, but
+ * for process and name, get it with another tid at its second word. They must be tasks that the
+ * caller would treat alike, and that nobody is told of. shares: as in sw_bind. Each is reported
+ * with SW_ENROLLED, unless it leaves before the caller is there again: then nothing is. An answer
+ * that is too long is not kept.
  */
 void sw_keep_welcome(struct sw *, const char *body, size_t len, const char *answer,
 	size_t answer_len, int shares);

@@ -279,7 +279,7 @@ static inline bool table_alive(const struct sw *sw, uint32_t tid)
 	return table_local(sw, tid) && flow_of(sw)->alive[(tid & TIDLOCAL) / 64] >> (tid % 64) & 1;
 }
 
-/* Use up the next local number: 1, 2, 3, ... around, without those alive. Its tid; 0: none is free. */
+/* As sw_next_tid. */
 uint32_t table_next_tid(struct sw *);
 void table_set(struct sw *, uint32_t tid, struct queue *);
 /* tid is gone: nothing is sent to it any more; false: it was not known. */

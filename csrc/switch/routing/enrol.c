@@ -2,8 +2,8 @@
 /*
  * Enrolment of connections as tasks. In the first round, TM_CONNECT, each side has the other write
  * into a file, which is done here. The second one, TM_CONN2, goes to the caller, with whether the
- * peer has written, unless welcome.c serves it. It may wait for the file system, so it is done in three steps: enrol_take,
- * enrol_files without the lock, enrol_done.
+ * peer has written, unless welcome.c serves it. It may wait for the file system, so it is done in
+ * three steps: enrol_take, enrol_files without the lock, enrol_done.
  */
 #include "routing/routing.h"
 

@@ -42,7 +42,7 @@ struct searches {
 	struct link askers;  /* their connections */
 };
 
-/* What the caller has answered a task that enrolled, for others that ask the same: welcome.c alone. */
+/* What the caller has answered a task that enrolled, for others like it: welcome.c alone. */
 struct welcome {
 	uint32_t able, len; /* bytes of the next two; no answer: none is kept */
 	char abilities[64], answer[256];
@@ -191,8 +191,8 @@ void enrol_done(struct sw *, struct enrolment *);
  */
 bool welcome_give(struct conn *, const char *body, uint32_t len);
 /*
- * A connection's task leaves: take back what would tell the caller of it, and free what it has used.
- * False: the caller knows it, or will.
+ * A connection's task leaves: take back what would tell the caller of it, and free what it has
+ * used. False: the caller knows it, or will.
  */
 bool welcome_cancel(struct conn *);
 void welcome_forget(struct sw *);

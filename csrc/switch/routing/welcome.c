@@ -2,8 +2,8 @@
 /*
  * Tasks that enrol and that nobody has to decide about (TM_CONN2). The caller has enrolled such a
  * one, and keeps what it has answered, as it keeps other answers: the next ones that ask the same
- * get it with tids of their own. The caller is told with a quiet event. If such a task leaves before
- * the caller has heard of it, what it has used is free again, and the caller hears nothing.
+ * get it with tids of their own. The caller is told with a quiet event. If such a task leaves
+ * before the caller has heard of it, what it has used is free again, and the caller hears nothing.
  */
 #include "routing/routing.h"
 
