@@ -16,6 +16,7 @@ from .io.switch import Switch, frame
 from .peers import Peers
 from .state.config import Settings
 from .state.connections import Connection
+from .state.errors import Refused
 from .state.hosts import Host, HostTable
 from .state.log import Log
 from .state.task import TaskTable
@@ -46,7 +47,7 @@ class Pvmd:
         self.log = log
         self.daemon_tid = c.TIDPVMD | own.tid
         self.hosts = HostTable(own)
-        self.tasks = TaskTable(own.tid)
+        self.tasks = TaskTable()
         self.connections: dict[int, Connection] = {}
         self.tables: dict[type[Table], Any] = {}
         self.switch = switch
@@ -95,6 +96,13 @@ class Pvmd:
         """Whether a tid of a task, a daemon or a host is of this host."""
         return tid & c.TIDHOST == self.hosts.own.tid
 
+    def next_tid(self) -> int:
+        """Use up the tid of a task of this host. Refused: all are in use."""
+        tid = self.switch.next_tid()
+        if not tid:
+            raise Refused(c.PvmOutOfRes, "all numbers of tasks are in use")
+        return tid
+
     def full(self) -> bool:
         """Whether no further task may be: PVM_MAX_TASKS are there, or the daemon ends."""
         return self.stopped.done() or 0 < self.settings.max_tasks <= len(self.tasks)
@@ -120,7 +128,8 @@ class Pvmd:
             self.switch.trim()
 
     def stop(self, status: int) -> None:
-        """End the daemon with this exit status."""
+        """End the daemon with this exit status. No task is welcome any more."""
+        self.switch.forget_answers()
         if not self.stopped.done():
             self.stopped.set_result(status)
 

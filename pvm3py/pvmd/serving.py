@@ -30,6 +30,7 @@ from .state.events import (
     ChildEvent,
     CloseEvent,
     DrainedEvent,
+    EnrolledEvent,
     Event,
     HostEvent,
     LogEvent,
@@ -169,6 +170,8 @@ def _event(pvmd: Pvmd, event: Event) -> None:
         manager.spoke(pvmd, event)
     elif isinstance(event, OpenEvent):
         pvmd.connections[event.conn] = Connection(event.conn, event.pid, event.proven)
+    elif isinstance(event, EnrolledEvent):
+        enrol.enrolled(pvmd, event)
     elif isinstance(event, ChildEvent):
         CHILD_ENDED.tell(pvmd, *event)
     elif isinstance(event, DrainedEvent):

@@ -138,7 +138,17 @@ void events_retract(struct sw *sw)
 
 	b->used = (uintptr_t)b->events[--b->count].data;
 	b->quiet--;
-	b->quiet_end = 0;
+	b->quiet_end = b->quiet == b->count ? b->count : 0;
+	if (!b->quiet)
+		b->due = 0;
+}
+
+bool events_settled(const struct sw *sw)
+{
+	const struct events *events = &flow_of(sw)->events;
+
+	return events->filling->count == events->filling->quiet &&
+		events->handled + 1 == events->number;
 }
 
 bool events_pressing(const struct sw *sw)

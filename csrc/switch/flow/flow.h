@@ -120,10 +120,11 @@ struct flow {
 		struct link list;
 		int64_t check; /* time of the next look, ns */
 	} stalls;
-	struct queue **table[TABLE_PAGES]; /* table.c alone, as is the next */
+	struct queue **table[TABLE_PAGES]; /* table.c alone, as are the next two */
 	/* a bit for each local number: it is a task's, from sw_expect or sw_bind to sw_forget */
 	uint64_t alive[(TIDLOCAL + 1u) / 64];
-	uint64_t assembled; /* bytes of all unfinished messages for the daemon: events.c alone */
+	uint32_t last_number; /* the local number given last */
+	uint64_t assembled;   /* bytes of all unfinished messages for the daemon: events.c alone */
 };
 
 static inline struct flow *flow_of(const struct sw *sw)
@@ -159,6 +160,8 @@ bool events_room(const struct sw *);
 const struct sw_event *events_last_quiet(const struct sw *, const char **data);
 /* Take that one back. */
 void events_retract(struct sw *);
+/* Has the caller handled all events but quiet ones? */
+bool events_settled(const struct sw *);
 /* Is the caller to get the batch being filled now? */
 bool events_pressing(const struct sw *);
 /* When it is to get that at the latest, ns; NEVER: there is nothing. */
@@ -276,9 +279,13 @@ static inline bool table_alive(const struct sw *sw, uint32_t tid)
 	return table_local(sw, tid) && flow_of(sw)->alive[(tid & TIDLOCAL) / 64] >> (tid % 64) & 1;
 }
 
+/* As sw_next_tid. */
+uint32_t table_next_tid(struct sw *);
 void table_set(struct sw *, uint32_t tid, struct queue *);
 /* tid is gone: nothing is sent to it any more; false: it was not known. */
 bool table_forget(struct sw *, uint32_t tid);
+/* The same, and the task is not alive any more. */
+bool table_end(struct sw *, uint32_t tid);
 /* Free all. */
 void table_free(struct sw *);
 

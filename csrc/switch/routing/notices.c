@@ -222,17 +222,20 @@ static void end(struct sw *sw, struct party **at, bool telling)
 	free(p);
 }
 
+void notices_end(struct sw *sw, uint32_t tid)
+{
+	struct party **at = place(sw, tid);
+
+	if (*at)
+		end(sw, at, true);
+}
+
 void sw_notify_end(struct sw *sw, uint32_t tid)
 {
-	struct party **at;
-
 	lock_enter(sw);
-	at = place(sw, tid);
-	if (*at) {
-		end(sw, at, true);
-		queue_flush_touched(sw);
-		conn_bury(sw);
-	}
+	notices_end(sw, tid);
+	queue_flush_touched(sw);
+	conn_bury(sw);
 	lock_leave(sw);
 }
 

@@ -42,10 +42,18 @@ struct searches {
 	struct link askers;  /* their connections */
 };
 
+/* What the caller has answered a task that enrolled, for others like it: welcome.c alone. */
+struct welcome {
+	uint32_t able, len; /* bytes of the next two; no answer: none is kept */
+	char abilities[64], answer[256];
+	bool shares; /* such a task may share memory */
+};
+
 /* The state of this floor. */
 struct routing {
 	struct links links;
 	struct answers answers;
+	struct welcome welcome;
 	struct contexts contexts;
 	struct notices notices;
 	struct searches searches;
@@ -83,6 +91,8 @@ void answers_forget(struct sw *);
 
 /* contexts.c: TM_CONTEXT. */
 bool contexts_serve(struct conn *, const char *head, const char *body, uint32_t len);
+/* A task has ended: its contexts are free. */
+void contexts_free(struct sw *, uint32_t owner);
 /* Free the table. */
 void contexts_clear(struct sw *);
 
@@ -90,6 +100,8 @@ void contexts_clear(struct sw *);
 bool notices_serve(struct conn *, const char *head, const char *body, uint32_t len);
 /* Is somebody to be told of the end of a task? */
 bool notices_about(struct sw *, uint32_t tid);
+/* A task has ended: give the notices about it, drop those for it. */
+void notices_end(struct sw *, uint32_t tid);
 /* Free the table. */
 void notices_clear(struct sw *);
 
@@ -170,6 +182,20 @@ bool enrol_take(struct sw *, struct enrolment *);
 void enrol_files(struct enrolment *);
 /* Answer it or report it. */
 void enrol_done(struct sw *, struct enrolment *);
+
+/* welcome.c */
+
+/*
+ * TM_CONN2 of a stranger that has proven who it is, with the request's body: it is a task, answered
+ * and told of. False: the caller is to decide.
+ */
+bool welcome_give(struct conn *, const char *body, uint32_t len);
+/*
+ * A connection's task leaves: take back what would tell the caller of it, and free what it has
+ * used. False: the caller knows it, or will.
+ */
+bool welcome_cancel(struct conn *);
+void welcome_forget(struct sw *);
 
 /* search.c */
 

@@ -145,13 +145,18 @@ static bool leave(struct conn *c, const char *head, const char *body, uint32_t l
 {
 	if (!c->tid)
 		return false;
-	budget_report(c, TID_DAEMON, head, body, len, NULL);
-	/* Whoever asks for something is served behind that, so only who waits must not wait longer. */
-	if (!net_of(c->sw) && !notices_about(c->sw, c->tid) && events_room(c->sw))
-		events_quiet(c->sw);
+	if (!welcome_cancel(c)) {
+		budget_report(c, TID_DAEMON, head, body, len, NULL);
+		/*
+		 * Whoever asks for something is served behind that, so only who waits must not
+		 * wait longer.
+		 */
+		if (!net_of(c->sw) && !notices_about(c->sw, c->tid) && events_room(c->sw))
+			events_quiet(c->sw);
+		table_forget(c->sw, c->out.tid);
+	}
 	c->announced = false;
 	conn_answer_with(c, head, NULL, 0);
-	table_forget(c->sw, c->out.tid);
 	conn_close(c);
 	return true;
 }

@@ -349,6 +349,15 @@ void conn_bury(struct sw *sw)
 	}
 }
 
+void conn_bind(struct conn *c, uint32_t tid, bool shares)
+{
+	c->tid = c->out.tid = tid;
+	stranger_end(c);
+	table_set(c->sw, tid, &c->out);
+	if (shares)
+		sharing_begin(c);
+}
+
 int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t len, int shares)
 {
 	struct conn *c;
@@ -365,11 +374,7 @@ int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t
 	} else if (c->out.tid || (q && q->peer)) {
 		rc = -EEXIST;
 	} else {
-		c->tid = c->out.tid = tid;
-		stranger_end(c);
-		table_set(sw, tid, &c->out);
-		if (shares)
-			sharing_begin(c);
+		conn_bind(c, tid, shares);
 		if (len && !c->out.broken)
 			queue_copy(sw, &c->out, frames, len);
 		if (q) {

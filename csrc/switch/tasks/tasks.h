@@ -174,6 +174,8 @@ void conn_answer_with(struct conn *, const char *head, const char *body, uint32_
  * until the connection ends, or others need the place.
  */
 void conn_keep_process(struct conn *, int fd);
+/* It is the task from now on, which may share memory or not. */
+void conn_bind(struct conn *, uint32_t tid, bool shares);
 /* Read no more of it, and end it when all is sent. */
 void conn_close(struct conn *);
 /* Tell the caller of it with SW_OPEN, if it does not know it. */

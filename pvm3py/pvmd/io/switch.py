@@ -254,6 +254,13 @@ class Switch:
             self._output_bytes = 0
             check(lib.sw_send(self._sw, output, len(output)), "send")
 
+    def next_tid(self) -> int:
+        """Use up a tid: local numbers 1, 2, 3, ... around, without those of tasks alive; 0: none.
+
+        A task lives from `expect` or `bind` to `forget`.
+        """
+        return int(lib.sw_next_tid(self._sw))
+
     def expect(self, tid: int) -> None:
         """Keep what is sent to tid until a connection is bound to it. Raises OSError (EEXIST)."""
         self.flush()
@@ -327,6 +334,15 @@ class Switch:
         """Give tasks here that ask the same this answer, until `forget_answers` is called."""
         self._has_answers = True
         lib.sw_keep_answer(self._sw, tag & 0xFFFFFFFF, body, len(body), answer, len(answer))
+
+    def keep_welcome(self, body: bytes, answer: bytes, *, shares: bool) -> None:
+        """Give tasks that enrol with such a TM_CONN2 this answer, until `forget_answers` is called.
+
+        Each has a tid of its own, and becomes an EnrolledEvent, unless it leaves before that is
+        told. shares: as in `bind`.
+        """
+        self._has_answers = True
+        lib.sw_keep_welcome(self._sw, body, len(body), answer, len(answer), shares)
 
     def forget_answers(self) -> None:
         """What was kept may not be true any more."""

@@ -49,6 +49,19 @@ class AnsweredEvent(MessageEvent):
     __slots__ = ()
 
 
+class EnrolledEvent(NamedTuple):
+    """The switch has enrolled a task, as Switch.keep_welcome says: of this process and name.
+
+    seen: when the process was there, in nanoseconds of CLOCK_BOOTTIME.
+    """
+
+    conn: int
+    tid: int
+    pid: int
+    seen: int
+    name: str
+
+
 class SpokeEvent(NamedTuple):
     """A message of a manager to a task has passed. `body` is its begin."""
 
@@ -107,6 +120,7 @@ class HostEvent(NamedTuple):
 
 Event = (
     OpenEvent
+    | EnrolledEvent
     | CloseEvent
     | MessageEvent
     | SpokeEvent

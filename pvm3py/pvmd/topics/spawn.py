@@ -160,7 +160,7 @@ def no_program(pvmd: Pvmd, event: NoProgramEvent) -> None:
 
     The switch answers by itself as soon as the log has no room for what this task does.
     """
-    pvmd.tasks.next_tid()
+    pvmd.next_tid()
     muted = pvmd.log.muted
     if not muted:
         _log_failure(pvmd, event.file, _not_in_path(pvmd))
@@ -204,7 +204,7 @@ class _Starter:
             name, settings.search_path, self._cwd
         )
         if path is None:
-            self._pvmd.tasks.next_tid()
+            self._pvmd.next_tid()
             raise Refused(c.PvmNoFile, self._not_found())
         self._argv = [path, *self._job.args]
         if self._job.flags & c.PvmTaskDebug and not self._registry.tasker:
@@ -257,7 +257,7 @@ class _Starter:
         return task.tid
 
     def _new_task(self) -> Task:
-        task = Task(self._pvmd.tasks.next_tid(), self._job.ptid, 0, self._job.file)
+        task = Task(self._pvmd.next_tid(), self._job.ptid, 0, self._job.file)
         task.out = self._out.copy()
         task.trc = self._trc.copy()
         task.sched = self._sched
