@@ -153,8 +153,10 @@ static int take_in(matcher *match, int tid, int tag, int64_t deadline)
 		code = t->session == session ? pvm__engine_wait_for(&interest, deadline) :
 					       PvmSysErr;
 		id = choose(match, first_after(seen), tid, tag);
-		if (id)
+		if (id) {
+			pvm__report_later(session);
 			return id;
+		}
 		if (deadline == ONE_PASS || deadline == WHILE_THERE)
 			passes--;
 	} while (code > 0 && passes);

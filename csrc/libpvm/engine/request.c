@@ -131,8 +131,10 @@ static int ask(const struct pending *about, struct message *req, int dst, struct
 	unlink_pending(p);
 	*reply = p->reply;
 	free(p);
-	if (*reply)
+	if (*reply) {
+		pvm__report_later(session);
 		return 0;
+	}
 	return code >= 0 ? MANAGER_LOST : code;
 }
 

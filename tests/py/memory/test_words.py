@@ -32,13 +32,14 @@ SLOT_BYTES = 384
 
 
 def words_program() -> Path:
-    """tests/c/shared_words.c with the library in it, whose sendmsg it stands in for."""
+    """tests/c/shared_words.c with the libraries in it, whose sendmsg it stands in for."""
     require_library("ours")
-    library = pvm_root() / "lib" / ARCH / "libpvm3.a"
+    folder = pvm_root() / "lib" / ARCH
+    libraries = [str(folder / "libgpvm3.a"), str(folder / "libpvm3.a")]
     flags = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-Wl,--wrap=sendmsg"]
     flags.append(f"-I{PROJECT / 'csrc/wire'}")
     source = C_SOURCES / "shared_words.c"
-    return compile_program("shared_words", [source], "ours", flags, libraries=[str(library)])
+    return compile_program("shared_words", [source], "ours", flags, libraries=libraries)
 
 
 @pytest.fixture
@@ -60,6 +61,10 @@ class Task:
     def is_stopped(self) -> bool:
         stat = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii")
         return stat.rpartition(")")[2].split()[0] == "T"
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+        wait_until(self.is_stopped, "the task stops")
 
     def finish(self, line: bytes = b"") -> None:
         """Wait for its end, which must be a good one."""
@@ -142,8 +147,7 @@ def test_each_refusal_is_said_once_while_others_come(
     task = Task(vm, "stop")
     with peers(vm, connector, 6) as (linked, asker, *others):
         linked.link(task.tid)
-        task.process.send_signal(signal.SIGSTOP)
-        wait_until(task.is_stopped, "the task stops")
+        task.stop()
         early, late = others[:2], others[2:]
         for peer in early:
             peer.say(c.SHARE_LINK, task.tid)
@@ -171,8 +175,7 @@ def test_many_are_refused_at_once(vm: VirtualMachine, connector: Connector) -> N
     task = Task(vm, "echo")
     with peers(vm, connector, 41) as (linked, *others):
         linked.link(task.tid)
-        task.process.send_signal(signal.SIGSTOP)
-        wait_until(task.is_stopped, "the task stops")
+        task.stop()
         for peer in others:
             peer.say(c.SHARE_LINK, task.tid)
             peer.raw.sync()
@@ -217,3 +220,37 @@ def test_messages_in_memory_stay_right_when_the_daemon_dies(vm: VirtualMachine) 
     os.kill(vm.pid, signal.SIGKILL)
     task.finish(b"\n")
     vm.stop(check=False)
+
+
+def test_daemon_lost_behind_a_message_is_told_once(
+    vm: VirtualMachine, connector: Connector
+) -> None:
+    """The answer to a request for a link, which fails, is written behind the message."""
+    task = Task(vm, "lose")
+    with peers(vm, connector, 1) as (peer,):
+        task.stop()
+        peer.say(c.SHARE_LINK, task.tid)
+        peer.send(task.tid, ECHO)
+        peer.raw.sync()
+        task.process.send_signal(signal.SIGCONT)
+        task.finish()
+
+
+def test_daemon_lost_behind_its_answer_is_told_once(
+    vm: VirtualMachine, connector: Connector
+) -> None:
+    task = Task(vm, "ask")
+    with peers(vm, connector, 1) as (peer,):
+        assert task.process.stdin
+        assert task.process.stdout
+        task.stop()
+        peer.say(c.SHARE_LINK, task.tid)
+        peer.raw.sync()
+        task.process.stdin.write(b"\n")
+        task.process.stdin.flush()
+        task.process.send_signal(signal.SIGCONT)
+        assert task.process.stdout.readline() == b"asks\n"
+        wait_until(task.is_stopped, "the task stops for the answer")
+        peer.raw.sync()
+        task.process.send_signal(signal.SIGCONT)
+        task.finish()
