@@ -9,6 +9,8 @@
  *                         daemon is dead; it is unpacked then
  *     shared_words leave  leaves the memory, and waits for a second behind a line of input: asleep,
  *                         whatever its peers have put there meanwhile
+ *     shared_words once   leaves the memory at a message that says so; has one message more, once,
+ *                         another one that says so, and the end
  *     shared_words lose   loses its daemon when it accepts a link, behind a message that it receives
  *     shared_words ask    the same behind an answer of the daemon's, for which it stops
  *
@@ -24,7 +26,7 @@
 
 #include "../../csrc/wire/layout.h"
 
-enum { TAG_ECHO = 1, TAG_END, INTS = 30000, KEPT = 6 };
+enum { TAG_ECHO = 1, TAG_END, TAG_LEAVE, INTS = 30000, KEPT = 6 };
 
 static bool stops, loses, asks;
 static int numbers[INTS];
@@ -181,6 +183,24 @@ static int leave(void)
 	return check_done();
 }
 
+static int once(void)
+{
+	int *fds;
+
+	printf("%d\n", pvm_mytid());
+	fflush(stdout);
+	CHECK(pvm_recv(-1, TAG_LEAVE) > 0);
+	CHECK(pvm_getfds(&fds) > 0);
+	puts("left");
+	fflush(stdout);
+	CHECK(pvm_recv(-1, TAG_END) > 0);
+	CHECK(pvm_nrecv(-1, TAG_ECHO) > 0);
+	CHECK(pvm_nrecv(-1, TAG_LEAVE) > 0);
+	CHECK_INT(pvm_nrecv(-1, -1), 0);
+	pvm_exit();
+	return check_done();
+}
+
 /* The daemon is lost behind what a call has got: the next that needs one says so, once. */
 static int lose(void)
 {
@@ -219,5 +239,7 @@ int main(int argc, char **argv)
 		return keep(argv);
 	if (strcmp(role, "leave") == 0)
 		return leave();
+	if (strcmp(role, "once") == 0)
+		return once();
 	return stops || strcmp(role, "echo") == 0 ? echo() : 2;
 }
