@@ -64,6 +64,7 @@ int tev_fin(void);
 #pragma weak pvmturn
 #pragma weak pvmturnend
 #pragma weak pvmsession
+#pragma weak pvmistask
 
 /* ---- exported, not in pvm3.h ------------------------------------------------- */
 

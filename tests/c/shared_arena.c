@@ -4,12 +4,15 @@
  *
  *     shared_arena again    long messages go to and fro, one at a time
  *     shared_arena rest     the task waits after that, and sends them again
+ *     shared_arena sleep    its receiver keeps what it has got; the task waits, and sleeps for good
  */
+#define _GNU_SOURCE 1 /* RUSAGE_THREAD */
 #include "check.h"
 #include "own_segment.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 enum {
@@ -151,6 +154,31 @@ static int rest(void)
 	return end(tid);
 }
 
+/* Times that this thread has slept so far. */
+static long sleeps(void)
+{
+	struct rusage used;
+
+	getrusage(RUSAGE_THREAD, &used);
+	return used.ru_nvcsw;
+}
+
+static int sleep_well(void)
+{
+	struct timeval some = { 6, 0 }, more = { 3, 0 };
+	int tid = start();
+	long before;
+
+	send_bytes(tid, DATA, 1, LONG);
+	receive_bytes(tid, DATA, 1, LONG);
+	CHECK_INT(pvm_trecv(-1, NEVER, &some), 0);
+	CHECK(segment_memory() >= LONG);
+	before = sleeps();
+	CHECK_INT(pvm_trecv(-1, NEVER, &more), 0);
+	CHECK_INT(sleeps() - before, 1);
+	return end(tid);
+}
+
 int main(int argc, char **argv)
 {
 	const char *role = argc > 1 ? argv[1] : "";
@@ -161,5 +189,7 @@ int main(int argc, char **argv)
 		return be_echo();
 	if (strcmp(role, "rest") == 0)
 		return rest();
+	if (strcmp(role, "sleep") == 0)
+		return sleep_well();
 	return strcmp(role, "again") == 0 ? again() : 2;
 }

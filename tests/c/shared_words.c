@@ -9,8 +9,12 @@
  *                         daemon is dead; it is unpacked then
  *     shared_words leave  leaves the memory, and waits for a second behind a line of input: asleep,
  *                         whatever its peers have put there meanwhile
+ *     shared_words once   leaves the memory at a message that says so; has one message more, once,
+ *                         another one that says so, and the end
+ *     shared_words lose   loses its daemon when it accepts a link, behind a message that it receives
+ *     shared_words ask    the same behind an answer of the daemon's, for which it stops
  *
- * It prints its tid; "refuses" before it stops.
+ * It prints its tid; "refuses" or "asks" before it stops.
  */
 #include "memory.h"
 
@@ -22,37 +26,70 @@
 
 #include "../../csrc/wire/layout.h"
 
-enum { TAG_ECHO = 1, TAG_END, INTS = 30000, KEPT = 6 };
+enum { TAG_ECHO = 1, TAG_END, TAG_LEAVE, INTS = 30000, KEPT = 6 };
 
-static bool stops;
+static bool stops, loses, asks;
 static int numbers[INTS];
 
 ssize_t __real_sendmsg(int fd, const struct msghdr *msg, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
 
-/* Is that the refusal of a link? Its headers and its body lie in a piece each. */
-static bool is_refusal(const struct msghdr *msg)
+/* Is that a message with this tag? Its headers and its body lie in a piece each. */
+static bool is_message(const struct msghdr *msg, int expected)
 {
-	uint32_t tag, what;
+	uint32_t tag;
 
-	if (msg->msg_iovlen != 2 || msg->msg_iov[0].iov_len != TDFRAGHDR + MSGHDRLEN ||
-		msg->msg_iov[1].iov_len != SHARE_BODY)
+	if (msg->msg_iovlen != 2 || msg->msg_iov[0].iov_len != TDFRAGHDR + MSGHDRLEN)
 		return false;
 	memcpy(&tag, (char *)msg->msg_iov[0].iov_base + TDFRAGHDR + WIRE_MSG_TAG, sizeof tag);
+	return ntohl(tag) == (uint32_t)expected;
+}
+
+/* Does it say this about a link? */
+static bool is_word(const struct msghdr *msg, int expected)
+{
+	uint32_t what;
+
+	if (!is_message(msg, TM_SHARE) || msg->msg_iov[1].iov_len != SHARE_BODY)
+		return false;
 	memcpy(&what, (char *)msg->msg_iov[1].iov_base + SHARE_WHAT, sizeof what);
-	return ntohl(tag) == (uint32_t)TM_SHARE && ntohl(what) == SHARE_REFUSE;
+	return ntohl(what) == (uint32_t)expected;
+}
+
+static void stop(const char *why)
+{
+	puts(why);
+	fflush(stdout);
+	raise(SIGSTOP);
+}
+
+/* There is no room for what is not sent. */
+static ssize_t stop_instead(void)
+{
+	stops = false;
+	stop("refuses");
+	errno = EAGAIN;
+	return -1;
 }
 
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-	if (!stops || !is_refusal(msg))
-		return __real_sendmsg(fd, msg, flags);
-	stops = false;
-	puts("refuses");
-	fflush(stdout);
-	raise(SIGSTOP);
-	errno = EAGAIN;
-	return -1;
+	bool asked = asks && is_message(msg, TM_PSTAT);
+	ssize_t n;
+
+	if (stops && is_word(msg, SHARE_REFUSE))
+		return stop_instead();
+	if (loses && is_word(msg, SHARE_ACCEPT)) {
+		loses = false;
+		errno = ECONNRESET;
+		return -1;
+	}
+	n = __real_sendmsg(fd, msg, flags);
+	if (asked) {
+		asks = false;
+		stop("asks"); /* until the answer has come */
+	}
+	return n;
 }
 
 /* Send back what comes. */
@@ -146,6 +183,47 @@ static int leave(void)
 	return check_done();
 }
 
+static int once(void)
+{
+	int *fds;
+
+	printf("%d\n", pvm_mytid());
+	fflush(stdout);
+	CHECK(pvm_recv(-1, TAG_LEAVE) > 0);
+	CHECK(pvm_getfds(&fds) > 0);
+	puts("left");
+	fflush(stdout);
+	CHECK(pvm_recv(-1, TAG_END) > 0);
+	CHECK(pvm_nrecv(-1, TAG_ECHO) > 0);
+	CHECK(pvm_nrecv(-1, TAG_LEAVE) > 0);
+	CHECK_INT(pvm_nrecv(-1, -1), 0);
+	pvm_exit();
+	return check_done();
+}
+
+/* The daemon is lost behind what a call has got: the next that needs one says so, once. */
+static int lose(void)
+{
+	int tid = pvm_mytid(), again;
+
+	printf("%d\n", tid);
+	fflush(stdout);
+	if (asks) {
+		CHECK(getchar() == '\n');
+		CHECK_INT(pvm_pstat(tid), PvmOk);
+	} else {
+		CHECK(pvm_recv(-1, TAG_ECHO) > 0);
+	}
+	CHECK(!loses);
+	CHECK(pvm_initsend(PvmDataDefault) > 0);
+	CHECK_INT(pvm_gsize("nobody"), PvmSysErr);
+	again = pvm_mytid();
+	CHECK(again > 0 && again != tid);
+	CHECK_INT(pvm_pstat(tid), PvmNoTask);
+	pvm_exit();
+	return check_done();
+}
+
 int main(int argc, char **argv)
 {
 	const char *role = argc > 1 ? argv[1] : "";
@@ -153,9 +231,15 @@ int main(int argc, char **argv)
 	alarm(CHECK_SECONDS);
 	pvm_setopt(PvmAutoErr, 0);
 	stops = strcmp(role, "stop") == 0;
+	asks = strcmp(role, "ask") == 0;
+	loses = asks || strcmp(role, "lose") == 0;
+	if (loses)
+		return lose();
 	if (strcmp(role, "keep") == 0)
 		return keep(argv);
 	if (strcmp(role, "leave") == 0)
 		return leave();
+	if (strcmp(role, "once") == 0)
+		return once();
 	return stops || strcmp(role, "echo") == 0 ? echo() : 2;
 }

@@ -353,7 +353,8 @@ struct task {
 		unsigned owed;             /* passes that sends are still to make (poll.c) */
 		bool short_of_memory;      /* a message was lost for that; the next wait says so */
 		bool incomplete;           /* the same, since enrolment */
-		bool unreported;           /* the daemon was lost in a call that could not say so */
+		bool daemon_lost; /* while this was a task; nobody has enrolled or left since */
+		bool unreported;  /* the daemon was lost in a call that could not say so */
 	} engine;
 };
 extern struct task pvm__task;

@@ -155,8 +155,10 @@ static int take_in(matcher *match, int tid, int tag, int64_t deadline)
 		if (pvm__self.given_up)
 			return code;
 		id = choose(match, first_after(seen), tid, tag);
-		if (id)
+		if (id) {
+			pvm__report_later(session);
 			return id;
+		}
 		if (deadline == ONE_PASS || deadline == WHILE_THERE)
 			passes--;
 	} while (code > 0 && passes);

@@ -330,6 +330,17 @@ bool pvm__last_words(void);
 void pvm__disconnect(void);
 /* The same when the daemon was lost: pvm__connect does not wait for another to start. */
 void pvm__hang_up(void);
+/*
+ * A call has what it waits for, so that it will succeed. If the daemon was lost behind that, since
+ * the session had this number, the next call that needs a daemon says so.
+ */
+static inline void pvm__report_later(unsigned session)
+{
+	struct task *t = &pvm__task;
+
+	if (t->session != session && t->engine.daemon_lost)
+		t->engine.unreported = true;
+}
 /* In the child of a fork: leave the parent's connections alone and have none. */
 void pvm__become_child(void);
 

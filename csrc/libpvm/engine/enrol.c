@@ -301,8 +301,6 @@ static void read_environment(void)
  * since: only calls that need the daemon try.
  */
 static bool only_if_needed;
-/* The daemon was lost while this was a task, and nobody has enrolled or left since. */
-static bool daemon_lost;
 
 void pvm__become_child(void)
 {
@@ -363,8 +361,9 @@ static int enrol(bool patient)
 
 bool pvm__try_connect(void)
 {
-	if (only_if_needed || daemon_lost || pvm__task.engine.unreported ||
-		pvm__task.engine.enroller)
+	const struct task *t = &pvm__task;
+
+	if (only_if_needed || t->engine.daemon_lost || t->engine.unreported || t->engine.enroller)
 		return false;
 	only_if_needed = pvm__connect() < 0;
 	return !only_if_needed;
@@ -373,7 +372,7 @@ bool pvm__try_connect(void)
 int pvm__become_task(void)
 {
 	struct task *t = &pvm__task;
-	const bool lost = daemon_lost;
+	const bool lost = t->engine.daemon_lost;
 	int code;
 
 	/* A signal handler has interrupted the enrolment. */
@@ -401,7 +400,7 @@ int pvm__become_task(void)
 	pvm__wake(WAKE_STATE);
 	if (code < 0) {
 		pvm__disconnect();
-		daemon_lost = lost;
+		t->engine.daemon_lost = lost;
 		return code;
 	}
 	only_if_needed = false;
@@ -442,7 +441,7 @@ void pvm__disconnect(void)
 {
 	struct task *t = &pvm__task;
 
-	daemon_lost = false;
+	t->engine.daemon_lost = false;
 	t->session++;
 	pvm__wake_all();
 	if (pvmtrc.outtid == pvmmytid)
@@ -473,7 +472,7 @@ void pvm__disconnect(void)
 void pvm__hang_up(void)
 {
 	pvm__disconnect();
-	daemon_lost = true;
+	pvm__task.engine.daemon_lost = true;
 	pvm__task.daemon_addr[0] = '\0'; /* the next is another */
 }
 
@@ -494,8 +493,8 @@ int pvm__leave(void)
 	if (t->sending)
 		return PvmNotImpl;
 	if (pvmmytid == -1) {
-		code = daemon_lost ? PvmSysErr : 0;
-		daemon_lost = t->engine.unreported = false;
+		code = t->engine.daemon_lost ? PvmSysErr : 0;
+		t->engine.daemon_lost = t->engine.unreported = false;
 		return code;
 	}
 	pvm__trace_flush();

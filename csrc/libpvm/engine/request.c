@@ -181,8 +181,10 @@ static int ask(const struct pending *about, struct message *req, int dst, struct
 		forget(p);
 	else
 		give_up(p);
-	if (*reply)
+	if (*reply) {
+		pvm__report_later(session);
 		return 0;
+	}
 	return code >= 0 ? MANAGER_LOST : code;
 }
 

@@ -8,13 +8,19 @@ enum { STREAMED_MIN = 16 }; /* messages by a stream before memory is tried again
 
 /* ---- memory ------------------------------------------------------------------------------- */
 
+/* Write to a task by a direct route, if there is one, or by the daemon. False: not possible. */
+static bool write_to(int dst, const struct parcel *parcels, int n)
+{
+	struct stream *route = pvm__route_exists(dst) ? pvm__route_stream(dst) : NULL;
+
+	return (route && pvm__stream_write(route, parcels, n)) ||
+		pvm__write_daemon(parcels, n) == 0;
+}
+
 /* Tell the peer by the stream that it may go on reading the ring behind this mark. */
 static bool write_mark(struct link *l)
 {
 	struct message *mark = pvm__message_new(WIRE_ENC_XDR);
-	struct stream *route = pvm__route_exists(l->way.turn) ? pvm__route_stream(l->way.turn) :
-								NULL;
-	struct parcel parcel = { .message = mark, .dst = l->way.turn };
 	unsigned session = pvm__task.session;
 	bool written;
 
@@ -25,8 +31,7 @@ static bool write_mark(struct link *l)
 	mark->ctx = SYSCTX_TC;
 	mark->wid = (int)++l->mark; /* used up: one that is left by a jump may be written */
 	pvm__keep(mark, pvm__message_end);
-	written = (route && pvm__stream_write(route, &parcel, 1)) ||
-		pvm__write_daemon(&parcel, 1) == 0;
+	written = write_to(l->way.turn, &(struct parcel){ .message = mark, .dst = l->way.turn }, 1);
 	pvm__kept(mark);
 	if (pvm__task.session != session)
 		written = false;
@@ -59,8 +64,32 @@ static bool resume(struct link *l)
 	return true;
 }
 
-/* The peer leaves the memory: what it had not got by then goes by a stream. True: it has this. */
-static bool peer_has(struct link *l)
+/*
+ * The peer has not said whether it takes what was put last, as one that is stopped just then. It will
+ * know: send a copy by the stream, which it drops if it takes the record. False: not possible.
+ */
+static bool send_again(const struct link *l, const struct message *form)
+{
+	const struct message word = {
+		.enc = WIRE_ENC_XDR,
+		.tag = TC_AGAIN,
+		.ctx = SYSCTX_TC,
+		.wid = (int)l->ring.tail,
+	};
+	const struct parcel parcels[] = {
+		{ .message = &word, .dst = l->way.turn },
+		{ .message = form, .dst = l->way.turn },
+	};
+
+	pvm__segment_home()->streamed++;
+	return write_to(l->way.turn, parcels, 2);
+}
+
+/*
+ * The peer leaves the memory: what it had not got by then goes by a stream. True: this message has
+ * been seen to.
+ */
+static bool leave_memory(struct link *l, const struct message *form)
 {
 	unsigned session = pvm__task.session;
 
@@ -68,7 +97,7 @@ static bool peer_has(struct link *l)
 	if (pvm__task.session != session)
 		return false;
 	l->out = LINK_CLOSED;
-	return !pvm__link_undo(l);
+	return pvm__link_is_final(l) ? pvm__link_takes_last(l) : send_again(l, form);
 }
 
 /* Put a message, waiting for room. False: it takes a stream. */
@@ -87,7 +116,7 @@ static bool put(struct link *l, const struct message *form)
 		}
 		return false;
 	}
-	return done == PUT_DONE || (done == PUT_LEFT && peer_has(l));
+	return done == PUT_DONE || (done == PUT_LEFT && leave_memory(l, form));
 }
 
 /* Send by memory. False: a stream is to be taken. */

@@ -20,6 +20,8 @@ enum {
 	BLOCKS_MAX = (SHARE_SIZE - SHARE_ARENA_AT) / SHARE_BLOCK,
 	REST_NS = NS_PER_S, /* a free block that was not used for so long is given back, */
 	GIVE_MAX = 64,      /* at most so many at once */
+	IN_VAIN_MAX =
+		4, /* looks in a row that found none, before a wait is not ended for another */
 };
 
 /* The layout is one for all widths of pointers: tasks of different ones share memory. */
@@ -62,6 +64,8 @@ struct segment {
 	 */
 	unsigned nfree, low, given;
 	int64_t rested; /* monotonic ns */
+	unsigned
+		in_vain; /* looks in a row that found nothing to give back; no block was used meanwhile */
 	struct arena *arena;
 };
 
@@ -278,6 +282,7 @@ struct block *pvm__segment_block(void)
 		return NULL;
 	a->block.release = release;
 	a->block.refs = 1;
+	s->in_vain = 0;
 	s->users++;
 	s->home->arena++;
 	return &a->block;
@@ -310,21 +315,29 @@ static bool give_back(struct segment *s, const struct arena_block *a)
 		       SHARE_ARENA_AT + (off_t)(a - s->arena->all) * SHARE_BLOCK, SHARE_BLOCK) == 0;
 }
 
+/* Give back what was not used for a while, a part of it. False: there is none. */
+static bool give_some(struct segment *s)
+{
+	unsigned end, before = s->given;
+
+	pvm__above.collect();
+	end = spare(s);
+	end = end < before + GIVE_MAX ? end : before + GIVE_MAX;
+	while (s->given < end && give_back(s, s->arena->free[s->given]))
+		s->given++;
+	s->low = s->nfree;
+	return s->given > before;
+}
+
 bool pvm__segment_rest(int64_t now)
 {
 	struct segment *s = pvm__task.segment;
-	unsigned end;
 
 	if (s->made <= KEPT + s->given)
 		return false;
 	if (now - s->rested >= REST_NS) {
-		pvm__above.collect();
-		end = spare(s);
-		end = end < s->given + GIVE_MAX ? end : s->given + GIVE_MAX;
-		while (s->given < end && give_back(s, s->arena->free[s->given]))
-			s->given++;
-		s->low = s->nfree;
+		s->in_vain = give_some(s) ? 0 : s->in_vain + 1;
 		s->rested = now;
 	}
-	return s->made > KEPT + s->given;
+	return s->made > KEPT + s->given && s->in_vain < IN_VAIN_MAX;
 }

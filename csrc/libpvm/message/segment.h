@@ -35,6 +35,7 @@ bool pvm__segment_piece(const struct fragment *, struct share_piece *);
 /*
  * Give memory back that was not used for a while, a bounded part at a time: to be called now and
  * then, and while the task waits. True: there may be more to give back in a second.
+ * That is not so for ever where others have kept the rest for seconds.
  */
 bool pvm__segment_rest(int64_t now);
 

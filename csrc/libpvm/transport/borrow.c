@@ -295,7 +295,8 @@ bool pvm__link_is_empty(const struct link *l)
 
 bool pvm__link_is_exhausted(const struct link *l)
 {
-	if (pvm__link_is_empty(l))
+	/* To who has left a route may bring a copy of what was taken out of the ring. */
+	if (pvm__link_is_empty(l) && !(pvm__segment_home()->flags & SHARE_LEFT))
 		return true;
 	return !l->nheld && pvm__link_is_barred(l) && !pvm__above.has_route(l->way.turn);
 }

@@ -181,6 +181,28 @@ void pvm__share_mark(int peer, uint32_t number)
 		pvm__link_ring(l);
 }
 
+void pvm__share_again(struct stream *s, int peer, uint32_t end)
+{
+	struct link *l = pvm__link_find(peer);
+
+	if (!l || !l->incoming || !(pvm__segment_home()->flags & SHARE_FINAL) ||
+		(int32_t)(l->ours->final - end) < 0)
+		return;
+	l->copied = s;
+	s->copies = true;
+}
+
+bool pvm__share_is_copy(const struct stream *s, int peer, bool last)
+{
+	struct link *l = s->copies ? pvm__link_find(peer) : NULL;
+
+	if (!l || l->copied != s)
+		return false;
+	if (last)
+		l->copied = NULL;
+	return true;
+}
+
 void pvm__share_forget(void)
 {
 	int fds[2];

@@ -250,30 +250,15 @@ bool pvm__link_is_final(struct link *l)
 	return __atomic_load_n(&l->home->flags, __ATOMIC_ACQUIRE) & SHARE_FINAL;
 }
 
-/* Has the peer said that it takes all that was put? */
-static bool takes_all(struct link *l)
+bool pvm__link_takes_last(struct link *l)
 {
-	return pvm__link_is_final(l) &&
-		(int32_t)(l->ring.tail - __atomic_load_n(&l->theirs->final, __ATOMIC_RELAXED)) <= 0;
-}
+	const struct share_record *r = l->last;
 
-bool pvm__link_undo(struct link *l)
-{
-	struct share_record *r = l->last;
-	uint16_t kind = r->kind;
-
-	if (takes_all(l))
-		return false;
-	/* The peer reads its ring behind its word: either that is seen here, or this there. */
-	__atomic_store_n(&r->kind, SHARE_PAD, __ATOMIC_SEQ_CST);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (takes_all(l)) {
-		__atomic_store_n(&r->kind, kind, __ATOMIC_RELEASE);
-		return false;
-	}
-	if (kind == SHARE_REFERENCE)
+	if ((int32_t)(l->ring.tail - __atomic_load_n(&l->theirs->final, __ATOMIC_RELAXED)) <= 0)
+		return true;
+	if (r->kind == SHARE_REFERENCE)
 		take_back(l, r->ref);
-	return true;
+	return false;
 }
 
 void pvm__link_take_back(struct link *l)

@@ -68,6 +68,7 @@ struct link {
 	uint32_t barrier; /* what is before it comes before a stream's message that waits */
 	unsigned nheld;   /* bodies that are not given back, and their bytes */
 	uint64_t bytes_held;
+	const struct stream *copied; /* its next message by that one is in the ring, too; NULL */
 
 	bool accepted; /* ACCEPT was said; mark 0 tells that the peer reads */
 	enum link_end said, heard;
@@ -132,11 +133,8 @@ struct message *pvm__link_form(struct message *);
 enum put pvm__link_put(struct link *, const struct message *);
 /* After PUT_LEFT: does the peer say by now what it takes? */
 bool pvm__link_is_final(struct link *);
-/*
- * After PUT_LEFT: the message is taken out of the ring again if the peer does not take it, or has not
- * said so yet, as one that is stopped just then. False: it takes it.
- */
-bool pvm__link_undo(struct link *);
+/* Then: does it take what was put last? If not, that is taken back. */
+bool pvm__link_takes_last(struct link *);
 /* Is a mark needed before something is put? */
 static inline bool pvm__link_needs_mark(const struct link *l)
 {
@@ -232,6 +230,10 @@ void pvm__share_descriptors(const int *fds, unsigned n);
 /* A stream has brought TC_SHARE with this body; or TC_MARK. */
 void pvm__share_heard(const unsigned char *body);
 void pvm__share_mark(int peer, uint32_t number);
+/* It has brought TC_AGAIN, about the record of the peer's ring that ends there. */
+void pvm__share_again(struct stream *, int peer, uint32_t end);
+/* Is a fragment, perhaps the `last` of its message, one of a copy that is not to be taken in? */
+bool pvm__share_is_copy(const struct stream *, int peer, bool last);
 /* The connection to the daemon ends; the same in the child of a fork. */
 void pvm__share_forget(void);
 /* It is about to end. What is held stays right; nothing comes or goes by memory any more. */

@@ -306,7 +306,5 @@ void pvm__share_leave(void)
 		if (l && l->incoming)
 			l->ours->final = __atomic_load_n(&l->theirs->tail, __ATOMIC_ACQUIRE);
 	}
-	__atomic_store_n(&home->flags, SHARE_LEFT | SHARE_FINAL, __ATOMIC_SEQ_CST);
-	/* Rings are read behind that: a sender may take out what it has put last (pvm__link_undo). */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__atomic_store_n(&home->flags, SHARE_LEFT | SHARE_FINAL, __ATOMIC_RELEASE);
 }

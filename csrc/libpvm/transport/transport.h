@@ -117,6 +117,7 @@ struct stream {
 	struct message *open;  /* unfinished messages, one per source */
 	struct message *whole; /* a message whose turn it is not yet, or NULL */
 	bool barred;           /* what it comes after has been noted (link.h) */
+	bool copies;           /* some link has said that it brings a copy (link.h) */
 	/* The fragment being read. */
 	bool inside;               /* its header has been read */
 	bool fresh;                /* nothing of its body has been read */

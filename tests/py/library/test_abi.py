@@ -58,7 +58,7 @@ THREADS = {
     *("pvmgroupbegin", "pvmgroupcount", "pvmgroupend", "pvmgroupmask"),
     *("pvmgrouppause", "pvmgroupresume"),
     *("pvmlock", "pvmunlock", "pvmviewbegin", "pvmviewend", "pvmtrecvf", "pvmturn", "pvmturnend"),
-    "pvmsession",
+    *("pvmsession", "pvmistask"),
 }
 
 # What the Python interface, which is linked with the archive, finds in it besides.

@@ -24,3 +24,7 @@ def test_long_messages_to_and_fro_are_packed_to_the_same_memory(vm: VirtualMachi
 
 def test_free_blocks_lose_their_memory_while_the_task_waits(vm: VirtualMachine) -> None:
     vm.run(program("shared_arena", "ours"), "rest", timeout=100).check()
+
+
+def test_task_sleeps_for_good_while_others_keep_its_memory(vm: VirtualMachine) -> None:
+    vm.run(program("shared_arena", "ours"), "sleep", timeout=100).check()

@@ -38,6 +38,15 @@ def kib(path: Path, name: str) -> int:
     return int(found[1])
 
 
+def taken_by(process: Path) -> int:
+    """KiB that a process takes, page tables included, and its part of what is shared.
+
+    Not of files: the more processes of anybody have them mapped, the less of them it is charged.
+    """
+    parts = [kib(process / "smaps_rollup", name) for name in ("Pss_Anon", "Pss_Shmem")]
+    return sum(parts) + kib(process / "status", "VmPTE")
+
+
 def segments(processes: list[Path]) -> int:
     """KiB that the system has set aside for the segments of these."""
     found = {}
@@ -71,7 +80,7 @@ class Footprint:
         assert words[2:] == ["0", "failed"], words
         processes = [Path(f"/proc/{pid}") for pid in vm.running("shared_footprint")]
         assert len(processes) == count + 1
-        used = sum(kib(p / "smaps_rollup", "Pss") + kib(p / "status", "VmPTE") for p in processes)
+        used = sum(map(taken_by, processes))
         assert segments(processes) <= SEGMENT_KIB_MAX * count or "all" in whom
         found = Footprint(
             used / count,

@@ -11,6 +11,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,27 +19,29 @@ from pathlib import Path
 import pytest
 from support.compiler import compile_program
 from support.impostors.rawtask import Connector, RawTask, ints, message
-from support.machines.sharing import counters
+from support.machines.sharing import counters, piece
 from support.machines.vm import VirtualMachine, wait_until
 from support.system import ARCH, C_SOURCES, PATIENCE, PROJECT, pvm_root, require_library
 
 from pvm3py.wire import constants as c
 
-ECHO, END = 1, 2  # tags of tests/c/shared_words.c
+ECHO, END, LEAVE = 1, 2, 3  # tags of tests/c/shared_words.c
 RING = 4096
 # struct share_home up to its rings; struct share_record but for its body.
 HOME, RECORD = struct.Struct("=6I"), struct.Struct("=IHHIIQIIII")
 SLOT_BYTES = 384
+FLAGS_AT = 68
 
 
 def words_program() -> Path:
-    """tests/c/shared_words.c with the library in it, whose sendmsg it stands in for."""
+    """tests/c/shared_words.c with the libraries in it, whose sendmsg it stands in for."""
     require_library("ours")
-    library = pvm_root() / "lib" / ARCH / "libpvm3.a"
+    folder = pvm_root() / "lib" / ARCH
+    libraries = [str(folder / "libgpvm3.a"), str(folder / "libpvm3.a")]
     flags = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-Wl,--wrap=sendmsg"]
     flags.append(f"-I{PROJECT / 'csrc/wire'}")
     source = C_SOURCES / "shared_words.c"
-    return compile_program("shared_words", [source], "ours", flags, libraries=[str(library)])
+    return compile_program("shared_words", [source], "ours", flags, libraries=libraries)
 
 
 @pytest.fixture
@@ -60,6 +63,10 @@ class Task:
     def is_stopped(self) -> bool:
         stat = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii")
         return stat.rpartition(")")[2].split()[0] == "T"
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+        wait_until(self.is_stopped, "the task stops")
 
     def finish(self, line: bytes = b"") -> None:
         """Wait for its end, which must be a good one."""
@@ -114,11 +121,21 @@ class Peer:
         assert self.heard()[:2] == (c.SHARE_ACCEPT, dst)
         self.send(dst, c.TC_MARK, ctx=c.SYSCTX_TC)
 
-    def put(self, tag: int, mark: int) -> None:
-        """Put an empty message, the first one, into the ring."""
+    def put(self, tag: int, mark: int) -> int:
+        """Put an empty message, the first one, into the ring; where it ends."""
         record = RECORD.size, 1, 0, mark, 0, 1, c.WIRE_ENC_XDR, tag, 0, 0
         RECORD.pack_into(self.memory, c.SHARE_RINGS_AT, *record)
         struct.pack_into("=I", self.memory, c.SHARE_SLOTS_AT, RECORD.size)
+        return RECORD.size
+
+    def send_again(self, dst: int, end: int, tag: int) -> None:
+        """Send a copy of the record that ends there."""
+        word = message(c.TC_AGAIN, dst=dst, src=self.tid, ctx=c.SYSCTX_TC, wid=end)
+        self.raw.send(word + message(tag, dst=dst, src=self.tid, ctx=0))
+
+    def begin_to_leave(self) -> None:
+        """Say so, but not how far the ring is read."""
+        struct.pack_into("=I", self.memory, FLAGS_AT, c.SHARE_LEFT)
 
 
 @contextlib.contextmanager
@@ -142,8 +159,7 @@ def test_each_refusal_is_said_once_while_others_come(
     task = Task(vm, "stop")
     with peers(vm, connector, 6) as (linked, asker, *others):
         linked.link(task.tid)
-        task.process.send_signal(signal.SIGSTOP)
-        wait_until(task.is_stopped, "the task stops")
+        task.stop()
         early, late = others[:2], others[2:]
         for peer in early:
             peer.say(c.SHARE_LINK, task.tid)
@@ -171,8 +187,7 @@ def test_many_are_refused_at_once(vm: VirtualMachine, connector: Connector) -> N
     task = Task(vm, "echo")
     with peers(vm, connector, 41) as (linked, *others):
         linked.link(task.tid)
-        task.process.send_signal(signal.SIGSTOP)
-        wait_until(task.is_stopped, "the task stops")
+        task.stop()
         for peer in others:
             peer.say(c.SHARE_LINK, task.tid)
             peer.raw.sync()
@@ -217,3 +232,87 @@ def test_messages_in_memory_stay_right_when_the_daemon_dies(vm: VirtualMachine) 
     os.kill(vm.pid, signal.SIGKILL)
     task.finish(b"\n")
     vm.stop(check=False)
+
+
+def test_daemon_lost_behind_a_message_is_told_once(
+    vm: VirtualMachine, connector: Connector
+) -> None:
+    """The answer to a request for a link, which fails, is written behind the message."""
+    task = Task(vm, "lose")
+    with peers(vm, connector, 1) as (peer,):
+        task.stop()
+        peer.say(c.SHARE_LINK, task.tid)
+        peer.send(task.tid, ECHO)
+        peer.raw.sync()
+        task.process.send_signal(signal.SIGCONT)
+        task.finish()
+
+
+def test_daemon_lost_behind_its_answer_is_told_once(
+    vm: VirtualMachine, connector: Connector
+) -> None:
+    task = Task(vm, "ask")
+    with peers(vm, connector, 1) as (peer,):
+        assert task.process.stdin
+        assert task.process.stdout
+        task.stop()
+        peer.say(c.SHARE_LINK, task.tid)
+        peer.raw.sync()
+        task.process.stdin.write(b"\n")
+        task.process.stdin.flush()
+        task.process.send_signal(signal.SIGCONT)
+        assert task.process.stdout.readline() == b"asks\n"
+        wait_until(task.is_stopped, "the task stops for the answer")
+        peer.raw.sync()
+        task.process.send_signal(signal.SIGCONT)
+        task.finish()
+
+
+def first_record(task: Task) -> tuple[int, int, int]:
+    """How much a task has written to its first ring; kind and tag of the record there."""
+    tail = piece(task.process.pid, task.tid, c.SHARE_SLOTS_AT, 4)
+    record = piece(task.process.pid, task.tid, c.SHARE_RINGS_AT, RECORD.size)
+    assert tail
+    assert record
+    _, kind, _, _, _, _, _, tag, _, _ = RECORD.unpack(record)
+    return int.from_bytes(tail, sys.byteorder), kind, tag
+
+
+def test_record_that_a_leaver_may_take_stays_and_a_copy_follows(
+    vm: VirtualMachine, connector: Connector
+) -> None:
+    """The sender cannot know which of them counts; the receiver can."""
+    task = Task(vm, "echo")
+    with peers(vm, connector, 1) as (peer,):
+        peer.link(task.tid)
+        peer.begin_to_leave()
+        peer.send(task.tid, ECHO)
+        while (word := peer.raw.receive()).tag != c.TC_AGAIN:
+            assert word.tag != ECHO, "the copy is not announced"
+        assert peer.raw.receive().tag == ECHO
+        written = first_record(task)
+        assert written == (RECORD.size, c.SHARE_INLINE, ECHO)
+        # By the stream alone from now on.
+        peer.echo(task.tid)
+        assert first_record(task) == written
+        peer.send(task.tid, END)
+        task.finish()
+
+
+@pytest.mark.parametrize("covered", [True, False], ids=["covered", "late"])
+def test_leaver_has_a_record_or_its_copy_but_not_both(
+    vm: VirtualMachine, connector: Connector, covered: bool
+) -> None:
+    task = Task(vm, "once")
+    with peers(vm, connector, 1) as (peer,):
+        assert task.process.stdout
+        peer.link(task.tid)
+        end = peer.put(ECHO, mark=0) if covered else 0
+        peer.send(task.tid, LEAVE)
+        assert task.process.stdout.readline() == b"left\n"
+        end = end or peer.put(ECHO, mark=0)
+        peer.send_again(task.tid, end, ECHO)
+        # Another message is none of them.
+        peer.send(task.tid, LEAVE)
+        peer.send(task.tid, END)
+        task.finish()
