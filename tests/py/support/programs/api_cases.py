@@ -230,6 +230,7 @@ def tasks(me: int) -> None:
         assert ok("pstat(tids[0])") is False
         ok("catchout(None)")
     ok("unexport('PYTHONPATH')")
+    ok("reset(tasks=False)", None)
     fails("tasks(77)", Code.NO_HOST, NotFound)
     fails("notify(77, TAG)", Code.BAD_PARAM)
     for call in ("pstat(0)", "kill(0)", "sendsig(0, 15)"):
