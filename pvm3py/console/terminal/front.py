@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""What the front ends on a terminal have in common: a line is read, kept, and run."""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+
+from ..interpreter import Interpreter
+from ..interrupts import Interrupts
+from .history import HistoryFile
+
+
+class FrontEnd(ABC):
+    """Reads commands from the terminal until it ends or a command ends the console."""
+
+    def __init__(self, interpreter: Interpreter, history: HistoryFile) -> None:
+        self.interpreter = interpreter
+        self.session = interpreter.session
+        self.history = history
+        self._interrupts = Interrupts()
+
+    @abstractmethod
+    def read(self) -> str | None:
+        """The next line, None at the end of the input. Messages are served meanwhile.
+
+        Raises KeyboardInterrupt: the line was given up.
+        """
+
+    def run(self) -> None:
+        """Read and run commands."""
+        while not self.session.over:
+            text = self._next()
+            if text is None:
+                self.session.out.line("quit")
+                break
+            self._run(text.splitlines())
+
+    def _next(self) -> str | None:
+        """The next lines, more than one if they were pasted; none if they were given up."""
+        lines: list[str | None] = []
+        self.session.out.flush()
+        self._interrupts.run(lambda: lines.append(self.read()))
+        return lines[0] if lines else ""
+
+    def _run(self, lines: list[str]) -> None:
+        """Run lines until Ctrl-C, or one of them ends the console."""
+        for line in lines:
+            finished = self._interrupts.run(functools.partial(self.interpreter.line, line))
+            if not finished:
+                self.session.out.line("interrupted")
+            if self.session.over or not finished:
+                break
