@@ -54,8 +54,8 @@ class Output:
         self.line(table_line(columns, [column.title for column in columns]).rstrip())
         self.lines(table_line(columns, row) for row in rows)
 
-    # Whether `progress` shows something, so that work is worth being done in parts.
-    shows_progress = False
+    # Whether somebody looks on, for whom work is done in parts and a picture may change.
+    live = False
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Callable[[int], None]]:

@@ -67,7 +67,7 @@ def add(session: Session, given: Given) -> None:
 
 def _add(session: Session, names: list[str]) -> list[int]:
     """Add hosts, in parts if there is somebody who looks how far it is; tid or code of each."""
-    part = _PART if session.out.shows_progress else len(names)
+    part = _PART if session.out.live else len(names)
     results: list[int] = []
     with session.out.progress("adding hosts", len(names)) as advance:
         for begin in range(0, len(names), part):

@@ -21,9 +21,6 @@ def front_end(interpreter: Interpreter) -> FrontEnd | Plain:
     """The front end for standard input and output."""
     if not on_terminal():
         return Plain(interpreter)
-    from .state import restore_at_end  # noqa: PLC0415
-
-    restore_at_end()
     provide()
     try:
         from .editor import Editor  # noqa: PLC0415

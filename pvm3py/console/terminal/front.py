@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from ..interpreter import Interpreter
 from ..interrupts import Interrupts
 from .history import HistoryFile
+from .state import TerminalState
 
 
 class FrontEnd(ABC):
@@ -19,6 +20,8 @@ class FrontEnd(ABC):
         self.session = interpreter.session
         self.history = history
         self._interrupts = Interrupts()
+        self._state = TerminalState()
+        self._state.restore_at_end()
 
     @abstractmethod
     def read(self) -> str | None:
@@ -48,6 +51,7 @@ class FrontEnd(ABC):
         for line in lines:
             finished = self._interrupts.run(functools.partial(self.interpreter.line, line))
             if not finished:
-                self.session.out.line("interrupted")
+                self._state.restore()
+                self.session.out.line("\ninterrupted")
             if self.session.over or not finished:
                 break

@@ -53,7 +53,7 @@ class Pretty(Output):
             grid.add_row(*map(_cell, columns, row))
         _console().print(grid)
 
-    shows_progress = True
+    live = True
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Callable[[int], None]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The terminal gets back its settings when the console is ended by SIGTERM in the middle."""
+"""The terminal gets back its settings when a command or the console ends in the middle."""
 
 from __future__ import annotations
 
@@ -12,17 +12,29 @@ from typing import Any
 _RESET = b"\x1b[?1047l\x1b[?2004l\x1b[?25h\r\n"
 
 
-def restore_at_end() -> None:
-    """Restore the settings of now before the present handler of SIGTERM runs."""
-    settings = termios.tcgetattr(0)
-    handler: Any = signal.getsignal(signal.SIGTERM)
+class TerminalState:
+    """The settings as they are when this is made."""
 
-    def terminated(signum: int, frame: object) -> None:
+    def __init__(self) -> None:
+        self._settings = termios.tcgetattr(0)
+
+    def restore(self) -> None:
+        """Put them back."""
         try:
-            termios.tcsetattr(0, termios.TCSADRAIN, settings)
-            os.write(1, _RESET)
+            termios.tcsetattr(0, termios.TCSADRAIN, self._settings)
         except (OSError, termios.error):
             pass  # the terminal is gone
-        handler(signum, frame)
 
-    signal.signal(signal.SIGTERM, terminated)
+    def restore_at_end(self) -> None:
+        """Put them back before the present handler of SIGTERM runs."""
+        handler: Any = signal.getsignal(signal.SIGTERM)
+
+        def terminated(signum: int, frame: object) -> None:
+            self.restore()
+            try:
+                os.write(1, _RESET)
+            except OSError:
+                pass
+            handler(signum, frame)
+
+        signal.signal(signal.SIGTERM, terminated)

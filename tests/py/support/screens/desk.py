@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import fcntl
 import os
 import select
@@ -12,6 +13,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pyte
 
@@ -20,6 +22,25 @@ from support.scoped import Scoped
 from support.system import PATIENCE
 
 CTRL_C, CTRL_D, TAB, UP, LEFT = "\x03", "\x04", "\t", "\x1b[A", "\x1b[D"
+
+
+class _Screen(pyte.Screen):
+    """A screen with another one for programs that take all of it."""
+
+    _OTHER = 1047
+
+    def set_mode(self, *modes: int, **given: Any) -> None:
+        """Go to the other screen, too."""
+        if self._OTHER in modes and given.get("private"):
+            self._kept = copy.deepcopy(self.buffer)
+        super().set_mode(*modes, **given)
+
+    def reset_mode(self, *modes: int, **given: Any) -> None:
+        """Come back from it, too."""
+        if self._OTHER in modes and given.get("private"):
+            self.buffer = self._kept
+            self.dirty.update(range(self.lines))
+        super().reset_mode(*modes, **given)
 
 
 class Desk(Scoped):
@@ -37,7 +58,7 @@ class Desk(Scoped):
         columns: int = 100,
         lines: int = 40,
     ) -> None:
-        self._screen = pyte.Screen(columns, lines)
+        self._screen = _Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self._terminal, far = os.openpty()
         self.resize(columns, lines)
