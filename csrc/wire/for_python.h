@@ -15,4 +15,11 @@ int pvmawait(int tid, int tag, const struct timeval *timeout);
 int pvm_gettmask(int who, char mask[36]);
 int pvm_settmask(int who, char mask[36]);
 
+/*
+ * Reset the machine: end the tasks (if killtasks) other than the caller and those with
+ * PvmNoReset, and delete what ended tasks have left in the mailbox, of one class and index (""
+ * and -1: all). 0 or an error code. (compat.c)
+ */
+int pvmreset(int mytid, int killtasks, char *noreset_class, int index);
+
 #endif

@@ -28,7 +28,10 @@ class Interpreter:
         self.session = session
 
     def fds(self) -> list[int]:
-        """Descriptors that become readable when messages come."""
+        """Descriptors that become readable when messages come.
+
+        Call `messages` before waiting for them: a command may have read some already.
+        """
         return pvm.getfds()
 
     def messages(self) -> None:

@@ -13,6 +13,10 @@ from .output import Output, host_line
 from .tracemask import XPVM, mask_of
 
 
+# Value of Option.TRACE_OPTIONS.
+_WHOLE_EVENTS = 1
+
+
 def attach(arguments: Sequence[str]) -> bool:
     """Enrol with the daemon; start one with these arguments if none runs. Whether it was started.
 
@@ -37,6 +41,7 @@ def _settle() -> None:
     pvm.setopt(Option.NO_RESET, 1)
     pvm.setopt(Option.SELF_OUTPUT_TID, -1)
     pvm.setopt(Option.SELF_TRACE_TID, -1)
+    pvm.setopt(Option.TRACE_OPTIONS, _WHOLE_EVENTS)
     pvm.settmask(mask_of(XPVM), child=True)
 
 

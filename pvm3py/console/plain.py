@@ -63,11 +63,10 @@ class Plain:
 
     def _turn(self) -> bool:
         """Wait for messages or lines, and serve them; whether the input has ended."""
-        out = self._session.out
-        out.flush()
+        self._interpreter.messages()
+        self._session.out.flush()
         ready, _, _ = select.select([self._fd, *self._interpreter.fds()], [], [])
         if self._fd not in ready:
-            self._interpreter.messages()
             return False
         data = os.read(self._fd, _CHUNK)
         if not data:

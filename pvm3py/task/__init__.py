@@ -151,6 +151,7 @@ from pvm3py.task.roles import (
     reg_rm,
     reg_tasker,
     reg_tracer,
+    reset,
     start_pvmd,
     tickle,
 )
@@ -269,6 +270,7 @@ __all__ = [
     "reg_rm",
     "reg_tasker",
     "reg_tracer",
+    "reset",
     "scatter",
     "send",
     "send_obj",

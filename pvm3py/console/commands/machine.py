@@ -82,37 +82,17 @@ def halt(session: Session, given: Given) -> None:
 )
 def reset(session: Session, given: Given) -> None:
     """Begin anew with the hosts that there are."""
-    if not given.operands:
-        _end_tasks(session)
-        _delete_orphans()
-    elif given.operands[0] == "info":
-        _delete_orphans(*given.operands[1:])
-    else:
-        session.complain(f'"{given.operands[0]}" arg to reset not valid')
-
-
-def _end_tasks(session: Session) -> None:
-    spared = {session.tid, *pvm.getnoresets()}
-    for task in pvm.tasks():
-        if task.tid and task.tid not in spared:
-            pvm.kill(task.tid)
-
-
-def _delete_orphans(name: str = "*", index: str = "") -> None:
-    """Delete mailbox entries of tasks that have ended; of a class, or one entry of it."""
-    live = {task.tid for task in pvm.tasks()}
-    for entries in pvm.getmboxinfo(name):
-        for entry in entries.entries:
-            wanted = not index or entry.index == _number(index)
-            if wanted and entry.owner not in live:
-                _delete(entries.name, entry.index)
-
-
-def _delete(name: str, index: int) -> None:
-    try:
-        pvm.delinfo(name, index)
-    except pvm.PvmError:
-        pass  # somebody else's, or gone meanwhile
+    match given.operands:
+        case []:
+            pvm.reset()
+        case ["info"]:
+            pvm.reset(tasks=False)
+        case ["info", name]:
+            pvm.reset(tasks=False, name=name)
+        case ["info", name, index]:
+            pvm.reset(tasks=False, name=name, index=_number(index))
+        case [word, *_]:
+            session.complain(f'"{word}" arg to reset not valid')
 
 
 def _number(text: str) -> int:
