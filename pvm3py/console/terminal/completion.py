@@ -80,7 +80,7 @@ def _candidates(session: Session, before: list[str], word: str) -> set[Candidate
         return _options(session, row, word)
     operands = [w for w in before[1:] if (row.raw and not row.options) or not w.startswith("-")]
     nouns = _nouns(row.operands, len(operands))
-    return _of_nouns(session, row, nouns, word)
+    return _of_nouns(session, row.name, nouns, word)
 
 
 def _beginning(word: str, candidates: Iterable[Candidate]) -> set[Candidate]:
@@ -95,7 +95,7 @@ def _options(session: Session, row: Command, word: str) -> set[Candidate]:
         if option.value and word.startswith(option.flag):
             nouns = re.findall(r"\w+", option.value.lower())[:1]
             rest = word.removeprefix(option.flag)
-            values = _of_nouns(session, row, nouns, rest)
+            values = _of_nouns(session, "", nouns, rest)
             found |= {Candidate(option.flag + one.word, one.help) for one in values}
     return found
 
@@ -110,11 +110,11 @@ def _nouns(operands: str, place: int) -> list[str]:
     return re.findall(r"\w+", places[min(place, len(places) - 1)])
 
 
-def _of_nouns(session: Session, row: Command, nouns: list[str], word: str) -> set[Candidate]:
-    """What there is of these nouns. One that has a meaning of its own in a command comes first."""
+def _of_nouns(session: Session, name: str, nouns: list[str], word: str) -> set[Candidate]:
+    """What there is of these nouns, which may have a meaning of their own in a command."""
     found: set[Candidate] = set()
     for noun in nouns:
-        source = _SOURCES.get(f"{row.name} {noun}") or _SOURCES.get(noun)
+        source = _SOURCES.get(f"{name} {noun}") or _SOURCES.get(noun)
         if source is not None:
             found |= _beginning(word, source(session, word))
     return found

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import prompt_toolkit
 from prompt_toolkit import PromptSession, completion
@@ -22,6 +22,7 @@ from pvm3py.task import PvmError
 
 from ..interpreter import Interpreter
 from ..plain import PROMPT
+from ..session import Session
 from .completion import complete
 from .front import FrontEnd
 from .history import HistoryFile
@@ -52,8 +53,11 @@ class _History(History):
 
 
 class _Completer(completion.Completer):
-    def __init__(self, interpreter: Interpreter) -> None:
-        self._session = interpreter.session
+    """asked: called when the daemon may have been asked, whose answer messages may precede."""
+
+    def __init__(self, session: Session, asked: Callable[[], object]) -> None:
+        self._session = session
+        self._asked = asked
 
     def get_completions(
         self, document: Document, complete_event: completion.CompleteEvent
@@ -61,6 +65,7 @@ class _Completer(completion.Completer):
         """Words that may stand at the cursor."""
         del complete_event
         length, candidates = complete(self._session, document.text_before_cursor)
+        self._asked()
         for one in candidates:
             yield completion.Completion(one.word, -length, display_meta=one.help)
 
@@ -75,7 +80,7 @@ class Editor(FrontEnd):
         self._prompt: PromptSession[str] = PromptSession(
             PROMPT,
             history=_History(history),
-            completer=_Completer(interpreter),
+            completer=_Completer(self.session, lambda: self._loop.call_soon(self._arrived)),
             complete_while_typing=False,
             complete_style=CompleteStyle.READLINE_LIKE,
             reserve_space_for_menu=0,
@@ -112,8 +117,9 @@ class Editor(FrontEnd):
         self._watched = []
 
     def _arrived(self) -> None:
-        self._forget()
-        self._prompt.app.create_background_task(self._serve())
+        if self._watched:
+            self._forget()
+            self._prompt.app.create_background_task(self._serve())
 
     async def _serve(self) -> None:
         """Take messages; what is printed stands above the line that is being typed."""

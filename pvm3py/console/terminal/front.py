@@ -42,8 +42,14 @@ class FrontEnd(ABC):
     def _next(self) -> str | None:
         """The next lines, more than one if they were pasted; none if they were given up."""
         lines: list[str | None] = []
-        self.session.out.flush()
-        self._interrupts.run(lambda: lines.append(self.read()))
+
+        def read() -> None:
+            # Those that came with the answer to a request wake nobody up.
+            self.interpreter.messages()
+            self.session.out.flush()
+            lines.append(self.read())
+
+        self._interrupts.run(read)
         return lines[0] if lines else ""
 
     def _run(self, lines: list[str]) -> None:

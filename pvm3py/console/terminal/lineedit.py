@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import io
 import readline
-import select
 import signal
 import sys
 from collections.abc import Iterator
@@ -69,8 +68,6 @@ class LineEdit(FrontEnd):
     def _look(self, signum: int, frame: object) -> None:
         """Take messages; what is printed stands above the line that is being typed."""
         del signum, frame
-        if not select.select(self.interpreter.fds(), [], [], 0)[0]:
-            return
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             self.interpreter.messages()

@@ -28,6 +28,7 @@ class _Screen(pyte.Screen):
     """A screen with another one for programs that take all of it."""
 
     _OTHER = 1047
+    _kept: Any = None
 
     def set_mode(self, *modes: int, **given: Any) -> None:
         """Go to the other screen, too."""
@@ -37,8 +38,8 @@ class _Screen(pyte.Screen):
 
     def reset_mode(self, *modes: int, **given: Any) -> None:
         """Come back from it, too."""
-        if self._OTHER in modes and given.get("private"):
-            self.buffer = self._kept
+        if self._OTHER in modes and given.get("private") and self._kept:
+            self.buffer, self._kept = self._kept, None
             self.dirty.update(range(self.lines))
         super().reset_mode(*modes, **given)
 
