@@ -7,7 +7,6 @@ import argparse
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pvm3py.command import add_version, run
@@ -24,7 +23,7 @@ and names pvm; any other file is a host file: hosts to start with the daemon"""
 
 def main(arguments: list[str], program: str = "pvm") -> int:
     """Run a console; return the exit status."""
-    given = _parser(program).parse_args(arguments)
+    given = parser(program).parse_args(arguments)
     from pvm3py.task import ConnectionLost, PvmError  # noqa: PLC0415
 
     signal.signal(signal.SIGTERM, _terminated)
@@ -48,20 +47,20 @@ class _Parser(argparse.ArgumentParser):
         self.exit(1, f"{self.prog}: {message}\n")
 
 
-def _parser(program: str) -> argparse.ArgumentParser:
-    """The command line."""
-    parser = _Parser(
+def parser(program: str = "pvm") -> argparse.ArgumentParser:
+    """The command line; the manual page is made of it as well."""
+    made = _Parser(
         prog=program,
         description="The console of a virtual machine.",
         epilog=_HELP,
         allow_abbrev=False,
     )
-    parser.add_argument("-c", dest="commands", metavar="COMMANDS", help="run them, with ; between")
-    parser.add_argument("-n", dest="name", metavar="NAME", help="name or address of this host")
-    parser.add_argument("-d", dest="mask", metavar="MASK", help="debug mask")
-    parser.add_argument("file", nargs="?", help=_SCRIPT_HELP)
-    add_version(parser)
-    return parser
+    made.add_argument("-c", dest="commands", metavar="COMMANDS", help="run them, with ; between")
+    made.add_argument("-n", dest="name", metavar="NAME", help="name or address of this host")
+    made.add_argument("-d", dest="mask", metavar="MASK", type=_checked_mask, help="debug mask")
+    made.add_argument("file", nargs="?", help=_SCRIPT_HELP)
+    add_version(made)
+    return made
 
 
 def is_script(path: str) -> bool:
@@ -82,6 +81,8 @@ def _serve(given: argparse.Namespace) -> int:
     text = _commands(given.commands, script)
     out = _output(people=text is None)
     interpreter, started = _attached(_daemon_arguments(given, script), out)
+    if given.mask is not None:
+        _set_mask(given.mask)
     if text is not None:
         from .batch import run_text  # noqa: PLC0415
 
@@ -93,11 +94,34 @@ def _serve(given: argparse.Namespace) -> int:
     return status
 
 
+def _set_mask(text: str) -> None:
+    """The mask of the daemon is that of this task as well."""
+    from pvm3py.task import Option, setopt  # noqa: PLC0415
+
+    setopt(Option.DEBUG_MASK, _mask(text))
+
+
+def _mask(text: str) -> int:
+    """A mask as C writes numbers. ValueError: it is none."""
+    octal = text.startswith("0") and text.isdecimal()
+    return int(text, 8 if octal else 0) & 0x7FFFFFFF
+
+
+def _checked_mask(text: str) -> str:
+    """The mask as it was given, since the daemon gets it, too."""
+    try:
+        _mask(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no number") from None
+    return text
+
+
 def _commands(words: str | None, script: str | None) -> str | None:
     """The commands that need no front end; None: there are none. OSError: no such script."""
     if script is None:
         return words
-    text = Path(script).read_text(encoding="utf-8", errors="surrogateescape")
+    with open(script, encoding="utf-8", errors="surrogateescape") as file:
+        text = file.read()
     return text if words is None else f"{words}\n{text}"
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from .interpreter import Interpreter
 from .words import UnmatchedQuote, statements
@@ -13,10 +12,11 @@ from .words import UnmatchedQuote, statements
 def start_up_lines() -> list[str]:
     """The lines of $HOME/.pvmrc; none if it cannot be read."""
     try:
-        data = (Path(os.environ.get("HOME", ".")) / ".pvmrc").read_bytes()
+        path = os.path.join(os.environ.get("HOME", "."), ".pvmrc")
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return [line.removesuffix("\n") for line in file]
     except OSError:
         return []
-    return data.decode(errors="surrogateescape").splitlines()
 
 
 def run_text(interpreter: Interpreter, text: str) -> int:
@@ -25,6 +25,7 @@ def run_text(interpreter: Interpreter, text: str) -> int:
     The exit status: 0, or 1 if a command could not do all that it was asked for.
     """
     session = interpreter.session
+    session.machine.announce = False
     good = True
     for line in start_up_lines():
         interpreter.line(line)

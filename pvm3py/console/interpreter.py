@@ -10,7 +10,7 @@ from pvm3py.task import ConnectionLost, PvmError
 
 from .commands import COMMANDS
 from .session import Session
-from .table import Command
+from .table import JSON, Command, Given
 from .words import UnmatchedQuote, split
 
 # Longest line that is taken, characters.
@@ -54,7 +54,7 @@ class Interpreter:
     def _words(self, text: str) -> list[str]:
         """Words of a line, its alias replaced; none if there is nothing to do."""
         if len(text) > LINE_MAX or "\0" in text:
-            long = f"line of {len(text)} characters; at most {LINE_MAX} are taken"
+            long = f"line is longer than {LINE_MAX} characters"
             self.session.complain("line has a NUL character" if "\0" in text else long)
             return []
         try:
@@ -93,8 +93,17 @@ class Interpreter:
             self.session.complain(f"{command.name}: wrong #args")
             return
         for flag in unknown:
-            self.session.complain(f"unknown flag {shown(flag)}")
+            self._refuse(given, flag)
         command.run(self.session, given)
+
+    def _refuse(self, given: Given, flag: str) -> None:
+        """Say that there is no such option; not in the middle of JSON."""
+        text = f"unknown flag {shown(flag)}"
+        self.session.fail_if(True)
+        if JSON.flag in given:
+            self.session.out.error(text)
+        else:
+            self.session.out.line(text)
 
 
 def shown(text: str) -> str:

@@ -12,7 +12,6 @@ from .mail import Mail
 from .output import Output, host_line
 from .tracemask import XPVM, mask_of
 
-
 # Value of Option.TRACE_OPTIONS.
 _WHOLE_EVENTS = 1
 
@@ -46,15 +45,20 @@ def _settle() -> None:
 
 
 class Machine:
-    """Hosts that are known. lost: called with each host that has gone."""
+    """Hosts that are known.
+
+    lost      called with each host that has gone
+    announce  say what hosts others add and delete
+    """
 
     def __init__(self, mail: Mail, out: Output, lost: Callable[[int], None]) -> None:
         self._mail = mail
         self._out = out
         self._lost = lost
         self._hosts: dict[int, pvm.Host] = {}
+        self.announce = True
         # Deleted here; whoever does that needs no notice.
-        self.expected: set[str] = set()
+        self._expected: set[str] = set()
         self._gone_tag = mail.new_tag(self._host_gone)
         pvm.notify(Event.HOST_ADD, mail.new_tag(self._hosts_added))
         self._take(pvm.config())
@@ -69,9 +73,9 @@ class Machine:
 
     def delete(self, names: Sequence[str]) -> list[int]:
         """Delete hosts; 0 or code of each."""
-        self.expected.update(names)
+        self._expected.update(names)
         results = pvm.delhosts(names)
-        self.expected.difference_update(
+        self._expected.difference_update(
             name for name, code in zip(names, results, strict=True) if code < 0
         )
         return results
@@ -102,13 +106,15 @@ class Machine:
         if host is None:
             return
         self._lost(host.tid)
-        if host.name in self.expected:
-            self.expected.discard(host.name)
+        if host.name in self._expected:
+            self._expected.discard(host.name)
         else:
             self._announce([host], "host", "deleted or failed")
 
     def _announce(self, hosts: list[pvm.Host], noun: str, what: str, *fields: str) -> None:
         """Print a table of hosts between prompts."""
+        if not self.announce:
+            return
         plural = "s" if len(hosts) > 1 else ""
         self._out.line(f"\nConsole: {len(hosts)} {noun}{plural} {what}")
         self._out.line(host_line("HOST", "DTID", *fields))

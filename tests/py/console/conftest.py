@@ -12,13 +12,13 @@ from support.system import SIDES
 
 @pytest.fixture(params=SIDES)
 def vm(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
-    """A machine of one host whose daemon finds the programs of /bin."""
-    with VirtualMachine(request.param, path=["/bin"]) as made:
+    """A machine of one host whose tasks are named by their paths."""
+    with VirtualMachine(request.param, path=["/nowhere"]) as made:
         yield made
 
 
 @pytest.fixture
 def ours() -> Iterator[VirtualMachine]:
     """A machine of our daemon."""
-    with VirtualMachine(path=["/bin"]) as made:
+    with VirtualMachine(path=["/nowhere"]) as made:
         yield made

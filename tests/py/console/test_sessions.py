@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from support.machines.hosts import Bed
@@ -114,7 +115,7 @@ def anonymous(bed: Bed, lines: list[str]) -> list[str]:
 
 def repaired(session: list[Command]) -> list[Command]:
     """The session on our console: output can be appended to a file."""
-    for command, following in zip(session, session[1:], strict=False):
+    for command, following in pairwise(session):
         if command.text.startswith("spawn ->>"):
             command.before = [line for line in command.before if "File exists" not in line]
             command.printed += ["1 successful", "t40008"]

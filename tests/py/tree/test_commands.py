@@ -21,10 +21,10 @@ LIBDIR = TREE / "lib" / ARCH
 COMMANDS: dict[str, list[str]] = {
     **{name: [str(LIBDIR / name)] for name in ("pvmd3", "pvmgs", "pvmrm")},
     **{name: [str(LIBDIR / name)] for name in ("pvm_gstat", "pvmgroups")},
-    **{name: [str(TREE / "lib" / name)] for name in ("pvmd", "pvmgetarch", "aimk")},
+    **{name: [str(TREE / "lib" / name)] for name in ("pvm", "pvmd", "pvmgetarch", "aimk")},
     **{
         " ".join(["pvm3py", *words]): [sys.executable, "-m", "pvm3py", *words]
-        for words in ([], ["rm"], ["trace"])
+        for words in ([], ["console"], ["rm"], ["trace"])
     },
 }
 # Commands that 3.4.6 does not have.
@@ -98,7 +98,7 @@ def test_unknown_option_is_refused(command: str, tmp: Path) -> None:
     assert "usage: " in done.stderr
 
 
-@pytest.mark.parametrize("command", ["pvmd3", "pvmgs", "pvmrm", "pvm3py", "pvm3py rm"])
+@pytest.mark.parametrize("command", ["pvm", "pvmd3", "pvmgs", "pvmrm", "pvm3py", "pvm3py rm"])
 def test_full_disk_is_said_in_a_line(command: str, tmp: Path) -> None:
     with open("/dev/full", "wb") as full:
         done = run(command, "--help", tmp=tmp, stdout=full.fileno())
@@ -106,7 +106,7 @@ def test_full_disk_is_said_in_a_line(command: str, tmp: Path) -> None:
     assert "No space left on device" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["pvmd3", "pvmgs", "pvmrm", "pvm3py", "pvm3py rm"])
+@pytest.mark.parametrize("command", ["pvm", "pvmd3", "pvmgs", "pvmrm", "pvm3py", "pvm3py rm"])
 def test_reader_that_has_gone_is_no_traceback(command: str, tmp: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)

@@ -71,6 +71,10 @@ class Console(Scoped):
         assert self.process.stdin
         if not self.process.stdin.closed:
             self.process.stdin.close()
+        return self.finish_by_itself()
+
+    def finish_by_itself(self) -> tuple[int, str]:
+        """Wait for its end while its input is open: exit status and what was printed."""
         status = self.process.wait(PATIENCE)
         text = self._pending
         while select.select([self._reading], [], [], 0)[0]:
