@@ -31,6 +31,13 @@ def quit_by_ctrl_d(desk: Desk) -> None:
     assert "Traceback" not in "\n".join(desk.lines())
 
 
+def begin(desk: Desk, command: str) -> None:
+    """Type a command that takes its time, and wait until it has the terminal."""
+    desk.enter(command)
+    desk.see_last(f"{PROMPT} {command}")
+    wait_until(lambda: desk.flags() & termios.ICANON, "the command has the terminal")
+
+
 def history(vm: VirtualMachine) -> Path:
     return vm.home / ".local/state/pvm3py/history"
 
@@ -95,8 +102,7 @@ def test_lines_typed_while_a_command_runs_are_run_afterwards(
 ) -> None:
     with started(ours, face) as desk:
         do(desk, "spawn -> /bin/sh -c 'while [ ! -e go ]; do sleep 0.05; done'")
-        desk.enter("wait")
-        desk.see_last("pvm> wait")
+        begin(desk, "wait")
         desk.enter("echo typed-ahead")
         desk.see("echo typed-ahead")
         (ours.home / "go").touch()
@@ -226,12 +232,10 @@ def test_ctrl_c_ends_the_command_and_not_the_console(
         desk.enter("spawn -> /bin/sleep 1000")
         desk.see("1 successful")
         desk.see_last(PROMPT)
-        desk.enter("wait")
-        desk.see_last("pvm> wait")
-        wait_until(lambda: desk.flags() & termios.ICANON, "the command has the terminal")
+        begin(desk, "wait")
         for _ in range(presses):
             desk.type(CTRL_C)
-        desk.wait_for(lambda lines: lines[-1:] == [PROMPT] and "pvm> wait" in lines[-5:][0:], "^C")
+        desk.see_last(PROMPT)
         desk.enter("reset")
         desk.see("finished")
         desk.enter("echo alive")
@@ -344,3 +348,19 @@ def test_daemon_that_dies_under_the_prompt_is_said(ours: VirtualMachine, face: F
     ours.sock_file.unlink()
     for left in ours.tmp.glob("pvmtmp*"):
         left.unlink()
+
+
+# ---- progress ----------------------------------------------------------------------------------
+
+
+@every_face
+def test_progress_is_shown_while_many_hosts_are_added(ours: VirtualMachine, face: Face) -> None:
+    names = [f"a{number}.invalid" for number in range(40)]
+    with started(ours, face, lines=60) as desk:
+        desk.enter("add " + " ".join(names))
+        desk.see("0 successful")
+        desk.wait_for(lambda lines: lines[-1:] == [PROMPT] and len(lines) > 40, "the table")
+        lines = desk.lines()
+        assert sum("invalid" in line and "add" not in line for line in lines) >= 40
+        assert b"adding hosts" in desk.written
+        assert not any("adding hosts" in line for line in lines)
