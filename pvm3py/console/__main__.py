@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from .output import Output
 
 _HELP = """With no daemon running, one is started with -n, -d and the host file as arguments.
-Without -c and a script, commands are read from standard input; `help` lists them."""
+Without -c and a script, commands are read from standard input; `help` lists them. The
+status is 1 if no daemon could be reached or it has ended, or if a command of -c or of a script
+could not do all that it was asked for; else 0. -c and scripts wait at the end for their jobs."""
 _SCRIPT_HELP = """a script of commands if its name ends in .pvm or its first line begins with #!
 and names pvm; any other file is a host file: hosts to start with the daemon"""
 

@@ -145,6 +145,26 @@ def test_reader_that_has_enough_ends_the_console(vm: VirtualMachine) -> None:
     os.close(writing)
 
 
+def test_interrupt_ends_the_command_and_not_the_console(vm: VirtualMachine) -> None:
+    with Console(vm, "debian", "ours") as console:
+        tid = console.do("spawn /bin/sleep 1000").splitlines()[2]
+        console.type(f"wait {tid}")
+        console.read(f"wait {tid}\n".rstrip())
+        wait_until(lambda: sleeping(console.process.pid), "the console waits")
+        console.process.send_signal(signal.SIGINT)
+        console.read("pvm> ")
+        assert console.do("echo after").splitlines()[-2:] == ["after", "pvm> "]
+        console.process.send_signal(signal.SIGINT)
+        console.read("pvm> ")
+        console.do(f"kill {tid}")
+
+
+def sleeping(pid: int) -> bool:
+    """Whether a process waits for something."""
+    text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+    return text.rpartition(")")[2].split()[0] == "S"
+
+
 # ---- hostile input -------------------------------------------------------------------------
 
 

@@ -103,11 +103,14 @@ def typed(bed: Bed, text: str) -> str:
 def anonymous(bed: Bed, lines: list[str]) -> list[str]:
     """Lines sorted, without blanks at their ends, tids, and which of the hosts printed its name.
 
-    Several tasks print at the same time, and the daemons share them out in their own order.
+    Several tasks print at the same time, and the daemons share them out in their own order. Some
+    tasks are still listed for a moment after the end of their output.
     """
     home = re.compile(r"/home/user|" + "|".join(str(host.home) for host in bed.hosts))
     texts = []
     for line in settled(lines):
+        if line.rstrip().endswith("2/f /bin/echo"):
+            continue
         text = " ".join(_TID.sub("TASK", home.sub("HOME", typed(bed, line))).split())
         texts.append(re.sub(r"(?<=TASK\] )h[12]$", "HOST", text))
     return sorted(filter(None, (re.sub("^pvm>( |$)", "", text) for text in texts)))
