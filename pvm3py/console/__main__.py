@@ -137,13 +137,14 @@ def _daemon_arguments(given: argparse.Namespace, script: str | None) -> list[str
 def _output(*, people: bool) -> Output:
     """Where results go: people get tables in colours."""
     from .output import Output  # noqa: PLC0415
-    from .terminal.choice import on_terminal  # noqa: PLC0415
 
-    if not people or not on_terminal():
-        return Output()
-    from .terminal.pretty import Pretty  # noqa: PLC0415
+    if people:
+        from .terminal.choice import on_terminal  # noqa: PLC0415
+        from .terminal.pretty import Pretty  # noqa: PLC0415
 
-    return Pretty()
+        if on_terminal():
+            return Pretty()
+    return Output()
 
 
 def _attached(arguments: list[str], out: Output) -> tuple[Interpreter, bool]:

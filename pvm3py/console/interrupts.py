@@ -8,11 +8,15 @@ from collections.abc import Callable
 
 
 class Interrupts:
-    """Takes SIGINT for this process. Outside of `run` the signal does nothing."""
+    """Takes SIGINT for this process, unless that ignores it, as those in background do.
+
+    Outside of `run` the signal does nothing.
+    """
 
     def __init__(self) -> None:
         self._armed = False
-        signal.signal(signal.SIGINT, self._pressed)
+        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._pressed)
 
     def run(self, action: Callable[[], object]) -> bool:
         """Do something that Ctrl-C ends; false: it did, as often as the user pressed it.
