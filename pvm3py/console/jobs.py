@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol
 
 import pvm3py.task as pvm
 from pvm3py.task import Option
+from pvm3py.wire.codec import WireError
 
+from .jobfile import JobFile
 from .mail import Mail
 from .output import Output, tid_text
 
@@ -76,9 +78,11 @@ class Job:
         """The record of a task, made with the first news about it."""
         return self.tasks.setdefault(tid, Stream(traced=self.trace is None))
 
-    def take_output(self) -> None:
-        """Take a message of collected output, the receive buffer."""
+    def take_output(self, length: int) -> None:
+        """Take a message of collected output, the receive buffer, that has so many bytes."""
         tid, count = pvm.upkint(2)
+        if count > length:
+            return
         stream = self.stream(tid)
         if count > 0:
             self._text(tid, stream, pvm.upkbytes(count))
@@ -158,7 +162,7 @@ class Printed:
 class Filed(Printed):
     """A sink that writes the same to a file."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: JobFile) -> None:
         self._file = file
         super().__init__(_FileOutput(file))
 
@@ -168,13 +172,12 @@ class Filed(Printed):
 
 
 class _FileOutput(Output):
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: JobFile) -> None:
         self._file = file
 
     def line(self, text: str = "") -> None:
-        """Write a line, at once: people look into the file while the job runs."""
-        self._file.write(text + "\n")
-        self._file.flush()
+        """Write a line."""
+        self._file.write((text + "\n").encode(errors="surrogateescape"))
 
 
 class Collected:
@@ -215,9 +218,9 @@ class Jobs:
 
     def launch(self, job: Job, spawn: Callable[[], list[int]]) -> list[int]:
         """Have the tasks spawned as tasks of this job; what `spawn` returns: tids and codes."""
-        tags = [self._mail.new_tag(lambda message: self._output(job))]
+        tags = [self._mail.new_tag(lambda message: self._output(job, message))]
         if job.trace is not None:
-            tags.append(self._mail.new_tag(lambda message: self._traced(job, message)))
+            tags.append(self._mail.new_tag(lambda message: self._traced(job, message), tasks=True))
         self._tags[job] = tags
         try:
             with _directed(*tags):
@@ -228,6 +231,7 @@ class Jobs:
         finally:
             job.launched = True
             if not job.tasks:
+                job.finish()
                 self._drop(job)
         return results
 
@@ -239,13 +243,18 @@ class Jobs:
                     job.lose(tid)
             self._look(job)
 
-    def _output(self, job: Job) -> None:
-        job.take_output()
+    def _output(self, job: Job, message: pvm.Message) -> None:
+        job.take_output(message.length)
         self._look(job)
 
     def _traced(self, job: Job, message: pvm.Message) -> None:
         assert job.trace is not None
-        for event in job.trace.take(pvm.upkbytes(message.length), message.tid):
+        try:
+            events = job.trace.take(pvm.upkbytes(message.length), message.tid)
+        except WireError as error:
+            self._say(job, f"Message of {tid_text(message.tid)} is no trace: {error}")
+            return
+        for event in events:
             if event.name == "newtask":
                 job.stream(event.tid)
                 self._say(job, f"Task TID=0x{event.tid:x} Connected to Console")

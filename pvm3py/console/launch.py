@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import pvm3py.task as pvm
 from pvm3py.task import SpawnError, SpawnFlag
 from pvm3py.task.errors import text_of
 
+from .jobfile import JobFile
 from .jobs import Filed, Job, Printed, Sink
 from .output import Output, tid_text
 from .session import Session
@@ -150,8 +150,7 @@ def _sink(out: Output, wanted: Launch) -> Sink | None:
         return None
     if not wanted.output:
         return Printed(out)
-    fd = _open(wanted.output, os.O_APPEND if wanted.append else os.O_TRUNC)
-    return Filed(os.fdopen(fd, "w", encoding="utf-8", errors="surrogateescape"))
+    return Filed(_open(wanted.output, out, append=wanted.append))
 
 
 def _trace_log(out: Output, wanted: Launch, number: int) -> TraceLog | None:
@@ -165,15 +164,15 @@ def _trace_log(out: Output, wanted: Launch, number: int) -> TraceLog | None:
         out.line(f"[T{number}:{tid_text(tid)}] {line}")
 
     try:
-        file = os.fdopen(_open(wanted.trace, os.O_TRUNC), "wb") if wanted.trace else None
+        file = _open(wanted.trace, out) if wanted.trace else None
     except LaunchError:
         raise LaunchError(f'\nError Opening File "{wanted.trace}"\n') from None
     return TraceLog(file, show)
 
 
-def _open(path: str, how: int) -> int:
-    """A file for this user alone. LaunchError."""
+def _open(path: str, out: Output, *, append: bool = False) -> JobFile:
+    """A file of the job. LaunchError."""
     try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | how, 0o600)
+        return JobFile(path, out, append=append)
     except (OSError, ValueError) as error:
         raise LaunchError(f"{path}: {getattr(error, 'strerror', error)}") from None

@@ -92,8 +92,10 @@ class Machine:
         return new
 
     def _hosts_added(self, message: pvm.Message) -> None:
-        del message
-        tids = pvm.upkint(pvm.upkint())
+        count = pvm.upkint()
+        if not 0 < count <= message.length // 4:
+            return
+        tids = pvm.upkint(count)
         if set(tids) <= set(self._hosts):
             return
         new = self._take(pvm.config())

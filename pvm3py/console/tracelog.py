@@ -3,30 +3,28 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable, Iterable
-from typing import BinaryIO
 
 import pvm3py.task as pvm
 from pvm3py.trace.file import Writer
 from pvm3py.trace.message import Decoder, Event, Item
 from pvm3py.trace.values import to_text
 from pvm3py.wire import constants as c
-from pvm3py.wire.codec import WireError
+
+from .jobfile import JobFile
 
 Printer = Callable[[int, str], None]
 
 
-class _Terminal(io.RawIOBase):
+class _Terminal:
     """Prints line by line with the tid that the lines are about."""
 
     def __init__(self, show: Printer, source: int) -> None:
-        super().__init__()
         self._show = show
         self.source = source
 
-    def write(self, data: bytes) -> int:  # type: ignore[override]
+    def write(self, data: bytes) -> int:
         """Print whole lines: the writer of trace files gives nothing else."""
         for line in to_text(data).removesuffix("\n").split("\n"):
             self._show(self.source, line)
@@ -40,13 +38,11 @@ class TraceLog:
     show   prints a line of the trace, and the tid that it is about, on the terminal
     """
 
-    def __init__(self, out: BinaryIO | None, show: Printer) -> None:
+    def __init__(self, out: JobFile | None, show: Printer) -> None:
         self._out = out
         self._terminal = _Terminal(show, pvm.mytid())
         version = pvm.version()
-        # A raw stream has all of BinaryIO that the writer uses.
-        target: BinaryIO = out or self._terminal  # type: ignore[assignment]
-        self._writer = Writer(target, machine=f"Console {version} (PVM {version})")
+        self._writer = Writer(out or self._terminal, machine=f"Console {version} (PVM {version})")
         self._decoders: dict[int, Decoder] = {}
         self._now = _split(time.time())
         self._begin()
@@ -57,13 +53,9 @@ class TraceLog:
             self._out.close()
 
     def take(self, body: bytes, source: int) -> list[Event]:
-        """Write the events of a trace message; those that were in it."""
+        """Write the events of a trace message; those that were in it. WireError: it is none."""
         decoder = self._decoders.setdefault(source, Decoder())
-        try:
-            parts = decoder.decode(body, source)
-        except WireError:
-            return []
-        events = [part for part in parts if isinstance(part, Event)]
+        events = [part for part in decoder.decode(body, source) if isinstance(part, Event)]
         for event in events:
             self._now = int(event["TS"]), int(event["TU"])
             self._write(event, source)

@@ -48,7 +48,7 @@ class Pretty(Output):
         for one in columns:
             justify = "left" if one.width <= 0 or one.title == "HOST" else "right"
             style = _STYLES.get(one.title, "")
-            grid.add_column(one.title, justify=justify, style=style, no_wrap=True)  # type: ignore[arg-type]
+            grid.add_column(one.title, justify=justify, style=style, no_wrap=True, overflow="crop")  # type: ignore[arg-type]
         for row in rows:
             grid.add_row(*map(_cell, columns, row))
         _console().print(grid)

@@ -141,6 +141,14 @@ def test_file_that_cannot_be_opened_is_said_and_nothing_started(vm: VirtualMachi
     assert (done.out, done.err) == ("[1]\n", "/nodir/x: No such file or directory\n")
 
 
+def test_full_disk_ends_the_file_and_not_the_job(vm: VirtualMachine) -> None:
+    for option in ("->/dev/full", "-@/dev/full"):
+        done = pvm(vm, "-c", f"spawn {option} /bin/echo hi; wait; echo after")
+        assert done.out.endswith("[1] finished\nafter\n")
+        said = [line for line in done.err.splitlines() if "No space left on device" in line]
+        assert len(said) == 1 and said[0].startswith("/dev/full: ")
+
+
 def test_wait_returns_when_tasks_and_jobs_have_ended(vm: VirtualMachine) -> None:
     with Console(vm, "debian", "ours") as console:
         tid = console.do("spawn /bin/sleep 1000").splitlines()[2]

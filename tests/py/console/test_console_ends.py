@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 from support.machines.vm import VirtualMachine, wait_until
 from support.screens.console import Console, console_program
-from support.system import PATIENCE, pvm_root, require_daemon
+from support.system import PATIENCE, modules_dir, pvm_root, require_daemon
 
 PVM = console_program("ours")
 HALTED = -signal.SIGTERM
@@ -184,6 +185,33 @@ def test_binary_input_is_survived(vm: VirtualMachine) -> None:
     path = vm.home / "noise.pvm"
     path.write_bytes(bytes(range(1, 256)) * 40)
     assert vm.run(PVM, path).check(1).err == ""
+
+
+JUNK = """
+import sys
+from pvm3py.task import *
+console = int(sys.argv[1], 16)
+for tag in range(0x43000000, 0x43000008):
+    for numbers in ([], [-1], [2**31 - 1], [5, 2**31 - 1], [5, -7], [0x40099, 0], [2, 1, 2]):
+        initsend()
+        pkint(numbers)
+        send(console, tag)
+exit()
+"""
+
+
+def test_messages_of_strangers_are_survived(vm: VirtualMachine) -> None:
+    with Console(vm, "debian", "ours") as console:
+        console.do("spawn -> /bin/sleep 1000")
+        tid = console.do("id").splitlines()[-2]
+        env = {"PYTHONPATH": str(modules_dir())}
+        vm.run(sys.executable, "-c", JUNK, tid.removeprefix("t"), env=env).check()
+        assert console.do("echo after").splitlines()[-2] == "after"
+        assert len(console.do("jobs").splitlines()[-2].split()) == 2  # "1: t4..."
+        console.do("spawn -@ -> /bin/sleep 1000")
+        vm.run(sys.executable, "-c", JUNK, tid.removeprefix("t"), env=env).check()
+        assert "after" in console.do("echo after")
+        console.do("reset", until="[1] finished")
 
 
 def test_bytes_that_are_no_text_pass_through(vm: VirtualMachine) -> None:
