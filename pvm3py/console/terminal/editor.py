@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable
 
 import prompt_toolkit
 from prompt_toolkit import PromptSession, completion
-from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import History
@@ -98,8 +99,12 @@ class Editor(FrontEnd):
 
     def read(self) -> str | None:
         """The next line."""
+        # Ctrl-C is a key here. A signal must not interrupt the event loop just anywhere.
+        asked = self._prompt.prompt_async(pre_run=self._watch, handle_sigint=False)
         try:
-            return self._loop.run_until_complete(self._prompt.prompt_async(pre_run=self._watch))
+            return self._loop.run_until_complete(asked)
+        except KeyboardInterrupt:
+            return ""
         except EOFError:
             return None
         finally:
@@ -117,22 +122,22 @@ class Editor(FrontEnd):
         self._watched = []
 
     def _arrived(self) -> None:
-        if self._watched:
-            self._forget()
-            self._prompt.app.create_background_task(self._serve())
-
-    async def _serve(self) -> None:
         """Take messages; what is printed stands above the line that is being typed."""
+        app = self._prompt.app
+        if app.is_done:
+            return
+        printed = io.StringIO()
         try:
-            await run_in_terminal(self._take_in)
+            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+                self.interpreter.messages()
         except (PvmError, OSError) as error:
-            self._prompt.app.exit(exception=error)
-        else:
-            self._watch()
-
-    def _take_in(self) -> None:
-        self.interpreter.messages()
-        self.session.out.flush()
+            self._forget()
+            app.exit(exception=error)
+        if printed.getvalue():
+            app.renderer.erase()
+            sys.stdout.write(printed.getvalue())
+            sys.stdout.flush()
+            app.invalidate()
 
 
 def _output() -> Output:

@@ -19,15 +19,15 @@ class FrontEnd(ABC):
         self.interpreter = interpreter
         self.session = interpreter.session
         self.history = history
-        self._interrupts = Interrupts()
+        self.interrupts = Interrupts()
         self._state = TerminalState()
         self._state.restore_at_end()
 
     @abstractmethod
     def read(self) -> str | None:
-        """The next line, None at the end of the input. Messages are served meanwhile.
+        """The next line, "" if it was given up, None at the end of the input.
 
-        Raises KeyboardInterrupt: the line was given up.
+        Messages are served meanwhile.
         """
 
     def run(self) -> None:
@@ -41,21 +41,15 @@ class FrontEnd(ABC):
 
     def _next(self) -> str | None:
         """The next lines, more than one if they were pasted; none if they were given up."""
-        lines: list[str | None] = []
-
-        def read() -> None:
-            # Those that came with the answer to a request wake nobody up.
-            self.interpreter.messages()
-            self.session.out.flush()
-            lines.append(self.read())
-
-        self._interrupts.run(read)
-        return lines[0] if lines else ""
+        # Those that came with the answer to a request wake nobody up.
+        self.interpreter.messages()
+        self.session.out.flush()
+        return self.read()
 
     def _run(self, lines: list[str]) -> None:
         """Run lines until Ctrl-C, or one of them ends the console."""
         for line in lines:
-            finished = self._interrupts.run(functools.partial(self.interpreter.line, line))
+            finished = self.interrupts.run(functools.partial(self.interpreter.line, line))
             if not finished:
                 self._state.restore()
                 self.session.out.line("\ninterrupted")

@@ -35,14 +35,14 @@ class LineEdit(FrontEnd):
 
     def read(self) -> str | None:
         """The next line."""
+        lines: list[str] = []
         try:
             with self._looking():
-                line = input(PROMPT)
+                if not self.interrupts.run(lambda: lines.append(input(PROMPT))):
+                    self.session.out.line("^C")
         except EOFError:
             return None
-        except KeyboardInterrupt:
-            self.session.out.line("^C")
-            raise
+        line = "".join(lines)
         if self.history.wants(line):
             readline.add_history(line)
             self.history.add(line)

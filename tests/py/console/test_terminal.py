@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import stat
+import sys
 import termios
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from support.machines.vm import VirtualMachine, wait_until
 from support.screens.desk import CTRL_C, CTRL_D, LEFT, TAB, UP, Desk
 from support.screens.face import FACES, PROMPT, Face, console, do, started
+from support.system import modules_dir
 
 HOST = socket.gethostname()
 EDITING: tuple[Face, ...] = ("editor", "readline")
@@ -170,9 +172,9 @@ def test_tab_completes_commands_and_shows_what_there_is(ours: VirtualMachine, fa
         desk.see_last("pvm> unalias")
         desk.type("x\x15" + "ex" + TAB)
         desk.see_last("pvm> export")
-        desk.type("\x15" + "set" + TAB + TAB)
-        shown = desk.see("setopt")
-        assert "setenv" in "\n".join(shown)
+        desk.type("\x15" + "set" + TAB * (2 if face == "readline" else 1))
+        desk.see("setopt")
+        assert "setenv" in "\n".join(desk.see_last("pvm> set"))
         desk.type("\x15")
         desk.see_last(PROMPT)
         quit_by_ctrl_d(desk)
@@ -364,3 +366,15 @@ def test_progress_is_shown_while_many_hosts_are_added(ours: VirtualMachine, face
         assert sum("invalid" in line and "add" not in line for line in lines) >= 40
         assert b"adding hosts" in desk.written
         assert not any("adding hosts" in line for line in lines)
+
+
+# ---- start-up ----------------------------------------------------------------------------------
+
+
+def test_commands_of_an_argument_load_no_library(ours: VirtualMachine) -> None:
+    program = modules_dir() / "pvm3py" / "pvm.py"
+    options = ("-I", "-S", "-X", "importtime")
+    done = ours.run(sys.executable, *options, program, "-c", "conf; ps -a").check()
+    loaded = {line.split("|")[-1].strip().split(".")[0] for line in done.err.splitlines()}
+    assert "pvm3py" in loaded
+    assert not loaded & {"prompt_toolkit", "rich", "asyncio", "readline"}
