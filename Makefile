@@ -4,6 +4,8 @@
 #   make            the tree; Python and C tools come from a virtual environment in build/venv
 #   make demo       build, compile examples/ as a user would, run them under a daemon of their own
 #   make test       lint and all tests; as root, installs the Debian packages they use
+#   make docs       the documents with the reference of all functions as a site, in build/site
+#   make man        manual pages, in build/man
 #   make bench      compare with PVM 3.4.6 side by side
 #   make coverage-table   renew docs/coverage.md, the table of what is tested
 #   make lint       warnings, types, format, layers; make format rewrites the sources
@@ -95,7 +97,7 @@ CONSOLE_LIBRARIES := $(and $(VENV_STAMP),$(STAMPS)/venv-console)
 
 # One pip at a time.
 $(STAMPS)/venv-test: pyproject.toml $(VENV_STAMP) | $(STAMPS) $(CONSOLE_LIBRARIES)
-	$(call pip_install,$(EXTRAS)["test"] + $(EXTRAS)["console"])
+	$(call pip_install,$(EXTRAS)["test"] + $(EXTRAS)["docs"] + $(EXTRAS)["console"])
 	@touch $@
 
 # The console does without them where pip cannot have them: remove the stamp to try again.
@@ -136,16 +138,17 @@ endif
 
 lib: $(LIBS) $(HEADERS) $(TOOLS)
 
-# Libraries and programs are linked with the caller's flags, and those that refuse undefined names
-# only where there are none.
-LINK = $(CC) $(CFLAGS) $(LDFLAGS)
-LINK_OPEN = $(LINK) $(filter-out -Wl$(,)-z$(,)defs,$(LIB_LDFLAGS))
+# Libraries and programs are linked with the caller's flags.
+LINK = $(CC) $(CFLAGS) $(LDFLAGS) $(LIB_LDFLAGS)
 
 # Partly linked objects hold machine code, also of link-time optimisation: clang's do anyway.
 ifneq ($(findstring -flto,$(CFLAGS)),)
 LTO_TO_OBJECT := $(shell echo | $(CC) -flinker-output=nolto-rel -E - >/dev/null 2>&1 && \
 	echo -flinker-output=nolto-rel)
 endif
+
+# These flags have the linker add a library, which belongs into programs and not into archives.
+PROFILING := --coverage -fprofile-arcs -fprofile-generate%
 
 # Compiler and flags of the last build; objects are built anew when they change.
 FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LIB_CFLAGS) $(LDFLAGS)
@@ -171,32 +174,34 @@ $(SWITCH_OBJ): LIB_CFLAGS += -Icsrc/switch
 
 $(LIBDIR)/libpvm3.so.3: $(LIB_OBJ) csrc/libpvm/libpvm.map
 	@mkdir -p $(@D)
-	$(LINK) -shared $(LIB_LDFLAGS) -Wl,-soname,$(@F) \
+	$(LINK) -shared -Wl,-soname,$(@F) \
 		-Wl,--version-script=csrc/libpvm/libpvm.map -o $@ $(LIB_OBJ)
 
-# Groups and Fortran use libpvm3 of the program, as 3.4.6's do: they do not name it.
-$(LIBDIR)/libgpvm3.so.3: $(GPVM_OBJ) csrc/libgpvm/libgpvm.map
+# Groups and Fortran name what they use, so that programs may name libraries in any order. They
+# find it beside them. Empty where libraries lie in a directory of the system.
+RUNPATH ?= -Wl,-rpath,'$$ORIGIN'
+$(LIBDIR)/libgpvm3.so.3: $(GPVM_OBJ) csrc/libgpvm/libgpvm.map $(LIBDIR)/libpvm3.so.3
 	@mkdir -p $(@D)
-	$(LINK_OPEN) -shared -Wl,-soname,$(@F) \
-		-Wl,--version-script=csrc/libgpvm/libgpvm.map -o $@ $(GPVM_OBJ)
+	$(LINK) -shared $(RUNPATH) -Wl,-soname,$(@F) \
+		-Wl,--version-script=csrc/libgpvm/libgpvm.map -o $@ $(filter %.o %.so.3,$^)
 
-$(LIBDIR)/libfpvm3.so.3: $(FPVM_OBJ)
+$(LIBDIR)/libfpvm3.so.3: $(FPVM_OBJ) $(LIBDIR)/libgpvm3.so.3 $(LIBDIR)/libpvm3.so.3
 	@mkdir -p $(@D)
-	$(LINK_OPEN) -shared -Wl,-soname,$(@F) \
-		-o $@ $(FPVM_OBJ)
+	$(LINK) -shared $(RUNPATH) -Wl,-soname,$(@F) -o $@ $^
 
 # One object whose internal names are local, so that none can clash with a program's own; without
 # section groups, in which names must stay global.
 $(OBJ)/pvm.o: $(LIB_OBJ)
 $(OBJ)/gpvm.o: $(GPVM_OBJ)
 $(OBJ)/pvm.o $(OBJ)/gpvm.o:
-	$(CC) $(CFLAGS) -r -nostdlib $(LTO_TO_OBJECT) -Wl,--force-group-allocation -o $@.tmp $^
+	$(CC) $(filter-out $(PROFILING),$(CFLAGS)) -r -nostdlib $(LTO_TO_OBJECT) -Wl,--force-group-allocation -o $@.tmp $^
 	$(OBJCOPY) --localize-hidden $@.tmp $@
 	@rm $@.tmp
 
-$(LIBDIR)/libpvm3.a: $(OBJ)/pvm.o
+# Every program names libpvm3, and many name it before what uses it: so it has the others, too.
+$(LIBDIR)/libpvm3.a: $(OBJ)/pvm.o $(OBJ)/gpvm.o $(FPVM_OBJ)
 $(LIBDIR)/libgpvm3.a: $(OBJ)/gpvm.o
-# Apart, so that a program without groups needs no libgpvm3.
+# Apart, so that a program without groups gets none.
 $(LIBDIR)/libfpvm3.a: $(FPVM_OBJ)
 $(LIBDIR)/%.a:
 	@mkdir -p $(@D)
@@ -205,7 +210,7 @@ $(LIBDIR)/%.a:
 
 $(TOOLS): $(LIBDIR)/%: csrc/tools/%.c $(LIBDIR)/libgpvm3.a $(LIBDIR)/libpvm3.a pvm3py/__init__.py \
 		csrc/tools/options.h
-	$(LINK_OPEN) $(CPPFLAGS) $(LIB_CFLAGS) -DPVM3PY_VERSION='"$(VERSION)"' -o $@ \
+	$(LINK) $(CPPFLAGS) $(LIB_CFLAGS) -DPVM3PY_VERSION='"$(VERSION)"' -o $@ \
 		$(filter %.c %.a,$^)
 
 $(TREE)/include/%.h: include/%.h
@@ -246,27 +251,50 @@ $(STAMPS)/package: $(PY_SRC) $(EXTENSIONS) csrc/python/stage.py
 
 # ---- the tree --------------------------------------------------------------
 
-COMMANDS := pvm pvmd pvmgetarch aimk
-SCRIPTS := $(addprefix $(TREE)/lib/,$(COMMANDS) debugger) $(addprefix $(LIBDIR)/,pvm pvmd3 pvmgs pvmrm)
+# Other names of pvmcc: compilers for programs of PVM, and stand-ins that aimk offers.
+COMPILERS := pvmc++ pvmf77 pvmf90
+COMPAT := $(addprefix $(TREE)/lib/compat/,cc gcc clang f77 f90 g77 gfortran)
+COMMANDS := pvm pvmd pvmgetarch aimk pvm3-config pvmcc $(COMPILERS)
+SCRIPTS := $(addprefix $(TREE)/lib/,$(COMMANDS) debugger pvmgs pvmtmparch ipcfree) \
+	$(addprefix $(LIBDIR)/,pvm pvmd3 pvmgs pvmrm)
+# What others read: shells, build systems.
+SNIPPETS := $(addprefix $(TREE)/lib/,pvm3-flags.sh bashrc.stub kshrc.stub cshrc.stub \
+	$(patsubst tree/%,%,$(wildcard tree/pkgconfig/* tree/cmake/*/*)))
 SPAWNED := $(TREE)/bin/$(PVM_ARCH)/pvmgs $(TREE)/bin/$(PVM_ARCH)/pvmrm
 CONF := $(addprefix $(TREE)/conf/$(PVM_ARCH).,def m4)
 
-all tree: lib $(SCRIPTS) $(CONF) $(STAMPS)/package $(SPAWNED) $(CONSOLE_LIBRARIES)
+all tree: lib $(SCRIPTS) $(COMPAT) $(SNIPPETS) $(CONF) $(STAMPS)/package $(SPAWNED) \
+	$(CONSOLE_LIBRARIES)
 
 # The version has one place.
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' pvm3py/__init__.py)
 
+# The release of PVM whose interface this is.
+PVM_VERSION := $(shell sed -n 's/^.define PVM_VER .*"\(.*\)"/\1/p' include/pvm3.h)
+FILLED := sed 's/@PVM3PY_VERSION@/$(VERSION)/; s/@PVM_VERSION@/$(PVM_VERSION)/; s/@ARCH@/$(PVM_ARCH)/'
+
 define install_script
 	@mkdir -p $(@D)
-	@sed 's/@PVM3PY_VERSION@/$(VERSION)/' $< >$@.new
-	@install -m 755 $@.new $@ && rm $@.new
+	@$(FILLED) $< >$@.new
+	@install -m $(MODE) $@.new $@ && rm $@.new
 endef
+$(TREE)/lib/%: MODE := 755
+$(SNIPPETS): MODE := 644
 
-$(TREE)/lib/%: tree/% pvm3py/__init__.py
+$(addprefix $(TREE)/lib/,$(COMPILERS)): $(TREE)/lib/pvmcc
+	@ln -sf pvmcc $@
+$(COMPAT): $(TREE)/lib/pvmcc
+	@mkdir -p $(@D)
+	@ln -sf ../pvmcc $@
+# This has always been another name.
+$(TREE)/lib/pvmtmparch: $(TREE)/lib/pvmgetarch
+	@ln -sf pvmgetarch $@
+
+$(TREE)/lib/%: tree/% pvm3py/__init__.py include/pvm3.h
 	$(install_script)
 
 # The start script of daemon and console is one, and goes by its name.
-$(TREE)/lib/pvm: tree/pvmd pvm3py/__init__.py
+$(TREE)/lib/pvm: tree/pvmd pvm3py/__init__.py include/pvm3.h
 	$(install_script)
 
 $(addprefix $(LIBDIR)/,pvm pvmd3 pvmgs pvmrm): tree/pvmd3.in csrc/python/stage.py $(VENV_STAMP)
@@ -276,7 +304,7 @@ $(addprefix $(LIBDIR)/,pvm pvmd3 pvmgs pvmrm): tree/pvmd3.in csrc/python/stage.p
 # For makefiles and C sources of programs.
 $(TREE)/conf/$(PVM_ARCH).%: tree/arch.%
 	@mkdir -p $(@D)
-	@sed 's/@ARCH@/$(PVM_ARCH)/' $< >$@
+	@$(FILLED) $< >$@
 
 # Where the daemon looks for programs that are spawned by name.
 $(SPAWNED):
@@ -298,6 +326,11 @@ install: all
 		ln -sf ../lib/pvm3/include/$$header '$(INCLUDE)'; done
 	for library in $(notdir $(filter %.a,$(LIBS))); do \
 		ln -sf pvm3/lib/$(PVM_ARCH)/$$library '$(LIB)'; done
+	install -d '$(LIB)/pkgconfig' '$(LIB)/cmake'
+	for package in pvm3 fpvm3; do \
+		sed 's,^root=.*,root=$${pcfiledir}/../pvm3,' $(TREE)/lib/pkgconfig/$$package.pc \
+			>'$(LIB)/pkgconfig/'$$package.pc; done
+	ln -sfn ../pvm3/lib/cmake/PVM3 '$(LIB)/cmake/PVM3'
 
 # ---- using it --------------------------------------------------------------
 
@@ -310,15 +343,37 @@ bench: all $(STAMPS)/venv-test
 fuzz: all
 	@$(MAKE) -C tests/fuzz BUILD=$(abspath $(BUILD)/fuzz)
 
+# ---- documents -------------------------------------------------------------
+
+MAN_SRC := $(wildcard docs/man/*.md docs/tools/manual/*.py include/*.h csrc/libfpvm/*.c)
+DOCS_SRC := $(wildcard *.md docs/*.md docs/tools/conf.py)
+# Not in the project's directory, where Python would find the sources of pvm3py.
+MANUAL = PYTHONPATH='$(abspath docs/tools):$(abspath $(MODULES))' '$(PYTHON)' -P
+
+man: $(STAMPS)/man
+$(STAMPS)/man: $(STAMPS)/package $(SCRIPTS) $(TOOLS) $(MAN_SRC) | all
+	@$(MANUAL) -m manual man $(TREE) $(BUILD)/man
+	@touch $@
+
+# A warning, also of a link to nowhere, is an error.
+docs: $(STAMPS)/site
+$(STAMPS)/site: $(STAMPS)/man $(DOCS_SRC) $(STAMPS)/venv-test
+	@$(MANUAL) -m manual site $(TREE) $(BUILD)/site-source
+	@$(MANUAL) -m sphinx -q -W --keep-going -j auto -b html -d $(BUILD)/doctrees \
+		$(BUILD)/site-source $(BUILD)/site
+	@touch $@
+
 # ---- checking it -----------------------------------------------------------
 
-# Debian packages that tests use: 3.4.6 as the peer, and the compilers of its programs.
+# Debian packages that tests use: 3.4.6 as the peer, compilers, what users build with, shells.
 TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples netbase netpipe-pvm tablix2 slang-pvm slsh \
-	gfortran clang libclang-rt-dev musl-tools valgrind m4 xvfb x11-utils iproute2 openssh-server \
+	gfortran clang libclang-rt-dev musl-tools valgrind m4 groff-base xvfb x11-utils iproute2 \
+	openssh-server \
 	qemu-user-static gcc-s390x-linux-gnu gcc-powerpc-linux-gnu gcc-i686-linux-gnu \
-	libc6-dev-s390x-cross libc6-dev-powerpc-cross libc6-dev-i386-cross
+	libc6-dev-s390x-cross libc6-dev-powerpc-cross libc6-dev-i386-cross \
+	g++ cmake autoconf pkg-config ksh93u+m mksh tcsh csh
 
-test: all debian-packages lint
+test: all debian-packages lint docs
 	$(BUILD)/venv/bin/pytest -n auto --dist worksteal tests/py $(PYTESTFLAGS)
 
 # docs/coverage.md: what the programs of checks cover.
@@ -360,6 +415,6 @@ switch-objects: $(SWITCH_OBJ)
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all tree lib switch-objects install demo bench fuzz test coverage-table debian-packages \
+.PHONY: all tree lib switch-objects install demo docs man bench fuzz test coverage-table debian-packages \
 	lint lint-python lint-c lint-format lint-layers format clean
 .DELETE_ON_ERROR:

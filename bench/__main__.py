@@ -20,13 +20,14 @@ from pathlib import Path
 
 from bench import machine
 from bench.machine import Daemon, Installation, MeasurementError
+from bench.mpich import Mpich, Unavailable
 from bench.network import Hosts, begin_session
-from bench.rows import COST, FORTRAN, OURS, PURE, ROWS, Party, Row, cost_rows
+from bench.rows import COST, FORTRAN, MPICH, OURS, PURE, ROWS, Party, Row, cost_rows, mpich_rows
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 IDLE_SECONDS = 10.0
 # Measurements that take longer than others, or less long.
-TIMES = {"late": 4, COST: 0.2}
+TIMES = {"late": 4, "waiting": 4, COST: 0.2}
 # Absolute bounds: resident MB, seconds until ready, ticks in IDLE_SECONDS.
 IDLE_MB, READY_SECONDS, IDLE_TICKS = 25.0, 0.2, 0
 
@@ -37,9 +38,14 @@ class Bench:
     """Installations, daemons, and the figures collected so far."""
 
     def __init__(
-        self, stack: ExitStack, installations: dict[str, Installation], options: argparse.Namespace
+        self,
+        stack: ExitStack,
+        installations: dict[str, Installation],
+        mpich: Mpich | None,
+        options: argparse.Namespace,
     ) -> None:
         self.installations = installations
+        self.mpich = mpich
         self.machines: dict[tuple[str, str], Daemon | Hosts] = {}
         self._stack = stack
         self.build: Path = options.build.absolute()
@@ -49,6 +55,8 @@ class Bench:
 
     def available(self, party: Party) -> bool:
         """Whether all that take part are installed."""
+        if party == MPICH:
+            return self.mpich is not None
         return {party.daemon, party.driver, party.peer} <= set(self.installations)
 
     def machine(self, party: Party) -> Daemon | Hosts:
@@ -62,22 +70,27 @@ class Bench:
 
     def measure(self, args: str, party: Party) -> None:
         """One measurement; a failure is kept as None and reported."""
+        value: float | None = None
+        try:
+            value = float(self._run(args, party))
+        except MeasurementError as error:
+            self.errors.append(f"{args}, {party}: {error}")
+        self.figures.setdefault((args, party), []).append(value)
+
+    def _run(self, args: str, party: Party) -> str:
+        """What the measuring program prints."""
         name, _, rest = args.partition(" ")
+        seconds = self.seconds * TIMES.get(name, 1)
+        if party == MPICH and self.mpich:
+            return self.mpich.run(seconds, args)
         driver = self.installations[party.driver].program(
             self.build, name if name in (FORTRAN, COST) else "driver"
         )
         peer = self.installations[party.peer].program(
             self.build, FORTRAN if name == FORTRAN else "peer"
         )
-        seconds = self.seconds * TIMES.get(name, 1)
         words = rest.split() if name == COST else args.split()
-        value: float | None = None
-        try:
-            output = self.machine(party).run(str(driver), str(peer), str(seconds), *words)
-            value = float(output)
-        except MeasurementError as error:
-            self.errors.append(f"{args}, {party}: {error}")
-        self.figures.setdefault((args, party), []).append(value)
+        return self.machine(party).run(str(driver), str(peer), str(seconds), *words)
 
     def round(self, rows: list[Row], number: int) -> None:
         """Measure all that the rows need once."""
@@ -110,6 +123,8 @@ def show(value: float | None, unit: str) -> str:
         return "-"
     if unit == "share":
         return f"{value:.3%}"
+    if unit == "B":
+        return f"{value / 1024:.1f} KiB"
     if unit == "/s":
         return f"{value / 1000:.1f} k/s" if value >= 10000 else f"{value:.0f} /s"
     if value < 1e-6:
@@ -194,7 +209,7 @@ def arguments() -> argparse.Namespace:
         "--only",
         action="append",
         metavar="ROW",
-        help="a row's key, or `cost` for all that begin so; repeatable",
+        help="a row's key, or `cost` or `mpich` for all of these; repeatable",
     )
     parser.add_argument("--missed", action="store_true", help="print rows that miss their target")
     parser.add_argument("--list", action="store_true", help="print the keys of the rows")
@@ -226,7 +241,7 @@ def all_rows(installations: list[Installation], build: Path) -> list[Row]:
         if installations
         else ""
     )
-    return [*ROWS, *cost_rows(listed)]
+    return [*ROWS, *mpich_rows(), *cost_rows(listed)]
 
 
 def choose(rows: list[Row], keys: list[str] | None) -> list[Row]:
@@ -240,8 +255,10 @@ def choose(rows: list[Row], keys: list[str] | None) -> list[Row]:
 
 
 def wanted(row: Row, key: str) -> bool:
-    """Whether a row is the one with the key, or `cost` means it."""
-    return row.key == key or (key == COST and row.args.startswith(f"{COST} "))
+    """Whether a row is the one with the key, or `cost` or `mpich` means it."""
+    if key == COST:
+        return row.args.startswith(f"{COST} ")
+    return row.key == key or (key == MPICH.daemon and row.base == MPICH)
 
 
 def find_installations(tree: Path) -> dict[str, Installation]:
@@ -263,6 +280,17 @@ def find_installations(tree: Path) -> dict[str, Installation]:
     return found
 
 
+def find_mpich(rows: list[Row], build: Path) -> Mpich | None:
+    """MPICH, if a row wants it and it can be had."""
+    if all(row.base != MPICH for row in rows):
+        return None
+    try:
+        return Mpich(build)
+    except Unavailable as reason:
+        print(f"bench: no MPICH: {reason}", file=sys.stderr)
+        return None
+
+
 def write_json(path: Path, bench: Bench) -> None:
     """All figures of all rounds."""
     data = [{"measured": args, **asdict(p), "figures": v} for (args, p), v in bench.figures.items()]
@@ -282,11 +310,14 @@ def main() -> int:
     if not machine.has_fortran():
         print("bench: gfortran is not installed: no Fortran row", file=sys.stderr)
         rows = [r for r in rows if r.args != FORTRAN]
+    mpich = find_mpich(rows, options.build.absolute())
+    if mpich is None:
+        rows = [row for row in rows if row.base != MPICH]
     started = time.monotonic()
     with ExitStack() as stack:
         stack.callback(begin_session())
         idle = None if options.only else Idle(stack, real)
-        bench = Bench(stack, installations, options)
+        bench = Bench(stack, installations, mpich, options)
         for number in range(options.rounds):
             bench.round(rows, number)
             if idle:

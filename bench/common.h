@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the benchmark's driver and its peers share: message tags, roles, clock,
- * test patterns. Both programs use the public PVM interface only, so that they
+ * What the benchmark's driver and its peers share: message tags, roles, test patterns. Both programs use the public PVM interface only, so that they
  * compile against any PVM 3.4 library.
  */
 #ifndef BENCH_COMMON_H
 #define BENCH_COMMON_H
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <pvm3.h>
+
+#include "measure.h"
 
 /* Tags. A peer ends when it receives TAG_STOP or when its parent has gone. */
 enum {
@@ -21,6 +19,7 @@ enum {
 	TAG_FLOOD,    /* int count: send that many TAG_SMALL */
 	TAG_SMALL,    /* SMALL_INTS ints, the first is a sequence number */
 	TAG_CREDIT,   /* int n: the receiver has taken n more TAG_SMALL */
+	TAG_NEXT,     /* int tid: who gets the TAG_PING that come */
 	TAG_STOP,
 	TAG_GONE /* notification: parent or peer has exited */
 };
@@ -29,23 +28,9 @@ enum {
 #define CREDIT_EVERY 128
 #define WINDOW 512 /* TAG_SMALL on their way to one receiver */
 
-#define CHECK(condition) ((condition) ? (void)0 : check_failed(__FILE__, __LINE__, #condition))
-
-static inline void check_failed(const char *file, int line, const char *text)
+static inline void give_up(void)
 {
-	fprintf(stderr, "%s:%d: not true: %s\n", file, line, text);
-	fflush(stderr);
 	pvm_exit();
-	exit(1);
-}
-
-/* Seconds of a clock that only goes forward. */
-static inline double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec * 1e-9;
 }
 
 /* Order-sensitive checksum of n ints. */

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One measurement, started by hand under a running daemon. Usage:
- *   driver PEER SECONDS roundtrip BYTES raw|xdr default|daemon|direct   seconds, half round trip
- *                                          (daemon, direct: not by memory)
+ *   driver PEER SECONDS roundtrip BYTES raw|xdr|in-place WAY    seconds, half round trip
+ *                                          default; together: the same on one processor;
+ *                                          daemon, direct: not by memory
+ *   driver PEER SECONDS ring TASKS [BUSY]                       seconds, one hop, beside so many
+ *                                                               processes that compute
+ *   driver PEER SECONDS multicast BYTES TASKS                   seconds until all have answered
+ *   driver PEER SECONDS waiting                                 share of a processor
+ *   driver PEER SECONDS linked|idle TASKS                       bytes a task
  *   driver PEER SECONDS late                                    share of round trips > 1 ms
  *   driver PEER SECONDS fanin|fanout                            messages a second
  *   driver PEER SECONDS spawn COUNT                             tasks a second
@@ -15,15 +21,17 @@
  * difference or a failed call ends the program with status 1.  BENCH_HOSTS names the other
  * hosts of a machine of several: what exchanges messages with the driver is on the first.
  */
+#include "driver.h"
 #include "groups.h"
 
+#include <stdbool.h>
+
 #define MAX_PEERS 4
-#define MAX_BATCHES 4096
 #define MAX_SPAWN 1000
 #define MAX_HOSTS 64
 
+double seconds;
 static char *peer_path;
-static double seconds;
 static char *hosts[MAX_HOSTS + 1]; /* the other hosts */
 static int nhosts;
 
@@ -48,8 +56,7 @@ static void await_hellos(int n)
 	}
 }
 
-/* Start `n` peers and wait until each has said hello. */
-static void start_peers(char **args, int n, int *tids)
+void start_peers(char **args, int n, int *tids)
 {
 	CHECK(pvm_spawn(peer_path, args, nhosts ? PvmTaskHost : PvmTaskDefault,
 		      nhosts ? hosts[0] : "", n, tids) == n);
@@ -57,7 +64,7 @@ static void start_peers(char **args, int n, int *tids)
 	await_hellos(n);
 }
 
-static void stop_peers(int *tids, int n)
+void stop_peers(int *tids, int n)
 {
 	for (int i = 0; i < n; i++) {
 		pvm_initsend(PvmDataDefault);
@@ -65,48 +72,6 @@ static void stop_peers(int *tids, int n)
 	}
 	for (int i = 0; i < n; i++)
 		CHECK(pvm_recv(-1, TAG_GONE) > 0);
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, int n)
-{
-	qsort(values, n, sizeof *values, compare_doubles);
-	return values[n / 2];
-}
-
-/* An operation that is measured; `context` is its own business. */
-typedef void operation(void *context);
-
-/* Seconds one operation takes: the median over batches of about 5 ms. */
-static double time_operation(operation *op, void *context)
-{
-	static double batches[MAX_BATCHES];
-	int n = 0, size = 1;
-	double start, end = 0;
-
-	for (double took = 0; took < 0.005; size *= 2) {
-		start = now();
-		for (int i = 0; i < size; i++)
-			op(context);
-		took = now() - start;
-	}
-	size = (size + 1) / 2;
-	start = now();
-	while ((n < 5 || end - start < seconds) && n < MAX_BATCHES) {
-		double batch = now();
-
-		for (int i = 0; i < size; i++)
-			op(context);
-		end = now();
-		batches[n++] = (end - batch) / size;
-	}
-	return median(batches, n);
 }
 
 /* ---- round trips ---- */
@@ -144,27 +109,43 @@ static void verify_echo(struct echo *echo)
 	CHECK((unsigned)sum == checksum(echo->items, echo->n));
 }
 
-/* The way is the default, or surely the daemon's, or a direct route's. */
+static int encoding_named(const char *name)
+{
+	if (strcmp(name, "raw") == 0)
+		return PvmDataRaw;
+	return strcmp(name, "in-place") == 0 ? PvmDataInPlace : PvmDataDefault;
+}
+
+/* Does the way leave memory to the library? */
+static bool by_default(const char *way)
+{
+	return strcmp(way, "default") == 0 || strcmp(way, "together") == 0;
+}
+
+/* The way is the default, here or with both on one processor; or the daemon's; or a direct route. */
 static struct echo open_echo(int bytes, char *encoding, const char *way)
 {
 	int direct = strcmp(way, "direct") == 0;
-	struct echo echo = { .n = bytes / (int)sizeof(int) };
-	char ints[16], route[16];
-	char *args[] = { "echo", ints, encoding, route, NULL };
+	int processor = strcmp(way, "together") == 0 ? sched_getcpu() : -1;
+	struct echo echo = { .n = bytes / (int)sizeof(int), .encoding = encoding_named(encoding) };
+	char ints[16], coded[16], route[16], place[16];
+	char *args[] = { "echo", ints, coded, route, place, NULL };
 	int *descriptors;
 
+	pin_to(processor);
 	snprintf(ints, sizeof ints, "%d", echo.n);
+	snprintf(coded, sizeof coded, "%d", echo.encoding);
 	/* The peer only accepts: 3.4.6 waits for ever if one side asks after it has refused. */
 	snprintf(route, sizeof route, "%d", direct ? PvmAllowDirect : PvmDontRoute);
+	snprintf(place, sizeof place, "%d", processor);
 	start_peers(args, 1, &echo.tid);
 	if (direct)
 		pvm_setopt(PvmRoute, PvmRouteDirect);
-	echo.encoding = strcmp(encoding, "raw") == 0 ? PvmDataRaw : PvmDataDefault;
 	echo.items = calloc(echo.n, sizeof *echo.items);
 	echo.back = calloc(echo.n, sizeof *echo.back);
 	CHECK(echo.items && echo.back);
 	verify_echo(&echo);
-	if (strcmp(way, "default") != 0)
+	if (!by_default(way))
 		CHECK(pvm_getfds(&descriptors) == (direct ? 2 : 1));
 	return echo;
 }
@@ -180,7 +161,7 @@ static void close_echo(struct echo *echo)
 static double measure_roundtrip(int bytes, char *encoding, const char *way)
 {
 	struct echo echo = open_echo(bytes, encoding, way);
-	double took = time_operation(round_trip, &echo) / 2;
+	double took = time_operation(round_trip, &echo, seconds) / 2;
 
 	close_echo(&echo);
 	return took;
@@ -331,7 +312,7 @@ static double measure_request(void)
 {
 	int tid = pvm_mytid();
 
-	return time_operation(request_status, &tid);
+	return time_operation(request_status, &tid, seconds);
 }
 
 /* Put an entry into the mailbox, over the one before, and read it. */
@@ -352,7 +333,7 @@ static double measure_mailbox(void)
 {
 	int count = 0;
 
-	return time_operation(put_and_get, &count);
+	return time_operation(put_and_get, &count, seconds);
 }
 
 /* ---- groups ---- */
@@ -393,41 +374,68 @@ static double measure_group(char *name, int members)
 	return took;
 }
 
+/* The figure of measurements of one host's messages; -1: it is another one. */
+static double measure_messages(char **words, int n)
+{
+	if (strcmp(words[0], "roundtrip") == 0 && n == 4)
+		return measure_roundtrip(atoi(words[1]), words[2], words[3]);
+	if (strcmp(words[0], "late") == 0)
+		return measure_late();
+	if (strcmp(words[0], "fanin") == 0)
+		return measure_flood("source", take_flood);
+	if (strcmp(words[0], "fanout") == 0)
+		return measure_flood("sink", give_flood);
+	if (strcmp(words[0], "ring") == 0 && n >= 2)
+		return measure_ring(atoi(words[1]));
+	if (strcmp(words[0], "multicast") == 0 && n == 3)
+		return measure_multicast(atoi(words[1]), atoi(words[2]));
+	return n == 2 && group_operation_named(words[0]) ? measure_group(words[0], atoi(words[1])) :
+							   -1;
+}
+
+/* The same of others. */
+static double measure_others(char **words, int n)
+{
+	if (strcmp(words[0], "spawn") == 0 && n == 2)
+		return measure_spawn(atoi(words[1]));
+	if (strcmp(words[0], "addhosts") == 0)
+		return measure_addhosts();
+	if (strcmp(words[0], "request") == 0)
+		return measure_request();
+	if (strcmp(words[0], "mailbox") == 0)
+		return measure_mailbox();
+	if (strcmp(words[0], "waiting") == 0)
+		return measure_waiting();
+	if (strcmp(words[0], "linked") == 0 && n == 2)
+		return measure_linked(atoi(words[1]));
+	return strcmp(words[0], "idle") == 0 && n == 2 ? measure_idle(atoi(words[1])) : -1;
+}
+
 int main(int argc, char **argv)
 {
-	const char *what = argc > 3 ? argv[3] : "";
+	char **words = argv + 3;
+	int n = argc - 3, busy;
+	pid_t loops[MAX_BUSY];
 	double figure;
 
-	if (argc < 4)
+	if (n < 1)
 		return 2;
 	peer_path = argv[1];
 	seconds = atof(argv[2]);
-	if ((argc == 7 && strcmp(argv[6], "default") != 0) || strcmp(what, "late") == 0)
+	if ((n == 4 && !by_default(words[3])) || strcmp(words[0], "late") == 0)
 		setenv("PVM_SHM", "off", 1);
+	busy = strcmp(words[0], "ring") == 0 && n == 3 ? atoi(words[2]) : 0;
+	start_busy(loops, busy);
 	find_hosts();
 	CHECK(pvm_mytid() > 0);
 	pvm_setopt(PvmRoute, PvmDontRoute);
-	if (strcmp(what, "roundtrip") == 0 && argc == 7)
-		figure = measure_roundtrip(atoi(argv[4]), argv[5], argv[6]);
-	else if (strcmp(what, "late") == 0)
-		figure = measure_late();
-	else if (strcmp(what, "fanin") == 0)
-		figure = measure_flood("source", take_flood);
-	else if (strcmp(what, "fanout") == 0)
-		figure = measure_flood("sink", give_flood);
-	else if (strcmp(what, "spawn") == 0 && argc == 5)
-		figure = measure_spawn(atoi(argv[4]));
-	else if (strcmp(what, "addhosts") == 0)
-		figure = measure_addhosts();
-	else if (strcmp(what, "request") == 0)
-		figure = measure_request();
-	else if (strcmp(what, "mailbox") == 0)
-		figure = measure_mailbox();
-	else if (argc == 5 && group_operation_named(what))
-		figure = measure_group(argv[3], atoi(argv[4]));
-	else
-		return 2;
+	figure = measure_messages(words, n);
+	if (figure < 0)
+		figure = measure_others(words, n);
 	pvm_exit();
+	stop_busy(loops, busy);
+	if (figure < 0)
+		return 2;
 	printf("%.9g\n", figure);
 	return 0;
 }

@@ -12,10 +12,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+PROGRAMS = {"driver": ("driver.c", "several.c"), "peer": ("peer.c",)}
 READY_TIMEOUT = 120.0  # seconds until a daemon must serve
 DRIVER_TIMEOUT = 120.0  # seconds until a measurement must have ended
 
@@ -42,10 +44,11 @@ class Installation:
     def compile(self, build: Path) -> None:
         """Compile the programs against this library into build/NAME."""
         libraries = ["-lgpvm3", "-lpvm3"]
-        for name in ("driver", "peer"):
-            self._compile(build, ["cc", "-std=gnu11"], name, [HERE / f"{name}.c"], libraries)
+        compiler = ["cc", "-std=gnu11", "-D_GNU_SOURCE"]
+        for name, sources in PROGRAMS.items():
+            self._compile(build, compiler, name, [HERE / source for source in sources], libraries)
         costs = sorted((HERE / "cost").glob("*.c"))
-        self._compile(build, ["cc", "-std=gnu11", "-w"], "cost", costs, libraries)
+        self._compile(build, [*compiler, "-w"], "cost", costs, libraries)
         if has_fortran():
             flags = ["-w", "-fallow-argument-mismatch"]
             libraries = ["-lfpvm3", "-lgpvm3", "-lpvm3"]
@@ -98,6 +101,26 @@ def debian() -> Installation | None:
         return None
     root, programs = Path("/usr/lib/pvm3"), Path("/usr/bin")
     return Installation("pvm346", root, ("/usr/bin/pvmd",), Path("/usr/include"), None, programs)
+
+
+def run_program(command: Sequence[str], env: dict[str, str] | None = None) -> str:
+    """Run a measuring program; returns what it printed. MeasurementError: it failed."""
+    try:
+        done = subprocess.run(
+            command,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=DRIVER_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MeasurementError(f"{' '.join(command)}: no end") from error
+    if done.returncode != 0:
+        detail = done.stderr.strip() or f"exit status {done.returncode}"
+        raise MeasurementError(f"{' '.join(command)}: {detail}")
+    return done.stdout
 
 
 class Daemon:
@@ -153,22 +176,7 @@ class Daemon:
 
     def run(self, *command: str) -> str:
         """Run a program as a task started by hand; returns what it printed."""
-        try:
-            done = subprocess.run(
-                command,
-                env=self.env,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=DRIVER_TIMEOUT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise MeasurementError(f"{' '.join(command)}: no end") from error
-        if done.returncode != 0:
-            detail = done.stderr.strip() or f"exit status {done.returncode}"
-            raise MeasurementError(f"{' '.join(command)}: {detail}")
-        return done.stdout
+        return run_program(command, self.env)
 
     def resident_mb(self) -> float:
         """Resident memory of the daemon, MB (10**6 bytes)."""

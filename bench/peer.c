@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The far side of a benchmark, spawned by the driver. Usage: peer ROLE [args]
- *   echo INTS raw|xdr ROUTE   sends every TAG_PING back
+ *   echo INTS ENCODING ROUTE PROCESSOR  sends every TAG_PING back
+ *   ring - - ROUTE            hands every TAG_PING on
+ *   taker - - ROUTE           answers every TAG_SMALL with its first and last int
+ *   reporter - - ROUTE        answers every TAG_PING with its processor time and process id
  *   source                    sends TAG_SMALL when asked by TAG_FLOOD
  *   sink                      takes TAG_SMALL and gives credit
  *   hello                     says TAG_HELLO and exits
  *   member OPERATION MEMBERS  does a group operation as often as the driver tells
- * ROUTE is a number for pvm_setopt(PvmRoute).
+ * ROUTE is a number for pvm_setopt(PvmRoute), ENCODING one for pvm_initsend. PROCESSOR is where it
+ * runs, -1: anywhere.
  */
 #include "groups.h"
 
@@ -98,6 +102,71 @@ static void serve_sink(void)
 	}
 }
 
+/* Hand the token on to whom TAG_NEXT names. */
+static void serve_ring(void)
+{
+	int next = 0, token;
+
+	for (;;) {
+		int bufid = pvm_recv(-1, -1);
+		int tag;
+
+		CHECK(bufid > 0 && pvm_bufinfo(bufid, NULL, &tag, NULL) == 0);
+		if (tag == TAG_NEXT) {
+			CHECK(pvm_upkint(&next, 1, 1) == 0);
+		} else if (tag == TAG_PING) {
+			CHECK(pvm_upkint(&token, 1, 1) == 0);
+			pvm_initsend(PvmDataRaw);
+			pvm_pkint(&token, 1, 1);
+			CHECK(pvm_send(next, TAG_PING) == 0);
+		} else {
+			break;
+		}
+	}
+}
+
+static void serve_taker(void)
+{
+	int *items = NULL;
+
+	for (;;) {
+		int bufid = pvm_recv(-1, -1);
+		int tag, bytes, n;
+
+		CHECK(bufid > 0 && pvm_bufinfo(bufid, &bytes, &tag, NULL) == 0);
+		if (tag != TAG_SMALL)
+			break;
+		n = bytes / (int)sizeof *items;
+		items = items ? items : malloc((size_t)bytes);
+		CHECK(items && pvm_upkint(items, n, 1) == 0);
+		pvm_initsend(PvmDataRaw);
+		pvm_pkint(items, 1, 1);
+		pvm_pkint(items + n - 1, 1, 1);
+		CHECK(pvm_send(parent, TAG_SMALL) == 0);
+	}
+	free(items);
+}
+
+static void serve_reporter(void)
+{
+	for (;;) {
+		int bufid = pvm_recv(-1, -1);
+		int tag, pid = getpid();
+		struct timespec t;
+		double used;
+
+		CHECK(bufid > 0 && pvm_bufinfo(bufid, NULL, &tag, NULL) == 0);
+		if (tag != TAG_PING)
+			break;
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+		used = (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+		pvm_initsend(PvmDataRaw);
+		pvm_pkdouble(&used, 1, 1);
+		pvm_pkint(&pid, 1, 1);
+		CHECK(pvm_send(parent, TAG_PING) == 0);
+	}
+}
+
 /* Member of the group: TAG_FLOOD says how often to do the operation. */
 static void serve_member(const char *name, int members)
 {
@@ -125,6 +194,7 @@ int main(int argc, char **argv)
 	parent = pvm_parent();
 	CHECK(parent > 0);
 	pvm_setopt(PvmRoute, argc > 4 ? atoi(argv[4]) : PvmDontRoute);
+	pin_to(argc > 5 ? atoi(argv[5]) : -1);
 	if (strcmp(role, "member") == 0)
 		CHECK(pvm_joingroup(bench_group) > 0);
 	if (strcmp(role, "hello") != 0)
@@ -132,8 +202,13 @@ int main(int argc, char **argv)
 	pvm_initsend(PvmDataDefault);
 	CHECK(pvm_send(parent, TAG_HELLO) == 0);
 	if (strcmp(role, "echo") == 0)
-		serve_echo(atoi(argv[2]),
-			strcmp(argv[3], "raw") == 0 ? PvmDataRaw : PvmDataDefault);
+		serve_echo(atoi(argv[2]), atoi(argv[3]));
+	else if (strcmp(role, "ring") == 0)
+		serve_ring();
+	else if (strcmp(role, "taker") == 0)
+		serve_taker();
+	else if (strcmp(role, "reporter") == 0)
+		serve_reporter();
 	else if (strcmp(role, "source") == 0)
 		serve_source();
 	else if (strcmp(role, "sink") == 0)

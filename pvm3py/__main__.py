@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +18,7 @@ USAGE = """usage: python -m pvm3py COMMAND
   root   print PVM_ROOT: include/, lib/$PVM_ARCH/ and lib/pvmd are below it
   arch   print PVM_ARCH, the name of this kind of machine
   console  run the console `pvm`: `python -m pvm3py console -h` tells more
+  config print flags for compilers: `python -m pvm3py config -h` tells more
   trace  convert trace files: `python -m pvm3py trace -h` tells more
   rm     run a resource manager: `python -m pvm3py rm -h` tells more
   --help, --version   print this, or the version of pvm3py"""
@@ -52,12 +54,14 @@ def main() -> int:
             print(pvm_root())
         case ["arch"]:
             print(launcher().parent.name)
+        case ["config", *arguments]:
+            return subprocess.run([pvm_root() / "lib" / "pvm3-config", *arguments]).returncode
         case [("console" | "rm" | "trace") as command, *arguments]:
             package = import_module(f"pvm3py.{command}.__main__")
             return int(package.main(arguments, f"{PROGRAM} {command}"))
-        case ["--version"]:
+        case [*_, "--version"]:
             print(f"pvm3py {__version__}")
-        case ["-h" | "--help"]:
+        case [*_, "-h" | "--help"]:
             print(USAGE)
         case words:
             if words:

@@ -64,13 +64,6 @@ static double batch(const struct cost_case *c, int n, clockid_t clock)
 	return used(clock) - start;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /*
  * Seconds of one operation: of the cheap ones among batches of about `aim` seconds, as others
  * that use the processor's caches make some dearer.

@@ -15,7 +15,7 @@ int gs_gather(void *result, int room, void *items, int count, int type, int tag,
 int gs_scatter(void *result, void *items, int room, int count, int type, int tag, char *group,
 	int root);
 
-/* ---- messages of the group server (serve.c) ---------------------------------------- */
+/* ---- messages of the group server (serve.c, known.c) ------------------------------- */
 
 #define GS_BODY_MAX 1024
 #define GS_CALLERS_MAX 64
@@ -50,8 +50,16 @@ void gs_count(struct gs_barrier *barrier);
 void gs_uncount(struct gs_barrier *barrier);
 
 /*
- * Wait for a message that is no arrival at a counted barrier, and take it with those behind it
- * that are the same. If it is longer than GS_BODY_MAX it is taken alone, and its body left in
+ * From now on gs_take gives this answer to who sends the same question, until gs_forget. If there
+ * are many, or no memory, some are forgotten before.
+ */
+void gs_know(int tag, const char *body, int length, const char *answer, int answer_length);
+/* Forget all answers: they may be others now. */
+void gs_forget(void);
+
+/*
+ * Wait for a message that is no arrival at a counted barrier and has no known answer, and take it
+ * with those behind it that are the same. If it is longer than GS_BODY_MAX it is taken alone, and its body left in
  * the receive buffer. 0 or an error code.
  */
 int gs_take(struct gs_request *request);

@@ -62,21 +62,44 @@ int gs__receive_from(const struct collective *c, int tid, void *items)
 
 /* ---- what the calls begin with ------------------------------------------------------ */
 
+int gs__list_members(struct collective *c)
+{
+	c->n = gs__tids(GROUP_TIDLIST, c->group, &c->tids);
+	if (c->n >= 0)
+		return 0;
+	c->tids = NULL;
+	return c->n == PvmNoInst || c->n == PvmNoGroup ? 0 : c->n;
+}
+
+int gs__place_of(int tid, const int *tids, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (tids[i] == tid)
+			return i;
+	return PvmNotInGroup;
+}
+
 int gs__find_root(struct collective *c)
 {
 	c->bytes = gs__item_size(c->type) * (size_t)c->count;
-	c->root_tid = gs__tid(c->group, c->root);
+	if (!c->tids)
+		c->root_tid = gs__tid(c->group, c->root);
+	else
+		c->root_tid = c->root >= 0 && c->root < c->n ? c->tids[c->root] : PvmNoInst;
 	return c->root_tid < 0 ? c->root_tid : 0;
 }
 
 /* Check what the items are, find the root, and the caller in the group. 0 or an error code. */
 static int prepare(struct collective *c)
 {
-	int code = c->count > 0 && gs__item_size(c->type) ? gs__find_root(c) : PvmBadParam;
+	int code = c->count > 0 && gs__item_size(c->type) ? gs__list_members(c) : PvmBadParam;
 
+	if (code == 0)
+		code = gs__find_root(c);
 	if (code < 0)
 		return code;
-	c->instance = gs__instance(c->group, pvmmytid);
+	c->instance = c->tids ? gs__place_of(pvmmytid, c->tids, c->n) :
+				gs__instance(c->group, pvmmytid);
 	return c->instance < 0 ? c->instance : 0;
 }
 
@@ -85,21 +108,17 @@ static int prepare(struct collective *c)
 /* The root's part: one slice of `result` for each member, by instance. */
 static int gather_all(const struct collective *c, char *result)
 {
-	int *tids;
-	int n = gs__tids(GROUP_TIDLIST, c->group, &tids);
-	int code = n > c->room ? PvmOverflow : n;
+	int code = c->n > c->room ? PvmOverflow : c->n;
 
-	for (int i = 0; i < n && code >= 0; i++) {
+	for (int i = 0; i < c->n && code >= 0; i++) {
 		char *slice = result + (size_t)i * c->bytes;
 
 		if (i == c->instance)
 			memmove(slice, c->data, c->bytes);
 		else
-			code = gs__receive_from(c, tids[i], slice);
+			code = gs__receive_from(c, c->tids[i], slice);
 	}
-	if (n >= 0)
-		free(tids);
-	return code < 0 ? code : n;
+	return code < 0 ? code : c->n;
 }
 
 static int gather(struct collective *c, void *result)
@@ -130,6 +149,7 @@ int gs_gather(void *result, int room, void *items, int count, int type, int tag,
 	GROUP_CALL();
 	gs__trace_entry(&t, TEV_GATHER, group, TEV_DID_MC, tag);
 	code = gather(&c, result);
+	free(c.tids);
 	gs__trace_exit(&t, TEV_DID_CC, code < 0 ? code : 0, NULL, 0);
 	return code < 0 ? lpvmerr("pvm_gather", code) : code;
 }
@@ -150,20 +170,16 @@ int pvm_gather(void *result, void *items, int count, int type, int tag, char *gr
 /* The root's part: send each member its slice, by instance. */
 static int scatter_all(const struct collective *c, void *result)
 {
-	int *tids;
-	int n = gs__tids(GROUP_TIDLIST, c->group, &tids);
-	int code = n > c->room ? PvmOverflow : n;
+	int code = c->n > c->room ? PvmOverflow : c->n;
 
-	for (int i = 0; i < n && code >= 0; i++) {
+	for (int i = 0; i < c->n && code >= 0; i++) {
 		char *slice = (char *)c->data + (size_t)i * c->bytes;
 
 		if (i == c->instance)
 			memmove(result, slice, c->bytes);
 		else
-			code = gs__send_items(c, tids[i], slice);
+			code = gs__send_items(c, c->tids[i], slice);
 	}
-	if (n >= 0)
-		free(tids);
 	return code;
 }
 
@@ -195,6 +211,7 @@ int gs_scatter(void *result, void *items, int room, int count, int type, int tag
 	GROUP_CALL();
 	gs__trace_entry(&t, TEV_SCATTER, group, TEV_DID_MC, tag);
 	code = scatter(&c, result);
+	free(c.tids);
 	gs__trace_exit(&t, TEV_DID_CC, code < 0 ? code : 0, NULL, 0);
 	return code < 0 ? lpvmerr("pvm_scatter", code) : 0;
 }

@@ -13,8 +13,19 @@ struct collective {
 	int root;     /* instance */
 	size_t bytes; /* of one member's items */
 	int root_tid, instance;
-	int room; /* members that the root's buffer has room for */
+	int room;  /* members that the root's buffer has room for */
+	int *tids; /* of the members by instance, malloc'ed; NULL: they are not listed */
+	int n;     /* how many, or why they are not */
 };
+
+/*
+ * List the members by instance: then no other question needs the server. Not if an instance is
+ * missing, or the group is dead or none. 0 or the error of a server that does not answer.
+ */
+int gs__list_members(struct collective *);
+
+/* Place of a task among n, or PvmNotInGroup. */
+int gs__place_of(int tid, const int *tids, int n);
 
 /*
  * Find the root, and the bytes of one member's items (0: there is no such type). 0 or the error

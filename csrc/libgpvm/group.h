@@ -14,6 +14,7 @@
  *   operation.c   PvmMax, PvmMin, PvmSum, PvmProduct
  *   trace.c       trace events of the calls
  *   serve.c       for the group server itself
+ *   known.c       its answers to questions that come again
  *
  * The library stands on the public functions of libpvm3 and the few other names
  * below, so that it works with 3.4.6's libpvm3 as well.
@@ -63,6 +64,7 @@ int tev_fin(void);
 #pragma weak pvmturn
 #pragma weak pvmturnend
 #pragma weak pvmsession
+#pragma weak pvmistask
 
 /* ---- exported, not in pvm3.h ------------------------------------------------- */
 
@@ -238,6 +240,11 @@ size_t gs__item_size(int type);
 int gs__pack(int type, void *items, int n);
 /* Take n items from the receive buffer; text longer than n bytes is PvmOverflow. */
 int gs__unpack(int type, void *items, int n);
+
+/* ---- the server's answers (known.c) -------------------------------------------- */
+
+/* The answer to a request of at most GS_BODY_MAX bytes, and its length; NULL: not known. */
+const char *gs__known(const struct gs_request *, int *length);
 
 /* ---- trace events (trace.c) ---------------------------------------------------- */
 

@@ -122,11 +122,22 @@ int pvm_gsize(char *group)
 	return gs__quiet(size);
 }
 
+/* Is an instance missing that is smaller than the number of members? */
+static bool has_hole(const struct record *r)
+{
+	for (int i = 0; i < r->capacity && i < r->members; i++)
+		if (r->tids[i] <= 0)
+			return true;
+	return false;
+}
+
 /* Tids of a static group's members in the order of their instances. */
-static int tids_of_record(const struct record *r, int **tids)
+static int tids_of_record(const struct record *r, int request, int **tids)
 {
 	int n = 0;
 
+	if (request == GROUP_TIDLIST && has_hole(r))
+		return PvmNoInst;
 	*tids = malloc((size_t)r->capacity * sizeof **tids + 1);
 	if (!*tids)
 		return PvmNoMem;
@@ -147,7 +158,7 @@ int gs__tids(int request, const char *group, int **tids)
 	r = gs__cached(group);
 	known = r != NULL;
 	if (known)
-		n = tids_of_record(r, tids);
+		n = tids_of_record(r, request, tids);
 	gs__unlock();
 	return known ? n : gs__ask(request, group, 0, tids);
 }

@@ -106,20 +106,24 @@ static int reduce_among(const struct collective *c, operation f, const struct pa
 	return code < 0 ? code : 0;
 }
 
-/* Is a task one of n? */
-static bool listed(const int *tids, int n, int tid)
+/* All members in some order: their number, tids malloc'ed; or an error code. */
+static int find_members(struct collective *c, int **tids)
 {
-	for (int i = 0; i < n; i++)
-		if (tids[i] == tid)
-			return true;
-	return false;
+	int code = gs__list_members(c);
+
+	if (code == 0 && !c->tids)
+		return gs__tids(GROUP_BCAST, c->group, tids);
+	*tids = c->tids;
+	return code < 0 ? code : c->n;
 }
 
 /* Check caller and root, then the rest. 0 or an error code. */
 static int check_call(struct collective *c, operation f, const int *tids, int n)
 {
-	int code = listed(tids, n, pvmmytid) ? gs__find_root(c) : PvmNotInGroup;
+	int code = gs__place_of(pvmmytid, tids, n);
 
+	if (code >= 0)
+		code = gs__find_root(c);
 	if (code < 0)
 		return code;
 	return f && c->bytes > 0 ? 0 : PvmBadParam;
@@ -127,10 +131,10 @@ static int check_call(struct collective *c, operation f, const int *tids, int n)
 
 static int reduce_in_group(struct collective *c, operation f)
 {
-	struct parties parties;
+	struct parties parties = { 0 };
 	int *tids;
 	int code;
-	int n = gs__tids(GROUP_BCAST, c->group, &tids);
+	int n = find_members(c, &tids);
 
 	if (n < 0)
 		return n;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Messages of the group server, a Python task (pvm3py/groupserver): one call to take them, one to
- * answer. Since every step of a barrier waits for the server, those who arrive at a barrier
- * that Python has handed over are counted and answered here.
+ * answer. Since members wait for the server, what is usual needs no Python: those who arrive at
+ * a barrier that Python has handed over are counted and answered here, and so are questions that
+ * Python has answered before.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -91,27 +92,58 @@ static int arrive(struct gs_barrier *b, int tid)
 	return send_to(b->waiting, b->count, GROUP_BARRIER);
 }
 
+int gs_answer(int *tids, int n, int tag, const char *body, int length)
+{
+	int code = pvm_initsend(PvmDataDefault);
+
+	if (code >= 0)
+		code = pvm_pkbyte((char *)body, length, 1);
+	if (code < 0)
+		return code;
+	return send_to(tids, n, tag);
+}
+
+/* Serve a request without Python. 1; 0: that is not possible; or an error code. */
+static int serve(struct gs_request *r)
+{
+	struct gs_barrier *b;
+	const char *answer;
+	int length, code;
+
+	if (r->length > GS_BODY_MAX)
+		return 0;
+	b = counted(r);
+	answer = b ? NULL : gs__known(r, &length);
+	if (!b && !answer)
+		return 0;
+	code = b ? arrive(b, r->callers[0]) : gs_answer(r->callers, 1, r->tag, answer, length);
+	return code < 0 ? code : 1;
+}
+
+/* Take a message: `next`, if it has a caller, or else wait for one. 1 or an error code. */
+static int take_one(struct gs_request *r, struct gs_request *next)
+{
+	int bufid;
+
+	if (next->count) {
+		*r = *next;
+		next->count = 0;
+		return 1;
+	}
+	bufid = pvm_recv(-1, -1);
+	return bufid < 0 ? bufid : read_request(r, bufid);
+}
+
 /* Wait for a request that Python serves. `next` was taken before, if it has a caller. */
 static int take_first(struct gs_request *r, struct gs_request *next)
 {
-	for (;;) {
-		struct gs_barrier *b;
-		int bufid, code = 1;
+	int code, served;
 
-		if (next->count) {
-			*r = *next;
-			next->count = 0;
-		} else {
-			bufid = pvm_recv(-1, -1);
-			code = bufid < 0 ? bufid : read_request(r, bufid);
-		}
-		b = code > 0 && r->length <= GS_BODY_MAX ? counted(r) : NULL;
-		if (!b)
-			return code;
-		code = arrive(b, r->callers[0]);
-		if (code < 0)
-			return code;
-	}
+	do {
+		code = take_one(r, next);
+		served = code > 0 ? serve(r) : 0;
+	} while (served > 0);
+	return served < 0 ? served : code;
 }
 
 int gs_take(struct gs_request *r)
@@ -130,15 +162,4 @@ int gs_take(struct gs_request *r)
 		next.count = 0;
 	}
 	return code < 0 ? code : 0;
-}
-
-int gs_answer(int *tids, int n, int tag, const char *body, int length)
-{
-	int code = pvm_initsend(PvmDataDefault);
-
-	if (code >= 0)
-		code = pvm_pkbyte((char *)body, length, 1);
-	if (code < 0)
-		return code;
-	return send_to(tids, n, tag);
 }

@@ -7,12 +7,19 @@
 /* Positions in pvmtrccodef. */
 enum { PACK_INT = 5, PACK_STRING = 11 };
 
+/* Is this a task, or can it become one for the sake of an event? */
+static bool is_task(void)
+{
+	if (pvmmytid != -1)
+		return true;
+	return pvmistask ? pvmistask() : pvmbeatask() == 0;
+}
+
 /* Should the call make an event at its entry or exit? Then begin it. */
 static bool begin(const struct traced *t, int entry_exit)
 {
-	return t->toplevel && (pvmmytid != -1 || pvmbeatask() == 0) && pvmtrc.trctid > 0 &&
-		pvmtrc.trctid != pvmmytid && TEV_MASK_CHECK(pvmtrc.tmask, t->kind) &&
-		tev_begin(t->kind, entry_exit);
+	return t->toplevel && is_task() && pvmtrc.trctid > 0 && pvmtrc.trctid != pvmmytid &&
+		TEV_MASK_CHECK(pvmtrc.tmask, t->kind) && tev_begin(t->kind, entry_exit);
 }
 
 static void put_int(int did, int value)

@@ -34,6 +34,17 @@ struct sw;
 #define SW_HOST 6
 /* a child process ended: pid is set, reason is as waitpid() has it, data is a struct sw_times */
 #define SW_CHILD 8
+/*
+ * a spawn of what is no program, see sw_programs: src is who asked, ctx and wid are the request's,
+ * enc is the number of tasks; the name of the file in data. The caller answers it, unless reason is
+ * SW_ANSWERED
+ */
+#define SW_NO_PROGRAM 9
+/*
+ * a task has enrolled and was answered, see sw_keep_welcome: src is its tid, pid its process; data
+ * is when it was there, 8 bytes, ns of CLOCK_BOOTTIME, and its name. No SW_OPEN comes before
+ */
+#define SW_ENROLLED 10
 /* a message passed, see sw_manager: all as in SW_MESSAGE, 64 bytes of its body at most */
 #define SW_SPOKE 7
 
@@ -47,6 +58,8 @@ struct sw;
 
 /* Why a message has no body (field reason of SW_MESSAGE): it is longer than there is room for. */
 #define SW_TOO_LONG 6
+/* The switch has answered: the caller only takes note (of SW_MESSAGE and SW_NO_PROGRAM). */
+#define SW_ANSWERED 8
 
 /* What became of a host (field reason of SW_HOST). */
 #define SW_HOST_SILENT 3 /* it does not answer */
@@ -63,7 +76,7 @@ struct sw_event {
 	 */
 	uint32_t dst, src;
 	uint32_t enc, tag, ctx, wid;
-	uint32_t pid, uid; /* of SW_OPEN; pid of SW_CHILD */
+	uint32_t pid, uid; /* of SW_OPEN; pid of SW_CHILD and SW_ENROLLED */
 	uint32_t len;      /* bytes at data: message body (contiguous), or text */
 	const char *data;  /* valid until the next sw_run */
 };
@@ -89,7 +102,10 @@ struct sw_config {
 	uint64_t queue_total; /* bytes in all queues above which only the first bound is granted */
 	/* longest message to the daemon itself, bytes; all unfinished ones may take queue_total */
 	uint32_t message_max;
-	/* the standby thread takes over after so long; 0: default 300; UINT32_MAX: none */
+	/*
+	 * the standby thread takes over after so long, or up to 8 times that if it has been woken
+	 * in vain again and again; 0: default 300; UINT32_MAX: none
+	 */
 	uint32_t standby_us;
 	/* notices of ends of tasks that the switch keeps for a task; 0: none, the caller serves all */
 	uint32_t notices;
@@ -159,7 +175,13 @@ const struct sw_fd *sw_ready(struct sw *, uint32_t *count);
 const char *sw_arena(struct sw *, size_t *len);
 
 /*
- * Tids. sw_expect: keep what is sent to tid until its task connects.
+ * Tids. sw_next_tid: use up the next one; their local parts are 1, 2, 3, ... around, without those
+ * of tasks that live: from sw_expect or sw_bind to sw_forget. 0: none is free.
+ */
+uint32_t sw_next_tid(struct sw *);
+
+/*
+ * sw_expect: keep what is sent to tid until its task connects.
  * sw_bind: the connection is task tid from now on. The answer to its enrolment,
  * frames (none if len is 0), is queued in the same step, since the task may send
  * as soon as it has read it; what was kept follows. shares: the task may exchange messages with
@@ -243,6 +265,25 @@ void sw_trim(struct sw *);
 void sw_keep_answer(struct sw *, uint32_t tag, const char *body, size_t len, const char *answer,
 	size_t answer_len);
 void sw_forget_answers(struct sw *);
+/*
+ * Keep the body of an answer to a TM_CONN2, as long as other answers: tasks that ask the same, but
+ * for process and name, get it with another tid at its second word. They must be tasks that the
+ * caller would treat alike, and that nobody is told of. shares: as in sw_bind. Each is reported
+ * with SW_ENROLLED, unless it leaves before the caller is there again: then nothing is. An answer
+ * that is too long is not kept.
+ */
+void sw_keep_welcome(struct sw *, const char *body, size_t len, const char *answer,
+	size_t answer_len, int shares);
+
+/*
+ * Programs. Where tasks may have programs from, directories up to a NULL, for as long as there is no
+ * network. From now on a spawn of a name that is in none of them is reported with SW_NO_PROGRAM;
+ * one that names a host or a path, or is odd, as the message that it is. 0 or -ENOMEM.
+ * sw_mute: such spawns of the connection are answered with PvmNoFile before they are reported, as
+ * the caller does not log them now.
+ */
+int sw_programs(struct sw *, const char *const directories[]);
+void sw_mute(struct sw *, uint64_t conn, int muted);
 
 /*
  * Contexts. Tasks of this host get and free theirs without the caller (TM_CONTEXT). sw_context does

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What libpvm3 exports beyond 3.4.6, for libgpvm3: the library's lock; begin and end of group calls; buffers and context of a
- * group call; a receive with a choice of its own; turns of threads; the number of the connection.
+ * group call; a receive with a choice of its own; turns of threads; the number of the connection; a look whether it is a task.
  * (csrc/libpvm/calls/for_groups.c)
  */
 #ifndef PVM3PY_FOR_GROUPS_H
@@ -34,5 +34,6 @@ int pvmtrecvf(int (*match)(int, int, int), int tid, int tag, struct timeval *tim
 int pvmturn(int *holder);
 void pvmturnend(int *holder);
 unsigned pvmsession(void);
+int pvmistask(void);
 
 #endif

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* What the Python interface has of libpvm3 beside pvm3.h. (csrc/libpvm/calls/) */
+/* What the Python interface has of libpvm3 beside pvm3.h. (csrc/libpvm/engine/wait.c, calls/) */
 #ifndef PVM3PY_FOR_PYTHON_H
 #define PVM3PY_FOR_PYTHON_H
 
-struct timeval;
-
 /*
- * Wait as pvm_trecv does, and leave the message where it is. Its id; 0: the time is over, or a
- * signal came. PvmNotImpl in a handler, PvmNoMem, PvmSysErr.
+ * Have `given_up` called in each thread whose call waits for messages or answers: when a signal
+ * has come, and once a second. The lock is free then. If it returns non-zero the wait ends, and
+ * the call, with PvmSysErr. An answer that comes later is dropped. NULL: nobody is asked.
  */
-int pvmawait(int tid, int tag, const struct timeval *timeout);
+void pvmaskwaiting(int (*given_up)(void));
 
 /* Copy the trace mask, 36 bytes, of the own task or of children. 0, PvmBadParam. (pvmtev.h) */
 int pvm_gettmask(int who, char mask[36]);

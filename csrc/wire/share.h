@@ -24,10 +24,14 @@
  * TC_SHARE from the daemon to a task, both with a body of three XDR ints: what (SHARE_...), a peer,
  * a number. The switch alone serves them. TC_MARK goes from task to task, without a body; its wait
  * id is the mark's number. Mark 0 follows an ACCEPT: the ring of who has said that can be read.
+ * TC_AGAIN does, too, when the receiver leaves the memory: the sender's next message by this stream is
+ * a copy of the last record of its ring, which ends where the wait id says. One of them counts: the
+ * record if `final` covers it.
  */
 #define TM_SHARE (TM_FIRST + 64)
 #define TC_SHARE (TC_FIRST + 64)
 #define TC_MARK (TC_FIRST + 65)
+#define TC_AGAIN (TC_FIRST + 66)
 
 /*
  * What is said. "Peer" is, in TM_SHARE, the task it is about, in TC_SHARE, the task it comes from.
@@ -84,8 +88,8 @@
 #define SHARE_SIZE (64 << 20)
 #define SHARE_SIZE_32 (8 << 20) /* of a program with 32-bit pointers */
 
-/* Where things begin. */
-#define SHARE_SLOTS_AT 4096
+/* Where things begin: the first slots are in the home's page. */
+#define SHARE_SLOTS_AT 256
 #define SHARE_RINGS_AT 32768
 #define SHARE_ARENA_AT (2 << 20)
 

@@ -11,7 +11,7 @@ import pvm3py.task as pvm
 from pvm3py import __version__
 from pvm3py._task import ffi, lib
 from pvm3py.command import run
-from pvm3py.groupserver.server import GroupServer
+from pvm3py.groupserver.server import CHANGES, QUESTIONS, GroupServer
 from pvm3py.task.errors import check
 from pvm3py.wire import constants as c
 
@@ -71,6 +71,15 @@ def send_all(server: GroupServer) -> None:
     server.outbox.clear()
 
 
+def note_answer(server: GroupServer, tag: int, body: bytes) -> None:
+    """Let the library answer a question that was answered now, as long as that is right."""
+    if tag in QUESTIONS:
+        answer = server.outbox[-1].body
+        lib.gs_know(tag, body, len(body), answer, len(answer))
+    elif tag in CHANGES:
+        lib.gs_forget()
+
+
 def serve(tid: int) -> None:
     """Answer requests until one says that the server is to end."""
     server = GroupServer()
@@ -80,6 +89,7 @@ def serve(tid: int) -> None:
             continue
         notice = tag == c.GROUP_DEADTID and is_manager(callers[0])
         server.handle([c.TIDPVMD] if notice else callers, tag, body)
+        note_answer(server, tag, body)
         if server.outbox or server.watch:
             send_all(server)
         if not server.running:

@@ -82,6 +82,20 @@ def _tid_list(tids: tuple[int, ...], state: bytes) -> bytes:
 
 
 _DYNAMIC = State(c.GROUP_DYNAMIC).encode()
+# Requests whose answers depend on what they ask and on the members of groups, and on nothing else.
+QUESTIONS = frozenset(
+    (
+        c.GROUP_BCAST,
+        c.GROUP_GETINST,
+        c.GROUP_GETTID,
+        c.GROUP_GSIZE,
+        c.GROUP_TIDLIST,
+        c.GROUP_HOSTCHAR,
+        c.GROUP_HOSTCHARV,
+    )
+)
+# Requests that may change members or kind of a group.
+CHANGES = frozenset((c.GROUP_JOIN, c.GROUP_LEAVE, c.GROUP_DEADTID, c.GROUP_FREEZE))
 # Requests whose refusal is followed by the group's state.
 _STATE_AFTER_ERROR = frozenset((c.GROUP_GETINST, c.GROUP_GETTID, c.GROUP_GSIZE))
 

@@ -16,6 +16,7 @@ from .io.switch import Switch, frame
 from .peers import Peers
 from .state.config import Settings
 from .state.connections import Connection
+from .state.errors import Refused
 from .state.hosts import Host, HostTable
 from .state.log import Log
 from .state.task import TaskTable
@@ -46,7 +47,7 @@ class Pvmd:
         self.log = log
         self.daemon_tid = c.TIDPVMD | own.tid
         self.hosts = HostTable(own)
-        self.tasks = TaskTable(own.tid)
+        self.tasks = TaskTable()
         self.connections: dict[int, Connection] = {}
         self.tables: dict[type[Table], Any] = {}
         self.switch = switch
@@ -70,6 +71,8 @@ class Pvmd:
 
         The context is the request's, too, but towards other hosts only if its handler says so.
         """
+        if request.answered:
+            return
         body, tag = record.encode(), tag or request.tag
         if request.task is not None:
             source, tag = request.manager or (c.TIDPVMD, tag)
@@ -92,6 +95,13 @@ class Pvmd:
     def owns(self, tid: int) -> bool:
         """Whether a tid of a task, a daemon or a host is of this host."""
         return tid & c.TIDHOST == self.hosts.own.tid
+
+    def next_tid(self) -> int:
+        """Use up the tid of a task of this host. Refused: all are in use."""
+        tid = self.switch.next_tid()
+        if not tid:
+            raise Refused(c.PvmOutOfRes, "all numbers of tasks are in use")
+        return tid
 
     def full(self) -> bool:
         """Whether no further task may be: PVM_MAX_TASKS are there, or the daemon ends."""
@@ -118,7 +128,8 @@ class Pvmd:
             self.switch.trim()
 
     def stop(self, status: int) -> None:
-        """End the daemon with this exit status."""
+        """End the daemon with this exit status. No task is welcome any more."""
+        self.switch.forget_answers()
         if not self.stopped.done():
             self.stopped.set_result(status)
 

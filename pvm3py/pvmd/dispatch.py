@@ -22,7 +22,7 @@ from pvm3py.wire.task import Empty
 
 from .state.connections import Connection
 from .state.errors import Refused
-from .state.events import MessageEvent
+from .state.events import AnsweredEvent, MessageEvent
 from .state.hosts import Host
 from .state.plain import Plain
 from .state.task import Task
@@ -55,7 +55,8 @@ class Request(Plain):
     Local senders have a connection and, once enrolled, a task; what comes from another host has
     that host, and `src` says whether its daemon or (SM_ messages) a task of it sent it.
     manager: tid and tag with which it is answered, if it was meant for a resource manager.
-    too_long: it was longer than the daemon takes, so it has no body.
+    too_long: it was longer than the daemon takes, so it has no body. answered: the switch has
+    answered it, so its handler's answer goes nowhere.
     """
 
     local: Connection | None
@@ -68,13 +69,15 @@ class Request(Plain):
     body: bytes
     manager: tuple[int, int] | None = None
     too_long: bool = False
+    answered: bool = False
 
     @classmethod
     def of(cls, event: MessageEvent, local: Connection | None, host: Host | None) -> Request:
         """The request that a message is; its sender has a connection here or is of a host."""
         _, _, src, _, tag, ctx, wid, body, too_long = event
         task = local.task if local else None
-        return cls(local, task, host, src, tag, ctx, wid, body, None, too_long)
+        answered = type(event) is AnsweredEvent
+        return cls(local, task, host, src, tag, ctx, wid, body, None, too_long, answered)
 
     @property
     def connection(self) -> Connection:

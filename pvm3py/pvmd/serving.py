@@ -30,10 +30,12 @@ from .state.events import (
     ChildEvent,
     CloseEvent,
     DrainedEvent,
+    EnrolledEvent,
     Event,
     HostEvent,
     LogEvent,
     MessageEvent,
+    NoProgramEvent,
     OpenEvent,
     SpokeEvent,
 )
@@ -149,14 +151,18 @@ def _signalled(pvmd: Pvmd, signum: int) -> None:
 
 def _event(pvmd: Pvmd, event: Event) -> None:
     """An event of the switch; answers that are kept last until one that may change something."""
-    if type(event) is MessageEvent:
+    if isinstance(event, MessageEvent):
         route = ROUTES.get(event.tag)
         if route is None or not route.kept:
             pvmd.switch.forget_answers()
         _message(pvmd, event)
         return
     pvmd.switch.forget_answers()
-    if isinstance(event, CloseEvent | LogEvent):
+    if isinstance(event, NoProgramEvent):
+        pvmd.log.about = event.tid
+        spawn.no_program(pvmd, event)
+        pvmd.log.about = None
+    elif isinstance(event, CloseEvent | LogEvent):
         pvmd.log.about = _STRANGERS
         _connection_event(pvmd, event)
         pvmd.log.about = None
@@ -164,6 +170,8 @@ def _event(pvmd: Pvmd, event: Event) -> None:
         manager.spoke(pvmd, event)
     elif isinstance(event, OpenEvent):
         pvmd.connections[event.conn] = Connection(event.conn, event.pid, event.proven)
+    elif isinstance(event, EnrolledEvent):
+        enrol.enrolled(pvmd, event)
     elif isinstance(event, ChildEvent):
         CHILD_ENDED.tell(pvmd, *event)
     elif isinstance(event, DrainedEvent):

@@ -86,6 +86,19 @@ static void exchange(int tid)
 	CHECK_INT(check_recv_int(tid, TAG_REPORT), 0);
 }
 
+/* Messages may go by another way by then. */
+static void wanted_late(char **argv)
+{
+	int tid = start(argv, "allow");
+
+	exchange(tid);
+	pvm_setopt(PvmRoute, PvmRouteDirect);
+	exchange(tid);
+	CHECK_INT(sockets(), 2);
+	CHECK_INT(order(tid, SOCKETS), 2);
+	finish(tid);
+}
+
 static void made(char **argv)
 {
 	int tid = start(argv, "allow");
@@ -215,6 +228,7 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		return child(argv[1]);
 	CHECK(pvm_mytid() > 0);
+	wanted_late(argv);
 	made(argv);
 	asked_by_the_child(argv);
 	crossed(argv);

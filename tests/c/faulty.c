@@ -109,6 +109,9 @@ static void check_usable(void)
 	struct timeval limit = { 10, 0 };
 	int tid = pvm_mytid(), sent = 4711, got = 0, mid;
 
+	/* The daemon may have been lost behind the answer to the last call. */
+	if (tid == PvmSysErr && !fault_invisible(fault->class))
+		tid = pvm_mytid();
 	pvm_setopt(PvmRoute, PvmAllowDirect);
 	pvm_setcontext(0);
 	if (tid < 0 || pvm_initsend(PvmDataDefault) < 0 || pvm_pkint(&sent, 1, 1) < 0 ||

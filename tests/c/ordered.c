@@ -4,25 +4,26 @@
  *
  *     ordered SENDERS MESSAGES ROUTE SEED
  *                   starts so many tasks that send it so many messages each
- *     ordered all TASKS MESSAGES ROUTE SEED
+ *     ordered all TASKS MESSAGES ROUTE SEED [LONGEST]
  *                   starts so many tasks that each send every other one so many messages
  *
- * A message is sent by pvm_send, pvm_mcast or pvm_psend, packed, raw or in place, with 8 bytes to 1
- * MiB. Receivers rest now and then, so that senders fall back to streams and return. A message has
- * the number that it is of its sender, and a filling made of that. ROUTE is the second way: "daemon"
- * or "direct". The first task prints what its tasks have sent by memory and by streams, and how often
- * their ways have changed: "memory N streamed N marks N".
+ * A message is sent by pvm_send, pvm_mcast or pvm_psend, packed, raw or in place, with 8 bytes to
+ * LONGEST, 1 MiB without it. Receivers rest now and then, so that senders fall back to streams and
+ * return. A message has the number that it is of its sender, and a filling made of that. ROUTE is the
+ * second way: "daemon" or "direct". The first task prints what its tasks have sent by memory and by
+ * streams, and how often their ways have changed: "memory N streamed N marks N".
  */
 #include <time.h>
 
 #include "check.h"
 #include "shared.h"
 
-enum { FROM_MASTER = 1, DATA, RECEIVED, REPORT };
-enum { TASKS_MAX = 16, LARGEST = 1 << 20, REST_EVERY = 40, REST_MS = 12 };
+enum { READY = 1, FROM_MASTER, DATA, RECEIVED, REPORT };
+enum { TASKS_MAX = 512, LARGEST = 1 << 20, REST_EVERY = 40, REST_MS = 12, AHEAD = 4 };
 
 static unsigned char body[LARGEST], got[LARGEST];
 static unsigned long long chance;
+static int longest = LARGEST;
 
 static unsigned draw(unsigned below)
 {
@@ -35,7 +36,8 @@ static int draw_size(void)
 {
 	int size = 8 << draw(draw(8) ? 8 : 18);
 
-	return size - (int)draw((unsigned)size / 8) * 4;
+	size -= (int)draw((unsigned)size / 8) * 4;
+	return size < longest ? size : longest;
 }
 
 static unsigned char filling(int number)
@@ -121,6 +123,12 @@ static void rest(void)
 
 /* ---- roles ---- */
 
+/* Many tasks may take long. */
+static void allow_time(int tasks)
+{
+	alarm(CHECK_SECONDS + (unsigned)tasks * 2);
+}
+
 static void choose_route(const char *word)
 {
 	pvm_setopt(PvmRoute, strcmp(word, "direct") == 0 ? PvmRouteDirect : PvmDontRoute);
@@ -153,21 +161,26 @@ static void sum_up(int n)
 	printf("memory %ld streamed %ld marks %ld\n", sum[0], sum[1], sum[2]);
 }
 
-/* Send to some tasks, and receive as many from each; the end of a sender is known by its number. */
+/*
+ * Send to some tasks, and receive as many from each; the end of a sender is known by its number. Who
+ * does both is ahead by so few messages that some are left when its links are open.
+ */
 static void exchange(const int *others, int n, int sends, int receives)
 {
 	struct sender senders[TASKS_MAX] = { { 0 } };
 	int sent = 0, missing = n * receives;
 
 	while (sent < sends || missing) {
-		int id = sent < sends ? pvm_nrecv(-1, DATA) : pvm_recv(-1, DATA);
+		int had = receives - missing / n;
+		bool may_send = sent < sends && (!receives || sent < had + AHEAD);
+		int id = may_send ? pvm_nrecv(-1, DATA) : pvm_recv(-1, DATA);
 
 		if (id > 0) {
 			take(senders, id);
 			missing--;
 			rest();
 		}
-		if (sent < sends)
+		if (may_send)
 			send_one(others, n, sent++);
 	}
 	for (int i = 0; receives && i < n; i++)
@@ -177,14 +190,18 @@ static void exchange(const int *others, int n, int sends, int receives)
 /* A task that was started: told whom to send to, how much and how. */
 static int child(void)
 {
-	int master = pvm_parent(), words[4], tids[TASKS_MAX];
+	int master = pvm_parent(), words[5], tids[TASKS_MAX];
 	char route[16];
 
+	pvm_initsend(PvmDataDefault);
+	pvm_send(master, READY);
 	pvm_recv(master, FROM_MASTER);
-	pvm_upkint(words, 4, 1);
+	pvm_upkint(words, 5, 1);
 	pvm_upkint(tids, words[0], 1);
 	pvm_upkstr(route);
 	chance = (unsigned)words[3];
+	longest = words[4];
+	allow_time(words[0]);
 	choose_route(route);
 	exchange(tids, words[0], words[1], words[2]);
 	report(master);
@@ -197,10 +214,10 @@ static int child(void)
 static void instruct(int tid, const int *others, int n, int sends, int receives, char *route,
 	int seed)
 {
-	int words[4] = { n, sends, receives, seed };
+	int words[5] = { n, sends, receives, seed, longest };
 
 	pvm_initsend(PvmDataDefault);
-	pvm_pkint(words, 4, 1);
+	pvm_pkint(words, 5, 1);
 	pvm_pkint((int *)others, n, 1);
 	pvm_pkstr(route);
 	pvm_send(tid, FROM_MASTER);
@@ -210,8 +227,12 @@ static int master(char **argv, bool all, int n, int messages, char *route)
 {
 	int tids[TASKS_MAX], own = pvm_mytid();
 
+	allow_time(n);
 	choose_route(route);
 	CHECK_INT(check_spawn(argv, "child", n, tids), n);
+	/* A task that is not there yet is asked for a link much later again. */
+	for (int i = 0; i < n; i++)
+		CHECK(pvm_recv(tids[i], READY) > 0);
 	for (int i = 0; i < n; i++) {
 		int others[TASKS_MAX], m = 0;
 
@@ -242,5 +263,7 @@ int main(int argc, char **argv)
 	if (argc < 5 + all)
 		return 1;
 	chance = (unsigned)atoi(argv[4 + all]);
+	if (argc > 6)
+		longest = atoi(argv[6]);
 	return master(argv, all, atoi(argv[1 + all]), atoi(argv[2 + all]), argv[3 + all]);
 }

@@ -9,10 +9,14 @@
  *     shared_bounds peers N   N times another of several peers is written to, more than there are
  *                             slots; each idle link is closed for another. PVM_SHM_PEERS is less
  *                             than PEERS. Time runs a lot faster (the linker's --wrap).
+ *
+ * With SHARED_BOUNDS_FULL in the environment sockets are full now and then.
  */
 #include "numbered.h"
 #include "own_segment.h"
 
+#include <errno.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 enum {
@@ -47,6 +51,20 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *t)
 	t->tv_sec = ns / 1000000000;
 	t->tv_nsec = ns % 1000000000;
 	return code;
+}
+
+ssize_t __real_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
+
+/* Every third time the socket is full, if the environment says so. */
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	static unsigned turn;
+
+	if (!getenv("SHARED_BOUNDS_FULL") || ++turn % 3)
+		return __real_sendmsg(fd, msg, flags);
+	errno = EAGAIN;
+	return -1;
 }
 
 static int receive_number(int tid, int tag, int n)

@@ -2,10 +2,11 @@
 /*
  * Tasks whose use of memory is looked at from outside.
  *
- *     shared_footprint COUNT ROUNDS [all]
+ *     shared_footprint COUNT ROUNDS [all|pairs]
  *
  * Starts COUNT tasks, and exchanges ROUNDS short messages with each; with `all` each of them does so
- * with each other. Then prints how many links this task has had, and ends at the end of its input.
+ * with each other, with `pairs` the first with the second, the third with the fourth and so on. Then
+ * prints how many links this task has had, and ends at the end of its input.
  */
 #include "check.h"
 #include "own_segment.h"
@@ -57,29 +58,47 @@ static int be_member(void)
 	return check_done();
 }
 
+/* Tell some tasks with whom they exchange messages. */
+static void instruct(int *tids, int n, int rounds, int *others, int count)
+{
+	pvm_initsend(PvmDataDefault);
+	pvm_pkint(&rounds, 1, 1);
+	pvm_pkint(&count, 1, 1);
+	pvm_pkint(others, count, 1);
+	CHECK_INT(pvm_mcast(tids, n, LIST), 0);
+}
+
+/* Let all exchange messages with those that are meant by `whom`. */
+static void begin(int *tids, int n, int rounds, const char *whom)
+{
+	int me = pvm_mytid();
+
+	if (strcmp(whom, "all") == 0) {
+		instruct(tids, n, rounds, tids, n);
+	} else if (strcmp(whom, "pairs") == 0) {
+		for (int i = 0; i < n; i++)
+			instruct(&tids[i], 1, rounds, &tids[i ^ 1], 1);
+	} else {
+		instruct(tids, n, rounds, &me, 1);
+		exchange(tids, n, me, rounds);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	char *child[] = { "member", NULL };
-	int n, rounds, others, me = pvm_mytid(), failures, *tids;
+	int n, failures, *tids;
 
 	if (argc == 2)
 		return be_member();
 	if (argc < 3)
 		return 2;
 	n = atoi(argv[1]);
-	rounds = atoi(argv[2]);
 	tids = calloc((size_t)n, sizeof *tids);
 	if (!tids)
 		return 1;
 	CHECK_INT(pvm_spawn("shared_footprint", child, PvmTaskDefault, "", n, tids), n);
-	others = argc > 3 ? n : 1;
-	pvm_initsend(PvmDataDefault);
-	pvm_pkint(&rounds, 1, 1);
-	pvm_pkint(&others, 1, 1);
-	pvm_pkint(argc > 3 ? tids : &me, others, 1);
-	CHECK_INT(pvm_mcast(tids, n, LIST), 0);
-	if (argc == 3)
-		exchange(tids, n, me, rounds);
+	begin(tids, n, atoi(argv[2]), argc > 3 ? argv[3] : "");
 	for (int i = 0; i < n; i++) {
 		CHECK(pvm_recv(tids[i], READY) > 0);
 		pvm_upkint(&failures, 1, 1);

@@ -162,9 +162,9 @@ struct thread {
 	 */
 	struct pollfd polled[2];
 	struct interest interest;
-	bool until_signal; /* a signal ends the wait */
-	bool signalled;    /* one came while it slept */
-	unsigned pins;     /* of mappings (mapping.c) */
+	bool signalled; /* a signal came while it slept */
+	bool given_up;  /* its last wait was given up, so its call takes nothing any more */
+	unsigned pins;  /* of mappings (mapping.c) */
 };
 
 /* This thread. (task.c) */
@@ -353,7 +353,8 @@ struct task {
 		unsigned owed;             /* passes that sends are still to make (poll.c) */
 		bool short_of_memory;      /* a message was lost for that; the next wait says so */
 		bool incomplete;           /* the same, since enrolment */
-		bool unreported;           /* the daemon was lost in a call that could not say so */
+		bool daemon_lost; /* while this was a task; nobody has enrolled or left since */
+		bool unreported;  /* the daemon was lost in a call that could not say so */
 	} engine;
 };
 extern struct task pvm__task;
@@ -380,6 +381,8 @@ struct above {
 	void (*call_left)(void);
 	/* handler.c: a call was left by a jump. If it was a group call, that is undone. */
 	void (*group_left)(void);
+	/* fragments.c, segment.c: blocks of the arena are wanted. What peers have given back is free. */
+	void (*collect)(void);
 	/* stream.c: a message has come whole. Whoever it is for gets it, and the reference. */
 	void (*complete)(struct message *);
 	/* write.c: the socket is full. Waits until there is room, or something else was read. */
@@ -396,6 +399,8 @@ struct above {
 	void (*notice_routes)(struct message *);
 	/* arrival.c: a route was lost. Such routes are forgotten; true: there was one. */
 	bool (*reap_routes)(void);
+	/* borrow.c: is there an open route to that task, which may still bring something? */
+	bool (*has_route)(int tid);
 	/* arrival.c: the daemon was lost. Takes in what has come by routes; true: there was some. */
 	bool (*last_words)(void);
 	/* arrival.c: the daemon was lost. All connections are dropped. */
@@ -428,6 +433,9 @@ void pvm__mappings_before_fork(void);
 void pvm__mappings_after_fork(bool child);
 /* The same for one whose owner is about to use it anew. */
 void pvm__mapping_detach(struct mapping *);
+
+/* Bytes that the control group of this process leaves to all in it; UINT64_MAX: no limit. (limits.c) */
+uint64_t pvm__group_memory(void);
 
 /* ---- errors (error.c) ------------------------------------------------------ */
 

@@ -6,7 +6,7 @@
  * wait for it. A thread's call is noted before that and until after it, so that a signal handler
  * which calls at any instant in between is seen, and refused.
  */
-#define _GNU_SOURCE /* pthread_getattr_np */
+#define _GNU_SOURCE 1 /* pthread_getattr_np */
 #include "base/base.h"
 
 #include <limits.h>

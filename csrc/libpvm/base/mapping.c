@@ -3,7 +3,7 @@
  * Memory that is shared with other processes, and what becomes of it in a child, or when nobody
  * leaves it alone any more: private copies of what is in use, at the same addresses.
  */
-#define _GNU_SOURCE /* MADV_ */
+#define _GNU_SOURCE 1 /* MADV_ */
 #include "base/base.h"
 
 #include <stdlib.h>
@@ -24,6 +24,34 @@ struct keepsake {
 };
 static struct keepsake *keepsakes;
 
+enum { TABLE = 2 << 20 }; /* bytes that one page of page tables maps on most machines */
+
+/*
+ * Map the file where its begin, of which most is used, needs few pages of page tables. MAP_FAILED: that
+ * does not work.
+ */
+static void *map_compactly(int fd, size_t size, int access)
+{
+	int kind = MAP_SHARED | MAP_NORESERVE;
+	unsigned char *room = mmap(NULL, size + TABLE, PROT_NONE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t before = -(uintptr_t)room & (TABLE - 1);
+	void *base;
+
+	if (room == MAP_FAILED)
+		return mmap(NULL, size, access, kind, fd, 0);
+	base = mmap(room + before, size, access, kind | MAP_FIXED, fd, 0);
+	if (base == MAP_FAILED) {
+		munmap(room, size + TABLE);
+		return base;
+	}
+	if (before)
+		munmap(room, before);
+	if (before < TABLE)
+		munmap(room + before + size, TABLE - before);
+	return base;
+}
+
 struct mapping *pvm__mapping_new(int fd, size_t size, bool own)
 {
 	struct mapping *m = malloc(sizeof *m);
@@ -31,8 +59,7 @@ struct mapping *pvm__mapping_new(int fd, size_t size, bool own)
 
 	if (!m)
 		return NULL;
-	base = mmap(NULL, size, own ? PROT_READ | PROT_WRITE : PROT_READ,
-		MAP_SHARED | MAP_NORESERVE, fd, 0);
+	base = map_compactly(fd, size, own ? PROT_READ | PROT_WRITE : PROT_READ);
 	if (base == MAP_FAILED) {
 		free(m);
 		return NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the library needs of the system: temporary names, descriptors, sleeping on a word. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "base/base.h"
 
 #include <errno.h>

@@ -18,6 +18,7 @@ const struct above pvm__above = {
 	.handler_left = pvm__handler_left,
 	.call_left = pvm__call_left,
 	.group_left = pvm__group_left,
+	.collect = pvm__links_collect,
 	.complete = pvm__deliver,
 	.full = pvm__await_room,
 	.turn = pvm__await_change,
@@ -26,6 +27,7 @@ const struct above pvm__above = {
 	.has_handler = pvm__handler_exists,
 	.notice_routes = pvm__routes_notice,
 	.reap_routes = pvm__routes_reap,
+	.has_route = pvm__route_exists,
 	.last_words = pvm__last_words,
 	.hang_up = pvm__hang_up,
 };

@@ -60,7 +60,7 @@ int pvm_mkbuf(int encoding)
 /* Replace the send buffer by a new one. Its id or an error code, reported for pvm_mkbuf too. */
 static inline int renew_send_buffer(int encoding)
 {
-	struct message *made;
+	struct message *made = NULL;
 	int id;
 
 	if (encoding_word(encoding) && pvm__task.sbuf)

@@ -75,6 +75,17 @@ void pvmgroupresume(int state)
 	pvmgroupmask();
 }
 
+/*
+ * Is this a task? It becomes one first if that is possible; what is to be said about a daemon that was
+ * lost is left to a call that needs one.
+ */
+int pvmistask(void)
+{
+	LOCK_SCOPE(lock);
+	pvm__connect_if_possible();
+	return pvmmytid != -1;
+}
+
 /* A view of a group call. It is not on the stack, which a handler may leave by a jump. */
 struct group_view {
 	struct view view;

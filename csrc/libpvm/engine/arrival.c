@@ -61,6 +61,22 @@ static void enlist_unhandled(void)
 	}
 }
 
+/* Dispatch what has arrived, and what ends with that. */
+static void dispatch(void)
+{
+	struct task *t = &pvm__task;
+
+	/* The handlers' order is that of the messages: one thread at a time runs them. */
+	if (t->engine.dispatcher) {
+		enlist_unhandled();
+		return;
+	}
+	do
+		dispatch_arrived();
+	while ((t->transport.route_lost && pvm__above.reap_routes()) ||
+		(t->daemon && t->daemon->lost && pvm__above.last_words()));
+}
+
 void pvm__settle(void)
 {
 	struct task *t = &pvm__task;
@@ -68,15 +84,11 @@ void pvm__settle(void)
 	/* Before the handlers are installed nothing can be dispatched. */
 	if (t->sending || t->in_handler || t->engine.enroller)
 		return;
-	/* The handlers' order is that of the messages: one thread at a time runs them. */
-	if (t->engine.dispatcher)
-		enlist_unhandled();
-	else
-		do
-			dispatch_arrived();
-		while ((t->transport.route_lost && pvm__above.reap_routes()) ||
-			(t->daemon && t->daemon->lost && pvm__above.last_words()));
-	pvm__share_settle();
+	/* A word about links that had to wait for room has let messages arrive meanwhile. */
+	do {
+		dispatch();
+		pvm__share_settle();
+	} while (arrived.head && !t->engine.dispatcher);
 	if (t->daemon && t->daemon->lost)
 		pvm__above.hang_up();
 }

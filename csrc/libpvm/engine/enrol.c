@@ -5,7 +5,7 @@
  * A process that forks stays the task it is; its child has no connection, and becomes a task
  * of its own with its first call that needs one.
  */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "engine/engine.h"
 
 #include <errno.h>
@@ -36,19 +36,45 @@ void pvmchkuid(void)
 	exit(1);
 }
 
+/* Write one byte into a file that is a proof; `path` is for the line that says why not. 0 or PvmSysErr. */
+static int write_byte(int fd, const char *path)
+{
+	if (UNINTERRUPTED(pwrite(fd, path, 1, 0)) == 1)
+		return 0;
+	pvm__log("%s: %s", path, strerror(errno));
+	return PvmSysErr;
+}
+
 /* Prove to the daemon who we are: one byte into the file it made. 0 or PvmSysErr. */
 static int write_proof(const char *path)
 {
 	int fd = (int)UNINTERRUPTED(open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-	ssize_t n;
+	int code;
 
 	if (fd < 0) {
 		pvm__log("failed to open d-auth file");
 		return PvmSysErr;
 	}
-	n = UNINTERRUPTED(write(fd, path, 1));
+	code = write_byte(fd, path);
 	close(fd);
-	return n == 1 ? 0 : PvmSysErr;
+	return code;
+}
+
+/* The daemon gives no reason to us. */
+static void say_who_knows_why(void)
+{
+	const char *vmid = getenv("PVM_VMID");
+
+	pvm__log("its log %s/pvml.%d%s%s says why", pvmgettmp(), (int)geteuid(), vmid ? "." : "",
+		vmid ? vmid : "");
+}
+
+/* The daemon has not written into our proof file: perhaps because that cannot be done, which shows. */
+static void explain_refusal(const char *path, int fd)
+{
+	pvm__log("pvmbeatask() pvmd refuses connection");
+	if (write_byte(fd, path) == 0)
+		say_who_knows_why();
 }
 
 /* First round: `path` is our proof file, open as `fd`. 0 or an error code. */
@@ -67,7 +93,7 @@ static int introduce(const char *path, int fd)
 		pvm__log("pvmbeatask() t-d protocol mismatch (%d/%d)", TDPROTOCOL, version);
 	else if (pvm__get_int(reply, &accepted) < 0 || !accepted ||
 		pvm__get_str(reply, &theirs) < 0)
-		pvm__log("pvmbeatask() pvmd refuses connection");
+		explain_refusal(path, fd);
 	else if (UNINTERRUPTED(read(fd, &byte, 1)) != 1)
 		pvm__log("pvmbeatask() pvmd didn't validate itself");
 	else
@@ -151,6 +177,7 @@ static int accept_identity(struct message *m)
 		pvm__get_int(m, &sched) < 0 || ints[0] != 1) {
 		free(address);
 		pvm__log("pvmbeatask() pvmd refuses connection");
+		say_who_knows_why();
 		return PvmSysErr;
 	}
 	if (ints[3] || strcmp(address, t->daemon_addr) != 0)
@@ -274,8 +301,6 @@ static void read_environment(void)
  * since: only calls that need the daemon try.
  */
 static bool only_if_needed;
-/* The daemon was lost while this was a task, and nobody has enrolled or left since. */
-static bool daemon_lost;
 
 void pvm__become_child(void)
 {
@@ -336,8 +361,9 @@ static int enrol(bool patient)
 
 bool pvm__try_connect(void)
 {
-	if (only_if_needed || daemon_lost || pvm__task.engine.unreported ||
-		pvm__task.engine.enroller)
+	const struct task *t = &pvm__task;
+
+	if (only_if_needed || t->engine.daemon_lost || t->engine.unreported || t->engine.enroller)
 		return false;
 	only_if_needed = pvm__connect() < 0;
 	return !only_if_needed;
@@ -346,7 +372,7 @@ bool pvm__try_connect(void)
 int pvm__become_task(void)
 {
 	struct task *t = &pvm__task;
-	const bool lost = daemon_lost;
+	const bool lost = t->engine.daemon_lost;
 	int code;
 
 	/* A signal handler has interrupted the enrolment. */
@@ -374,7 +400,7 @@ int pvm__become_task(void)
 	pvm__wake(WAKE_STATE);
 	if (code < 0) {
 		pvm__disconnect();
-		daemon_lost = lost;
+		t->engine.daemon_lost = lost;
 		return code;
 	}
 	only_if_needed = false;
@@ -415,7 +441,7 @@ void pvm__disconnect(void)
 {
 	struct task *t = &pvm__task;
 
-	daemon_lost = false;
+	t->engine.daemon_lost = false;
 	t->session++;
 	pvm__wake_all();
 	if (pvmtrc.outtid == pvmmytid)
@@ -446,7 +472,7 @@ void pvm__disconnect(void)
 void pvm__hang_up(void)
 {
 	pvm__disconnect();
-	daemon_lost = true;
+	pvm__task.engine.daemon_lost = true;
 	pvm__task.daemon_addr[0] = '\0'; /* the next is another */
 }
 
@@ -467,8 +493,8 @@ int pvm__leave(void)
 	if (t->sending)
 		return PvmNotImpl;
 	if (pvmmytid == -1) {
-		code = daemon_lost ? PvmSysErr : 0;
-		daemon_lost = t->engine.unreported = false;
+		code = t->engine.daemon_lost ? PvmSysErr : 0;
+		t->engine.daemon_lost = t->engine.unreported = false;
 		return code;
 	}
 	pvm__trace_flush();

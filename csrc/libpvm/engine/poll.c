@@ -37,6 +37,7 @@ enum {
 	PATIENCE_INSIDE_NS = 200000000, /* and of one that waits for a processor, */
 	PATIENCE_MAX_NS = 2000000000,   /* and whatever the peer says about its progress */
 	REST_MAX = 64,      /* no lingering for at most so many times what a yield took */
+	REST_MS = 1000,     /* a sleep while there is memory to give back */
 	LOCKED_MS_MAX = 10, /* wait with the lock held, where others could not interrupt it */
 };
 
@@ -406,13 +407,21 @@ static void sleep_for_news(struct news *news, const struct watcher *w, int ms)
 		news->n = news->n < 0 || p[0].revents;
 }
 
+/* How long to sleep at most if it may be `ms`: a task that waits gives memory back meanwhile. */
+static int ms_of_rest(int ms, int64_t now)
+{
+	if (!pvm__task.segment || !pvm__segment_rest(now))
+		return ms;
+	return ms < 0 || ms > REST_MS ? REST_MS : ms;
+}
+
 /* No handler runs. Another thread may have read the news, or ended the connection, before. */
 void pvm__await_news(int64_t deadline)
 {
 	struct task *t = &pvm__task;
 	bool alone = !pvm__interruptible(); /* then the lock is kept for a while */
 	struct watcher *w = t->transport.watcher, *outer;
-	int daemon_fd = t->daemon->way.source.fd, ms = ms_until(deadline);
+	int daemon_fd = t->daemon->way.source.fd, ms;
 	unsigned session = t->session, forgotten = w ? w->forgotten : 0;
 	int64_t start = pvm__now(), now = start, yield = 0;
 	struct pace *pace = pvm__self.interest.pace;
@@ -422,6 +431,7 @@ void pvm__await_news(int64_t deadline)
 	struct held held;
 	struct news news;
 
+	ms = ms_of_rest(ms_until(deadline), start);
 	outer = keep_watcher(w);
 	pvm__lookout_begin(&o);
 	pvm__self.reading = true;

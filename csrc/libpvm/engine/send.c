@@ -8,13 +8,19 @@ enum { STREAMED_MIN = 16 }; /* messages by a stream before memory is tried again
 
 /* ---- memory ------------------------------------------------------------------------------- */
 
+/* Write to a task by a direct route, if there is one, or by the daemon. False: not possible. */
+static bool write_to(int dst, const struct parcel *parcels, int n)
+{
+	struct stream *route = pvm__route_exists(dst) ? pvm__route_stream(dst) : NULL;
+
+	return (route && pvm__stream_write(route, parcels, n)) ||
+		pvm__write_daemon(parcels, n) == 0;
+}
+
 /* Tell the peer by the stream that it may go on reading the ring behind this mark. */
 static bool write_mark(struct link *l)
 {
 	struct message *mark = pvm__message_new(WIRE_ENC_XDR);
-	struct stream *route = pvm__route_exists(l->way.turn) ? pvm__route_stream(l->way.turn) :
-								NULL;
-	struct parcel parcel = { .message = mark, .dst = l->way.turn };
 	unsigned session = pvm__task.session;
 	bool written;
 
@@ -24,8 +30,9 @@ static bool write_mark(struct link *l)
 	mark->tag = TC_MARK;
 	mark->ctx = SYSCTX_TC;
 	mark->wid = (int)++l->mark; /* used up: one that is left by a jump may be written */
-	written = (route && pvm__stream_write(route, &parcel, 1)) ||
-		pvm__write_daemon(&parcel, 1) == 0;
+	pvm__keep(mark, pvm__message_end);
+	written = write_to(l->way.turn, &(struct parcel){ .message = mark, .dst = l->way.turn }, 1);
+	pvm__kept(mark);
 	if (pvm__task.session != session)
 		written = false;
 	else if (written)
@@ -57,8 +64,32 @@ static bool resume(struct link *l)
 	return true;
 }
 
-/* The peer leaves the memory: what it had not got by then goes by a stream. True: it has this. */
-static bool peer_has(struct link *l)
+/*
+ * The peer has not said whether it takes what was put last, as one that is stopped just then. It will
+ * know: send a copy by the stream, which it drops if it takes the record. False: not possible.
+ */
+static bool send_again(const struct link *l, const struct message *form)
+{
+	const struct message word = {
+		.enc = WIRE_ENC_XDR,
+		.tag = TC_AGAIN,
+		.ctx = SYSCTX_TC,
+		.wid = (int)l->ring.tail,
+	};
+	const struct parcel parcels[] = {
+		{ .message = &word, .dst = l->way.turn },
+		{ .message = form, .dst = l->way.turn },
+	};
+
+	pvm__segment_home()->streamed++;
+	return write_to(l->way.turn, parcels, 2);
+}
+
+/*
+ * The peer leaves the memory: what it had not got by then goes by a stream. True: this message has
+ * been seen to.
+ */
+static bool leave_memory(struct link *l, const struct message *form)
 {
 	unsigned session = pvm__task.session;
 
@@ -66,7 +97,7 @@ static bool peer_has(struct link *l)
 	if (pvm__task.session != session)
 		return false;
 	l->out = LINK_CLOSED;
-	return !pvm__link_undo(l);
+	return pvm__link_is_final(l) ? pvm__link_takes_last(l) : send_again(l, form);
 }
 
 /* Put a message, waiting for room. False: it takes a stream. */
@@ -85,7 +116,7 @@ static bool put(struct link *l, const struct message *form)
 		}
 		return false;
 	}
-	return done == PUT_DONE || (done == PUT_LEFT && peer_has(l));
+	return done == PUT_DONE || (done == PUT_LEFT && leave_memory(l, form));
 }
 
 /* Send by memory. False: a stream is to be taken. */
@@ -187,6 +218,13 @@ static int by_stream(const struct message *m, int dst, struct stream *route)
 	return code;
 }
 
+/* A program that wants direct routes sees one, by notices and descriptors, also where memory serves. */
+static void show_route(int dst)
+{
+	if (pvm__task.option.route == PvmRouteDirect && wire_is_task((uint32_t)dst))
+		pvm__route_stream(dst);
+}
+
 int pvm__send(struct message *m, int dst)
 {
 	struct stream *route = NULL;
@@ -199,6 +237,7 @@ int pvm__send(struct message *m, int dst)
 		return PvmNotImpl;
 	}
 	pvm__keep(m, pvm__message_end);
+	show_route(dst);
 	early = pvm__route_exists(dst) ? pvm__pass_early() : 0;
 	if (pvm__task.session == session)
 		done = by_memory(m, dst);
@@ -219,8 +258,8 @@ int pvm__send(struct message *m, int dst)
 	return finish(session, code);
 }
 
-/* Tell the daemon who gets the next multicast, and send it. */
-static int multicast_daemon(struct message *m, const int *tids, int n)
+/* Tell the daemon who gets the next multicast, at most WIRE_RECEIVERS_MAX, and send it. */
+static int multicast_part(struct message *m, const int *tids, int n)
 {
 	struct message *announce = pvm__message_new(WIRE_ENC_XDR);
 	int code;
@@ -231,11 +270,25 @@ static int multicast_daemon(struct message *m, const int *tids, int n)
 	code = pvm__put_int(announce, n);
 	if (code >= 0)
 		code = pvm__put_ints(announce, tids, n);
+	pvm__keep(announce, pvm__message_end);
 	if (code >= 0)
 		code = pvm__write_daemon((struct parcel[]){ { .message = announce, .dst = TIDPVMD },
 						 { .message = m, .dst = pvmmytid | (int)TIDGID } },
 			2);
+	pvm__kept(announce);
 	pvm__message_unref(announce);
+	return code;
+}
+
+/* Have the daemon send a message to all of them. */
+static int multicast_daemon(struct message *m, const int *tids, int n)
+{
+	int code = 0;
+
+	for (int i = 0, part; i < n && code >= 0; i += part) {
+		part = n - i < WIRE_RECEIVERS_MAX ? n - i : WIRE_RECEIVERS_MAX;
+		code = multicast_part(m, tids + i, part);
+	}
 	return code;
 }
 
@@ -336,7 +389,6 @@ int pvm__multicast(struct message *m, int *tids, int n)
 	m = common_form(m);
 	pvm__keep(m, pvm__message_end);
 	nrest = send_apart(m, tids, n, &early, &common);
-	pvm__kept(m);
 	pvm__task.sending++;
 	if (nrest && pvm__task.session == session) {
 		for (int i = 0; i < nrest; i++)
@@ -348,6 +400,7 @@ int pvm__multicast(struct message *m, int *tids, int n)
 	pvm__task.sending--;
 	if (common || nrest)
 		owe(m, 1, &early);
+	pvm__kept(m);
 	pvm__message_unref(m);
 	return finish(session, code);
 }

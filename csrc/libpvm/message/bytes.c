@@ -33,7 +33,7 @@ static inline void copy(void *to, const void *from, size_t n)
 static __attribute__((noinline)) int append_divided(struct message *m, const char *from, size_t n)
 {
 	while (n > 0) {
-		struct fragment *f = codec_room(m, 1);
+		struct fragment *f = codec_room(m, 1, n);
 		size_t k;
 
 		if (!f)

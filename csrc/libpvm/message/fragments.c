@@ -12,8 +12,10 @@
  * and of this project.  Kept are as many as a few messages of 1 MiB need.
  */
 #define POOL_BYTES (4u << 20)
-/* Fragments of so many bytes are worth a block of the arena. */
-enum { ARENA_MIN = 16384 };
+enum {
+	ARENA_MIN = 16384,        /* fragments of more bytes are worth a block of the arena */
+	SHORT = SHARE_INLINE_MAX, /* room of a first fragment: needs no such block */
+};
 static struct pool {
 	const size_t cap;
 	struct block *free; /* linked by their first data bytes */
@@ -98,9 +100,9 @@ void pvm__block_unref(struct block *b)
 
 void pvm__message_clear(struct message *m)
 {
-	for (unsigned i = 0; i < m->nfrags; i++)
-		pvm__block_unref(m->frags[i].block);
-	m->nfrags = 0;
+	/* The last freed block is the first used: the next message has the same blocks in this order. */
+	while (m->nfrags)
+		pvm__block_unref(m->frags[--m->nfrags].block);
 	m->total = 0;
 	pvm__message_rewind(m);
 }
@@ -133,6 +135,43 @@ struct fragment *pvm__message_extend(struct message *m, size_t cap)
 	f->data = b->bytes;
 	f->room = (uint32_t)cap;
 	return f;
+}
+
+/* Is it a fragment that was begun short, for a message that might become so? */
+static bool is_short(const struct fragment *f)
+{
+	return f->block && f->data == f->block->bytes && f->len + f->room <= SHORT;
+}
+
+/* Move the message's only fragment to where there are `cap` bytes; NULL: out of memory. */
+static struct fragment *move_first(struct message *m, uint32_t cap)
+{
+	struct fragment *f = m->frags;
+	struct block *b = new_block(m, cap), *old = f->block;
+
+	if (!b)
+		return NULL;
+	memcpy(b->bytes, f->data, f->len);
+	f->block = b;
+	f->data = b->bytes;
+	f->room = cap - f->len;
+	pvm__block_unref(old);
+	return f;
+}
+
+struct fragment *pvm__message_widen(struct message *m, uint32_t unit, size_t n)
+{
+	uint32_t cap = codec_fragment_room();
+
+	cap = cap < unit ? unit : cap;
+	if (!m->nfrags && n <= SHORT)
+		return pvm__message_extend(m, cap < SHORT ? cap : SHORT);
+	if (m->nfrags > 1 || (m->nfrags && !is_short(m->frags)))
+		return pvm__message_extend(m, cap);
+	/* It begins to be long. What has come back is used first, as it is in the caches. */
+	if (pvm__task.segment)
+		pvm__above.collect();
+	return m->nfrags && cap > SHORT ? move_first(m, cap) : pvm__message_extend(m, cap);
 }
 
 int pvm__message_share(struct message *m, struct block *block, unsigned char *data, uint32_t len)

@@ -56,6 +56,8 @@ void pvm__block_unref(struct block *);
 
 /* Append an empty fragment with room for `cap` bytes; NULL: out of memory. */
 struct fragment *pvm__message_extend(struct message *, size_t cap);
+/* The same in a message that is packed, as codec_room. A short fragment that is the first one grows. */
+struct fragment *pvm__message_widen(struct message *, uint32_t unit, size_t n);
 /* Append a fragment that shares `block` (reference taken). 0 or PvmNoMem. */
 int pvm__message_share(struct message *, struct block *, unsigned char *data, uint32_t len);
 /* Remove all fragments. */
@@ -77,17 +79,14 @@ static inline uint32_t codec_fragment_room(void)
 }
 
 /*
- * The fragment to append to, with room for at least `unit` bytes: the last one or
- * a new one. NULL: out of memory.
+ * The fragment to append to, with room for at least `unit` of the `n` bytes that are to be appended
+ * now: the last one or a new one. NULL: out of memory.
  */
-static inline struct fragment *codec_room(struct message *m, uint32_t unit)
+static inline struct fragment *codec_room(struct message *m, uint32_t unit, size_t n)
 {
-	uint32_t cap;
-
 	if (m->nfrags && m->frags[m->nfrags - 1].room >= unit)
 		return &m->frags[m->nfrags - 1];
-	cap = codec_fragment_room();
-	return pvm__message_extend(m, cap < unit ? unit : cap);
+	return pvm__message_widen(m, unit, n);
 }
 
 /* Bytes were appended to the fragment. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The own segment, which peers read, and the blocks of its arena that messages are packed into. */
-#define _GNU_SOURCE /* fallocate, F_ADD_SEALS */
+#define _GNU_SOURCE 1 /* fallocate, F_ADD_SEALS */
 #include "message/segment.h"
 
 #include <errno.h>
@@ -18,13 +18,17 @@ enum {
 	GROW = 4,  /* blocks that the arena grows by, when it has so many; one before */
 	KEPT = 64, /* free blocks whose pages are not given back */
 	BLOCKS_MAX = (SHARE_SIZE - SHARE_ARENA_AT) / SHARE_BLOCK,
-	REST_NS = NS_PER_S, /* a free block that was not used for so long is given back */
+	REST_NS = NS_PER_S, /* a free block that was not used for so long is given back, */
+	GIVE_MAX = 64,      /* at most so many at once */
+	IN_VAIN_MAX =
+		4, /* looks in a row that found none, before a wait is not ended for another */
 };
 
 /* The layout is one for all widths of pointers: tasks of different ones share memory. */
 _Static_assert(offsetof(struct share_home, epoch) == 64, "the state has a line of its own");
 _Static_assert(offsetof(struct share_home, messages) == 128, "counters are behind it");
 _Static_assert(sizeof(struct share_home) == 224, "there is no gap");
+_Static_assert(sizeof(struct share_home) <= SHARE_SLOTS_AT, "slots are behind it");
 _Static_assert(offsetof(struct share_slot, head) == 64, "each direction has a line of its own");
 _Static_assert(offsetof(struct share_slot, back) == 128, "references are behind them");
 _Static_assert(sizeof(struct share_slot) == 384, "slots begin with a line");
@@ -38,7 +42,11 @@ _Static_assert(SHARE_RINGS_AT + SHARE_SLOTS * SHARE_RING <= SHARE_ARENA_AT, "roo
 struct arena_block {
 	struct block block; /* first */
 	struct segment *segment;
-	bool given_back; /* it has no pages */
+};
+
+/* What is known of blocks; made with the first one. */
+struct arena {
+	struct arena_block *free[BLOCKS_MAX], all[BLOCKS_MAX];
 };
 
 struct segment {
@@ -50,11 +58,15 @@ struct segment {
 	unsigned blocks; /* that the arena may have */
 	unsigned made;   /* blocks that have been used so far */
 	unsigned grown;  /* blocks with memory */
-	/* Free ones: the last freed is the next used. Those below `low` were not used since `rested`. */
-	unsigned nfree, low;
+	/*
+	 * Free ones: the last freed is the next used. Those below `low` were not used since `rested`;
+	 * those below `given` have no memory any more.
+	 */
+	unsigned nfree, low, given;
 	int64_t rested; /* monotonic ns */
-	struct arena_block *free[BLOCKS_MAX];
-	struct arena_block all[BLOCKS_MAX];
+	unsigned
+		in_vain; /* looks in a row that found nothing to give back; no block was used meanwhile */
+	struct arena *arena;
 };
 
 /* Bytes of the segment, by the width of pointers. */
@@ -88,8 +100,8 @@ static void in_use(struct mapping *m, void (*keep)(unsigned char *, size_t))
 	struct segment *s = m->owner;
 
 	for (unsigned i = 0; i < s->made; i++)
-		if (s->all[i].block.refs)
-			keep(s->all[i].block.bytes, SHARE_BLOCK);
+		if (s->arena->all[i].block.refs)
+			keep(s->arena->all[i].block.bytes, SHARE_BLOCK);
 }
 
 static void begin_home(struct segment *s, uint32_t generation, uint32_t ring)
@@ -107,14 +119,13 @@ static void begin_home(struct segment *s, uint32_t generation, uint32_t ring)
 int pvm__segment_open(uint32_t generation, uint32_t ring, uint32_t arena)
 {
 	uint32_t size = whole_size();
-	struct segment *s = malloc(sizeof *s);
+	struct segment *s = calloc(1, sizeof *s);
 
 	if (!s)
 		return PvmNoMem;
-	memset(s, 0, offsetof(struct segment, free));
 	s->fd = make_file(size);
 	s->bell = pvm__off_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-	if (s->fd >= 0 && s->bell >= 0 && fallocate(s->fd, 0, 0, SHARE_SLOTS_AT) == 0)
+	if (s->fd >= 0 && s->bell >= 0 && fallocate(s->fd, 0, 0, sizeof *s->home) == 0)
 		s->mapping = pvm__mapping_new(s->fd, size, true);
 	if (!s->mapping) {
 		if (s->fd >= 0)
@@ -142,6 +153,7 @@ static void unref(struct segment *s)
 		return;
 	s->mapping->in_use = NULL;
 	pvm__mapping_unref(s->mapping);
+	free(s->arena);
 	free(s);
 }
 
@@ -200,10 +212,12 @@ static bool back(struct segment *s, unsigned i, unsigned n)
 /* A block that has not been used yet, or NULL. */
 static struct arena_block *new_block(struct segment *s)
 {
-	struct arena_block *a = &s->all[s->made];
 	unsigned left = s->blocks - s->grown, more = s->grown < GROW ? 1 : GROW;
+	struct arena_block *a;
 
-	if (s->made == s->blocks)
+	if (!s->arena)
+		s->arena = malloc(sizeof *s->arena);
+	if (!s->arena || s->made == s->blocks)
 		return NULL;
 	if (s->made == s->grown) {
 		more = more < left ? more : left;
@@ -211,6 +225,7 @@ static struct arena_block *new_block(struct segment *s)
 			return NULL;
 		s->grown += more;
 	}
+	a = &s->arena->all[s->made];
 	*a = (struct arena_block){ .segment = s };
 	a->block.cap = SHARE_BLOCK;
 	a->block.bytes = s->mapping->base + SHARE_ARENA_AT + (size_t)s->made * SHARE_BLOCK;
@@ -225,13 +240,22 @@ static struct arena_block *used_block(struct segment *s)
 
 	if (!s->nfree)
 		return NULL;
-	a = s->free[s->nfree - 1];
-	if (a->given_back && !back(s, (unsigned)(a - s->all), 1))
-		return NULL;
-	a->given_back = false;
+	a = s->arena->free[s->nfree - 1];
+	if (s->nfree == s->given) {
+		if (!back(s, (unsigned)(a - s->arena->all), 1))
+			return NULL;
+		s->given--;
+	}
 	if (--s->nfree < s->low)
 		s->low = s->nfree;
 	return a;
+}
+
+static struct arena_block *any_block(struct segment *s)
+{
+	struct arena_block *a = used_block(s);
+
+	return a ? a : new_block(s);
 }
 
 static void release(struct block *b)
@@ -240,7 +264,7 @@ static void release(struct block *b)
 	struct segment *s = a->segment;
 
 	if (!s->left)
-		s->free[s->nfree++] = a;
+		s->arena->free[s->nfree++] = a;
 	s->home->arena--;
 	unref(s);
 }
@@ -248,14 +272,17 @@ static void release(struct block *b)
 struct block *pvm__segment_block(void)
 {
 	struct segment *s = pvm__task.segment;
-	struct arena_block *a = used_block(s);
+	struct arena_block *a = any_block(s);
 
-	if (!a)
-		a = new_block(s);
+	if (!a) {
+		pvm__above.collect();
+		a = any_block(s);
+	}
 	if (!a)
 		return NULL;
 	a->block.release = release;
 	a->block.refs = 1;
+	s->in_vain = 0;
 	s->users++;
 	s->home->arena++;
 	return &a->block;
@@ -273,23 +300,44 @@ bool pvm__segment_piece(const struct fragment *f, struct share_piece *piece)
 	return true;
 }
 
-/* Give back the pages of a free block. */
-static void give_back(struct segment *s, struct arena_block *a)
+/* Free blocks that can go: more than are kept, and not used since `rested`. */
+static unsigned spare(const struct segment *s)
 {
-	if (!a->given_back)
-		a->given_back = fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-					SHARE_ARENA_AT + (off_t)(a - s->all) * SHARE_BLOCK,
-					SHARE_BLOCK) == 0;
+	unsigned many = s->nfree > KEPT ? s->nfree - KEPT : 0;
+
+	return many < s->low ? many : s->low;
 }
 
-void pvm__segment_rest(int64_t now)
+/* Give back the memory of a free block. */
+static bool give_back(struct segment *s, const struct arena_block *a)
+{
+	return fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		       SHARE_ARENA_AT + (off_t)(a - s->arena->all) * SHARE_BLOCK, SHARE_BLOCK) == 0;
+}
+
+/* Give back what was not used for a while, a part of it. False: there is none. */
+static bool give_some(struct segment *s)
+{
+	unsigned end, before = s->given;
+
+	pvm__above.collect();
+	end = spare(s);
+	end = end < before + GIVE_MAX ? end : before + GIVE_MAX;
+	while (s->given < end && give_back(s, s->arena->free[s->given]))
+		s->given++;
+	s->low = s->nfree;
+	return s->given > before;
+}
+
+bool pvm__segment_rest(int64_t now)
 {
 	struct segment *s = pvm__task.segment;
 
-	if (now - s->rested < REST_NS)
-		return;
-	for (unsigned i = 0; i + KEPT < s->nfree && i < s->low; i++)
-		give_back(s, s->free[i]);
-	s->low = s->nfree;
-	s->rested = now;
+	if (s->made <= KEPT + s->given)
+		return false;
+	if (now - s->rested >= REST_NS) {
+		s->in_vain = give_some(s) ? 0 : s->in_vain + 1;
+		s->rested = now;
+	}
+	return s->made > KEPT + s->given && s->in_vain < IN_VAIN_MAX;
 }

@@ -32,7 +32,11 @@ bool pvm__segment_back(uint32_t offset, uint32_t bytes);
 struct block *pvm__segment_block(void);
 /* Where a fragment lies in the arena; false: elsewhere. */
 bool pvm__segment_piece(const struct fragment *, struct share_piece *);
-/* Give memory back that was not used for a while. */
-void pvm__segment_rest(int64_t now);
+/*
+ * Give memory back that was not used for a while, a bounded part at a time: to be called now and
+ * then, and while the task waits. True: there may be more to give back in a second.
+ * That is not so for ever where others have kept the rest for seconds.
+ */
+bool pvm__segment_rest(int64_t now);
 
 #endif

@@ -168,7 +168,7 @@ static inline size_t words_in(uint32_t bytes, const struct form *form)
 static int pack_words(struct message *m, const struct form *form, const char *p, size_t n)
 {
 	while (n > 0) {
-		struct fragment *f = codec_room(m, form->wire);
+		struct fragment *f = codec_room(m, form->wire, n * form->wire);
 		size_t k;
 
 		if (!f)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Finding the local daemon and connecting to it; who is at the other end of a socket. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "transport/transport.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What comes through memory: records of a peer's ring, and bodies that lie in the peer's arena. */
-#define _GNU_SOURCE /* F_GET_SEALS */
+#define _GNU_SOURCE 1 /* F_GET_SEALS */
 #include "transport/link.h"
 #include "transport/spread.h"
 
@@ -291,6 +291,14 @@ bool pvm__link_is_empty(const struct link *l)
 	if (l->nheld || !l->incoming)
 		return !l->nheld;
 	return !pvm__ring_read(l->incoming, l->ring_size, l->head, end_of(l), &in);
+}
+
+bool pvm__link_is_exhausted(const struct link *l)
+{
+	/* To who has left a route may bring a copy of what was taken out of the ring. */
+	if (pvm__link_is_empty(l) && !(pvm__segment_home()->flags & SHARE_LEFT))
+		return true;
+	return !l->nheld && pvm__link_is_barred(l) && !pvm__above.has_route(l->way.turn);
 }
 
 /* The record is taken. */

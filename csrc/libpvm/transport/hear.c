@@ -8,11 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SETS = 64 }; /* of descriptors that have come */
-
 bool pvm__share_offered;
-struct refusal pvm__refusals[REFUSALS];
-unsigned pvm__nrefusals;
+
+enum { SETS = 64 }; /* of descriptors that have come */
 
 /* ---- descriptors ------------------------------------------------------------------------- */
 
@@ -45,13 +43,6 @@ static void next_descriptors(int fds[2])
 
 /* ---- hearing ----------------------------------------------------------------------------- */
 
-static void refuse(int peer, int why)
-{
-	if (pvm__nrefusals < REFUSALS)
-		pvm__refusals[pvm__nrefusals++] = (struct refusal){ peer, why };
-	pvm__links_due = true;
-}
-
 static void close_both(const int fds[2])
 {
 	for (int i = 0; i < 2; i++)
@@ -68,16 +59,6 @@ static void tell_reader(void)
 		pvm__interrupt_reader();
 }
 
-/* It is over; it is dropped later, as it may be in use or listed. */
-static void end(struct link *l)
-{
-	l->out = LINK_CLOSED;
-	l->gone = true;
-	l->incoming = NULL;
-	l->due = 0;
-	pvm__links_due = true;
-}
-
 /* SHARE_LINK. */
 static void linked(int peer, uint32_t slot, const int fds[2])
 {
@@ -86,13 +67,13 @@ static void linked(int peer, uint32_t slot, const int fds[2])
 	/* What was before is not quite over. */
 	if (l && (l->out != LINK_ASKED || l->lender)) {
 		close_both(fds);
-		refuse(peer, pvm__candidate(peer)->never ? SHARE_NEVER : SHARE_LATER);
+		pvm__share_refuse(peer, pvm__candidate(peer)->never ? SHARE_NEVER : SHARE_LATER);
 		return;
 	}
 	if (fds[0] < 0 || fds[1] < 0 || pvm__task.transport.exact || !pvm__share_wanted() ||
 		pvm__candidate(peer)->never || !pvm__share_segment()) {
 		close_both(fds);
-		refuse(peer, SHARE_NEVER);
+		pvm__share_refuse(peer, SHARE_NEVER);
 		return;
 	}
 	/* Requests have crossed: the daemon has dropped the own one. */
@@ -100,16 +81,16 @@ static void linked(int peer, uint32_t slot, const int fds[2])
 		l = pvm__link_new(peer);
 	if (!l) {
 		close_both(fds);
-		refuse(peer, SHARE_LATER);
+		pvm__share_refuse(peer, SHARE_LATER);
 		return;
 	}
 	if (!pvm__link_attach(l, fds, slot)) {
 		pvm__link_drop(l);
-		refuse(peer, SHARE_NEVER);
+		pvm__share_refuse(peer, SHARE_NEVER);
 		return;
 	}
 	l->due = SHARE_ACCEPT;
-	pvm__links_due = true;
+	pvm__share_due();
 	tell_reader();
 }
 
@@ -124,12 +105,12 @@ static void accepted(int peer, uint32_t slot, const int fds[2])
 	}
 	if (!pvm__link_attach(l, fds, slot)) {
 		pvm__link_drop(l);
-		refuse(peer, SHARE_NEVER);
+		pvm__share_refuse(peer, SHARE_NEVER);
 		return;
 	}
 	l->out = LINK_OPEN;
 	l->due = DUE_GREETING;
-	pvm__links_due = true;
+	pvm__share_due();
 	tell_reader();
 }
 
@@ -142,46 +123,42 @@ static void refused(int peer, uint32_t why)
 		pvm__share_unwelcome = true;
 	if (peer && why == SHARE_NEVER)
 		pvm__candidate(peer)->never = true;
+	if (l && l->lender)
+		pvm__link_end(l);
+	else if (l && l->out == LINK_ASKED)
+		pvm__link_drop(l);
+}
+
+/* SHARE_OFFER: what was asked for has been dropped. */
+static void offer_again(struct link *l)
+{
+	pvm__share_offered = false;
 	if (l && l->out == LINK_ASKED && !l->lender)
 		pvm__link_drop(l);
-	else if (l && l->out == LINK_ASKED)
-		end(l);
 }
 
 void pvm__share_heard(const unsigned char *body)
 {
 	int fds[2], peer = (int)wire_get32(body + SHARE_PEER);
-	uint32_t what = wire_get32(body + SHARE_WHAT), number = wire_get32(body + SHARE_NUMBER);
+	int what = (int)wire_get32(body + SHARE_WHAT);
+	uint32_t number = wire_get32(body + SHARE_NUMBER);
 	struct link *l = pvm__link_find(peer);
 
 	if (what == SHARE_LINK || what == SHARE_ACCEPT)
 		next_descriptors(fds);
-	if (what == SHARE_LINK) {
-		linked(peer, number, fds);
-		return;
-	}
-	if (what == SHARE_ACCEPT) {
-		accepted(peer, number, fds);
-		return;
-	}
-	if (what == SHARE_OFFER)
-		pvm__share_offered = false;
-	else if (what == SHARE_REFUSE)
-		refused(peer, number);
-	if (!l || what < SHARE_CLOSE)
-		return;
-	l->out = LINK_CLOSED;
 	if (what == SHARE_STOP)
 		pvm__candidate(peer)->never = true;
-	if ((what == SHARE_CLOSE || what == SHARE_STOP) && !l->said_close)
-		l->due = SHARE_CLOSE;
-	l->heard_close = l->heard_close || what == SHARE_CLOSE;
-	l->heard_done = l->heard_done || what == SHARE_DONE;
-	l->gone = l->gone || what == SHARE_GONE;
-	if (l->gone || l->heard_done)
-		pvm__link_take_back(l);
-	pvm__wake(WAKE_STATE);
-	pvm__links_due = true;
+	if (what == SHARE_GONE)
+		pvm__share_unrefuse(peer);
+	switch (what) {
+	case SHARE_OFFER: offer_again(l); break;
+	case SHARE_LINK: linked(peer, number, fds); break;
+	case SHARE_ACCEPT: accepted(peer, number, fds); break;
+	case SHARE_REFUSE: refused(peer, number); break;
+	default:
+		if (l)
+			pvm__link_hear(l, what);
+	}
 }
 
 void pvm__share_mark(int peer, uint32_t number)
@@ -197,10 +174,33 @@ void pvm__share_mark(int peer, uint32_t number)
 	/* What has waited for it is news, which a thread that sleeps does not look for. */
 	if (l->incoming)
 		pvm__link_list(l);
-	if (l->out == LINK_ASKED && l->accepted)
+	/* Any other number may be of an earlier link: a direct route brings it late. */
+	if (!number && l->out == LINK_ASKED && l->accepted)
 		l->out = LINK_OPEN;
 	if (l->theirs && __atomic_load_n(&l->theirs->want, __ATOMIC_RELAXED))
 		pvm__link_ring(l);
+}
+
+void pvm__share_again(struct stream *s, int peer, uint32_t end)
+{
+	struct link *l = pvm__link_find(peer);
+
+	if (!l || !l->incoming || !(pvm__segment_home()->flags & SHARE_FINAL) ||
+		(int32_t)(l->ours->final - end) < 0)
+		return;
+	l->copied = s;
+	s->copies = true;
+}
+
+bool pvm__share_is_copy(const struct stream *s, int peer, bool last)
+{
+	struct link *l = s->copies ? pvm__link_find(peer) : NULL;
+
+	if (!l || l->copied != s)
+		return false;
+	if (last)
+		l->copied = NULL;
+	return true;
 }
 
 void pvm__share_forget(void)
@@ -212,7 +212,6 @@ void pvm__share_forget(void)
 		close_both(fds);
 	}
 	pvm__share_offered = false;
-	pvm__nrefusals = 0;
 	pvm__share_reset();
 }
 

@@ -10,6 +10,8 @@
 
 enum {
 	ARENA = 48 << 20, /* two messages of 16 MiB, and something */
+	ARENA_MIN = 4 * SHARE_BLOCK,
+	ARENA_PART = 16, /* of the memory of a control group, which has many tasks */
 };
 
 bool pvm__share_unwelcome;
@@ -29,6 +31,15 @@ static uint32_t ring_bytes(void)
 	return n;
 }
 
+/* Bytes of the arena. If a control group has no more, the system does not refuse it but kills. */
+static uint32_t arena_bytes(void)
+{
+	uint64_t fair = pvm__group_memory() / ARENA_PART;
+
+	return pvm__share_setting("PVM_SHM_ARENA", fair < ARENA ? (unsigned)fair : ARENA, ARENA_MIN,
+		SHARE_SIZE);
+}
+
 /* A bell rang: that was all; rings are looked at in any case. */
 static void hear(struct source *source)
 {
@@ -44,8 +55,7 @@ bool pvm__share_segment(void)
 	if (pvm__task.segment || pvm__share_unwelcome)
 		return !pvm__share_unwelcome;
 	pvm__share_unwelcome = true;
-	if (pvm__segment_open(++generation, ring_bytes(),
-		    pvm__share_setting("PVM_SHM_ARENA", ARENA, 4 * SHARE_BLOCK, SHARE_SIZE)) < 0)
+	if (pvm__segment_open(++generation, ring_bytes(), arena_bytes()) < 0)
 		return false;
 	bell.fd = pvm__segment_bell();
 	if (pvm__watch(&bell) < 0) {
@@ -126,19 +136,8 @@ void pvm__link_drop(struct link *l)
 	pvm__links[l->slot] = NULL;
 	while (pvm__links_end && !pvm__links[pvm__links_end - 1])
 		pvm__links_end--;
+	free(l->lent);
 	free(l);
-}
-
-void pvm__links_reap(void)
-{
-	for (unsigned i = 0; i < pvm__links_end; i++) {
-		struct link *l = pvm__links[i];
-
-		if (!l || l->user || !(l->gone || (l->said_done && l->heard_done)))
-			continue;
-		if (l->said_done || pvm__link_is_empty(l))
-			pvm__link_drop(l);
-	}
 }
 
 /* Can it be written to in no harmful way: without waiting, without a signal? */
@@ -174,6 +173,98 @@ bool pvm__link_attach(struct link *l, const int fds[2], uint32_t slot)
 	return true;
 }
 
+/* ---- the end ------------------------------------------------------------------------------- */
+
+/* What a word says about the end of who has said it. */
+static enum link_end end_by(int what)
+{
+	switch (what) {
+	case SHARE_CLOSE: return END_CLOSE;
+	case SHARE_DONE: return END_DONE;
+	case SHARE_GONE: return END_GONE;
+	default: return END_NOT;
+	}
+}
+
+void pvm__link_hear(struct link *l, int what)
+{
+	if (end_by(what) > l->heard)
+		l->heard = end_by(what);
+	if (l->heard == END_GONE)
+		l->due = 0;
+	pvm__link_close(l);
+	if (l->heard >= END_DONE)
+		pvm__link_take_back(l);
+	pvm__wake(WAKE_STATE);
+}
+
+void pvm__link_end(struct link *l)
+{
+	l->incoming = NULL;
+	pvm__link_hear(l, SHARE_GONE);
+}
+
+bool pvm__link_owes_done(const struct link *l)
+{
+	return l->said == END_CLOSE && (l->heard == END_CLOSE || l->heard == END_DONE);
+}
+
+bool pvm__link_is_over(const struct link *l)
+{
+	if (l->heard == END_GONE)
+		return pvm__link_is_exhausted(l);
+	return l->said == END_DONE && l->heard == END_DONE;
+}
+
+void pvm__links_reap(void)
+{
+	for (unsigned i = 0; i < pvm__links_end; i++)
+		if (pvm__links[i] && !pvm__links[i]->user && pvm__link_is_over(pvm__links[i]))
+			pvm__link_drop(pvm__links[i]);
+}
+
+/* ---- refusals ---------------------------------------------------------------------------- */
+
+/*
+ * What is to be refused, oldest first. For each of them the daemon has a pair of this task, of which
+ * it has no more than SHARE_SLOTS.
+ */
+static struct refusal refusals[SHARE_SLOTS];
+static unsigned nrefusals;
+
+void pvm__share_unrefuse(int peer)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < nrefusals; i++)
+		if (refusals[i].peer != peer)
+			refusals[kept++] = refusals[i];
+	nrefusals = kept;
+}
+
+void pvm__share_refuse(int peer, int why)
+{
+	pvm__share_unrefuse(peer);
+	if (nrefusals < SHARE_SLOTS)
+		refusals[nrefusals++] = (struct refusal){ peer, why };
+	pvm__share_due();
+}
+
+unsigned pvm__share_refusals(void)
+{
+	return nrefusals;
+}
+
+struct refusal pvm__share_next_refusal(void)
+{
+	struct refusal first = refusals[0];
+
+	memmove(refusals, refusals + 1, --nrefusals * sizeof *refusals);
+	return first;
+}
+
+/* ---- without links ------------------------------------------------------------------------ */
+
 /* Once the peer hears of the end it uses its blocks anew, whatever is held of them here. */
 static void part_with(struct link *l)
 {
@@ -190,5 +281,7 @@ void pvm__share_reset(void)
 		pvm__unwatch(&bell);
 	pvm__segment_close();
 	pvm__candidates_forget();
-	pvm__share_unwelcome = pvm__links_due = false;
+	pvm__share_unwelcome = false;
+	nrefusals = 0;
+	pvm__share_take_due();
 }

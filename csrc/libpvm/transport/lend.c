@@ -3,6 +3,7 @@
 #include "transport/link.h"
 #include "transport/spread.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { LENT_MAX = 8 << 20 }; /* bytes of bodies that are lent to one peer */
@@ -68,7 +69,7 @@ struct message *pvm__link_form(struct message *m)
 
 static void take_back(struct link *l, unsigned ref)
 {
-	struct message *m = l->lent[ref];
+	struct message *m = l->lent ? l->lent[ref] : NULL;
 
 	if (!m)
 		return;
@@ -87,6 +88,13 @@ static void collect(struct link *l)
 		take_back(l,
 			__atomic_load_n(&l->theirs->back[l->returned % SHARE_REFS],
 				__ATOMIC_RELAXED));
+}
+
+void pvm__links_collect(void)
+{
+	for (unsigned i = 0; i < pvm__links_end; i++)
+		if (pvm__links[i] && pvm__links[i]->nlent)
+			collect(pvm__links[i]);
 }
 
 /* A free number; there is one. */
@@ -182,7 +190,9 @@ static enum put put_reference(struct link *l, const struct message *m, uint32_t 
 		return PUT_STREAM;
 	if (!may_lend(l, bytes))
 		return PUT_FULL;
-	copy = pvm__message_copy(m);
+	if (!l->lent)
+		l->lent = calloc(SHARE_REFS, sizeof(struct message *));
+	copy = l->lent ? pvm__message_copy(m) : NULL;
 	r = copy ? pvm__ring_room(&l->ring, size) : NULL;
 	if (!r) {
 		pvm__message_unref(copy);
@@ -240,30 +250,15 @@ bool pvm__link_is_final(struct link *l)
 	return __atomic_load_n(&l->home->flags, __ATOMIC_ACQUIRE) & SHARE_FINAL;
 }
 
-/* Has the peer said that it takes all that was put? */
-static bool takes_all(struct link *l)
+bool pvm__link_takes_last(struct link *l)
 {
-	return pvm__link_is_final(l) &&
-		(int32_t)(l->ring.tail - __atomic_load_n(&l->theirs->final, __ATOMIC_RELAXED)) <= 0;
-}
+	const struct share_record *r = l->last;
 
-bool pvm__link_undo(struct link *l)
-{
-	struct share_record *r = l->last;
-	uint16_t kind = r->kind;
-
-	if (takes_all(l))
-		return false;
-	/* The peer reads its ring behind its word: either that is seen here, or this there. */
-	__atomic_store_n(&r->kind, SHARE_PAD, __ATOMIC_SEQ_CST);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (takes_all(l)) {
-		__atomic_store_n(&r->kind, kind, __ATOMIC_RELEASE);
-		return false;
-	}
-	if (kind == SHARE_REFERENCE)
+	if ((int32_t)(l->ring.tail - __atomic_load_n(&l->theirs->final, __ATOMIC_RELAXED)) <= 0)
+		return true;
+	if (r->kind == SHARE_REFERENCE)
 		take_back(l, r->ref);
-	return true;
+	return false;
 }
 
 void pvm__link_take_back(struct link *l)

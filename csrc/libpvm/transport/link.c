@@ -9,7 +9,20 @@
 
 struct link *pvm__links[SHARE_SLOTS];
 unsigned pvm__links_end;
-bool pvm__links_due;
+static bool due; /* something is to be said, or dropped */
+
+void pvm__share_due(void)
+{
+	due = true;
+}
+
+bool pvm__share_take_due(void)
+{
+	bool was = due;
+
+	due = false;
+	return was;
+}
 
 struct link *pvm__link_find(int peer)
 {
@@ -33,15 +46,22 @@ void pvm__links_left(void)
 	}
 }
 
+void pvm__link_close(struct link *l)
+{
+	l->out = LINK_CLOSED;
+	/* Before its acceptance is said there is no pair to be closed. */
+	if (l->said == END_NOT && l->heard != END_GONE && l->due != SHARE_ACCEPT)
+		l->due = SHARE_CLOSE;
+	pvm__share_due();
+}
+
 void pvm__link_fault(struct link *l, const char *what)
 {
 	pvm__log("memory of t%x: %s; it is used no more", (unsigned)l->way.turn, what);
 	l->incoming = NULL;
 	pvm__way_unlist(&l->way);
-	l->out = LINK_CLOSED;
 	pvm__candidate(l->way.turn)->never = true;
-	l->due = SHARE_CLOSE;
-	pvm__links_due = true;
+	pvm__link_close(l);
 }
 
 void pvm__link_ring(struct link *l)
@@ -54,11 +74,8 @@ void pvm__link_ring(struct link *l)
 		n = write(l->bell, &one, sizeof one);
 	pvm__segment_home()->bells += n > 0;
 	/* The word that ends the link wakes the peer, which finds what is in the ring. */
-	if (n < 0 && l->out != LINK_CLOSED && !l->due) {
-		l->out = LINK_CLOSED;
-		l->due = SHARE_CLOSE;
-		pvm__links_due = true;
-	}
+	if (n < 0 && l->out != LINK_CLOSED && !l->due)
+		pvm__link_close(l);
 }
 
 /* ---- settings ---------------------------------------------------------------------------- */

@@ -19,6 +19,14 @@ enum link_out {
 	LINK_STREAMING, /* a stream, until there is room again */
 };
 
+/* How far a side has come with the end of a link, in this order. */
+enum link_end {
+	END_NOT,
+	END_CLOSE, /* it has said CLOSE: nothing more comes from it by memory */
+	END_DONE,  /* it has said DONE: it holds nothing of the other's, whose slot it has left */
+	END_GONE,  /* heard only: the peer or the pair has ended, and nothing is said any more */
+};
+
 /* Due besides what share.h names: mark 0, with which a peer that has accepted knows that it may write. */
 enum { DUE_GREETING = -1 };
 enum { RING_FIRST = 8192 }; /* bytes of a ring that have memory when a link begins */
@@ -50,7 +58,7 @@ struct link {
 	uint32_t returned;         /* references that have come back */
 	unsigned nlent;            /* that have not, and their bytes */
 	uint64_t bytes_lent;
-	struct message *lent[SHARE_REFS]; /* NULL: the number is free */
+	struct message **lent; /* by number, NULL: it is free; made with the first one */
 	unsigned next_lent;
 
 	/* From the peer. */
@@ -60,20 +68,21 @@ struct link {
 	uint32_t barrier; /* what is before it comes before a stream's message that waits */
 	unsigned nheld;   /* bodies that are not given back, and their bytes */
 	uint64_t bytes_held;
+	const struct stream *copied; /* its next message by that one is in the ring, too; NULL */
 
-	/* The end. */
-	bool accepted; /* ACCEPT was said; the peer's first mark tells that it reads */
-	bool gone;     /* the peer has ended: what is in the ring is the last */
-	bool said_close, heard_close; /* DONE is due when nothing is held of who said it */
-	bool said_done, heard_done;
+	bool accepted; /* ACCEPT was said; mark 0 tells that the peer reads */
+	enum link_end said, heard;
 };
 
 /* ---- the table (link.c) ------------------------------------------------------- */
 
 extern struct link *pvm__links[SHARE_SLOTS]; /* by slot */
 extern unsigned pvm__links_end;              /* slots behind the last link */
-extern bool pvm__links_due;                  /* something is to be said, or dropped */
 
+/* Something is to be said, or dropped. */
+void pvm__share_due(void);
+/* Was it so? It is not any more. */
+bool pvm__share_take_due(void);
 /* The link with a task; NULL: there is none. */
 struct link *pvm__link_find(int peer);
 /* This thread has left what it did with links by a jump. */
@@ -83,6 +92,8 @@ void pvm__links_left(void);
  * later.
  */
 void pvm__link_fault(struct link *, const char *what);
+/* Nothing more goes to the peer by memory. CLOSE is due unless it has been said. */
+void pvm__link_close(struct link *);
 /* Ring the peer's bell. */
 void pvm__link_ring(struct link *);
 /* May this process have links at all, as far as it is concerned? */
@@ -122,16 +133,15 @@ struct message *pvm__link_form(struct message *);
 enum put pvm__link_put(struct link *, const struct message *);
 /* After PUT_LEFT: does the peer say by now what it takes? */
 bool pvm__link_is_final(struct link *);
-/*
- * After PUT_LEFT: the message is taken out of the ring again if the peer does not take it, or has not
- * said so yet, as one that is stopped just then. False: it takes it.
- */
-bool pvm__link_undo(struct link *);
+/* Then: does it take what was put last? If not, that is taken back. */
+bool pvm__link_takes_last(struct link *);
 /* Is a mark needed before something is put? */
 static inline bool pvm__link_needs_mark(const struct link *l)
 {
 	return l->streamed;
 }
+/* Take back what peers have given back. */
+void pvm__links_collect(void);
 /* The peer holds nothing any more: take back all that is lent. */
 void pvm__link_take_back(struct link *);
 /* Is half of it free? */
@@ -152,6 +162,8 @@ struct mapping *pvm__lender_mapping(const struct lender *);
 uint32_t pvm__lender_ring(const struct lender *);
 /* Nothing is left to take in, and nothing is held. */
 bool pvm__link_is_empty(const struct link *);
+/* The same of one whose peer is gone: what waits for a mark that no stream can bring is nothing. */
+bool pvm__link_is_exhausted(const struct link *);
 /* Is nothing taken in that is put now: a mark must come before, or this task has left? */
 bool pvm__link_is_barred(const struct link *);
 /* Has any link a record to take in? */
@@ -184,20 +196,32 @@ struct link *pvm__link_new(int peer);
 bool pvm__link_attach(struct link *, const int fds[2], uint32_t slot);
 /* Forget it. */
 void pvm__link_drop(struct link *);
-/* Drop what has ended and holds nothing any more. */
+/* The peer has said CLOSE, DONE or STOP, or is GONE. */
+void pvm__link_hear(struct link *, int what);
+/* The pair has ended, and nothing that the peer writes is read any more. */
+void pvm__link_end(struct link *);
+/* Is DONE due? */
+bool pvm__link_owes_done(const struct link *);
+/* Has it ended, and can be dropped? */
+bool pvm__link_is_over(const struct link *);
+/* Drop what is over. */
 void pvm__links_reap(void);
-/* Have no links and no segment. */
+struct refusal {
+	int peer, why;
+};
+/* What a peer has asked for, or accepted, is refused for this reason (SHARE_LATER ...). */
+void pvm__share_refuse(int peer, int why);
+/* The peer is gone: there is nothing to refuse. */
+void pvm__share_unrefuse(int peer);
+/* How many are to be said; the oldest, which counts as said then. */
+unsigned pvm__share_refusals(void);
+struct refusal pvm__share_next_refusal(void);
+/* Have no links and no segment, and nothing to say. */
 void pvm__share_reset(void);
 
 /* ---- what is heard (hear.c) --------------------------------------------------------- */
 
 extern bool pvm__share_offered; /* the daemon has own descriptors */
-enum { REFUSALS = 16 };         /* that can wait to be said */
-extern struct refusal {
-	int peer, why;
-} pvm__refusals[REFUSALS];
-extern unsigned pvm__nrefusals;
-
 /*
  * Descriptors have come by the daemon's stream, which are taken over. If they are not a whole set,
  * who is next to have one has none.
@@ -206,6 +230,10 @@ void pvm__share_descriptors(const int *fds, unsigned n);
 /* A stream has brought TC_SHARE with this body; or TC_MARK. */
 void pvm__share_heard(const unsigned char *body);
 void pvm__share_mark(int peer, uint32_t number);
+/* It has brought TC_AGAIN, about the record of the peer's ring that ends there. */
+void pvm__share_again(struct stream *, int peer, uint32_t end);
+/* Is a fragment, perhaps the `last` of its message, one of a copy that is not to be taken in? */
+bool pvm__share_is_copy(const struct stream *, int peer, bool last);
 /* The connection to the daemon ends; the same in the child of a fork. */
 void pvm__share_forget(void);
 /* It is about to end. What is held stays right; nothing comes or goes by memory any more. */
@@ -215,6 +243,8 @@ void pvm__share_part(void);
 
 /* Say what is due. Messages are not half written meanwhile. */
 void pvm__share_settle(void);
+/* This thread has left what it said by a jump. */
+void pvm__share_left(void);
 /*
  * A message of so many bytes goes to a task: if it is one of many, ask for a link. The link by
  * which it may go, or NULL.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sockets of direct routes: bound by the one task, listened on by the other. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "transport/transport.h"
 
 #include <arpa/inet.h>

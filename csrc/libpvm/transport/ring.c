@@ -71,7 +71,10 @@ int pvm__ring_read(const unsigned char *ring, uint32_t size, uint32_t head, uint
 			have = size - at;
 		if (have < PAD_HEAD)
 			return -1;
-		memcpy(&in->record, ring + at, have < sizeof in->record ? have : sizeof in->record);
+		if (have >= sizeof in->record)
+			memcpy(&in->record, ring + at, sizeof in->record);
+		else
+			memcpy(&in->record, ring + at, PAD_HEAD);
 		/* The copy alone is read from here on, whatever the writer does to the original. */
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
 		if (!fits(&in->record, have))

@@ -18,7 +18,9 @@ static bool write_message(struct message *m, int dst, const int *fds)
 	bool written;
 
 	t->sending++;
+	pvm__keep(m, pvm__message_end);
 	written = pvm__stream_write(t->daemon, &(struct parcel){ m, dst, fds }, 1);
+	pvm__kept(m);
 	t->sending--;
 	pvm__message_unref(m);
 	return written;
@@ -36,17 +38,17 @@ static bool say(int what, int peer, int number, const int *fds)
 	return write_message(m, (int)TIDPVMD, fds);
 }
 
-/* Let a peer that has accepted know that what it writes is read. */
-static void greet(int peer)
+/* Let a peer that has accepted know that what it writes is read. False: not possible. */
+static bool greet(int peer)
 {
 	struct message *m = pvm__message_new(WIRE_ENC_XDR);
 
 	if (!m)
-		return;
+		return false;
 	m->tag = TC_MARK;
 	m->ctx = SYSCTX_TC;
 	m->wid = 0;
-	write_message(m, peer, NULL);
+	return write_message(m, peer, NULL);
 }
 
 /* Have the daemon know own descriptors. False: that is not possible. */
@@ -65,6 +67,46 @@ static bool offer(void)
 	return pvm__share_offered;
 }
 
+/* ---- refusing ---------------------------------------------------------------------------- */
+
+static struct thread *refuser; /* says a refusal; NULL: nobody */
+
+/* Is a refusal not said yet? It would end what its peer is asked for now. */
+static bool is_refusing(void)
+{
+	return pvm__share_refusals() || refuser;
+}
+
+/*
+ * Say them. While one waits for room others may come. Each is said once: another one would
+ * concern what its peer has asked for after the first.
+ */
+static void say_refusals(void)
+{
+	unsigned session = pvm__task.session;
+	bool said = true;
+
+	if (refuser)
+		return;
+	while (said && pvm__share_refusals()) {
+		struct refusal first = pvm__share_next_refusal();
+
+		refuser = &pvm__self;
+		said = say(SHARE_REFUSE, first.peer, first.why, NULL);
+		refuser = NULL;
+		if (pvm__task.session != session)
+			return;
+		if (!said)
+			pvm__share_refuse(first.peer, first.why);
+	}
+}
+
+void pvm__share_left(void)
+{
+	if (refuser == &pvm__self)
+		refuser = NULL;
+}
+
 /* ---- asking ------------------------------------------------------------------------------ */
 
 /* See whether links are idle. */
@@ -80,6 +122,12 @@ static void note_traffic(int64_t now)
 	}
 }
 
+/* Is it about to go, and its slot to be free? What is held of a dead peer may stay for long. */
+static bool is_going(const struct link *l)
+{
+	return l->heard != END_GONE && (l->said || l->heard);
+}
+
 /* Have the link that was idle longest closed, so that there is a free slot some time. */
 static void make_place(void)
 {
@@ -90,35 +138,34 @@ static void make_place(void)
 	for (unsigned i = 0; i < pvm__links_end; i++) {
 		struct link *l = pvm__links[i];
 
-		if (!l || l->said_close || l->gone)
-			return; /* one is about to go */
-		if (l->used < before && (!oldest || l->used < oldest->used))
+		if (!l || is_going(l))
+			return;
+		if (l->heard == END_NOT && l->used < before && (!oldest || l->used < oldest->used))
 			oldest = l;
 	}
-	if (!oldest || oldest->out == LINK_ASKED)
-		return;
-	oldest->out = LINK_CLOSED;
-	oldest->due = SHARE_CLOSE;
-	pvm__links_due = true;
+	if (oldest && oldest->out != LINK_ASKED)
+		pvm__link_close(oldest);
 }
 
 /* Ask for a link with a task. */
 static void ask(struct candidate *c)
 {
 	unsigned session = pvm__task.session;
+	int peer = c->peer;
 	struct link *l;
 
 	c->messages = 0;
 	c->bytes = 0;
 	c->after = c->after < LINK_AGAIN_MAX ? c->after * 4 + 1 : c->after;
-	if (!offer())
+	/* The peer may have asked while the offer waited for room. */
+	if (!offer() || pvm__link_find(peer))
 		return;
-	l = pvm__link_new(c->peer);
+	l = pvm__link_new(peer);
 	if (!l) {
 		make_place();
 		return;
 	}
-	if (!say(SHARE_LINK, l->way.turn, l->slot, NULL) && pvm__task.session == session)
+	if (!say(SHARE_LINK, peer, l->slot, NULL) && pvm__task.session == session)
 		pvm__link_drop(l);
 }
 
@@ -143,8 +190,7 @@ struct link *pvm__share_link(int peer, uint64_t bytes)
 	c = pvm__candidate(peer);
 	c->messages++;
 	c->bytes += bytes;
-	/* A refusal that is not said yet may concern this peer: it would end what is asked for now. */
-	if (!c->never && !pvm__nrefusals && !pvm__task.in_handler && !pvm__task.transport.exact &&
+	if (!c->never && !is_refusing() && !pvm__task.in_handler && !pvm__task.transport.exact &&
 		(c->messages > c->after || (c->bytes >= BYTES_AFTER && c->after <= LINK_AFTER) ||
 			pvm__task.option.route == PvmRouteDirect))
 		ask(c);
@@ -157,71 +203,91 @@ struct link *pvm__share_link(int peer, uint64_t bytes)
 static void accept_link(struct link *l)
 {
 	unsigned session = pvm__task.session;
-	bool said = offer() && say(SHARE_ACCEPT, l->way.turn, l->slot, NULL);
+	bool closed = l->out == LINK_CLOSED,
+	     said = offer() && say(SHARE_ACCEPT, l->way.turn, l->slot, NULL);
 
 	if (pvm__task.session != session)
 		return;
-	l->user = NULL;
 	l->accepted = said;
-	if (said)
+	if (!said) {
+		pvm__share_refuse(l->way.turn, SHARE_NEVER);
+		pvm__link_end(l);
+	} else if (closed) {
+		pvm__link_close(l);
+	}
+}
+
+/*
+ * Say CLOSE or DONE. It counts as said while it waits for room, so that nothing makes it due anew
+ * meanwhile.
+ */
+static void say_end(struct link *l, enum link_end end)
+{
+	unsigned session = pvm__task.session;
+	enum link_end before = l->said;
+	bool said;
+
+	l->said = end;
+	said = say(end == END_CLOSE ? SHARE_CLOSE : SHARE_DONE, l->way.turn, 0, NULL);
+	if (said || pvm__task.session != session)
 		return;
-	say(SHARE_REFUSE, l->way.turn, SHARE_NEVER, NULL);
-	if (pvm__task.session == session)
-		pvm__link_drop(l);
+	l->said = before;
+	if (end == END_CLOSE)
+		pvm__link_close(l);
+}
+
+/* Say one of the words that are due of a link. */
+static void say_word(struct link *l)
+{
+	unsigned session = pvm__task.session;
+	int what = l->due;
+
+	l->due = 0;
+	if (what == SHARE_ACCEPT)
+		accept_link(l);
+	else if (what == SHARE_CLOSE)
+		say_end(l, END_CLOSE);
+	else if (what == DUE_GREETING && !greet(l->way.turn) && pvm__task.session == session &&
+		!l->due)
+		l->due = what;
 }
 
 /* Say what is due of a link. */
 static void say_due(struct link *l)
 {
 	unsigned session = pvm__task.session;
-	int what = l->due, peer = l->way.turn;
-	bool said;
 
-	l->due = 0;
 	l->user = &pvm__self;
-	if (what == SHARE_ACCEPT) {
-		accept_link(l);
-		return;
-	}
-	if (what == DUE_GREETING)
-		greet(peer);
-	said = what == SHARE_CLOSE && say(SHARE_CLOSE, peer, 0, NULL);
+	if (l->due)
+		say_word(l);
 	if (pvm__task.session != session)
 		return;
-	l->said_close = l->said_close || said;
-	if (l->heard_close && !l->said_done && !l->gone && pvm__link_is_empty(l)) {
+	if (pvm__link_owes_done(l) && pvm__link_is_empty(l)) {
 		l->incoming = NULL; /* the peer may use its slot again as soon as it hears that */
-		said = say(SHARE_DONE, peer, 0, NULL);
-		if (pvm__task.session != session)
-			return;
-		l->said_done = said;
+		say_end(l, END_DONE);
 	}
-	l->user = NULL;
+	if (pvm__task.session == session)
+		l->user = NULL;
 }
 
 /* Is something still to be said about it, or to be awaited? */
 static bool is_unsettled(const struct link *l)
 {
-	return l->due || l->gone || (l->heard_close && !l->said_done) ||
-		(l->said_done && l->heard_done);
+	return l->due || l->heard == END_GONE || pvm__link_owes_done(l) || pvm__link_is_over(l);
 }
 
 void pvm__share_settle(void)
 {
-	unsigned n = pvm__nrefusals;
-
-	if (!pvm__links_due || !pvm__task.daemon || pvm__task.daemon->lost)
+	if (!pvm__task.daemon || pvm__task.daemon->lost || !pvm__share_take_due())
 		return;
-	pvm__links_due = false;
-	pvm__nrefusals = 0;
-	for (unsigned i = 0; i < n; i++)
-		say(SHARE_REFUSE, pvm__refusals[i].peer, pvm__refusals[i].why, NULL);
+	say_refusals();
 	for (unsigned i = 0; i < pvm__links_end; i++)
 		if (pvm__links[i] && !pvm__links[i]->user)
 			say_due(pvm__links[i]);
 	pvm__links_reap();
 	for (unsigned i = 0; i < pvm__links_end; i++)
-		pvm__links_due = pvm__links_due || (pvm__links[i] && is_unsettled(pvm__links[i]));
+		if (pvm__links[i] && is_unsettled(pvm__links[i]))
+			pvm__share_due();
 }
 
 /* ---- leaving ----------------------------------------------------------------------------- */
@@ -240,7 +306,5 @@ void pvm__share_leave(void)
 		if (l && l->incoming)
 			l->ours->final = __atomic_load_n(&l->theirs->tail, __ATOMIC_ACQUIRE);
 	}
-	__atomic_store_n(&home->flags, SHARE_LEFT | SHARE_FINAL, __ATOMIC_SEQ_CST);
-	/* Rings are read behind that: a sender may take out what it has put last (pvm__link_undo). */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__atomic_store_n(&home->flags, SHARE_LEFT | SHARE_FINAL, __ATOMIC_RELEASE);
 }

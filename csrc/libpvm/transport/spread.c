@@ -4,7 +4,7 @@
  * yields, until the system's balancer parts them after some 40 ms. Here one of them moves away at
  * once. It asks the system first whether there is room: a move onto a busy processor costs a time slice.
  */
-#define _GNU_SOURCE /* sched_getcpu, cpu_set_t */
+#define _GNU_SOURCE 1 /* sched_getcpu, cpu_set_t */
 #include "transport/spread.h"
 
 #include <errno.h>

@@ -248,12 +248,16 @@ static size_t head_size(const struct stream *s)
 }
 
 /* The message whose header is at `p` concerns shared memory alone, and has been seen to. */
-static bool heard(const struct stream *s, const unsigned char *p)
+static bool heard(struct stream *s, const unsigned char *p)
 {
 	int src = (int)wire_get32(p + WIRE_FRAG_SRC);
+	int tag = (int)wire_get32(p + TDFRAGHDR + WIRE_MSG_TAG);
+	uint32_t number = wire_get32(p + TDFRAGHDR + WIRE_MSG_WID);
 
-	if ((int)wire_get32(p + TDFRAGHDR + WIRE_MSG_TAG) == TC_MARK && wire_is_task((uint32_t)src))
-		pvm__share_mark(src, wire_get32(p + TDFRAGHDR + WIRE_MSG_WID));
+	if (tag == TC_MARK && wire_is_task((uint32_t)src))
+		pvm__share_mark(src, number);
+	else if (tag == TC_AGAIN && wire_is_task((uint32_t)src))
+		pvm__share_again(s, src, number);
 	else if (is_talk(s, p))
 		pvm__share_heard(p + TDFRAGHDR + MSGHDRLEN);
 	else
@@ -282,6 +286,8 @@ static bool begin_fragment(struct stream *s)
 	if (s->way.turn != TIDPVMD && src != s->way.turn)
 		pvm__log("fragment from t%x on the route to t%x dropped", (unsigned)src,
 			(unsigned)s->way.turn);
+	else if (pvm__share_is_copy(s, src, s->last))
+		return true;
 	else if (!first) {
 		if (!(s->msg = find_open(s, src)))
 			pvm__log("fragment from t%x without a message dropped", (unsigned)src);
@@ -404,12 +410,6 @@ static size_t exact_room(const struct stream *s)
 		return s->left < STREAM_BUFFER ? s->left : STREAM_BUFFER;
 	return head_size(s) - s->end;
 }
-
-enum { DESCRIPTORS_MAX = 8 }; /* that one read may bring */
-union descriptors {
-	struct cmsghdr head; /* for the alignment */
-	char room[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
-};
 
 /* The daemon may send descriptors, if it shares memory at all. */
 static void expect(const struct stream *s, struct msghdr *h, union descriptors *d)

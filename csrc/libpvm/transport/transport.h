@@ -8,6 +8,7 @@
 #define PVM3PY_LIBPVM_TRANSPORT_H
 
 #include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/un.h>
 
 #include "message/message.h"
@@ -116,6 +117,7 @@ struct stream {
 	struct message *open;  /* unfinished messages, one per source */
 	struct message *whole; /* a message whose turn it is not yet, or NULL */
 	bool barred;           /* what it comes after has been noted (link.h) */
+	bool copies;           /* some link has said that it brings a copy (link.h) */
 	/* The fragment being read. */
 	bool inside;               /* its header has been read */
 	bool fresh;                /* nothing of its body has been read */
@@ -161,6 +163,13 @@ static inline int pvm__stream_select_fd(struct stream *s)
 }
 /* Close the descriptor at once, which another process uses too, and lose the stream. */
 void pvm__stream_abandon(struct stream *);
+
+/* Room for descriptors that go with bytes, as the system wants it. */
+enum { DESCRIPTORS_MAX = 8 }; /* that one read may bring */
+union descriptors {
+	struct cmsghdr head; /* for the alignment */
+	char room[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
+};
 
 /* ---- writing (write.c) ----------------------------------------------------- */
 

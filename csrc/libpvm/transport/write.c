@@ -72,12 +72,6 @@ static void advance(struct msghdr *h, size_t n)
 	}
 }
 
-/* Room for the descriptors of a batch, as the system wants it. */
-union descriptors {
-	struct cmsghdr head; /* for the alignment */
-	char room[CMSG_SPACE(2 * sizeof(int))];
-};
-
 /* Have the batch's descriptors go with the next byte. */
 static void attach(struct msghdr *h, union descriptors *d, const int *fds)
 {
@@ -85,7 +79,7 @@ static void attach(struct msghdr *h, union descriptors *d, const int *fds)
 		return;
 	memset(d, 0, sizeof *d);
 	h->msg_control = d->room;
-	h->msg_controllen = sizeof d->room;
+	h->msg_controllen = CMSG_SPACE(2 * sizeof(int));
 	d->head.cmsg_level = SOL_SOCKET;
 	d->head.cmsg_type = SCM_RIGHTS;
 	d->head.cmsg_len = CMSG_LEN(2 * sizeof(int));

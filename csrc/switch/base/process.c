@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Start of task processes with vfork(), which does not copy the daemon's memory map. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "base/process.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Authentication files, in a directory that others may write to. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "base/proof.h"
 
 #include <errno.h>

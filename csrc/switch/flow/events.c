@@ -9,6 +9,9 @@
 /* Memory of a batch above these sizes is given back after use. */
 #define EVENTS_KEPT 1024u
 #define ARENA_KEPT 262144u
+/* So many quiet events wake the caller, and one that has waited for so long. */
+#define QUIET_MAX 64u
+#define QUIET_NS (20 * NS_PER_MS)
 
 void events_init(struct sw *sw)
 {
@@ -102,6 +105,66 @@ void events_too_long(struct sw *sw, uint64_t conn, uint32_t dst, uint32_t src, c
 	events_message(sw, conn, dst, src, head, NULL, 0, NULL)->reason = SW_TOO_LONG;
 }
 
+void events_quiet(struct sw *sw)
+{
+	struct batch *b = flow_of(sw)->events.filling;
+
+	if (!b->due)
+		b->due = clock_now() + QUIET_NS;
+	b->quiet++;
+	b->quiet_end = b->count;
+}
+
+bool events_room(const struct sw *sw)
+{
+	return flow_of(sw)->events.filling->quiet < QUIET_MAX;
+}
+
+const struct sw_event *events_last_quiet(const struct sw *sw, const char **data)
+{
+	const struct batch *b = flow_of(sw)->events.filling;
+	const struct sw_event *e;
+
+	if (!b->quiet || b->quiet_end != b->count)
+		return NULL;
+	e = &b->events[b->count - 1];
+	*data = b->arena + (uintptr_t)e->data;
+	return e;
+}
+
+void events_retract(struct sw *sw)
+{
+	struct batch *b = flow_of(sw)->events.filling;
+
+	b->used = (uintptr_t)b->events[--b->count].data;
+	b->quiet--;
+	b->quiet_end = b->quiet == b->count ? b->count : 0;
+	if (!b->quiet)
+		b->due = 0;
+}
+
+bool events_settled(const struct sw *sw)
+{
+	const struct events *events = &flow_of(sw)->events;
+
+	return events->filling->count == events->filling->quiet &&
+		events->handled + 1 == events->number;
+}
+
+bool events_pressing(const struct sw *sw)
+{
+	const struct batch *b = flow_of(sw)->events.filling;
+
+	return b->count > b->quiet || b->quiet >= QUIET_MAX || (b->quiet && b->due <= clock_now());
+}
+
+int64_t events_due(const struct sw *sw)
+{
+	const struct batch *b = flow_of(sw)->events.filling;
+
+	return b->quiet ? b->due : NEVER;
+}
+
 static void clear_batch(struct batch *b)
 {
 	for (uint32_t i = 0; i < b->block_count; i++)
@@ -117,6 +180,8 @@ static void clear_batch(struct batch *b)
 		b->arena_size = 0;
 	}
 	b->count = b->block_count = 0;
+	b->quiet = b->quiet_end = 0;
+	b->due = 0;
 	b->used = 0;
 	b->remote_bytes = 0;
 }

@@ -27,6 +27,9 @@ struct batch {
 	struct block *blocks;
 	uint32_t block_count, block_size;
 	uint64_t remote_bytes; /* that messages from other hosts have added */
+	uint32_t quiet;        /* events that the caller need not be woken for, */
+	uint32_t quiet_end;    /* the number of all events behind the last of these, */
+	int64_t due;           /* and when it gets them nevertheless, ns; 0: there was none */
 };
 
 /* Message for the daemon that is being put together. */
@@ -117,10 +120,11 @@ struct flow {
 		struct link list;
 		int64_t check; /* time of the next look, ns */
 	} stalls;
-	struct queue **table[TABLE_PAGES]; /* table.c alone, as is the next */
+	struct queue **table[TABLE_PAGES]; /* table.c alone, as are the next two */
 	/* a bit for each local number: it is a task's, from sw_expect or sw_bind to sw_forget */
 	uint64_t alive[(TIDLOCAL + 1u) / 64];
-	uint64_t assembled; /* bytes of all unfinished messages for the daemon: events.c alone */
+	uint32_t last_number; /* the local number given last */
+	uint64_t assembled;   /* bytes of all unfinished messages for the daemon: events.c alone */
 };
 
 static inline struct flow *flow_of(const struct sw *sw)
@@ -145,6 +149,23 @@ struct sw_event *events_message(struct sw *, uint64_t conn, uint32_t dst, uint32
 	const char *head, const char *body, uint32_t len, char *owned);
 /* The same with one that was refused. */
 void events_too_long(struct sw *, uint64_t conn, uint32_t dst, uint32_t src, const char *head);
+/*
+ * The event added last is quiet: it tells of what is done already. The caller gets it before all
+ * later ones, but is woken for it only after a while, or when there are many.
+ */
+void events_quiet(struct sw *);
+/* May there be one more? Else what it would tell of is left to the caller. */
+bool events_room(const struct sw *);
+/* The event added last, if it is a quiet one, and its data; NULL: it is not. */
+const struct sw_event *events_last_quiet(const struct sw *, const char **data);
+/* Take that one back. */
+void events_retract(struct sw *);
+/* Has the caller handled all events but quiet ones? */
+bool events_settled(const struct sw *);
+/* Is the caller to get the batch being filled now? */
+bool events_pressing(const struct sw *);
+/* When it is to get that at the latest, ns; NEVER: there is nothing. */
+int64_t events_due(const struct sw *);
 /* Show the batch filled so far to the caller, and begin the next. */
 void events_turn(struct sw *);
 void events_free(struct sw *);
@@ -258,9 +279,13 @@ static inline bool table_alive(const struct sw *sw, uint32_t tid)
 	return table_local(sw, tid) && flow_of(sw)->alive[(tid & TIDLOCAL) / 64] >> (tid % 64) & 1;
 }
 
+/* As sw_next_tid. */
+uint32_t table_next_tid(struct sw *);
 void table_set(struct sw *, uint32_t tid, struct queue *);
 /* tid is gone: nothing is sent to it any more; false: it was not known. */
 bool table_forget(struct sw *, uint32_t tid);
+/* The same, and the task is not alive any more. */
+bool table_end(struct sw *, uint32_t tid);
 /* Free all. */
 void table_free(struct sw *);
 

@@ -5,6 +5,31 @@
 #include <errno.h>
 #include <stdlib.h>
 
+uint32_t table_next_tid(struct sw *sw)
+{
+	uint32_t *last = &flow_of(sw)->last_number;
+
+	for (uint32_t n = 0; n < TIDLOCAL; n++) {
+		uint32_t tid;
+
+		*last = *last % TIDLOCAL + 1;
+		tid = (sw->own_tid & TIDHOST) | *last;
+		if (!table_alive(sw, tid))
+			return tid;
+	}
+	return 0;
+}
+
+uint32_t sw_next_tid(struct sw *sw)
+{
+	uint32_t tid;
+
+	lock_enter(sw);
+	tid = table_next_tid(sw);
+	lock_leave(sw);
+	return tid;
+}
+
 void table_set(struct sw *sw, uint32_t tid, struct queue *q)
 {
 	struct queue ***page = &flow_of(sw)->table[(tid & TIDLOCAL) / TABLE_PAGE];
@@ -74,14 +99,21 @@ bool table_forget(struct sw *sw, uint32_t tid)
 	return true;
 }
 
+bool table_end(struct sw *sw, uint32_t tid)
+{
+	bool known = table_forget(sw, tid);
+
+	if (table_local(sw, tid))
+		flow_of(sw)->alive[(tid & TIDLOCAL) / 64] &= ~(UINT64_C(1) << tid % 64);
+	return known;
+}
+
 int sw_forget(struct sw *sw, uint32_t tid)
 {
 	bool known;
 
 	lock_enter(sw);
-	known = table_forget(sw, tid);
-	if (table_local(sw, tid))
-		flow_of(sw)->alive[(tid & TIDLOCAL) / 64] &= ~(UINT64_C(1) << tid % 64);
+	known = table_end(sw, tid);
 	lock_leave(sw);
 	return known ? 0 : -ENOENT;
 }

@@ -7,7 +7,7 @@
  *
  *   loss=0.2,dup=0.1,reorder=0.1,late=0.1,lateness=900,delay=200,corrupt=0.01,seed=7,file=/tmp/cut
  */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "links/links.h"
 
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * The UDP socket: many packets in one system call, and, where the system has
  * it, many equal packets to one host as one (UDP_SEGMENT, UDP_GRO).
  */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "links/links.h"
 
 #include <errno.h>

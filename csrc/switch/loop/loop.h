@@ -24,7 +24,9 @@ struct loop {
 	struct standby {
 		/* armed: the timer is set, or it stands in; waiting: that, in pass_run */
 		bool exists, armed, waiting, stop;
-		int64_t left; /* when the caller left sw_run, ns */
+		int64_t left;     /* when the caller left sw_run, ns */
+		int64_t patience; /* it takes over so much later, ns */
+		int64_t woken;    /* when it did last, ns */
 		int timer_fd;
 		pthread_t helper;
 	} standby;

@@ -4,7 +4,8 @@
  * it forwards in the caller's place.
  *
  * It sleeps on a timer that sw_run arms on return unless it is armed, so that
- * a caller that comes back quickly pays nothing each time. What the thread
+ * a caller that comes back quickly pays nothing each time. If such a caller has the thread wake in
+ * vain again and again, the thread sleeps longer. What the thread
  * finds for the caller is kept for the next sw_run. While it waits for
  * connections the caller may come back and wait for the same ones: whoever is
  * woken does the work, and the thread then withdraws.
@@ -18,6 +19,9 @@
 #include <unistd.h>
 
 #define STACK_BYTES 262144
+/* It waits up to so many times longer while it wakes in vain more often than that, ns. */
+#define LONGER_MAX 8
+#define VAIN_NS (10 * NS_PER_MS)
 
 static void set_timer(struct standby *s, int64_t ns)
 {
@@ -33,18 +37,33 @@ static void wake(struct sw *sw)
 	(void)!write(loop_of(sw)->wake_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
 }
 
+/* It has woken, and it was wanted or not: how long it lets the caller be away next time. */
+static void learn(struct sw *sw, bool wanted)
+{
+	const int64_t least = (int64_t)sw->cf.standby_us * 1000;
+	struct standby *s = &loop_of(sw)->standby;
+	int64_t now = clock_now();
+	bool often = now - s->woken < VAIN_NS;
+
+	s->woken = now;
+	if (wanted || !often)
+		s->patience = least;
+	else if (s->patience < LONGER_MAX * least)
+		s->patience *= 2;
+}
+
 /* The timer has run out: forward while the caller is away. Has the lock. */
 static void stand_in(struct sw *sw)
 {
-	const int64_t patience = (int64_t)sw->cf.standby_us * 1000;
 	struct standby *s = &loop_of(sw)->standby;
 	bool worked = false;
 
 	while (!s->stop && !loop_of(sw)->inside) {
 		int64_t away = clock_now() - s->left;
 
-		if (away < patience) {
-			set_timer(s, patience - away);
+		if (away < s->patience) {
+			learn(sw, worked);
+			set_timer(s, s->patience > away ? s->patience - away : 1);
 			return;
 		}
 		s->waiting = true;
@@ -53,6 +72,7 @@ static void stand_in(struct sw *sw)
 		worked = true;
 	}
 	s->armed = false;
+	learn(sw, worked);
 	if (worked)
 		wake(sw);
 }
@@ -88,7 +108,7 @@ void standby_arm(struct sw *sw)
 			wake(sw);
 	} else if (!s->armed) {
 		s->armed = true;
-		set_timer(s, (int64_t)sw->cf.standby_us * 1000);
+		set_timer(s, s->patience);
 	}
 }
 
@@ -101,6 +121,7 @@ int standby_start(struct sw *sw)
 
 	if (sw->cf.standby_us == UINT32_MAX)
 		return 0;
+	s->patience = (int64_t)sw->cf.standby_us * 1000;
 	s->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	if (s->timer_fd < 0)
 		return -1;

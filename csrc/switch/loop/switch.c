@@ -111,6 +111,7 @@ static void destroy(struct loop *loop)
 	answers_forget(sw);
 	contexts_clear(sw);
 	notices_clear(sw);
+	search_clear(sw);
 	mailbox_clear(routing_of(sw)->mail);
 	free(routing_of(sw)->mail);
 	chunk_trim(sw);
@@ -141,6 +142,7 @@ struct sw *sw_new(int listen_fd, uint32_t own_tid, const struct sw_config *cf)
 	routing_of(sw)->mail = mem_new(sizeof *routing_of(sw)->mail);
 	mailbox_init(routing_of(sw)->mail, sw->cf.mail_room);
 	backlog_init(sw, &routing_of(sw)->inbox);
+	search_init(sw);
 	if (open_descriptors(sw) || standby_start(sw)) {
 		int e = errno;
 
@@ -205,25 +207,61 @@ static void collect_watched(struct loop *loop)
 /* Is there something to be shown to the caller? */
 static bool found(struct sw *sw)
 {
-	return flow_of(sw)->events.filling->count || loop_of(sw)->fd_count;
+	return events_pressing(sw) || loop_of(sw)->fd_count;
 }
 
-/*
- * Serve strangers that ask to be enrolled, as many as a pass does. Their files may be on a slow file system: meanwhile the
- * standby thread forwards.
- */
+/* How long the next pass may wait if the caller waits for `ns` (-1: no limit). */
+static int64_t patience(struct sw *sw, int64_t ns)
+{
+	int64_t due = events_due(sw), left;
+
+	if (due != NEVER) {
+		left = due - clock_now();
+		if (left < 0)
+			left = 0;
+		if (ns < 0 || left < ns)
+			ns = left;
+	}
+	return pass_patience(sw, ns);
+}
+
+/* Do something that may take long without the lock: meanwhile the standby thread forwards. */
+static void step_out(struct sw *sw)
+{
+	loop_of(sw)->inside = false;
+	standby_arm(sw);
+	lock_leave(sw);
+}
+
+static void step_in(struct sw *sw)
+{
+	lock_enter(sw);
+	loop_of(sw)->inside = true;
+}
+
+/* Serve strangers that ask to be enrolled, as many as a pass does. */
 static void serve_strangers(struct sw *sw)
 {
 	struct enrolment e;
 
 	for (int i = 0; i < PASS_MAX && enrol_take(sw, &e); i++) {
-		loop_of(sw)->inside = false;
-		standby_arm(sw);
-		lock_leave(sw);
+		step_out(sw);
 		enrol_files(&e);
-		lock_enter(sw);
-		loop_of(sw)->inside = true;
+		step_in(sw);
 		enrol_done(sw, &e);
+	}
+}
+
+/* The same with programs that tasks ask for. */
+static void serve_searches(struct sw *sw)
+{
+	struct search *s;
+
+	for (int i = 0; i < PASS_MAX && (s = search_take(sw)); i++) {
+		step_out(sw);
+		search_files(s);
+		step_in(sw);
+		search_done(sw, s);
 	}
 }
 
@@ -242,9 +280,10 @@ int sw_run(struct sw *sw, int64_t us)
 	do {
 		if (loop->watch_ready)
 			collect_watched(loop);
-		now = found(sw) || enrol_waits(sw) || loop->children.ended;
-		rc = pass_run(sw, now ? 0 : pass_patience(sw, left), false);
+		now = found(sw) || enrol_waits(sw) || search_waits(sw) || loop->children.ended;
+		rc = pass_run(sw, now ? 0 : patience(sw, left), false);
 		serve_strangers(sw);
+		serve_searches(sw);
 		/* A child that enrolled at last is known as a task before its end is. */
 		children_reap(sw);
 		if (loop->watch_ready && !loop->fd_count)

@@ -92,5 +92,6 @@ void sw_forget_answers(struct sw *sw)
 {
 	lock_enter(sw);
 	answers_forget(sw);
+	welcome_forget(sw);
 	lock_leave(sw);
 }

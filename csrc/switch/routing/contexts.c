@@ -111,13 +111,18 @@ static uint32_t clear_page(struct context_page *page, uint32_t owner)
 	return found;
 }
 
-void sw_free_contexts(struct sw *sw, uint32_t owner)
+void contexts_free(struct sw *sw, uint32_t owner)
 {
 	struct contexts *all = &routing_of(sw)->contexts;
 
-	lock_enter(sw);
 	for (uint32_t p = 0; all->taken && p < TABLE_PAGES; p++)
 		if (all->pages[p] && all->pages[p]->taken)
 			all->taken -= clear_page(all->pages[p], owner);
+}
+
+void sw_free_contexts(struct sw *sw, uint32_t owner)
+{
+	lock_enter(sw);
+	contexts_free(sw, owner);
 	lock_leave(sw);
 }

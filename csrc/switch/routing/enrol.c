@@ -2,8 +2,8 @@
 /*
  * Enrolment of connections as tasks. In the first round, TM_CONNECT, each side has the other write
  * into a file, which is done here. The second one, TM_CONN2, goes to the caller, with whether the
- * peer has written. It may wait for the file system, so it is done in three steps: enrol_take,
- * enrol_files without the lock, enrol_done.
+ * peer has written, unless welcome.c serves it. It may wait for the file system, so it is done in
+ * three steps: enrol_take, enrol_files without the lock, enrol_done.
  */
 #include "routing/routing.h"
 
@@ -116,6 +116,16 @@ static void refuse(struct conn *c, const char *why)
 	conn_close(c);
 }
 
+/* The second round is the caller's. */
+static void report(struct conn *c, const struct enrolment *e)
+{
+	conn_announce(c, e->proven ? SW_PROVEN : 0);
+	budget_report(c, TID_DAEMON, c->stranger->head, e->body, e->len, NULL);
+	budget_hold(c);
+	if (stranger_left(c))
+		conn_end(c, SW_EOF, NULL);
+}
+
 /* What has been done for a connection that is still there. */
 static void settle(struct conn *c, struct enrolment *e)
 {
@@ -123,11 +133,8 @@ static void settle(struct conn *c, struct enrolment *e)
 
 	list_remove(&c->place);
 	if (!e->first) {
-		conn_announce(c, e->proven ? SW_PROVEN : 0);
-		budget_report(c, TID_DAEMON, s->head, e->body, e->len, NULL);
-		budget_hold(c);
-		if (stranger_left(c))
-			conn_end(c, SW_EOF, NULL);
+		if (!e->proven || !welcome_give(c, e->body, e->len))
+			report(c, e);
 	} else if (e->problem[0]) {
 		refuse(c, e->problem);
 	} else {

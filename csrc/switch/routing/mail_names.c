@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The list of the mailbox's classes, by a pattern for their names. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "routing/mailbox.h"
 
 #include <stdlib.h>

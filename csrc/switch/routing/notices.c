@@ -13,7 +13,7 @@
 /* A body: what, context and tag of the notice, how many tids follow, the tids. */
 #define HEAD 16u
 /* Tids in a request that is served here, times the notices that are looked at for each. */
-#define LOOKS_MAX 4096u
+#define LOOKS_MAX ((uint32_t)WIRE_NOTICES_LISTED)
 
 /* What a task wishes to be told, or what others wish to be told of it. */
 struct party {
@@ -173,6 +173,13 @@ bool notices_serve(struct conn *c, const char *head, const char *body, uint32_t 
 	return true;
 }
 
+bool notices_about(struct sw *sw, uint32_t tid)
+{
+	const struct party *p = *place(sw, tid);
+
+	return p && !list_empty(&p->about);
+}
+
 int sw_notify(struct sw *sw, const struct sw_notice *n, int cancelled)
 {
 	int rc;
@@ -215,17 +222,20 @@ static void end(struct sw *sw, struct party **at, bool telling)
 	free(p);
 }
 
+void notices_end(struct sw *sw, uint32_t tid)
+{
+	struct party **at = place(sw, tid);
+
+	if (*at)
+		end(sw, at, true);
+}
+
 void sw_notify_end(struct sw *sw, uint32_t tid)
 {
-	struct party **at;
-
 	lock_enter(sw);
-	at = place(sw, tid);
-	if (*at) {
-		end(sw, at, true);
-		queue_flush_touched(sw);
-		conn_bury(sw);
-	}
+	notices_end(sw, tid);
+	queue_flush_touched(sw);
+	conn_bury(sw);
 	lock_leave(sw);
 }
 

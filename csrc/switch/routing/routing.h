@@ -25,12 +25,38 @@ struct notices {
 	struct party *places[NOTICE_PLACES];
 };
 
+/* A request to start a program that is being looked for: search.c alone. */
+struct search {
+	struct link place; /* in searches.waiting */
+	uint64_t conn;
+	const char *places; /* as in searches */
+	bool found;
+	uint32_t count, len; /* tasks of the request; bytes of its body */
+	char head[MSGHDRLEN], body[];
+};
+
+/* Programs that tasks ask for: search.c alone. */
+struct searches {
+	char *places; /* directories, each with its NUL, an empty one at the end; NULL: not known */
+	struct link waiting; /* requests that have not been looked at */
+	struct link askers;  /* their connections */
+};
+
+/* What the caller has answered a task that enrolled, for others like it: welcome.c alone. */
+struct welcome {
+	uint32_t able, len; /* bytes of the next two; no answer: none is kept */
+	char abilities[64], answer[256];
+	bool shares; /* such a task may share memory */
+};
+
 /* The state of this floor. */
 struct routing {
 	struct links links;
 	struct answers answers;
+	struct welcome welcome;
 	struct contexts contexts;
 	struct notices notices;
+	struct searches searches;
 	struct mailbox *mail;
 	/* What other hosts have sent to the caller: they are asked to hold back as by a task. */
 	struct backlog inbox;
@@ -65,13 +91,22 @@ void answers_forget(struct sw *);
 
 /* contexts.c: TM_CONTEXT. */
 bool contexts_serve(struct conn *, const char *head, const char *body, uint32_t len);
+/* A task has ended: its contexts are free. */
+void contexts_free(struct sw *, uint32_t owner);
 /* Free the table. */
 void contexts_clear(struct sw *);
 
 /* notices.c: TM_NOTIFY about tasks of this host. It has no answer. */
 bool notices_serve(struct conn *, const char *head, const char *body, uint32_t len);
+/* Is somebody to be told of the end of a task? */
+bool notices_about(struct sw *, uint32_t tid);
+/* A task has ended: give the notices about it, drop those for it. */
+void notices_end(struct sw *, uint32_t tid);
 /* Free the table. */
 void notices_clear(struct sw *);
+
+/* options.c: TM_SETOPT of the trace destination, of which the caller is told. */
+bool options_serve(struct conn *, const char *head, const char *body, uint32_t len);
 
 /* mail.c */
 
@@ -147,6 +182,36 @@ bool enrol_take(struct sw *, struct enrolment *);
 void enrol_files(struct enrolment *);
 /* Answer it or report it. */
 void enrol_done(struct sw *, struct enrolment *);
+
+/* welcome.c */
+
+/*
+ * TM_CONN2 of a stranger that has proven who it is, with the request's body: it is a task, answered
+ * and told of. False: the caller is to decide.
+ */
+bool welcome_give(struct conn *, const char *body, uint32_t len);
+/*
+ * A connection's task leaves: take back what would tell the caller of it, and free what it has
+ * used. False: the caller knows it, or will.
+ */
+bool welcome_cancel(struct conn *);
+void welcome_forget(struct sw *);
+
+/* search.c */
+
+void search_init(struct sw *);
+/* Free what waits. */
+void search_clear(struct sw *);
+/* TM_SPAWN: the connection waits for search_done. False: the caller is to do it. */
+bool search_ask(struct conn *, const char *head, const char *body, uint32_t len);
+/* Does a request wait? */
+bool search_waits(const struct sw *);
+/* The next one; NULL: there is none. */
+struct search *search_take(struct sw *);
+/* Look for its program: without the lock. */
+void search_files(struct search *);
+/* Answer that there is none, or report the request; it is freed. */
+void search_done(struct sw *, struct search *);
 
 /* inbox.c */
 

@@ -18,9 +18,6 @@
 #define SO_PEERPIDFD 77
 #endif
 
-/* Receivers of one multicast. */
-#define RECEIVERS_MAX (1u << 20)
-
 static int by_number(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -56,10 +53,10 @@ static void set_receivers(struct conn *c, const char *body, uint32_t len)
 		conn_end(c, SW_PROTOCOL, "multicast before enrolment");
 		return;
 	}
-	if (len < 4 || count > (len - 4) / 4 || count > RECEIVERS_MAX) {
+	if (len < 4 || count > (len - 4) / 4 || count > WIRE_RECEIVERS_MAX) {
 		budget_log(c,
-			count > RECEIVERS_MAX ? "multicast list too long, dropped" :
-						"malformed multicast list dropped");
+			count > WIRE_RECEIVERS_MAX ? "multicast list too long, dropped" :
+						     "malformed multicast list dropped");
 		return;
 	}
 	free(c->receivers);
@@ -110,23 +107,23 @@ static bool answer_clock(struct conn *c, const char *head, const char *body, uin
  * Send a signal to the process that has connected, and to no other one that has got its number.
  * False: it is not sent, or the system cannot do that.
  */
-static bool signal_peer(const struct conn *c, int signum)
+static bool signal_peer(struct conn *c, int signum)
 {
-	bool done = false;
 #if defined SO_PEERPIDFD && defined SYS_pidfd_send_signal
 	socklen_t size = sizeof(int);
-	int fd;
+	int fd = c->process_fd;
 
-	if (c->pid <= 1 || c->pid == (uint32_t)getpid() ||
-		getsockopt(c->peer.fd, SOL_SOCKET, SO_PEERPIDFD, &fd, &size))
+	if (c->pid <= 1 || c->pid == (uint32_t)getpid())
 		return false;
-	done = !syscall(SYS_pidfd_send_signal, fd, signum, NULL, 0u);
-	close(fd);
+	if (fd < 0 && getsockopt(c->peer.fd, SOL_SOCKET, SO_PEERPIDFD, &fd, &size))
+		return false;
+	conn_keep_process(c, fd);
+	return !syscall(SYS_pidfd_send_signal, fd, signum, NULL, 0u);
 #else
 	(void)c;
 	(void)signum;
+	return false;
 #endif
-	return done;
 }
 
 /* TM_SENDSIG to a task that is connected; the caller does what else there is, and says why not. */
@@ -148,10 +145,18 @@ static bool leave(struct conn *c, const char *head, const char *body, uint32_t l
 {
 	if (!c->tid)
 		return false;
-	budget_report(c, TID_DAEMON, head, body, len, NULL);
+	if (!welcome_cancel(c)) {
+		budget_report(c, TID_DAEMON, head, body, len, NULL);
+		/*
+		 * Whoever asks for something is served behind that, so only who waits must not
+		 * wait longer.
+		 */
+		if (!net_of(c->sw) && !notices_about(c->sw, c->tid) && events_room(c->sw))
+			events_quiet(c->sw);
+		table_forget(c->sw, c->out.tid);
+	}
 	c->announced = false;
 	conn_answer_with(c, head, NULL, 0);
-	table_forget(c->sw, c->out.tid);
 	conn_close(c);
 	return true;
 }
@@ -183,6 +188,8 @@ static bool answer(struct conn *c, const char *head, const char *body, uint32_t 
 	case (uint32_t)TM_SENDSIG: done = answer_signal(c, head, body, len); break;
 	case (uint32_t)TM_CONTEXT: done = contexts_serve(c, head, body, len); break;
 	case (uint32_t)TM_NOTIFY: done = notices_serve(c, head, body, len); break;
+	case (uint32_t)TM_SPAWN: done = search_ask(c, head, body, len); break;
+	case (uint32_t)TM_SETOPT: done = options_serve(c, head, body, len); break;
 	case (uint32_t)TM_DB: done = mail_serve(c, head, body, len); break;
 	default: break;
 	}

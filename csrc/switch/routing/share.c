@@ -4,7 +4,7 @@
  * on what they say about it, with their descriptors, each at its place in the stream, and tells
  * who has ended. csrc/wire/share.h has the words.
  */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "share.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Connections: the table of them, accepting, waiting, ending. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "tasks/tasks.h"
 
 #include <errno.h>
@@ -86,6 +86,7 @@ static void add_conn(struct sw *sw, int fd, uint32_t pid, uint32_t uid)
 	c->sw = sw;
 	c->peer.id = (uint64_t)s->generations[slot] << 32 | slot;
 	c->peer.fd = fd;
+	c->process_fd = -1;
 	queue_init(sw, &c->out, &c->peer, 0);
 	s->conns[slot] = c;
 	sw->stats.connections++;
@@ -244,6 +245,33 @@ void conn_answer(struct conn *c, const char *head, int32_t number, const char *d
 	conn_hold_asker(c);
 }
 
+static void drop_process(struct conn *c)
+{
+	struct tasks *t = tasks_of(c->sw);
+
+	if (c->process_fd < 0)
+		return;
+	close(c->process_fd);
+	c->process_fd = -1;
+	for (uint32_t i = 0; i < SIGNALLED_MAX; i++)
+		if (t->signalled[i] == c)
+			t->signalled[i] = NULL;
+}
+
+void conn_keep_process(struct conn *c, int fd)
+{
+	struct tasks *t = tasks_of(c->sw);
+	struct conn **place = &t->signalled[t->next_signalled % SIGNALLED_MAX];
+
+	if (c->process_fd >= 0)
+		return;
+	t->next_signalled++;
+	if (*place)
+		drop_process(*place);
+	*place = c;
+	c->process_fd = fd;
+}
+
 static void free_input(struct conn *c)
 {
 	assembly_drop(c->sw, &c->in);
@@ -273,6 +301,7 @@ void conn_end(struct conn *c, uint32_t reason, const char *text)
 
 	tell_end(c, reason, text ? text : "");
 	stranger_end(c);
+	drop_process(c);
 	close(c->peer.fd);
 	c->peer.fd = -1;
 	if (c->sharing) {
@@ -320,6 +349,15 @@ void conn_bury(struct sw *sw)
 	}
 }
 
+void conn_bind(struct conn *c, uint32_t tid, bool shares)
+{
+	c->tid = c->out.tid = tid;
+	stranger_end(c);
+	table_set(c->sw, tid, &c->out);
+	if (shares)
+		sharing_begin(c);
+}
+
 int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t len, int shares)
 {
 	struct conn *c;
@@ -336,11 +374,7 @@ int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t
 	} else if (c->out.tid || (q && q->peer)) {
 		rc = -EEXIST;
 	} else {
-		c->tid = c->out.tid = tid;
-		stranger_end(c);
-		table_set(sw, tid, &c->out);
-		if (shares)
-			sharing_begin(c);
+		conn_bind(c, tid, shares);
 		if (len && !c->out.broken)
 			queue_copy(sw, &c->out, frames, len);
 		if (q) {

@@ -10,6 +10,8 @@
 #define READ_ROOM 65536u
 /* Descriptors, connections and accepted peers served in one pass. */
 #define PASS_MAX 64
+/* Connections of which a descriptor of the process is kept. */
+#define SIGNALLED_MAX 32
 
 /* One side of a pair: a task, and what it has said to the other. */
 struct pair_side {
@@ -68,9 +70,11 @@ struct conn {
 	bool closing;   /* sw_close: not read any more, closed when all is sent */
 	bool announced; /* the caller knows it */
 	bool finishing; /* sw_finish: no bounds */
+	bool muted;     /* sw_mute: the caller logs nothing about its spawns */
 	struct link
 		place; /* in tasks.ready, held, dead or strangers.asking, or among those who wait */
 	uint32_t pid, uid;         /* the peer process */
+	int process_fd;            /* a descriptor of it; -1: none is kept */
 	struct stranger *stranger; /* NULL: it is a task, or the caller serves enrolments */
 	struct queue out;
 	struct assembly in;
@@ -100,6 +104,9 @@ struct tasks {
 	struct link ready;   /* connections to serve */
 	struct link held;    /* connections whose batch the caller handles, oldest first */
 	struct link dead;    /* connections to free */
+	/* Connections with a process_fd, and the next place to be taken: conn.c alone. */
+	struct conn *signalled[SIGNALLED_MAX];
+	uint32_t next_signalled;
 	/* Connections that are no task yet, if the switch serves them. */
 	struct strangers {
 		char *stem;      /* of the names of files that they write into; NULL: it does not */
@@ -164,6 +171,13 @@ static inline void conn_hold_asker(struct conn *c)
 void conn_answer(struct conn *, const char *head, int32_t number, const char *data, uint32_t len);
 /* The same: a whole body. */
 void conn_answer_with(struct conn *, const char *head, const char *body, uint32_t len);
+/*
+ * Take over a descriptor of its process, or the one that is kept already. It stays in process_fd
+ * until the connection ends, or others need the place.
+ */
+void conn_keep_process(struct conn *, int fd);
+/* It is the task from now on, which may share memory or not. */
+void conn_bind(struct conn *, uint32_t tid, bool shares);
 /* Read no more of it, and end it when all is sent. */
 void conn_close(struct conn *);
 /* Tell the caller of it with SW_OPEN, if it does not know it. */

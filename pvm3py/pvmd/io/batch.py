@@ -9,13 +9,16 @@ from typing import Any
 from pvm3py._switch import ffi, lib
 
 from ..state.events import (
+    AnsweredEvent,
     ChildEvent,
     CloseEvent,
     DrainedEvent,
+    EnrolledEvent,
     Event,
     HostEvent,
     LogEvent,
     MessageEvent,
+    NoProgramEvent,
     OpenEvent,
     SpokeEvent,
 )
@@ -24,8 +27,11 @@ _EVENT = struct.Struct("QIIiiiiiiIIIP")
 """struct sw_event."""
 _TIMES = struct.Struct("QQ")
 """struct sw_times."""
+_SEEN = struct.Struct("Q")
+"""What comes before the name in SW_ENROLLED."""
 _MESSAGE: int = lib.SW_MESSAGE
 _TOO_LONG: int = lib.SW_TOO_LONG
+_ANSWERED: int = lib.SW_ANSWERED
 _COUNT = ffi.new("uint32_t *")
 _SIZE = ffi.new("size_t *")
 
@@ -50,23 +56,37 @@ def events_of_run(sw: Any) -> list[Event]:
             body = _copied(data, length)
         if kind == _MESSAGE:
             too_long = reason == _TOO_LONG or len(body) < length
-            events.append(MessageEvent(conn, dst, src, enc, tag, ctx, wid, body, too_long))
+            made = AnsweredEvent if reason == _ANSWERED else MessageEvent
+            events.append(made(conn, dst, src, enc, tag, ctx, wid, body, too_long))
+        elif kind == lib.SW_NO_PROGRAM:
+            file = body.decode("utf-8", "surrogateescape")
+            answered = reason == _ANSWERED
+            events.append(NoProgramEvent(conn, src, ctx, wid, enc, file, answered))
         elif kind == lib.SW_SPOKE:
             events.append(SpokeEvent(dst, src, tag, ctx, wid, body))
         elif kind == lib.SW_OPEN:
             events.append(OpenEvent(conn, pid, uid, reason == lib.SW_PROVEN))
-        elif kind == lib.SW_CLOSE:
-            events.append(CloseEvent(conn, reason, body.decode("ascii", "replace")))
         elif kind == lib.SW_DRAINED:
             events.append(DrainedEvent(dst))
         elif kind == lib.SW_CHILD:
             user, system = _TIMES.unpack(body)
             events.append(ChildEvent(pid, reason, user / 1e6, system / 1e6))
-        elif kind == lib.SW_HOST:
-            events.append(HostEvent(dst, reason, body.decode("ascii", "replace")))
+        elif kind == lib.SW_ENROLLED:
+            (seen,) = _SEEN.unpack_from(body)
+            name = body[_SEEN.size :].decode("utf-8", "surrogateescape")
+            events.append(EnrolledEvent(conn, src, pid, seen, name))
         else:
-            events.append(LogEvent(conn, body.decode("ascii", "replace")))
+            events.append(_text_event(kind, conn, reason, dst, body.decode("ascii", "replace")))
     return events
+
+
+def _text_event(kind: int, conn: int, reason: int, dst: int, text: str) -> Event:
+    """An event with a text for the log."""
+    if kind == lib.SW_CLOSE:
+        return CloseEvent(conn, reason, text)
+    if kind == lib.SW_HOST:
+        return HostEvent(dst, reason, text)
+    return LogEvent(conn, text)
 
 
 def _copied(address: int, length: int) -> bytes:

@@ -254,6 +254,13 @@ class Switch:
             self._output_bytes = 0
             check(lib.sw_send(self._sw, output, len(output)), "send")
 
+    def next_tid(self) -> int:
+        """Use up a tid: local numbers 1, 2, 3, ... around, without those of tasks alive; 0: none.
+
+        A task lives from `expect` or `bind` to `forget`.
+        """
+        return int(lib.sw_next_tid(self._sw))
+
     def expect(self, tid: int) -> None:
         """Keep what is sent to tid until a connection is bound to it. Raises OSError (EEXIST)."""
         self.flush()
@@ -328,11 +335,35 @@ class Switch:
         self._has_answers = True
         lib.sw_keep_answer(self._sw, tag & 0xFFFFFFFF, body, len(body), answer, len(answer))
 
+    def keep_welcome(self, body: bytes, answer: bytes, *, shares: bool) -> None:
+        """Give tasks that enrol with such a TM_CONN2 this answer, until `forget_answers` is called.
+
+        Each has a tid of its own, and becomes an EnrolledEvent, unless it leaves before that is
+        told. shares: as in `bind`.
+        """
+        self._has_answers = True
+        lib.sw_keep_welcome(self._sw, body, len(body), answer, len(answer), shares)
+
     def forget_answers(self) -> None:
         """What was kept may not be true any more."""
         if self._has_answers:
             self._has_answers = False
             lib.sw_forget_answers(self._sw)
+
+    def programs(self, directories: Sequence[str]) -> None:
+        """Say where programs may be: spawns of others become NoProgramEvents.
+
+        That is as long as there is no network. Raises OSError (ENOMEM).
+        """
+        places = [ffi.new("char[]", os.fsencode(directory)) for directory in directories]
+        check(lib.sw_programs(self._sw, [*places, ffi.NULL]), "look for programs")
+
+    def mute(self, conn: int, muted: bool) -> None:
+        """Whether NoProgramEvents of a connection have been answered: none of them is logged.
+
+        A connection that has ended is no error.
+        """
+        lib.sw_mute(self._sw, conn, muted)
 
     def context(self, context: int, owner: int) -> int:
         """A free context for a task (0), or give that one back: it, 0, or an error code."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import stat
 import struct
 import sys
 from collections.abc import Iterator
@@ -336,8 +337,13 @@ def _read_slave(words: list[str], manual: bool, foreground: bool) -> SlaveStart:
 def _check_tmp(settings: Settings) -> None:
     tmp = settings.tmp
     hint = "set PVM_TMP to a directory of yours with a short path"
-    if not os.path.isdir(tmp):
-        raise StartError(f"directory {tmp} does not exist; create it or {hint}")
+    try:
+        if not stat.S_ISDIR(os.stat(tmp).st_mode):
+            raise StartError(f"{tmp} is no directory; {hint}")
+    except FileNotFoundError as error:
+        raise StartError(f"directory {tmp} does not exist; create it or {hint}") from error
+    except OSError as error:
+        raise StartError(f"directory {tmp}: {error.strerror}; {hint}") from error
     if not os.access(tmp, os.W_OK | os.X_OK):
         raise StartError(f"cannot write in directory {tmp}; {hint}")
     if len(os.fsencode(settings.temporary(TEMPORARIES - 1))) > _SOCKET_PATH_MAX:

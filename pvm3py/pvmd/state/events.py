@@ -43,6 +43,25 @@ class MessageEvent(NamedTuple):
     too_long: bool = False
 
 
+class AnsweredEvent(MessageEvent):
+    """A message that the switch has answered: it is told what is to be remembered of it."""
+
+    __slots__ = ()
+
+
+class EnrolledEvent(NamedTuple):
+    """The switch has enrolled a task, as Switch.keep_welcome says: of this process and name.
+
+    seen: when the process was there, in nanoseconds of CLOCK_BOOTTIME.
+    """
+
+    conn: int
+    tid: int
+    pid: int
+    seen: int
+    name: str
+
+
 class SpokeEvent(NamedTuple):
     """A message of a manager to a task has passed. `body` is its begin."""
 
@@ -52,6 +71,18 @@ class SpokeEvent(NamedTuple):
     ctx: int
     wid: int
     body: bytes
+
+
+class NoProgramEvent(NamedTuple):
+    """A task wants so many tasks of a program that there is not; answered: it knows."""
+
+    conn: int
+    tid: int
+    ctx: int
+    wid: int
+    tasks: int
+    file: str
+    answered: bool
 
 
 class DrainedEvent(NamedTuple):
@@ -89,9 +120,11 @@ class HostEvent(NamedTuple):
 
 Event = (
     OpenEvent
+    | EnrolledEvent
     | CloseEvent
     | MessageEvent
     | SpokeEvent
+    | NoProgramEvent
     | DrainedEvent
     | HostEvent
     | ChildEvent

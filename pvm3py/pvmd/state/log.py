@@ -104,6 +104,30 @@ class Log:
         self._follow()
         faulthandler.enable(2, all_threads=False)
 
+    def look_after(self) -> None:
+        """Go on in a new file if somebody has removed the present one.
+
+        What is there instead, if anything, is left alone.
+        """
+        if self._fd < 0 or os.path.lexists(self._path):
+            return
+        with contextlib.suppress(OSError):
+            self._go_on(private.create(self._path))
+            self(f"the log before this line was lost: somebody has removed {self._path}")
+
+    def _go_on(self, fd: int) -> None:
+        """Write to another file, which is empty."""
+        os.close(self._fd)
+        self._fd = fd
+        self._forget()
+        self._follow()
+
+    def _forget(self) -> None:
+        """Nothing of the file is used."""
+        self._size = 0
+        self._quotes.clear()
+        self._blames.clear()
+
     def _follow(self) -> None:
         if self._last_words and self._fd >= 0:
             os.dup2(self._fd, 2)
@@ -116,9 +140,13 @@ class Log:
 
     def __call__(self, text: str) -> None:
         """One line; of several lines in `text` each gets its own."""
-        if self.about is not None and self._early is None and self._blames.room(self.about) <= 0:
-            return
-        self._add(_lines(text), aloud=self._stderr)
+        if not self.muted:
+            self._add(_lines(text), aloud=self._stderr)
+
+    @property
+    def muted(self) -> bool:
+        """Whether who makes the present request has no room left: nobody need make up a line."""
+        return self.about is not None and self._early is None and self._blames.room(self.about) <= 0
 
     def note(self, text: str) -> None:
         """The same of what is no problem: whoever starts the daemon does not see it."""
@@ -193,9 +221,7 @@ class Log:
 
     def _begin_anew(self) -> None:
         """The lines so far become the older part; if that cannot be, they are lost."""
-        self._size = 0
-        self._quotes.clear()
-        self._blames.clear()
+        self._forget()
         older = f"{self._path}~"
         try:
             os.rename(self._path, older)
@@ -206,9 +232,7 @@ class Log:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, 0)
             return
-        os.close(self._fd)
-        self._fd = fd
-        self._follow()
+        self._go_on(fd)
 
 
 def _lines(text: str) -> list[str]:

@@ -12,7 +12,6 @@ from typing import Protocol
 from pvm3py.wire import constants as c
 
 from .dealings import Dealings
-from .errors import Refused
 from .plain import Plain, field
 
 # Clock ticks in a second.
@@ -101,9 +100,14 @@ class Task(Plain):
         self.waiting_bytes -= size
 
 
+def ticks(nanoseconds: int) -> int:
+    """A time of CLOCK_BOOTTIME in clock ticks since the system began, as process_start has it."""
+    return nanoseconds * _TICKS // 1_000_000_000
+
+
 def ticks_now() -> int:
-    """Clock ticks since the system began, as process_start counts them."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) * _TICKS // 1_000_000_000
+    """Clock ticks since the system began."""
+    return ticks(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
 
 
 def process_start(pid: int) -> int:
@@ -124,9 +128,7 @@ def process_start(pid: int) -> int:
 class TaskTable:
     """Tasks of this host by tid, by the cookie they enrol with, and by process if forked."""
 
-    def __init__(self, host_tid: int) -> None:
-        self._host = host_tid
-        self._last = 0
+    def __init__(self) -> None:
         self._tasks: dict[int, Task] = {}
         self._cookies: dict[int, Task] = {}
         self._children: dict[int, Task] = {}
@@ -136,15 +138,6 @@ class TaskTable:
 
     def __iter__(self) -> Iterator[Task]:
         return iter(list(self._tasks.values()))
-
-    def next_tid(self) -> int:
-        """Use up the next local number: 1, 2, 3, ... around, without those alive."""
-        if len(self._tasks) >= c.TIDLOCAL:
-            raise Refused(c.PvmOutOfRes, "all numbers of tasks are in use")
-        while True:
-            self._last = self._last % c.TIDLOCAL + 1
-            if self._host | self._last not in self._tasks:
-                return self._host | self._last
 
     def add(self, task: Task) -> None:
         """A task appeared; its cookie and process, if it has them, lead to it."""
@@ -170,6 +163,10 @@ class TaskTable:
     def started(self, cookie: int) -> Task | None:
         """The task that was started with this cookie and has not enrolled."""
         return self._cookies.get(cookie)
+
+    def awaited(self) -> bool:
+        """Whether there are tasks that were started and have not enrolled."""
+        return bool(self._cookies)
 
     def enrolled(self, task: Task) -> None:
         """A task has enrolled: if its process does so again, that is another task."""

@@ -20,6 +20,11 @@ def tree() -> str:
     return os.path.dirname(os.path.dirname(os.path.dirname(package)))
 
 
+def own_directory(arch: str) -> str:
+    """Where this tree's programs for the architecture are."""
+    return os.path.join(tree(), "bin", arch)
+
+
 def own_program(name: str, arch: str) -> str | None:
     """Path of this tree's program for the architecture, if the name is that of one of ours.
 
@@ -27,5 +32,5 @@ def own_program(name: str, arch: str) -> str | None:
     """
     if name not in _OWN_PROGRAMS:
         return None
-    path = os.path.join(tree(), "bin", arch, name)
+    path = os.path.join(own_directory(arch), name)
     return path if os.access(path, os.X_OK) else None

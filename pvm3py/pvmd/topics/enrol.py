@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Enrolment of tasks: TM_CONN2.
+"""Enrolment of tasks: TM_CONN2, as far as the switch does not answer as this daemon did before.
 
 Each side proves that it is the same user by writing one byte into a file that the other created:
 the switch does that (csrc/switch/routing/enrol.c). Who the peer process is comes from the socket's
@@ -22,7 +22,9 @@ from ..dispatch import Request, handles
 from ..io.switch import frame
 from ..occasions import BEGIN, on
 from ..state.connections import Connection
-from ..state.task import Task, ticks_now
+from ..state.events import EnrolledEvent
+from ..state.log import DEBUG_MESSAGES
+from ..state.task import Task, ticks, ticks_now
 from . import manager, output, tracing
 from .roles import Registry
 from .tasks import settings
@@ -60,7 +62,7 @@ def _new_task(pvmd: Pvmd, connection: Connection, body: EnrolRequest) -> Task:
     """A task that was started by hand; it is not in the table yet."""
     if connection.pid != body.pid:
         pvmd.log(f"process {connection.pid} enrols as pid {body.pid}")
-    task = Task(pvmd.tasks.next_tid(), 0, connection.pid, body.name or "")
+    task = Task(pvmd.next_tid(), 0, connection.pid, body.name or "")
     task.seen = ticks_now()
     tracer = Registry.of(pvmd).tracer
     if tracer is not None:
@@ -86,8 +88,8 @@ def _welcome(pvmd: Pvmd, request: Request, task: Task, body: EnrolRequest) -> No
     by_hand = task.ptid == 0 and not task.cookie
     if by_hand:
         _announce(pvmd, task)
+    shares = bool(granted & c.WIRE_EXT_MEMORY)
     try:
-        shares = bool(granted & c.WIRE_EXT_MEMORY)
         pvmd.switch.bind(connection.conn, task.tid, answer, shares=shares)
     except OSError as error:
         pvmd.drop(connection, f"{error}")
@@ -103,8 +105,27 @@ def _welcome(pvmd: Pvmd, request: Request, task: Task, body: EnrolRequest) -> No
     pvmd.tasks.enrolled(task)
     connection.task = task
     pvmd.trim_later()
+    if by_hand and _unnoticed(pvmd):
+        pvmd.switch.keep_welcome(request.body, reply, shares=shares)
     if by_hand and task.sched:
         pvmd.send(task.sched, c.SM_EXECACK, c.BASECONTEXT, Codes([task.tid]).encode())
+
+
+def _unnoticed(pvmd: Pvmd) -> bool:
+    """Whether tasks that are started by hand are all welcome, and nobody is told of them."""
+    registry = Registry.of(pvmd)
+    if registry.tracer is not None or registry.sched or pvmd.tasks.awaited():
+        return False
+    limited = pvmd.settings.max_tasks > 0 or pvmd.stopped.done()
+    return not limited and not pvmd.log.mask & DEBUG_MESSAGES
+
+
+def enrolled(pvmd: Pvmd, event: EnrolledEvent) -> None:
+    """The switch has welcomed a task that was started by hand, as the one before was here."""
+    task = Task(event.tid, 0, event.pid, event.name, conn=event.conn, seen=ticks(event.seen))
+    pvmd.tasks.add(task)
+    pvmd.connections[event.conn] = Connection(event.conn, event.pid, True, task)
+    pvmd.trim_later()
 
 
 def _announce(pvmd: Pvmd, task: Task) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Staying reachable though a cleaner of PVM_TMP removes the socket or the sock file.
+"""Staying reachable though a cleaner of PVM_TMP removes the socket, the sock file or the log.
 
-A look every two seconds costs three system calls. To be told instead, the daemon would need a
+A look every two seconds costs four system calls. To be told instead, the daemon would need a
 watch on a directory in which others may change files all the time.
 """
 
@@ -30,6 +30,7 @@ class Keeper:
     def look(self) -> None:
         """Put right what has been lost, and look again later."""
         self._pvmd.loop.call_later(_SECONDS, self.look)
+        self._pvmd.log.look_after()
         problem = ""
         try:
             self._listen()

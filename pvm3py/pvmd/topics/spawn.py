@@ -19,9 +19,10 @@ from ..dispatch import Request, handles
 from ..io.process import spawn_process
 from ..occasions import BEGIN, on
 from ..state.errors import SCARCE, HostFailed, Refused
+from ..state.events import NoProgramEvent
 from ..state.hosts import Host
 from ..state.task import Task
-from ..state.tree import own_program
+from ..state.tree import own_directory, own_program
 from . import output, tracing
 from .roles import Registry
 
@@ -141,10 +142,41 @@ def start_tasks(pvmd: Pvmd, job: ExecRequest, sched: int = 0) -> list[int]:
         while len(tids) < job.count:
             tids.append(starter.start_one(job.instance + len(tids)))
     except (Refused, OSError) as error:
-        pvmd.log(f"start of {job.file}: {error}")
+        _log_failure(pvmd, job.file, f"{error}")
         code = error.code if isinstance(error, Refused) else c.PvmOutOfRes
         tids += [code] * (job.count - len(tids))
     return tids
+
+
+@on(BEGIN)
+def begin(pvmd: Pvmd) -> None:
+    """The switch looks whether there is a program of the name that a task asks for."""
+    places = [*pvmd.settings.search_path, own_directory(pvmd.settings.arch)]
+    pvmd.switch.programs(list(dict.fromkeys(places)))
+
+
+def no_program(pvmd: Pvmd, event: NoProgramEvent) -> None:
+    """There is none: what start_tasks() does then.
+
+    The switch answers by itself as soon as the log has no room for what this task does.
+    """
+    pvmd.next_tid()
+    muted = pvmd.log.muted
+    if not muted:
+        _log_failure(pvmd, event.file, _not_in_path(pvmd))
+    if not event.answered:
+        body = Codes([c.PvmNoFile] * event.tasks).encode()
+        pvmd.send(event.tid, c.TM_SPAWN, event.ctx, body, event.wid)
+    if event.answered != muted:
+        pvmd.switch.mute(event.conn, muted)
+
+
+def _log_failure(pvmd: Pvmd, file: str, why: str) -> None:
+    pvmd.log(f"start of {file}: {why}")
+
+
+def _not_in_path(pvmd: Pvmd) -> str:
+    return f"no such program in {':'.join(pvmd.settings.search_path)}"
 
 
 class _Starter:
@@ -172,22 +204,34 @@ class _Starter:
             name, settings.search_path, self._cwd
         )
         if path is None:
-            self._pvmd.tasks.next_tid()
+            self._pvmd.next_tid()
             raise Refused(c.PvmNoFile, self._not_found())
         self._argv = [path, *self._job.args]
         if self._job.flags & c.PvmTaskDebug and not self._registry.tasker:
-            path = _debugger(self._pvmd)
-            if not _executable(path):
-                raise Refused(c.PvmNoFile, f"no debugger: {path} is no executable file")
-            self._argv.insert(0, path)
-        self._program = path
+            self._argv.insert(0, self._debugger())
+        self._program = self._argv[0]
         self._out, self._trc = self._registry.targets(self._job)
 
     def _not_found(self) -> str:
         """Where there is no such program."""
         if "/" in self._job.file:
             return f"no executable file, seen from {self._cwd or os.getcwd()}"
-        return f"no such program in {':'.join(self._pvmd.settings.search_path)}"
+        return _not_in_path(self._pvmd)
+
+    def _debugger(self) -> str:
+        """Path of the debugger script. Refused: there is none, or none for it to start."""
+        root, own = os.environ.get("PVM_ROOT", ""), self._pvmd.settings.debugger
+        path = own or f"{root}/lib/debugger"
+        if not _executable(path):
+            raise Refused(c.PvmNoFile, f"no debugger: {path} is no executable file")
+        if not own and not find_program("gdb", self._path(), self._cwd):
+            raise Refused(c.PvmNoFile, f"no debugger: no gdb in PATH {':'.join(self._path())}")
+        return path
+
+    def _path(self) -> list[str]:
+        """The task's own search path, not that for tasks."""
+        exported = [text[5:] for text in self._strings if text.startswith("PATH=")]
+        return (exported or [os.environ.get("PATH", "")])[-1].split(":")
 
     def start_one(self, instance: int) -> int:
         """Start one task and return its tid. Refused, OSError: it cannot be started."""
@@ -213,7 +257,7 @@ class _Starter:
         return task.tid
 
     def _new_task(self) -> Task:
-        task = Task(self._pvmd.tasks.next_tid(), self._job.ptid, 0, self._job.file)
+        task = Task(self._pvmd.next_tid(), self._job.ptid, 0, self._job.file)
         task.out = self._out.copy()
         task.trc = self._trc.copy()
         task.sched = self._sched
@@ -272,12 +316,6 @@ def find_program(name: str, search_path: list[str], cwd: str | None) -> str | No
         if directory and _executable(os.path.join(cwd, path) if cwd else path):
             return path
     return None
-
-
-def _debugger(pvmd: Pvmd) -> str:
-    """Path of the debugger script."""
-    root = os.environ.get("PVM_ROOT", "")
-    return pvmd.settings.debugger or f"{root}/lib/debugger"
 
 
 def _executable(path: str) -> bool:

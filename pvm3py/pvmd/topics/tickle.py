@@ -18,7 +18,8 @@ _NOOPS_MAX = 1000
 
 
 def _dump_memory(pvmd: Pvmd, _args: list[int]) -> list[int]:
-    pvmd.log(f"switch: {pvmd.switch.statistics()}")
+    if not pvmd.log.muted:
+        pvmd.log(f"switch: {pvmd.switch.statistics()}")
     return []
 
 

@@ -30,7 +30,8 @@ def run_checks(vm: VirtualMachine, name: str, library: Side, *, sanitized: bool 
     """Run a program of checks; its children print into its output."""
     program = compiler.test_program(name, library, sanitized=sanitized)
     # Some need a send that blocks: memory takes what a full socket does not.
-    settings = WAYS["daemon"] if name in BLOCKING else {}
+    settings = dict(WAYS["daemon"]) if name in BLOCKING else {}
+    settings |= {"PVM_TEST_MEMORY": vm.env.get("PVM_SHM", "on")}
     done = vm.run(program, env=cases.environment(vm.side, library) | settings)
     assert "FAIL" not in done.out, done.out + done.err
     assert "runtime error" not in done.err + vm.log(), done.err

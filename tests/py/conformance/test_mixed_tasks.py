@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from support import compiler
+from support.machines.sharing import WAYS
 from support.machines.vm import VirtualMachine
 from support.system import PATIENCE, SIDES, Side
 
@@ -44,6 +45,21 @@ def test_messages_up_to_a_mebibyte(
     machine: VirtualMachine, caller: Side, answerer: Side, route: str
 ) -> None:
     exchange(machine, caller, answerer, route, SMALL)
+
+
+@pytest.fixture(scope="module", params=["memory", "narrow"])
+def sharing(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
+    """A machine of ours whose tasks share memory from the first message."""
+    with VirtualMachine("ours", env=WAYS[request.param]) as vm:
+        yield vm
+
+
+@pytest.mark.parametrize("route", ["daemon", "direct"])
+@pytest.mark.parametrize(("caller", "answerer"), PAIRS[:3])
+def test_messages_where_memory_is_shared_at_once(
+    sharing: VirtualMachine, caller: Side, answerer: Side, route: str
+) -> None:
+    exchange(sharing, caller, answerer, route, SMALL)
 
 
 @pytest.mark.parametrize("route", ["daemon", "direct"])

@@ -1,19 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""The machine and the task of tests that need no others."""
+"""The machine and the task of tests that need no others, and daemons with something changed."""
 
 from __future__ import annotations
 
+import sys
+import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support.impostors.rawtask import Connector, RawTask
+from support.machines.patched import Patch
+from support.machines.sharing import ON
 from support.machines.vm import VirtualMachine
+from support.system import modules_dir
 
 
 @pytest.fixture(scope="module")
 def vm() -> Iterator[VirtualMachine]:
     """One daemon for the tests of a file, which leave nothing in it."""
-    with VirtualMachine("ours") as machine:
+    with VirtualMachine("ours", env=ON) as machine:
         yield machine
 
 
@@ -21,3 +27,23 @@ def vm() -> Iterator[VirtualMachine]:
 def task(vm: VirtualMachine, connector: Connector) -> Iterator[RawTask]:
     with RawTask(vm.address, connector) as raw:
         yield raw.enrol(vm.tmp)
+
+
+@pytest.fixture
+def patched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Patch:
+    """Make a daemon that runs this code first; virtual machines are made of it from then on."""
+
+    def make(code: str) -> Path:
+        program = tmp_path / "pvmd3"
+        program.write_text(
+            f"#!{sys.executable}\n"
+            f"import os, sys\nsys.path.insert(0, {str(modules_dir())!r})\n"
+            "sys.modules['ssl'] = None\n"
+            f"{textwrap.dedent(code)}\n"
+            "from pvm3py.pvmd.main import main\nsys.exit(main())\n"
+        )
+        program.chmod(0o700)
+        monkeypatch.setattr("support.machines.vm.daemon_program", lambda _side: program)
+        return program
+
+    return make

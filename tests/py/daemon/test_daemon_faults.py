@@ -8,46 +8,22 @@ import signal
 import socket
 import subprocess
 import sys
-import textwrap
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.impostors.rawtask import ClosedError, Connector, RawTask, ints, message, string
+from support.machines.patched import Patch
 from support.machines.vm import VirtualMachine, wait_until
 from support.system import (
     PATIENCE,
     Side,
     debian_library,
     library_dir,
-    modules_dir,
     require_library,
 )
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import AddHostReply, Codes, SpawnRequest, TaskReply
-
-Patch = Callable[[str], Path]
-
-
-@pytest.fixture
-def patched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Patch:
-    """Make a daemon that runs this code first; virtual machines are made of it from then on."""
-
-    def make(code: str) -> Path:
-        program = tmp_path / "pvmd3"
-        program.write_text(
-            f"#!{sys.executable}\n"
-            f"import os, sys\nsys.path.insert(0, {str(modules_dir())!r})\n"
-            "sys.modules['ssl'] = None\n"
-            f"{textwrap.dedent(code)}\n"
-            "from pvm3py.pvmd.main import main\nsys.exit(main())\n"
-        )
-        program.chmod(0o700)
-        monkeypatch.setattr("support.machines.vm.daemon_program", lambda _side: program)
-        return program
-
-    return make
 
 
 def spawn(task: RawTask, file: str, *args: str) -> int:

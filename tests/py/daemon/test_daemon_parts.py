@@ -40,7 +40,7 @@ from pvm3py.pvmd.state.events import MessageEvent
 from pvm3py.pvmd.state.hostfile import parse_host
 from pvm3py.pvmd.state.log import Log
 from pvm3py.pvmd.state.plain import Plain, field
-from pvm3py.pvmd.state.task import Task, TaskTable, is_task
+from pvm3py.pvmd.state.task import is_task
 from pvm3py.pvmd.topics.spawn import working_directory
 from pvm3py.pvmd.topics.tracing import Tracers
 from pvm3py.wire import constants as c
@@ -109,14 +109,6 @@ def test_busy_listener_is_alive(tmp_path: Path) -> None:
                 client.setblocking(False)
                 client.connect(path)
         assert answers(path)
-
-
-def test_local_numbers_go_round_without_those_alive() -> None:
-    table = TaskTable(HOST)
-    first = table.next_tid()
-    table.add(Task(first, 0, 1))
-    assert [table.next_tid() for _ in range(c.TIDLOCAL - 1)][-1] == HOST | c.TIDLOCAL
-    assert table.next_tid() == first + 1
 
 
 @pytest.mark.parametrize(

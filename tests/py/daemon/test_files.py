@@ -218,6 +218,24 @@ def test_lost_sock_file_is_written_again(change: str) -> None:
         assert vm.log().count("written again") == 1
 
 
+def test_lost_log_is_begun_anew() -> None:
+    with VirtualMachine("ours") as vm:
+        path = vm.tmp / f"pvml.{vm.suffix}"
+        wait_until(path.exists, "log")
+        path.unlink()
+        wait_until(lambda: f"somebody has removed {path}" in vm.log(), "new log")
+
+
+def test_name_of_a_lost_socket_that_is_taken_is_told() -> None:
+    with VirtualMachine("ours") as vm:
+        Path(vm.address).unlink()
+        Path(vm.address).touch()
+        said = f"Address already in use: '{vm.address}'"
+        wait_until(lambda: said in vm.log(), "complaint")
+        Path(vm.address).unlink()
+        wait_until(lambda: "was lost, made again" in vm.log(), "socket")
+
+
 def test_lost_socket_is_made_again(connector: Connector) -> None:
     with VirtualMachine("ours") as vm, RawTask(vm.address, connector) as before:
         before.enrol(vm.tmp)
@@ -471,6 +489,32 @@ def test_relative_directory_is_the_one_where_the_daemon_was_started(
     assert {path.name for path in (tmp / "here").iterdir()} == {f"pvml.{USER}"}
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("none", "directory {} does not exist; create it"),
+        ("file", "{} is no directory; set PVM_TMP"),
+        ("file/in", "directory {}: Not a directory; set PVM_TMP"),
+        ("circle", "directory {}: Too many levels of symbolic links; set PVM_TMP"),
+    ],
+)
+def test_directory_that_cannot_be_used_is_named_with_the_cause(
+    name: str, said: str, tmp: Path
+) -> None:
+    (tmp / "file").touch()
+    (tmp / "circle").symlink_to("circle")
+    done = subprocess.run(
+        [daemon_program("ours")],
+        env=environment(tmp / name),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert said.format(tmp / name) in done.stderr
+
+
 def test_directory_may_be_a_link_and_need_not_be_readable(tmp: Path) -> None:
     (tmp / "real").mkdir(0o300)
     (tmp / "link").symlink_to("real")
@@ -503,3 +547,31 @@ def test_full_disk_is_said_and_leaves_nothing(tmp: Path) -> None:
     assert done.stdout.split() == ["1", "a", "b"]
     assert "No space left on device" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_task_says_that_the_disk_has_become_full(tmp: Path) -> None:
+    if USER != 0:
+        missing("only root can mount a small file system")
+    small = tmp / "small"
+    small.mkdir()
+    task = f"{sys.executable} -c 'import pvm3py; pvm3py.mytid()'"
+    script = (
+        f"mount -t tmpfs -o size=64k none {small} || exit 77\n"
+        f"{daemon_program('ours')} & until [ -s {small}/pvmd.0 ]; do sleep 0.1; done\n"
+        f"cat /dev/zero >{small}/filler 2>/dev/null; {task}; rm {small}/filler; kill $!; wait"
+    )
+    done = subprocess.run(
+        ["unshare", "-m", "/bin/sh", "-c", script],
+        env=environment(tmp) | {"PVM_TMP": str(small), "PYTHONPATH": str(modules_dir())},
+        cwd=tmp,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    if done.returncode == 77 or "unshare" in done.stderr:
+        missing(f"a file system cannot be mounted here: {done.stderr}")
+    said = [line for line in done.stderr.splitlines() if "pvmd refuses connection" in line]
+    assert len(said) == 1, done.stderr
+    assert f"{small}/pvmtmp" in done.stderr and ": No space left on device\n" in done.stderr

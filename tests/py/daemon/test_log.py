@@ -136,6 +136,34 @@ def test_log_that_cannot_begin_anew_keeps_its_bound(
     assert path.stat().st_size <= LIMIT
 
 
+def test_log_that_was_removed_goes_on_in_a_new_file(log: Log, path: Path) -> None:
+    log.quote(1, "x" * LIMIT)
+    path.unlink()
+    log.look_after()
+    log.quote(1, "once more")
+    lines = path.read_text().splitlines()
+    assert "somebody has removed" in lines[0] and lines[1].endswith(" once more")
+    assert (path.stat().st_mode & 0o777) == 0o600
+    log.look_after()
+    assert path.read_text().splitlines() == lines
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link", "directory"])
+def test_what_has_taken_the_name_of_the_log_is_left_alone(kind: str, log: Log, path: Path) -> None:
+    path.unlink()
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "link":
+        path.symlink_to("nowhere")
+    else:
+        path.mkdir()
+    before = path.lstat()
+    log.look_after()
+    log("a line")
+    assert (path.lstat().st_ino, path.lstat().st_mode) == (before.st_ino, before.st_mode)
+    assert not path.with_name("nowhere").exists()
+
+
 def spawn(task: RawTask, file: str, *args: str) -> None:
     body = SpawnRequest(file, 0, "", 1, list(args), 0, 0, 0, 0, 0, 0, [])
     task.request(c.TM_SPAWN, body.encode())

@@ -98,6 +98,29 @@ def test_spawned_task_is_traced_from_begin_to_end(
         assert end["TST"] == 0
 
 
+def test_end_goes_where_the_task_said_last(machine: VirtualMachine, connector: Connector) -> None:
+    with (
+        RawTask(machine.address, connector) as watcher,
+        RawTask(machine.address, connector) as task,
+    ):
+        watcher.enrol(machine.tmp)
+        task.enrol(machine.tmp)
+        for option, value in (
+            (c.TS_TRCTID, 1),
+            (c.TS_TRCTAG, TRACE_TAG),
+            (c.TS_TRCTID, 0),
+            (c.TS_TRCTID, watcher.tid),
+        ):
+            task.request(c.TM_SETOPT, ints(option) + string(f"{value:x}".encode()))
+        task.request(c.TM_EXIT)
+        decoder = trace.Decoder()
+        events: list[trace.Event] = []
+        while not events:
+            parts = decoder.decode(next_message(watcher, TRACE_TAG).body)
+            events += [p for p in parts if isinstance(p, trace.Event)]
+        assert [(event.name, event.tid) for event in events] == [("endtask", task.tid)]
+
+
 def test_untraced_task_sends_nothing(machine: VirtualMachine, connector: Connector) -> None:
     with RawTask(machine.address, connector) as one, RawTask(machine.address, connector) as two:
         one.enrol(machine.tmp)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support import compiler
 from support.machines.hosts import Bed
+from support.machines.sharing import WAYS
 from support.machines.vm import VirtualMachine, wait_until
 from support.programs import cases
 from support.programs.groups import (
@@ -49,6 +50,15 @@ def test_every_collective_call(machine: VirtualMachine, libraries: tuple[Side, S
     wide = ["wide"] if set(libraries) == {"ours"} else []
     members = [program("group_member", side) for side in libraries] * 2
     finish([machine.start(member, "group", len(members), *wide) for member in members])
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("libraries", [("ours", "ours"), ("ours", "debian")], ids="+".join)
+def test_every_collective_call_by_way(way: str, libraries: tuple[Side, Side]) -> None:
+    wide = ["wide"] if set(libraries) == {"ours"} else []
+    members = [program("group_member", side) for side in libraries] * 3
+    with VirtualMachine("ours", path=[server_dir("ours")], env=WAYS[way]) as vm:
+        finish([vm.start(member, "group", len(members), *wide) for member in members])
 
 
 @pytest.mark.parametrize(

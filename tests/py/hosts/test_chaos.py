@@ -123,6 +123,7 @@ def _kill(pid: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(chaos_seconds(SECONDS) + 600)
 @pytest.mark.parametrize("fault", ["", BAD_NETWORK], ids=["good network", "bad network"])
 def test_random_deaths(fault: str) -> None:
     if fault and "PVM3PY_CHAOS_SECONDS" not in os.environ:

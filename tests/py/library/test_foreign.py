@@ -89,7 +89,7 @@ def starter(name: str, program: str) -> Path:
 SETTINGS = {
     "daemon": {"PVM_SHM": "off"},
     "direct": {"PVM_SHM": "off"},
-    "memory": {"PVM_SHM_AFTER": "0"},
+    "memory": {"PVM_SHM": "on", "PVM_SHM_AFTER": "0"},
 }
 
 

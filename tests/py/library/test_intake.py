@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from support.intake.bed import SOCKETS, Bed, Way, each_task, group_server_dir
 from support.intake.vectors import NOT_ON_ROUTES, SETUPS, Play
+from support.machines.sharing import ON
 from support.machines.vm import VirtualMachine
 from support.system import SIDES, Side
 
@@ -15,7 +16,8 @@ from support.system import SIDES, Side
 @pytest.fixture(scope="module", params=SIDES, ids=lambda side: f"daemon-{side}")
 def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
     """A machine with each daemon, which finds its group server."""
-    with VirtualMachine(request.param, path=[group_server_dir(request.param)]) as vm:
+    path = [group_server_dir(request.param)]
+    with VirtualMachine(request.param, path=path, env=ON) as vm:
         yield vm
 
 

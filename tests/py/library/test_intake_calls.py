@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.intake.bed import Bed, Way, group_server_dir
+from support.machines.sharing import ON
 from support.machines.vm import VirtualMachine
 from support.system import SIDES, Side
 
@@ -57,7 +58,8 @@ FRAGMENT_BYTES, INT_BYTES = 4032, 4
 @pytest.fixture(scope="module", params=SIDES, ids=lambda side: f"daemon-{side}")
 def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
     """A machine with each daemon, which finds its group server."""
-    with VirtualMachine(request.param, path=[group_server_dir(request.param)]) as vm:
+    path = [group_server_dir(request.param)]
+    with VirtualMachine(request.param, path=path, env=ON) as vm:
         yield vm
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support.intake.bed import SOCKETS, Bed, Task, Way, library_env, program, spawnable
 from support.intake.vectors import REPEATS, recording
-from support.machines.sharing import WAYS
+from support.machines.sharing import ON, WAYS
 from support.machines.vm import VirtualMachine, read_line, wait_until
 from support.system import PATIENCE, SIDES, Side
 
@@ -22,7 +22,7 @@ EXIT, ROUTE_ADD = 1, 4  # events of pvm_notify
 @pytest.fixture(scope="module", params=SIDES, ids=lambda side: f"daemon-{side}")
 def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
     """A machine with each daemon."""
-    with VirtualMachine(request.param) as vm:
+    with VirtualMachine(request.param, env=ON) as vm:
         yield vm
 
 
@@ -176,24 +176,6 @@ def test_select_sees_what_came_by_memory_and_by_the_daemon(machine: VirtualMachi
         bed.deliver_tags(Way.MEMORY, range(1, 6))
         bed.deliver_tags(Way.DAEMON, range(11, 16), child=1)
         assert sorted(select_all(bed)) == [*range(1, 6), *range(11, 16)]
-
-
-@by_memory
-def test_task_that_has_left_the_memory_sleeps_while_it_waits(machine: VirtualMachine) -> None:
-    with Bed(machine, "ours", unasked=True, memory=True) as bed:
-        bed.open(Way.MEMORY)
-        assert bed.task.call("readable").code == 0
-        bed.deliver_tags(Way.MEMORY, (1, 2, 3))
-        assert bed.drain() == [1, 2, 3]
-        before = processor_time(bed.task.process.pid)
-        assert bed.task.call("trecv", -1, 99, 1, 0).code == 0
-        assert processor_time(bed.task.process.pid) - before < 0.3
-
-
-def processor_time(pid: int) -> float:
-    """Seconds that a process has had of the processors."""
-    words = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 # ---- a task that is not connected yet ----------------------------------------------------

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from support.intake.bed import SOCKETS, Bed, Way, each_task
 from support.intake.model import CHILDREN, STEPS, Generator, play
+from support.machines.sharing import ON
 from support.machines.vm import VirtualMachine
 from support.system import SIDES, Side
 
@@ -18,7 +19,7 @@ SEEDS = range(int(os.environ.get("PVM3PY_INTAKE_SEEDS", "5")))
 @pytest.fixture(scope="module", params=SIDES, ids=lambda side: f"daemon-{side}")
 def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
     """A machine with each daemon."""
-    with VirtualMachine(request.param) as vm:
+    with VirtualMachine(request.param, env=ON) as vm:
         yield vm
 
 

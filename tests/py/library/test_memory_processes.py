@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from support import compiler
+from support.machines.sharing import ON
 from support.machines.vm import VirtualMachine
 from support.system import require_library
 
@@ -17,7 +18,7 @@ PROGRAMS = ("memory_again", "memory_forks")
 def test_processes_with_memory(name: str, sanitized: bool) -> None:
     require_library("ours")
     program = compiler.test_program(name, "ours", sanitized=sanitized)
-    with VirtualMachine() as vm:
+    with VirtualMachine(env=ON) as vm:
         done = vm.run(program)
         assert "Sanitizer" not in done.err + vm.log(), done.err
         assert "FAIL" not in done.out, done.out + done.err

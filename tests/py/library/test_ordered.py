@@ -10,8 +10,11 @@ import pytest
 from support.compiler import test_program
 from support.machines.sharing import WAYS
 from support.machines.vm import VirtualMachine
+from support.system import PATIENCE
 
 SEEDS = range(int(os.environ.get("PVM3PY_ORDER_SEEDS", "1")))
+BIG = "PVM3PY_BIG" in os.environ
+MANY = 500 if BIG else 30
 
 
 # Narrow, but for as many peers as there are.
@@ -24,7 +27,8 @@ each_seed = pytest.mark.parametrize("seed", SEEDS)
 def run(env: dict[str, str], *words: object) -> dict[str, int]:
     """Let tests/c/ordered.c run; what its tasks have sent by which way."""
     with VirtualMachine("ours", env=env) as vm:
-        done = vm.run(test_program("ordered", "ours"), *words)
+        patience = PATIENCE * (10 if BIG else 1)
+        done = vm.run(test_program("ordered", "ours"), *words, timeout=patience)
     assert "FAIL" not in done.out, done.out[:2000] + done.err
     done.check()
     return {name: int(n) for name, n in re.findall(r"(memory|streamed|marks) (\d+)", done.out)}
@@ -51,6 +55,15 @@ def test_eight_tasks_that_send_to_all_others_have_all_in_order(route: str, seed:
 @each_route
 def test_order_among_more_tasks_than_have_room(route: str, seed: int) -> None:
     run(WAYS["narrow"], "all", 8, 60, route, seed)
+
+
+@each_route
+@pytest.mark.parametrize("slots", [4, 63])
+def test_many_tasks_that_send_to_all_others_have_all_in_order(slots: int, route: str) -> None:
+    env = WAYS["memory"] | {"PVM_SHM_PEERS": str(slots)}
+    sent = run(env, "all", MANY, 12 if BIG else 40, route, 1, 8192)
+    print(sent)
+    assert sent["memory"], sent
 
 
 def test_order_without_memory() -> None:

@@ -82,7 +82,7 @@ def with_thread_sanitizer(name: str) -> Path:
 # A forked child has its parent's threads, and has not joined them.
 ENVIRONMENT = {"TSAN_OPTIONS": "halt_on_error=1 die_after_fork=0 report_thread_leaks=0"}
 # Of the tasks: by streams alone, and by memory from the first message on.
-WAYS = {"streams": {"PVM_SHM": "off"}, "memory": {"PVM_SHM_AFTER": "0"}}
+WAYS = {"streams": {"PVM_SHM": "off"}, "memory": {"PVM_SHM": "on", "PVM_SHM_AFTER": "0"}}
 
 
 def check_output(out: str, err: str, log: str = "") -> None:

@@ -95,6 +95,7 @@ def memcheck(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
         "VALGRIND_LOGS": str(logs),
         "PVM_TEST_DAEMON": "ours",
         "PVM_TEST_LIBRARY": "ours",
+        "PVM_SHM": "on",
         "PVM_SHM_AFTER": "0",
     }
     path = [starter.parent, spawn_dir()]

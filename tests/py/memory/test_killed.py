@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 from support.compiler import compile_program
+from support.machines.sharing import WAYS
 from support.machines.vm import VirtualMachine
 from support.system import ARCH, C_SOURCES, pvm_root, require_library
 
 # Where it is killed: tests/c/shared_kill.c has a stand-in for each.
 STEPS = (*("memcpy", "sendmsg", "recvmsg", "write", "mmap", "fallocate", "eventfd", "sched_yield"),)
 POINTS, MORE_POINTS = 150, 4000
-AT_ONCE = {"PVM_SHM_AFTER": "0"}
+AT_ONCE = WAYS["memory"]
 NARROW = AT_ONCE | {"PVM_SHM_RING": "4096", "PVM_SHM_ARENA": "262144", "PVM_SHM_PEERS": "2"}
 
 

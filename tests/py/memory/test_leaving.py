@@ -7,10 +7,11 @@ import os
 
 import pytest
 from support.compiler import test_program as program
+from support.machines.sharing import WAYS
 from support.machines.vm import VirtualMachine
 
 # Links at once; small rings and a small arena, so that every bound is met.
-AT_ONCE = {"PVM_SHM_AFTER": "0"}
+AT_ONCE = WAYS["memory"]
 NARROW = AT_ONCE | {"PVM_SHM_RING": "4096", "PVM_SHM_ARENA": "262144"}
 TIMES, MORE_TIMES = 25, 500  # for each setting
 

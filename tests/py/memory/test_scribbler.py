@@ -8,6 +8,7 @@ import re
 import pytest
 from support.compiler import test_program as program
 from support.machines.chaos import chaos_seconds
+from support.machines.sharing import WAYS
 from support.machines.vm import VirtualMachine
 
 SECONDS_MAX = 60
@@ -18,7 +19,7 @@ SECONDS_MAX = 60
 def test_what_others_say_to_each_other_stays_right(ring: int, *, sanitized: bool) -> None:
     scribbler = program("scribbler", "ours", sanitized=sanitized)
     seconds = min(chaos_seconds(3), SECONDS_MAX)
-    env = {"PVM_SHM_AFTER": "0", "PVM_SHM_RING": str(ring)}
+    env = WAYS["memory"] | {"PVM_SHM_RING": str(ring)}
     with VirtualMachine("ours", path=[scribbler.parent], env=env) as vm:
         done = vm.run(scribbler, seconds, timeout=seconds + 100).check()
         assert "FAIL" not in done.out, done.out

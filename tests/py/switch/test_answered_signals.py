@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import struct
 import subprocess
@@ -10,10 +11,10 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from support.impostors.switchbed import A, B, Bed, C
+from support.impostors.switchbed import A, B, Bed, C, tid
 
 from pvm3py.pvmd.io.switch import frame
-from pvm3py.pvmd.state.events import MessageEvent, OpenEvent
+from pvm3py.pvmd.state.events import CloseEvent, MessageEvent, OpenEvent
 from pvm3py.wire import constants as c
 
 # Connects to the socket that it is told, and says so; then it does nothing.
@@ -72,8 +73,8 @@ def test_signal_reaches_the_process_of_the_connection(
 
 def test_daemon_gets_what_cannot_be_sent(bed: Bed, child: subprocess.Popen[bytes]) -> None:
     a, dead = bed.peer(A), 0x3FFFF
-    for tid, signum in ((B, 12345), (B, -1), (C, 0), (A & ~c.TIDLOCAL | dead, signal.SIGTERM)):
-        a.send(order(tid, signum))
+    for task, signum in ((B, 12345), (B, -1), (C, 0), (A & ~c.TIDLOCAL | dead, signal.SIGTERM)):
+        a.send(order(task, signum))
         (event,) = bed.wait(MessageEvent)
         assert event.tag == c.TM_SENDSIG
         bed.run()
@@ -86,3 +87,43 @@ def test_daemon_is_not_signalled(bed: Bed) -> None:
     a.send(order(A, signal.SIGTERM))
     (event,) = bed.wait(MessageEvent)
     assert event.tag == c.TM_SENDSIG
+
+
+# Has so many connections, and does nothing.
+MANY_CHILD = """
+import signal, socket, sys
+socks = [socket.socket(socket.AF_UNIX) for _ in range(int(sys.argv[2]))]
+for sock in socks:
+    sock.connect(sys.argv[1])
+signal.pause()
+"""
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.skipif(not kernel_can(), reason="needs Linux 6.5")
+def test_descriptors_of_processes_are_kept_for_the_next_signal_and_bounded(bed: Bed) -> None:
+    count, kept = 40, 32
+    process = subprocess.Popen([sys.executable, "-c", MANY_CHILD, str(bed.dir / "s"), str(count)])
+    try:
+        conns = [event.conn for event in bed.wait(OpenEvent, count)]
+        tids = [tid(10 + number) for number in range(count)]
+        for conn, task in zip(conns, tids, strict=True):
+            bed.switch.bind(conn, task)
+        a, before = bed.peer(A), open_files()
+        for task, more in ((tids[0], 1), (tids[0], 1), (tids[1], 2), (tids[0], 2)):
+            a.send(order(task, signal.SIGCONT))
+            a.fragments(1)
+            assert open_files() == before + more
+        for task in tids + tids[:1]:
+            a.send(order(task, signal.SIGCONT))
+            a.fragments(1)
+        assert open_files() == before + kept
+        assert not [event for event in bed.events if isinstance(event, MessageEvent)]
+    finally:
+        process.kill()
+        process.wait()
+    bed.wait(CloseEvent, count)
+    assert open_files() == before - count

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.impostors.strangers import connect, own_file, proven, stranger
 from support.impostors.switchbed import DAEMON, Bed, Peer, cut, message, tid
 from support.machines.vm import wait_until
 
@@ -32,28 +33,6 @@ def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
         bed.switch.serve_enrolments(f"{bed.dir}/file.", 20)
         yield bed
         assert [*bed.dir.glob("file.*")] == []
-
-
-def stranger(bed: Bed) -> Peer:
-    """A connection that the switch has not told of; its number is not known yet."""
-    peer = Peer(bed, bed.socket(), 0)
-    bed.peers.append(peer)
-    return peer
-
-
-def connect(bed: Bed, peer: Peer, path: Path, protocol: int = c.TDPROTOCOL) -> ConnectReply:
-    """The first round."""
-    body = ConnectRequest(protocol, str(path)).encode()
-    peer.send(message(DAEMON, body, tag=c.TM_CONNECT))
-    source, answer = peer.message()
-    assert source == DAEMON
-    return ConnectReply.decode(answer)
-
-
-def own_file(bed: Bed) -> Path:
-    path = bed.dir / "own"
-    path.write_bytes(b"")
-    return path
 
 
 def introduced(bed: Bed, *, written: bool = True) -> tuple[Peer, list[Event]]:
@@ -187,8 +166,7 @@ def test_bound_connection_has_all_the_time(bed: Bed) -> None:
 
 def test_what_follows_the_second_round_waits_until_the_caller_has_bound_it(bed: Bed) -> None:
     receiver = enrolled(bed, B)
-    peer = stranger(bed)
-    Path(connect(bed, peer, own_file(bed)).auth_file).write_bytes(b"/")
+    peer = proven(bed)
     first = message(DAEMON, b"", tag=c.TM_CONNECT)
     peer.start(message(DAEMON, b"", tag=c.TM_CONN2) + message(B, b"hello") + first)
     bed.until(lambda: len(bed.events) >= 2)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ HARDENING = (
     "-Wformat -Werror=format-security"
 )
 FORTIFY = "CPPFLAGS=-Wdate-time -D_FORTIFY_SOURCE=3"
-LINKING = "LDFLAGS=-Wl,-z,relro,-z,now -Wl,--as-needed"
+LINKING = "LDFLAGS=-Wl,-z,relro,-z,now -Wl,--as-needed -Wl,-z,defs -Wl,--no-undefined"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,10 @@ BUILDS = (
     Build("hardened", "gcc", (f"CFLAGS=-O1 {HARDENING}", FORTIFY, LINKING), slow=False),
     Build("hardened-O2", "gcc", (f"CFLAGS=-O2 {HARDENING}", FORTIFY, LINKING)),
     Build("debugging", "gcc", ("CFLAGS=-O0 -g",)),
+    Build("coverage", "gcc", ("CFLAGS=-O0 --coverage", "LDFLAGS=--coverage")),
+    Build("profiled", "gcc", ("CFLAGS=-O2 -fprofile-generate", "LDFLAGS=-fprofile-generate")),
+    Build("small", "gcc", ("CFLAGS=-Os -Werror", "CPPFLAGS=-D_GNU_SOURCE")),
+    Build("fast", "gcc", ("CFLAGS=-O3 -Werror", "CPPFLAGS=-D_GNU_SOURCE")),
     Build("lto", "gcc", ("CFLAGS=-O2 -flto=auto", "LDFLAGS=-flto=auto -Wl,-z,now")),
     Build("fat-lto", "gcc", ("CFLAGS=-O2 -flto=auto -ffat-lto-objects",)),
     Build("clang", "clang", (f"CFLAGS=-O2 {HARDENING}", FORTIFY, LINKING)),
@@ -134,6 +139,14 @@ def test_object_of_link_time_optimisation_is_machine_code(compiler: str, tmp_pat
     names = global_names(tmp_path / "obj" / "gpvm.o")
     assert "pvm_gsize" in names
     assert [name for name in names if name.startswith("gs__")] == []
+
+
+def test_modules_are_linked_with_flags_that_refuse_undefined_names(tmp_path: Path) -> None:
+    """The interpreter has the names. The small module stands for all."""
+    require_daemon("ours")
+    settings = [f"PYTHON={sys.executable}", f"BUILD={tmp_path}", "LDFLAGS=-Wl,-z,defs"]
+    run("make", "-s", "-C", PROJECT, tmp_path / "stamps" / "ext-wire", *settings)
+    assert list(tmp_path.glob("pvm3/lib/python/pvm3py/_wire.*.so"))
 
 
 def test_nothing_built_tells_where() -> None:

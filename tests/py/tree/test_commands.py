@@ -18,17 +18,21 @@ from pvm3py import __version__
 
 TREE = pvm_root()
 LIBDIR = TREE / "lib" / ARCH
+COMPILERS = ("pvmcc", "pvmc++", "pvmf77", "pvmf90")
+SCRIPTS = ("pvm", "pvmd", "pvmgetarch", "pvmtmparch", "aimk", "debugger", "ipcfree", "pvm3-config")
 COMMANDS: dict[str, list[str]] = {
     **{name: [str(LIBDIR / name)] for name in ("pvmd3", "pvmgs", "pvmrm")},
     **{name: [str(LIBDIR / name)] for name in ("pvm_gstat", "pvmgroups")},
-    **{name: [str(TREE / "lib" / name)] for name in ("pvm", "pvmd", "pvmgetarch", "aimk")},
+    **{name: [str(TREE / "lib" / name)] for name in (*SCRIPTS, *COMPILERS)},
     **{
         " ".join(["pvm3py", *words]): [sys.executable, "-m", "pvm3py", *words]
-        for words in ([], ["console"], ["rm"], ["trace"])
+        for words in ([], ["config"], ["console"], ["rm"], ["trace"])
     },
 }
 # Commands that 3.4.6 does not have.
-OWN = ("pvmrm", "pvm3py", "pvm3py rm", "pvm3py trace")
+OWN = ("pvmrm", "pvm3-config", "pvm3py", "pvm3py config", "pvm3py rm", "pvm3py trace")
+# Whose options are those of another program.
+OTHERS = ("aimk", *COMPILERS)
 # Not here: a relative path, and a program of the shell's.
 PROGRAMS = [name for name in COMMANDS if name != "aimk"]
 
@@ -80,6 +84,24 @@ def test_help_says_how_it_is_used(command: str, option: str, tmp: Path) -> None:
     assert done.stdout.startswith("usage: ")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["pvmd3", "-n127.0.0.1", "hosts"],
+        ["pvmd", "-d2", "--nonsense"],
+        ["pvm3py", "root"],
+        ["pvm3py", "arch"],
+    ],
+    ids=" ".join,
+)
+def test_help_and_version_are_answered_behind_other_words(words: list[str], tmp: Path) -> None:
+    command, *before = words
+    assert run(command, *before, "--help", tmp=tmp).stdout.startswith("usage: ")
+    assert f"pvm3py {__version__}\n" in run(command, *before, "--version", tmp=tmp).stdout.replace(
+        ")", ""
+    )
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_version_is_that_of_the_source(command: str, tmp: Path) -> None:
     done = run(command, "--version", tmp=tmp)
@@ -87,9 +109,9 @@ def test_version_is_that_of_the_source(command: str, tmp: Path) -> None:
     assert f"pvm3py {__version__}" in done.stdout and len(done.stdout.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in ("aimk", "pvmgs")])
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in (*OTHERS, "pvmgs")])
 def test_unknown_option_is_refused(command: str, tmp: Path) -> None:
-    """make has options of its own; the group server takes anything, as that of 3.4.6.
+    """make and compilers have theirs; the group server takes anything, as that of 3.4.6.
 
     No program of 3.4.6 ends with 2, so the same programs here do not either.
     """

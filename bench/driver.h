@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the driver share. */
+#ifndef BENCH_DRIVER_H
+#define BENCH_DRIVER_H
+
+#include "common.h"
+
+extern double seconds; /* to measure for */
+
+/* Start `n` peers and wait until each has said hello. */
+void start_peers(char **args, int n, int *tids);
+/* End them, and wait until they have ended. */
+void stop_peers(int *tids, int n);
+
+/* ---- several.c: figures as they are printed --------------------------------------- */
+
+double measure_ring(int tasks);
+double measure_multicast(int bytes, int tasks);
+double measure_waiting(void);
+double measure_linked(int tasks);
+double measure_idle(int tasks);
+
+#endif

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+"""The memory that long messages are packed into is used again, and given back to the system."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.compiler import test_program as program
+from support.machines.vm import VirtualMachine
+
+
+@pytest.fixture(scope="module")
+def vm() -> Iterator[VirtualMachine]:
+    at_once = {"PVM_SHM_AFTER": "0"}
+    path = [program("shared_arena", "ours").parent]
+    with VirtualMachine("ours", path=path, env=at_once) as machine:
+        yield machine
+
+
+def test_long_messages_to_and_fro_are_packed_to_the_same_memory(vm: VirtualMachine) -> None:
+    vm.run(program("shared_arena", "ours"), "again", timeout=100).check()
+
+
+def test_free_blocks_lose_their_memory_while_the_task_waits(vm: VirtualMachine) -> None:
+    vm.run(program("shared_arena", "ours"), "rest", timeout=100).check()
+
+
+def test_task_sleeps_for_good_while_others_keep_its_memory(vm: VirtualMachine) -> None:
+    vm.run(program("shared_arena", "ours"), "sleep", timeout=100).check()
