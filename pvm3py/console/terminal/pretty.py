@@ -83,7 +83,8 @@ def _console() -> Console:
     """Rich's idea of the terminal, with its size of now."""
     from rich.console import Console  # noqa: PLC0415
 
-    return Console(highlight=False, emoji=False, markup=False)
+    colourless = bool(os.environ.get("NO_COLOR"))
+    return Console(no_color=colourless, highlight=False, emoji=False, markup=False)
 
 
 def _cell(column: Column, text: str) -> Text:
