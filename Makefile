@@ -65,7 +65,7 @@ $(STAMPS)/cc: | $(STAMPS)
 	$(call need,echo '#include <stdio.h>' | $(CC) -E -,$(MISSING_HEADERS))
 	@touch $@
 
-# Requirements are written once, in pyproject.toml; the expression selects a list there.
+# Requirements are written once, in pyproject.toml; the expression selects a list of p there.
 # The second argument is tried if pip fails, as it does without a network.
 define pip_install # expression on the parsed pyproject.toml, command
 	@$(PYTHON) -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); \
@@ -74,6 +74,7 @@ define pip_install # expression on the parsed pyproject.toml, command
 		>$(BUILD)/pip.log 2>&1 || $(or $(2),false) || \
 		{ echo "make: $(MISSING_PIP)" >&2; exit 1; }
 endef
+EXTRAS := p["project"]["optional-dependencies"]
 
 # The build tools that $(PYTHON3) itself has.
 USE_SYSTEM_TOOLS = { $(PYTHON3) -c 'import cffi, setuptools' 2>/dev/null && \
@@ -91,9 +92,18 @@ $(STAMPS)/venv: pyproject.toml | $(STAMPS)
 			os.path.abspath("$(MODULES)") + "\n")'
 	@touch $@
 
-$(STAMPS)/venv-test: pyproject.toml $(VENV_STAMP) | $(STAMPS)
-	$(call pip_install,p["project"]["optional-dependencies"]["test"] + \
-		p["project"]["optional-dependencies"]["docs"])
+# An interpreter that the caller brought is left as it is.
+CONSOLE_LIBRARIES := $(and $(VENV_STAMP),$(STAMPS)/venv-console)
+
+# One pip at a time.
+$(STAMPS)/venv-test: pyproject.toml $(VENV_STAMP) | $(STAMPS) $(CONSOLE_LIBRARIES)
+	$(call pip_install,$(EXTRAS)["test"] + $(EXTRAS)["docs"] + $(EXTRAS)["console"])
+	@touch $@
+
+# The console does without them where pip cannot have them: remove the stamp to try again.
+$(STAMPS)/venv-console: pyproject.toml csrc/python/stage.py $(VENV_STAMP) | $(STAMPS)
+	$(call pip_install,$(EXTRAS)["console"],true)
+	@'$(PYTHON)' csrc/python/stage.py libraries $(MODULES)/console-libraries
 	@touch $@
 
 # A character that make's own syntax takes.
@@ -253,7 +263,8 @@ SNIPPETS := $(addprefix $(TREE)/lib/,pvm3-flags.sh bashrc.stub kshrc.stub cshrc.
 SPAWNED := $(TREE)/bin/$(PVM_ARCH)/pvmgs $(TREE)/bin/$(PVM_ARCH)/pvmrm
 CONF := $(addprefix $(TREE)/conf/$(PVM_ARCH).,def m4)
 
-all tree: lib $(SCRIPTS) $(COMPAT) $(SNIPPETS) $(CONF) $(STAMPS)/package $(SPAWNED)
+all tree: lib $(SCRIPTS) $(COMPAT) $(SNIPPETS) $(CONF) $(STAMPS)/package $(SPAWNED) \
+	$(CONSOLE_LIBRARIES)
 
 # The version has one place.
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' pvm3py/__init__.py)

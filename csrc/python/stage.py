@@ -2,6 +2,7 @@
 """Put the Python part into a PVM_ROOT tree.
 
 stage.py package DEST          the package pvm3py, the cffi run time, byte code, into DEST
+stage.py libraries DEST        what the console uses on a terminal, if this interpreter has it
 stage.py launcher SOURCE DEST  a program's launcher, which names the interpreter that runs this
 
 Files appear whole and under their names in one step: running programs keep the old ones.
@@ -10,6 +11,7 @@ Files appear whole and under their names in one step: running programs keep the 
 from __future__ import annotations
 
 import compileall
+import importlib.metadata
 import os
 import py_compile
 import shutil
@@ -20,6 +22,11 @@ import _cffi_backend
 
 PACKAGE = Path(__file__).resolve().parents[2] / "pvm3py"
 SOURCES = ("*.py", "py.typed")
+# Distributions for the console: what it imports of rich needs nothing else of what rich names.
+LIBRARIES = ("prompt_toolkit", "wcwidth", "rich")
+
+# By their contents, not their times: copies of the tree keep it valid, edited sources do not.
+HASHED = py_compile.PycInvalidationMode.CHECKED_HASH
 
 
 def sources(directory: Path) -> set[Path]:
@@ -49,10 +56,21 @@ def package(dest: Path) -> None:
     libraries = backend.parent / "cffi.libs"
     if libraries.is_dir():
         shutil.copytree(libraries, dest / libraries.name, copy_function=replace, dirs_exist_ok=True)
-    # By their contents, not their times: copies of the tree keep it valid, edited sources do not.
-    mode = py_compile.PycInvalidationMode.CHECKED_HASH
-    if not compileall.compile_dir(target, quiet=1, invalidation_mode=mode):
+    if not compileall.compile_dir(target, quiet=1, invalidation_mode=HASHED):
         sys.exit("stage.py: a module does not compile")
+
+
+def libraries(dest: Path) -> None:
+    """Copy the console's libraries with their licences; nothing if one of them is missing."""
+    try:
+        files = [file for name in LIBRARIES for file in importlib.metadata.files(name) or ()]
+    except importlib.metadata.PackageNotFoundError:
+        return
+    for file in files:
+        if ".." not in file.parts and "__pycache__" not in file.parts:
+            (dest / file).parent.mkdir(parents=True, exist_ok=True)
+            replace(file.locate(), dest / file)
+    compileall.compile_dir(dest, quiet=1, invalidation_mode=HASHED)
 
 
 def launcher(source: Path, dest: Path) -> None:
@@ -67,4 +85,5 @@ def launcher(source: Path, dest: Path) -> None:
 
 
 if __name__ == "__main__":
-    {"package": package, "launcher": launcher}[sys.argv[1]](*map(Path, sys.argv[2:]))
+    actions = {"package": package, "libraries": libraries, "launcher": launcher}
+    actions[sys.argv[1]](*map(Path, sys.argv[2:]))

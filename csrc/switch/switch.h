@@ -227,6 +227,12 @@ int sw_manager(struct sw *, uint64_t conn, uint32_t manager, uint32_t speaker);
  */
 int sw_share_home(struct sw *, uint32_t tid, void *home, size_t len);
 
+/*
+ * What a task here has sent to other tasks by this switch so far: messages, a multicast being one,
+ * and bytes with headers. 0, or -ENOENT: it is not connected.
+ */
+int sw_sent(struct sw *, uint32_t tid, uint64_t *messages, uint64_t *bytes);
+
 /* Bytes queued for tid; UINT64_MAX: its host has asked to hold back what is for it. */
 uint64_t sw_queued(struct sw *, uint32_t tid);
 /*

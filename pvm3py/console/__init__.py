@@ -15,11 +15,15 @@ table      commands as rows: name, operands, options, texts, function
 tasktable  lines of tasks
 launch     what `spawn` starts
 probe      small tasks on the hosts
+usage      what tasks use
+screen     the whole terminal for one command
 diagnosis  why a host could not be added
 commands/  the rows, a file a family
 interpreter  a line came, messages came
 batch      commands that nobody types: the start-up file, -c, scripts
+interrupts Ctrl-C
 plain      reads lines from a pipe or a terminal without an editor
+terminal/  the front ends with an editor, and what they print
 manual     the manual page, made of the table
 __main__   the command line
 """

@@ -13,6 +13,7 @@ from pvm3py.command import add_version, run
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
+    from .output import Output
 
 _HELP = """With no daemon running, one is started with -n, -d and the host file as arguments.
 Without -c and a script, commands are read from standard input; `help` lists them. The
@@ -80,7 +81,8 @@ def _serve(given: argparse.Namespace) -> int:
     """Attach, and run what the command line asks for."""
     script = given.file if given.file and is_script(given.file) else None
     text = _commands(given.commands, script)
-    interpreter, started = _attached(_daemon_arguments(given, script))
+    out = _output(people=text is None)
+    interpreter, started = _attached(_daemon_arguments(given, script), out)
     if given.mask is not None:
         _set_mask(given.mask)
     if text is not None:
@@ -132,21 +134,33 @@ def _daemon_arguments(given: argparse.Namespace, script: str | None) -> list[str
     return arguments + ([given.file] if given.file and script is None else [])
 
 
-def _attached(arguments: list[str]) -> tuple[Interpreter, bool]:
+def _output(*, people: bool) -> Output:
+    """Where results go: people get tables in colours."""
+    from .output import Output  # noqa: PLC0415
+
+    if people:
+        from .terminal.choice import on_terminal  # noqa: PLC0415
+        from .terminal.pretty import Pretty  # noqa: PLC0415
+
+        if on_terminal():
+            return Pretty()
+    return Output()
+
+
+def _attached(arguments: list[str], out: Output) -> tuple[Interpreter, bool]:
     """A console that is a task of the machine, and whether its daemon was started for it."""
     from .interpreter import Interpreter  # noqa: PLC0415
     from .machine import attach  # noqa: PLC0415
-    from .output import Output  # noqa: PLC0415
     from .session import Session  # noqa: PLC0415
 
     started = attach(arguments)
-    return Interpreter(Session(Output())), started
+    return Interpreter(Session(out)), started
 
 
 def _converse(interpreter: Interpreter, started: bool) -> None:
     """Read commands from standard input."""
     from .batch import start_up_lines  # noqa: PLC0415
-    from .plain import Plain  # noqa: PLC0415
+    from .terminal.choice import front_end  # noqa: PLC0415
 
     session = interpreter.session
     if not started:
@@ -155,7 +169,7 @@ def _converse(interpreter: Interpreter, started: bool) -> None:
         session.out.line(line)
         interpreter.line(line)
     if not session.over:
-        Plain(interpreter).run()
+        front_end(interpreter).run()
     if not session.halted:
         session.out.line("\nConsole: exit handler called\npvmd still running.")
 

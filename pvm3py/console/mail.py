@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pvm3py.task as pvm
 from pvm3py.task import NoData
@@ -70,6 +70,16 @@ class Mail:
                 return False
             self._idle()
             select.select(pvm.getfds(), [], [], left)
+
+    def wait_with(self, fds: Sequence[int], seconds: float) -> list[int]:
+        """Take messages until a descriptor of these is readable, or for so long; those that are."""
+        deadline = time.monotonic() + seconds
+        while True:
+            self.take_in()
+            left = max(deadline - time.monotonic(), 0)
+            ready = set(select.select([*fds, *pvm.getfds()], [], [], left)[0])
+            if not ready or ready & set(fds):
+                return [fd for fd in fds if fd in ready]
 
 
 def _of_daemon(message: pvm.Message) -> bool:

@@ -5,8 +5,32 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    width  in characters; to the right of so many, or if negative to the left
+    gap    what separates it from the column before it
+    """
+
+    title: str
+    width: int
+    gap: str = " "
+
+    def cell(self, text: str) -> str:
+        """A text at the column's width."""
+        return f"{text:>{self.width}}" if self.width >= 0 else f"{text:<{-self.width}}"
+
+
+HOST = Column("HOST", 24)
+DTID = Column("DTID", 8)
+STATUS = Column("STATUS", 0, "  ")
 
 
 class Output:
@@ -25,6 +49,20 @@ class Output:
         """Print a text that is no whole line."""
         sys.stdout.write(text)
 
+    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+        """Print a table in the columns of PVM 3.4.6."""
+        self.line(table_line(columns, [column.title for column in columns]).rstrip())
+        self.lines(table_line(columns, row) for row in rows)
+
+    # Whether somebody looks on, for whom work is done in parts and a picture may change.
+    live = False
+
+    @contextmanager
+    def progress(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Show how far something is; gives a function that says how many more are done."""
+        del what, total
+        yield lambda count: None
+
     def json(self, value: Any) -> None:
         """Print a value for programs."""
         self.line(json.dumps(value, indent=2))
@@ -38,6 +76,13 @@ class Output:
     def flush(self) -> None:
         """Write what was printed. Raises BrokenPipeError if nobody reads it any more."""
         sys.stdout.flush()
+
+
+def table_line(columns: Sequence[Column], cells: Sequence[str]) -> str:
+    """A line of a table with these columns."""
+    pairs = list(zip(columns, cells, strict=True))
+    head, text = pairs[0]
+    return head.cell(text) + "".join(c.gap + c.cell(text) for c, text in pairs[1:])
 
 
 def host_line(name: str, tid: object, *more: object) -> str:

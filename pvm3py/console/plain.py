@@ -11,6 +11,7 @@ import select
 from collections.abc import Iterator
 
 from .interpreter import LINE_MAX, Interpreter, shown
+from .interrupts import Interrupts
 
 PROMPT = "pvm> "
 _CHUNK = 65536
@@ -47,36 +48,31 @@ class Plain:
         self._fd = fd
         self._echo = not os.isatty(fd)
         self._lines = Lines()
+        self._ended = False
+        self._interrupts = Interrupts()
 
     def run(self) -> None:
         """Read and run commands."""
         self._prompt()
-        while not self._session.over:
-            try:
-                ended = self._turn()
-            except KeyboardInterrupt:
+        while not self._session.over and not self._ended:
+            if not self._interrupts.run(self._turn):
                 self._session.out.line()
                 self._prompt()
-                continue
-            if ended:
-                break
 
-    def _turn(self) -> bool:
-        """Wait for messages or lines, and serve them; whether the input has ended."""
+    def _turn(self) -> None:
+        """Wait for messages or lines, and serve them."""
         self._interpreter.messages()
         self._session.out.flush()
         ready, _, _ = select.select([self._fd, *self._interpreter.fds()], [], [])
         if self._fd not in ready:
-            return False
+            return
         data = os.read(self._fd, _CHUNK)
         if not data:
             self._end()
-            return True
         for line in self._lines.feed(data):
             self._run(line)
             if self._session.over:
                 break
-        return False
 
     def _run(self, line: str) -> None:
         self._interpreter.messages()
@@ -88,6 +84,7 @@ class Plain:
 
     def _end(self) -> None:
         """The input has ended, maybe in the middle of a line."""
+        self._ended = True
         rest = self._lines.rest()
         if rest:
             self._run(rest)

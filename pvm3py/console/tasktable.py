@@ -7,6 +7,8 @@ from typing import Any
 
 import pvm3py.task as pvm
 
+from .output import HOST, Column, table_line
+
 _FLAGS = (
     (0x400, "T"),
     (0x200, "H"),
@@ -17,6 +19,9 @@ _FLAGS = (
     (0x4, "c"),
     (0x2, "f"),
 )
+
+_LONG = (Column("PTID", 8), Column("PID", 6))
+_COMMAND = Column("COMMAND", -12)
 
 
 def parse_tid(word: str) -> int | None:
@@ -46,20 +51,23 @@ class TaskTable:
         self._me = me
         self._names = {host.tid: host.name for host in hosts}
         self._long = long
+        middle = _LONG if long else ()
+        self.columns = (HOST, Column("TID", 8), *middle, Column("FLAG 0x", 9), _COMMAND)
 
     def head(self) -> str:
         """The line above the tasks."""
-        long = "     PTID    PID" if self._long else ""
-        return f"{'HOST':>24} {'TID':>8}{long} {'FLAG 0x':>9} COMMAND"
+        return table_line(self.columns, [column.title for column in self.columns]).rstrip()
 
     def line(self, task: pvm.Task) -> str:
         """The line of a task."""
-        fields = [f"{self.host(task):>24}", f"{self._tid(task.tid):>8}"]
+        return table_line(self.columns, self.row(task))
+
+    def row(self, task: pvm.Task) -> list[str]:
+        """What the columns say about a task."""
+        cells = [self.host(task), self._tid(task.tid)]
         if self._long:
-            parent = self._tid(task.parent) if task.parent else "-"
-            fields += [f"{parent:>8}", f"{task.pid:>6d}"]
-        fields += [f"{flag_text(task.flags):>9}", f"{task.program or '-':<12}"]
-        return " ".join(fields)
+            cells += [self._tid(task.parent) if task.parent else "-", str(task.pid)]
+        return [*cells, flag_text(task.flags), task.program or "-"]
 
     def record(self, task: pvm.Task) -> dict[str, Any]:
         """A task for programs; parent null if it has none."""

@@ -71,6 +71,8 @@ void route_fragment(struct conn *c, uint32_t off, uint32_t len)
 		conn_end(c, SW_PROTOCOL, "message for a task before enrolment");
 		return;
 	}
+	c->sent_messages += (flags & FFEOM) != 0;
+	c->sent_bytes += len;
 	wire_put32(frag + WIRE_FRAG_SRC, c->tid);
 	wire_put32(frag + WIRE_FRAG_FLAGS, flags << 24);
 	if (dst == (c->tid | TIDGID))
@@ -171,4 +173,22 @@ int sw_hold(struct sw *sw, uint64_t id, uint32_t tid)
 	}
 	lock_leave(sw);
 	return c ? 0 : -ENOENT;
+}
+
+int sw_sent(struct sw *sw, uint32_t tid, uint64_t *messages, uint64_t *bytes)
+{
+	const struct queue *q;
+	int rc = -ENOENT;
+
+	lock_enter(sw);
+	q = table_find(sw, tid);
+	if (q && q->peer) {
+		const struct conn *c = conn_of(q);
+
+		*messages = c->sent_messages;
+		*bytes = c->sent_bytes;
+		rc = 0;
+	}
+	lock_leave(sw);
+	return rc;
 }

@@ -81,7 +81,9 @@ struct conn {
 	uint32_t *receivers; /* of the next multicast message: tasks here, daemons of other hosts */
 	uint32_t receiver_count;
 	struct sharing *sharing; /* NULL: the task cannot share memory */
-	uint64_t batch;          /* batch that these count in: */
+	/* What it has sent to tasks and groups of them so far: whole messages, bytes with headers. */
+	uint64_t sent_messages, sent_bytes;
+	uint64_t batch; /* batch that these count in: */
 	uint32_t batch_events;
 	uint64_t batch_bytes;
 };

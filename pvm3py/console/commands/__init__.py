@@ -2,7 +2,7 @@
 """The commands, a file a family; importing this fills the table."""
 
 from ..table import COMMANDS
-from . import hosts, jobs, machine, mail, settings, tasks, tracing, watching
+from . import hosts, jobs, machine, mail, settings, tasks, top, tracing, watching
 
 __all__ = [
     "COMMANDS",
@@ -12,6 +12,7 @@ __all__ = [
     "mail",
     "settings",
     "tasks",
+    "top",
     "tracing",
     "watching",
 ]

@@ -7,9 +7,13 @@ import pvm3py.task as pvm
 from pvm3py.task import Code
 from pvm3py.task.errors import text_of
 
-from ..output import host_line, status_line
+from ..output import DTID, HOST, STATUS, Column, status_line
 from ..session import Session
 from ..table import JSON, Given, command
+
+_CONF = (HOST, DTID, Column("ARCH", 8), Column("SPEED", 7), Column("DSIG", 10))
+# Hosts that are started at the same time where progress is shown.
+_PART = 16
 
 
 @command("conf", summary="list the hosts of the virtual machine", options=(JSON,))
@@ -21,10 +25,13 @@ def conf(session: Session, given: Given) -> None:
         return
     formats = len({host.dsig for host in hosts})
     session.out.line(f"{_counted(len(hosts), 'host')}, {_counted(formats, 'data format')}")
-    session.out.line(host_line("HOST", "DTID", "ARCH", "SPEED", "DSIG"))
-    for h in hosts:
-        dsig = f"0x{h.dsig & 0xFFFFFFFF:08x}"
-        session.out.line(host_line(h.name, h.tid, h.arch, h.speed, dsig))
+    session.out.table(_CONF, map(_row, hosts))
+
+
+def _row(host: pvm.Host) -> list[str]:
+    """What `conf` says about a host."""
+    dsig = f"0x{host.dsig & 0xFFFFFFFF:08x}"
+    return [host.name, f"{host.tid:x}", host.arch, str(host.speed), dsig]
 
 
 def _counted(count: int, noun: str) -> str:
@@ -46,11 +53,10 @@ def _counted(count: int, noun: str) -> str:
 def add(session: Session, given: Given) -> None:
     """Add hosts, and look for the reason where a daemon could not be started."""
     names = given.operands
-    results = session.machine.add(names)
+    results = _add(session, names)
     session.out.line(f"{sum(result > 0 for result in results)} successful")
-    session.out.line(host_line("HOST", "DTID"))
-    for name, result in zip(names, results, strict=True):
-        session.out.line(host_line(name, result if result > 0 else text_of(result)))
+    texts = [f"{result:x}" if result > 0 else text_of(result) for result in results]
+    session.out.table((HOST, DTID), zip(names, texts, strict=True))
     session.fail_if(any(result < 0 for result in results))
     unstarted = [n for n, code in zip(names, results, strict=True) if code == Code.CANT_START]
     if unstarted:
@@ -59,15 +65,25 @@ def add(session: Session, given: Given) -> None:
         diagnose(session, unstarted)
 
 
+def _add(session: Session, names: list[str]) -> list[int]:
+    """Add hosts, in parts if there is somebody who looks how far it is; tid or code of each."""
+    part = _PART if session.out.live else len(names)
+    results: list[int] = []
+    with session.out.progress("adding hosts", len(names)) as advance:
+        for begin in range(0, len(names), part):
+            results += session.machine.add(names[begin : begin + part])
+            advance(part)
+    return results
+
+
 @command("delete", "host...", "delete hosts from the virtual machine", least=1, most=None, raw=True)
 def delete(session: Session, given: Given) -> None:
     """Delete hosts with their tasks."""
     names = given.operands
     results = session.machine.delete(names)
     session.out.line(f"{sum(result == 0 for result in results)} successful")
-    session.out.line(f"{'HOST':>24}  STATUS")
-    for name, result in zip(names, results, strict=True):
-        session.out.line(status_line(name, text_of(result) if result < 0 else "deleted"))
+    texts = [text_of(result) if result < 0 else "deleted" for result in results]
+    session.out.table((HOST, STATUS), zip(names, texts, strict=True))
     session.fail_if(any(result < 0 for result in results))
 
 

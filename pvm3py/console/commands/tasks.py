@@ -40,8 +40,7 @@ def ps(session: Session, given: Given) -> None:
     if "--json" in given:
         session.out.json([table.record(task) for task in tasks])
         return
-    session.out.line(table.head())
-    session.out.lines(map(table.line, tasks))
+    session.out.table(table.columns, map(table.row, tasks))
 
 
 def _where(session: Session, given: Given, hosts: list[pvm.Host]) -> int:

@@ -479,6 +479,16 @@ class Switch:
             return None
         return Sharing(*(int(getattr(home, name)) for name in Sharing.__annotations__))
 
+    def sent(self, tid: int) -> tuple[int, int]:
+        """What a task here has sent to other tasks: messages and bytes, those by memory, too."""
+        messages, size = ffi.new("uint64_t *"), ffi.new("uint64_t *")
+        if lib.sw_sent(self._sw, tid & 0xFFFFFFFF, messages, size) < 0:
+            return 0, 0
+        shared = self.sharing(tid)
+        if shared is None:
+            return messages[0], size[0]
+        return messages[0] + shared.messages, size[0] + shared.bytes
+
 
 def _report(error: Exception, event: Event) -> None:
     """Tell the running event loop that the handler failed."""

@@ -82,6 +82,14 @@ def _send_noops(pvmd: Pvmd, args: list[int]) -> list[int]:
     return []
 
 
+def _sent(pvmd: Pvmd, args: list[int]) -> list[int]:
+    """Messages and bytes that a task here has sent to others, each as high and low 31 bits."""
+    if len(args) < 2 or pvmd.tasks.get(args[1]) is None:
+        return []
+    counts = pvmd.switch.sent(args[1])
+    return [part for n in counts for part in (n >> 31 & 0x7FFFFFFF, n & 0x7FFFFFFF)]
+
+
 _ACTIONS = {
     0: _dump_memory,
     1: _dump_hosts,
@@ -94,7 +102,10 @@ _ACTIONS = {
     8: _fail_host,
     9: _dump_memory,
     20: _send_noops,
+    21: _sent,
 }
+# Asked again and again by programs that display it.
+_UNLOGGED = (21,)
 
 
 @handles(c.TM_TICKLE, Codes)
@@ -103,7 +114,8 @@ def tickle(pvmd: Pvmd, _request: Request, body: Codes) -> Codes:
     args = body.values
     if not 1 <= len(args) <= _ARGS_MAX:
         raise Refused(c.PvmBadParam, f"{len(args)} arguments")
-    pvmd.log("tickle #" + " ".join(map(str, args)))
+    if args[0] not in _UNLOGGED:
+        pvmd.log("tickle #" + " ".join(map(str, args)))
     action = _ACTIONS.get(args[0])
     if action is None:
         pvmd.log(f"tickle: there is no #{args[0]}")

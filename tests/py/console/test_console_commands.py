@@ -220,7 +220,7 @@ def test_log_is_printed_and_followed(vm: VirtualMachine) -> None:
 NAMES = (
     *("add", "alias", "conf", "delete", "echo", "export", "getopt", "halt", "help", "hosts", "id"),
     *("jobs", "kill", "log", "mstat", "names", "ps", "pstat", "put", "quit", "reset", "setenv"),
-    *("setopt", "sig", "spawn", "trace", "unalias", "unexport", "version", "wait"),
+    *("setopt", "sig", "spawn", "top", "trace", "unalias", "unexport", "version", "wait"),
 )
 
 

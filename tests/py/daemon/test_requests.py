@@ -510,6 +510,24 @@ def test_tickle(task: RawTask) -> None:
     assert code(task, c.TM_TICKLE, ints(0)) == c.PvmBadParam
 
 
+def test_tickle_counts_what_a_task_has_sent_to_others(
+    vm: VirtualMachine, task: RawTask, other: RawTask
+) -> None:
+    log = vm.log()
+    assert task.request(c.TM_TICKLE, ints(2, 21, task.tid)).ints() == (4, 0, 0, 0, 0)
+    for _ in range(3):
+        task.send(message(5, b"x" * 100, dst=other.tid, src=task.tid))
+    for _ in range(3):
+        other.receive()
+    count, *numbers = task.request(c.TM_TICKLE, ints(2, 21, task.tid)).ints()
+    assert (count, numbers[0], numbers[1], numbers[2]) == (4, 0, 3, 0)
+    assert 300 < numbers[3] < 500
+    assert task.request(c.TM_TICKLE, ints(2, 21, other.tid)).ints() == (4, 0, 0, 0, 0)
+    assert task.request(c.TM_TICKLE, ints(2, 21, HOST + 999)).ints() == (0,)
+    assert task.request(c.TM_TICKLE, ints(1, 21)).ints() == (0,)
+    assert vm.log() == log
+
+
 @pytest.mark.parametrize(
     ("tag", "body"),
     [

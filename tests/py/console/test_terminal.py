@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: MIT
+"""The console on a terminal: a person edits lines, interrupts commands, looks at tables."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import stat
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+from support.machines.vm import VirtualMachine, wait_until
+from support.screens.desk import CTRL_C, CTRL_D, LEFT, TAB, UP, Desk
+from support.screens.face import FACES, PROMPT, Face, console, do, started
+from support.system import modules_dir
+
+HOST = socket.gethostname()
+EDITING: tuple[Face, ...] = ("editor", "readline")
+# Sequences that set colours.
+COLOUR = re.compile(rb"\x1b\[[0-9;]*3[0-9][0-9;]*m")
+
+every_face = pytest.mark.parametrize("face", FACES)
+editing = pytest.mark.parametrize("face", EDITING)
+
+
+def quit_by_ctrl_d(desk: Desk) -> None:
+    desk.type(CTRL_D)
+    assert desk.end() == 0
+    assert desk.lines()[-1] == "pvmd still running."
+    assert "Traceback" not in "\n".join(desk.lines())
+
+
+def begin(desk: Desk, command: str) -> None:
+    """Type a command that takes its time, and wait until it has the terminal."""
+    desk.enter(command)
+    desk.see_last(f"{PROMPT} {command}")
+    wait_until(lambda: desk.flags() & termios.ICANON, "the command has the terminal")
+
+
+def history(vm: VirtualMachine) -> Path:
+    return vm.home / ".local/state/pvm3py/history"
+
+
+# ---- lines -------------------------------------------------------------------------------------
+
+
+@every_face
+def test_commands_are_not_echoed_twice_and_ctrl_d_is_quit(ours: VirtualMachine, face: Face) -> None:
+    with started(ours, face) as desk:
+        desk.enter("echo one two")
+        lines = desk.wait_for(lambda lines: lines[-2:] == ["one two", PROMPT], "the words")
+        assert lines.count("pvm> echo one two") == 1
+        assert "echo one two" not in lines
+        quit_by_ctrl_d(desk)
+        assert "quit" in desk.lines()[-4]
+
+
+@editing
+def test_line_is_edited_before_it_is_run(ours: VirtualMachine, face: Face) -> None:
+    with started(ours, face) as desk:
+        desk.type("echo abd" + LEFT + "c" + "\x01" + "\x0b" + "\x19")  # home, cut, paste
+        desk.see_last("pvm> echo abcd")
+        desk.enter("")
+        desk.see("abcd")
+        quit_by_ctrl_d(desk)
+
+
+@editing
+def test_line_wider_than_the_terminal_is_edited(ours: VirtualMachine, face: Face) -> None:
+    word = "w" * 90
+    with started(ours, face, columns=40) as desk:
+        desk.enter(f"echo {word}")
+        text = desk.wait_for(lambda lines: lines[-1:] == [PROMPT] and len(lines) > 5, "the answer")
+        assert "".join(text).count("w") == 180
+        quit_by_ctrl_d(desk)
+
+
+@editing
+def test_ctrl_c_gives_up_the_line(ours: VirtualMachine, face: Face) -> None:
+    with started(ours, face) as desk:
+        desk.type("echo given-up")
+        desk.see_last("pvm> echo given-up")
+        desk.type(CTRL_C)
+        desk.see_last(PROMPT)
+        desk.enter("echo next")
+        desk.see("next")
+        assert "given-up" not in desk.lines()
+        quit_by_ctrl_d(desk)
+
+
+def test_pasted_lines_are_run_one_by_one(ours: VirtualMachine) -> None:
+    with started(ours) as desk:
+        desk.type("\x1b[200~echo first\necho second\n\x1b[201~\r")
+        desk.wait_for(lambda lines: lines[-3:] == ["first", "second", PROMPT], "both")
+        quit_by_ctrl_d(desk)
+
+
+@editing
+def test_lines_typed_while_a_command_runs_are_run_afterwards(
+    ours: VirtualMachine, face: Face
+) -> None:
+    with started(ours, face) as desk:
+        do(desk, "spawn -> /bin/sh -c 'while [ ! -e go ]; do sleep 0.05; done'")
+        begin(desk, "wait")
+        desk.enter("echo typed-ahead")
+        desk.see("echo typed-ahead")
+        (ours.home / "go").touch()
+        desk.wait_for(lambda lines: lines[-2:] == ["typed-ahead", PROMPT], "the answer")
+        quit_by_ctrl_d(desk)
+
+
+# ---- history -----------------------------------------------------------------------------------
+
+
+@editing
+def test_history_is_kept_for_the_next_console(ours: VirtualMachine, face: Face) -> None:
+    with started(ours, face) as desk:
+        for command in ("echo older", "echo kept", "echo kept", " echo secret"):
+            do(desk, command)
+        quit_by_ctrl_d(desk)
+    assert history(ours).read_text() == "echo older\necho kept\n"
+    assert stat.S_IMODE(history(ours).stat().st_mode) == 0o600
+    assert stat.S_IMODE(history(ours).parent.stat().st_mode) == 0o700
+    with started(ours, face) as desk:
+        desk.type(UP)
+        desk.see_last("pvm> echo kept")
+        desk.type(UP)
+        desk.see_last("pvm> echo older")
+        desk.type("\x05\x15" + CTRL_D)
+        assert desk.end() == 0
+
+
+@editing
+def test_one_history_serves_both_editors(ours: VirtualMachine, face: Face) -> None:
+    other = EDITING[1 - EDITING.index(face)]
+    with started(ours, other) as desk:
+        do(desk, "echo from the other")
+        quit_by_ctrl_d(desk)
+    with started(ours, face) as desk:
+        desk.type(UP)
+        desk.see_last("pvm> echo from the other")
+
+
+def test_history_is_where_the_user_wants_state(ours: VirtualMachine) -> None:
+    with started(ours, env={"XDG_STATE_HOME": str(ours.home / "state")}) as desk:
+        do(desk, "echo here")
+        quit_by_ctrl_d(desk)
+    assert (ours.home / "state/pvm3py/history").read_text() == "echo here\n"
+    assert not history(ours).exists()
+
+
+@editing
+def test_console_works_without_a_place_for_its_history(ours: VirtualMachine, face: Face) -> None:
+    (ours.home / "state").write_text("no directory")
+    with started(ours, face, env={"XDG_STATE_HOME": str(ours.home / "state")}) as desk:
+        desk.enter("echo one")
+        desk.see("one")
+        desk.see_last(PROMPT)
+        quit_by_ctrl_d(desk)
+
+
+# ---- completion --------------------------------------------------------------------------------
+
+
+@editing
+def test_tab_completes_commands_and_shows_what_there_is(ours: VirtualMachine, face: Face) -> None:
+    with started(ours, face) as desk:
+        desk.type("unal" + TAB)
+        desk.see_last("pvm> unalias")
+        desk.type("x\x15" + "ex" + TAB)
+        desk.see_last("pvm> export")
+        desk.type("\x15" + "set" + TAB * (2 if face == "readline" else 1))
+        desk.see("setopt")
+        assert "setenv" in "\n".join(desk.see_last("pvm> set"))
+        desk.type("\x15")
+        desk.see_last(PROMPT)
+        quit_by_ctrl_d(desk)
+
+
+@editing
+def test_tab_completes_hosts_tids_options_and_files(ours: VirtualMachine, face: Face) -> None:
+    (ours.home / "a file").touch()
+    with started(ours, face) as desk:
+        tid = do(desk, "spawn /bin/sleep 1000")[-1]
+        for typed, completed in (
+            (f"mstat {HOST[:1]}", f"mstat {HOST}"),
+            ("kill t4", f"kill {tid}"),
+            ("conf --", "conf --json"),
+            (f"ps -n{HOST[:1]}", f"ps -n{HOST}"),
+            ("spawn ->a", r"spawn ->a\ file"),
+            ("getopt PvmShow", "getopt PvmShowTids"),
+            ("sig ter", "sig term"),
+            ("help mst", "help mstat"),
+        ):
+            desk.type(typed + TAB)
+            desk.see_last(f"pvm> {completed}")
+            desk.type("\x15")
+            desk.see_last(PROMPT)
+        do(desk, f"kill {tid}")
+        quit_by_ctrl_d(desk)
+
+
+# ---- jobs, and interrupts ----------------------------------------------------------------------
+
+
+@editing
+def test_output_of_a_job_leaves_the_line_that_is_typed_alone(
+    ours: VirtualMachine, face: Face
+) -> None:
+    with started(ours, face) as desk:
+        desk.enter("spawn -> /bin/sh -c 'while [ ! -e go ]; do sleep 0.05; done; echo from-job'")
+        desk.see("1 successful")
+        desk.see_last(PROMPT)
+        desk.type("echo half")
+        desk.see_last("pvm> echo half")
+        (ours.home / "go").touch()
+        desk.see("[1] finished")
+        lines = desk.see_last("pvm> echo half")
+        assert any(line.endswith("] from-job") for line in lines)
+        desk.enter("-typed")
+        desk.wait_for(lambda lines: lines[-2:] == ["half-typed", PROMPT], "the whole line")
+        quit_by_ctrl_d(desk)
+
+
+@every_face
+@pytest.mark.parametrize("presses", [1, 2, 20])
+def test_ctrl_c_ends_the_command_and_not_the_console(
+    ours: VirtualMachine, face: Face, presses: int
+) -> None:
+    with started(ours, face) as desk:
+        desk.enter("spawn -> /bin/sleep 1000")
+        desk.see("1 successful")
+        desk.see_last(PROMPT)
+        begin(desk, "wait")
+        for _ in range(presses):
+            desk.type(CTRL_C)
+        desk.see_last(PROMPT)
+        desk.enter("reset")
+        desk.see("finished")
+        desk.enter("echo alive")
+        desk.wait_for(lambda lines: "alive" in lines, "another command")
+
+
+def test_ctrl_c_during_a_look_at_hosts_leaves_no_probe(ours: VirtualMachine) -> None:
+    with started(ours) as desk:
+        desk.enter("log -f")
+        wait_until(lambda: ours.running("tail"), "the log is followed")
+        desk.type(CTRL_C)
+        desk.see("interrupted")
+        wait_until(lambda: not ours.running("tail"), "the log is not followed any more")
+
+
+# ---- tables ------------------------------------------------------------------------------------
+
+
+def test_table_is_coloured_and_as_wide_as_its_contents(ours: VirtualMachine) -> None:
+    with started(ours) as desk:
+        desk.enter("conf")
+        desk.see("DSIG")
+        lines = desk.see_last(PROMPT)
+        at = next(at for at, line in enumerate(lines) if line.startswith("HOST "))
+        assert lines[at + 1].split()[:2] == [HOST, "40000"]
+        assert lines[at].index("DTID") + 4 == lines[at + 1].index("40000") + 5
+        assert COLOUR.search(desk.written)
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_no_colours_for_who_wants_none(ours: VirtualMachine, env: dict[str, str]) -> None:
+    with started(ours, env=env) as desk:
+        desk.enter("conf")
+        desk.see("DSIG")
+        desk.see_last(PROMPT)
+        assert not COLOUR.search(desk.written)
+        if "TERM" in env:
+            assert b"\x1b" not in desk.written
+
+
+def test_tables_in_a_pipe_are_those_of_3_4_6(ours: VirtualMachine) -> None:
+    from support.screens.console import console_program  # noqa: PLC0415
+
+    out = ours.run(console_program("ours"), stdin="conf\n").check().out
+    assert f"{HOST:>24}    40000" in out
+    assert "\x1b" not in out
+
+
+# ---- resizing, and terminals that go away ------------------------------------------------------
+
+
+def test_line_is_drawn_anew_when_the_window_gets_another_size(ours: VirtualMachine) -> None:
+    with started(ours, columns=80) as desk:
+        desk.type("echo " + "x" * 60)
+        desk.see_last("pvm> echo " + "x" * 60)
+        desk.resize(40, 20)
+        folded = ["pvm> echo " + "x" * 30, "x" * 30]
+        desk.wait_for(lambda lines: lines[-2:] == folded, "the line on two lines")
+        desk.enter("")
+        desk.see_last(PROMPT)
+        quit_by_ctrl_d(desk)
+
+
+@every_face
+def test_console_ends_when_its_terminal_goes_away(ours: VirtualMachine, face: Face) -> None:
+    desk = started(ours, face)
+    with desk:
+        desk.hang_up()
+        wait_until(lambda: desk.process.poll() is not None, "the console has ended")
+    wait_until(lambda: len(ours.processes()) == 1, "the daemon alone is left")
+
+
+@every_face
+def test_console_that_ignores_the_hang_up_ends_all_the_same(
+    ours: VirtualMachine, face: Face
+) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        desk = started(ours, face)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with desk:
+        desk.hang_up()
+        wait_until(lambda: desk.process.poll() is not None, "the console has ended")
+
+
+@every_face
+def test_terminal_is_as_before_when_the_machine_is_halted_by_others(
+    ours: VirtualMachine, face: Face
+) -> None:
+    with console(ours, face) as desk:
+        before = desk.flags()
+        desk.see_last(PROMPT)
+        desk.type("half a li")
+        desk.see_last("pvm> half a li")
+        ours.process.send_signal(signal.SIGTERM)
+        desk.end()
+        assert desk.flags() == before
+
+
+@every_face
+def test_daemon_that_dies_under_the_prompt_is_said(ours: VirtualMachine, face: Face) -> None:
+    with started(ours, face) as desk:
+        ours.process.kill()
+        assert desk.end() == 1
+        text = "\n".join(desk.lines())
+        assert "the daemon of this host has ended" in text
+        assert "Traceback" not in text
+        assert desk.flags() & termios.ECHO
+    ours.sock_file.unlink()
+    for left in ours.tmp.glob("pvmtmp*"):
+        left.unlink()
+
+
+# ---- progress ----------------------------------------------------------------------------------
+
+
+@every_face
+def test_progress_is_shown_while_many_hosts_are_added(ours: VirtualMachine, face: Face) -> None:
+    names = [f"a{number}.invalid" for number in range(40)]
+    with started(ours, face, lines=60) as desk:
+        desk.enter("add " + " ".join(names))
+        desk.see("0 successful")
+        desk.wait_for(lambda lines: lines[-1:] == [PROMPT] and len(lines) > 40, "the table")
+        lines = desk.lines()
+        assert sum("invalid" in line and "add" not in line for line in lines) >= 40
+        assert b"adding hosts" in desk.written
+        assert not any("adding hosts" in line for line in lines)
+
+
+# ---- start-up ----------------------------------------------------------------------------------
+
+
+def test_commands_of_an_argument_load_no_library(ours: VirtualMachine) -> None:
+    program = modules_dir() / "pvm3py" / "pvm.py"
+    options = ("-I", "-S", "-X", "importtime")
+    done = ours.run(sys.executable, *options, program, "-c", "conf; ps -a").check()
+    loaded = {line.split("|")[-1].strip().split(".")[0] for line in done.err.splitlines()}
+    assert "pvm3py" in loaded
+    assert not loaded & {"prompt_toolkit", "rich", "asyncio", "readline"}
