@@ -9,10 +9,13 @@
 #   make lint       warnings, types, format, layers; make format rewrites the sources
 #   make fuzz       run the fuzz targets for a short while
 #   make install PREFIX=/usr/local [DESTDIR=...]    tree to PREFIX/lib/pvm3, links to it in
-#                   PREFIX/bin, PREFIX/include and PREFIX/lib
+#                   PREFIX/bin, PREFIX/include and PREFIX/lib; the rest to PREFIX/share
+#   make uninstall PREFIX=/usr/local [DESTDIR=...]  remove what was installed, and nothing else
+#   make deb        Debian packages in build/deb: pvm, pvm-dev, libpvm3, python3-pvm3py
 #   make lib        the C library alone; with CC= a cross compiler, SANITIZE=address,undefined
 #                   an instrumented one (give both a BUILD= of their own)
-#   make tree       the tree with the interpreter PYTHON=, which must have cffi and setuptools
+#   make tree       the tree with the interpreter PYTHON=, which must have cffi and setuptools;
+#                   its programs run with RUN_PYTHON=, by default the same
 #   make clean      remove build/
 #
 # CC, CFLAGS, CPPFLAGS and LDFLAGS are the caller's, for libraries, tools and extension modules.
@@ -240,8 +243,12 @@ $(STAMPS)/package: $(PY_SRC) $(EXTENSIONS) csrc/python/stage.py
 
 # ---- the tree --------------------------------------------------------------
 
+# What users call, on the search path: shell scripts of tree/, programs in Python, tools in C.
 COMMANDS := pvmd pvmgetarch aimk
-SCRIPTS := $(addprefix $(TREE)/lib/,$(COMMANDS) debugger) $(addprefix $(LIBDIR)/,pvmd3 pvmgs pvmrm)
+PROGRAMS := pvmd3 pvmgs pvmrm pvm3py
+ALL_COMMANDS = $(sort $(COMMANDS) $(PROGRAMS) $(notdir $(TOOLS)))
+
+SCRIPTS := $(addprefix $(TREE)/lib/,$(COMMANDS) debugger) $(addprefix $(LIBDIR)/,$(PROGRAMS))
 SPAWNED := $(TREE)/bin/$(PVM_ARCH)/pvmgs $(TREE)/bin/$(PVM_ARCH)/pvmrm
 CONF := $(addprefix $(TREE)/conf/$(PVM_ARCH).,def m4)
 
@@ -255,9 +262,9 @@ $(TREE)/lib/%: tree/% pvm3py/__init__.py
 	@sed 's/@PVM3PY_VERSION@/$(VERSION)/' $< >$@.new
 	@install -m 755 $@.new $@ && rm $@.new
 
-$(LIBDIR)/pvmd3 $(LIBDIR)/pvmgs $(LIBDIR)/pvmrm: tree/pvmd3.in csrc/python/stage.py $(VENV_STAMP)
+$(addprefix $(LIBDIR)/,$(PROGRAMS)): tree/pvmd3.in csrc/python/stage.py $(VENV_STAMP)
 	@mkdir -p $(@D)
-	@'$(PYTHON)' csrc/python/stage.py launcher $< $@
+	@'$(PYTHON)' csrc/python/stage.py launcher $< $@ $(RUN_PYTHON)
 
 # For makefiles and C sources of programs.
 $(TREE)/conf/$(PVM_ARCH).%: tree/arch.%
@@ -269,21 +276,27 @@ $(SPAWNED):
 	@mkdir -p $(@D)
 	@ln -sf ../../lib/$(PVM_ARCH)/$(@F) $@
 
-install: LIB = $(DESTDIR)$(PREFIX)/lib
-install: ROOT = $(LIB)/pvm3
-install: BIN = $(DESTDIR)$(PREFIX)/bin
-install: INCLUDE = $(DESTDIR)$(PREFIX)/include
-install: all
-	install -d '$(ROOT)' '$(BIN)' '$(INCLUDE)'
-	cp -R --remove-destination $(TREE)/. '$(ROOT)'
-	for program in $(COMMANDS); do \
-		ln -sf ../lib/pvm3/lib/$$program '$(BIN)'; done
-	for program in pvmd3 $(notdir $(TOOLS)); do \
-		ln -sf ../lib/pvm3/lib/$(PVM_ARCH)/$$program '$(BIN)'; done
-	for header in $(notdir $(HEADERS)); do \
-		ln -sf ../lib/pvm3/include/$$header '$(INCLUDE)'; done
-	for library in $(notdir $(filter %.a,$(LIBS))); do \
-		ln -sf pvm3/lib/$(PVM_ARCH)/$$library '$(LIB)'; done
+# The wheel asks for it.
+commands:
+	@echo $(ALL_COMMANDS)
+
+# ---- installing it -----------------------------------------------------------
+
+# The mirror of installing needs no build.
+INSTALL = $(PYTHON3) -B packaging/install.py
+PLACE = --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
+
+# Man pages, in $(BUILD)/man.
+man:
+
+install: all man
+	@$(INSTALL) --build '$(BUILD)' --arch $(PVM_ARCH) $(PLACE) install $(ALL_COMMANDS)
+
+uninstall:
+	@$(INSTALL) $(PLACE) uninstall
+
+deb:
+	@packaging/deb '$(BUILD)/deb' '$(VERSION)'
 
 # ---- using it --------------------------------------------------------------
 
@@ -346,6 +359,6 @@ switch-objects: $(SWITCH_OBJ)
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all tree lib switch-objects install demo bench fuzz test coverage-table debian-packages \
+.PHONY: all tree lib switch-objects commands man install uninstall deb demo bench fuzz test coverage-table debian-packages \
 	lint lint-python lint-c lint-format lint-layers format clean
 .DELETE_ON_ERROR:
