@@ -283,17 +283,17 @@ commands:
 # ---- installing it -----------------------------------------------------------
 
 # The mirror of installing needs no build.
-INSTALL = $(PYTHON3) -B packaging/install.py
+INSTALLER = $(PYTHON3) -B packaging/install.py
 PLACE = --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
 
 # Man pages, in $(BUILD)/man.
 man:
 
 install: all man
-	@$(INSTALL) --build '$(BUILD)' --arch $(PVM_ARCH) $(PLACE) install $(ALL_COMMANDS)
+	@$(INSTALLER) --build '$(BUILD)' --arch $(PVM_ARCH) $(PLACE) install $(ALL_COMMANDS)
 
 uninstall:
-	@$(INSTALL) $(PLACE) uninstall
+	@$(INSTALLER) $(PLACE) uninstall
 
 deb:
 	@packaging/deb '$(BUILD)/deb' '$(VERSION)'

@@ -44,7 +44,7 @@ class BuildTree(build_py):
 
     def run(self) -> None:
         """Build with the interpreter that runs this, then copy."""
-        scratch = Path(self.get_finalized_command("build").build_temp).absolute()
+        scratch = Path(self.get_finalized_command("build").build_temp)
         shutil.rmtree(scratch, ignore_errors=True)
         # Its place on another machine is not known: programs look for the name.
         name = f"python{sys.version_info.major}.{sys.version_info.minor}"

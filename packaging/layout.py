@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,6 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGING = PROJECT / "packaging"
 NOTICES = ("LICENSE", "README.md", "CHANGELOG.md")
-# Directories of the tree in which other programs' tools look for files, and their names below
-# PREFIX/lib.
-DISCOVERY = ("pkgconfig", "cmake")
 BASH = "share/bash-completion/completions"
 ZSH = "share/zsh/site-functions"
 
@@ -105,10 +103,16 @@ def development_links(tree: Path, arch: str) -> Iterator[Item]:
         yield Link(f"include/{header.name}", f"../lib/pvm3/include/{header.name}")
     for library in sorted((tree / "lib" / arch).glob("*.a")):
         yield Link(f"lib/{library.name}", f"pvm3/lib/{arch}/{library.name}")
-    for name in DISCOVERY:
-        place = tree / "lib" / name
-        for entry in sorted(place.iterdir()) if place.is_dir() else ():
-            yield Link(f"lib/{name}/{entry.name}", f"../pvm3/lib/{name}/{entry.name}")
+
+
+def discovery(tree: Path) -> Iterator[Item]:
+    """What build systems find the tree by. A file of pkg-config's says where the tree is from it."""
+    for package in sorted(tree.glob("lib/pkgconfig/*.pc")):
+        text = package.read_text(encoding="utf-8")
+        moved = re.sub("^root=.*", "root=${pcfiledir}/../pvm3", text, flags=re.MULTILINE)
+        yield File(f"lib/pkgconfig/{package.name}", moved.encode)
+    for directory in sorted(tree.glob("lib/cmake/*")):
+        yield Link(f"lib/cmake/{directory.name}", f"../pvm3/lib/cmake/{directory.name}")
 
 
 def unit(prefix: str) -> Item:
@@ -124,6 +128,7 @@ def installed(
     yield from tree_files(tree)
     yield from command_links(tree, arch, commands)
     yield from development_links(tree, arch)
+    yield from discovery(tree)
     yield from documents(build)
     yield from completion(commands)
     yield unit(prefix)
