@@ -81,15 +81,15 @@ USE_SYSTEM_TOOLS = { $(PYTHON3) -c 'import cffi, setuptools' 2>/dev/null && \
 	echo "using the cffi and setuptools of $(PYTHON3)" && \
 	$(PYTHON3) -m venv --system-site-packages $(BUILD)/venv; }
 
+# Python reads the path of the modules in the encoding of the locale, so it is relative.
 $(STAMPS)/venv: pyproject.toml | $(STAMPS)
 	$(call need,$(PYTHON3) -c 'import sys; assert sys.version_info >= (3$(,) 11)',$(MISSING_PYTHON))
 	$(call need,$(PYTHON3) -c 'import ensurepip$(,) venv',$(MISSING_VENV))
 	@echo "creating $(BUILD)/venv"
 	@$(PYTHON3) -m venv $(BUILD)/venv
 	$(call pip_install,p["build-system"]["requires"],$(USE_SYSTEM_TOOLS))
-	@$(PYTHON) -c 'import os, sysconfig; \
-		open(sysconfig.get_path("purelib") + "/pvm3py.pth", "w").write( \
-			os.path.abspath("$(MODULES)") + "\n")'
+	@$(PYTHON) -c 'import os, sysconfig; place = sysconfig.get_path("purelib"); \
+		open(place + "/pvm3py.pth", "w").write(os.path.relpath("$(MODULES)", place) + "\n")'
 	@touch $@
 
 $(STAMPS)/venv-test: pyproject.toml $(VENV_STAMP) | $(STAMPS)
@@ -315,7 +315,8 @@ fuzz: all
 TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples netbase netpipe-pvm tablix2 slang-pvm slsh \
 	gfortran clang libclang-rt-dev musl-tools valgrind m4 xvfb x11-utils iproute2 openssh-server \
 	qemu-user-static gcc-s390x-linux-gnu gcc-powerpc-linux-gnu gcc-i686-linux-gnu \
-	libc6-dev-s390x-cross libc6-dev-powerpc-cross libc6-dev-i386-cross
+	libc6-dev-s390x-cross libc6-dev-powerpc-cross libc6-dev-i386-cross \
+	debhelper dh-python python3-dev python3-cffi python3-setuptools zsh
 
 test: all debian-packages lint
 	$(BUILD)/venv/bin/pytest -n auto --dist worksteal tests/py $(PYTESTFLAGS)

@@ -19,7 +19,7 @@ from setuptools.command.build_py import build_py
 from setuptools.command.editable_wheel import editable_wheel
 
 sys.path.insert(0, str(Path(__file__).parent / "packaging"))
-from layout import Link, completion, documents  # noqa: E402
+from layout import Link, completion, documents
 
 
 def make(*words: str) -> str:
@@ -48,7 +48,9 @@ class BuildTree(build_py):
         shutil.rmtree(scratch, ignore_errors=True)
         # Its place on another machine is not known: programs look for the name.
         name = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        made = make("tree", "man", f"BUILD={scratch}", f"PYTHON={sys.executable}", f"RUN_PYTHON={name}")
+        made = make(
+            "tree", "man", f"BUILD={scratch}", f"PYTHON={sys.executable}", f"RUN_PYTHON={name}"
+        )
         sys.stderr.write(made)
         self.copy_package(scratch / "pvm3", Path(self.build_lib) / "pvm3py")
         self.distribution.data_files = data_files(scratch)

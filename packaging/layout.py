@@ -106,7 +106,7 @@ def development_links(tree: Path, arch: str) -> Iterator[Item]:
 
 
 def discovery(tree: Path) -> Iterator[Item]:
-    """What build systems find the tree by. A file of pkg-config's says where the tree is from it."""
+    """What build systems find the tree by. The files of pkg-config say where it is from there."""
     for package in sorted(tree.glob("lib/pkgconfig/*.pc")):
         text = package.read_text(encoding="utf-8")
         moved = re.sub("^root=.*", "root=${pcfiledir}/../pvm3", text, flags=re.MULTILINE)

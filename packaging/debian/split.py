@@ -56,8 +56,8 @@ def lay_out(usr: Path, multiarch: str) -> None:
         move(library, system / library.name)
         link(library, system / library.name)
         (usr / "lib" / library.name).unlink(missing_ok=True)
-    for library in ("libpvm3", "libgpvm3"):
-        link(system / f"{library}.so", system / f"{library}.so.3")
+    for name in ("libpvm3.so", "libgpvm3.so"):
+        link(system / name, system / f"{name}.3")
     for header in tree.glob("include/*.h"):
         (usr / "include" / header.name).unlink()
         move(header, usr / "include" / header.name)

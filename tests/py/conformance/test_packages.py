@@ -88,6 +88,7 @@ def tasks(vm: VirtualMachine) -> str:
 
 # ---- Tablix ----------------------------------------------------------------------------------
 
+
 def tablix(cell: tuple[VirtualMachine, Path], *options: object) -> subprocess.Popen[bytes]:
     """Start tablix2 with two kernels on the problem."""
     vm, where = cell

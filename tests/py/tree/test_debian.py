@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Debian packages of this project take the place of PVM 3.4.6's.
 
-PVM3PY_DEB=DIR builds and uses them in Debian 12 and 13 as well. Their systems are made by debootstrap
-below DIR, where they stay for the next time.
+PVM3PY_DEB=DIR builds and uses them in Debian 12 and 13 as well. debootstrap makes these systems below
+DIR, where they stay for the next time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ REPLACED = ("pvm", "pvm-dev", "libpvm3")
 # Debian's packages of programs for PVM; only release 12 has them.
 USERS = ("netpipe-pvm", "tablix2", "slang-pvm", "slsh", "pvm-examples")
 # Parts of an install that Debian has elsewhere, or that packages do not need.
-ELSEWHERE = re.compile(r"lib/pvm3/installed|.*/__pycache__/.*|share/doc/.*|lib/lib\w+\.a|.*/cffi.libs/.*")
+ELSEWHERE = re.compile(
+    r"lib/pvm3/installed|.*/__pycache__/.*|share/doc/.*|lib/lib\w+\.a|.*/cffi.libs/.*"
+)
 
 
 def built(target: Path, **settings: str) -> Path:
@@ -33,7 +35,9 @@ def built(target: Path, **settings: str) -> Path:
     require_program("dh", "debhelper")
     require_program("dh_python3", "dh-python")
     if subprocess.run(["/usr/bin/python3", "-c", "import cffi, setuptools"]).returncode:
-        pytest.skip("/usr/bin/python3 has no cffi and setuptools (python3-cffi, python3-setuptools)")
+        pytest.skip(
+            "/usr/bin/python3 has no cffi and setuptools (python3-cffi, python3-setuptools)"
+        )
     env = clean_environment() | settings
     run("make", "-s", "deb", f"BUILD={target}", cwd=PROJECT, env=env)
     return target / "deb"
@@ -75,7 +79,9 @@ def test_packages_hold_all_that_make_install_does(quick: Path, scratch: Path) ->
     assert len(wanted) > 100
     held = [re.sub(r"\.gz$", "", path) for paths in contents(quick).values() for path in paths]
     python = re.compile(r"cpython-\d+")
-    assert {python.sub("", path) for path in wanted} - {python.sub("", path) for path in held} == set()
+    assert {python.sub("", path) for path in wanted} - {
+        python.sub("", path) for path in held
+    } == set()
     assert len(held) == len(set(held))
 
 
@@ -85,7 +91,9 @@ def test_packages_take_the_place_of_those_of_debian(quick: Path) -> None:
     assert {*REPLACED, "python3-pvm3py"} == set(paths)
     for package in REPLACED:
         version = field(quick, package, "Version")
-        assert subprocess.run(["dpkg", "--compare-versions", version, "gt", "3.4.6-5"]).returncode == 0
+        assert (
+            subprocess.run(["dpkg", "--compare-versions", version, "gt", "3.4.6-5"]).returncode == 0
+        )
     assert {"bin/pvmd", "bin/pvmgs", "bin/pvmgetarch"} <= paths["pvm"]
     assert {"bin/aimk", "include/pvm3.h", f"lib/pvm3/conf/{ARCH}.def"} <= paths["pvm-dev"]
     libraries = {path for path in paths["libpvm3"] if path.endswith("/libpvm3.so.3")}
@@ -97,7 +105,9 @@ def test_programs_of_the_new_library_run_on_the_old_one(quick: Path, scratch: Pa
     """The symbols file says since when each name is there; those of 3.4.6 have its version."""
     (library,) = quick.glob("libpvm3_*.deb")
     run("dpkg-deb", "--control", library, scratch / "control")
-    since = dict(re.findall(r"^ (\w+)@Base (\S+)$", (scratch / "control/symbols").read_text(), re.M))
+    since = dict(
+        re.findall(r"^ (\w+)@Base (\S+)$", (scratch / "control/symbols").read_text(), re.M)
+    )
     assert since["pvm_send"] == since["pvm_barrier"] == "3.4.6"
     assert since["pvm_setmwid"].startswith("3.4.6+pvm3py")
     assert "dpkg-gensymbols: warning" not in (quick / "log").read_text()
@@ -120,7 +130,9 @@ class System:
         )
         setting = "export DEBIAN_FRONTEND=noninteractive HOME=/root LC_ALL=C.UTF-8; cd /root\n"
         words = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", inside]
-        return run(*words, self.root, setting + script, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        return run(
+            *words, self.root, setting + script, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+        )
 
     def copy_to(self, place: Path) -> System:
         """The same system again."""

@@ -9,8 +9,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.installs import QUICK, check_hello, clean_environment, compile_hello, daemon, daemon_pid, run
+from support.installs import (
+    QUICK,
+    check_hello,
+    clean_environment,
+    compile_hello,
+    daemon,
+    daemon_pid,
+    run,
+)
 from support.system import ARCH, PROJECT, pvm_root, require_daemon, require_program
+
 
 def test_moved_tree_runs_from_its_new_place(scratch: Path) -> None:
     require_daemon("ours")
