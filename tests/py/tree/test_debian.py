@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Debian packages of this project take the place of PVM 3.4.6's.
 
-PVM3PY_DEB=DIR builds and uses them in Debian 12 and 13 as well. debootstrap makes these systems below
-DIR, where they stay for the next time.
+PVM3PY_DEB=DIR builds and uses them in Debian 12 and 13 as well. debootstrap makes these systems
+below DIR, where they stay for the next time.
 """
 
 from __future__ import annotations
@@ -172,15 +172,17 @@ def build_inside(system: System, tmp_path: Path) -> Path:
 
 
 START = """
-export PVM_ALLOW_ROOT=1 PVM_PATH=/usr/bin:/usr/lib/pvm3/bin/LINUX64
+export PVM_ALLOW_ROOT=1 PVM_PATH=/root/pvm3/bin/LINUX64:/usr/bin:/usr/lib/pvm3/bin/LINUX64
+rm -rf /tmp/pvm*
 pvmd >/dev/null &
 until [ -e /tmp/pvmd.0 ]; do sleep 0.1; done
 """
 OWN = """
 python3 -c 'import pvm3py; print("python", hex(pvm3py.mytid())); pvm3py.exit()'
 cc hello.c -o hello -lgpvm3 -lpvm3 && ldd hello | grep -o "libpvm3.so.3 => .*/libpvm3.so.3"
-cc hello_other.c -o /usr/bin/hello_other_of_ours -lpvm3
-make -f /dev/null; aimk --version; pvm_gstat; pvmgetarch
+mkdir -p pvm3/bin/LINUX64 && cc hello_other.c -o pvm3/bin/LINUX64/hello_other -lpvm3
+PVM_ROOT=/usr/lib/pvm3 ./hello
+aimk --version && pvm_gstat && pvmgetarch
 """
 EXAMPLES = """
 hello.pvm
@@ -205,6 +207,7 @@ def test_packages_work_in_a_whole_system(system: System, tmp_path: Path) -> None
     system.run("apt-get install -y --no-install-recommends ./*.deb gcc libc6-dev make")
     text = system.run(START + OWN)
     assert "python 0x4000" in text and "libpvm3.so.3 => /lib" in text
+    assert "hello, world from" in text and "LINUX64" in text
     if older:
         check_users(system)
     system.run("pvmd --version; apt-get purge -y pvm pvm-dev libpvm3 python3-pvm3py")
@@ -218,7 +221,7 @@ def check_users(system: System) -> None:
     text = system.run(START + EXAMPLES)
     assert "hello, world from" in text and "The 1-Norm is 210" in text
     assert "Joined 1000 times" in text
-    script = 'import("pvm"); () = printf("slang %x\n", pvm_mytid()); pvm_exit();'
+    script = 'import("pvm"); () = printf("slang %x;", pvm_mytid()); pvm_exit();'
     assert "slang 4000" in system.run(f"{START} slsh -e '{script}'")
     (system.root / "root" / "problem.xml").write_text(problem())
     system.run(f"{START} tablix2 -n 2 -d 1 problem.xml")
