@@ -4,6 +4,8 @@
 #   make            the tree; Python and C tools come from a virtual environment in build/venv
 #   make demo       build, compile examples/ as a user would, run them under a daemon of their own
 #   make test       lint and all tests; as root, installs the Debian packages they use
+#   make docs       the documents with the reference of all functions as a site, in build/site
+#   make man        manual pages, in build/man
 #   make bench      compare with PVM 3.4.6 side by side
 #   make coverage-table   renew docs/coverage.md, the table of what is tested
 #   make lint       warnings, types, format, layers; make format rewrites the sources
@@ -93,7 +95,8 @@ $(STAMPS)/venv: pyproject.toml | $(STAMPS)
 	@touch $@
 
 $(STAMPS)/venv-test: pyproject.toml $(VENV_STAMP) | $(STAMPS)
-	$(call pip_install,p["project"]["optional-dependencies"]["test"])
+	$(call pip_install,p["project"]["optional-dependencies"]["test"] + \
+		p["project"]["optional-dependencies"]["docs"])
 	@touch $@
 
 # A character that make's own syntax takes.
@@ -128,12 +131,8 @@ endif
 
 lib: $(LIBS) $(HEADERS) $(TOOLS)
 
-# Libraries and programs are linked with the caller's flags, and those that refuse undefined names
-# only where there are none.
-LINK = $(CC) $(CFLAGS) $(LDFLAGS)
-LINK_OPEN = $(LINK) $(filter-out -Wl$(,)-z$(,)defs,$(LIB_LDFLAGS))
-# Behind the caller's flags, which may refuse undefined names as well.
-UNDEFINED := -Wl,--unresolved-symbols=ignore-all
+# Libraries and programs are linked with the caller's flags.
+LINK = $(CC) $(CFLAGS) $(LDFLAGS) $(LIB_LDFLAGS)
 
 # Partly linked objects hold machine code, also of link-time optimisation: clang's do anyway.
 ifneq ($(findstring -flto,$(CFLAGS)),)
@@ -168,19 +167,20 @@ $(SWITCH_OBJ): LIB_CFLAGS += -Icsrc/switch
 
 $(LIBDIR)/libpvm3.so.3: $(LIB_OBJ) csrc/libpvm/libpvm.map
 	@mkdir -p $(@D)
-	$(LINK) -shared $(LIB_LDFLAGS) -Wl,-soname,$(@F) \
+	$(LINK) -shared -Wl,-soname,$(@F) \
 		-Wl,--version-script=csrc/libpvm/libpvm.map -o $@ $(LIB_OBJ)
 
-# Groups and Fortran use libpvm3 of the program, as 3.4.6's do: they do not name it.
-$(LIBDIR)/libgpvm3.so.3: $(GPVM_OBJ) csrc/libgpvm/libgpvm.map
+# Groups and Fortran name what they use, so that programs may name libraries in any order. They
+# find it beside them. Empty where libraries lie in a directory of the system.
+RUNPATH ?= -Wl,-rpath,'$$ORIGIN'
+$(LIBDIR)/libgpvm3.so.3: $(GPVM_OBJ) csrc/libgpvm/libgpvm.map $(LIBDIR)/libpvm3.so.3
 	@mkdir -p $(@D)
-	$(LINK_OPEN) $(UNDEFINED) -shared -Wl,-soname,$(@F) \
-		-Wl,--version-script=csrc/libgpvm/libgpvm.map -o $@ $(GPVM_OBJ)
+	$(LINK) -shared $(RUNPATH) -Wl,-soname,$(@F) \
+		-Wl,--version-script=csrc/libgpvm/libgpvm.map -o $@ $(filter %.o %.so.3,$^)
 
-$(LIBDIR)/libfpvm3.so.3: $(FPVM_OBJ)
+$(LIBDIR)/libfpvm3.so.3: $(FPVM_OBJ) $(LIBDIR)/libgpvm3.so.3 $(LIBDIR)/libpvm3.so.3
 	@mkdir -p $(@D)
-	$(LINK_OPEN) $(UNDEFINED) -shared -Wl,-soname,$(@F) \
-		-o $@ $(FPVM_OBJ)
+	$(LINK) -shared $(RUNPATH) -Wl,-soname,$(@F) -o $@ $^
 
 # One object whose internal names are local, so that none can clash with a program's own; without
 # section groups, in which names must stay global.
@@ -191,9 +191,10 @@ $(OBJ)/pvm.o $(OBJ)/gpvm.o:
 	$(OBJCOPY) --localize-hidden $@.tmp $@
 	@rm $@.tmp
 
-$(LIBDIR)/libpvm3.a: $(OBJ)/pvm.o
+# Every program names libpvm3, and many name it before what uses it: so it has the others, too.
+$(LIBDIR)/libpvm3.a: $(OBJ)/pvm.o $(OBJ)/gpvm.o $(FPVM_OBJ)
 $(LIBDIR)/libgpvm3.a: $(OBJ)/gpvm.o
-# Apart, so that a program without groups needs no libgpvm3.
+# Apart, so that a program without groups gets none.
 $(LIBDIR)/libfpvm3.a: $(FPVM_OBJ)
 $(LIBDIR)/%.a:
 	@mkdir -p $(@D)
@@ -202,7 +203,7 @@ $(LIBDIR)/%.a:
 
 $(TOOLS): $(LIBDIR)/%: csrc/tools/%.c $(LIBDIR)/libgpvm3.a $(LIBDIR)/libpvm3.a pvm3py/__init__.py \
 		csrc/tools/options.h
-	$(LINK_OPEN) $(CPPFLAGS) $(LIB_CFLAGS) -DPVM3PY_VERSION='"$(VERSION)"' -o $@ \
+	$(LINK) $(CPPFLAGS) $(LIB_CFLAGS) -DPVM3PY_VERSION='"$(VERSION)"' -o $@ \
 		$(filter %.c %.a,$^)
 
 $(TREE)/include/%.h: include/%.h
@@ -243,24 +244,53 @@ $(STAMPS)/package: $(PY_SRC) $(EXTENSIONS) csrc/python/stage.py
 
 # ---- the tree --------------------------------------------------------------
 
+# Other names of pvmcc: compilers for programs of PVM, and stand-ins that aimk offers.
+COMPILERS := pvmc++ pvmf77 pvmf90
+COMPAT := $(addprefix $(TREE)/lib/compat/,cc gcc clang f77 f90 g77 gfortran)
 # What users call, on the search path: shell scripts of tree/, programs in Python, tools in C.
-COMMANDS := pvmd pvmgetarch aimk
-PROGRAMS := pvmd3 pvmgs pvmrm pvm3py
+COMMANDS := pvm pvmd pvmgetarch aimk pvm3-config pvmcc $(COMPILERS)
+PROGRAMS := pvm pvmd3 pvmgs pvmrm pvm3py
 ALL_COMMANDS = $(sort $(COMMANDS) $(PROGRAMS) $(notdir $(TOOLS)))
-
-SCRIPTS := $(addprefix $(TREE)/lib/,$(COMMANDS) debugger) $(addprefix $(LIBDIR)/,$(PROGRAMS))
+SCRIPTS := $(addprefix $(TREE)/lib/,$(COMMANDS) debugger pvmgs pvmtmparch ipcfree) \
+	$(addprefix $(LIBDIR)/,$(PROGRAMS))
+# What others read: shells, build systems.
+SNIPPETS := $(addprefix $(TREE)/lib/,pvm3-flags.sh bashrc.stub kshrc.stub cshrc.stub \
+	$(patsubst tree/%,%,$(wildcard tree/pkgconfig/* tree/cmake/*/*)))
 SPAWNED := $(TREE)/bin/$(PVM_ARCH)/pvmgs $(TREE)/bin/$(PVM_ARCH)/pvmrm
 CONF := $(addprefix $(TREE)/conf/$(PVM_ARCH).,def m4)
 
-all tree: lib $(SCRIPTS) $(CONF) $(STAMPS)/package $(SPAWNED)
+all tree: lib $(SCRIPTS) $(COMPAT) $(SNIPPETS) $(CONF) $(STAMPS)/package $(SPAWNED)
 
 # The version has one place.
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' pvm3py/__init__.py)
 
-$(TREE)/lib/%: tree/% pvm3py/__init__.py
+# The release of PVM whose interface this is.
+PVM_VERSION := $(shell sed -n 's/^.define PVM_VER .*"\(.*\)"/\1/p' include/pvm3.h)
+FILLED := sed 's/@PVM3PY_VERSION@/$(VERSION)/; s/@PVM_VERSION@/$(PVM_VERSION)/; s/@ARCH@/$(PVM_ARCH)/'
+
+define install_script
 	@mkdir -p $(@D)
-	@sed 's/@PVM3PY_VERSION@/$(VERSION)/' $< >$@.new
-	@install -m 755 $@.new $@ && rm $@.new
+	@$(FILLED) $< >$@.new
+	@install -m $(MODE) $@.new $@ && rm $@.new
+endef
+$(TREE)/lib/%: MODE := 755
+$(SNIPPETS): MODE := 644
+
+$(addprefix $(TREE)/lib/,$(COMPILERS)): $(TREE)/lib/pvmcc
+	@ln -sf pvmcc $@
+$(COMPAT): $(TREE)/lib/pvmcc
+	@mkdir -p $(@D)
+	@ln -sf ../pvmcc $@
+# This has always been another name.
+$(TREE)/lib/pvmtmparch: $(TREE)/lib/pvmgetarch
+	@ln -sf pvmgetarch $@
+
+$(TREE)/lib/%: tree/% pvm3py/__init__.py include/pvm3.h
+	$(install_script)
+
+# The start script of daemon and console is one, and goes by its name.
+$(TREE)/lib/pvm: tree/pvmd pvm3py/__init__.py include/pvm3.h
+	$(install_script)
 
 $(addprefix $(LIBDIR)/,$(PROGRAMS)): tree/pvmd3.in csrc/python/stage.py $(VENV_STAMP)
 	@mkdir -p $(@D)
@@ -269,7 +299,7 @@ $(addprefix $(LIBDIR)/,$(PROGRAMS)): tree/pvmd3.in csrc/python/stage.py $(VENV_S
 # For makefiles and C sources of programs.
 $(TREE)/conf/$(PVM_ARCH).%: tree/arch.%
 	@mkdir -p $(@D)
-	@sed 's/@ARCH@/$(PVM_ARCH)/' $< >$@
+	@$(FILLED) $< >$@
 
 # Where the daemon looks for programs that are spawned by name.
 $(SPAWNED):
@@ -285,9 +315,6 @@ commands:
 # The mirror of installing needs no build.
 INSTALLER = $(PYTHON3) -B packaging/install.py
 PLACE = --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
-
-# Man pages, in $(BUILD)/man.
-man:
 
 install: all man
 	@$(INSTALLER) --build '$(BUILD)' --arch $(PVM_ARCH) $(PLACE) install $(ALL_COMMANDS)
@@ -309,16 +336,38 @@ bench: all $(STAMPS)/venv-test
 fuzz: all
 	@$(MAKE) -C tests/fuzz BUILD=$(abspath $(BUILD)/fuzz)
 
+# ---- documents -------------------------------------------------------------
+
+MAN_SRC := $(wildcard docs/man/*.md docs/tools/manual/*.py include/*.h csrc/libfpvm/*.c)
+DOCS_SRC := $(wildcard *.md docs/*.md docs/tools/conf.py)
+# Not in the project's directory, where Python would find the sources of pvm3py.
+MANUAL = PYTHONPATH='$(abspath docs/tools):$(abspath $(MODULES))' '$(PYTHON)' -P
+
+man: $(STAMPS)/man
+$(STAMPS)/man: $(STAMPS)/package $(SCRIPTS) $(TOOLS) $(MAN_SRC) | all
+	@$(MANUAL) -m manual man $(TREE) $(BUILD)/man
+	@touch $@
+
+# A warning, also of a link to nowhere, is an error.
+docs: $(STAMPS)/site
+$(STAMPS)/site: $(STAMPS)/man $(DOCS_SRC) $(STAMPS)/venv-test
+	@$(MANUAL) -m manual site $(TREE) $(BUILD)/site-source
+	@$(MANUAL) -m sphinx -q -W --keep-going -j auto -b html -d $(BUILD)/doctrees \
+		$(BUILD)/site-source $(BUILD)/site
+	@touch $@
+
 # ---- checking it -----------------------------------------------------------
 
-# Debian packages that tests use: 3.4.6 as the peer, and the compilers of its programs.
+# Debian packages that tests use: 3.4.6 as the peer, compilers, what users build with, shells.
 TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples netbase netpipe-pvm tablix2 slang-pvm slsh \
-	gfortran clang libclang-rt-dev musl-tools valgrind m4 xvfb x11-utils iproute2 openssh-server \
+	gfortran clang libclang-rt-dev musl-tools valgrind m4 groff-base xvfb x11-utils iproute2 \
+	openssh-server \
 	qemu-user-static gcc-s390x-linux-gnu gcc-powerpc-linux-gnu gcc-i686-linux-gnu \
 	libc6-dev-s390x-cross libc6-dev-powerpc-cross libc6-dev-i386-cross \
-	debhelper dh-python python3-dev python3-cffi python3-setuptools zsh
+	debhelper dh-python python3-dev python3-cffi python3-setuptools zsh \
+	g++ cmake autoconf pkg-config ksh93u+m mksh tcsh csh
 
-test: all debian-packages lint
+test: all debian-packages lint docs
 	$(BUILD)/venv/bin/pytest -n auto --dist worksteal tests/py $(PYTESTFLAGS)
 
 # docs/coverage.md: what the programs of checks cover.
@@ -360,6 +409,6 @@ switch-objects: $(SWITCH_OBJ)
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all tree lib switch-objects commands man install uninstall deb demo bench fuzz test coverage-table debian-packages \
+.PHONY: all tree lib switch-objects commands man install uninstall deb demo docs bench fuzz test coverage-table debian-packages \
 	lint lint-python lint-c lint-format lint-layers format clean
 .DELETE_ON_ERROR:

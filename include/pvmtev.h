@@ -334,7 +334,26 @@ struct Pvmtracer {
 extern "C" {
 #endif
 
-/* Mask of PvmTaskSelf or PvmTaskChild. */
+/* ---- Masks ---- */
+
+/*
+ * Read or set which calls are traced.
+ *
+ * A call is traced if its kind is in the mask and the trace has a destination: see PvmSelfTraceTid
+ * in pvm3.h(3).
+ *
+ * @who: PvmTaskSelf for the caller, PvmTaskChild for tasks that are spawned from then on
+ * @mask: the mask; pvm_gettmask stores it here
+ * Returns 0.
+ * PvmBadParam: `who` is neither, or `mask` is NULL.
+ * Example:
+ *	Pvmtmask mask;
+ *
+ *	TEV_MASK_INIT(mask);
+ *	TEV_MASK_SET(mask, TEV_SEND);
+ *	pvm_settmask(PvmTaskSelf, mask);
+ * See pvm_setopt, pvm_reg_tracer
+ */
 int pvm_gettmask(int who, Pvmtmask mask);
 int pvm_settmask(int who, Pvmtmask mask);
 

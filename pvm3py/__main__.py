@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +18,8 @@ PROGRAM = "python -m pvm3py" if os.path.basename(sys.argv[0]) == "__main__.py" e
 USAGE = f"""usage: {PROGRAM} COMMAND
   root   print PVM_ROOT: include/, lib/$PVM_ARCH/ and lib/pvmd are below it
   arch   print PVM_ARCH, the name of this kind of machine
+  console  run the console `pvm`: `{PROGRAM} console -h` tells more
+  config print flags for compilers: `{PROGRAM} config -h` tells more
   trace  convert trace files: `{PROGRAM} trace -h` tells more
   rm     run a resource manager: `{PROGRAM} rm -h` tells more
   --help, --version   print this, or the version of pvm3py"""
@@ -47,7 +50,9 @@ def main() -> int:
             print(pvm_root())
         case ["arch"]:
             print(launcher().parent.name)
-        case [("trace" | "rm") as command, *arguments]:
+        case ["config", *arguments]:
+            return subprocess.run([pvm_root() / "lib" / "pvm3-config", *arguments]).returncode
+        case [("console" | "rm" | "trace") as command, *arguments]:
             package = import_module(f"pvm3py.{command}.__main__")
             return int(package.main(arguments, f"{PROGRAM} {command}"))
         case [*_, "--version"]:

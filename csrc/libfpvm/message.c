@@ -19,7 +19,10 @@ ENTRY pvmfbufinfo_(int *bufid, int *bytes, int *tag, int *tid, int *info)
 
 /* ---- packing ---------------------------------------------------------------- */
 
-/* Types of fpvm3.h: STRING (bare bytes), BYTE1, INTEGER2, INTEGER4, REAL4, COMPLEX8, REAL8, ... */
+/*
+ * What the items are: STRING (bare bytes), BYTE1, INTEGER2, INTEGER4, INTEGER8, REAL4, REAL8,
+ * COMPLEX8 or COMPLEX16 of fpvm3.h.
+ */
 ENTRY pvmfpack_(int *what, void *items, int *count, int *stride, int *info)
 {
 	switch (*what) {
@@ -36,6 +39,7 @@ ENTRY pvmfpack_(int *what, void *items, int *count, int *stride, int *info)
 	}
 }
 
+/* What the items are: as for pvmfpack. */
 ENTRY pvmfunpack_(int *what, void *items, int *count, int *stride, int *info)
 {
 	switch (*what) {

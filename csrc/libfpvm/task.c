@@ -13,6 +13,7 @@ ENTRY pvmfkill_(int *tid, int *info) { *info = pvm_kill(*tid); }
 ENTRY pvmfsendsig_(int *tid, int *signum, int *info) { *info = pvm_sendsig(*tid, *signum); }
 ENTRY pvmfpstat_(int *tid, int *info) { *info = pvm_pstat(*tid); }
 ENTRY pvmftidtohost_(int *tid, int *host) { *host = pvm_tidtohost(*tid); }
+/* Sleep for a number of seconds. */
 ENTRY pvmfsleep_(int *seconds) { sleep(*seconds > 0 ? (unsigned)*seconds : 0); }
 
 /* Number of siblings, and the tid of one of them (0 is the first); PvmNoTask: not so many. */

@@ -59,8 +59,24 @@
 #define WIRE_EXT_MAGIC 0x70334578
 /* The daemon sees to it that what a resource manager leaves open when it ends is answered. */
 #define WIRE_EXT_MANAGER 1
+/* The daemon serves TM_NOTICES. */
+#define WIRE_EXT_NOTICES 4
 /* Fragment size that this project's library and daemon agree on. */
 #define WIRE_FRAG_LARGE 65536
+
+/*
+ * TM_NOTIFY has no answer, so a library of this project asks with TM_NOTICES, which has the same
+ * body, when the daemon might refuse.  The answer is an XDR int: how many more notices the task may
+ * ask for, or an error code.
+ */
+#define TM_NOTICES (TM_FIRST + 65)
+/* Notices that a daemon of this project keeps for a task, as long as it has said nothing else. */
+#define WIRE_NOTICES_MAX 100000
+/* Tids in a request of either kind that a daemon serves at once. */
+#define WIRE_NOTICES_LISTED 4096
+
+/* Receivers in a TM_MCA that a daemon of this project takes. */
+#define WIRE_RECEIVERS_MAX (1 << 20)
 
 /*
  * Packets between daemons (UDP).  Offsets in the packet header of DDFRAGHDR

@@ -43,13 +43,19 @@ exit status is 0 after a halt, 1 if the start failed, and the number of the sign
 _FILES_LEAST = 24
 
 
+def _is_slave(words: list[str]) -> bool:
+    """Whether a master has started this daemon: it asks nothing of the command line."""
+    return words[:1] in (["-s"], ["-S"])
+
+
 def main(args: list[str] | None = None) -> int:
     """Run a daemon; the exit status: 0 after a halt, the number of a signal, 1 after an error."""
     _open_standard_files()
     words = sys.argv[1:] if args is None else args
-    if "-h" in words or "--help" in words:
+    asked = set() if _is_slave(words) else set(words)
+    if asked & {"-h", "--help"}:
         return _answer(HELP)
-    if "--version" in words:
+    if "--version" in asked:
         return _answer(f"pvmd3 (pvm3py {__version__})\n")
     # Nothing that is loaded becomes garbage: there is no use in looking for it.
     gc.disable()

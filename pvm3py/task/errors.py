@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import threading
 
 from pvm3py._task import ffi, lib
 from pvm3py.task.enums import Code
@@ -97,8 +99,43 @@ def text_of(code: int) -> str:
     return ffi.string(lib.pvm_errlist[-code]).decode() if known else f"error {code}"
 
 
+# What handlers of signals have raised in calls that wait, by thread: check() raises it again.
+_raised: dict[int, BaseException] = {}
+
+
+def _keep(_kind: object, error: BaseException, _trace: object) -> None:
+    _raised.setdefault(threading.get_ident(), error)
+
+
+@ffi.callback("int(void)", error=1, onerror=_keep)  # type: ignore[untyped-decorator]
+def _given_up() -> int:
+    """Let Python run the handlers of signals that have come, as the main thread's code does.
+
+    What one raises ends the call that waits.
+    """
+    for _ in range(2):
+        pass
+    return 0
+
+
+lib.pvmaskwaiting(_given_up)
+atexit.register(lib.pvmaskwaiting, ffi.NULL)
+
+
+def _raise_interruption() -> None:
+    """Raise what was raised in this thread's call, if it is that."""
+    thread = threading.get_ident()
+    if thread in _raised:
+        raise _raised.pop(thread)
+
+
 def check(function: str, result: int) -> int:
-    """Return the result of a C call; raise PvmError if it is negative."""
+    """Return the result of a C call; raise PvmError if it is negative.
+
+    What the handler of a signal has raised meanwhile goes before.
+    """
+    if _raised:
+        _raise_interruption()
     if result >= 0:
         return result
     raise _CLASSES.get(result, PvmError)(result, function, text_of(result))

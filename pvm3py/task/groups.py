@@ -3,8 +3,11 @@
 
 Members have instance numbers, from 0 on, that are reused when members leave. In the collective
 calls the members of a group take part with the same tag and root (an instance); what they
-exchange are buffers (array.array, a numpy array) of the same type and length. These calls wait in
-the library: signal handlers, and so Ctrl-C, run when they return.
+exchange are buffers (array.array, a numpy array) of the same type and length.
+
+A signal's handler that raises, as Ctrl-C does, ends a call while it waits. A barrier that was left
+counts as an arrival, and what members send for a collective call that was left stays unread. PVM
+calls of such a handler are refused meanwhile (NOT_IMPL).
 """
 
 from __future__ import annotations

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The mailbox: messages that tasks leave under a name for others."""
+"""The mailbox: messages that tasks leave under a name for others.
+
+If a signal's handler ends a wait for an entry (`recvinfo`), the daemon goes on waiting, up to 100
+times for a task; an entry that was to be read and deleted is deleted when it comes.
+"""
 
 from __future__ import annotations
 

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Sending and receiving. A tid or tag of -1 (ANY) stands for any sender or tag.
 
-A task sends and receives in the message context of `setcontext`. Waiting lets other threads
-run, and Ctrl-C through.
+A task sends and receives in the message context of `setcontext`. Waiting for a message lets other
+threads run, and handlers of signals. What these raise, as Ctrl-C does, ends the call; what was
+waited for is not lost.
 """
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,10 +21,8 @@ if TYPE_CHECKING:
 
 ANY = -1
 
-# How long recv waits in the library, which goes on after a signal.
-_IN_LIBRARY = ffi.new("struct timeval *", {"tv_sec": 0, "tv_usec": 20_000})
-# Seconds of a wait that a signal ends. One that comes just before its sleep does not end it.
-_SLEEP = 1.0
+# Seconds: a longer wait has no end.
+_LONGEST = 1e9
 
 
 class Received(NamedTuple):
@@ -59,7 +58,6 @@ def precv(array: Buffer, tid: int = ANY, tag: int = ANY) -> Received:
     view = memoryview(array)
     kind, ctype = item_type(view)
     items = ffi.from_buffer(f"{ctype}[]", view, require_writable=True)
-    _wait(tid, tag, None)
     out = ffi.new("int[3]")
     code = getattr(lib, f"PVM_{kind.upper()}")
     check("precv", lib.pvm_precv(tid, tag, items, len(items), code, out, out + 1, out + 2))
@@ -68,11 +66,7 @@ def precv(array: Buffer, tid: int = ANY, tag: int = ANY) -> Received:
 
 def recv(tid: int = ANY, tag: int = ANY) -> Message:
     """Wait for a message, which becomes the receive buffer. Raises ConnectionLost."""
-    bufid = check("recv", lib.pvm_trecv(tid, tag, _IN_LIBRARY))
-    while not bufid:
-        _wait(tid, tag, None)
-        bufid = check("recv", lib.pvm_nrecv(tid, tag))
-    return bufinfo(bufid)
+    return bufinfo(check("recv", lib.pvm_recv(tid, tag)))
 
 
 def nrecv(tid: int = ANY, tag: int = ANY) -> Message | None:
@@ -85,12 +79,12 @@ def trecv(tid: int = ANY, tag: int = ANY, timeout: float | None = None) -> Messa
     """Wait for a message for `timeout` seconds (None: for ever); None if none came."""
     if timeout is None:
         return recv(tid, tag)
-    deadline = time.monotonic() + timeout
-    while _wait(tid, tag, deadline):
-        message = nrecv(tid, tag)
-        if message:
-            return message
-    return nrecv(tid, tag)
+    if timeout <= 0:
+        return nrecv(tid, tag)
+    fraction, seconds = math.modf(min(timeout, _LONGEST))
+    wait = ffi.new("struct timeval *", {"tv_sec": int(seconds), "tv_usec": int(fraction * 1e6)})
+    bufid = check("trecv", lib.pvm_trecv(tid, tag, wait))
+    return bufinfo(bufid) if bufid else None
 
 
 def probe(tid: int = ANY, tag: int = ANY) -> Message | None:
@@ -104,14 +98,3 @@ def getfds() -> list[int]:
     fds = ffi.new("int **")
     count = check("getfds", lib.pvm_getfds(fds))
     return list(fds[0][0:count])
-
-
-def _wait(tid: int, tag: int, deadline: float | None) -> bool:
-    """Wait until a message is there, interruptible by signals; false when the time is over."""
-    while True:
-        left = _SLEEP if deadline is None else min(_SLEEP, deadline - time.monotonic())
-        if left <= 0:
-            return False
-        sleep = ffi.new("struct timeval *", {"tv_sec": 0, "tv_usec": int(left * 1e6)})
-        if check("probe", lib.pvmawait(tid, tag, sleep)):
-            return True

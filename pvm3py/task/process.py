@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The task itself, other tasks, hosts: who runs where, starting and ending them."""
+"""The task itself, other tasks, hosts: who runs where, starting and ending them.
+
+A signal's handler that raises, as Ctrl-C does, ends a call while it waits for the answer. What was
+asked for may happen nevertheless: hosts are added, tasks started.
+"""
 
 from __future__ import annotations
 
@@ -153,6 +157,8 @@ def notify(event: Event, tag: int, tids: Iterable[int] = (), *, count: int = -1)
 
     For TASK_EXIT, HOST_DELETE and ROUTE_DELETE one message comes for each of `tids`, its body
     the tid. For HOST_ADD and ROUTE_ADD up to `count` messages come (-1: no limit, 0: stop).
+
+    Raises PvmError OUT_OF_RES if the daemon keeps no more; the first ones may then be kept.
     """
     table = ffi.new("int[]", list(tids))
     counted = Event(event) & ~Event.CANCEL in (Event.HOST_ADD, Event.ROUTE_ADD)

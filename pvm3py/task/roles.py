@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pvm3py._task import ffi, lib
 from pvm3py.task.enums import Code
 from pvm3py.task.errors import PvmError, check
-from pvm3py.task.process import Host, c_text, host_of, names
+from pvm3py.task.process import Host, c_text, host_of, mytid, names
 
 _START_ADVICE: dict[int, str] = {
     Code.DUP_HOST: "a daemon of yours runs already: use it, mytid() is enough; or end it with "
@@ -82,6 +82,16 @@ def getnoresets() -> list[int]:
     tids, count = ffi.new("int **"), ffi.new("int *")
     check("getnoresets", lib.pvm_getnoresets(tids, count))
     return list(tids[0][0 : count[0]]) if count[0] else []
+
+
+def reset(*, tasks: bool = True, name: str = "", index: int = -1) -> None:
+    """Clear the machine of what programs have left.
+
+    tasks        end all tasks but this one and those of getnoresets
+    name, index  delete only these mailbox entries of ended tasks; "" and -1: all
+    """
+    text = ffi.new("char[]", name.encode())
+    check("reset", lib.pvmreset(mytid(), int(tasks), text, index))
 
 
 # ---- the daemon ------------------------------------------------------------

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Options, message contexts, message handlers, exported environment variables."""
+"""Options, trace masks, message contexts and handlers, exported environment variables."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pvm3py._task import ffi, lib
 from pvm3py.task.buffers import Message, bufinfo
 from pvm3py.task.enums import Option
 from pvm3py.task.errors import check
+from pvm3py.task.process import c_text
 
 # C functions of installed handlers; the library holds bare pointers to them.
 _handlers: dict[int, Any] = {}
@@ -41,6 +42,28 @@ def getopt(option: Option) -> int:
         check("getopt", lib.pvm_mytid())
     value: int = lib.pvm_getopt(option)
     return check("getopt", value) if option in (Option.POLL_TYPE, Option.POLL_TIME) else value
+
+
+def gettmask(*, child: bool = False) -> str:
+    """Return the trace mask of this task, or the one that spawned tasks get.
+
+    It is text: event k is bit k % 4 of the character k // 4.
+    """
+    mask = ffi.new("char[36]")
+    check("gettmask", lib.pvm_gettmask(_whose(child), mask))
+    return c_text(mask)
+
+
+def settmask(mask: str, *, child: bool = False) -> None:
+    """Set the trace mask, in the form that gettmask returns. ValueError if it has another size."""
+    text = ffi.new("char[]", mask.encode())
+    if len(text) != 36:
+        raise ValueError(f"a trace mask has 35 characters, not {len(text) - 1}")
+    check("settmask", lib.pvm_settmask(_whose(child), text))
+
+
+def _whose(child: bool) -> int:
+    return int(lib.PvmTaskChild if child else lib.PvmTaskSelf)
 
 
 def newcontext() -> int:

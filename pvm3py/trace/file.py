@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
 from pvm3py.wire import constants as c
 
@@ -19,19 +19,29 @@ from . import values
 from .message import Event, Item
 from .names import DESCRIPTIONS, file_number
 
+_PVM = f"{c.PVM_MAJOR_VERSION}.{c.PVM_MINOR_VERSION}.{c.PVM_PATCH_VERSION}"
+_TRACER = f"Tracer 1.0.0 (PVM {_PVM})"
 _HALF_DIGITS = {"entry": "0.", "exit": "1.", "": ""}
 _Form = tuple[str, tuple[tuple[str, int], ...]]
 
 
-class Writer:
-    """Writes events to a file, with a descriptor before the first event of each form."""
+class Sink(Protocol):
+    """What a trace can be written to: a binary file, for one."""
 
-    def __init__(self, out: BinaryIO, creation: float | None = None) -> None:
+    def write(self, data: bytes, /) -> object:
+        """Take all the bytes."""
+
+
+class Writer:
+    """Writes events to a file, with a descriptor before the first event of each form.
+
+    machine  the program that writes it, for the head
+    """
+
+    def __init__(self, out: Sink, creation: float | None = None, machine: str = _TRACER) -> None:
         self._out = out
         self._variants: dict[str, list[_Form]] = {}
         date = time.strftime("%a %b %d %H:%M:%S %Y", time.localtime(creation))
-        machine = f"Tracer 1.0.0 (PVM {c.PVM_MAJOR_VERSION}.{c.PVM_MINOR_VERSION}"
-        machine += f".{c.PVM_PATCH_VERSION})"
         self._put(f'/*\n * "Creation Date" "{date}"\n * "Machine" "{machine}"\n */ ;;\n\n')
 
     def write(self, event: Event) -> None:

@@ -177,7 +177,10 @@ class TaskReply(Record):
 
 
 class NotifyRequest(Record):
-    """TM_NOTIFY. PvmHostAdd has no tids and counts events; bytes behind `count` tids are free."""
+    """TM_NOTIFY, TM_NOTICES. PvmHostAdd has no tids and counts events.
+
+    Bytes behind `count` tids are free.
+    """
 
     what: I32
     ctx: I32
@@ -234,4 +237,5 @@ def extension(fragment: int, granted: int = 0) -> Extension:
 
     granted: WIRE_EXT_ bits that only a task gets that has announced them.
     """
-    return Extension(c.WIRE_EXT_MAGIC, c.WIRE_EXT_MANAGER | granted, fragment)
+    capabilities = c.WIRE_EXT_MANAGER | c.WIRE_EXT_NOTICES | granted
+    return Extension(c.WIRE_EXT_MAGIC, capabilities, fragment)

@@ -118,7 +118,7 @@ static void flood(int parent)
 	FILE *f;
 
 	for (int i = 0; i < FLOOD_MESSAGES; i++)
-		send_number(parent, FLOOD, i);
+		send_number(parent, FLOOD, i, lengths[i % 3]);
 	f = fopen(sent_file(), "w");
 	CHECK(f && fclose(f) == 0);
 }

@@ -162,9 +162,9 @@ struct thread {
 	 */
 	struct pollfd polled[2];
 	struct interest interest;
-	bool until_signal; /* a signal ends the wait */
-	bool signalled;    /* one came while it slept */
-	unsigned pins;     /* of mappings (mapping.c) */
+	bool signalled; /* a signal came while it slept */
+	bool given_up;  /* its last wait was given up, so its call takes nothing any more */
+	unsigned pins;  /* of mappings (mapping.c) */
 };
 
 /* This thread. (task.c) */

@@ -167,12 +167,10 @@ void pvm__register_thread_ends(void);
 /* ---- exported besides pvm3.h ----------------------------------------------- */
 
 /*
- * Programs and libraries built for PVM 3.4.6 import them, libgpvm3 those of for_groups.h. The Python
- * interface finds that of for_python.h in the archive.
+ * Programs and libraries built for PVM 3.4.6 import them, libgpvm3 those of for_groups.h.
  */
 #pragma GCC visibility push(default)
 #include "for_groups.h"
-#include "for_python.h"
 
 /* Errors. (result.c) */
 int lpvmerr(const char *function, int code);

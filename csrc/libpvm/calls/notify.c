@@ -25,18 +25,48 @@ static int notify_route_delete(int tag, int n, const int *tids, bool cancel)
 	return code;
 }
 
-/* Send the request; there is no reply. */
-static int ask_daemon(int what, int tag, int n, const int *tids)
+/* Ask the daemon, which might refuse, and answers. 0, PvmOutOfRes or another error code. */
+static int ask_for_room(struct message *m)
+{
+	struct message *reply;
+	int code = pvm__request(TM_NOTICES, m, &reply), room;
+
+	if (code < 0)
+		return code;
+	code = pvm__get_int(reply, &room);
+	pvm__message_unref(reply);
+	if (code < 0 || room < 0)
+		return code < 0 ? code : room;
+	pvm__notices_granted(room);
+	return 0;
+}
+
+/* Send one request, about `listed` tids. There is no answer unless it might be refused. */
+static int ask_once(int what, int tag, int n, const int *tids, int listed)
 {
 	int sched = pvm__task.schedtid;
 	bool by_sched = sched && sched != pvmmytid;
-	int listed = tids ? n : 0;
+	bool fits = what & PvmNotifyCancel || pvm__notices_fit(listed ? listed : 1);
 	struct message *m = pvm__compose("iiiiv", what, pvmmyctx, tag, n, tids, listed);
 
 	if (!m)
 		return PvmNoMem;
+	if (!fits && pvm__task.capabilities & WIRE_EXT_NOTICES)
+		return ask_for_room(m);
 	m->tag = by_sched ? SM_NOTIFY : TM_NOTIFY;
 	return pvm__send(m, by_sched ? sched : TIDPVMD);
+}
+
+/* Ask the daemon, or a resource manager, for notices about these tids, some at a time. */
+static int ask_about(int what, int tag, int n, const int *tids)
+{
+	int code = 0;
+
+	for (int i = 0, part; i < n && code >= 0; i += part) {
+		part = n - i < WIRE_NOTICES_LISTED ? n - i : WIRE_NOTICES_LISTED;
+		code = ask_once(what, tag, part, tids + i, part);
+	}
+	return code;
 }
 
 /* Keep in mind, or forget, that the task wants to know about its own exit. */
@@ -89,10 +119,10 @@ static int notify(int what, int tag, int n, const int *tids)
 	switch (kind) {
 	case PvmRouteAdd: return notify_route_add(tag, n, cancel);
 	case PvmRouteDelete: return notify_route_delete(tag, n, tids, cancel);
-	case PvmHostAdd: return ask_daemon(what, tag, n, NULL);
+	case PvmHostAdd: return ask_once(what, tag, n, NULL, 0);
 	case PvmTaskExit: code = note_self(tag, n, tids, cancel); break;
 	}
-	return code ? code : ask_daemon(what, tag, n, tids);
+	return code ? code : ask_about(what, tag, n, tids);
 }
 
 /*
@@ -102,7 +132,8 @@ static int notify(int what, int tag, int n, const int *tids)
  *   PvmHostAdd: n times (-1: always, 0: no more); a count and the hosts' tids;
  *   PvmRouteAdd: likewise; a task's tid and the descriptor of the route.
  * With PvmNotifyCancel added, earlier requests are answered now or, for the
- * counted kinds, dropped. 0, PvmBadParam.
+ * counted kinds, dropped. 0, PvmBadParam; PvmOutOfRes: the daemon keeps no more of them. Those
+ * about the first tids may then be kept, and those about what has ended are given.
  */
 int pvm_notify(int event, int tag, int count, int *tids)
 {

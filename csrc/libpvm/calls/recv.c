@@ -152,6 +152,8 @@ static int take_in(matcher *match, int tid, int tag, int64_t deadline)
 		seen = t->engine.serial;
 		code = t->session == session ? pvm__engine_wait_for(&interest, deadline) :
 					       PvmSysErr;
+		if (pvm__self.given_up)
+			return code;
 		id = choose(match, first_after(seen), tid, tag);
 		if (id)
 			return id;
@@ -430,16 +432,4 @@ int pvm_getfds(int **fds)
 	if (pvm__connect_if_possible())
 		return getfds_traced(fds);
 	return pvm__result("pvm_getfds", list_fds(fds));
-}
-
-int pvmawait(int tid, int tag, const struct timeval *timeout)
-{
-	API_LOCK();
-	struct thread *me = &pvm__self;
-	int id;
-
-	me->until_signal = true;
-	id = find(program_match, tid, tag, pvm__deadline(timeout));
-	me->until_signal = false;
-	return pvm__result("pvm_probe", id);
 }

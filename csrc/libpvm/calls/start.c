@@ -14,6 +14,8 @@
 
 /* Longest address text a daemon prints. */
 #define ADDRESS_MAX 256
+/* How long a wait for it is not given up, unless a signal comes. */
+#define ASK_MS 1000
 
 /* In the new process: become the daemon. */
 static void run_daemon(char **argv, int out)
@@ -54,14 +56,21 @@ static int launch(char **argv, int out)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : PvmCantStart;
 }
 
-/* Read the line with the daemon's address. 0 or PvmCantStart. */
+/* Read the line with the daemon's address. 0, PvmCantStart, PvmSysErr: that is given up. */
 static int read_address(int fd, char *address)
 {
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 	size_t len = 0;
 
 	while (len < ADDRESS_MAX - 1) {
-		ssize_t n = UNINTERRUPTED(read(fd, address + len, 1));
+		ssize_t n;
 
+		if (poll(&p, 1, ASK_MS) <= 0) {
+			if (pvm__given_up())
+				return PvmSysErr;
+			continue;
+		}
+		n = UNINTERRUPTED(read(fd, address + len, 1));
 		if (n <= 0 || address[len] == '\n')
 			break;
 		len++;

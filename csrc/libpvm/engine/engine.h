@@ -81,7 +81,7 @@ int64_t pvm__deadline(const struct timeval *timeout);
 /*
  * Wait until what interests the thread has come, whoever read it, or a point in time by
  * pvm__now, or NO_DEADLINE. ONE_PASS and WHILE_THERE: make one pass without waiting; 1 if
- * something was there. 1, 0 or PvmSysErr.
+ * something was there. 1, 0, PvmNoMem or PvmSysErr, which means also that the wait was given up.
  */
 int pvm__engine_wait_for(const struct interest *, int64_t deadline);
 /* The same with any message as interest. */
@@ -92,6 +92,12 @@ int pvm__engine_wait_until(int64_t deadline);
  * once if a message was lost for want of memory.
  */
 int pvm__engine_wait(void);
+
+#pragma GCC visibility push(default)
+#include "for_python.h"
+#pragma GCC visibility pop
+/* For what waits otherwise, without the lock: is this thread's call to end? (pvmaskwaiting) */
+bool pvm__given_up(void);
 
 /* Wait until somebody calls pvm__wake with WAKE_STATE, or the connection ends. */
 void pvm__await_change(void);
@@ -115,6 +121,13 @@ int pvm__post(struct message *, int tag, int ctx, int dst);
  * (PvmTaskExit) or host (PvmHostDelete). 0, PvmSysErr, PvmNoMem.
  */
 int pvm__ask_notice(int what, int tid, int tag);
+/*
+ * Does the daemon keep n more notices, going by what it has said? Then they count as asked for. It
+ * may keep more, as those that were given do not count.
+ */
+bool pvm__notices_fit(int n);
+/* The daemon has said that it keeps so many more. */
+void pvm__notices_granted(int room);
 
 /* ---- notices of the library (notice.c) ------------------------------------- */
 

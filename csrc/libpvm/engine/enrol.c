@@ -36,19 +36,45 @@ void pvmchkuid(void)
 	exit(1);
 }
 
+/* Write one byte into a file that is a proof; `path` is for the line that says why not. 0 or PvmSysErr. */
+static int write_byte(int fd, const char *path)
+{
+	if (UNINTERRUPTED(pwrite(fd, path, 1, 0)) == 1)
+		return 0;
+	pvm__log("%s: %s", path, strerror(errno));
+	return PvmSysErr;
+}
+
 /* Prove to the daemon who we are: one byte into the file it made. 0 or PvmSysErr. */
 static int write_proof(const char *path)
 {
 	int fd = (int)UNINTERRUPTED(open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-	ssize_t n;
+	int code;
 
 	if (fd < 0) {
 		pvm__log("failed to open d-auth file");
 		return PvmSysErr;
 	}
-	n = UNINTERRUPTED(write(fd, path, 1));
+	code = write_byte(fd, path);
 	close(fd);
-	return n == 1 ? 0 : PvmSysErr;
+	return code;
+}
+
+/* The daemon gives no reason to us. */
+static void say_who_knows_why(void)
+{
+	const char *vmid = getenv("PVM_VMID");
+
+	pvm__log("its log %s/pvml.%d%s%s says why", pvmgettmp(), (int)geteuid(), vmid ? "." : "",
+		vmid ? vmid : "");
+}
+
+/* The daemon has not written into our proof file: perhaps because that cannot be done, which shows. */
+static void explain_refusal(const char *path, int fd)
+{
+	pvm__log("pvmbeatask() pvmd refuses connection");
+	if (write_byte(fd, path) == 0)
+		say_who_knows_why();
 }
 
 /* First round: `path` is our proof file, open as `fd`. 0 or an error code. */
@@ -67,7 +93,7 @@ static int introduce(const char *path, int fd)
 		pvm__log("pvmbeatask() t-d protocol mismatch (%d/%d)", TDPROTOCOL, version);
 	else if (pvm__get_int(reply, &accepted) < 0 || !accepted ||
 		pvm__get_str(reply, &theirs) < 0)
-		pvm__log("pvmbeatask() pvmd refuses connection");
+		explain_refusal(path, fd);
 	else if (UNINTERRUPTED(read(fd, &byte, 1)) != 1)
 		pvm__log("pvmbeatask() pvmd didn't validate itself");
 	else
@@ -151,6 +177,7 @@ static int accept_identity(struct message *m)
 		pvm__get_int(m, &sched) < 0 || ints[0] != 1) {
 		free(address);
 		pvm__log("pvmbeatask() pvmd refuses connection");
+		say_who_knows_why();
 		return PvmSysErr;
 	}
 	if (ints[3] || strcmp(address, t->daemon_addr) != 0)

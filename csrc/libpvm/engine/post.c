@@ -28,8 +28,31 @@ int pvm__post(struct message *m, int tag, int ctx, int dst)
 	return pvm__send_daemon(m, dst);
 }
 
+/* Notices that the daemon keeps in this session without being asked whether it does. */
+static struct {
+	unsigned session;
+	int room;
+} notices;
+
+bool pvm__notices_fit(int n)
+{
+	if (notices.session != pvm__task.session)
+		pvm__notices_granted(WIRE_NOTICES_MAX);
+	if (n > notices.room)
+		return false;
+	notices.room -= n;
+	return true;
+}
+
+void pvm__notices_granted(int room)
+{
+	notices.session = pvm__task.session;
+	notices.room = room;
+}
+
 int pvm__ask_notice(int what, int tid, int tag)
 {
+	pvm__notices_fit(1);
 	return pvm__post(pvm__compose("iiiii", what, SYSCTX_TC, tag, 1, tid), TM_NOTIFY, SYSCTX_TM,
 		TIDPVMD);
 }

@@ -11,7 +11,8 @@
 /* A request and, when it has come, its reply. */
 struct pending {
 	struct pending *next;
-	const struct thread *asker;
+	const struct thread *asker; /* NULL: given up, and a resource manager's answer is dropped */
+	unsigned session;
 	int src, tag, wid; /* src TIDPVMD: any daemon */
 	bool any_wid;      /* of who may not return it: then the oldest such request is meant */
 	struct pace *pace;
@@ -29,6 +30,17 @@ static bool from_source(const struct message *m, int src)
 	return src == TIDPVMD ? wire_is_daemon((uint32_t)m->src) : m->src == src;
 }
 
+/* Does the daemon answer requests with it? */
+static bool is_answer_tag(int tag)
+{
+	return (tag >= TM_FIRST && tag <= TM_LAST) || tag == TM_NOTICES;
+}
+
+static struct pace *pace_of(int tag)
+{
+	return &paces[(tag == TM_NOTICES ? TM_NOTIFY : tag) - TM_FIRST];
+}
+
 /* The request that a message answers, or NULL. */
 static struct pending *answered_by(const struct message *m)
 {
@@ -43,47 +55,6 @@ static struct pending *answered_by(const struct message *m)
 			oldest = p;
 	}
 	return oldest;
-}
-
-/* ask: the resource manager has ended before it answered. */
-#define MANAGER_LOST 1
-
-/* Notice of the daemon: the resource manager has ended. From now on the daemon is asked. */
-static void manager_ended(struct message *m)
-{
-	int tid;
-
-	if (pvm__get_int(m, &tid) == 0 && tid == pvm__task.schedtid) {
-		pvm__task.schedtid = 0;
-		for (struct pending *p = pending; p; p = p->next)
-			if (p->src == tid && !p->reply) {
-				p->lost = true;
-				pvm__wake_asker(p);
-			}
-	}
-	pvm__message_unref(m);
-}
-
-bool pvm__request_reply(struct message *m)
-{
-	struct pending *p;
-
-	if (m->tag == SM_TASKX && m->ctx == SYSCTX_TC && wire_is_daemon((uint32_t)m->src)) {
-		manager_ended(m);
-		return true;
-	}
-	p = answered_by(m);
-	if (p) {
-		p->reply = m;
-		pvm__wake_asker(p);
-		return true;
-	}
-	if (wire_is_daemon((uint32_t)m->src) && m->ctx == SYSCTX_TM && m->tag >= TM_FIRST &&
-		m->tag <= TM_LAST) {
-		pvm__message_unref(m);
-		return true;
-	}
-	return false;
 }
 
 static void link_pending(struct pending *p)
@@ -106,6 +77,80 @@ static void unlink_pending(struct pending *p)
 		*place = p->next;
 }
 
+static void forget(struct pending *p)
+{
+	unlink_pending(p);
+	if (p->reply)
+		pvm__message_unref(p->reply);
+	free(p);
+}
+
+/*
+ * Nobody waits any more. A resource manager's answer would be taken for an ordinary message, so such
+ * a request stays until that has come.
+ */
+static void give_up(struct pending *p)
+{
+	if (p->src == TIDPVMD || p->reply || p->lost)
+		forget(p);
+	else
+		p->asker = NULL;
+}
+
+/* Forget what was given up and will not be answered: of a session that is over, or of this manager. */
+static void forget_given_up(int manager)
+{
+	for (struct pending *p = pending, *next; p; p = next) {
+		next = p->next;
+		if (!p->asker && (p->session != pvm__task.session || p->src == manager))
+			forget(p);
+	}
+}
+
+/* ask: the resource manager has ended before it answered. */
+#define MANAGER_LOST 1
+
+/* Notice of the daemon: the resource manager has ended. From now on the daemon is asked. */
+static void manager_ended(struct message *m)
+{
+	int tid;
+
+	if (pvm__get_int(m, &tid) == 0 && tid == pvm__task.schedtid) {
+		pvm__task.schedtid = 0;
+		forget_given_up(tid);
+		for (struct pending *p = pending; p; p = p->next)
+			if (p->src == tid && !p->reply) {
+				p->lost = true;
+				pvm__wake_asker(p);
+			}
+	}
+	pvm__message_unref(m);
+}
+
+bool pvm__request_reply(struct message *m)
+{
+	struct pending *p;
+
+	if (m->tag == SM_TASKX && m->ctx == SYSCTX_TC && wire_is_daemon((uint32_t)m->src)) {
+		manager_ended(m);
+		return true;
+	}
+	p = answered_by(m);
+	if (p) {
+		p->reply = m;
+		if (p->asker)
+			pvm__wake_asker(p);
+		else
+			forget(p);
+		return true;
+	}
+	if (wire_is_daemon((uint32_t)m->src) && m->ctx == SYSCTX_TM && is_answer_tag(m->tag)) {
+		pvm__message_unref(m);
+		return true;
+	}
+	return false;
+}
+
 /*
  * Send `req` and wait for the reply that `about` describes. Consumes `req`. What is linked is not on
  * the stack, which a handler may leave by a jump.
@@ -123,14 +168,19 @@ static int ask(const struct pending *about, struct message *req, int dst, struct
 	}
 	*p = *about;
 	p->asker = &pvm__self;
+	p->session = session;
+	forget_given_up(0);
 	link_pending(p);
 	code = pvm__send_daemon(req, dst);
 	while (code >= 0 && !p->reply && !p->lost)
 		code = pvm__task.session == session ? pvm__engine_wait_for(&interest, NO_DEADLINE) :
 						      PvmSysErr;
-	unlink_pending(p);
 	*reply = p->reply;
-	free(p);
+	p->reply = NULL;
+	if (*reply || code >= 0)
+		forget(p);
+	else
+		give_up(p);
 	if (*reply)
 		return 0;
 	return code >= 0 ? MANAGER_LOST : code;
@@ -140,12 +190,8 @@ void pvm__requests_left(void)
 {
 	for (struct pending *p = pending, *next; p; p = next) {
 		next = p->next;
-		if (p->asker != &pvm__self)
-			continue;
-		unlink_pending(p);
-		if (p->reply)
-			pvm__message_unref(p->reply);
-		free(p);
+		if (p->asker == &pvm__self)
+			give_up(p);
 	}
 }
 
@@ -156,9 +202,7 @@ int pvm__request(int tag, struct message *req, struct message **reply)
 	req->tag = tag;
 	req->ctx = SYSCTX_TM;
 	req->wid = ++wid;
-	struct pending p = {
-		.src = TIDPVMD, .tag = tag, .wid = req->wid, .pace = &paces[tag - TM_FIRST]
-	};
+	struct pending p = { .src = TIDPVMD, .tag = tag, .wid = req->wid, .pace = pace_of(tag) };
 	return ask(&p, req, TIDPVMD, reply);
 }
 

@@ -268,21 +268,22 @@ static void request_route(int tid)
 }
 
 /*
- * Wait for what brings a route on. False: it does not come; a message that was lost for want of
- * memory may have been it, so the route is given up and the loss left to be told.
+ * Wait for what brings a route on. False: it does not come, and the route is given up. A message
+ * that was lost for want of memory may have been it: that loss is left to be told.
  */
 static bool await_progress(int tid, int64_t deadline)
 {
 	int code = pvm__engine_wait_until(deadline);
 	struct route *r;
 
-	if (code == PvmNoMem) {
+	if (code >= 0)
+		return true;
+	if (code == PvmNoMem)
 		pvm__task.engine.short_of_memory = true;
-		r = find(tid);
-		if (r && r->state != ROUTE_OPEN)
-			deny(r);
-	}
-	return code >= 0;
+	r = find(tid);
+	if (r && r->state != ROUTE_OPEN)
+		deny(r);
+	return false;
 }
 
 /* Wait until the other side has connected; a route that is not used gets closed. */

@@ -229,8 +229,8 @@ int pvm__send(struct message *m, int dst)
 	return finish(session, code);
 }
 
-/* Tell the daemon who gets the next multicast, and send it. */
-static int multicast_daemon(struct message *m, const int *tids, int n)
+/* Tell the daemon who gets the next multicast, at most WIRE_RECEIVERS_MAX, and send it. */
+static int multicast_part(struct message *m, const int *tids, int n)
 {
 	struct message *announce = pvm__message_new(WIRE_ENC_XDR);
 	int code;
@@ -248,6 +248,18 @@ static int multicast_daemon(struct message *m, const int *tids, int n)
 			2);
 	pvm__kept(announce);
 	pvm__message_unref(announce);
+	return code;
+}
+
+/* Have the daemon send a message to all of them. */
+static int multicast_daemon(struct message *m, const int *tids, int n)
+{
+	int code = 0;
+
+	for (int i = 0, part; i < n && code >= 0; i += part) {
+		part = n - i < WIRE_RECEIVERS_MAX ? n - i : WIRE_RECEIVERS_MAX;
+		code = multicast_part(m, tids + i, part);
+	}
 	return code;
 }
 

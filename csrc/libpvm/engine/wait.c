@@ -84,13 +84,63 @@ static void pass_or_sleep(int64_t deadline)
 	pvm__pay();
 }
 
+/* ---- giving up ------------------------------------------------------------ */
+
+static int (*given_up)(void); /* NULL: nobody is asked */
+
+void pvmaskwaiting(int (*ask)(void))
+{
+	LOCK_SCOPE(lock);
+	given_up = ask;
+}
+
+bool pvm__given_up(void)
+{
+	return given_up && given_up();
+}
+
+/* The same where the lock is held. */
+static bool ask_whether_given_up(void)
+{
+	struct held held = pvm__unlock_all();
+	bool yes = pvm__given_up();
+
+	pvm__relock(&held);
+	return yes;
+}
+
+/* When a wait till `deadline` is to ask, which a signal just before its sleep would not show. */
+static int64_t next_question(int64_t deadline)
+{
+	int64_t soon;
+
+	if (!given_up)
+		return deadline;
+	soon = pvm__now() + NS_PER_S;
+	return deadline == NO_DEADLINE || soon < deadline ? soon : deadline;
+}
+
+/* A wait has slept till `question` at most. Is it over? */
+static bool wait_is_given_up(int64_t question)
+{
+	if (!given_up || (!pvm__self.signalled && (question < 0 || pvm__now() < question)))
+		return false;
+	pvm__self.signalled = false;
+	return ask_whether_given_up();
+}
+
+/* ---- the wait -------------------------------------------------------------- */
+
 int pvm__engine_wait_for(const struct interest *interest, int64_t deadline)
 {
 	struct task *t = &pvm__task;
 	unsigned session = t->session;
+	int64_t question;
 	struct wait w;
 	int code = 0;
+	bool over = false;
 
+	pvm__self.given_up = false;
 	if (deadline == ONE_PASS || deadline == WHILE_THERE)
 		return look_once();
 	pvm__wait_begin(&w, interest);
@@ -104,15 +154,17 @@ int pvm__engine_wait_for(const struct interest *interest, int64_t deadline)
 			code = PvmNoMem;
 			break;
 		}
-		pass_or_sleep(deadline);
+		question = next_question(deadline);
+		pass_or_sleep(question);
 		if (pvm__woken())
 			code = 1;
-		else if (pvm__self.until_signal && pvm__self.signalled)
-			break;
+		else if ((over = wait_is_given_up(question)))
+			code = PvmSysErr;
 		else if (!t->engine.short_of_memory && deadline != NO_DEADLINE &&
 			pvm__now() >= deadline)
 			break;
 	}
+	pvm__self.given_up = over;
 	pvm__wait_end(&w);
 	pvm__let_others_read();
 	return t->session == session ? code : PvmSysErr;

@@ -13,7 +13,7 @@
 /* A body: what, context and tag of the notice, how many tids follow, the tids. */
 #define HEAD 16u
 /* Tids in a request that is served here, times the notices that are looked at for each. */
-#define LOOKS_MAX 4096u
+#define LOOKS_MAX ((uint32_t)WIRE_NOTICES_LISTED)
 
 /* What a task wishes to be told, or what others wish to be told of it. */
 struct party {

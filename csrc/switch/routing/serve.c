@@ -18,9 +18,6 @@
 #define SO_PEERPIDFD 77
 #endif
 
-/* Receivers of one multicast. */
-#define RECEIVERS_MAX (1u << 20)
-
 static int by_number(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -56,10 +53,10 @@ static void set_receivers(struct conn *c, const char *body, uint32_t len)
 		conn_end(c, SW_PROTOCOL, "multicast before enrolment");
 		return;
 	}
-	if (len < 4 || count > (len - 4) / 4 || count > RECEIVERS_MAX) {
+	if (len < 4 || count > (len - 4) / 4 || count > WIRE_RECEIVERS_MAX) {
 		budget_log(c,
-			count > RECEIVERS_MAX ? "multicast list too long, dropped" :
-						"malformed multicast list dropped");
+			count > WIRE_RECEIVERS_MAX ? "multicast list too long, dropped" :
+						     "malformed multicast list dropped");
 		return;
 	}
 	free(c->receivers);

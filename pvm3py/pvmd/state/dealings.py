@@ -9,7 +9,7 @@ from .events import MessageEvent, SpokeEvent
 from .plain import Plain, field
 
 # Notices that one task may have outstanding, with the daemon or a resource manager.
-NOTICES_MAX = 100_000
+NOTICES_MAX = c.WIRE_NOTICES_MAX
 # Requests of one task that may wait for something at a time, of which the library makes one in each
 # thread, and the bytes of their bodies together, if there is more than one.
 WAITS_MAX = 100

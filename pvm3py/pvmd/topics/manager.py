@@ -10,6 +10,8 @@ it knows.
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.system import TaskEnd
@@ -19,7 +21,7 @@ from ..core import Pvmd
 from ..dispatch import Request, handles, only
 from ..occasions import HOST_LOST, HOSTS_ADDED, REQUESTED, TASK_GONE, TASK_LEFT, Step, on
 from ..state.connections import Connection
-from ..state.dealings import NOTICES_MAX, Asked, Dealings, Wish
+from ..state.dealings import Asked, Dealings, Wish
 from ..state.errors import Refused
 from ..state.events import MessageEvent, SpokeEvent
 from ..state.hosts import Host
@@ -90,11 +92,8 @@ def asks(pvmd: Pvmd, event: MessageEvent) -> None:
     dealings = task.dealings
     server = _server(pvmd, task, dealings)
     if event.tag == c.SM_NOTIFY:
-        if dealings.gone or event.too_long:
+        if dealings.gone or event.too_long or not _keep_wishes(dealings, event):
             _serve(pvmd, task, event)
-            return
-        if not _keep_wishes(dealings, event):
-            pvmd.log(f"SM_NOTIFY of t{event.src:x}: {NOTICES_MAX} notices are outstanding, dropped")
             return
     elif event.tag in _REQUESTS:
         if not server or event.too_long or not dealings.may_ask(event):
@@ -239,8 +238,8 @@ def _replace(pvmd: Pvmd, tid: int) -> None:
         if dealings.manager == tid:
             dealings.gone = True
             wishes, dealings.wishes = dealings.wishes, []
-            for wish in wishes:
-                _grant(pvmd, task, wish)
+            for kind, alike in groupby(wishes, lambda wish: (wish.what, wish.ctx, wish.tag)):
+                _grant(pvmd, task, *kind, list(alike))
         left = [one for one in dealings.asked if one.server == tid]
         dealings.asked = [one for one in dealings.asked if one.server != tid]
         for one in left:
@@ -248,10 +247,13 @@ def _replace(pvmd: Pvmd, tid: int) -> None:
         _listen(pvmd, task, dealings)
 
 
-def _grant(pvmd: Pvmd, task: Task, wish: Wish) -> None:
-    """Give a notice here that the manager had promised."""
+def _grant(pvmd: Pvmd, task: Task, what: int, ctx: int, tag: int, wishes: list[Wish]) -> None:
+    """Give notices of one kind here that the manager had promised."""
     assert task.conn is not None
-    tids = [] if wish.what == c.PvmHostAdd else [wish.tid]
-    body = NotifyRequest(wish.what, wish.ctx, wish.tag, wish.count, tids).encode()
+    if what == c.PvmHostAdd:
+        count, tids = wishes[0].count, []  # there is one of a context and tag
+    else:
+        count, tids = len(wishes), [wish.tid for wish in wishes]
+    body = NotifyRequest(what, ctx, tag, count, tids).encode()
     words = (c.WIRE_ENC_XDR, c.SM_NOTIFY, c.BASECONTEXT, 0)
     _serve(pvmd, task, MessageEvent(task.conn, 0, task.tid, *words, body))

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Coroutine
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.daemon import WatchRequest
-from pvm3py.wire.task import Codes, NotifyRequest, TidBody
+from pvm3py.wire.task import Codes, NotifyRequest, Status, TidBody
 
 from ..core import Pvmd, Table
 from ..dispatch import Request, handles
@@ -22,6 +23,13 @@ from ..state.errors import Refused
 from ..state.hosts import Host
 from ..state.plain import Plain
 from ..state.task import Task, is_task
+
+# Lists of more than NOTICES_MAX are served in parts of so many tids, while at most so many bytes
+# wait for the task.
+TURN = 500
+UNREAD_MAX = 1 << 20
+# Seconds between two looks whether it has taken some.
+PAUSE = 0.02
 
 
 class Notice(Plain):
@@ -106,14 +114,11 @@ class Notices(Table):
                 pvmd.send(owner, tag, ctx, Codes(tids).encode())
                 self.watch_additions(owner, ctx, tag, count - 1 if count > 0 else count)
 
-    def require_room(self, pvmd: Pvmd, owner: int, more: int) -> None:
-        """Refused: a task has as many notices outstanding as it may."""
+    def room(self, pvmd: Pvmd, owner: int) -> int:
+        """How many more notices a task may ask for."""
         additions = len(self._additions.get(owner, ()))
         count = self.tasks.counts[owner] + self.hosts.counts[owner] + additions
-        count += pvmd.switch.notices(owner)
-        if count + more > NOTICES_MAX:
-            why = f"{count} notices are outstanding; one task may have {NOTICES_MAX}"
-            raise Refused(c.PvmOutOfRes, why)
+        return NOTICES_MAX - count - pvmd.switch.notices(owner)
 
     def watch(self, pvmd: Pvmd, tid: int) -> None:
         """Have TASK_GONE told at the end of a task of another host, too."""
@@ -175,39 +180,96 @@ def hosts_added(pvmd: Pvmd, hosts: list[Host]) -> None:
 
 
 @handles(c.TM_NOTIFY, NotifyRequest, reply=False)
-def notify(pvmd: Pvmd, request: Request, body: NotifyRequest) -> None:
+def notify(pvmd: Pvmd, request: Request, body: NotifyRequest) -> Coroutine[None, None, None] | None:
     """Ask for messages about tasks and hosts, or cancel that."""
-    notices = Notices.of(pvmd)
-    src, count, tids = request.src, body.count, body.tids
-    what = body.what & ~c.PvmNotifyCancel
-    cancel = what != body.what
-    if not cancel:
-        notices.require_room(pvmd, src, 1 if what == c.PvmHostAdd else count)
+    if body.count > NOTICES_MAX and about_tids(body):
+        return _in_turns(pvmd, request, body)
+    _ask(pvmd, request.src, request.wid, body)
+    return None
+
+
+@handles(c.TM_NOTICES, NotifyRequest)
+def notices(pvmd: Pvmd, request: Request, body: NotifyRequest) -> Status:
+    """The same with an answer: how many more may be asked for, here and at a manager."""
+    _ask(pvmd, request.src, 0, body)
+    task = request.task
+    owed = len(task.dealings.wishes) if task is not None and task.dealings else 0
+    return Status(max(0, Notices.of(pvmd).room(pvmd, request.src) - owed))
+
+
+async def _in_turns(pvmd: Pvmd, request: Request, body: NotifyRequest) -> None:
+    """Serve a long list in parts, as fast as the task takes what it is told at once."""
+    refusal = None
+    for first in range(0, body.count, TURN):
+        await asyncio.sleep(0)
+        while pvmd.switch.queued(request.src) > UNREAD_MAX:
+            await asyncio.sleep(PAUSE)
+        tids = body.tids[first : min(first + TURN, body.count)]
+        part = NotifyRequest(body.what, body.ctx, body.tag, len(tids), tids)
+        try:
+            _ask(pvmd, request.src, request.wid, part)
+        except Refused as error:
+            refusal = error
+    if refusal is not None:
+        raise refusal
+
+
+def _ask(pvmd: Pvmd, owner: int, wid: int, body: NotifyRequest) -> None:
+    """Keep, give or cancel what a request lists. Refused: some of it was not kept."""
+    what, cancel = body.what & ~c.PvmNotifyCancel, bool(body.what & c.PvmNotifyCancel)
+    room = Notices.of(pvmd).room(pvmd, owner)
     if what == c.PvmHostAdd:
-        notices.watch_additions(src, body.ctx, body.tag, 0 if cancel else count)
+        if room < 1 and not cancel:
+            raise _full(room)
+        Notices.of(pvmd).watch_additions(owner, body.ctx, body.tag, 0 if cancel else body.count)
         return
     if not about_tids(body):
-        raise Refused(c.PvmBadParam, f"notice {body.what} about {count} of {len(tids)} tids")
-    for tid in tids[:count]:
-        if what == c.PvmTaskExit and pvmd.owns(tid) and is_task(tid):
-            pvmd.switch.notify(src, tid, body.ctx, body.tag, request.wid, cancel=cancel)
-            continue
-        if what == c.PvmTaskExit:
-            notice = Notice(src, tid, body.ctx, body.tag, request.wid)
-            table, key = notices.tasks, tid
-        else:
-            notice = Notice(src, tid, body.ctx, body.tag, 0)
-            table, key = notices.hosts, tid & c.TIDHOST
+        raise Refused(c.PvmBadParam, f"notice {body.what} about {body.count} of {len(body.tids)}")
+    refused = False
+    for tid in body.tids[: body.count]:
+        notice = Notice(owner, tid, body.ctx, body.tag, wid if what == c.PvmTaskExit else 0)
         if cancel:
-            found = table.cancel(key, notice)
-            if found is not None:
-                deliver(pvmd, found)
+            _cancel(pvmd, what, notice)
         elif _gone(pvmd, what, tid):
             deliver(pvmd, notice)
+        elif room < 1:
+            refused = True
         else:
-            table.add(key, notice)
-            if what == c.PvmTaskExit:
-                notices.watch(pvmd, tid)
+            _keep(pvmd, what, notice)
+            room -= 1
+    if refused:
+        raise _full(room)
+
+
+def _full(room: int) -> Refused:
+    """A task has as many notices outstanding as it may."""
+    count = NOTICES_MAX - room
+    why = f"{count} notices are outstanding; one task may have {NOTICES_MAX}"
+    return Refused(c.PvmOutOfRes, why)
+
+
+def _keep(pvmd: Pvmd, what: int, notice: Notice) -> None:
+    """Tell of the end of a task or host when it comes."""
+    kept, tid = Notices.of(pvmd), notice.tid
+    if what == c.PvmHostDelete:
+        kept.hosts.add(tid & c.TIDHOST, notice)
+    elif pvmd.owns(tid):
+        pvmd.switch.notify(notice.owner, tid, notice.ctx, notice.tag, notice.wid)
+    else:
+        kept.tasks.add(tid, notice)
+        kept.watch(pvmd, tid)
+
+
+def _cancel(pvmd: Pvmd, what: int, like: Notice) -> None:
+    """Give a notice like this now, if one is kept."""
+    kept, tid = Notices.of(pvmd), like.tid
+    if what == c.PvmTaskExit and pvmd.owns(tid) and is_task(tid):
+        pvmd.switch.notify(like.owner, tid, like.ctx, like.tag, like.wid, cancel=True)
+        return
+    table, key = (kept.hosts, tid & c.TIDHOST) if what == c.PvmHostDelete else (kept.tasks, tid)
+    found = table.cancel(key, like)
+    if found is not None:
+        deliver(pvmd, found)
 
 
 def about_tids(body: NotifyRequest) -> bool:
@@ -217,9 +279,11 @@ def about_tids(body: NotifyRequest) -> bool:
 
 
 def _gone(pvmd: Pvmd, what: int, tid: int) -> bool:
-    """Whether a host, or a task of another host as far as this daemon knows, is not there."""
+    """Whether a host, or a task as far as this daemon knows, is not there."""
     if what == c.PvmTaskExit and not is_task(tid):
         return True
+    if what == c.PvmTaskExit and pvmd.owns(tid):
+        return pvmd.tasks.get(tid) is None
     return pvmd.hosts.get(tid) is None
 
 

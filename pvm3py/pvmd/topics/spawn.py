@@ -208,11 +208,8 @@ class _Starter:
             raise Refused(c.PvmNoFile, self._not_found())
         self._argv = [path, *self._job.args]
         if self._job.flags & c.PvmTaskDebug and not self._registry.tasker:
-            path = _debugger(self._pvmd)
-            if not _executable(path):
-                raise Refused(c.PvmNoFile, f"no debugger: {path} is no executable file")
-            self._argv.insert(0, path)
-        self._program = path
+            self._argv.insert(0, self._debugger())
+        self._program = self._argv[0]
         self._out, self._trc = self._registry.targets(self._job)
 
     def _not_found(self) -> str:
@@ -220,6 +217,21 @@ class _Starter:
         if "/" in self._job.file:
             return f"no executable file, seen from {self._cwd or os.getcwd()}"
         return _not_in_path(self._pvmd)
+
+    def _debugger(self) -> str:
+        """Path of the debugger script. Refused: there is none, or none for it to start."""
+        root, own = os.environ.get("PVM_ROOT", ""), self._pvmd.settings.debugger
+        path = own or f"{root}/lib/debugger"
+        if not _executable(path):
+            raise Refused(c.PvmNoFile, f"no debugger: {path} is no executable file")
+        if not own and not find_program("gdb", self._path(), self._cwd):
+            raise Refused(c.PvmNoFile, f"no debugger: no gdb in PATH {':'.join(self._path())}")
+        return path
+
+    def _path(self) -> list[str]:
+        """The task's own search path, not that for tasks."""
+        exported = [text[5:] for text in self._strings if text.startswith("PATH=")]
+        return (exported or [os.environ.get("PATH", "")])[-1].split(":")
 
     def start_one(self, instance: int) -> int:
         """Start one task and return its tid. Refused, OSError: it cannot be started."""
@@ -304,12 +316,6 @@ def find_program(name: str, search_path: list[str], cwd: str | None) -> str | No
         if directory and _executable(os.path.join(cwd, path) if cwd else path):
             return path
     return None
-
-
-def _debugger(pvmd: Pvmd) -> str:
-    """Path of the debugger script."""
-    root = os.environ.get("PVM_ROOT", "")
-    return pvmd.settings.debugger or f"{root}/lib/debugger"
 
 
 def _executable(path: str) -> bool:

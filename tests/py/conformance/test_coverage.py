@@ -49,7 +49,9 @@ def test_document_is_up_to_date() -> None:
 
 def test_every_public_function_is_in_the_table() -> None:
     header = (PROJECT / "include" / "pvm3.h").read_text()
-    declared = set(re.findall(r"\b(pvm_\w+)\)?\(", header.split('extern "C"')[1]))
+    code = re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
+    declared = set(re.findall(r"\b(pvm_\w+)\)?\(", code.split('extern "C"')[1]))
+    assert len(declared) > 100
     # Declared as in 3.4.6, which does not have them either.
     declared -= {"pvm_getmwid", "pvm_setmwid"}
     assert declared <= {name for functions in LIBRARIES.values() for name in functions}

@@ -547,3 +547,31 @@ def test_full_disk_is_said_and_leaves_nothing(tmp: Path) -> None:
     assert done.stdout.split() == ["1", "a", "b"]
     assert "No space left on device" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_task_says_that_the_disk_has_become_full(tmp: Path) -> None:
+    if USER != 0:
+        missing("only root can mount a small file system")
+    small = tmp / "small"
+    small.mkdir()
+    task = f"{sys.executable} -c 'import pvm3py; pvm3py.mytid()'"
+    script = (
+        f"mount -t tmpfs -o size=64k none {small} || exit 77\n"
+        f"{daemon_program('ours')} & until [ -s {small}/pvmd.0 ]; do sleep 0.1; done\n"
+        f"cat /dev/zero >{small}/filler 2>/dev/null; {task}; rm {small}/filler; kill $!; wait"
+    )
+    done = subprocess.run(
+        ["unshare", "-m", "/bin/sh", "-c", script],
+        env=environment(tmp) | {"PVM_TMP": str(small), "PYTHONPATH": str(modules_dir())},
+        cwd=tmp,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    if done.returncode == 77 or "unshare" in done.stderr:
+        missing(f"a file system cannot be mounted here: {done.stderr}")
+    said = [line for line in done.stderr.splitlines() if "pvmd refuses connection" in line]
+    assert len(said) == 1, done.stderr
+    assert f"{small}/pvmtmp" in done.stderr and ": No space left on device\n" in done.stderr

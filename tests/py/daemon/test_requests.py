@@ -283,6 +283,43 @@ def test_host_deletion_notices(task: RawTask) -> None:
     assert wait_message(task, 16).ints() == (HOST,)
 
 
+def test_each_of_many_dead_tasks_is_told_of(task: RawTask, other: RawTask) -> None:
+    """In one request, as libraries make it that do not know of the bound; others are served."""
+    dead = [HOST | 1000 + number for number in range(NOTICES_MAX + 1)]
+    notify(task, c.PvmTaskExit, 19, dead)
+    assert wait_message(task, 19).ints() == (dead[0],)
+    other.request(c.TM_CONFIG)
+    for tid in dead[1:]:
+        assert task.receive().ints() == (tid,)
+
+
+def test_dead_tasks_are_told_of_beyond_the_bound(
+    vm: VirtualMachine, task: RawTask, other: RawTask
+) -> None:
+    notify(task, c.PvmTaskExit, 17, [other.tid] * NOTICES_MAX)
+    notify(task, c.PvmTaskExit, 18, [HOST | 0x3FFFF, other.tid, HOST | 0x3FFFE])
+    assert wait_message(task, 18).ints() == (HOST | 0x3FFFF,)
+    assert wait_message(task, 18).ints() == (HOST | 0x3FFFE,)
+    task.request(c.TM_CONFIG)
+    assert "(PvmOutOfRes)" in vm.log()
+
+
+def test_request_with_an_answer_tells_how_many_notices_may_follow(
+    task: RawTask, other: RawTask
+) -> None:
+    def ask(what: int, count: int, *tids: int) -> int:
+        return code(task, c.TM_NOTICES, ints(what, 5, 17, count, *tids))
+
+    assert ask(c.PvmTaskExit, 2, other.tid, other.tid) == NOTICES_MAX - 2
+    assert ask(c.PvmHostDelete, 1, HOST) == NOTICES_MAX - 3
+    assert ask(c.PvmHostAdd, 1) == NOTICES_MAX - 4
+    assert ask(c.PvmHostAdd | c.PvmNotifyCancel, 1) == NOTICES_MAX - 3
+    notify(task, c.PvmTaskExit, 17, [other.tid] * (NOTICES_MAX - 3))
+    assert ask(c.PvmTaskExit, 1, other.tid) == c.PvmOutOfRes
+    assert ask(c.PvmHostAdd, 1) == c.PvmOutOfRes
+    assert ask(c.PvmTaskExit, 2, other.tid) == c.PvmBadParam
+
+
 @pytest.mark.parametrize("what", [c.PvmTaskExit, c.PvmHostDelete, c.PvmHostAdd])
 def test_outstanding_notices_are_bounded(
     vm: VirtualMachine, task: RawTask, other: RawTask, what: int

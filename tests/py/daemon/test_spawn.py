@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -368,19 +369,39 @@ def test_debugger_of_the_tree_opens_a_window_with_gdb(connector: Connector) -> N
             assert collect(task, tid) == {tid: window.encode()}
 
 
-def test_debugger_of_the_tree_says_what_it_lacks(connector: Connector) -> None:
+def test_debugger_of_the_tree_does_without_a_window(connector: Connector) -> None:
     with VirtualMachine("ours") as machine, enrolled(machine, connector) as task:
-        for name in ("xterm", "gdb", "uname"):
+        for name, said in (("xterm", ""), ("gdb", "$@"), ("uname", "here")):
             tool = machine.home / name
-            tool.write_text("#!/bin/sh\necho here\n")
+            tool.write_text(f'#!/bin/sh\necho "{said}"\n')
             tool.chmod(0o700)
-        environment = (f"PATH={machine.home}", "DISPLAY=")
-        (tid,) = tids(start(task, "/bin/cat", flags=c.PvmTaskDebug, env=environment))
-        said = b"debugger: DISPLAY is not set, for pvmd or by PVM_EXPORT, on here\n"
-        assert collect(task, tid) == {tid: said}
-        (machine.home / "xterm").unlink()
-        (tid,) = tids(start(task, "/bin/cat", flags=c.PvmTaskDebug, env=environment))
-        assert collect(task, tid) == {tid: b"debugger: no xterm in PATH on here\n"}
+        run = "gdb runs /bin/cat without a window"
+        gdb = "-q -batch -ex run -ex backtrace --args /bin/cat"
+        lacks = {
+            "DISPLAY=": "DISPLAY is not set, for pvmd or by PVM_EXPORT",
+            "DISPLAY=:0": "no xterm in PATH",
+        }
+        for display, lack in lacks.items():
+            environment = (f"PATH={machine.home}", display)
+            (tid,) = tids(start(task, "/bin/cat", flags=c.PvmTaskDebug, env=environment))
+            words = f"debugger: {lack} on here: {run}\n{gdb}\n"
+            assert collect(task, tid) == {tid: words.encode()}
+            (machine.home / "xterm").unlink(missing_ok=True)
+
+
+def test_debugger_of_the_tree_without_gdb_is_an_error(connector: Connector) -> None:
+    with VirtualMachine("ours") as machine, enrolled(machine, connector) as task:
+        environment = (f"PATH={machine.home}", "DISPLAY=:0")
+        messages = start(task, "/bin/cat", flags=c.PvmTaskDebug, env=environment)
+        assert tids(messages) == [c.PvmNoFile]
+        assert f"start of /bin/cat: no debugger: no gdb in PATH {machine.home}\n" in machine.log()
+
+
+@pytest.mark.skipif(not shutil.which("gdb"), reason="no gdb")
+def test_gdb_without_a_window_runs_the_task(vm: VirtualMachine, task: RawTask) -> None:
+    environment = ("DISPLAY=",)
+    (tid,) = tids(start(task, "/bin/echo", "x y", flags=c.PvmTaskDebug, env=environment))
+    assert b"\nx y\n" in collect(task, tid)[tid]
 
 
 def test_task_is_a_process_group_of_its_own_in_the_session(

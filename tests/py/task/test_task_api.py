@@ -18,6 +18,46 @@ def test_every_function_and_its_exceptions(daemon: Side) -> None:
     assert cases.python(daemon)
 
 
+# ---- settings --------------------------------------------------------------------
+
+
+def test_trace_masks_of_task_and_children_are_set_apart(machine: ScriptMachine) -> None:
+    machine.run("""
+        before = gettmask()
+        mask = "A" + 34 * "@"
+        settmask(mask, child=True)
+        assert (gettmask(child=True), gettmask()) == (mask, before)
+        settmask(mask)
+        assert gettmask() == mask
+        try:
+            settmask("short")
+        except ValueError as error:
+            assert "35 characters, not 5" in str(error)
+        else:
+            raise SystemExit("a short mask was taken")
+    """)
+
+
+def test_reset_deletes_what_ended_tasks_have_left_and_ends_tasks(machine: ScriptMachine) -> None:
+    machine.run("""
+        initsend()
+        putinfo("left", getsbuf(), Mbox.PERSISTENT)
+        putinfo("other", getsbuf(), Mbox.PERSISTENT)
+    """)
+    machine.run("""
+        names = lambda: {c.name for c in getmboxinfo()}
+        reset(tasks=False, name="left", index=1)
+        assert names() == {"left", "other"}
+        reset(tasks=False, name="left", index=0)
+        assert names() == {"other"}
+        tid, = spawn("/bin/sleep", ["1000"])
+        notify(Event.TASK_EXIT, 5, [tid])
+        reset()
+        assert names() == set()
+        recv(tag=5)
+    """)
+
+
 # ---- messages ------------------------------------------------------------------
 
 

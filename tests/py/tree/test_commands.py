@@ -18,17 +18,21 @@ from pvm3py import __version__
 
 TREE = pvm_root()
 LIBDIR = TREE / "lib" / ARCH
+COMPILERS = ("pvmcc", "pvmc++", "pvmf77", "pvmf90")
+SCRIPTS = ("pvm", "pvmd", "pvmgetarch", "pvmtmparch", "aimk", "debugger", "ipcfree", "pvm3-config")
 COMMANDS: dict[str, list[str]] = {
     **{name: [str(LIBDIR / name)] for name in ("pvmd3", "pvmgs", "pvmrm")},
     **{name: [str(LIBDIR / name)] for name in ("pvm_gstat", "pvmgroups")},
-    **{name: [str(TREE / "lib" / name)] for name in ("pvmd", "pvmgetarch", "aimk", "debugger")},
+    **{name: [str(TREE / "lib" / name)] for name in (*SCRIPTS, *COMPILERS)},
     **{
         " ".join(["pvm3py", *words]): [sys.executable, "-m", "pvm3py", *words]
-        for words in ([], ["rm"], ["trace"])
+        for words in ([], ["config"], ["console"], ["rm"], ["trace"])
     },
 }
 # Commands that 3.4.6 does not have.
-OWN = ("pvmrm", "pvm3py", "pvm3py rm", "pvm3py trace")
+OWN = ("pvmrm", "pvm3-config", "pvm3py", "pvm3py config", "pvm3py rm", "pvm3py trace")
+# Whose options are those of another program.
+OTHERS = ("aimk", *COMPILERS)
 # Not here: a relative path, and a program of the shell's.
 PROGRAMS = [name for name in COMMANDS if name != "aimk"]
 
@@ -105,9 +109,9 @@ def test_version_is_that_of_the_source(command: str, tmp: Path) -> None:
     assert f"pvm3py {__version__}" in done.stdout and len(done.stdout.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in ("aimk", "pvmgs")])
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in (*OTHERS, "pvmgs")])
 def test_unknown_option_is_refused(command: str, tmp: Path) -> None:
-    """make has options of its own; the group server takes anything, as that of 3.4.6.
+    """make and compilers have theirs; the group server takes anything, as that of 3.4.6.
 
     No program of 3.4.6 ends with 2, so the same programs here do not either.
     """
@@ -116,7 +120,7 @@ def test_unknown_option_is_refused(command: str, tmp: Path) -> None:
     assert "usage: " in done.stderr
 
 
-@pytest.mark.parametrize("command", ["pvmd3", "pvmgs", "pvmrm", "pvm3py", "pvm3py rm"])
+@pytest.mark.parametrize("command", ["pvm", "pvmd3", "pvmgs", "pvmrm", "pvm3py", "pvm3py rm"])
 def test_full_disk_is_said_in_a_line(command: str, tmp: Path) -> None:
     with open("/dev/full", "wb") as full:
         done = run(command, "--help", tmp=tmp, stdout=full.fileno())
@@ -124,7 +128,7 @@ def test_full_disk_is_said_in_a_line(command: str, tmp: Path) -> None:
     assert "No space left on device" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["pvmd3", "pvmgs", "pvmrm", "pvm3py", "pvm3py rm"])
+@pytest.mark.parametrize("command", ["pvm", "pvmd3", "pvmgs", "pvmrm", "pvm3py", "pvm3py rm"])
 def test_reader_that_has_gone_is_no_traceback(command: str, tmp: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)

@@ -82,6 +82,19 @@ def test_definitions_give_what_a_makefile_asks_for(tmp_path: Path, root: Path) -
     )
 
 
+def test_definitions_name_compilers_that_take_old_sources(tmp_path: Path) -> None:
+    """Unless the makefile or its caller names others."""
+    require_program("make", "make")
+    include = "include $(PVM_ROOT)/conf/$(PVM_ARCH).def\n"
+    (tmp_path / "Makefile").write_text(f"{include}all:\n\t@echo $(CC) $(FC) $(F77)\n")
+    compat = pvm_root() / "lib" / "compat"
+    out = run("make", "-s", cwd=tmp_path, root=pvm_root(), PVM_ARCH=ARCH)
+    assert out.split() == [f"{compat}/cc", f"{compat}/f77", f"{compat}/f77"]
+    settings = {"PVM_ARCH": ARCH, "CC": "clang", "FC": "flang"}
+    out = run("make", "-s", cwd=tmp_path, root=pvm_root(), **settings)
+    assert out.split() == ["clang", "flang", "flang"]
+
+
 def test_program_is_built_by_a_makefile_with_the_definitions(tmp_path: Path) -> None:
     require_program("make", "make")
     require_program("cc", "gcc")

@@ -6,24 +6,35 @@ from __future__ import annotations
 import os
 import select
 import subprocess
+from pathlib import Path
 
 from support import compiler
 from support.machines.vm import VirtualMachine
 from support.scoped import Scoped
-from support.system import PATIENCE, Side, require_program
+from support.system import PATIENCE, Side, pvm_root, require_program
 
 PROMPT = "pvm> "
 
 
-class Console(Scoped):
-    """Debian's console program with the libpvm3 of a side, on a terminal."""
+def console_program(side: Side, library: Side = "ours") -> Path:
+    """Our console, or Debian's with the libpvm3 of a side."""
+    if side == "ours":
+        return pvm_root() / "lib" / "pvm"
+    require_program("pvm", "pvm")
+    return compiler.installed_examples(library) / "pvm"
 
-    def __init__(self, vm: VirtualMachine, library: Side) -> None:
-        require_program("pvm", "pvm")
+
+class Console(Scoped):
+    """A console program whose output is a terminal, and whose input is a pipe.
+
+    library  that of Debian's console; our console has its own
+    """
+
+    def __init__(self, vm: VirtualMachine, library: Side, program: Side = "debian") -> None:
         # A terminal as standard output makes the console print line by line.
         self._reading, terminal = os.openpty()
         self.process = vm.start(
-            compiler.installed_examples(library) / "pvm",
+            console_program(program, library),
             stdin=subprocess.PIPE,
             stdout=terminal,
             stderr=subprocess.STDOUT,
@@ -60,6 +71,10 @@ class Console(Scoped):
         assert self.process.stdin
         if not self.process.stdin.closed:
             self.process.stdin.close()
+        return self.finish_by_itself()
+
+    def finish_by_itself(self) -> tuple[int, str]:
+        """Wait for its end while its input is open: exit status and what was printed."""
         status = self.process.wait(PATIENCE)
         text = self._pending
         while select.select([self._reading], [], [], 0)[0]:

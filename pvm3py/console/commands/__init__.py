@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+"""The commands, a file a family; importing this fills the table."""
+
+from ..table import COMMANDS
+from . import hosts, jobs, machine, mail, settings, tasks, tracing, watching
+
+__all__ = [
+    "COMMANDS",
+    "hosts",
+    "jobs",
+    "machine",
+    "mail",
+    "settings",
+    "tasks",
+    "tracing",
+    "watching",
+]

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""Messages for the console: each tag has a function that takes it; waiting for what they bring."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Callable
+
+import pvm3py.task as pvm
+from pvm3py.task import NoData
+
+Handler = Callable[[pvm.Message], None]
+
+# Tags of the console's own are above those that people use.
+_FIRST_TAG = 0x43000000
+
+
+class Mail:
+    """The messages of this task. idle: called before each sleep."""
+
+    def __init__(self, idle: Callable[[], None]) -> None:
+        self._idle = idle
+        self._handlers: dict[int, Handler] = {}
+        # Tags of messages that tasks send; all others come from daemons.
+        self._of_tasks: set[int] = set()
+        self._next = _FIRST_TAG
+
+    def new_tag(self, handler: Handler, *, tasks: bool = False) -> int:
+        """A tag of whose messages this function takes each, as the receive buffer.
+
+        tasks  not only those of daemons, but also those of tasks, which may be anybody's
+        """
+        tag = self._next
+        self._next += 1
+        self._handlers[tag] = handler
+        if tasks:
+            self._of_tasks.add(tag)
+        return tag
+
+    def forget(self, tag: int) -> None:
+        """Messages of this tag are dropped from now on."""
+        self._handlers.pop(tag, None)
+        self._of_tasks.discard(tag)
+
+    def take_in(self) -> None:
+        """Have all messages taken that are there. Others than ours are dropped."""
+        while message := pvm.nrecv():
+            handler = self._handlers.get(message.tag)
+            wanted = _of_daemon(message) or message.tag in self._of_tasks
+            if handler is None or not wanted:
+                continue
+            try:
+                handler(message)
+            except NoData:
+                pass  # it ends too early
+
+    def wait(self, done: Callable[[], object], seconds: float | None = None) -> bool:
+        """Take messages until `done()` is true; false if that took longer than `seconds`.
+
+        Ctrl-C ends it with KeyboardInterrupt.
+        """
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while True:
+            self.take_in()
+            if done():
+                return True
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                return False
+            self._idle()
+            select.select(pvm.getfds(), [], [], left)
+
+
+def _of_daemon(message: pvm.Message) -> bool:
+    """Whether a daemon has sent it: bit 31 of its tid is set."""
+    return message.tid < 0

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""Tasks in a table, as `ps` and `jobs -l` show them; tids as people write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pvm3py.task as pvm
+
+_FLAGS = (
+    (0x400, "T"),
+    (0x200, "H"),
+    (0x100, "R"),
+    (0x20, "s"),
+    (0x10, "o"),
+    (0x8, "a"),
+    (0x4, "c"),
+    (0x2, "f"),
+)
+
+
+def parse_tid(word: str) -> int | None:
+    """A tid: hexadecimal, with t or 0x before it or nothing; None: it is none."""
+    try:
+        tid = int(word.removeprefix("t"), 16)
+    except ValueError:
+        return None
+    return tid if 0 < tid < 1 << 31 else None
+
+
+def flag_text(flags: int) -> str:
+    """The flags of a task: number, and letters of those that are known."""
+    letters = ",".join(letter for bit, letter in _FLAGS if flags & bit)
+    return f"{flags:x}/{letters}"
+
+
+class TaskTable:
+    """Lines of a table of tasks.
+
+    me     tid of the console, which is shown by name
+    hosts  hosts of the machine
+    long   with parent and process
+    """
+
+    def __init__(self, me: int, hosts: list[pvm.Host], *, long: bool = False) -> None:
+        self._me = me
+        self._names = {host.tid: host.name for host in hosts}
+        self._long = long
+
+    def head(self) -> str:
+        """The line above the tasks."""
+        long = "     PTID    PID" if self._long else ""
+        return f"{'HOST':>24} {'TID':>8}{long} {'FLAG 0x':>9} COMMAND"
+
+    def line(self, task: pvm.Task) -> str:
+        """The line of a task."""
+        fields = [f"{self.host(task):>24}", f"{self._tid(task.tid):>8}"]
+        if self._long:
+            parent = self._tid(task.parent) if task.parent else "-"
+            fields += [f"{parent:>8}", f"{task.pid:>6d}"]
+        fields += [f"{flag_text(task.flags):>9}", f"{task.program or '-':<12}"]
+        return " ".join(fields)
+
+    def record(self, task: pvm.Task) -> dict[str, Any]:
+        """A task for programs; parent null if it has none."""
+        return {
+            "tid": task.tid,
+            "host": self.host(task),
+            "parent": task.parent if task.parent > 0 else None,
+            "pid": task.pid,
+            "flags": flag_text(task.flags),
+            "program": task.program or None,
+        }
+
+    def host(self, task: pvm.Task) -> str:
+        """Name of a task's host."""
+        return self._names.get(task.host, "-")
+
+    def _tid(self, tid: int) -> str:
+        return "(cons)" if tid == self._me else f"{tid & 0xFFFFFFFF:x}"

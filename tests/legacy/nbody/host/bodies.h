@@ -1,0 +1,2 @@
+int nbody;
+float mass[100];

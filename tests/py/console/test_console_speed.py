@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""The console is there at once.
+
+Others use the machine, too. So what it costs is its processor time, or the best of some tries.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+
+import pytest
+from support.machines.vm import VirtualMachine
+from support.screens.console import console_program
+from support.system import PATIENCE, require_daemon
+
+PVM = console_program("ours")
+# For a start, which takes two programs.
+_TRIES = 20
+
+
+def processor(run: Callable[[], object]) -> float:
+    """Seconds of processor time, at least, that the programs take which `run` runs."""
+    least = float("inf")
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        run()
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+        least = min(least, used)
+    return least
+
+
+def test_commands_on_a_running_machine(ours: VirtualMachine) -> None:
+    assert processor(lambda: ours.run(PVM, "-c", "conf").check()) <= 0.25
+
+
+def test_prompt_on_a_running_machine(ours: VirtualMachine) -> None:
+    """From the start to the end of the input."""
+    assert processor(lambda: ours.run(PVM).check()) <= 0.3
+
+
+def test_prompt_with_a_machine_to_start() -> None:
+    require_daemon("ours")
+    tmp = tempfile.mkdtemp(prefix="pv")
+    env = {"PATH": os.environ["PATH"], "HOME": tmp, "PVM_TMP": tmp, "PVM_ALLOW_ROOT": "1"}
+
+    def start() -> None:
+        done = subprocess.run([PVM], env=env, input=b"", capture_output=True, timeout=PATIENCE)
+        assert done.stdout.startswith(b"pvm> ")
+        took.append(time.monotonic() - begin)
+        subprocess.run([PVM, "-c", "halt"], env=env, check=True, timeout=PATIENCE)
+
+    took: list[float] = []
+    for _ in range(_TRIES):
+        begin = time.monotonic()
+        start()
+        if took[-1] <= 0.6:
+            break
+    shutil.rmtree(tmp)
+    assert min(took) <= 0.6
+
+
+@pytest.mark.slow
+def test_many_tasks_are_listed_at_once(ours: VirtualMachine) -> None:
+    """The daemon answers, and the console prints 500 lines, in half a second."""
+    ours.run(PVM, "-c", "spawn -500 /bin/sleep 1000").check()
+    assert processor(lambda: ours.run(PVM, "-c", "ps -a").check()) <= 0.5
+    out = ours.run(PVM, "-c", "ps -a; reset").check().out
+    assert len(out.splitlines()) == 501

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""Trace jobs of our console: the recorded lines on the terminal, and files that can be read."""
+
+from __future__ import annotations
+
+import re
+
+from support.machines.vm import VirtualMachine
+from support.screens.console import console_program
+from support.system import require_examples
+from support.vectors.sessions import recorded_session
+
+from pvm3py.trace import read
+
+PROGRAM = "/usr/bin/hello.pvm"
+# Values of records differ from run to run, and so do tids.
+_VALUES = re.compile(r'(?<=\)" \{).*(?=\};;)')
+
+
+def shape(lines: list[str]) -> list[str]:
+    """Statements of a trace without values and tids, sorted: several senders write at once.
+
+    When the daemon's control message comes, and is traced, is a matter of time.
+    """
+    texts = [re.sub(r"^\[T\d+:t\w+\] ?", "", line) for line in lines if line.startswith("[T")]
+    statements = "\n".join(_VALUES.sub("", text) for text in texts if "Date" not in text)
+    return sorted(s.strip() for s in statements.split(";;") if "mhf_invoke" not in s)
+
+
+def recorded_trace() -> list[str]:
+    """The trace of PROGRAM as it was recorded, without what a second host adds."""
+    session = recorded_session("trace_jobs_nontty")
+    at = next(i for i, c in enumerate(session) if c.text.startswith("spawn -@ "))
+    lines = [*session[at].printed, *session[at + 1].before]
+    text = "\n".join(lines)
+    second = re.compile(r'\[T3:t80000\] "host_add.*\n(\[T3:t80000\] .*\n)*')
+    return second.sub("", text, count=1).splitlines()
+
+
+def test_trace_on_the_terminal_is_the_recorded_one(vm: VirtualMachine) -> None:
+    """The program finds no other to spawn, as when it was recorded."""
+    require_examples()
+    done = vm.run(console_program("ours"), "-c", f"spawn -@ {PROGRAM}", merged=True)
+    lines = done.check().out.splitlines()
+    assert lines[0] == "[1]"
+    said = [line for line in lines if "libpvmtrc" in line]
+    assert re.fullmatch(r"\[1\] libpvmtrc: Task TID=0x4\w+ Connected to Console", said[0])
+    assert said[1:] == ["[1] libpvmtrc: Trace File Complete"]
+    assert lines[-1] == "[1] finished"
+    assert shape(lines) == shape(recorded_trace())
+
+
+def test_trace_file_can_be_read(vm: VirtualMachine) -> None:
+    require_examples()
+    path = vm.home / "trace"
+    text = f"spawn -@{path} -> {PROGRAM}; echo done"
+    out = vm.run(console_program("ours"), "-c", text).check().out
+    assert re.search(r"\[1:t4\w+\] can't start hello_other", out)
+    events = list(read(path))
+    names = [event.name for event in events]
+    assert names[0] == "host_add" and {"newtask", "mytid", "spawn", "endtask"} <= set(names)
+    printed = [event["OS"] for event in events if event.name == "output"]
+    assert "can't start hello_other" in printed and printed[-1] == "GOTEOF"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_mask_and_options_reach_the_tasks(vm: VirtualMachine) -> None:
+    require_examples()
+    path = vm.home / "trace"
+    text = f"trace - *; trace + exit pvm_spawn; trace opt count; spawn -@{path} {PROGRAM}"
+    vm.run(console_program("ours"), "-c", text).check()
+    (event,) = [event for event in read(path) if event.name == "profiling"]
+    assert set(event["VID"]) == {"exit", "spawn"}
