@@ -35,7 +35,9 @@ class Wheel:
 def other_pythons() -> list[str]:
     """Interpreters of other versions: on the search path, and of pyenv."""
     found: dict[str, str] = {}
-    places = [*os.environ["PATH"].split(":"), *map(str, Path.home().glob(".pyenv/versions/*/bin"))]
+    # pyenv's programs on the search path would only run the version that was chosen.
+    pyenv = map(str, Path.home().glob(".pyenv/versions/*/bin"))
+    places = [*pyenv, *os.environ["PATH"].split(":")]
     for directory in places:
         for program in Path(directory or ".").glob("python3.*"):
             version = re.fullmatch(r"python3\.(\d+)", program.name)
