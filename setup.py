@@ -8,6 +8,7 @@ go where `make install` has them, below the prefix of the environment.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -23,9 +24,10 @@ from layout import Link, completion, documents
 
 
 def make(*words: str) -> str:
-    """Output of make."""
+    """Output of make. Programs that are asked for their usage run with this interpreter."""
     command = ["make", "-s", "--no-print-directory", *words]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    env = os.environ | {"PVM3PY_PYTHON": sys.executable}
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=env).stdout
 
 
 def commands() -> list[str]:
