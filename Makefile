@@ -11,10 +11,13 @@
 #   make lint       warnings, types, format, layers; make format rewrites the sources
 #   make fuzz       run the fuzz targets for a short while
 #   make install PREFIX=/usr/local [DESTDIR=...]    tree to PREFIX/lib/pvm3, links to it in
-#                   PREFIX/bin, PREFIX/include and PREFIX/lib
+#                   PREFIX/bin, PREFIX/include and PREFIX/lib; the rest to PREFIX/share
+#   make uninstall PREFIX=/usr/local [DESTDIR=...]  remove what was installed, and nothing else
+#   make deb        Debian packages in build/deb: pvm, pvm-dev, libpvm3, python3-pvm3py
 #   make lib        the C library alone; with CC= a cross compiler, SANITIZE=address,undefined
 #                   an instrumented one (give both a BUILD= of their own)
-#   make tree       the tree with the interpreter PYTHON=, which must have cffi and setuptools
+#   make tree       the tree with the interpreter PYTHON=, which must have cffi and setuptools;
+#                   its programs run with RUN_PYTHON=, by default the same
 #   make clean      remove build/
 #
 # CC, CFLAGS, CPPFLAGS and LDFLAGS are the caller's, for libraries, tools and extension modules.
@@ -81,15 +84,15 @@ USE_SYSTEM_TOOLS = { $(PYTHON3) -c 'import cffi, setuptools' 2>/dev/null && \
 	echo "using the cffi and setuptools of $(PYTHON3)" && \
 	$(PYTHON3) -m venv --system-site-packages $(BUILD)/venv; }
 
+# Python reads the path of the modules in the encoding of the locale, so it is relative.
 $(STAMPS)/venv: pyproject.toml | $(STAMPS)
 	$(call need,$(PYTHON3) -c 'import sys; assert sys.version_info >= (3$(,) 11)',$(MISSING_PYTHON))
 	$(call need,$(PYTHON3) -c 'import ensurepip$(,) venv',$(MISSING_VENV))
 	@echo "creating $(BUILD)/venv"
 	@$(PYTHON3) -m venv $(BUILD)/venv
 	$(call pip_install,p["build-system"]["requires"],$(USE_SYSTEM_TOOLS))
-	@$(PYTHON) -c 'import os, sysconfig; \
-		open(sysconfig.get_path("purelib") + "/pvm3py.pth", "w").write( \
-			os.path.abspath("$(MODULES)") + "\n")'
+	@$(PYTHON) -c 'import os, sysconfig; place = sysconfig.get_path("purelib"); \
+		open(place + "/pvm3py.pth", "w").write(os.path.relpath("$(MODULES)", place) + "\n")'
 	@touch $@
 
 # An interpreter that the caller brought is left as it is.
@@ -254,9 +257,12 @@ $(STAMPS)/package: $(PY_SRC) $(EXTENSIONS) csrc/python/stage.py
 # Other names of pvmcc: compilers for programs of PVM, and stand-ins that aimk offers.
 COMPILERS := pvmc++ pvmf77 pvmf90
 COMPAT := $(addprefix $(TREE)/lib/compat/,cc gcc clang f77 f90 g77 gfortran)
+# What users call, on the search path: shell scripts of tree/, programs in Python, tools in C.
 COMMANDS := pvm pvmd pvmgetarch aimk pvm3-config pvmcc $(COMPILERS)
+PROGRAMS := pvm pvmd3 pvmgs pvmrm pvm3py
+ALL_COMMANDS = $(sort $(COMMANDS) $(PROGRAMS) $(notdir $(TOOLS)))
 SCRIPTS := $(addprefix $(TREE)/lib/,$(COMMANDS) debugger pvmgs pvmtmparch ipcfree) \
-	$(addprefix $(LIBDIR)/,pvm pvmd3 pvmgs pvmrm)
+	$(addprefix $(LIBDIR)/,$(PROGRAMS))
 # What others read: shells, build systems.
 SNIPPETS := $(addprefix $(TREE)/lib/,pvm3-flags.sh bashrc.stub kshrc.stub cshrc.stub \
 	$(patsubst tree/%,%,$(wildcard tree/pkgconfig/* tree/cmake/*/*)))
@@ -297,9 +303,9 @@ $(TREE)/lib/%: tree/% pvm3py/__init__.py include/pvm3.h
 $(TREE)/lib/pvm: tree/pvmd pvm3py/__init__.py include/pvm3.h
 	$(install_script)
 
-$(addprefix $(LIBDIR)/,pvm pvmd3 pvmgs pvmrm): tree/pvmd3.in csrc/python/stage.py $(VENV_STAMP)
+$(addprefix $(LIBDIR)/,$(PROGRAMS)): tree/pvmd3.in csrc/python/stage.py $(VENV_STAMP)
 	@mkdir -p $(@D)
-	@'$(PYTHON)' csrc/python/stage.py launcher $< $@
+	@'$(PYTHON)' csrc/python/stage.py launcher $< $@ $(RUN_PYTHON)
 
 # For makefiles and C sources of programs.
 $(TREE)/conf/$(PVM_ARCH).%: tree/arch.%
@@ -311,26 +317,24 @@ $(SPAWNED):
 	@mkdir -p $(@D)
 	@ln -sf ../../lib/$(PVM_ARCH)/$(@F) $@
 
-install: LIB = $(DESTDIR)$(PREFIX)/lib
-install: ROOT = $(LIB)/pvm3
-install: BIN = $(DESTDIR)$(PREFIX)/bin
-install: INCLUDE = $(DESTDIR)$(PREFIX)/include
-install: all
-	install -d '$(ROOT)' '$(BIN)' '$(INCLUDE)'
-	cp -R --remove-destination $(TREE)/. '$(ROOT)'
-	for program in $(COMMANDS); do \
-		ln -sf ../lib/pvm3/lib/$$program '$(BIN)'; done
-	for program in pvmd3 $(notdir $(TOOLS)); do \
-		ln -sf ../lib/pvm3/lib/$(PVM_ARCH)/$$program '$(BIN)'; done
-	for header in $(notdir $(HEADERS)); do \
-		ln -sf ../lib/pvm3/include/$$header '$(INCLUDE)'; done
-	for library in $(notdir $(filter %.a,$(LIBS))); do \
-		ln -sf pvm3/lib/$(PVM_ARCH)/$$library '$(LIB)'; done
-	install -d '$(LIB)/pkgconfig' '$(LIB)/cmake'
-	for package in pvm3 fpvm3; do \
-		sed 's,^root=.*,root=$${pcfiledir}/../pvm3,' $(TREE)/lib/pkgconfig/$$package.pc \
-			>'$(LIB)/pkgconfig/'$$package.pc; done
-	ln -sfn ../pvm3/lib/cmake/PVM3 '$(LIB)/cmake/PVM3'
+# The wheel asks for it.
+commands:
+	@echo $(ALL_COMMANDS)
+
+# ---- installing it -----------------------------------------------------------
+
+# The mirror of installing needs no build.
+INSTALLER = $(PYTHON3) -B packaging/install.py
+PLACE = --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
+
+install: all man
+	@$(INSTALLER) --build '$(BUILD)' --arch $(PVM_ARCH) $(PLACE) install $(ALL_COMMANDS)
+
+uninstall:
+	@$(INSTALLER) $(PLACE) uninstall
+
+deb:
+	@packaging/deb '$(BUILD)/deb' '$(VERSION)'
 
 # ---- using it --------------------------------------------------------------
 
@@ -371,6 +375,7 @@ TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples netbase netpipe-pvm tablix2 sl
 	openssh-server \
 	qemu-user-static gcc-s390x-linux-gnu gcc-powerpc-linux-gnu gcc-i686-linux-gnu \
 	libc6-dev-s390x-cross libc6-dev-powerpc-cross libc6-dev-i386-cross \
+	debhelper dh-python python3-dev python3-cffi python3-setuptools zsh \
 	g++ cmake autoconf pkg-config ksh93u+m mksh tcsh csh
 
 test: all debian-packages lint docs
@@ -415,6 +420,6 @@ switch-objects: $(SWITCH_OBJ)
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all tree lib switch-objects install demo docs man bench fuzz test coverage-table debian-packages \
+.PHONY: all tree lib switch-objects commands man install uninstall deb demo docs bench fuzz test coverage-table debian-packages \
 	lint lint-python lint-c lint-format lint-layers format clean
 .DELETE_ON_ERROR:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`python -m pvm3py COMMAND`; also the commands pvmd3 and pvmd of a pip install."""
+"""`python -m pvm3py COMMAND`, the command pvm3py; also all commands of a pip install."""
 
 from __future__ import annotations
 
@@ -12,39 +12,35 @@ from typing import NoReturn
 
 from pvm3py import __version__
 from pvm3py.command import run
-from pvm3py.root import launcher, pvm_root
+from pvm3py.root import launcher, program, pvm_root
 
-USAGE = """usage: python -m pvm3py COMMAND
+PROGRAM = "python -m pvm3py" if os.path.basename(sys.argv[0]) == "__main__.py" else "pvm3py"
+USAGE = f"""usage: {PROGRAM} COMMAND
   root   print PVM_ROOT: include/, lib/$PVM_ARCH/ and lib/pvmd are below it
   arch   print PVM_ARCH, the name of this kind of machine
-  console  run the console `pvm`: `python -m pvm3py console -h` tells more
-  config print flags for compilers: `python -m pvm3py config -h` tells more
-  trace  convert trace files: `python -m pvm3py trace -h` tells more
-  rm     run a resource manager: `python -m pvm3py rm -h` tells more
+  console  run the console `pvm`: `{PROGRAM} console -h` tells more
+  config print flags for compilers: `{PROGRAM} config -h` tells more
+  trace  convert trace files: `{PROGRAM} trace -h` tells more
+  rm     run a resource manager: `{PROGRAM} rm -h` tells more
   --help, --version   print this, or the version of pvm3py"""
-PROGRAM = "python -m pvm3py"
 
 
-def _become(program: Path) -> NoReturn:
+def _become(path: Path) -> NoReturn:
     """Replace this process by a program of the tree; its PVM_ROOT is the tree."""
     os.environ["PVM_ROOT"] = str(pvm_root())
     os.environ.setdefault("PVM3PY_PYTHON", sys.executable)
-    os.execv(program, [str(program), *sys.argv[1:]])
+    os.execv(path, [str(path), *sys.argv[1:]])
 
 
-def run_pvmd3() -> int:
-    """The command pvmd3: the daemon."""
-    return run(lambda: _become(launcher()), "pvmd3")
+def run_program() -> int:
+    """A command of a pip install: the program of its name in the tree."""
+    name = os.path.basename(sys.argv[0])
+    return run(lambda: _become(program(name)), name)
 
 
-def run_pvmd() -> int:
-    """The command pvmd: the daemon by its start script, which reads the profiles."""
-    return run(lambda: _become(pvm_root() / "lib" / "pvmd"), "pvmd")
-
-
-def run_pvm() -> int:
-    """The command pvm: the console by its start script."""
-    return run(lambda: _become(pvm_root() / "lib" / "pvm"), "pvm")
+def run_pvm3py() -> int:
+    """The command pvm3py."""
+    return run(main, PROGRAM)
 
 
 def main() -> int:
@@ -72,4 +68,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main, PROGRAM))
+    sys.exit(run_pvm3py())

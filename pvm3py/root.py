@@ -24,3 +24,11 @@ def launcher() -> Path:
     if not found:
         raise FileNotFoundError(f"{pvm_root()} has no lib/$PVM_ARCH/pvmd3; run make")
     return found[0]
+
+
+def program(name: str) -> Path:
+    """The command of that name: a script of the tree, or else a program for this machine."""
+    for place in (pvm_root() / "lib", launcher().parent):
+        if (place / name).exists():
+            return place / name
+    raise FileNotFoundError(f"{pvm_root()} has no program {name}")

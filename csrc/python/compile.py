@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import os
 import runpy
+import shlex
 import shutil
 import sys
+import sysconfig
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +24,14 @@ def leave_out_build_path() -> None:
     """Have compilers name files relative to the checkout: where it was is in no module."""
     flags = os.environ.get("CFLAGS", "")
     os.environ["CFLAGS"] = f'{flags} "-ffile-prefix-map={ROOT}=."'
+
+
+def leave_out_interpreters_place() -> None:
+    """Have modules look for libraries where the system does, not where this interpreter is."""
+    words = shlex.split(sysconfig.get_config_var("LDSHARED"))
+    compiler = shlex.split(os.environ.get("CC", words[0]))
+    options = [word for word in words[1:] if not word.startswith(("-L", "-Wl,-rpath"))]
+    os.environ.setdefault("LDSHARED", shlex.join([*compiler, *options]))
 
 
 def leave_names_open() -> None:
@@ -44,5 +54,6 @@ def compile_module(builder: Path, scratch: Path, dest: Path) -> Path:
 if __name__ == "__main__":
     os.umask(0o022)
     leave_out_build_path()
+    leave_out_interpreters_place()
     leave_names_open()
     compile_module(*map(Path, sys.argv[1:4]))

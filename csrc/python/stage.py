@@ -3,7 +3,8 @@
 
 stage.py package DEST          the package pvm3py, the cffi run time, byte code, into DEST
 stage.py libraries DEST        what the console uses on a terminal, if this interpreter has it
-stage.py launcher SOURCE DEST  a program's launcher, which names the interpreter that runs this
+stage.py launcher SOURCE DEST [PYTHON]  a program's launcher, which names an interpreter: the one
+                               that runs this, or PYTHON
 
 Files appear whole and under their names in one step: running programs keep the old ones.
 """
@@ -73,10 +74,10 @@ def libraries(dest: Path) -> None:
     compileall.compile_dir(dest, quiet=1, invalidation_mode=HASHED)
 
 
-def launcher(source: Path, dest: Path) -> None:
+def launcher(source: Path, dest: Path, python: Path | None = None) -> None:
     """Write the launcher, executable; it names the real interpreter, not a virtual environment."""
     text = source.read_text(encoding="utf-8")
-    text = text.replace("@PYTHON@", os.path.realpath(sys.executable))
+    text = text.replace("@PYTHON@", str(python or os.path.realpath(sys.executable)))
     text = text.replace("@VERSION@", f"{sys.version_info.major}.{sys.version_info.minor}")
     fresh = dest.with_name(f"{dest.name}.new")
     fresh.write_text(text, encoding="utf-8")

@@ -23,6 +23,7 @@ from ..occasions import CHILD_ENDED, on
 from ..state.config import ANSWER_FACTOR, JOIN_TIMEOUT, PASSED_ON
 from ..state.log import printable
 from ..state.plain import Plain, field
+from ..state.tree import tree
 
 # Starts that run at a time.
 PARALLEL = 32
@@ -154,13 +155,20 @@ async def start_all(pvmd: Pvmd, starts: list[Start], names: dict[int, str]) -> d
     return {start.tid: outcome for start, outcome in zip(starts, outcomes, strict=True)}
 
 
+def _chosen_shell() -> str | None:
+    """Another remote shell than ssh: PVM_RSH, or what Debian's alternative pvm-rsh names."""
+    alternative = os.path.join(tree(), "bin", "rsh")
+    named = os.path.exists(alternative) and os.path.basename(os.path.realpath(alternative)) != "ssh"
+    return os.environ.get("PVM_RSH") or (alternative if named else None)
+
+
 def shell_command(login: str, command: str, patience: float) -> list[str]:
-    """The words of the remote shell: PVM_RSH as the original calls it, else ssh.
+    """The words of the remote shell: a chosen one as the original calls it, else ssh.
 
     login: [name@]host; ssh has most of the `patience` in seconds to connect, to say why not.
     """
     user, _, host = login.rpartition("@")
-    shell = os.environ.get("PVM_RSH")
+    shell = _chosen_shell()
     seconds = max(int(patience * 5 / 6), 1)
     ssh = ["ssh", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={seconds}"]
     return [*([shell] if shell else ssh), host, *(["-l", user] if user else []), command]

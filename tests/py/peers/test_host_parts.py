@@ -250,6 +250,23 @@ def test_remote_shell_is_ssh_unless_set(monkeypatch: pytest.MonkeyPatch) -> None
     assert hoster.shell_command("node", "c", 60.0) == ["/bin/rsh", "node", "c"]
 
 
+@pytest.mark.parametrize(("program", "chosen"), [("rsh", True), ("ssh", False), (None, False)])
+def test_remote_shell_may_be_chosen_in_the_tree(
+    program: str | None, chosen: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A link bin/rsh, as Debian's alternative pvm-rsh; to ssh it changes nothing."""
+    monkeypatch.delenv("PVM_RSH", raising=False)
+    monkeypatch.setattr(hoster, "tree", lambda: str(tmp_path))
+    (tmp_path / "bin").mkdir()
+    if program:
+        (tmp_path / program).touch()
+        (tmp_path / "bin" / "rsh").symlink_to(tmp_path / program)
+    words = hoster.shell_command("node", "c", 60.0)
+    assert words[0] == (str(tmp_path / "bin" / "rsh") if chosen else "ssh")
+    monkeypatch.setenv("PVM_RSH", "/my/own")
+    assert hoster.shell_command("node", "c", 60.0)[0] == "/my/own"
+
+
 def test_addresses_have_one_form() -> None:
     assert parse_address("0a4d0002:0000,x=1") == ("10.77.0.2", 0)
     for bad in ("", "0a4d0002", "0a4d0002:", "0a4d0002:12345", "g0000000:1"):

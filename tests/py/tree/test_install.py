@@ -1,117 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""The installed tree works: moved, in a PREFIX, and as a Python package from pip."""
+"""The installed tree works: moved, and in a PREFIX."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.system import ARCH, PATIENCE, PROJECT, pvm_root, require_daemon, require_program
-
-SOURCES = ("Makefile", "setup.py", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in")
-# Compilers need half the time when they do not optimise.
-QUICK = {"CFLAGS": "-O0"}
-FOLDERS = ("csrc", "include", "pvm3py", "tree")
-
-
-@pytest.fixture
-def scratch() -> Iterator[Path]:
-    """A directory with a short name and a blank in it."""
-    path = Path(tempfile.mkdtemp(prefix="pv"))
-    (path / "a b").mkdir()
-    yield path / "a b"
-    shutil.rmtree(path)
-
-
-@pytest.fixture(scope="module")
-def checkout() -> Iterator[Path]:
-    """A copy of the sources, without anything built, in a place with a difficult name."""
-    place = Path(tempfile.mkdtemp(prefix="pvsrc"))
-    path = place / "Göteborg by night"
-    path.mkdir()
-    ignore = shutil.ignore_patterns("__pycache__", "_*.so")
-    for name in SOURCES:
-        shutil.copy(PROJECT / name, path)
-    for name in FOLDERS:
-        shutil.copytree(PROJECT / name, path / name, ignore=ignore)
-    yield path
-    shutil.rmtree(place)
-
-
-def run(*command: object, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
-    """Output of a command that must succeed."""
-    done = subprocess.run(
-        [str(word) for word in command], cwd=cwd, env=env, capture_output=True, text=True
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
-    return done.stdout
-
-
-def clean_environment() -> dict[str, str]:
-    """The environment of a user who has set nothing for PVM or Python."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("PVM", "PYTHON", "MAKE"))}
-
-
-@contextmanager
-def daemon(*command: object, path: Path) -> Iterator[dict[str, str]]:
-    """Run a daemon in a PVM_TMP of its own; yields the environment for its tasks."""
-    tmp = Path(tempfile.mkdtemp(prefix="pv"))
-    env = clean_environment() | {
-        "PVM_TMP": str(tmp),
-        "PVM_PATH": str(path),
-        "PVM_ALLOW_ROOT": "1",
-        "HOME": str(tmp),
-    }
-    process = subprocess.Popen(
-        [str(word) for word in command],
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout and process.stderr
-    try:
-        address = process.stdout.readline()
-        if not address:
-            process.kill()
-        assert address, process.stderr.read()
-        yield env
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE) == signal.SIGTERM
-        assert list(tmp.glob("pvmd.*")) == []
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-        process.stderr.close()
-        shutil.rmtree(tmp)
-
-
-def compile_hello(root: Path, target: Path) -> None:
-    """Compile hello and hello_other as a user does."""
-    require_program("cc", "gcc")
-    for name in ("hello", "hello_other"):
-        source = PROJECT / "examples" / f"{name}.c"
-        flags = [f"-I{root}/include", f"-L{root}/lib/{ARCH}"]
-        run("cc", *flags, source, "-o", target / name, "-lpvm3", cwd=target)
-
-
-def check_hello(root: Path, *command: object, scratch: Path) -> None:
-    """Compile the example against a tree and run it under the daemon of `command`."""
-    programs = scratch / "bin"
-    programs.mkdir()
-    compile_hello(root, programs)
-    with daemon(*command, path=programs) as env:
-        assert "hello, world from" in run(programs / "hello", env=env)
+from support.installs import (
+    QUICK,
+    check_hello,
+    clean_environment,
+    compile_hello,
+    daemon,
+    daemon_pid,
+    run,
+)
+from support.system import ARCH, PROJECT, pvm_root, require_daemon, require_program
 
 
 def test_moved_tree_runs_from_its_new_place(scratch: Path) -> None:
@@ -177,12 +84,6 @@ def test_make_install_gives_a_working_prefix(scratch: Path) -> None:
     assert "usage: pvmrm" in run(root / "bin" / ARCH / "pvmrm", "-h", env=clean_environment())
 
 
-def daemon_pid(env: dict[str, str]) -> int:
-    """Process id of the daemon for whose tasks this environment is."""
-    (sock_file,) = Path(env["PVM_TMP"]).glob("pvmd.*")
-    return int(Path(sock_file.read_text()).stem.removeprefix("pvmtmp"))
-
-
 def changed_files(pid: int, root: Path) -> list[str]:
     """Files below a directory that a process has mapped, and that were written to since."""
     lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
@@ -229,29 +130,6 @@ def test_make_install_honours_destdir(scratch: Path) -> None:
     source = PROJECT / "examples" / "hello.c"
     run("cc", *paths, source, "-o", "hello", "-lgpvm3", "-lpvm3", cwd=scratch)
     assert "libpvm3" not in run("readelf", "-d", scratch / "hello")
-
-
-@pytest.mark.slow
-def test_pip_install_in_a_bare_environment(checkout: Path, scratch: Path) -> None:
-    """`pip install .` gives the commands, the module, and the tree inside the package."""
-    require_program("make", "make")
-    env = clean_environment() | QUICK | {"LC_ALL": "C"}
-    venv = scratch / "venv"
-    run(sys.executable, "-m", "venv", venv, env=env)
-    python = venv / "bin" / "python"
-    run(python, "-m", "pip", "install", "-q", checkout, cwd=scratch, env=env)
-    root = Path(run(python, "-m", "pvm3py", "root", cwd=scratch, env=env).strip())
-    assert venv in root.parents
-    assert run(python, "-m", "pvm3py", "arch", cwd=scratch, env=env).strip() == ARCH
-    assert "root" in run(python, "-m", "pvm3py", "--help", cwd=scratch, env=env)
-    asked = "from importlib import metadata as m; print('pvm3py', m.version('pvm3py'))"
-    version = run(python, "-c", asked, cwd=scratch, env=env)
-    assert run(python, "-m", "pvm3py", "--version", cwd=scratch, env=env) == version
-    check_hello(root, venv / "bin" / "pvmd3", scratch=scratch)
-    assert "usage: pvmrm" in run(root / "bin" / ARCH / "pvmrm", "-h", env=env)
-    with daemon(venv / "bin" / "pvmd", path=scratch) as task_env:
-        code = "import pvm3py; print(hex(pvm3py.mytid())); pvm3py.exit()"
-        assert run(python, "-c", code, cwd=scratch, env=task_env).strip() == "0x40001"
 
 
 @pytest.mark.slow
