@@ -63,9 +63,11 @@ static int read_address(int fd, char *address)
 	size_t len = 0;
 
 	while (len < ADDRESS_MAX - 1) {
-		ssize_t n;
+		ssize_t n = poll(&p, 1, ASK_MS);
 
-		if (poll(&p, 1, ASK_MS) <= 0) {
+		if (n < 0 && errno != EINTR)
+			break;
+		if (n <= 0) {
 			if (pvm__given_up())
 				return PvmSysErr;
 			continue;
