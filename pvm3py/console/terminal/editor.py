@@ -14,7 +14,9 @@ import prompt_toolkit
 from prompt_toolkit import PromptSession, completion
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.history import History
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import Output
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts import CompleteStyle
@@ -71,6 +73,17 @@ class _Completer(completion.Completer):
             yield completion.Completion(one.word, -length, display_meta=one.help)
 
 
+def _keys(is_empty: Callable[[], bool]) -> KeyBindings:
+    """Ctrl-D, pressed while a command runs, is kept by the terminal and reaches us as a NUL."""
+    keys = KeyBindings()
+
+    @keys.add("c-@", filter=Condition(is_empty))
+    def _(event: KeyPressEvent) -> None:
+        event.app.exit(exception=EOFError())
+
+    return keys
+
+
 class Editor(FrontEnd):
     """Edits lines in an event loop, which runs only meanwhile."""
 
@@ -87,6 +100,7 @@ class Editor(FrontEnd):
             reserve_space_for_menu=0,
             enable_history_search=True,
             enable_suspend=True,
+            key_bindings=_keys(lambda: not self._prompt.default_buffer.text),
             output=_output(),
         )
 

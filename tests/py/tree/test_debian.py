@@ -27,6 +27,8 @@ USERS = ("netpipe-pvm", "tablix2", "slang-pvm", "slsh", "pvm-examples")
 # Parts of an install that Debian has elsewhere, or that packages do not need.
 ELSEWHERE = re.compile(
     r"lib/pvm3/installed|.*/__pycache__/.*|share/doc/.*|lib/lib\w+\.a|.*/cffi.libs/.*"
+    # Packages of their own.
+    r"|lib/pvm3/lib/python/console-libraries/.*"
 )
 
 
