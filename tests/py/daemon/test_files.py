@@ -524,45 +524,23 @@ def test_directory_may_be_a_link_and_need_not_be_readable(tmp: Path) -> None:
     (tmp / "real").chmod(0o700)
 
 
-def test_full_disk_is_said_and_leaves_nothing(tmp: Path) -> None:
+def in_small_file_system(
+    tmp: Path, options: str, script: str, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a script of the shell whose PVM_TMP is a file system in memory, mounted with options."""
     if USER != 0:
         missing("only root can mount a small file system")
     small = tmp / "small"
     small.mkdir()
-    script = (
-        f"mount -t tmpfs -o size=4k,nr_inodes=4 none {small} || exit 77\n"
-        f"touch {small}/a {small}/b; {daemon_program('ours')}; echo $?; ls {small}"
-    )
     done = subprocess.run(
-        ["unshare", "-m", "/bin/sh", "-c", script],
-        env=environment(tmp) | {"PVM_TMP": str(small)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    if done.returncode == 77 or "unshare" in done.stderr:
-        missing(f"a file system cannot be mounted here: {done.stderr}")
-    assert done.stdout.split() == ["1", "a", "b"]
-    assert "No space left on device" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-
-
-def test_task_says_that_the_disk_has_become_full(tmp: Path) -> None:
-    if USER != 0:
-        missing("only root can mount a small file system")
-    small = tmp / "small"
-    small.mkdir()
-    task = f"{sys.executable} -c 'import pvm3py; pvm3py.mytid()'"
-    script = (
-        f"mount -t tmpfs -o size=64k none {small} || exit 77\n"
-        f"{daemon_program('ours')} & until [ -s {small}/pvmd.0 ]; do sleep 0.1; done\n"
-        f"cat /dev/zero >{small}/filler 2>/dev/null; {task}; rm {small}/filler; kill $!; wait"
-    )
-    done = subprocess.run(
-        ["unshare", "-m", "/bin/sh", "-c", script],
-        env=environment(tmp) | {"PVM_TMP": str(small), "PYTHONPATH": str(modules_dir())},
+        [
+            "unshare",
+            "-m",
+            "/bin/sh",
+            "-c",
+            f"mount -t tmpfs -o {options} none {small} || exit 77\n{script}",
+        ],
+        env=environment(tmp) | {"PVM_TMP": str(small)} | more,
         cwd=tmp,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -572,6 +550,27 @@ def test_task_says_that_the_disk_has_become_full(tmp: Path) -> None:
     )
     if done.returncode == 77 or "unshare" in done.stderr:
         missing(f"a file system cannot be mounted here: {done.stderr}")
+    return done
+
+
+def test_full_disk_is_said_and_leaves_nothing(tmp: Path) -> None:
+    script = f"cd $PVM_TMP; touch a b; {daemon_program('ours')}; echo $?; ls"
+    done = in_small_file_system(tmp, "size=4k,nr_inodes=4", script)
+    assert done.stdout.split() == ["1", "a", "b"]
+    assert "No space left on device" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_task_says_that_the_disk_has_become_full(tmp: Path) -> None:
+    task = f"{sys.executable} -c 'import pvm3py; pvm3py.mytid()'"
+    script = (
+        f"{daemon_program('ours')} & until [ -s $PVM_TMP/pvmd.0 ]; do sleep 0.1; done\n"
+        f"cat /dev/zero >$PVM_TMP/filler 2>/dev/null; {task}; rm $PVM_TMP/filler; kill $!; wait"
+    )
+    done = in_small_file_system(tmp, "size=64k", script, PYTHONPATH=str(modules_dir()))
     said = [line for line in done.stderr.splitlines() if "pvmd refuses connection" in line]
     assert len(said) == 1, done.stderr
-    assert f"{small}/pvmtmp" in done.stderr and ": No space left on device\n" in done.stderr
+    assert (
+        f"{tmp / 'small' / 'pvmtmp'}" in done.stderr
+        and ": No space left on device\n" in done.stderr
+    )

@@ -7,7 +7,6 @@ import errno
 import os
 import resource
 import socket
-from collections.abc import Iterator
 
 import pytest
 from support.impostors.switchbed import (
@@ -28,12 +27,6 @@ from pvm3py.wire import constants as c
 
 SOM, EOM = c.FFSOM, c.FFEOM
 HEAD = bytes(c.MSGHDRLEN)
-
-
-@pytest.fixture
-def bed() -> Iterator[Bed]:
-    with Bed() as bed:
-        yield bed
 
 
 # ---- connections -----------------------------------------------------------

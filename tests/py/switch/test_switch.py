@@ -6,7 +6,6 @@ from __future__ import annotations
 import errno
 import os
 import struct
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -36,12 +35,6 @@ from pvm3py.wire.mailbox import MailRequest
 
 SOM, EOM = c.FFSOM, c.FFEOM
 HEAD = bytes(c.MSGHDRLEN)
-
-
-@pytest.fixture
-def bed() -> Iterator[Bed]:
-    with Bed() as bed:
-        yield bed
 
 
 # ---- task to task ----------------------------------------------------------
