@@ -30,6 +30,8 @@ class LineEdit(FrontEnd):
         readline.set_completer(self._complete)
         readline.set_completer_delims(" \t")
         readline.parse_and_bind("tab: complete")
+        # Ctrl-D, pressed while a command runs, is kept by the terminal and reaches us as a NUL.
+        readline.parse_and_bind(r'"\C-@": "\C-d"')
         for line in history.lines():
             readline.add_history(line)
 

@@ -112,8 +112,11 @@ def test_lines_typed_while_a_command_runs_are_run_afterwards(
         quit_by_ctrl_d(desk)
 
 
-def test_ctrl_d_pressed_while_a_command_runs_is_quit_afterwards(ours: VirtualMachine) -> None:
-    with started(ours) as desk:
+@every_face
+def test_ctrl_d_pressed_while_a_command_runs_is_quit_afterwards(
+    ours: VirtualMachine, face: Face
+) -> None:
+    with started(ours, face) as desk:
         do(desk, "spawn -> /bin/sh -c 'while [ ! -e gone ]; do sleep 0.05; done'")
         begin(desk, "wait")
         desk.type(CTRL_D)
