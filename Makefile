@@ -259,7 +259,7 @@ COMPILERS := pvmc++ pvmf77 pvmf90
 COMPAT := $(addprefix $(TREE)/lib/compat/,cc gcc clang f77 f90 g77 gfortran)
 # What users call, on the search path: shell scripts of tree/, programs in Python, tools in C.
 COMMANDS := pvm pvmd pvmgetarch aimk pvm3-config pvmcc $(COMPILERS)
-PROGRAMS := pvm pvmd3 pvmgs pvmrm pvm3py
+PROGRAMS := pvm pvmd3 pvmgs pvmrm pvm3py tracer trcsort
 ALL_COMMANDS = $(sort $(COMMANDS) $(PROGRAMS) $(notdir $(TOOLS)))
 SCRIPTS := $(addprefix $(TREE)/lib/,$(COMMANDS) debugger pvmgs pvmtmparch ipcfree) \
 	$(addprefix $(LIBDIR)/,$(PROGRAMS))

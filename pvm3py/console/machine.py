@@ -10,10 +10,7 @@ from pvm3py.task import Code, Event, Option, PvmError, Route
 
 from .mail import Mail
 from .output import Output, host_line
-from .tracemask import XPVM, mask_of
-
-# Value of Option.TRACE_OPTIONS.
-_WHOLE_EVENTS = 1
+from .tracemask import OPTIONS, XPVM, mask_of
 
 
 def attach(arguments: Sequence[str]) -> bool:
@@ -40,7 +37,7 @@ def _settle() -> None:
     pvm.setopt(Option.NO_RESET, 1)
     pvm.setopt(Option.SELF_OUTPUT_TID, -1)
     pvm.setopt(Option.SELF_TRACE_TID, -1)
-    pvm.setopt(Option.TRACE_OPTIONS, _WHOLE_EVENTS)
+    pvm.setopt(Option.TRACE_OPTIONS, OPTIONS["full"])
     pvm.settmask(mask_of(XPVM), child=True)
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import pvm3py.task as pvm
 from pvm3py.trace.file import Writer
@@ -36,16 +36,18 @@ class TraceLog:
 
     out    a file; None: the terminal
     show   prints a line of the trace, and the tid that it is about, on the terminal
+    maker  what the file says who has written it; with the release of PVM, by default the console
     """
 
-    def __init__(self, out: JobFile | None, show: Printer) -> None:
+    def __init__(self, out: JobFile | None, show: Printer, maker: str = "") -> None:
         self._out = out
         self._terminal = _Terminal(show, pvm.mytid())
         version = pvm.version()
-        self._writer = Writer(out or self._terminal, machine=f"Console {version} (PVM {version})")
+        machine = f"{maker or f'Console {version}'} (PVM {version})"
+        self._writer = Writer(out or self._terminal, machine=machine)
         self._decoders: dict[int, Decoder] = {}
         self._now = _split(time.time())
-        self._begin()
+        self.add_hosts(pvm.config())
 
     def close(self) -> None:
         """Write the file to its end."""
@@ -65,16 +67,28 @@ class TraceLog:
         """Write that a task has printed a line, at the time of the last event."""
         self._internal("output", tid, [Item("OS", c.TEV_DATA_STRING, text)])
 
-    def _begin(self) -> None:
-        """Hosts are the first events, and how their clocks differ."""
-        hosts = pvm.config()
+    def add_hosts(self, hosts: Sequence[pvm.Host]) -> None:
+        """Write that there are these hosts, and how their clocks differ from that of this one."""
         for host in hosts:
             self._internal("host_add", host.tid, _host_items(host))
         here = pvm.tidtohost(pvm.mytid())
         for host in hosts:
             if host.tid != here:
-                ahead = _split(pvm.hostsync(host.tid).ahead)
-                self._internal("host_sync", host.tid, _ints(zip(("HDS", "HDU"), ahead)))  # noqa: B905
+                self._compare_clocks(host.tid)
+
+    def _compare_clocks(self, host: int) -> None:
+        """Write how far this clock is ahead, unless the host has gone meanwhile."""
+        try:
+            ahead = _split(pvm.hostsync(host).ahead)
+        except pvm.ConnectionLost:
+            raise
+        except pvm.PvmError:
+            return
+        self._internal("host_sync", host, _ints(zip(("HDS", "HDU"), ahead)))  # noqa: B905
+
+    def lose_host(self, host: pvm.Host) -> None:
+        """Write that a host has gone."""
+        self._internal("host_del", host.tid, [Item("HN", c.TEV_DATA_STRING, host.name)])
 
     def _internal(self, name: str, tid: int, items: list[Item]) -> None:
         head = _ints([("TS", self._now[0]), ("TU", self._now[1]), ("TID", tid)])

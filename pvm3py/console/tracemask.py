@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Trace masks as sets of events."""
+"""Trace masks as sets of events, as people see and change them, and the forms of events."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from pvm3py.trace.names import EVENTS
@@ -18,6 +18,10 @@ XPVM = frozenset(
 _ALWAYS = {"newtask", "endtask", "spntask", "timing", "profiling"}
 _LENGTH = 35
 _NONE = ord("@")
+_COLUMNS = 4
+
+# What events tell; value of Option.TRACE_OPTIONS.
+OPTIONS = {"full": 1, "time": 2, "count": 3}
 
 
 @cache
@@ -38,3 +42,34 @@ def mask_of(events: Iterable[str]) -> str:
         k = EVENTS.index(name)
         letters[k // 4] |= 1 << k % 4
     return "".join(map(chr, letters))
+
+
+def mask_table(on: set[str]) -> list[str]:
+    """Lines with all events in columns, and a star where they are on."""
+    cells = [f" {'*' if name in on else ' '} {name:<15}" for name in event_names()]
+    rows = -(-len(cells) // _COLUMNS)
+    return [" ".join(cells[row::rows]) for row in range(rows)]
+
+
+def changed(
+    on: set[str], words: Iterable[str], sets: Mapping[str, Iterable[str]]
+) -> tuple[set[str], list[str]]:
+    """The events after what somebody has typed, and the words that are none.
+
+    Events are added, but behind a "-" removed; "*" is all of them, and a name of `sets`
+    replaces what there was.
+    """
+    unknown = []
+    add = True
+    for word in words:
+        name = word.removeprefix("pvm_")
+        if word in ("+", "-"):
+            add = word == "+"
+        elif word in sets:
+            on = set(sets[word])
+        elif word == "*" or name in event_names():
+            names = set(event_names()) if word == "*" else {name}
+            on = on | names if add else on - names
+        else:
+            unknown.append(word)
+    return on, unknown

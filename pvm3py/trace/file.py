@@ -36,11 +36,22 @@ class Writer:
     """Writes events to a file, with a descriptor before the first event of each form.
 
     machine  the program that writes it, for the head
+    head     the head of another file, in place of creation and machine
     """
 
-    def __init__(self, out: Sink, creation: float | None = None, machine: str = _TRACER) -> None:
+    def __init__(
+        self,
+        out: Sink,
+        creation: float | None = None,
+        machine: str = _TRACER,
+        *,
+        head: bytes | None = None,
+    ) -> None:
         self._out = out
         self._variants: dict[str, list[_Form]] = {}
+        if head is not None:
+            self._put(f"{values.to_text(head)}\n\n")
+            return
         date = time.strftime("%a %b %d %H:%M:%S %Y", time.localtime(creation))
         self._put(f'/*\n * "Creation Date" "{date}"\n * "Machine" "{machine}"\n */ ;;\n\n')
 
@@ -86,9 +97,18 @@ _KINDS = {
 }
 
 
-def read(path: Path | str) -> Iterator[Event]:
-    """The events of a file, in its order. OSError; ValueError: it is not in the form."""
-    text = Path(path).read_bytes().decode("latin-1")
+def head_of(data: bytes) -> bytes:
+    """The head of a trace file's contents: what says who wrote it and when; empty if none."""
+    head = _HEAD.match(data.decode("latin-1"))
+    return data[: head.end()] if head else b""
+
+
+def read(path: Path | str, data: bytes | None = None) -> Iterator[Event]:
+    """The events of a file, in its order. OSError; ValueError: it is not in the form.
+
+    data  its contents, if they have been read
+    """
+    text = (Path(path).read_bytes() if data is None else data).decode("latin-1")
     head = _HEAD.match(text)
     if head is None:
         raise ValueError(f"{path}: not a trace file")

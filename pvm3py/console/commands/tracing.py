@@ -10,10 +10,7 @@ from pvm3py.task import Option
 
 from ..session import Session
 from ..table import Given, command
-from ..tracemask import XPVM, event_names, events_of, mask_of
-
-_OPTIONS = {"full": 1, "time": 2, "count": 3}
-_COLUMNS = 4
+from ..tracemask import OPTIONS, XPVM, changed, events_of, mask_of, mask_table
 
 
 @command(
@@ -33,7 +30,7 @@ def trace(session: Session, given: Given) -> None:
     """Print or set the mask, or another setting of traced tasks."""
     match given.operands:
         case []:
-            session.out.lines(_table())
+            session.out.lines(mask_table(events_of(pvm.gettmask(child=True))))
         case ["buf" | "buffer", *rest]:
             _buffer(session, rest)
         case ["opt" | "options", *rest]:
@@ -42,29 +39,11 @@ def trace(session: Session, given: Given) -> None:
             _change(session, words)
 
 
-def _table() -> list[str]:
-    """All events in columns, with a star where they are on."""
-    on = events_of(pvm.gettmask(child=True))
-    cells = [f" {'*' if name in on else ' '} {name:<15}" for name in event_names()]
-    rows = -(-len(cells) // _COLUMNS)
-    return [" ".join(cells[row::rows]) for row in range(rows)]
-
-
 def _change(session: Session, words: Iterable[str]) -> None:
     """Switch events on and off."""
-    on = events_of(pvm.gettmask(child=True))
-    add = True
-    for word in words:
-        name = word.removeprefix("pvm_")
-        if word in ("+", "-"):
-            add = word == "+"
-        elif word == "xpvm":
-            on = set(XPVM)
-        elif word == "*" or name in event_names():
-            names = set(event_names()) if word == "*" else {name}
-            on = on | names if add else on - names
-        else:
-            session.complain(f'no such event "{word}"')
+    on, unknown = changed(events_of(pvm.gettmask(child=True)), words, {"xpvm": XPVM})
+    for word in unknown:
+        session.complain(f'no such event "{word}"')
     pvm.settmask(mask_of(on), child=True)
 
 
@@ -83,9 +62,9 @@ def _options(session: Session, words: list[str]) -> None:
     """Print or set what events tell."""
     if not words:
         number = pvm.getopt(Option.TRACE_OPTIONS)
-        name = next((name for name, value in _OPTIONS.items() if value == number), "full")
+        name = next((name for name, value in OPTIONS.items() if value == number), "full")
         session.out.line(f'\nTrace Options set to "{name}"\n')
-    elif words[0] in _OPTIONS:
-        pvm.setopt(Option.TRACE_OPTIONS, _OPTIONS[words[0]])
+    elif words[0] in OPTIONS:
+        pvm.setopt(Option.TRACE_OPTIONS, OPTIONS[words[0]])
     else:
         session.complain(f'\nError:  Unknown Trace Option "{words[0]}"\n')

@@ -21,8 +21,8 @@ LIBDIR = TREE / "lib" / ARCH
 COMPILERS = ("pvmcc", "pvmc++", "pvmf77", "pvmf90")
 SCRIPTS = ("pvm", "pvmd", "pvmgetarch", "pvmtmparch", "aimk", "debugger", "ipcfree", "pvm3-config")
 COMMANDS: dict[str, list[str]] = {
-    **{name: [str(LIBDIR / name)] for name in ("pvmd3", "pvmgs", "pvmrm")},
-    **{name: [str(LIBDIR / name)] for name in ("pvm_gstat", "pvmgroups")},
+    **{name: [str(LIBDIR / name)] for name in ("pvmd3", "pvmgs", "pvmrm", "tracer")},
+    **{name: [str(LIBDIR / name)] for name in ("pvm_gstat", "pvmgroups", "trcsort")},
     **{name: [str(TREE / "lib" / name)] for name in (*SCRIPTS, *COMPILERS)},
     **{
         " ".join(["pvm3py", *words]): [sys.executable, "-m", "pvm3py", *words]

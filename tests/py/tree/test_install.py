@@ -224,8 +224,9 @@ def test_start_script_names_a_wrong_architecture_and_its_cure(fake_tree: Path) -
     [
         ("x86_64", "LINUX64"),
         ("aarch64", "LINUX64"),
-        ("s390x", "LINUXS390"),
-        ("mips64el", "LINUXMIPS"),
+        ("s390x", "LINUXS390X"),
+        ("mips64el", "LINUX64"),
+        ("mipsel", "MIPS"),
         ("i686", "LINUX"),
         ("armv7l", "LINUXARM"),
         ("pdp11", "UNKNOWN"),
