@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,15 +12,16 @@ from support import compiler
 from support.impostors.rawtask import Connector, enrolled
 from support.machines.agent import Agent
 from support.machines.vm import VirtualMachine, wait_until
+from support.programs.blocks import blocks_of
 from support.programs.groups import Member, server_dir
 from support.screens.console import Console
-from support.system import PATIENCE, PROJECT, spawn_dir
+from support.system import PATIENCE, spawn_dir
 
 from pvm3py.rm import Host, LeastLoaded, Order, ResourceManager
 from pvm3py.wire import constants as c
 
 PVMRM = spawn_dir() / "pvmrm"
-DOCUMENT = PROJECT / "docs" / "resource-managers.md"
+DOCUMENT = "docs/resource-managers.md"
 BROKEN = """
 from pvm3py.rm import ResourceManager
 class Broken(ResourceManager):
@@ -98,9 +98,9 @@ def test_manager_without_a_machine_says_so() -> None:
 def test_example_of_the_documentation_limits_the_tasks_of_a_host(
     tmp_path: Path, manager_of: Callable[[VirtualMachine], int]
 ) -> None:
-    example = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
-    assert len(example) == 1 and len(example[0].splitlines()) <= 55
-    (tmp_path / "fair.py").write_text(example[0])
+    (example,) = (block.text for block in blocks_of(DOCUMENT) if block.what == "fair.py")
+    assert len(example.splitlines()) <= 55
+    (tmp_path / "fair.py").write_text(example)
     with VirtualMachine(path=[compiler.test_program("agent", "ours").parent]) as vm:
         log = tmp_path / "log"
         with log.open("wb") as out:

@@ -7,18 +7,13 @@ import re
 from pathlib import Path
 
 import pytest
+from support.programs.blocks import documents
 from support.system import PROJECT
 
 README_LINES = 140
 LINK = re.compile(r"\[[^]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
-
-
-def documents() -> list[Path]:
-    """All documents of the project."""
-    found = (path.relative_to(PROJECT) for path in PROJECT.rglob("*.md"))
-    return sorted(path for path in found if path.parts[0][0] != "." and path.parts[0] != "build")
 
 
 def prose(path: Path) -> str:

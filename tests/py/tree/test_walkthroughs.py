@@ -1,49 +1,26 @@
 # SPDX-License-Identifier: MIT
 """Documents that show what to type are right: their files are written, their commands run.
 
-A block of code behind one of these comments is used; all others are only shown.
-
-    <!-- file: NAME -->   the text of a file, in the directory where the document's shell is
-    <!-- run -->          commands, typed to one shell for the whole document
-    <!-- run: NEED -->    the same, if the program NEED is there
-    <!-- prints -->       what the commands before it print, among other lines
-    <!-- build -->        commands that build the tree, which the tests have
+What its blocks are a document says in comments: tests/py/support/programs/blocks.py lists them.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support.system import PROJECT, missing
+from support.programs.blocks import Block, blocks_of, documents
+from support.system import ARCH, PROJECT, missing
 
-BLOCK = re.compile(
-    r"^<!-- (?P<kind>\w+)(?:: (?P<what>\S+))? -->\n```\w*\n(?P<text>.*?)^```$", re.M | re.S
-)
-DOCUMENTS = ["README.md", "docs/tutorial.md", "docs/porting.md"]
+DOCUMENTS = [str(path) for path in documents() if any(b.kind == "run" for b in blocks_of(path))]
+# These begin with a checkout. For all others commands are on the search path, as after installing.
+BEGINNERS = ["README.md", "docs/porting.md", "docs/tutorial.md"]
 # The name that a document uses for what it needs, and the program.
 NEEDS = {"fortran": "gfortran"}
-
-
-@dataclass
-class Step:
-    """A block of a document."""
-
-    kind: str
-    what: str | None
-    text: str
-
-
-def steps(document: str) -> list[Step]:
-    """The blocks of a document that are used."""
-    found = BLOCK.finditer((PROJECT / document).read_text())
-    return [Step(block["kind"], block["what"], block["text"]) for block in found]
 
 
 class Shell:
@@ -89,19 +66,23 @@ def checkout(place: Path) -> Path:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
+def shell(tmp_path: Path, document: str) -> Iterator[Shell]:
     shell = Shell(tmp_path)
+    if document not in BEGINNERS:
+        build = PROJECT / "build"
+        installed = [build / "pvm3" / "lib", build / "pvm3" / "lib" / ARCH, build / "venv" / "bin"]
+        shell.env["PATH"] = ":".join([*map(str, installed), shell.env["PATH"]])
     yield shell
     shell.run("command -v pvm && pvm -c halt || true")
 
 
-def lacking(step: Step) -> str | None:
+def lacking(step: Block) -> str | None:
     """The program that a step needs and that is not there."""
     need = NEEDS.get(step.what or "", "true")
     return None if shutil.which(need) else need
 
 
-def write(step: Step, shell: Shell) -> None:
+def write(step: Block, shell: Shell) -> None:
     """Write a file that a document shows."""
     assert step.what
     place = shell.run(f"mkdir -p \"$(dirname '{step.what}')\"; pwd").stdout.strip()
@@ -112,7 +93,7 @@ def write(step: Step, shell: Shell) -> None:
 def test_what_a_document_shows_can_be_typed(document: str, shell: Shell) -> None:
     lines: list[str] | None = None
     absent = set()
-    for step in steps(document):
+    for step in blocks_of(document):
         if step.kind == "file":
             write(step, shell)
         elif step.kind == "run" and (need := lacking(step)):
@@ -124,13 +105,17 @@ def test_what_a_document_shows_can_be_typed(document: str, shell: Shell) -> None
             lines = [line.rstrip() for line in done.stdout.splitlines()]
         elif step.kind == "prints":
             assert lines is None or set(step.text.splitlines()) <= set(lines), lines
-        else:
-            assert step.kind == "build", step
     if absent:
         missing(f"parts of {document} need {', '.join(sorted(absent))}")
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_a_document_has_something_to_type(document: str) -> None:
-    kinds = [step.kind for step in steps(document)]
+@pytest.mark.parametrize("document", BEGINNERS)
+def test_a_document_for_beginners_has_something_to_type(document: str) -> None:
+    kinds = [block.kind for block in blocks_of(document)]
     assert kinds.count("run") >= 2 and "file" in kinds
+
+
+@pytest.mark.parametrize("path", documents(), ids=str)
+def test_files_and_outputs_are_in_documents_that_are_typed(path: Path) -> None:
+    kinds = {block.kind for block in blocks_of(path)}
+    assert str(path) in DOCUMENTS or not kinds & {"file", "prints", "build"}
