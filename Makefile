@@ -6,6 +6,7 @@
 #   make test       lint and all tests; as root, installs the Debian packages they use
 #   make docs       the documents with the reference of all functions as a site, in build/site
 #   make man        manual pages, in build/man
+#   make pictures   renew docs/images from a session with the console
 #   make bench      compare with PVM 3.4.6 side by side
 #   make coverage-table   renew docs/coverage.md, the table of what is tested
 #   make lint       warnings, types, format, layers; make format rewrites the sources
@@ -350,7 +351,7 @@ fuzz: all
 # ---- documents -------------------------------------------------------------
 
 MAN_SRC := $(wildcard docs/man/*.md docs/tools/manual/*.py include/*.h csrc/libfpvm/*.c)
-DOCS_SRC := $(wildcard *.md docs/*.md docs/tools/conf.py)
+DOCS_SRC := $(wildcard *.md docs/*.md docs/tools/conf.py docs/images/*)
 # Not in the project's directory, where Python would find the sources of pvm3py.
 MANUAL = PYTHONPATH='$(abspath docs/tools):$(abspath $(MODULES))' '$(PYTHON)' -P
 
@@ -366,6 +367,9 @@ $(STAMPS)/site: $(STAMPS)/man $(DOCS_SRC) $(STAMPS)/venv-test
 	@$(MANUAL) -m sphinx -q -W --keep-going -j auto -b html -d $(BUILD)/doctrees \
 		$(BUILD)/site-source $(BUILD)/site
 	@touch $@
+
+pictures: all $(STAMPS)/venv-test
+	@$(PYTHON) docs/tools/picture.py $(TREE) docs/images/console.svg
 
 # ---- checking it -----------------------------------------------------------
 
@@ -420,6 +424,6 @@ switch-objects: $(SWITCH_OBJ)
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all tree lib switch-objects commands man install uninstall deb demo docs bench fuzz test coverage-table debian-packages \
+.PHONY: all tree lib switch-objects commands man install uninstall deb demo docs pictures bench fuzz test coverage-table debian-packages \
 	lint lint-python lint-c lint-format lint-layers format clean
 .DELETE_ON_ERROR:

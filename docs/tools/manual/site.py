@@ -18,13 +18,14 @@ from .page import Block, Page
 # The place of a document of the project on the site, if it is not its name alone.
 INDEX = "docs/README.md"
 REFERENCE = "reference"
+PICTURES = "images"
 _REFERENCES = """\
 * [Commands and files](commands.md)
 * [C functions](functions.md)
 * [Fortran](fortran.md)
 * [Python](python.md)
 """
-_LINK = re.compile(r"(\[[^\]]*\])\(([^)\s]+)\)")
+_LINK = re.compile(r"(!?\[[^\]]*\])\(([^)\s]+)\)")
 _FENCE = re.compile(r"(^```.*?^```[^\n]*\n)", re.MULTILINE | re.DOTALL)
 _AUDIENCE = re.compile(r"^## (.+)$", re.MULTILINE)
 
@@ -93,7 +94,17 @@ def _link(match: re.Match[str], document: str, site: Site) -> str:
         return f"{title}({os.path.relpath(site.places[wanted], here)}{hash_mark}{anchor})"
     if not (site.project / wanted).exists():
         raise SiteError(f"{document}: {address} does not exist")
+    if title.startswith("!"):
+        return f"{title}({_picture(site, wanted, PurePosixPath(site.places[document]).parent)})"
     return title[1:-1]
+
+
+def _picture(site: Site, name: str, here: PurePosixPath) -> str:
+    """A picture of the project, copied to the site; how pages in the directory `here` name it."""
+    place = site.target / PICTURES / PurePosixPath(name).name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(site.project / name, place)
+    return os.path.relpath(PurePosixPath(PICTURES) / place.name, here)
 
 
 def _index(text: str, site: Site) -> str:

@@ -54,6 +54,14 @@ def test_links_are_those_of_the_site(tmp_path: Path) -> None:
         linked("[a](none.md)", "docs/programs.md", site)
 
 
+def test_pictures_come_along(tmp_path: Path) -> None:
+    site = Site(PROJECT, tmp_path, documents(PROJECT))
+    address = "(docs/images/console.svg)"
+    assert linked(f"![a]{address}", "README.md", site) == "![a](../images/console.svg)"
+    assert linked("![a](images/console.svg)", "docs/hosts.md", site) == "![a](images/console.svg)"
+    assert (tmp_path / "images" / "console.svg").exists()
+
+
 def build(folder: Path) -> subprocess.CompletedProcess[str]:
     """Run Sphinx as `make docs` does."""
     command = [sys.executable, "-P", "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
