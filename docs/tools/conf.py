@@ -11,6 +11,9 @@ extensions = ["myst_parser"]
 # Links to headings, named as forges name them.
 myst_heading_anchors = 6
 
+# Blocks without a language are what is typed to a shell.
+highlight_language = "sh"
+
 html_theme = "alabaster"
 html_theme_options = {
     "description": "Parallel Virtual Machine",

@@ -142,22 +142,35 @@ def _fill(page: Page, answer: Help | None, parts: list[tuple[str, list[str]]]) -
 
 def console_commands() -> list[Block]:
     """What the console knows, from its table; nothing if there is no console."""
+    return [block for row in _rows() for block in (Subtitle(row.synopsis), *_about(row))]
+
+
+def console_pages() -> list[Page]:
+    """A page for each command of the console, named without its program."""
+    pages = []
+    for row in _rows():
+        page = Page(str(row.name), 1, row.summary)
+        page.add("Synopsis", Code((row.synopsis,)))
+        page.add("Description", *_about(row))
+        pages.append(page)
+    return pages
+
+
+def _rows() -> list[Any]:
+    """The rows of the console's table that `help` lists."""
     try:
         table = import_module("pvm3py.console.commands").COMMANDS
     except ModuleNotFoundError:
         return []
-    return [block for row in sorted(table.values(), key=_name_of) for block in _row(row)]
+    return sorted((row for row in table.values() if not row.hidden), key=_name_of)
 
 
 def _name_of(command: Any) -> str:
     return str(command.name)
 
 
-def _row(command: Any) -> Iterable[Block]:
-    """Synopsis, meaning and options of a command that `help` lists."""
-    if command.hidden:
-        return
-    yield Subtitle(command.synopsis)
+def _about(command: Any) -> Iterable[Block]:
+    """Meaning and options of a command."""
     yield Paragraph(f"{command.summary[:1].upper()}{command.summary[1:]}.")
     if command.options:
         yield Terms(tuple((f"{one.flag}{one.value}", one.help) for one in command.options))

@@ -9,7 +9,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from .commands import command_pages
+from .commands import command_pages, console_pages
 from .functions import function_pages
 from .markdown import block_lines, inline, markdown_page
 from .names import Module, Name, read_package
@@ -21,6 +21,7 @@ REFERENCE = "reference"
 PICTURES = "images"
 _REFERENCES = """\
 * [Commands and files](commands.md)
+* [Commands of the console](console-commands.md)
 * [C functions](functions.md)
 * [Fortran](fortran.md)
 * [Python](python.md)
@@ -91,12 +92,20 @@ def _link(match: re.Match[str], document: str, site: Site) -> str:
     wanted = os.path.normpath(PurePosixPath(document).parent / name)
     if wanted in site.places:
         here = PurePosixPath(site.places[document]).parent
+        if title[1:-1] in (name, PurePosixPath(name).name):
+            # A file is called by its name in the source, and by its title on the site.
+            title = f"[{_title_of(site.project / wanted)}]"
         return f"{title}({os.path.relpath(site.places[wanted], here)}{hash_mark}{anchor})"
     if not (site.project / wanted).exists():
         raise SiteError(f"{document}: {address} does not exist")
     if title.startswith("!"):
         return f"{title}({_picture(site, wanted, PurePosixPath(site.places[document]).parent)})"
     return title[1:-1]
+
+
+def _title_of(document: Path) -> str:
+    first, _, _ = document.read_text(encoding="utf-8").partition("\n")
+    return first.removeprefix("# ")
 
 
 def _picture(site: Site, name: str, here: PurePosixPath) -> str:
@@ -140,11 +149,15 @@ def _write_reference(site: Site, tree: Path) -> None:
     places = {name: f"{page.name}.md" for page in every for name in (*page.also, page.name)}
     for page in every:
         site.write(f"{REFERENCE}/{page.name}.md", markdown_page(page, places))
+    console = console_pages()
+    for page in console:
+        site.write(f"{REFERENCE}/{_console_place(page)}", markdown_page(page, places))
     modules = read_package("pvm3py")
     for module in modules:
         site.write(f"{REFERENCE}/{_module_place(module)}", _module_page(module, places))
     indexes = {
         "commands.md": _pages_index("Commands and files", {"": commands}, places),
+        "console-commands.md": _console_index(console, places),
         "functions.md": _pages_index("C functions", functions, places),
         "fortran.md": _fortran_index(every, places),
         "python.md": _modules_index(modules, places),
@@ -161,15 +174,27 @@ def _reference_index(names: list[str]) -> str:
 
 def _pages_index(title: str, sections: dict[str, list[Page]], places: dict[str, str]) -> str:
     """An index of pages, in sections."""
-    lines = [f"# {title}", ""]
+    every = [f"{page.name}.md" for pages in sections.values() for page in pages]
+    # Before the sections: what stands in one of them would belong to it in the navigation.
+    lines = [f"# {title}", "", _contents(every)]
     for section, pages in sections.items():
         lines += [f"## {section}", ""] if section else []
         for page in pages:
             names = ", ".join((page.name, *page.also)) if len(page.also) < 3 else f"{page.name} ..."
             lines.append(f"* [{names}]({page.name}.md): {inline(page.summary, places)}.")
         lines.append("")
-    every = [f"{page.name}.md" for pages in sections.values() for page in pages]
-    return "\n".join([*lines, _contents(every)])
+    return "\n".join(lines)
+
+
+def _console_place(page: Page) -> str:
+    return f"console-{page.name}.md"
+
+
+def _console_index(pages: list[Page], places: dict[str, str]) -> str:
+    """Each command of the console with what it does."""
+    lines = ["# Commands of the console", "", "As [pvm](pvm.md) and its `help` explain them.", ""]
+    lines += [f"* [{p.name}]({_console_place(p)}): {inline(p.summary, places)}." for p in pages]
+    return "\n".join([*lines, "", _contents([_console_place(page) for page in pages])])
 
 
 def _fortran_index(pages: list[Page], places: dict[str, str]) -> str:
@@ -203,7 +228,9 @@ def _modules_index(modules: list[Module], places: dict[str, str]) -> str:
     for module in modules:
         title = inline(module.summary, places)
         lines.append(f"* [{module.name.rpartition('.')[2]}]({_module_place(module)}): {title}.")
-        lines.append("  " + ", ".join(f"`{name.name}`" for name in module.names))
+        place = _module_place(module)
+        names = (f"[`{one.name}`]({place}#{one.name.lower()})" for one in module.names)
+        lines.append("  " + ", ".join(names))
     return "\n".join([*lines, "", _contents([_module_place(module) for module in modules])])
 
 

@@ -11,6 +11,8 @@ import pytest
 from manual.site import Site, SiteError, documents, linked, write_site
 from support.system import PROJECT, modules_dir, pvm_root, require_library
 
+from pvm3py.console.commands import COMMANDS
+
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -29,9 +31,9 @@ def test_every_document_is_on_the_site(sources: Path) -> None:
 
 def test_there_is_a_page_for_each_kind_of_reader(sources: Path) -> None:
     for name, line in (
-        ("for-users", "[threads.md](threads.md)"),
-        ("for-administrators", "[SECURITY.md](project/SECURITY.md)"),
-        ("for-contributors", "[CONTRIBUTING.md](project/CONTRIBUTING.md)"),
+        ("for-users", "[Threads in a task](threads.md)"),
+        ("for-administrators", "[Security](project/SECURITY.md)"),
+        ("for-contributors", "[Contributing](project/CONTRIBUTING.md)"),
     ):
         assert line in (sources / f"{name}.md").read_text(encoding="utf-8")
 
@@ -41,6 +43,17 @@ def test_functions_commands_and_python_names_have_pages(sources: Path) -> None:
         assert (sources / "reference" / f"{name}.md").exists()
     assert "## PvmError" in (sources / "reference" / "python-errors.md").read_text(encoding="utf-8")
     assert "[pvm_send](pvm_send.md)" in (sources / "reference" / "fortran.md").read_text()
+    assert "[`spawn`](python-process.md#spawn)" in (sources / "reference" / "python.md").read_text()
+
+
+def test_every_command_of_the_console_has_a_page(sources: Path) -> None:
+    listed = (sources / "reference" / "console-commands.md").read_text()
+    shown = [name for name, command in COMMANDS.items() if not command.hidden]
+    assert {"add", "spawn", "top"} <= set(shown)
+    for name in shown:
+        assert f"[{name}](console-{name}.md)" in listed
+        page = (sources / "reference" / f"console-{name}.md").read_text()
+        assert COMMANDS[name].synopsis in page
 
 
 def test_links_are_those_of_the_site(tmp_path: Path) -> None:
@@ -50,6 +63,8 @@ def test_links_are_those_of_the_site(tmp_path: Path) -> None:
         "[a](project/README.md#b) [c](hosts.md) d [e](https://f)\n```\n[g](h)\n```\n"
     )
     assert linked("[a](docs/hosts.md)", "README.md", site) == "[a](../hosts.md)"
+    named = linked("[docs/hosts.md](docs/hosts.md) [hosts.md](docs/hosts.md)", "README.md", site)
+    assert named == "[Many hosts](../hosts.md) [Many hosts](../hosts.md)"
     with pytest.raises(SiteError, match=r"docs/programs.md: none.md does not exist"):
         linked("[a](none.md)", "docs/programs.md", site)
 
