@@ -270,7 +270,8 @@ SNIPPETS := $(addprefix $(TREE)/lib/,pvm3-flags.sh bashrc.stub kshrc.stub cshrc.
 SPAWNED := $(TREE)/bin/$(PVM_ARCH)/pvmgs $(TREE)/bin/$(PVM_ARCH)/pvmrm
 CONF := $(addprefix $(TREE)/conf/$(PVM_ARCH).,def m4)
 
-all tree: lib $(SCRIPTS) $(COMPAT) $(SNIPPETS) $(CONF) $(STAMPS)/package $(SPAWNED) \
+# What may be missing is found out before anything is compiled.
+all tree: $(STAMPS)/cc $(VENV_STAMP) lib $(SCRIPTS) $(COMPAT) $(SNIPPETS) $(CONF) $(STAMPS)/package $(SPAWNED) \
 	$(CONSOLE_LIBRARIES)
 
 # The version has one place.
@@ -398,8 +399,9 @@ lint-python: all $(STAMPS)/venv-test
 	$(BUILD)/venv/bin/ruff check .
 	$(BUILD)/venv/bin/mypy
 
-# The whole C code with every compiler at hand, warnings being errors.
-lint-c: $(addprefix lint-c-,$(notdir $(shell command -v gcc; command -v clang)))
+# The whole C code with every compiler at hand, warnings being errors. (What a shell function
+# prints that fails, make shows.)
+lint-c: $(addprefix lint-c-,$(notdir $(shell command -v gcc; command -v clang; true)))
 
 lint-c-%:
 	@$(MAKE) -s lib switch-objects CC=$* BUILD=$(BUILD)/lint-$* WERROR=-Werror
