@@ -20,7 +20,7 @@ from .troff import link, manual_page
 
 
 def write_manual(project: Path, tree: Path, target: Path) -> None:
-    """Write target/man1, man3 and man5."""
+    """Write target/man1, man3, man5 and man7."""
     functions = function_pages(project)
     pages = [*command_pages(project, tree), *(p for pages in functions.values() for p in pages)]
     shutil.rmtree(target, ignore_errors=True)

@@ -58,7 +58,7 @@ class Page:
     """A page.
 
     name      what it is called, as pvm_send
-    section   of the manual: 1 commands, 3 functions, 5 files
+    section   of the manual: 1 commands, 3 functions, 5 files, 7 overviews
     summary   a sentence without its full stop
     also      other names that lead to it
     parts     titles and what is below them

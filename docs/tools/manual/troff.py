@@ -7,7 +7,7 @@ import re
 
 from .page import Block, Bullets, Code, Page, Paragraph, Subtitle, Table, Terms
 
-_SECTIONS = {1: "PVM Commands", 3: "PVM Functions", 5: "PVM Files"}
+_SECTIONS = {1: "PVM Commands", 3: "PVM Functions", 5: "PVM Files", 7: "PVM Overview"}
 # Titles of parts that manual pages usually have.
 _USUAL = frozenset(
     {
