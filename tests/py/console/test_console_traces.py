@@ -71,3 +71,12 @@ def test_mask_and_options_reach_the_tasks(vm: VirtualMachine) -> None:
     vm.run(console_program("ours"), "-c", text).check()
     (event,) = [event for event in read(path) if event.name == "profiling"]
     assert set(event["VID"]) == {"exit", "spawn"}
+
+
+def test_second_trace_job_is_traced_like_the_first(vm: VirtualMachine) -> None:
+    """3.4.6 tells the console only once what the events of its daemon are made of."""
+    text = "spawn -@first /bin/true; wait; spawn -@second /bin/true; wait"
+    vm.run(console_program("ours"), "-c", text).check()
+    for name in ("first", "second"):
+        names = {event.name for event in read(vm.home / name)}
+        assert {"newtask", "spntask", "endtask"} <= names
