@@ -52,12 +52,6 @@ class Usage:
     messages: float | None = None
     bytes: float | None = None
 
-    @property
-    def program(self) -> str:
-        """What runs, without characters that a terminal would obey."""
-        name = self.task.program or "-"
-        return "".join(c if c.isprintable() else "?" for c in name)
-
     def record(self) -> dict[str, Any]:
         """The figures for programs."""
         known = {name: getattr(self, name) for name in ("cpu", "memory", "messages", "bytes")}
