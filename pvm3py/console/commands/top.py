@@ -110,8 +110,8 @@ _COLUMNS = tuple(field.column for field in _FIELDS)
     ),
     notes=(
         "On a terminal it goes on until q; the keys of -s sort, r turns the order round.",
-        "MSG/S and BYTE/S are what a task sends to others, on this host alone, and without what",
-        "goes by direct routes to other hosts; a daemon of PVM 3.4.6 does not count: they are -.",
+        "MSG/S and BYTE/S are what a task sends to others, without what goes by direct routes to",
+        "other hosts. They are - where a daemon of PVM 3.4.6 is the task's or this console's.",
     ),
 )
 def top(session: Session, given: Given) -> None:

@@ -3,20 +3,23 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
 import stat
 import sys
 import termios
+import time
 from pathlib import Path
 
 import pytest
+from support.machines.hosts import Bed
 from support.machines.vm import VirtualMachine, wait_until
 from support.screens.console import console_program
 from support.screens.desk import CTRL_C, CTRL_D, LEFT, TAB, UP, Desk
 from support.screens.face import FACES, PROMPT, Face, console, do, started
-from support.system import modules_dir
+from support.system import PATIENCE, modules_dir
 
 HOST = socket.gethostname()
 EDITING: tuple[Face, ...] = ("editor", "readline")
@@ -412,6 +415,30 @@ def test_progress_is_shown_while_many_hosts_are_added(ours: VirtualMachine, face
         assert sum("invalid" in line and "add" not in line for line in lines) >= 40
         assert b"adding hosts" in desk.written
         assert not any("adding hosts" in line for line in lines)
+
+
+# Of `make test`, and 200 if somebody wants to see it.
+MANY = int(os.environ.get("PVM3PY_CONSOLE_HOSTS", "20"))
+
+
+@pytest.mark.slow
+def test_many_hosts_are_added_by_one_command(record_property: pytest.RecordProperty) -> None:
+    env = {"PVM_HOST_TIMEOUT": str(PATIENCE)}
+    with Bed(["ours"] * MANY, network="loopback", programs=(), env=env) as bed:
+        master = bed.start().master
+        with started(master, columns=120, lines=MANY + 30) as desk:
+            begin = time.monotonic()
+            desk.enter("add " + " ".join(host.name for host in bed.slaves))
+            desk.see(f"{MANY - 1} successful")
+            record_property("seconds", time.monotonic() - begin)
+            desk.see_last(PROMPT)
+            bars = re.findall(rb"adding hosts.*?(\d+)/(\d+)", desk.written)
+            assert {int(total) for _, total in bars} == {MANY - 1}
+            assert len({int(done) for done, _ in bars}) > 1
+            rows = [line.split() for line in do(desk, "conf")]
+            assert [row[0] for row in rows[2:]] == [host.name for host in bed.hosts]
+            assert not any("adding hosts" in line for line in desk.lines())
+            quit_by_ctrl_d(desk)
 
 
 # ---- start-up ----------------------------------------------------------------------------------
