@@ -6,6 +6,7 @@ Files, each of which uses only those before it:
 words      lines cut into words
 output     what is printed, and tables
 jobfile    files that jobs write
+interrupts Ctrl-C
 mail       messages by tag, waiting
 tracelog   trace of a job as a trace file; tracemask: which events
 jobs       tasks of a spawn, whose output is collected
@@ -21,7 +22,6 @@ diagnosis  why a host could not be added
 commands/  the rows, a file a family
 interpreter  a line came, messages came
 batch      commands that nobody types: the start-up file, -c, scripts
-interrupts Ctrl-C
 plain      reads lines from a pipe or a terminal without an editor
 terminal/  the front ends with an editor, and what they print
 manual     the manual page, made of the table

@@ -8,13 +8,15 @@ from collections.abc import Callable
 
 
 class Interrupts:
-    """Takes SIGINT for this process, unless that ignores it, as those in background do.
-
-    Outside of `run` the signal does nothing.
-    """
+    """What SIGINT does, once `take` was called: outside of `run` nothing, in `shield` it waits."""
 
     def __init__(self) -> None:
         self._armed = False
+        self._shielded = False
+        self._waits = False
+
+    def take(self) -> None:
+        """Take SIGINT for this process, unless that ignores it, as those in background do."""
         if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
             signal.signal(signal.SIGINT, self._pressed)
 
@@ -36,7 +38,22 @@ class Interrupts:
             return False
         return finished
 
+    def shield(self, action: Callable[[], bool]) -> bool:
+        """Do something short as a whole: Ctrl-C comes at its end, but for a second press."""
+        self._shielded = True
+        try:
+            return action()
+        finally:
+            self._shielded = False
+            if self._waits:
+                self._waits = False
+                raise KeyboardInterrupt
+
     def _pressed(self, signum: int, frame: object) -> None:
         del signum, frame
-        if self._armed:
+        if not self._armed:
+            return
+        if self._shielded and not self._waits:
+            self._waits = True
+        else:
             raise KeyboardInterrupt

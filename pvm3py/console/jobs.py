@@ -16,11 +16,16 @@ from .mail import Mail
 from .output import Output, tid_text
 
 if TYPE_CHECKING:
+    from pvm3py.trace.message import Event
+
     from .tracelog import TraceLog
 
 # What a message of collected output says in place of a number of bytes.
 _EOF, _SPAWNED, _NEW = 0, -1, -2
 _MARKS = {_EOF: "GOTEOF", _SPAWNED: "GOTSPAWN", _NEW: "CREATION"}
+# Parents of tasks that nobody spawned. One of these in a job is a stranger, who has told the daemon
+# to send here what is about him.
+_NO_PARENT = (0, -1)
 # A line that gets longer is printed in pieces.
 _LINE_MAX = 65536
 
@@ -81,7 +86,7 @@ class Job:
     def take_output(self, length: int) -> None:
         """Take a message of collected output, the receive buffer, that has so many bytes."""
         tid, count = pvm.upkint(2)
-        if count > length:
+        if count > length or not (tid in self.tasks or self._begins(count)):
             return
         stream = self.stream(tid)
         if count > 0:
@@ -94,6 +99,10 @@ class Job:
             self.trace.output(tid, _MARKS[count])
         if count == _EOF and not stream.ended:
             self._end(tid, stream)
+
+    def _begins(self, count: int) -> bool:
+        """Whether a message of collected output tells of a new task of the job."""
+        return count in (_SPAWNED, _NEW) and pvm.upkint() not in _NO_PARENT
 
     def lose(self, tid: int) -> None:
         """A task is gone with its host: nothing of it comes any more."""
@@ -248,19 +257,29 @@ class Jobs:
         self._look(job)
 
     def _traced(self, job: Job, message: pvm.Message) -> None:
-        assert job.trace is not None
+        """Take a trace message of a daemon or a task. What is about strangers is dropped."""
+        of_task = message.tid > 0
+        if job.trace is None or (of_task and message.tid not in job.tasks):
+            return
         try:
-            events = job.trace.take(pvm.upkbytes(message.length), message.tid)
+            events = job.trace.events(pvm.upkbytes(message.length), message.tid)
         except WireError as error:
             self._say(job, f"Message of {tid_text(message.tid)} is no trace: {error}")
             return
         for event in events:
-            if event.name == "newtask":
-                job.stream(event.tid)
-                self._say(job, f"Task TID=0x{event.tid:x} Connected to Console")
-            elif event.name == "endtask":
-                job.stream(event.tid).traced = True
+            if not of_task:
+                self._tell(job, event)
+            if of_task or event.tid in job.tasks:
+                job.trace.take(event, message.tid)
         self._look(job)
+
+    def _tell(self, job: Job, event: Event) -> None:
+        """A daemon has traced the begin or the end of a task."""
+        if event.name == "newtask" and event.get("PT") not in _NO_PARENT:
+            job.stream(event.tid)
+            self._say(job, f"Task TID=0x{event.tid:x} Connected to Console")
+        elif event.name == "endtask" and event.tid in job.tasks:
+            job.tasks[event.tid].traced = True
 
     def _look(self, job: Job) -> None:
         """Say what has ended."""

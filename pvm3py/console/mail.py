@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 import pvm3py.task as pvm
 from pvm3py.task import NoData
 
+from .interrupts import Interrupts
+
 Handler = Callable[[pvm.Message], None]
 
 # Tags of the console's own are above those that people use.
@@ -19,8 +21,9 @@ _FIRST_TAG = 0x43000000
 class Mail:
     """The messages of this task. idle: called before each sleep."""
 
-    def __init__(self, idle: Callable[[], None]) -> None:
+    def __init__(self, idle: Callable[[], None], interrupts: Interrupts) -> None:
         self._idle = idle
+        self._interrupts = interrupts
         self._handlers: dict[int, Handler] = {}
         # Tags of messages that tasks send; all others come from daemons.
         self._of_tasks: set[int] = set()
@@ -45,15 +48,23 @@ class Mail:
 
     def take_in(self) -> None:
         """Have all messages taken that are there. Others than ours are dropped."""
-        while message := pvm.nrecv():
-            handler = self._handlers.get(message.tag)
-            wanted = _of_daemon(message) or message.tag in self._of_tasks
-            if handler is None or not wanted:
-                continue
+        # Ctrl-C between the receipt of a message and the end of its handler would lose it.
+        while self._interrupts.shield(self._take_one):
+            pass
+
+    def _take_one(self) -> bool:
+        """Have a message taken; whether there was one."""
+        message = pvm.nrecv()
+        if message is None:
+            return False
+        handler = self._handlers.get(message.tag)
+        wanted = _of_daemon(message) or message.tag in self._of_tasks
+        if handler is not None and wanted:
             try:
                 handler(message)
             except NoData:
                 pass  # it ends too early
+        return True
 
     def wait(self, done: Callable[[], object], seconds: float | None = None) -> bool:
         """Take messages until `done()` is true; false if that took longer than `seconds`.

@@ -49,10 +49,23 @@ class Output:
         """Print a text that is no whole line."""
         sys.stdout.write(text)
 
-    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
-        """Print a table in the columns of PVM 3.4.6."""
-        self.line(table_line(columns, [column.title for column in columns]).rstrip())
+    def table(
+        self, columns: Sequence[Column], rows: Iterable[Sequence[str]], *, titles: bool = True
+    ) -> None:
+        """Print a table in the columns of PVM 3.4.6; without titles where that has none."""
+        if titles:
+            self.line(table_line(columns, [column.title for column in columns]).rstrip())
         self.lines(table_line(columns, row) for row in rows)
+
+    def groups(
+        self, title: str, columns: Sequence[Column], groups: Sequence[tuple[str, list[list[str]]]]
+    ) -> None:
+        """Print a table with a line above the rows of each group; what a group is: a title."""
+        del title
+        self.table(columns, ())
+        for name, rows in groups:
+            self.line(f"{name}:")
+            self.table(columns, rows, titles=False)
 
     # Whether somebody looks on, for whom work is done in parts and a picture may change.
     live = False
@@ -85,16 +98,33 @@ def table_line(columns: Sequence[Column], cells: Sequence[str]) -> str:
     return head.cell(text) + "".join(c.gap + c.cell(text) for c, text in pairs[1:])
 
 
+def fitted(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> list[list[str]]:
+    """Titles, then rows, each cell as wide as the widest of its column, for a terminal.
+
+    Names of hosts stand to the left, where people look for them. Characters that a terminal would
+    obey are replaced.
+    """
+    lines = [[column.title for column in columns], *(map(_printable, row) for row in rows)]
+    texts = list(zip(*lines, strict=True))
+    widths = [max(map(len, column)) for column in texts]
+    left = [column.width <= 0 or column.title == HOST.title for column in columns]
+    padded = [
+        [f"{text:<{width}}" if to_left else f"{text:>{width}}" for text in column]
+        for column, width, to_left in zip(texts, widths, left, strict=True)
+    ]
+    return [list(row) for row in zip(*padded, strict=True)]
+
+
+def _printable(text: str) -> str:
+    text = text.strip()
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+
+
 def host_line(name: str, tid: object, *more: object) -> str:
     """A line of a table of hosts; fields behind the tid have the widths of `conf`."""
     fields = [f"{name:>24}", f"{_hex(tid):>8}"]
     fields += [f"{field:>{width}}" for field, width in zip(more, (8, 7, 10), strict=False)]
     return " ".join(fields)
-
-
-def status_line(name: str, status: str) -> str:
-    """A line of a table of hosts with a status in words."""
-    return f"{name:>24}  {status}"
 
 
 def _hex(tid: object) -> str:

@@ -11,7 +11,6 @@ import select
 from collections.abc import Iterator
 
 from .interpreter import LINE_MAX, Interpreter, shown
-from .interrupts import Interrupts
 
 PROMPT = "pvm> "
 _CHUNK = 65536
@@ -49,13 +48,13 @@ class Plain:
         self._echo = not os.isatty(fd)
         self._lines = Lines()
         self._ended = False
-        self._interrupts = Interrupts()
+        self._session.interrupts.take()
 
     def run(self) -> None:
         """Read and run commands."""
         self._prompt()
         while not self._session.over and not self._ended:
-            if not self._interrupts.run(self._turn):
+            if not self._session.interrupts.run(self._turn):
                 self._session.out.line()
                 self._prompt()
 

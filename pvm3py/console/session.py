@@ -6,6 +6,7 @@ from __future__ import annotations
 import pvm3py.task as pvm
 from pvm3py.task import PvmError
 
+from .interrupts import Interrupts
 from .jobs import Jobs
 from .machine import Machine
 from .mail import Mail
@@ -24,7 +25,8 @@ class Session:
 
     def __init__(self, out: Output) -> None:
         self.out = out
-        self.mail = Mail(out.flush)
+        self.interrupts = Interrupts()
+        self.mail = Mail(out.flush, self.interrupts)
         self.jobs = Jobs(self.mail, out)
         self.machine = Machine(self.mail, out, self.jobs.lose_host)
         self.tid = pvm.mytid()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pvm3py.task as pvm
 
-from .output import HOST, Column, table_line
+from .output import HOST, Column
 
 _FLAGS = (
     (0x400, "T"),
@@ -53,14 +53,6 @@ class TaskTable:
         self._long = long
         middle = _LONG if long else ()
         self.columns = (HOST, Column("TID", 8), *middle, Column("FLAG 0x", 9), _COMMAND)
-
-    def head(self) -> str:
-        """The line above the tasks."""
-        return table_line(self.columns, [column.title for column in self.columns]).rstrip()
-
-    def line(self, task: pvm.Task) -> str:
-        """The line of a task."""
-        return table_line(self.columns, self.row(task))
 
     def row(self, task: pvm.Task) -> list[str]:
         """What the columns say about a task."""

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pvm3py.task as pvm
 from pvm3py.trace.file import Writer
-from pvm3py.trace.message import Decoder, Event, Item
+from pvm3py.trace.message import Decoder, Event, Item, encode
 from pvm3py.trace.values import to_text
 from pvm3py.wire import constants as c
+from pvm3py.wire.codec import WireError
 
 from .jobfile import JobFile
 
@@ -54,14 +55,21 @@ class TraceLog:
         if self._out is not None:
             self._out.close()
 
-    def take(self, body: bytes, source: int) -> list[Event]:
-        """Write the events of a trace message; those that were in it. WireError: it is none."""
-        decoder = self._decoders.setdefault(source, Decoder())
+    def events(self, body: bytes, source: int) -> list[Event]:
+        """The events of a trace message. WireError: it is none."""
+        if source not in self._decoders:
+            self._decoders[source] = _decoder(source)
+        decoder = self._decoders[source]
         events = [part for part in decoder.decode(body, source) if isinstance(part, Event)]
-        for event in events:
-            self._now = int(event["TS"]), int(event["TU"])
-            self._write(event, source)
+        heads = [event.get(name) for event in events for name in ("TS", "TU", "TID")]
+        if not all(isinstance(value, int) for value in heads):
+            raise WireError("an event has no time or no tid")
         return events
+
+    def take(self, event: Event, source: int) -> None:
+        """Write an event of a trace message."""
+        self._now = int(event["TS"]), int(event["TU"])
+        self._write(event, source)
 
     def output(self, tid: int, text: str) -> None:
         """Write that a task has printed a line, at the time of the last event."""
@@ -97,6 +105,24 @@ class TraceLog:
     def _write(self, event: Event, source: int) -> None:
         self._terminal.source = source
         self._writer.write(event)
+
+
+def _decoder(source: int) -> Decoder:
+    """A decoder for a sender. Daemons of 3.4.6 describe an event only to the first of our jobs."""
+    decoder = Decoder()
+    if source < 0:
+        decoder.decode(encode([*_described_by_daemons()]))
+    return decoder
+
+
+def _described_by_daemons() -> Iterator[Event]:
+    """Descriptions of the events that daemons trace."""
+    head = [("TS", 0), ("TU", 0), ("TID", 0)]
+    used = [("TST", 0), ("TUS", 0), ("TUU", 0), ("TSS", 0), ("TSU", 0)]
+    name = Item("TN", c.TEV_DATA_STRING, "")
+    yield Event("newtask", "", (*_ints([*head, ("PT", 0), ("TF", 0)]), name), described=True)
+    yield Event("spntask", "", tuple(_ints([*head, ("PT", 0)])), described=True)
+    yield Event("endtask", "", tuple(_ints([*head, *used])), described=True)
 
 
 def _host_items(host: pvm.Host) -> list[Item]:

@@ -2,12 +2,13 @@
 """What tasks use: processor time, memory, and what they send; rates between two looks.
 
 Processor time and memory are the kernel's figures. On this host the console reads them, on others
-a shell script prints them. What tasks send is counted by the daemon of this host for its
-own tasks, unless that is 3.4.6's; messages by a direct route between hosts are not in it.
+a shell script prints them. What tasks send is counted by their daemons, if these and the one of
+this host are not 3.4.6's; messages by a direct route between hosts are not in it.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterable
@@ -24,6 +25,8 @@ from .session import Session
 
 # A hook of our daemons: messages and bytes that a task has sent, each as two numbers of 31 bits.
 _TICKLE_SENT = 21
+# Seconds of a look in which daemons are asked that, if somebody waits for the picture.
+_COUNTING = 0.3
 # Fields of /proc/PID/stat, counted behind the program's name.
 _UTIME, _STIME, _RSS = 11, 12, 21
 
@@ -51,12 +54,6 @@ class Usage:
     memory: int | None = None
     messages: float | None = None
     bytes: float | None = None
-
-    @property
-    def program(self) -> str:
-        """What runs, without characters that a terminal would obey."""
-        name = self.task.program or "-"
-        return "".join(c if c.isprintable() else "?" for c in name)
 
     def record(self) -> dict[str, Any]:
         """The figures for programs."""
@@ -104,7 +101,8 @@ class Watch:
         self._before: dict[int, Figures] = {}
         self._now: dict[int, Figures] = {}
         self._sent: dict[int, tuple[float, int, int]] = {}
-        self._counts = True
+        self._rates: dict[int, tuple[float, float]] = {}
+        self._uncounted: set[int] = set()  # hosts where messages are not counted
         self._probes: dict[int, tuple[Job, _Reader]] = {}
         self._tasks: list[Usage] = []
         self.hosts: dict[int, str] = {}
@@ -123,7 +121,8 @@ class Watch:
         self._look_here(of_host.pop(self._here, []))
         for host, there in of_host.items():
             self._ask(host, there)
-        self._tasks = [self._usage(task) for task in tasks]
+        self._count_sent(tasks)
+        self._tasks = [Usage(task, self.hosts.get(task.host, "-")) for task in tasks]
 
     def known(self) -> list[Usage]:
         """The tasks of the last look, with what is known by now."""
@@ -144,7 +143,7 @@ class Watch:
 
     def _forget(self, alive: set[int]) -> None:
         """Forget figures of tasks that have ended."""
-        tables: tuple[dict[int, Any], ...] = (self._before, self._now, self._sent)
+        tables: tuple[dict[int, Any], ...] = (self._before, self._now, self._sent, self._rates)
         for table in tables:
             for tid in table.keys() - alive:
                 del table[tid]
@@ -154,19 +153,39 @@ class Watch:
             self._before[tid] = self._now[tid]
         self._now[tid] = figures
 
-    def _usage(self, task: pvm.Task) -> Usage:
-        usage = Usage(task, self.hosts.get(task.host, "-"))
-        if task.host == self._here and self._counts:
-            self._count(task.tid, usage)
-        return usage
-
     def _rate(self, usage: Usage) -> None:
-        """Fill in processor and memory."""
+        """Fill in what is known of a task."""
+        usage.messages, usage.bytes = self._rates.get(usage.task.tid, (None, None))
         now, before = self._now.get(usage.task.tid), self._before.get(usage.task.tid)
         if now is not None:
             usage.memory = now.memory
         if now is not None and before is not None and now.at > before.at:
             usage.cpu = 100 * (now.cpu - before.cpu) / (now.at - before.at)
+
+    def _count_sent(self, tasks: Iterable[pvm.Task]) -> None:
+        """Ask what tasks have sent; those first whose count is the oldest, as there may be many."""
+        deadline = time.monotonic() + (_COUNTING if self._session.out.live else math.inf)
+        for task in sorted(tasks, key=lambda task: self._sent.get(task.tid, (0.0, 0, 0))[0]):
+            if time.monotonic() > deadline:
+                break
+            if task.host not in self._uncounted:
+                self._count(task)
+
+    def _count(self, task: pvm.Task) -> None:
+        """What a task has sent since it was last asked for."""
+        counts = pvm.tickle(_TICKLE_SENT, task.tid)
+        now = time.monotonic()
+        if len(counts) != 4:
+            # The task has just ended; or it runs, and a daemon of 3.4.6 counts nothing.
+            if pvm.pstat(task.tid):
+                self._uncounted.add(task.host)
+            return
+        sent = counts[0] << 31 | counts[1], counts[2] << 31 | counts[3]
+        if task.tid in self._sent:
+            before, *old = self._sent[task.tid]
+            span = max(now - before, 1e-6)
+            self._rates[task.tid] = (sent[0] - old[0]) / span, (sent[1] - old[1]) / span
+        self._sent[task.tid] = now, *sent
 
     # ---- this host ----------------------------------------------------------
 
@@ -178,21 +197,6 @@ class Watch:
                 self._note(task.tid, _figures(line, time.monotonic(), ticks, page))
             except (OSError, ValueError, IndexError):
                 pass  # it has just ended
-
-    def _count(self, tid: int, usage: Usage) -> None:
-        """What a task here has sent since the last look."""
-        now = time.monotonic()
-        counts = pvm.tickle(_TICKLE_SENT, tid)
-        if len(counts) != 4:
-            # The task has just ended; or the daemon is 3.4.6's, which counts nothing.
-            self._counts = pvm.pstat(tid) is False
-            return
-        messages, size = counts[0] << 31 | counts[1], counts[2] << 31 | counts[3]
-        before = self._sent.get(tid)
-        self._sent[tid] = now, messages, size
-        if before is not None and now > before[0]:
-            usage.messages = (messages - before[1]) / (now - before[0])
-            usage.bytes = (size - before[2]) / (now - before[0])
 
     # ---- other hosts --------------------------------------------------------
 

@@ -7,7 +7,7 @@ about hosts are in hosts.py.
 
 from typing import Annotated
 
-from .codec import ToEnd
+from .codec import INT, Counted, ToEnd, Trailing
 from .record import I32, Record, RestBytes
 from .task import TaskEntry
 
@@ -23,6 +23,20 @@ class WatchRequest(Record):
 
     what: I32
     tid: I32
+
+
+class TaskQuestion(Record):
+    """DM_PSTAT. sent: 1 if the answer is to have what the task has sent; 3.4.6 ignores that."""
+
+    tid: I32
+    sent: Annotated[int | None, Trailing(INT)] = None
+
+
+class TaskStatus(Record):
+    """DM_PSTATACK: 0 or an error. sent: four numbers, or none without a task; None: not told."""
+
+    status: I32
+    sent: Annotated[list[int] | None, Trailing(Counted(INT))] = None
 
 
 class TaskList(Record):

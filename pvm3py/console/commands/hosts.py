@@ -7,7 +7,7 @@ import pvm3py.task as pvm
 from pvm3py.task import Code
 from pvm3py.task.errors import text_of
 
-from ..output import DTID, HOST, STATUS, Column, status_line
+from ..output import DTID, HOST, STATUS, Column
 from ..session import Session
 from ..table import JSON, Given, command
 
@@ -95,8 +95,8 @@ def mstat(session: Session, given: Given) -> None:
     if "--json" in given:
         session.out.json(status)
         return
-    for name in given.operands:
-        session.out.line(status_line(name, status[name]))
+    rows = [(name, status[name]) for name in given.operands]
+    session.out.table((HOST, STATUS), rows, titles=False)
 
 
 def _status(name: str) -> str:

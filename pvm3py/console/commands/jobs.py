@@ -62,15 +62,21 @@ def jobs(session: Session, given: Given) -> None:
         session.out.json([_record(job) for job in running])
         return
     if "-l" in given:
-        table = TaskTable(session.tid, pvm.config())
-        tasks = {task.tid: task for task in pvm.tasks()} if running else {}
-        session.out.line(table.head())
+        _long(session, running)
+        return
     for job in running:
-        if "-l" in given:
-            session.out.line(f"{job.label}:")
-            session.out.lines(table.line(tasks[t]) for t in job.running() if t in tasks)
-        else:
-            session.out.line(" ".join([f"{job.label}:", *map(tid_text, job.running())]))
+        session.out.line(" ".join([f"{job.label}:", *map(tid_text, job.running())]))
+
+
+def _long(session: Session, jobs: list[Job]) -> None:
+    """Jobs with their tasks as `ps` shows them."""
+    table = TaskTable(session.tid, pvm.config())
+    tasks = {task.tid: task for task in pvm.tasks()} if jobs else {}
+    groups = [
+        (job.label, [table.row(tasks[tid]) for tid in job.running() if tid in tasks])
+        for job in jobs
+    ]
+    session.out.groups("JOB", table.columns, groups)
 
 
 def _record(job: Job) -> dict[str, object]:

@@ -116,7 +116,7 @@ _TICKLE_NOTES = (
     "  7 count      packets in flight to a host",
     "  8 dtid       take a host for failed; prints 1 if it was there",
     "  9 [1]        statistics, and set them to 0",
-    "  21 tid       messages and bytes that a task here has sent; each is two numbers of 31 bits",
+    "  21 tid       messages and bytes that a task has sent; each is two numbers of 31 bits",
 )
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..output import HOST, Column, tid_text
+from ..output import HOST, Column, fitted, tid_text
 from ..session import Session
 from ..table import JSON, Given, Option, command
 from ..usage import Usage, Watch
@@ -47,6 +47,10 @@ def _size(value: float | None) -> str:
     return f"{value:.0f}T"
 
 
+def _program(usage: Usage) -> str:
+    return usage.task.program or "-"
+
+
 _FIELDS = (
     _Field("t", Column("TID", 8), lambda u: tid_text(u.task.tid), lambda u: u.task.tid, False),
     _Field("h", HOST, lambda u: u.host, lambda u: u.host, False),
@@ -54,7 +58,7 @@ _FIELDS = (
     _Field("m", Column("MEMORY", 7), lambda u: _size(u.memory), lambda u: u.memory),
     _Field("s", Column("MSG/S", 8), lambda u: _number(u.messages), lambda u: u.messages),
     _Field("b", Column("BYTE/S", 7), lambda u: _size(u.bytes), lambda u: u.bytes),
-    _Field("n", Column("COMMAND", -12), lambda u: u.program, lambda u: u.program, False),
+    _Field("n", Column("COMMAND", -12), _program, _program, False),
 )
 _KEYS = {field.key: field for field in _FIELDS}
 _KEY_NAMES = ", ".join(f"{field.key} {field.column.title}" for field in _FIELDS)
@@ -106,8 +110,8 @@ _COLUMNS = tuple(field.column for field in _FIELDS)
     ),
     notes=(
         "On a terminal it goes on until q; the keys of -s sort, r turns the order round.",
-        "MSG/S and BYTE/S are what a task sends to others, on this host alone, and without what",
-        "goes by direct routes to other hosts; a daemon of PVM 3.4.6 does not count: they are -.",
+        "MSG/S and BYTE/S are what a task sends to others, without what goes by direct routes to",
+        "other hosts. They are - where a daemon of PVM 3.4.6 is the task's or this console's.",
     ),
 )
 def top(session: Session, given: Given) -> None:
@@ -166,19 +170,10 @@ def _show(session: Session, watch: Watch, order: _Order, seconds: float, count: 
             order.press(key)
 
 
-def _aligned(cells: list[list[str]]) -> list[str]:
-    """Lines of a table whose columns are as wide as what is in them."""
-    widths = [max(map(len, texts)) for texts in zip(*cells, strict=True)]
-    signed = [-w if c.width < 0 else w for c, w in zip(_COLUMNS, widths, strict=True)]
-    fitted = [Column("", width) for width in signed]
-    return ["  ".join(map(Column.cell, fitted, row)) for row in cells]
-
-
 def _picture(watch: Watch, order: _Order, columns: int, lines: int) -> list[str]:
     """Lines for a screen of this size."""
     usages = order.sort(watch.known())
-    cells = [[column.title for column in _COLUMNS], *map(_cells, usages[: lines - 3])]
-    head, *rows = _aligned(cells)
+    head, *rows = map("  ".join, fitted(_COLUMNS, map(_cells, usages[: lines - 3])))
     told = f"hosts {len(watch.hosts)}, tasks {len(usages)}, sorted by {order.title}"
     keys = f"q quit, r reverse, sort: {_KEY_NAMES}"
     plain = [told[:columns], f"{head[:columns]:<{columns}}", *(row[:columns] for row in rows)]

@@ -11,6 +11,7 @@ import pvm3py.task as pvm
 from pvm3py.task import PvmError
 
 from .. import probe
+from ..output import DTID, HOST, Column
 from ..session import Session
 from ..table import JSON, Given, Option, command
 
@@ -67,20 +68,25 @@ def hosts(session: Session, given: Given) -> None:
     if "--json" in given:
         session.out.json([vars(look) for look in looks])
         return
-    head = ("HOST", "DTID", "TASKS", "LOAD", "CORES", "LINK", "VERSION")
-    session.out.line(_line(*head))
-    for look in looks:
-        link = None if look.link is None else f"{look.link * 1000:.2f}"
-        known = (look.tasks, look.load, look.cores, link, look.version)
-        session.out.line(_line(look.name, f"{look.tid:x}", *known))
+    session.out.table(_COLUMNS, map(_row, looks))
 
 
-def _line(*fields: object) -> str:
-    texts = ["-" if field is None else str(field) for field in fields]
-    widths = (24, 8, 6, 6, 6, 8)
-    return " ".join(f"{text:>{width}}" for text, width in zip(texts, widths, strict=False)) + (
-        f"  {texts[-1]}"
-    )
+_COLUMNS = (
+    HOST,
+    DTID,
+    Column("TASKS", 6),
+    Column("LOAD", 6),
+    Column("CORES", 6),
+    Column("LINK", 8),
+    Column("VERSION", 0, "  "),
+)
+
+
+def _row(look: Look) -> list[str]:
+    """What `hosts` says about a host."""
+    link = None if look.link is None else f"{look.link * 1000:.2f}"
+    fields = (look.name, f"{look.tid:x}", look.tasks, look.load, look.cores, link, look.version)
+    return ["-" if field is None else str(field) for field in fields]
 
 
 def _look(session: Session) -> list[Look]:

@@ -7,7 +7,6 @@ import functools
 from abc import ABC, abstractmethod
 
 from ..interpreter import Interpreter
-from ..interrupts import Interrupts
 from .history import HistoryFile
 from .state import TerminalState
 
@@ -19,7 +18,7 @@ class FrontEnd(ABC):
         self.interpreter = interpreter
         self.session = interpreter.session
         self.history = history
-        self.interrupts = Interrupts()
+        self.session.interrupts.take()
         self._state = TerminalState()
         self._state.restore_at_end()
 
@@ -49,7 +48,8 @@ class FrontEnd(ABC):
     def _run(self, lines: list[str]) -> None:
         """Run lines until Ctrl-C, or one of them ends the console."""
         for line in lines:
-            finished = self.interrupts.run(functools.partial(self.interpreter.line, line))
+            action = functools.partial(self.interpreter.line, line)
+            finished = self.session.interrupts.run(action)
             if not finished:
                 self._state.restore()
                 self.session.out.line("\ninterrupted")

@@ -26,6 +26,7 @@ class LineEdit(FrontEnd):
     def __init__(self, interpreter: Interpreter, history: HistoryFile) -> None:
         super().__init__(interpreter, history)
         self._candidates: list[Candidate] = []
+        self._edits = False
         readline.set_auto_history(False)
         readline.set_completer(self._complete)
         readline.set_completer_delims(" \t")
@@ -40,7 +41,7 @@ class LineEdit(FrontEnd):
         lines: list[str] = []
         try:
             with self._looking():
-                if not self.interrupts.run(lambda: lines.append(input(PROMPT))):
+                if not self.session.interrupts.run(lambda: lines.append(input(PROMPT))):
                     self.session.out.line("^C")
         except EOFError:
             return None
@@ -60,19 +61,27 @@ class LineEdit(FrontEnd):
     @contextlib.contextmanager
     def _looking(self) -> Iterator[None]:
         """Serve messages meanwhile."""
+        self._edits = True
         signal.signal(signal.SIGALRM, self._look)
-        signal.setitimer(signal.ITIMER_REAL, _LOOK, _LOOK)
+        signal.setitimer(signal.ITIMER_REAL, _LOOK)
         try:
             yield
         finally:
+            self._edits = False
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _look(self, signum: int, frame: object) -> None:
-        """Take messages; what is printed stands above the line that is being typed."""
+        """Take messages; what is printed stands above the line that is being typed.
+
+        A look that takes long is not interrupted by the next one.
+        """
         del signum, frame
+        if not self._edits:
+            return
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             self.interpreter.messages()
         if printed.getvalue():
             sys.stdout.write(f"\r\x1b[K{printed.getvalue()}{PROMPT}{readline.get_line_buffer()}")
             sys.stdout.flush()
+        signal.setitimer(signal.ITIMER_REAL, _LOOK)

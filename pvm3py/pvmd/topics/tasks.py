@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.constants import signed
-from pvm3py.wire.daemon import TaskList
+from pvm3py.wire.daemon import TaskList, TaskQuestion, TaskStatus
 from pvm3py.wire.record import Record
 from pvm3py.wire.task import (
     Empty,
@@ -95,11 +95,21 @@ def pstat(pvmd: Pvmd, _request: Request, body: TidBody) -> Status | Coroutine[No
     return pvmd.peers.request(body.tid, c.DM_PSTAT, body, Status)
 
 
-@handles(c.DM_PSTAT, TidBody, hosts=True, reply_tag=c.DM_PSTATACK)
-def dm_pstat(pvmd: Pvmd, _request: Request, body: TidBody) -> Status:
-    """Whether a task of this host, or this daemon, is alive."""
+@handles(c.DM_PSTAT, TaskQuestion, hosts=True, reply_tag=c.DM_PSTATACK)
+def dm_pstat(pvmd: Pvmd, _request: Request, body: TaskQuestion) -> TaskStatus:
+    """Whether a task of this host, or this daemon, is alive; what it has sent, if that is asked."""
     alive = body.tid == pvmd.daemon_tid or pvmd.tasks.get(body.tid) is not None
-    return Status(0 if alive else c.PvmNoTask)
+    return TaskStatus(0 if alive else c.PvmNoTask, sent(pvmd, body.tid) if body.sent else None)
+
+
+def sent(pvmd: Pvmd, tid: int) -> list[int]:
+    """Messages and bytes that a task here has sent to others, each as high and low 31 bits.
+
+    Nothing if there is no such task.
+    """
+    if pvmd.tasks.get(tid) is None:
+        return []
+    return [part for n in pvmd.switch.sent(tid) for part in (n >> 31 & 0x7FFFFFFF, n & 0x7FFFFFFF)]
 
 
 @handles(c.TM_SENDSIG, SignalRequest, kept=True)

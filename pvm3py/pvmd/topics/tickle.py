@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
+
 from pvm3py.wire import constants as c
+from pvm3py.wire.daemon import TaskQuestion, TaskStatus
 from pvm3py.wire.task import Codes
 
 from ..core import Pvmd
 from ..dispatch import Request, handles
-from ..state.errors import Refused
+from ..state.errors import HostFailed, Refused
 from ..state.log import mask_text
-from . import failure
+from . import failure, tasks
 from .mailbox import Mailbox
 
 _ARGS_MAX = 10
@@ -82,15 +85,26 @@ def _send_noops(pvmd: Pvmd, args: list[int]) -> list[int]:
     return []
 
 
-def _sent(pvmd: Pvmd, args: list[int]) -> list[int]:
-    """Messages and bytes that a task here has sent to others, each as high and low 31 bits."""
-    if len(args) < 2 or pvmd.tasks.get(args[1]) is None:
+def _sent(pvmd: Pvmd, args: list[int]) -> list[int] | Coroutine[None, None, list[int]]:
+    """What a task has sent, as `tasks.sent` says; nothing if its daemon does not count."""
+    tid = args[1] if len(args) > 1 else 0
+    if pvmd.hosts.get(tid) is None or pvmd.owns(tid):
+        return tasks.sent(pvmd, tid)
+    return _sent_there(pvmd, tid)
+
+
+async def _sent_there(pvmd: Pvmd, tid: int) -> list[int]:
+    """The same of a task of another host."""
+    question = TaskQuestion(tid, 1)
+    try:
+        answer = await pvmd.peers.request(tid, c.DM_PSTAT, question, TaskStatus)
+    except (HostFailed, Refused):
         return []
-    counts = pvmd.switch.sent(args[1])
-    return [part for n in counts for part in (n >> 31 & 0x7FFFFFFF, n & 0x7FFFFFFF)]
+    return answer.sent or []
 
 
-_ACTIONS = {
+_Action = Callable[[Pvmd, list[int]], list[int] | Coroutine[None, None, list[int]]]
+_ACTIONS: dict[int, _Action] = {
     0: _dump_memory,
     1: _dump_hosts,
     2: _dump_tasks,
@@ -109,7 +123,7 @@ _UNLOGGED = (21,)
 
 
 @handles(c.TM_TICKLE, Codes)
-def tickle(pvmd: Pvmd, _request: Request, body: Codes) -> Codes:
+def tickle(pvmd: Pvmd, _request: Request, body: Codes) -> Codes | Coroutine[None, None, Codes]:
     """One of the actions above; an unknown number is logged and answered with nothing."""
     args = body.values
     if not 1 <= len(args) <= _ARGS_MAX:
@@ -120,4 +134,9 @@ def tickle(pvmd: Pvmd, _request: Request, body: Codes) -> Codes:
     if action is None:
         pvmd.log(f"tickle: there is no #{args[0]}")
         return Codes([])
-    return Codes(action(pvmd, args))
+    numbers = action(pvmd, args)
+    return Codes(numbers) if isinstance(numbers, list) else _later(numbers)
+
+
+async def _later(numbers: Coroutine[None, None, list[int]]) -> Codes:
+    return Codes(await numbers)

@@ -18,6 +18,8 @@ from support.machines.vm import VirtualMachine, wait_until
 from support.screens.console import Console, console_program
 from support.system import PATIENCE, modules_dir, pvm_root, require_daemon
 
+from pvm3py.trace import read
+
 PVM = console_program("ours")
 HALTED = -signal.SIGTERM
 
@@ -160,6 +162,38 @@ def test_interrupt_ends_the_command_and_not_the_console(vm: VirtualMachine) -> N
         console.do(f"kill {tid}")
 
 
+INTERRUPTED = """
+import os, signal
+import pvm3py.task as pvm
+from pvm3py.console.machine import attach
+from pvm3py.console.output import Output
+from pvm3py.console.session import Session
+
+attach([])
+session = Session(Output())
+session.interrupts.take()
+taken = []
+
+def take(message):
+    os.kill(os.getpid(), signal.SIGINT)
+    taken.append(pvm.upkint())
+
+tag = session.mail.new_tag(take, tasks=True)
+for number in range(3):
+    pvm.initsend()
+    pvm.pkint(number)
+    pvm.send(pvm.mytid(), tag)
+while len(taken) < 3:
+    assert not session.interrupts.run(lambda: session.mail.wait(lambda: len(taken) == 3))
+print(taken)
+"""
+
+
+def test_interrupt_in_the_middle_of_a_message_does_not_lose_it(vm: VirtualMachine) -> None:
+    env = {"PYTHONPATH": str(modules_dir())}
+    assert vm.run(sys.executable, "-c", INTERRUPTED, env=env).check().out == "[0, 1, 2]\n"
+
+
 def sleeping(pid: int) -> bool:
     """Whether a process waits for something."""
     text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
@@ -212,6 +246,36 @@ def test_messages_of_strangers_are_survived(vm: VirtualMachine) -> None:
         vm.run(sys.executable, "-c", JUNK, tid.removeprefix("t"), env=env).check()
         assert "after" in console.do("echo after")
         console.do("reset", until="[1] finished")
+
+
+TRACED = """
+import sys
+from pvm3py.task import *
+console = int(sys.argv[1], 16)
+print(f"t{mytid():x}")
+settmask("O" * 35)
+setopt(Option.SELF_TRACE_OPTIONS, 1)
+for tag in range(0x43000000, 0x43000008):
+    setopt(Option.SELF_TRACE_TID, console)
+    setopt(Option.SELF_TRACE_CODE, tag)
+    config()
+exit()
+"""
+
+
+def test_trace_of_a_stranger_is_not_taken_for_a_jobs(vm: VirtualMachine) -> None:
+    """It has the form of a trace, and the daemon traces the stranger's end."""
+    path = vm.home / "trace"
+    with Console(vm, "debian", "ours") as console:
+        before = console.do(f"spawn -@{path} -> /bin/sleep 1000")
+        tid = console.do("id").splitlines()[-2].removeprefix("t")
+        env = {"PYTHONPATH": str(modules_dir())}
+        stranger = vm.run(sys.executable, "-c", TRACED, tid, env=env).check().out.strip()
+        assert console.do("jobs").splitlines()[-2] == f"T1: {before.split()[-2]}"
+        assert "[1] finished" in console.do("reset", until="[1] finished")
+    told = {event.tid for event in read(path)}
+    assert int(before.split()[-2].removeprefix("t"), 16) in told
+    assert int(stranger.removeprefix("t"), 16) not in told
 
 
 def test_bytes_that_are_no_text_pass_through(vm: VirtualMachine) -> None:

@@ -7,16 +7,19 @@ Others use the machine, too. So what it costs is its processor time, or the best
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from support.machines.vm import VirtualMachine
 from support.screens.console import console_program
+from support.screens.face import FACES, PROMPT, Face, do, started
 from support.system import PATIENCE, require_daemon
 
 PVM = console_program("ours")
@@ -64,6 +67,33 @@ def test_prompt_with_a_machine_to_start() -> None:
             break
     shutil.rmtree(tmp)
     assert min(took) <= 0.6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("face", FACES)
+def test_2000_tasks_are_listed_on_a_terminal_at_once(ours: VirtualMachine, face: Face) -> None:
+    with started(ours, face) as desk:
+        desk.enter("spawn -2000 /bin/sleep 1000")
+        desk.wait_for(lambda lines: shows(lines, r"t4\w+"), "the last of the tids")
+        desk.written = b""
+        before = used(desk.process.pid)
+        desk.enter("ps -a")
+        desk.wait_for(lambda lines: shows(lines, ".*/bin/sleep"), "the list")
+        assert used(desk.process.pid) - before <= 0.5
+        assert desk.written.count(b"/bin/sleep") == 2000
+        do(desk, "reset")
+
+
+def shows(lines: list[str], pattern: str) -> bool:
+    """Whether a screen ends with such a line and the prompt."""
+    return lines[-1:] == [PROMPT] and re.fullmatch(pattern, lines[-2]) is not None
+
+
+def used(pid: int) -> float:
+    """Seconds of processor time that a process has taken."""
+    text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+    user, system = text.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.mark.slow

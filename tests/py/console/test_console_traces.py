@@ -8,23 +8,11 @@ import re
 from support.machines.vm import VirtualMachine
 from support.screens.console import console_program
 from support.system import require_examples
-from support.vectors.sessions import recorded_session
+from support.vectors.sessions import recorded_session, trace_shape
 
 from pvm3py.trace import read
 
 PROGRAM = "/usr/bin/hello.pvm"
-# Values of records differ from run to run, and so do tids.
-_VALUES = re.compile(r'(?<=\)" \{).*(?=\};;)')
-
-
-def shape(lines: list[str]) -> list[str]:
-    """Statements of a trace without values and tids, sorted: several senders write at once.
-
-    When the daemon's control message comes, and is traced, is a matter of time.
-    """
-    texts = [re.sub(r"^\[T\d+:t\w+\] ?", "", line) for line in lines if line.startswith("[T")]
-    statements = "\n".join(_VALUES.sub("", text) for text in texts if "Date" not in text)
-    return sorted(s.strip() for s in statements.split(";;") if "mhf_invoke" not in s)
 
 
 def recorded_trace() -> list[str]:
@@ -47,7 +35,7 @@ def test_trace_on_the_terminal_is_the_recorded_one(vm: VirtualMachine) -> None:
     assert re.fullmatch(r"\[1\] libpvmtrc: Task TID=0x4\w+ Connected to Console", said[0])
     assert said[1:] == ["[1] libpvmtrc: Trace File Complete"]
     assert lines[-1] == "[1] finished"
-    assert shape(lines) == shape(recorded_trace())
+    assert trace_shape(lines) == trace_shape(recorded_trace())
 
 
 def test_trace_file_can_be_read(vm: VirtualMachine) -> None:
@@ -71,3 +59,12 @@ def test_mask_and_options_reach_the_tasks(vm: VirtualMachine) -> None:
     vm.run(console_program("ours"), "-c", text).check()
     (event,) = [event for event in read(path) if event.name == "profiling"]
     assert set(event["VID"]) == {"exit", "spawn"}
+
+
+def test_second_trace_job_is_traced_like_the_first(vm: VirtualMachine) -> None:
+    """3.4.6 tells the console only once what the events of its daemon are made of."""
+    text = "spawn -@first /bin/true; wait; spawn -@second /bin/true; wait"
+    vm.run(console_program("ours"), "-c", text).check()
+    for name in ("first", "second"):
+        names = {event.name for event in read(vm.home / name)}
+        assert {"newtask", "spntask", "endtask"} <= names

@@ -3,19 +3,23 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
 import stat
 import sys
 import termios
+import time
 from pathlib import Path
 
 import pytest
+from support.machines.hosts import Bed
 from support.machines.vm import VirtualMachine, wait_until
+from support.screens.console import console_program
 from support.screens.desk import CTRL_C, CTRL_D, LEFT, TAB, UP, Desk
 from support.screens.face import FACES, PROMPT, Face, console, do, started
-from support.system import modules_dir
+from support.system import PATIENCE, modules_dir
 
 HOST = socket.gethostname()
 EDITING: tuple[Face, ...] = ("editor", "readline")
@@ -269,8 +273,9 @@ def test_ctrl_c_during_a_look_at_hosts_leaves_no_probe(ours: VirtualMachine) -> 
 # ---- tables ------------------------------------------------------------------------------------
 
 
-def test_table_is_coloured_and_as_wide_as_its_contents(ours: VirtualMachine) -> None:
-    with started(ours) as desk:
+@every_face
+def test_table_is_coloured_and_as_wide_as_its_contents(ours: VirtualMachine, face: Face) -> None:
+    with started(ours, face) as desk:
         desk.enter("conf")
         desk.see("DSIG")
         lines = desk.see_last(PROMPT)
@@ -278,6 +283,29 @@ def test_table_is_coloured_and_as_wide_as_its_contents(ours: VirtualMachine) -> 
         assert lines[at + 1].split()[:2] == [HOST, "40000"]
         assert lines[at].index("DTID") + 4 == lines[at + 1].index("40000") + 5
         assert COLOUR.search(desk.written)
+
+
+@pytest.mark.parametrize(
+    ("command", "titles"),
+    [
+        (f"mstat {HOST} nosuchhost", ["HOST", "STATUS"]),
+        ("hosts", ["HOST", "DTID", "TASKS", "LOAD", "CORES", "LINK", "VERSION"]),
+        ("jobs -l", ["JOB", "HOST", "TID", "FLAG", "0x", "COMMAND"]),
+    ],
+    ids=lambda value: value.split()[0] if isinstance(value, str) else "",
+)
+def test_every_table_is_coloured_and_has_titles(
+    ours: VirtualMachine, command: str, titles: list[str]
+) -> None:
+    """In a pipe two of them are those of 3.4.6, which have fewer titles."""
+    with started(ours) as desk:
+        do(desk, "spawn -> /bin/sleep 1000")
+        desk.written = b""
+        head, row, *_ = do(desk, command)
+        assert head.split() == titles
+        assert row.index(HOST) == head.index("HOST")
+        assert COLOUR.search(desk.written)
+        do(desk, "reset")
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
@@ -291,9 +319,17 @@ def test_no_colours_for_who_wants_none(ours: VirtualMachine, env: dict[str, str]
             assert b"\x1b" not in desk.written
 
 
-def test_tables_in_a_pipe_are_those_of_3_4_6(ours: VirtualMachine) -> None:
-    from support.screens.console import console_program  # noqa: PLC0415
+def test_name_of_a_program_is_not_obeyed_by_the_terminal(ours: VirtualMachine) -> None:
+    program = ours.home / "a\x1b[5mb"
+    program.symlink_to("/bin/sleep")
+    ours.run(console_program("ours"), "-c", f"spawn '{program}' 1000").check()
+    with started(ours) as desk:
+        assert do(desk, "ps")[-1].endswith("/a?[5mb")
+        assert b"\x1b[5m" not in desk.written
+        do(desk, "reset")
 
+
+def test_tables_in_a_pipe_are_those_of_3_4_6(ours: VirtualMachine) -> None:
     out = ours.run(console_program("ours"), stdin="conf\n").check().out
     assert f"{HOST:>24}    40000" in out
     assert "\x1b" not in out
@@ -379,6 +415,30 @@ def test_progress_is_shown_while_many_hosts_are_added(ours: VirtualMachine, face
         assert sum("invalid" in line and "add" not in line for line in lines) >= 40
         assert b"adding hosts" in desk.written
         assert not any("adding hosts" in line for line in lines)
+
+
+# Of `make test`, and 200 if somebody wants to see it.
+MANY = int(os.environ.get("PVM3PY_CONSOLE_HOSTS", "20"))
+
+
+@pytest.mark.slow
+def test_many_hosts_are_added_by_one_command(record_property: pytest.RecordProperty) -> None:
+    env = {"PVM_HOST_TIMEOUT": str(PATIENCE)}
+    with Bed(["ours"] * MANY, network="loopback", programs=(), env=env) as bed:
+        master = bed.start().master
+        with started(master, columns=120, lines=MANY + 30) as desk:
+            begin = time.monotonic()
+            desk.enter("add " + " ".join(host.name for host in bed.slaves))
+            desk.see(f"{MANY - 1} successful")
+            record_property("seconds", time.monotonic() - begin)
+            desk.see_last(PROMPT)
+            bars = re.findall(rb"adding hosts.*?(\d+)/(\d+)", desk.written)
+            assert {int(total) for _, total in bars} == {MANY - 1}
+            assert len({int(done) for done, _ in bars}) > 1
+            rows = [line.split() for line in do(desk, "conf")]
+            assert [row[0] for row in rows[2:]] == [host.name for host in bed.hosts]
+            assert not any("adding hosts" in line for line in desk.lines())
+            quit_by_ctrl_d(desk)
 
 
 # ---- start-up ----------------------------------------------------------------------------------

@@ -73,6 +73,26 @@ def test_messages_are_counted_by_our_daemon(shared: str) -> None:
         assert 990 <= sent["bytes"] / sent["messages"] < 1200
 
 
+def test_messages_of_tasks_of_another_host_are_counted() -> None:
+    """Messages within the host, and from it to the console's."""
+    with Bed(["ours", "ours"], programs=()) as bed:
+        master, slave = bed.start().hosts
+        master.run(console_program("ours"), "-c", f"add {slave.name}").check()
+        for there in (slave, master):
+            receiver = there.start(sys.executable, "-c", RECEIVER)
+            assert receiver.stdout
+            tid = int(read_line(receiver.stdout, PATIENCE))
+            sender = slave.start(sys.executable, "-c", SENDER, tid)
+            wait_until(lambda: len(figures(master, "-d0.1")) == 2, "both tasks")
+            received, sent = sorted(figures(master, "-d1"), key=lambda one: one["messages"])
+            assert (received["tid"], received["messages"]) == (tid, 0)
+            assert sent["host"] == slave.name and sent["messages"] > 5
+            assert 990 <= sent["bytes"] / sent["messages"] < 1200
+            for task in (sender, receiver):
+                task.terminate()
+                task.wait()
+
+
 def test_daemon_of_3_4_6_counts_no_messages() -> None:
     with VirtualMachine("debian") as vm:
         spawn(vm, "/bin/sleep", "1000")
@@ -106,7 +126,8 @@ def test_other_hosts_tell_their_figures(kinds: tuple[Side, Side]) -> None:
         assert busy["host"] == slave.name
         assert busy["cpu"] > 1
         assert busy["memory"] > 100_000
-        assert busy["messages"] is None
+        counted = kinds == ("ours", "ours")
+        assert (busy["messages"], busy["bytes"]) == ((0, 0) if counted else (None, None))
         assert bed.halt() == []
 
 

@@ -185,6 +185,9 @@ def test_answers_about_tasks(master: MasterTarget, task: RawTask) -> None:
     assert (nothing.body, nothing.ctx) == (want.body, want.ctx)
     node1.send(c.DM_PSTAT, ints(task.tid), wid=6)
     assert node1.expect(c.DM_PSTATACK, 6).body == recording("dm-pstatack").body
+    for tid, answer in ((task.tid, ints(0, 4, 0, 0, 0, 0)), (5, ints(c.PvmNoTask, 0))):
+        node1.send(c.DM_PSTAT, ints(tid, 1), wid=10)
+        assert node1.expect(c.DM_PSTATACK, 10).body == answer
     refused = answer_to(node1, "dm-exec", c.DM_EXECACK, 7)
     assert refused.body == recording("dm-execack-nofile").body
     clock = answer_to(node1, "dm-hostsync", c.DM_HOSTSYNCACK, 8)
