@@ -94,7 +94,7 @@ struct interest {
 	int wakes;
 	int tid, tag, ctx; /* -1: any */
 	const struct pending *request;
-	struct pace *pace; /* of the answers waited for; NULL: of messages (engine/poll.c) */
+	struct pace *pace; /* of the answers waited for; NULL: of messages (engine/linger.c) */
 };
 
 /* What a sleeping thread is told. */

@@ -5,46 +5,31 @@
  * sent); with direct routes, or several threads, an epoll_wait and a recvmsg for each socket
  * with news.
  */
-#include "engine/engine.h"
-#include "transport/spread.h"
+#include "engine/linger.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <sched.h>
-#include <sys/epoll.h>
 
 #define NS_PER_MS 1000000
 
 enum {
-	EVENTS = 32,                    /* sources with news per look */
 	BLIND_PASSES_MAX = 16,          /* passes in a row that do not look, */
 	BLIND_NS = 100000,              /* and how long a task that only sends does not */
 	DRAIN_LOOKS_MAX = 64,           /* looks while a send is blocked, before it tries again */
 	DRAIN_PASSES_MAX = 4096,        /* passes for each of them */
-	LINGER_NS = 200000,             /* a wait up to so long is short */
-	ANSWER_LOOKS = 32,              /* looks for an answer that cost less than a sleep */
-	ANSWERS_SLEPT_MAX = 255,        /* answers in a row that are not looked for */
-	BUSY_NS = 100000,               /* a yield of so long: others want the processor */
-	LONG_YIELD_NS = 600,            /* a yield of so long: somebody else has run */
-	LONG_YIELDS = 10,               /* in a wait, before it sleeps */
-	LOOKS = 40,                     /* at the rings before a yield, */
-	CROWDED_LOOKS = 2,              /* when the last one was long */
-	SOCKET_ROUNDS = 8,              /* yields for each look at the sockets */
 	SPACE_YIELDS = 10,              /* yields of a wait for room in a ring before it sleeps, */
 	SPACE_MS = 1,                   /* so long at once */
 	PATIENCE_NS = 5000000,          /* without progress of a peer that computes, */
 	PATIENCE_INSIDE_NS = 200000000, /* and of one that waits for a processor, */
 	PATIENCE_MAX_NS = 2000000000,   /* and whatever the peer says about its progress */
-	REST_MAX = 64,      /* no lingering for at most so many times what a yield took */
-	REST_MS = 1000,     /* a sleep while there is memory to give back */
+	REST_MS = 1000,                 /* a sleep while there is memory to give back */
 	LOCKED_MS_MAX = 10, /* wait with the lock held, where others could not interrupt it */
 };
 
-static unsigned blind_passes;    /* since the last look at the sockets */
-static int64_t last_look;        /* when that or an earlier one was, monotonic ns */
-static bool brisk;               /* the last wait for a message was short */
-static int64_t rest_until, rest; /* till this time, monotonic ns, so long, waits sleep at once */
+static unsigned blind_passes; /* since the last look at the sockets */
+static int64_t last_look;     /* when that or an earlier one was, monotonic ns */
 
 /* Milliseconds to the deadline for poll, rounded up; -1: for ever. */
 static int ms_until(int64_t deadline)
@@ -61,27 +46,6 @@ static int ms_until(int64_t deadline)
 }
 
 /* ---- looking ------------------------------------------------------------- */
-
-/* What a wait for the sockets has found. */
-struct news {
-	int n, error;
-	struct epoll_event events[EVENTS];
-};
-
-/* Look at a watcher, or at the daemon's descriptor, without waiting. */
-static void look(struct news *news, const struct watcher *w, int daemon_fd)
-{
-	struct pollfd p = { .fd = daemon_fd, .events = POLLIN };
-
-	if (w)
-		news->n = epoll_wait(w->epoll_fd, news->events, EVENTS, 0);
-	else
-		news->n = poll(&p, 1, 0);
-	news->error = news->n < 0 ? errno : 0;
-	/* A poll that cannot tell, for want of memory, is news: reading tells. */
-	if (!w && news->n < 0 && news->error != EINTR)
-		news->n = 1;
-}
 
 /* Have the sources that have news listed as ways, or act on theirs. */
 static void take_news(const struct news *news, const struct watcher *w)
@@ -120,7 +84,7 @@ static bool look_around(void)
 	bool any = false;
 
 	if (w) {
-		look(&news, w, -1);
+		pvm__look(&news, w, -1);
 		any = is_any(&news, w);
 	}
 	pvm__bell_heard();
@@ -225,133 +189,6 @@ unsigned pvm__pass_early(void)
 
 /* ---- sleeping ------------------------------------------------------------ */
 
-/*
- * Waking from sleep costs more than most answers take. So a task whose last
- * wait was short looks for news a little before it sleeps, giving way to
- * whoever wants its processor. True: there are some.
- *
- * looks  how often at most, at least 1
- * *yield gets the time that giving way took at last
- */
-static bool linger(struct news *news, const struct watcher *w, int daemon_fd, int64_t start,
-	unsigned looks, int64_t *yield)
-{
-	int64_t before, now = start;
-
-	do {
-		look(news, w, daemon_fd);
-		if (news->n > 0)
-			return true;
-		before = now;
-		sched_yield();
-		now = pvm__now();
-		*yield = now - before;
-	} while (--looks && now - start < LINGER_NS);
-	return false;
-}
-
-static inline void pause_briefly(void)
-{
-#if defined __x86_64__ || defined __i386__
-	__builtin_ia32_pause();
-#endif
-}
-
-/* A ring's writer has answered. */
-static void answered(const struct lookout *o, int ring, bool crowded, int64_t start, int64_t now)
-{
-	pvm__spread_answered(o->home, o->ring[ring].home, o->ring[ring].peer, crowded, start, now);
-}
-
-/*
- * The same with rings, which cost next to nothing to look at. A yield that takes long means that
- * others run on this processor: who sleeps is no burden to them.
- */
-static bool linger_at_rings(struct news *news, const struct lookout *o, const struct watcher *w,
-	int64_t start, unsigned rounds, int64_t *yield)
-{
-	static bool crowded; /* the last yield was long */
-	int64_t before, now = start;
-	unsigned longs = 0;
-
-	for (unsigned round = 0; now - start < LINGER_NS && longs < LONG_YIELDS && round < rounds;
-		round++) {
-		for (int i = crowded ? CROWDED_LOOKS : LOOKS; i; i--) {
-			int ring = pvm__lookout_news(o);
-
-			if (ring >= 0) {
-				*news = (struct news){ 0 };
-				answered(o, ring, crowded && round, start, now);
-				return true;
-			}
-			pause_briefly();
-		}
-		if (round % SOCKET_ROUNDS == 0) {
-			look(news, w, -1);
-			if (news->n > 0)
-				return true;
-		}
-		before = now;
-		sched_yield();
-		now = pvm__now();
-		*yield = now - before;
-		crowded = *yield > LONG_YIELD_NS;
-		longs += crowded;
-		if (*yield >= BUSY_NS)
-			break;
-	}
-	return false;
-}
-
-/*
- * How often a wait looks before it sleeps, 0: not at all. Who waits for a message does so if the
- * last wait for one was short, as it wants that soon. An answer is not to cost more processor
- * time than with a sleep: `pace` says what became of the last ones.
- */
-static unsigned looks_granted(struct pace *pace, int64_t now)
-{
-	if (now < rest_until)
-		return 0;
-	if (!pace)
-		return brisk ? UINT_MAX : 0;
-	if (pace->to_sleep) {
-		pace->to_sleep--;
-		return 0;
-	}
-	return ANSWER_LOOKS;
-}
-
-/*
- * Learn from a wait of `took` ns that was granted so many looks. Each time that looks for an
- * answer were in vain more of the next waits for one do without.
- */
-static void learn(struct pace *pace, unsigned looks, bool found, int64_t took)
-{
-	unsigned more;
-
-	if (!pace) {
-		brisk = took < LINGER_NS;
-	} else if (looks) {
-		more = found ? 0 : 2U * pace->slept + 1;
-		pace->slept = (unsigned char)(more < ANSWERS_SLEPT_MAX ? more : ANSWERS_SLEPT_MAX);
-		pace->to_sleep = pace->slept;
-	}
-}
-
-/*
- * On a busy machine giving way may take a time slice, while who sleeps is woken at once. So
- * after that waits sleep at once for a while, longer each time that it happens again soon.
- */
-static void rest_from_lingering(int64_t yield, int64_t now)
-{
-	if (yield < BUSY_NS)
-		return;
-	rest = now - rest_until < rest ? 2 * rest : yield;
-	if (rest > REST_MAX * yield)
-		rest = REST_MAX * yield;
-	rest_until = now + rest;
-}
-
 /* Keep the watcher, if there is one, while this thread sleeps. Returns the one it has kept so far. */
 static struct watcher *keep_watcher(struct watcher *w)
 {
@@ -402,7 +239,7 @@ static void sleep_for_news(struct news *news, const struct watcher *w, int ms)
 	if (news->error == EINTR)
 		return;
 	if (w && (news->n < 0 || p[0].revents))
-		look(news, w, -1);
+		pvm__look(news, w, -1);
 	else
 		news->n = news->n < 0 || p[0].revents;
 }
@@ -423,15 +260,14 @@ void pvm__await_news(int64_t deadline)
 	struct watcher *w = t->transport.watcher, *outer;
 	int daemon_fd = t->daemon->way.source.fd, ms;
 	unsigned session = t->session, forgotten = w ? w->forgotten : 0;
-	int64_t start = pvm__now(), now = start, yield = 0;
+	int64_t now = pvm__now();
 	struct pace *pace = pvm__self.interest.pace;
-	unsigned looks = looks_granted(pace, start);
+	struct lingered lingered = pvm__linger_begin(pace, now);
 	struct lookout o;
-	bool found;
 	struct held held;
 	struct news news;
 
-	ms = ms_of_rest(ms_until(deadline), start);
+	ms = ms_of_rest(ms_until(deadline), now);
 	outer = keep_watcher(w);
 	pvm__lookout_begin(&o);
 	pvm__self.reading = true;
@@ -440,10 +276,7 @@ void pvm__await_news(int64_t deadline)
 		held = pvm__unlock_all();
 	else if (ms < 0 || ms > LOCKED_MS_MAX)
 		ms = LOCKED_MS_MAX;
-	found = looks &&
-		(o.n ? linger_at_rings(&news, &o, w, start, looks, &yield) :
-		       linger(&news, w, daemon_fd, start, looks, &yield));
-	if (!found) {
+	if (!pvm__linger(&lingered, &news, &o, w, daemon_fd)) {
 		sleep_for_news(&news, w, pvm__lookout_sleep(&o) ? ms : 0);
 		pvm__lookout_wake(&o);
 		now = pvm__now();
@@ -454,8 +287,7 @@ void pvm__await_news(int64_t deadline)
 	pvm__self.reading = false;
 	pvm__lookout_end(&o);
 	pvm__self.signalled |= news.error == EINTR;
-	learn(pace, looks, found, now - start);
-	rest_from_lingering(yield, now);
+	pvm__linger_end(&lingered, pace, now);
 	if (t->session == session && t->daemon) {
 		if (w == t->transport.watcher && (!w || w->forgotten == forgotten))
 			take_news(&news, w);
@@ -536,7 +368,7 @@ bool pvm__await_link(struct link *l, bool (*enough)(struct link *))
 		if (now - since > (inside ? PATIENCE_INSIDE_NS : PATIENCE_NS) ||
 			now - start > PATIENCE_MAX_NS)
 			return false;
-		nap(l, yields++ < SPACE_YIELDS);
+		nap(l, yields++ < SPACE_YIELDS && !pvm__others_compute(now));
 		if (pvm__task.session != session)
 			return false;
 		drain();

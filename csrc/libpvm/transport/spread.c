@@ -72,6 +72,16 @@ static int runnable(void)
 	return at ? atoi(at) : -1;
 }
 
+int pvm__spare_processors(void)
+{
+	cpu_set_t mask;
+	int running = runnable();
+
+	if (running < 0 || sched_getaffinity(0, sizeof mask, &mask))
+		return -1;
+	return CPU_COUNT(&mask) - running;
+}
+
 /* Others than this task and its peer that run, beyond half of the other processors. */
 static int crowd(const cpu_set_t *mask)
 {

@@ -12,6 +12,11 @@ void pvm__spread_came(bool small);
 /* A wait begins: say which processor this is. */
 void pvm__spread_note(struct share_home *own);
 /*
+ * How many processors this thread may use, less the threads of the machine that can run at this
+ * instant. Negative: too few, or it is not known.
+ */
+int pvm__spare_processors(void);
+/*
  * A wait for rings that began at `start`, monotonic ns, was answered at `now` by the peer with that
  * home; crowded: its last yield was long. Moves this thread, if that is good.
  */

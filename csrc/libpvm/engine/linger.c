@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How long a wait looks for news before it sleeps. Waking from sleep costs more than most answers
+ * take; on a busy machine giving way costs more than that.
+ */
+#include "engine/linger.h"
+#include "transport/spread.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+
+enum {
+	LINGER_NS = 200000,      /* a wait up to so long is short */
+	ANSWER_LOOKS = 32,       /* looks for an answer that cost less than a sleep */
+	ANSWERS_SLEPT_MAX = 255, /* answers in a row that are not looked for */
+	LONG_YIELD_NS = 600,     /* a yield of so long: somebody else has run */
+	LONG_YIELDS = 10,        /* in a wait, before it sleeps */
+	LOOKS = 40,              /* at the rings before a yield, */
+	CROWDED_LOOKS = 2,       /* when the last one was long */
+	SOCKET_ROUNDS = 8,       /* yields for each look at the sockets */
+	BUSY_NS = 100000,        /* a yield of so long: others want the processor */
+	REST = 32,               /* then no wait lingers for so many times what it took, */
+	REST_MAX_NS = 1000000000,
+};
+
+static bool brisk; /* the last wait for a message was short */
+
+/* ---- looking ------------------------------------------------------------- */
+
+void pvm__look(struct news *news, const struct watcher *w, int daemon_fd)
+{
+	struct pollfd p = { .fd = daemon_fd, .events = POLLIN };
+
+	if (w)
+		news->n = epoll_wait(w->epoll_fd, news->events, EVENTS, 0);
+	else
+		news->n = poll(&p, 1, 0);
+	news->error = news->n < 0 ? errno : 0;
+	/* A poll that cannot tell, for want of memory, is news: reading tells. */
+	if (!w && news->n < 0 && news->error != EINTR)
+		news->n = 1;
+}
+
+/* Let others have the processor. Returns the time; *since is when that was done last. */
+static int64_t give_way(struct lingered *l, int64_t since)
+{
+	int64_t now;
+
+	sched_yield();
+	now = pvm__now();
+	l->yield = now - since;
+	return now;
+}
+
+/* Look at the sockets, giving way to whoever wants the processor. */
+static bool linger_at_sockets(struct lingered *l, struct news *news, const struct watcher *w,
+	int daemon_fd)
+{
+	unsigned looks = l->looks;
+	int64_t now = l->start;
+
+	do {
+		pvm__look(news, w, daemon_fd);
+		if (news->n > 0)
+			return true;
+		now = give_way(l, now);
+	} while (--looks && now - l->start < LINGER_NS);
+	return false;
+}
+
+static inline void pause_briefly(void)
+{
+#if defined __x86_64__ || defined __i386__
+	__builtin_ia32_pause();
+#endif
+}
+
+/* Look at the rings so often. A ring that has something, or -1. */
+static int look_at_rings(const struct lookout *o, int looks)
+{
+	int ring;
+
+	while ((ring = pvm__lookout_news(o)) < 0 && --looks)
+		pause_briefly();
+	return ring;
+}
+
+/*
+ * The same with rings, which cost next to nothing to look at. A yield that takes long means that
+ * others run on this processor: who sleeps is no burden to them.
+ */
+static bool linger_at_rings(struct lingered *l, struct news *news, const struct lookout *o,
+	const struct watcher *w)
+{
+	static bool crowded; /* the last yield was long */
+	int64_t now = l->start;
+	unsigned longs = 0;
+
+	for (unsigned round = 0;
+		now - l->start < LINGER_NS && longs < LONG_YIELDS && round < l->looks; round++) {
+		int ring = look_at_rings(o, crowded ? CROWDED_LOOKS : LOOKS);
+
+		if (ring >= 0) {
+			*news = (struct news){ 0 };
+			pvm__spread_answered(o->home, o->ring[ring].home, o->ring[ring].peer,
+				crowded && round, l->start, now);
+			return true;
+		}
+		if (round % SOCKET_ROUNDS == 0) {
+			pvm__look(news, w, -1);
+			if (news->n > 0)
+				return true;
+		}
+		now = give_way(l, now);
+		crowded = l->yield > LONG_YIELD_NS;
+		longs += crowded;
+		if (l->yield >= BUSY_NS)
+			break;
+	}
+	return false;
+}
+
+bool pvm__linger(struct lingered *l, struct news *news, const struct lookout *o,
+	const struct watcher *w, int daemon_fd)
+{
+	if (l->looks)
+		l->found = o->n ? linger_at_rings(l, news, o, w) :
+				  linger_at_sockets(l, news, w, daemon_fd);
+	return l->found;
+}
+
+/* ---- resting from it ------------------------------------------------------- */
+
+/*
+ * Giving way to who computes costs a time slice, while who sleeps is woken at once. So after that
+ * waits sleep at once for a while, longer each time that it happens again soon. Now and then the
+ * system is asked whether there are processors to spare, which ends it early.
+ */
+static struct {
+	int64_t until, length; /* monotonic ns */
+	int64_t asked, pause;  /* when it was asked last, and how long until it is again */
+} rest;
+
+static void rest_from_lingering(int64_t yield, int64_t now)
+{
+	rest.length = now - rest.until < rest.length ? 2 * rest.length : REST * yield;
+	if (rest.length > REST_MAX_NS)
+		rest.length = REST_MAX_NS;
+	rest.until = now + rest.length;
+	rest.asked = now;
+	rest.pause = rest.length / REST;
+}
+
+bool pvm__others_compute(int64_t now)
+{
+	if (now >= rest.until)
+		return false;
+	if (now - rest.asked < rest.pause)
+		return true;
+	rest.asked = now;
+	rest.pause *= 2;
+	if (pvm__spare_processors() >= 0)
+		rest.until = now;
+	return now < rest.until;
+}
+
+/* ---- learning --------------------------------------------------------------- */
+
+/*
+ * Who waits for a message looks if the last wait for one was short, as it wants that soon. An answer
+ * is not to cost more processor time than with a sleep: `pace` says what became of the last ones.
+ */
+static unsigned looks_granted(struct pace *pace, int64_t now)
+{
+	if (pvm__others_compute(now))
+		return 0;
+	if (!pace)
+		return brisk ? UINT_MAX : 0;
+	if (pace->to_sleep) {
+		pace->to_sleep--;
+		return 0;
+	}
+	return ANSWER_LOOKS;
+}
+
+struct lingered pvm__linger_begin(struct pace *pace, int64_t now)
+{
+	return (struct lingered){ .start = now, .looks = looks_granted(pace, now) };
+}
+
+/* Each time that looks for an answer were in vain more of the next waits for one do without. */
+static void learn(struct pace *pace, bool found)
+{
+	unsigned more = found ? 0 : 2U * pace->slept + 1;
+
+	pace->slept = (unsigned char)(more < ANSWERS_SLEPT_MAX ? more : ANSWERS_SLEPT_MAX);
+	pace->to_sleep = pace->slept;
+}
+
+void pvm__linger_end(const struct lingered *l, struct pace *pace, int64_t now)
+{
+	if (!pace)
+		brisk = now - l->start < LINGER_NS;
+	else if (l->looks)
+		learn(pace, l->found);
+	if (l->yield >= BUSY_NS)
+		rest_from_lingering(l->yield, now);
+}

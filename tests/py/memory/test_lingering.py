@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""A wait gives way to others before it sleeps, but not again and again to who computes."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.compiler import compile_program
+from support.machines.sharing import WAYS
+from support.machines.vm import VirtualMachine
+from support.system import ARCH, C_SOURCES, pvm_root, require_library
+
+REST = 32  # slices that waits sleep after one was lost
+CROWDED, QUIET = "1000", "1"
+
+
+def linger_program() -> Path:
+    """tests/c/shared_linger.c with the library in it, whose clock and yields it stands in for."""
+    require_library("ours")
+    library = pvm_root() / "lib" / ARCH / "libpvm3.a"
+    flags = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror"]
+    flags += [f"-Wl,--wrap={name}" for name in ("clock_gettime", "sched_yield", "open")]
+    source = C_SOURCES / "shared_linger.c"
+    return compile_program("shared_linger", [source], "ours", flags, libraries=[str(library)])
+
+
+@pytest.fixture(scope="module")
+def vm() -> Iterator[VirtualMachine]:
+    with VirtualMachine("ours", path=[linger_program().parent], env=WAYS["memory"]) as machine:
+        yield machine
+
+
+def slices_slept(vm: VirtualMachine, running: str) -> list[int]:
+    """For how many slices waits slept after each that gave way and lost one."""
+    done = vm.run(linger_program(), running, timeout=100).check()
+    return [int(n) for n in re.findall(r"^slept (\d+)", done.out, re.MULTILINE)]
+
+
+def test_waits_beside_busy_loops_sleep_longer_each_time(vm: VirtualMachine) -> None:
+    slept = slices_slept(vm, CROWDED)
+    assert slept[0] >= REST
+    assert all(b >= 2 * a - 2 for a, b in itertools.pairwise(slept)), slept
+
+
+def test_waits_linger_again_when_processors_are_to_spare(vm: VirtualMachine) -> None:
+    assert slices_slept(vm, QUIET)[0] < REST
