@@ -20,7 +20,7 @@ MESSAGES = 20000 if "PVM3PY_CHAOS_SECONDS" in os.environ else 3000
 
 
 def jumps_program() -> Path:
-    """tests/c/shared_jumps.c with the library in it, whose poll and sched_yield it stands in for."""
+    """tests/c/shared_jumps.c with the library in it, with its own poll and sched_yield."""
     require_library("ours")
     library = pvm_root() / "lib" / ARCH / "libpvm3.a"
     flags = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror"]
