@@ -109,26 +109,41 @@ static int make_proof(const char *path, void *unused)
 	return (int)UNINTERRUPTED(open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
 }
 
+/* The proof file while a thread enrols. */
+static struct {
+	char path[TEMP_NAME_MAX];
+	int fd;
+} proof;
+
+/* The daemon may yet get the request that is given up, and sign that file. */
+static void abandon_proof(void *unused)
+{
+	(void)unused;
+	close(proof.fd);
+	pvm__temp_abandon(proof.path);
+}
+
 /* First round with its proof file. */
 static int prove_identity(void)
 {
-	char path[TEMP_NAME_MAX] = "";
-	int fd = pvm__temp_make(path, sizeof path, make_proof, NULL);
 	int code;
 
-	fd = pvm__off_stdio(fd);
-	if (fd < 0) {
-		pvm__log("pvmbeatask() %s: can't make a file: %s", path, strerror(errno));
+	proof.path[0] = 0;
+	proof.fd = pvm__off_stdio(pvm__temp_make(proof.path, sizeof proof.path, make_proof, NULL));
+	if (proof.fd < 0) {
+		pvm__log("pvmbeatask() %s: can't make a file: %s", proof.path, strerror(errno));
 		return PvmSysErr;
 	}
-	code = introduce(path, fd);
-	close(fd);
-	/* The daemon may yet get a request that is given up here, and sign that file. */
-	if (code < 0)
-		pvm__temp_abandon(path);
-	else
-		pvm__temp_remove(path);
-	return code;
+	pvm__keep(&proof, abandon_proof);
+	code = introduce(proof.path, proof.fd);
+	pvm__kept(&proof);
+	if (code < 0) {
+		abandon_proof(NULL);
+		return code;
+	}
+	close(proof.fd);
+	pvm__temp_remove(proof.path);
+	return 0;
 }
 
 static int env_int(const char *name, int otherwise)

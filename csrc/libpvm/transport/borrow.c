@@ -356,6 +356,7 @@ bool pvm__link_take(struct way *way)
 		pvm__link_fault(l, "a message lies where none can");
 		return false;
 	}
+	pvm__traffic_add(&l->traffic, in.record.length);
 	pvm__spread_came(in.record.kind == SHARE_INLINE);
 	advance(l, in.next);
 	pvm__link_list(l);

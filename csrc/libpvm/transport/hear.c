@@ -77,7 +77,7 @@ static void linked(int peer, uint32_t slot, const int fds[2])
 		return;
 	}
 	/* Requests have crossed: the daemon has dropped the own one. */
-	if (!l)
+	if (!l && !pvm__place_is_kept(peer))
 		l = pvm__link_new(peer);
 	if (!l) {
 		close_both(fds);

@@ -14,8 +14,6 @@ enum {
 	ARENA_PART = 16, /* of the memory of a control group, which has many tasks */
 };
 
-bool pvm__share_unwelcome;
-
 /* Where a slot is in a segment. */
 #define SLOT_AT(slot) ((uint32_t)(SHARE_SLOTS_AT + (size_t)(slot) * sizeof(struct share_slot)))
 
@@ -73,24 +71,13 @@ static struct share_slot *own_slot(int slot)
 	return (struct share_slot *)(void *)((unsigned char *)pvm__segment_home() + SLOT_AT(slot));
 }
 
-/* The first free slot, -1: none. */
-static int free_slot(void)
-{
-	unsigned n = pvm__share_setting("PVM_SHM_PEERS", SHARE_SLOTS, 1, SHARE_SLOTS);
-
-	for (unsigned i = 0; i < n; i++)
-		if (!pvm__links[i])
-			return (int)i;
-	return -1;
-}
-
 /* The last mark of a link that has ended: a stream may still bring it, so it is not used again. */
 static uint32_t last_mark;
 
 struct link *pvm__link_new(int peer)
 {
 	uint32_t ring = pvm__segment_home()->ring;
-	int slot = free_slot();
+	int slot = pvm__links_slot();
 	uint32_t at = SHARE_RINGS_AT + (uint32_t)slot * ring;
 	struct link *l;
 
@@ -114,10 +101,10 @@ struct link *pvm__link_new(int peer)
 	l->ring.bytes = (unsigned char *)pvm__segment_home() + at;
 	l->ring.size = ring;
 	l->backed = first;
-	l->used = pvm__now();
-	pvm__links[slot] = l;
-	if (pvm__links_end <= (unsigned)slot)
-		pvm__links_end = (unsigned)slot + 1;
+	l->traffic = pvm__candidate(peer)->traffic;
+	l->traffic.sum +=
+		LINK_WORTH; /* what it costs must come back before it makes place for another */
+	pvm__links_put(l);
 	return l;
 }
 
@@ -133,9 +120,7 @@ void pvm__link_drop(struct link *l)
 	}
 	if (l->bell >= 0)
 		close(l->bell);
-	pvm__links[l->slot] = NULL;
-	while (pvm__links_end && !pvm__links[pvm__links_end - 1])
-		pvm__links_end--;
+	pvm__links_remove(l);
 	free(l->lent);
 	free(l);
 }
@@ -170,6 +155,7 @@ bool pvm__link_attach(struct link *l, const int fds[2], uint32_t slot)
 	pvm__segment_home()->links++;
 	pvm__segment_home()->opened++;
 	pvm__candidate_linked(l->way.turn);
+	pvm__place_taken(l->way.turn);
 	return true;
 }
 
@@ -281,6 +267,7 @@ void pvm__share_reset(void)
 		pvm__unwatch(&bell);
 	pvm__segment_close();
 	pvm__candidates_forget();
+	pvm__place_forget();
 	pvm__share_unwelcome = false;
 	nrefusals = 0;
 	pvm__share_take_due();

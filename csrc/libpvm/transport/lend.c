@@ -222,6 +222,7 @@ static enum put publish(struct link *l, uint32_t bytes)
 	__atomic_store_n(&l->ours->tail, l->ring.tail, __ATOMIC_RELEASE);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	home->messages++;
+	pvm__traffic_add(&l->traffic, bytes);
 	pvm__spread_sent(l->way.turn, bytes <= SHARE_INLINE_MAX);
 	home->bytes += bytes;
 	epoch = __atomic_load_n(&l->home->epoch, __ATOMIC_RELAXED);

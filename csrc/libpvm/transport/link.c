@@ -3,13 +3,12 @@
 #include "transport/link.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 struct link *pvm__links[SHARE_SLOTS];
 unsigned pvm__links_end;
-static bool due; /* something is to be said, or dropped */
+static unsigned links, slots; /* that there are, that there may be */
+static bool due;              /* something is to be said, or dropped */
 
 void pvm__share_due(void)
 {
@@ -30,6 +29,36 @@ struct link *pvm__link_find(int peer)
 		if (pvm__links[i] && pvm__links[i]->way.turn == peer)
 			return pvm__links[i];
 	return NULL;
+}
+
+int pvm__links_slot(void)
+{
+	slots = pvm__share_setting("PVM_SHM_PEERS", SHARE_SLOTS, 1, SHARE_SLOTS);
+	for (unsigned i = 0; i < slots; i++)
+		if (!pvm__links[i])
+			return (int)i;
+	return -1;
+}
+
+bool pvm__links_full(void)
+{
+	return links && links >= slots;
+}
+
+void pvm__links_put(struct link *l)
+{
+	links++;
+	pvm__links[l->slot] = l;
+	if (pvm__links_end <= (unsigned)l->slot)
+		pvm__links_end = (unsigned)l->slot + 1;
+}
+
+void pvm__links_remove(const struct link *l)
+{
+	links--;
+	pvm__links[l->slot] = NULL;
+	while (pvm__links_end && !pvm__links[pvm__links_end - 1])
+		pvm__links_end--;
 }
 
 void pvm__links_left(void)
@@ -76,57 +105,4 @@ void pvm__link_ring(struct link *l)
 	/* The word that ends the link wakes the peer, which finds what is in the ring. */
 	if (n < 0 && l->out != LINK_CLOSED && !l->due)
 		pvm__link_close(l);
-}
-
-/* ---- settings ---------------------------------------------------------------------------- */
-
-bool pvm__share_wanted(void)
-{
-	const char *text = getenv("PVM_SHM");
-
-	return !text || (strcmp(text, "off") != 0 && strcmp(text, "0") != 0);
-}
-
-unsigned pvm__share_setting(const char *name, unsigned otherwise, unsigned least, unsigned most)
-{
-	const char *text = getenv(name);
-	char *end;
-	unsigned long n = text ? strtoul(text, &end, 10) : otherwise;
-
-	if (text && (end == text || *end))
-		return otherwise;
-	return n < least ? least : n > most ? most : (unsigned)n;
-}
-
-/* ---- candidates --------------------------------------------------------------------------- */
-
-enum { CANDIDATES = 256 }; /* tasks whose messages are counted */
-static struct candidate candidates[CANDIDATES];
-
-/* Messages before a link is asked for the first time. */
-static unsigned first_after(void)
-{
-	return pvm__share_setting("PVM_SHM_AFTER", LINK_AFTER, 0, LINK_AGAIN_MAX);
-}
-
-struct candidate *pvm__candidate(int peer)
-{
-	struct candidate *c = &candidates[(unsigned)peer % CANDIDATES];
-
-	if (c->peer != peer)
-		*c = (struct candidate){
-			.peer = peer,
-			.after = first_after(),
-		};
-	return c;
-}
-
-void pvm__candidate_linked(int peer)
-{
-	pvm__candidate(peer)->after = first_after();
-}
-
-void pvm__candidates_forget(void)
-{
-	memset(candidates, 0, sizeof candidates);
 }

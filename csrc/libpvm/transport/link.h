@@ -8,6 +8,7 @@
 #define PVM3PY_LIBPVM_LINK_H
 
 #include "message/segment.h"
+#include "transport/candidate.h"
 #include "transport/ring.h"
 #include "transport/transport.h"
 
@@ -40,10 +41,9 @@ struct link {
 	const struct share_home *home;
 	const struct share_slot *theirs; /* the peer's slot for this task */
 	struct share_slot *ours;
-	int bell;         /* the peer's; -1 */
-	int64_t used;     /* when it was seen last that something had gone by it, monotonic ns */
-	uint32_t traffic; /* ... and what had gone by it then, either way */
-	int due;          /* to be said to the peer: SHARE_ACCEPT, SHARE_CLOSE, DUE_GREETING, 0 */
+	int bell;               /* the peer's; -1 */
+	struct traffic traffic; /* by memory */
+	int due; /* to be said to the peer: SHARE_ACCEPT, SHARE_CLOSE, DUE_GREETING, 0 */
 
 	/* To the peer. */
 	enum link_out out;
@@ -85,6 +85,13 @@ void pvm__share_due(void);
 bool pvm__share_take_due(void);
 /* The link with a task; NULL: there is none. */
 struct link *pvm__link_find(int peer);
+/* A slot that is free; -1: none. */
+int pvm__links_slot(void);
+/* None was free when it was last looked for one, or would be. */
+bool pvm__links_full(void);
+/* Put a link where its slot says; take it away. */
+void pvm__links_put(struct link *);
+void pvm__links_remove(const struct link *);
 /* This thread has left what it did with links by a jump. */
 void pvm__links_left(void);
 /*
@@ -96,27 +103,23 @@ void pvm__link_fault(struct link *, const char *what);
 void pvm__link_close(struct link *);
 /* Ring the peer's bell. */
 void pvm__link_ring(struct link *);
-/* May this process have links at all, as far as it is concerned? */
-bool pvm__share_wanted(void);
-/* A number that the environment sets, in a range. */
-unsigned pvm__share_setting(const char *name, unsigned otherwise, unsigned least, unsigned most);
 
-enum {
-	LINK_AFTER = 4,           /* messages after which a link is asked for */
-	LINK_AGAIN_MAX = 1 << 20, /* the same after a request in vain, at most */
-};
+/* ---- places (place.c) ------------------------------------------------------------- */
 
-/* A task that messages go to, without a link so far. */
-struct candidate {
-	int peer;
-	unsigned messages, after; /* sent; how many before a link is asked for */
-	uint64_t bytes;
-	bool never;
-};
-struct candidate *pvm__candidate(int peer);
-/* It has got one: the next is asked for as soon as the first. */
-void pvm__candidate_linked(int peer);
-void pvm__candidates_forget(void);
+/*
+ * No slot is free for this candidate: close the link that there is least traffic with, if it is idle,
+ * or if there is a lot more with the candidate.
+ */
+void pvm__place_make(struct candidate *);
+/* For a while that slot is kept: is it so, and for another task than this? */
+bool pvm__place_is_kept(int peer);
+/* The task for which a slot has become free, once; 0: none. */
+int pvm__place_free(void);
+/* The task has its link. */
+void pvm__place_taken(int peer);
+void pvm__place_forget(void);
+/* A stream has brought a message with so many bytes. */
+void pvm__share_received(int peer, uint64_t bytes);
 
 /* ---- out (lend.c) --------------------------------------------------------------- */
 
@@ -183,8 +186,6 @@ void pvm__links_take_before(int src);
 
 /* ---- beginning and end (join.c) --------------------------------------------------- */
 
-/* The daemon takes no descriptors of this task, or it has none to give. */
-extern bool pvm__share_unwelcome;
 /* Have an own segment. False: that is not possible. */
 bool pvm__share_segment(void);
 /* A new one that is asked for, NULL: no slot is free, or no memory. */

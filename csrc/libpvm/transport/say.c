@@ -6,7 +6,6 @@
 
 enum {
 	BYTES_AFTER = 65536, /* sent to a task, after which a link is asked for */
-	IDLE_NS = NS_PER_S,  /* a link that was not used for so long makes place for another */
 };
 
 /* ---- saying ------------------------------------------------------------------------------ */
@@ -109,44 +108,6 @@ void pvm__share_left(void)
 
 /* ---- asking ------------------------------------------------------------------------------ */
 
-/* See whether links are idle. */
-static void note_traffic(int64_t now)
-{
-	for (unsigned i = 0; i < pvm__links_end; i++) {
-		struct link *l = pvm__links[i];
-
-		if (!l || l->traffic == l->ring.tail + l->head)
-			continue;
-		l->traffic = l->ring.tail + l->head;
-		l->used = now;
-	}
-}
-
-/* Is it about to go, and its slot to be free? What is held of a dead peer may stay for long. */
-static bool is_going(const struct link *l)
-{
-	return l->heard != END_GONE && (l->said || l->heard);
-}
-
-/* Have the link that was idle longest closed, so that there is a free slot some time. */
-static void make_place(void)
-{
-	int64_t now = pvm__now(), before = now - IDLE_NS;
-	struct link *oldest = NULL;
-
-	note_traffic(now);
-	for (unsigned i = 0; i < pvm__links_end; i++) {
-		struct link *l = pvm__links[i];
-
-		if (!l || is_going(l))
-			return;
-		if (l->heard == END_NOT && l->used < before && (!oldest || l->used < oldest->used))
-			oldest = l;
-	}
-	if (oldest && oldest->out != LINK_ASKED)
-		pvm__link_close(oldest);
-}
-
 /* Ask for a link with a task. */
 static void ask(struct candidate *c)
 {
@@ -154,27 +115,26 @@ static void ask(struct candidate *c)
 	int peer = c->peer;
 	struct link *l;
 
-	c->messages = 0;
-	c->bytes = 0;
-	c->after = c->after < LINK_AGAIN_MAX ? c->after * 4 + 1 : c->after;
+	if (pvm__links_full()) {
+		c->messages = 0;
+		pvm__place_make(c);
+		return;
+	}
+	if (pvm__place_is_kept(peer))
+		return;
+	pvm__candidate_asks(c);
 	/* The peer may have asked while the offer waited for room. */
 	if (!offer() || pvm__link_find(peer))
 		return;
 	l = pvm__link_new(peer);
-	if (!l) {
-		make_place();
-		return;
-	}
-	if (!say(SHARE_LINK, peer, l->slot, NULL) && pvm__task.session == session)
+	if (l && !say(SHARE_LINK, peer, l->slot, NULL) && pvm__task.session == session)
 		pvm__link_drop(l);
 }
 
-/* Can there be a link with that task? */
-static bool is_possible(int peer)
+/* May a link be asked for now? */
+static bool may_ask(const struct candidate *c)
 {
-	return pvm__task.capabilities & WIRE_EXT_MEMORY && !pvm__share_unwelcome &&
-		peer != pvmmytid && wire_is_task((uint32_t)peer) &&
-		!((peer ^ pvmmytid) & (int)TIDHOST);
+	return !c->never && !is_refusing() && !pvm__task.in_handler && !pvm__task.transport.exact;
 }
 
 struct link *pvm__share_link(int peer, uint64_t bytes)
@@ -182,7 +142,7 @@ struct link *pvm__share_link(int peer, uint64_t bytes)
 	struct link *l;
 	struct candidate *c;
 
-	if (!is_possible(peer))
+	if (!pvm__share_possible(peer))
 		return NULL;
 	l = pvm__link_find(peer);
 	if (l)
@@ -190,7 +150,8 @@ struct link *pvm__share_link(int peer, uint64_t bytes)
 	c = pvm__candidate(peer);
 	c->messages++;
 	c->bytes += bytes;
-	if (!c->never && !is_refusing() && !pvm__task.in_handler && !pvm__task.transport.exact &&
+	pvm__traffic_add(&c->traffic, bytes);
+	if (may_ask(c) &&
 		(c->messages > c->after || (c->bytes >= BYTES_AFTER && c->after <= LINK_AFTER) ||
 			pvm__task.option.route == PvmRouteDirect))
 		ask(c);
@@ -270,6 +231,15 @@ static void say_due(struct link *l)
 		l->user = NULL;
 }
 
+/* Ask on behalf of whom a slot is kept for. */
+static void ask_for_kept(void)
+{
+	int peer = pvm__place_free();
+
+	if (peer && !pvm__link_find(peer) && may_ask(pvm__candidate(peer)))
+		ask(pvm__candidate(peer));
+}
+
 /* Is something still to be said about it, or to be awaited? */
 static bool is_unsettled(const struct link *l)
 {
@@ -285,6 +255,7 @@ void pvm__share_settle(void)
 		if (pvm__links[i] && !pvm__links[i]->user)
 			say_due(pvm__links[i]);
 	pvm__links_reap();
+	ask_for_kept();
 	for (unsigned i = 0; i < pvm__links_end; i++)
 		if (pvm__links[i] && is_unsettled(pvm__links[i]))
 			pvm__share_due();

@@ -377,6 +377,7 @@ static bool give(struct stream *s)
 			return false;
 	}
 	s->whole = NULL;
+	pvm__share_received(m->src, m->total);
 	pvm__above.complete(m);
 	return true;
 }
