@@ -70,6 +70,7 @@ struct conn {
 	bool closing;   /* sw_close: not read any more, closed when all is sent */
 	bool announced; /* the caller knows it */
 	bool finishing; /* sw_finish: no bounds */
+	bool child;     /* SW_BIND_CHILD */
 	bool muted;     /* sw_mute: the caller logs nothing about its spawns */
 	struct link
 		place; /* in tasks.ready, held, dead or strangers.asking, or among those who wait */
