@@ -47,6 +47,7 @@ struct stranger {
 	struct link place;          /* in strangers.list */
 	int64_t due;                /* when it must be a task, ns */
 	char proof[PROOF_PATH_MAX]; /* file that it is to write into; empty: none */
+	bool proven;                /* it need not */
 	/* Its request to be enrolled that is being served: enrol.c alone. */
 	char head[MSGHDRLEN];
 	char *body;
