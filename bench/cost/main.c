@@ -65,22 +65,35 @@ static double batch(const struct cost_case *c, int n, clockid_t clock)
 }
 
 /*
+ * How many operations take `aim` seconds of processor time; fewer if the process has so little to
+ * do that they take `seconds` by the clock on the wall.
+ */
+static int batch_size(const struct cost_case *c, clockid_t clock, double seconds, double aim)
+{
+	int most = c->most ? c->most : 1 << 20, size = 1;
+	double start = now();
+
+	while (size < most && batch(c, size, clock) < aim && now() - start < seconds) {
+		size *= 2;
+		start = now();
+	}
+	return size < most ? size : most;
+}
+
+/*
  * Seconds of one operation: of the cheap ones among batches of about `aim` seconds, as others
  * that use the processor's caches make some dearer.
  */
 static double measure(const struct cost_case *c, clockid_t clock, double seconds, double aim)
 {
 	static double batches[MAX_BATCHES];
-	int most = c->most ? c->most : 1 << 20, size = 1, n = 0;
+	int size, n = 0;
 	double start;
 
 	if (c->begin)
 		c->begin();
 	batch(c, 1, clock);
-	while (size < most && batch(c, size, clock) < aim)
-		size *= 2;
-	if (size > most)
-		size = most;
+	size = batch_size(c, clock, seconds, aim);
 	start = now();
 	while ((n < 5 || now() - start < seconds) && n < MAX_BATCHES)
 		batches[n++] = batch(c, size, clock) / size;

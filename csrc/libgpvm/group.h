@@ -170,12 +170,12 @@ void gs__leave(struct setting *);
  */
 int gs__receive(int (*match)(int, int, int), int tid, int tag, struct timeval *timeout);
 
-/* Set pvm_errno to the negative code. Returns code. */
-int gs__failed(int code);
-/* The same if code is negative. */
+/* Set pvm_errno to the code if that is negative; at the end of a group call. Returns code. */
 static inline int gs__quiet(int code)
 {
-	return __builtin_expect(code < 0, 0) ? gs__failed(code) : code;
+	if (code < 0)
+		pvm_errno = code;
+	return code;
 }
 
 /* ---- asking the server (server.c) -------------------------------------------- */

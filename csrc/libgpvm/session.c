@@ -4,14 +4,6 @@
 
 struct groups gs__state;
 
-int gs__failed(int code)
-{
-	gs__lock();
-	pvm_errno = code;
-	gs__unlock();
-	return code;
-}
-
 void gs__enter(struct setting *s)
 {
 	if (pvmviewbegin) {

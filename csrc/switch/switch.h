@@ -48,10 +48,19 @@ struct sw;
 /* a message passed, see sw_manager: all as in SW_MESSAGE, 64 bytes of its body at most */
 #define SW_SPOKE 7
 
+/*
+ * a pipe that the caller waits for, see sw_await_pipe: dst is its descriptor; reason is SW_EOF if its
+ * writers have closed it and nothing is left in it, else SW_DATA. It is not waited for any more
+ */
+#define SW_READABLE 11
+
 /* Why a connection closed (field reason of SW_CLOSE). */
 #define SW_EOF 0      /* the peer closed or died */
 #define SW_PROTOCOL 1 /* it sent what the protocol does not allow; text in data */
 #define SW_CLOSED 2   /* sw_close or sw_finish was called */
+
+/* Field reason of SW_READABLE: there is something in it. */
+#define SW_DATA 9
 
 /* Field reason of SW_OPEN: it asks to be enrolled, and has written into the file made for it. */
 #define SW_PROVEN 7
@@ -163,6 +172,12 @@ int sw_children(struct sw *);
 int sw_watch(struct sw *, int fd, int mask);
 
 /*
+ * Report SW_READABLE once for a pipe of the caller: at once if there is something in it; up to
+ * 20 ms late if it has only been closed by its writers. Closing fd ends the wait. 0 or -errno.
+ */
+int sw_await_pipe(struct sw *, int fd);
+
+/*
  * Forward for at most `us` microseconds (-1: no limit, 0: one pass). Returns
  * early when there are events or ready descriptors: a set of SW_RUN_ bits, or
  * -errno (-EINTR).
@@ -180,18 +195,22 @@ const char *sw_arena(struct sw *, size_t *len);
  */
 uint32_t sw_next_tid(struct sw *);
 
+/* The task may exchange messages with others through memory, as csrc/wire/share.h says. */
+#define SW_BIND_SHARES 1
+/* Its process is a child of the caller's: it is gone when that ends, not when it leaves. */
+#define SW_BIND_CHILD 2
 /*
  * sw_expect: keep what is sent to tid until its task connects.
  * sw_bind: the connection is task tid from now on. The answer to its enrolment,
  * frames (none if len is 0), is queued in the same step, since the task may send
- * as soon as it has read it; what was kept follows. shares: the task may exchange messages with
- * others through memory, as csrc/wire/share.h says. sw_forget: tid is gone, what
+ * as soon as it has read it; what was kept follows. flags: SW_BIND_ bits. sw_forget: tid is gone, what
  * is kept for it is dropped, later messages to it too; what was already queued
  * on its connection stays there. A tid also ends with its connection. All
  * return 0 or -errno.
  */
 int sw_expect(struct sw *, uint32_t tid);
-int sw_bind(struct sw *, uint64_t conn, uint32_t tid, const char *frames, size_t len, int shares);
+int sw_bind(struct sw *, uint64_t conn, uint32_t tid, const char *frames, size_t len,
+	unsigned flags);
 int sw_forget(struct sw *, uint32_t tid);
 
 /*
@@ -268,7 +287,7 @@ void sw_forget_answers(struct sw *);
 /*
  * Keep the body of an answer to a TM_CONN2, as long as other answers: tasks that ask the same, but
  * for process and name, get it with another tid at its second word. They must be tasks that the
- * caller would treat alike, and that nobody is told of. shares: as in sw_bind. Each is reported
+ * caller would treat alike, and that nobody is told of. shares: they may share memory. Each is reported
  * with SW_ENROLLED, unless it leaves before the caller is there again: then nothing is. An answer
  * that is too long is not kept.
  */

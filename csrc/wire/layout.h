@@ -57,6 +57,10 @@
  * send, the daemon answers with the one to use.
  */
 #define WIRE_EXT_MAGIC 0x70334578
+/*
+ * Behind the path in TM_CONNECT the library puts WIRE_EXT_MAGIC alone: if the kernel tells the daemon
+ * who has connected, that needs no file to be written into, and accepts with an empty path.
+ */
 /* The daemon sees to it that what a resource manager leaves open when it ends is answered. */
 #define WIRE_EXT_MANAGER 1
 /* The daemon serves TM_NOTICES. */

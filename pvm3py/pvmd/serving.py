@@ -37,6 +37,7 @@ from .state.events import (
     MessageEvent,
     NoProgramEvent,
     OpenEvent,
+    ReadableEvent,
     SpokeEvent,
 )
 from .state.hosts import Host
@@ -174,6 +175,8 @@ def _event(pvmd: Pvmd, event: Event) -> None:
         enrol.enrolled(pvmd, event)
     elif isinstance(event, ChildEvent):
         CHILD_ENDED.tell(pvmd, *event)
+    elif isinstance(event, ReadableEvent):
+        output.readable(pvmd, event)
     elif isinstance(event, DrainedEvent):
         output.Collectors.of(pvmd).drained(event.tid)
     elif isinstance(event, HostEvent):

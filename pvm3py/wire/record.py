@@ -24,6 +24,7 @@ Blob = Annotated[bytes, BYTES]
 RestBytes = Annotated[bytes, REST]
 Ints = Annotated[list[int], Counted(INT)]
 Strs = Annotated[list[str], Counted(STRING)]
+OptionalI32 = Annotated[int | None, Trailing(INT)]
 OptionalStr = Annotated[str | None, Trailing(STRING)]
 
 _Step = tuple[tuple[str, ...], struct.Struct | Codec]

@@ -28,15 +28,10 @@ def exec_request(
     spawn: SpawnRequest, ptid: int, env: list[str], start: int, count: int, outof: int
 ) -> ExecRequest:
     """What one host is to start of a spawn: `count` of `outof` tasks from number `start` on."""
-    fields = vars(spawn) | {
-        "ptid": ptid,
-        "env": env,
-        "instance": start,
-        "count": count,
-        "outof": outof,
-    }
-    del fields["where"]
-    return ExecRequest(**fields)
+    out = (spawn.outtid, spawn.outctx, spawn.outtag)
+    trc = (spawn.trctid, spawn.trcctx, spawn.trctag)
+    file, flags, args = spawn.file, spawn.flags, spawn.args
+    return ExecRequest(ptid, file, flags, count, args, *out, *trc, env, start, outof)
 
 
 class StartTask(Record):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from . import constants as c
 from .codec import INT, CountedAround, ToEnd, Trailing
-from .record import I32, Ints, OptionalStr, Record, Str, Strs
+from .record import I32, Ints, OptionalI32, OptionalStr, Record, Str, Strs
 
 
 class Empty(Record):
@@ -36,14 +36,15 @@ OptionalExtension = Annotated[Extension | None, Trailing(Extension)]
 
 
 class ConnectRequest(Record):
-    """TM_CONNECT."""
+    """TM_CONNECT; magic: of our library, which needs no file of the daemon's."""
 
     protocol: I32
     auth_file: Str
+    magic: OptionalI32 = None
 
 
 class ConnectReply(Record):
-    """TM_CONNECT reply; ack 0 and an empty path refuse."""
+    """TM_CONNECT reply; ack 0 and an empty path refuse, 1 and that accept without a file."""
 
     protocol: I32
     ack: I32

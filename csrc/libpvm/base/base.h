@@ -208,6 +208,12 @@ static inline void pvm__call_end(void)
 	me->call = NULL;
 }
 
+/* Is nobody else there, and this thread's state in the variables? Then who only reads needs no lock. */
+static inline bool pvm__alone(void)
+{
+	return pvm__single_threaded() && pvm__simple == &pvm__self;
+}
+
 /* Take the lock, also inside calls. */
 void pvm__lock(void);
 /* In a group call: from now on signals wait, until pvm__unmask; not while the lock is given up. */

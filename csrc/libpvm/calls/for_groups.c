@@ -22,7 +22,7 @@ int pvmgroupbegin(struct pvmcall *call)
 {
 	struct thread *me = &pvm__self;
 
-	if (!pvm__call_begin_any((struct call *)call))
+	if (!pvm__call_begin((struct call *)call))
 		return PvmNotImpl;
 	if (me->grouped) {
 		pvm__unlock();

@@ -10,9 +10,7 @@
  */
 static inline int set_child_tid(int *child, int tid, int own, bool same_tag)
 {
-	bool self = tid > 0 && tid == pvmmytid;
-
-	if (tid != 0 && !self && !(tid == own && same_tag))
+	if (tid != 0 && !(tid > 0 && tid == pvmmytid) && !(tid == own && same_tag))
 		return PvmBadParam;
 	*child = tid;
 	return 0;

@@ -371,13 +371,10 @@ void pvm__recv_thread_ends(void)
 }
 
 /* Have room for `n` descriptors in the answer. 0 or PvmNoMem. */
-static inline int make_room(int n)
+static __attribute__((noinline, cold)) int make_room(int n)
 {
-	int *fds;
+	int *fds = realloc(answer.fds, (size_t)n * sizeof *fds);
 
-	if (n <= answer.room)
-		return 0;
-	fds = realloc(answer.fds, (size_t)n * sizeof *fds);
 	if (!fds)
 		return PvmNoMem;
 	answer.fds = fds;
@@ -395,10 +392,10 @@ static inline int list_fds(int **fds)
 		return code;
 	if (!fds)
 		return PvmBadParam;
-	pvm__share_leave();
-	code = make_room(1 + t->engine.routes);
-	if (code < 0)
-		return code;
+	if (t->segment)
+		pvm__share_leave();
+	if (answer.room <= t->engine.routes && make_room(1 + t->engine.routes))
+		return PvmNoMem;
 	answer.fds[0] = pvm__stream_select_fd(t->daemon);
 	n = t->engine.routes ? pvm__route_fds(answer.fds + 1) : 0;
 	if (answer.fds[0] < 0 || n < 0)

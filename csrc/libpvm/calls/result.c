@@ -11,11 +11,16 @@ static const char *text_of_error(void)
 	return pvm_errlist[-pvm_errno];
 }
 
-/* Text of the last error; "Unknown Error" if the code is not one of the list. */
-char *pvm_strerror(void)
+static __attribute__((noinline, cold)) char *text_of_threads_error(void)
 {
 	LOCK_SCOPE(lock);
 	return (char *)text_of_error();
+}
+
+/* Text of the last error; "Unknown Error" if the code is not one of the list. */
+char *pvm_strerror(void)
+{
+	return pvm__alone() ? (char *)text_of_error() : text_of_threads_error();
 }
 
 /* Print `text` and the text of the last error on stderr. Returns 0. */

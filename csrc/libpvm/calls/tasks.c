@@ -166,7 +166,7 @@ int pvm_parent(void)
 
 	if (code)
 		return pvm__result("pvm_parent", code);
-	API_BEGIN(TEV_PARENT);
+	API_BEGIN_AS_IS(TEV_PARENT);
 	code = pvm__task.ptid ? pvm__task.ptid : PvmNoParent;
 	return API_LEAVE(TEV_PARENT, TEV_DID_PT, code);
 }

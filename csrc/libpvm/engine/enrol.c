@@ -77,14 +77,18 @@ static void explain_refusal(const char *path, int fd)
 		say_who_knows_why();
 }
 
-/* First round: `path` is our proof file, open as `fd`. 0 or an error code. */
+/*
+ * First round: `path` is our proof file, open as `fd`. A daemon of this project names no file of
+ * its own. 0 or an error code.
+ */
 static int introduce(const char *path, int fd)
 {
 	struct message *reply;
 	int version = 0, accepted = 0;
 	char *theirs = NULL;
 	char byte;
-	int code = pvm__request(TM_CONNECT, pvm__compose("is", TDPROTOCOL, path), &reply);
+	int code = pvm__request(TM_CONNECT, pvm__compose("isi", TDPROTOCOL, path, WIRE_EXT_MAGIC),
+		&reply);
 
 	if (code < 0)
 		return code;
@@ -97,7 +101,7 @@ static int introduce(const char *path, int fd)
 	else if (UNINTERRUPTED(read(fd, &byte, 1)) != 1)
 		pvm__log("pvmbeatask() pvmd didn't validate itself");
 	else
-		code = write_proof(theirs);
+		code = *theirs ? write_proof(theirs) : 0;
 	free(theirs);
 	pvm__message_unref(reply);
 	return code;

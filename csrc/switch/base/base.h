@@ -123,6 +123,8 @@ struct sw {
 
 /* Identifiers in epoll data, besides those of connections (which are larger). */
 enum { ID_LISTEN = 1, ID_WATCH, ID_WAKE, ID_NET, ID_CHILDREN };
+/* That of a pipe, with its descriptor in the other bits. */
+#define ID_PIPE 0x80000000u
 
 struct backlog;
 struct conn;

@@ -61,6 +61,11 @@ int pass_run(struct sw *, int64_t ns, bool helper);
 /* How long a pass may wait, ns: at most `ns` (-1: no limit). */
 int64_t pass_patience(struct sw *, int64_t ns);
 
+/* pipes.c */
+
+/* Something happened on a pipe of the caller. */
+void pipe_note(struct sw *, uint32_t fd, uint32_t events);
+
 /* children.c */
 
 /* Report the children that have ended, if any can have. */

@@ -51,18 +51,21 @@ static void note_conn(struct conn *c, uint32_t events)
 
 static void note(struct sw *sw, const struct epoll_event *ev)
 {
+	uint64_t id = ev->data.u64;
 	struct conn *c;
 
-	switch (ev->data.u64) {
+	switch (id) {
 	case ID_LISTEN: tasks_of(sw)->accepting = true; break;
 	case ID_WATCH: loop_of(sw)->watch_ready = true; break;
 	case ID_WAKE: break;
 	case ID_CHILDREN: loop_of(sw)->children.ended = true; break;
 	case ID_NET: net_ready(sw, ev->events); break;
 	default:
-		c = conn_find(sw, ev->data.u64);
+		c = conn_find(sw, id);
 		if (c)
 			note_conn(c, ev->events);
+		else if (id >> 31 == 1)
+			pipe_note(sw, (uint32_t)id & ~ID_PIPE, ev->events);
 	}
 }
 

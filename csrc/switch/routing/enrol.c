@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Enrolment of connections as tasks. In the first round, TM_CONNECT, each side has the other write
- * into a file, which is done here. The second one, TM_CONN2, goes to the caller, with whether the
- * peer has written, unless welcome.c serves it. It may wait for the file system, so it is done in
+ * into a file, which is done here; tasks of this library need not. The second one, TM_CONN2, goes to
+ * the caller, with whether the peer has proven who it is, unless welcome.c serves it. It may wait for the file system, so it is done in
  * three steps: enrol_take, enrol_files without the lock, enrol_done.
  */
 #include "routing/routing.h"
@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "pvmproto.h"
 
@@ -40,8 +41,11 @@ static void take(struct stranger *s, struct enrolment *e)
 		.body = s->body,
 		.len = s->len,
 	};
+	e->same = s->conn->uid == geteuid();
+	e->proven = !e->first && s->proven;
 	memcpy(e->proof, s->proof, sizeof e->proof);
 	s->proof[0] = '\0';
+	s->proven = false;
 	s->body = NULL;
 }
 
@@ -62,6 +66,14 @@ bool enrol_take(struct sw *sw, struct enrolment *e)
 	return false;
 }
 
+/* Does a TM_CONNECT of this library say behind the path that it needs no file of ours? */
+static bool needs_no_file(const struct enrolment *e)
+{
+	uint32_t at = 8 + ((wire_get32(e->body + 4) + 3) & ~3u);
+
+	return at + 4 <= e->len && wire_get32(e->body + at) == WIRE_EXT_MAGIC;
+}
+
 /* The first round's files. */
 static void exchange(struct enrolment *e)
 {
@@ -77,6 +89,8 @@ static void exchange(struct enrolment *e)
 	} else if ((rc = proof_sign(theirs)) < 0) {
 		snprintf(e->problem, sizeof e->problem, "authentication file %.100s: %s", theirs,
 			rc == -EPERM ? "it is no empty file of this user" : strerror(-rc));
+	} else if (e->same && needs_no_file(e)) {
+		e->proven = true;
 	} else if ((rc = proof_make(e->stem, e->number, e->proof)) < 0) {
 		snprintf(e->problem, sizeof e->problem, "authentication file %s: %s", e->proof,
 			strerror(-rc));
@@ -90,17 +104,17 @@ void enrol_files(struct enrolment *e)
 	e->proof[0] = '\0';
 	if (e->first)
 		exchange(e);
-	else
-		e->proven = written;
+	else if (written)
+		e->proven = true;
 }
 
-/* Answer the first round: TDPROTOCOL, whether it is accepted, the path of our file. */
-static void answer(struct conn *c, const char *path)
+/* Answer the first round: TDPROTOCOL, whether it is accepted, the path of our file if there is one. */
+static void answer(struct conn *c, bool accepted, const char *path)
 {
 	char text[8 + PROOF_PATH_MAX + 4] = { 0 };
 	uint32_t size = (uint32_t)strlen(path) + 1;
 
-	wire_put32(text, size > 1);
+	wire_put32(text, accepted);
 	wire_put32(text + 4, size);
 	memcpy(text + 8, path, size);
 	conn_answer(c, c->stranger->head, TDPROTOCOL, text, 8 + ((size + 3) & ~3u));
@@ -112,7 +126,7 @@ static void refuse(struct conn *c, const char *why)
 
 	snprintf(line, sizeof line, "connection of pid %u dropped: %s", c->pid, why);
 	events_text(c->sw, SW_LOG, 0, line);
-	answer(c, "");
+	answer(c, false, "");
 	conn_close(c);
 }
 
@@ -139,7 +153,8 @@ static void settle(struct conn *c, struct enrolment *e)
 		refuse(c, e->problem);
 	} else {
 		memcpy(s->proof, e->proof, sizeof s->proof);
-		answer(c, s->proof);
+		s->proven = e->proven;
+		answer(c, true, s->proof);
 	}
 	if (c->peer.fd >= 0 && !c->closing && !c->place.next)
 		conn_resume(c);

@@ -164,8 +164,9 @@ void remote_drop(struct host *);
 /* A stranger's request to be enrolled that is being served. */
 struct enrolment {
 	uint64_t conn;
-	bool first;  /* round: TM_CONNECT, else TM_CONN2 */
-	bool proven; /* the second: the peer has written into our file */
+	bool first; /* round: TM_CONNECT, else TM_CONN2 */
+	bool proven; /* it is known to be of this user: by the kernel, or it has written into our file */
+	bool same; /* the kernel says that it is of this user */
 	const char *stem;
 	unsigned *number;
 	char *body; /* with a NUL behind it */

@@ -137,6 +137,12 @@ static bool answer_signal(struct conn *c, const char *head, const char *body, ui
 	return true;
 }
 
+/* Does nobody wait for what the caller does when this task leaves? */
+static bool leaves_quietly(const struct conn *c)
+{
+	return c->child || (!net_of(c->sw) && !notices_about(c->sw, c->tid));
+}
+
 /*
  * TM_EXIT of a task. That is the last that the caller hears of the connection. False: it is no
  * task.
@@ -151,7 +157,7 @@ static bool leave(struct conn *c, const char *head, const char *body, uint32_t l
 		 * Whoever asks for something is served behind that, so only who waits must not
 		 * wait longer.
 		 */
-		if (!net_of(c->sw) && !notices_about(c->sw, c->tid) && events_room(c->sw))
+		if (leaves_quietly(c) && events_room(c->sw))
 			events_quiet(c->sw);
 		table_forget(c->sw, c->out.tid);
 	}

@@ -358,7 +358,8 @@ void conn_bind(struct conn *c, uint32_t tid, bool shares)
 		sharing_begin(c);
 }
 
-int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t len, int shares)
+int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t len,
+	unsigned flags)
 {
 	struct conn *c;
 	struct queue *q;
@@ -374,7 +375,8 @@ int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t
 	} else if (c->out.tid || (q && q->peer)) {
 		rc = -EEXIST;
 	} else {
-		conn_bind(c, tid, shares);
+		conn_bind(c, tid, flags & SW_BIND_SHARES);
+		c->child = flags & SW_BIND_CHILD;
 		if (len && !c->out.broken)
 			queue_copy(sw, &c->out, frames, len);
 		if (q) {

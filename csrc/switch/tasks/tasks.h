@@ -47,6 +47,7 @@ struct stranger {
 	struct link place;          /* in strangers.list */
 	int64_t due;                /* when it must be a task, ns */
 	char proof[PROOF_PATH_MAX]; /* file that it is to write into; empty: none */
+	bool proven;                /* it need not */
 	/* Its request to be enrolled that is being served: enrol.c alone. */
 	char head[MSGHDRLEN];
 	char *body;
@@ -70,6 +71,7 @@ struct conn {
 	bool closing;   /* sw_close: not read any more, closed when all is sent */
 	bool announced; /* the caller knows it */
 	bool finishing; /* sw_finish: no bounds */
+	bool child;     /* SW_BIND_CHILD */
 	bool muted;     /* sw_mute: the caller logs nothing about its spawns */
 	struct link
 		place; /* in tasks.ready, held, dead or strangers.asking, or among those who wait */

@@ -20,6 +20,7 @@ from ..state.events import (
     MessageEvent,
     NoProgramEvent,
     OpenEvent,
+    ReadableEvent,
     SpokeEvent,
 )
 
@@ -68,6 +69,8 @@ def events_of_run(sw: Any) -> list[Event]:
             events.append(OpenEvent(conn, pid, uid, reason == lib.SW_PROVEN))
         elif kind == lib.SW_DRAINED:
             events.append(DrainedEvent(dst))
+        elif kind == lib.SW_READABLE:
+            events.append(ReadableEvent(dst, reason == lib.SW_EOF))
         elif kind == lib.SW_CHILD:
             user, system = _TIMES.unpack(body)
             events.append(ChildEvent(pid, reason, user / 1e6, system / 1e6))

@@ -148,6 +148,13 @@ class Switch:
         """Let `run` report a descriptor: mask 1 readable, 2 writable, 3 both, 0 neither again."""
         check(lib.sw_watch(self._sw, fd, mask), "watch descriptor")
 
+    def await_pipe(self, fd: int) -> None:
+        """Ask for one ReadableEvent about a pipe, which may be closed before.
+
+        If its end is all that there is to tell, that comes up to 20 ms late.
+        """
+        check(lib.sw_await_pipe(self._sw, fd), "wait for pipe")
+
     def listen(self, listen_fd: int) -> None:
         """Serve another listening socket from now on; the present one may be closed then."""
         check(lib.sw_listen(self._sw, listen_fd), "listen")
@@ -266,15 +273,25 @@ class Switch:
         self.flush()
         check(lib.sw_expect(self._sw, tid & 0xFFFFFFFF), f"expect task {tid:x}")
 
-    def bind(self, conn: int, tid: int, frames: bytes = b"", *, shares: bool = False) -> None:
+    def bind(
+        self,
+        conn: int,
+        tid: int,
+        frames: bytes = b"",
+        *,
+        shares: bool = False,
+        child: bool = False,
+    ) -> None:
         """The connection is task tid from now on, and gets these complete fragments.
 
         Both in one step, for the task may send as soon as it has them. What was kept for tid
-        follows. shares: the task may exchange messages with others through memory. Raises OSError:
+        follows. shares: the task may exchange messages with others through memory; child: it is
+        gone when a child of this process ends, not when it leaves. Raises OSError:
         ENOENT if the connection has ended, EEXIST if it has a tid or tid has a connection.
         """
         self.flush()
-        code = lib.sw_bind(self._sw, conn, tid & 0xFFFFFFFF, frames, len(frames), shares)
+        flags = (lib.SW_BIND_SHARES if shares else 0) | (lib.SW_BIND_CHILD if child else 0)
+        code = lib.sw_bind(self._sw, conn, tid & 0xFFFFFFFF, frames, len(frames), flags)
         check(code, f"bind task {tid:x}")
 
     def manager(self, conn: int, manager: int, speaker: int) -> None:

@@ -91,6 +91,16 @@ class DrainedEvent(NamedTuple):
     tid: int
 
 
+class ReadableEvent(NamedTuple):
+    """A pipe that was given to `await_pipe`; ended: nothing is in it, and nobody has it to write.
+
+    Otherwise there is something to be read.
+    """
+
+    fd: int
+    ended: bool
+
+
 class ChildEvent(NamedTuple):
     """A process that this one has started ended; status as os.waitpid tells it.
 
@@ -126,6 +136,7 @@ Event = (
     | SpokeEvent
     | NoProgramEvent
     | DrainedEvent
+    | ReadableEvent
     | HostEvent
     | ChildEvent
     | LogEvent

@@ -89,8 +89,9 @@ def _welcome(pvmd: Pvmd, request: Request, task: Task, body: EnrolRequest) -> No
     if by_hand:
         _announce(pvmd, task)
     shares = bool(granted & c.WIRE_EXT_MEMORY)
+    child = task.forked and task.pid == connection.pid
     try:
-        pvmd.switch.bind(connection.conn, task.tid, answer, shares=shares)
+        pvmd.switch.bind(connection.conn, task.tid, answer, shares=shares, child=child)
     except OSError as error:
         pvmd.drop(connection, f"{error}")
         if by_hand:

@@ -17,6 +17,7 @@ from pvm3py.wire.output import OutputEnd, OutputStart, OutputText
 from ..core import Pvmd, Table
 from ..dispatch import Request, handles
 from ..occasions import HOST_LOST, TASK_GONE, Step, on
+from ..state.events import ReadableEvent
 from ..state.task import Target, Task
 
 # Bytes of text in one message, as 3.4.6 sends at most.
@@ -130,6 +131,24 @@ def end_output(pvmd: Pvmd, task: Task) -> None:
         send_end(pvmd, task)
 
 
+class Pipes(Table):
+    """The pipes that are open, by their descriptors."""
+
+    def __init__(self) -> None:
+        self.open: dict[int, OutputPipe] = {}
+
+
+def readable(pvmd: Pvmd, event: ReadableEvent) -> None:
+    """Something is in a pipe, or it has ended, which takes no time to see."""
+    pipe = Pipes.of(pvmd).open.get(event.fd)
+    if pipe is None:
+        return
+    if event.ended:
+        pipe.turn(0.0)
+    else:
+        Turns.of(pvmd).add(pipe)
+
+
 class Turns(Table):
     """Pipes that can be read. Each gets its turn, and all other work between."""
 
@@ -200,24 +219,25 @@ class Surplus(Table):
 class OutputPipe:
     """Reads the pipe behind a task's standard output and error.
 
-    Pauses while there is too much on the way to whom it goes.
+    Pauses while there is too much on the way to whom it goes. Either the switch is to tell when
+    there is something to be read, or one of the tables above has the pipe.
     """
 
-    __slots__ = ("_fd", "_passed", "_pvmd", "_queued", "_task")
+    __slots__ = ("_fd", "_passed", "_pvmd", "_task")
 
     def __init__(self, pvmd: Pvmd, task: Task, fd: int) -> None:
         self._pvmd = pvmd
         self._task = task
         self._fd = fd
-        self._queued = False
         self._passed = 0
         os.set_blocking(fd, False)
-        pvmd.loop.add_reader(fd, self._readable)
+        Pipes.of(pvmd).open[fd] = self
+        pvmd.switch.await_pipe(fd)
 
     def resume(self) -> None:
         """What was on the way has arrived, or nobody is there to get it."""
         if self._fd >= 0:
-            self._pvmd.loop.add_reader(self._fd, self._readable)
+            self._pvmd.switch.await_pipe(self._fd)
 
     def finish(self) -> None:
         """The task is gone: pass on what is in the pipe, and close it, whoever still writes."""
@@ -232,23 +252,17 @@ class OutputPipe:
             self._pass_on()
         self._close()
 
-    def _readable(self) -> None:
-        if not self._queued:
-            self._queued = True
-            Turns.of(self._pvmd).add(self)
-
     def turn(self, until: float) -> None:
         """Read some, but no longer than until that time of the loop."""
-        self._queued = False
         if self._fd < 0 or self._pauses():
             return
         if self._has_surplus():
-            self._pvmd.loop.remove_reader(self._fd)
             Surplus.of(self._pvmd).add(self)
             return
         for _ in range(_READS):
             if not self._pass_on() or self._pvmd.loop.time() >= until:
                 break
+        self.resume()
         self._end_if_closed()
 
     def sift(self, until: float) -> bool:
@@ -285,7 +299,6 @@ class OutputPipe:
         receiver, high = _way(pvmd, self._task)
         if not receiver or pvmd.switch.queued(receiver) <= high:
             return False
-        pvmd.loop.remove_reader(self._fd)
         Collectors.of(pvmd).wait(receiver, self.resume)
         pvmd.switch.notify_drain(receiver, high // 4)
         return True
@@ -305,6 +318,6 @@ class OutputPipe:
 
     def _close(self) -> None:
         if self._fd >= 0:
-            self._pvmd.loop.remove_reader(self._fd)
+            del Pipes.of(self._pvmd).open[self._fd]
             os.close(self._fd)
             self._fd = -1

@@ -224,22 +224,23 @@ def test_enrolment(kind: str, side: Side) -> None:
         printed = run_call(daemon, side, "enrol", **env)
     tid, parent = list(values(given.fields))[1:3]
     assert printed == [str(tid), str(parent or c.signed(0xFFFFFFE9))]
-    check_path(daemon.messages[0], "enrol_connect_req")
+    behind = struct.pack("!I", c.WIRE_EXT_MAGIC) if side == "ours" else b""
+    check_path(daemon.messages[0], "enrol_connect_req", behind)
     pid = slice(0, 4)
     behind = len(daemon.messages[1].body) - 8
     assert behind in ((4 + 4 + EXTENSION,) if side == "ours" else (0, 8))
     check_sent(daemon.messages[1], f"{kind}_req", but=pid, more=behind)
 
 
-def check_path(message: Request, name: str) -> None:
-    """Compare a message that ends with the path of a file of the task."""
+def check_path(message: Request, name: str, behind: bytes = b"") -> None:
+    """Compare a message that ends with the path of a file of the task, and what is `behind`."""
     vector = Vector(name)
     head = vector.body[:4]
     (length,) = struct.unpack_from("!i", message.body, 4)
     path = Path(os.fsdecode(message.body[8 : 7 + length]))
     assert path.name.startswith("pvmtmp")
     assert message.body[:4] == head
-    assert len(message.body) == 8 + length + -length % 4
+    assert message.body[8 + length + -length % 4 :] == behind
     assert split(message.stream)[1] == (vector.enc, vector.tag, vector.ctx, vector.wid, 0)
     assert message.flags == [f.flags for f in vector.fragments]
 

@@ -25,6 +25,7 @@ from pvm3py.wire import constants as c
 from pvm3py.wire.task import ConnectReply, ConnectRequest
 
 A, B = tid(1), tid(2)
+NOBODY = 65534
 
 
 @pytest.fixture(params=[0, -1], ids=["standby", "no standby"])
@@ -63,6 +64,41 @@ def test_second_round_tells_whether_the_first_has_proven_the_user(bed: Bed, writ
     assert opened == OpenEvent(peer.conn, os.getpid(), os.geteuid(), written)
     assert isinstance(asked, MessageEvent)
     assert (asked.conn, asked.src, asked.tag, asked.body) == (peer.conn, -1, c.TM_CONN2, b"second")
+
+
+def test_task_of_our_library_needs_no_file_of_ours(bed: Bed) -> None:
+    peer = stranger(bed)
+    for _ in range(2):
+        answer = connect(bed, peer, own_file(bed), magic=c.WIRE_EXT_MAGIC)
+        assert answer == ConnectReply(c.TDPROTOCOL, 1, "")
+        assert (bed.dir / "own").read_bytes() == b"/"
+    assert [*bed.dir.glob("file.*")] == []
+    peer.start(message(DAEMON, b"second", tag=c.TM_CONN2))
+    assert bed.wait(OpenEvent)[0].proven
+    assert bed.wait(MessageEvent)[0].body == b"second"
+
+
+def test_task_that_asks_once_for_a_file_must_write_into_it(bed: Bed) -> None:
+    peer = stranger(bed)
+    connect(bed, peer, own_file(bed), magic=c.WIRE_EXT_MAGIC)
+    assert connect(bed, peer, own_file(bed), magic=1).auth_file
+    peer.start(message(DAEMON, b"second", tag=c.TM_CONN2))
+    assert not bed.wait(OpenEvent)[0].proven
+    bed.wait(MessageEvent)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="acts as another user")
+def test_task_of_another_user_gets_a_file_whatever_it_needs() -> None:
+    with Bed(uid=-1) as bed:
+        bed.switch.serve_enrolments(f"{bed.dir}/file.", 20)
+        for path in (bed.dir, bed.dir / "s"):
+            path.chmod(0o777)
+        os.seteuid(NOBODY)
+        try:
+            peer = stranger(bed)
+        finally:
+            os.seteuid(0)
+        assert connect(bed, peer, own_file(bed), magic=c.WIRE_EXT_MAGIC).auth_file
 
 
 def test_second_round_alone_proves_nothing(bed: Bed) -> None:

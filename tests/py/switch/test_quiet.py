@@ -3,20 +3,36 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.impostors.switchbed import A, B, Bed, Peer
+from support.impostors.strangers import proven
+from support.impostors.switchbed import A, B, DAEMON, Bed, Peer, message
+from support.system import PATIENCE
 
+from pvm3py.pvmd.io.process import spawn_process
 from pvm3py.pvmd.io.switch import frame
-from pvm3py.pvmd.state.events import AnsweredEvent, MessageEvent, NoProgramEvent
+from pvm3py.pvmd.state.events import (
+    AnsweredEvent,
+    ChildEvent,
+    Event,
+    MessageEvent,
+    NoProgramEvent,
+    OpenEvent,
+    ReadableEvent,
+)
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import Codes, Option, SetOptRequest, SpawnRequest
 
-# Quiet events that wake the daemon.
+# Quiet events that wake the daemon, and seconds after which one does.
 MANY = 64
+LATE = 0.02
+# What nothing but a busy machine delays so long is seen at least once in so many attempts.
+ATTEMPTS = 5
 
 
 @pytest.fixture(params=[0, -1], ids=["standby", "no standby"])
@@ -279,3 +295,108 @@ def test_asker_may_leave_during_a_search(bed: Bed) -> None:
         bed.until(lambda: not bed.switch.statistics().connections)
         bed.switch.forget(A)
         bed.peers.clear()
+
+
+# ---- leaving -------------------------------------------------------------------------------
+
+
+def leaves(*, child: bool) -> float:
+    """Seconds until the daemon is woken as a task leaves whose end another one awaits."""
+    with Bed() as bed:
+        b = bed.peer(B)
+        bed.switch.serve_enrolments(f"{bed.dir}/file.", 20)
+        a = proven(bed)
+        a.start(message(DAEMON, b"", c.TM_CONN2))
+        (opened,) = bed.wait(OpenEvent)
+        bed.wait(MessageEvent)
+        bed.switch.bind(opened.conn, A, child=child)
+        bed.switch.notify(B, A, 0, 7, 0)
+        started = time.monotonic()
+        a.start(message(DAEMON, b"", c.TM_EXIT))
+        bed.run(PATIENCE)
+        taken = time.monotonic() - started
+        assert [event.tag for event in bed.wait(MessageEvent)] == [c.TM_EXIT]
+        assert a.fragments(1)[0].src == DAEMON
+        assert b.messages_here() == 0
+        return taken
+
+
+def test_child_leaves_quietly_though_another_task_awaits_its_end() -> None:
+    assert leaves(child=True) > 0.9 * LATE
+
+
+def test_other_tasks_whose_end_is_awaited_do_not() -> None:
+    assert min(leaves(child=False) for _ in range(ATTEMPTS)) < 0.9 * LATE
+
+
+# ---- pipes ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pipe(bed: Bed) -> Iterator[tuple[int, int]]:
+    """A pipe that the switch is to tell of; both ends are the test's to close."""
+    ends = os.pipe2(os.O_CLOEXEC)
+    bed.switch.await_pipe(ends[0])
+    yield ends
+    os.close(ends[0])
+
+
+def test_pipe_is_told_of_once_until_it_is_awaited_again(bed: Bed, pipe: tuple[int, int]) -> None:
+    fd, writer = pipe
+    for _ in range(2):
+        os.write(writer, b"text")
+        assert bed.wait(ReadableEvent) == [ReadableEvent(fd, ended=False)]
+        os.write(writer, b"more")
+        bed.run(2 * LATE)
+        assert bed.events == []
+        bed.switch.await_pipe(fd)
+        assert bed.wait(ReadableEvent) == [ReadableEvent(fd, ended=False)]
+        os.read(fd, 100)
+        bed.switch.await_pipe(fd)
+    os.close(writer)
+    assert bed.wait(ReadableEvent) == [ReadableEvent(fd, ended=True)]
+
+
+def test_end_of_a_pipe_with_something_in_it_is_not_yet_told(
+    bed: Bed, pipe: tuple[int, int]
+) -> None:
+    fd, writer = pipe
+    os.write(writer, b"last")
+    os.close(writer)
+    assert bed.wait(ReadableEvent) == [ReadableEvent(fd, ended=False)]
+
+
+def end_of_a_process(bed: Bed) -> list[Event]:
+    """The events that wake the daemon when a process ends that has had a pipe to write to."""
+    read_end, write_end = os.pipe2(os.O_CLOEXEC)
+    pid = spawn_process("/bin/true", ["true"], [], None, write_end)
+    os.close(write_end)
+    bed.switch.await_pipe(read_end)
+    bed.run(PATIENCE)
+    first = bed.events[:]
+    (child,) = bed.wait(ChildEvent)
+    assert (child.pid, child.status) == (pid, 0)
+    assert bed.wait(ReadableEvent) == [ReadableEvent(read_end, ended=True)]
+    os.close(read_end)
+    return first
+
+
+def test_end_of_a_pipe_is_told_with_the_end_of_its_process(bed: Bed) -> None:
+    """So the daemon is woken once."""
+    bed.switch.watch_children()
+    woken = [end_of_a_process(bed) for _ in range(ATTEMPTS)]
+    assert [ReadableEvent, ChildEvent] in [list(map(type, events)) for events in woken]
+
+
+def test_pipe_that_was_closed_is_not_told_of(bed: Bed) -> None:
+    read_end, write_end = os.pipe2(os.O_CLOEXEC)
+    bed.switch.await_pipe(read_end)
+    os.close(read_end)
+    os.close(write_end)
+    bed.run(2 * LATE)
+    assert bed.events == []
+
+
+def test_what_is_no_pipe_is_refused(bed: Bed) -> None:
+    with open("/dev/null", "rb") as file, pytest.raises(OSError):
+        bed.switch.await_pipe(file.fileno())

@@ -17,9 +17,11 @@ def stranger(bed: Bed) -> Peer:
     return peer
 
 
-def connect(bed: Bed, peer: Peer, path: Path, protocol: int = c.TDPROTOCOL) -> ConnectReply:
+def connect(
+    bed: Bed, peer: Peer, path: Path, protocol: int = c.TDPROTOCOL, magic: int | None = None
+) -> ConnectReply:
     """The first round."""
-    body = ConnectRequest(protocol, str(path)).encode()
+    body = ConnectRequest(protocol, str(path), magic).encode()
     peer.send(message(DAEMON, body, tag=c.TM_CONNECT))
     source, answer = peer.message()
     assert source == DAEMON
