@@ -2,7 +2,7 @@
 """Parallel Virtual Machine for Python.
 
 `import pvm3py` gives the task interface: `pvm3py.mytid()`, `pvm3py.spawn(...)`,
-`pvm3py.recv(...)` and so on, all from the package pvm3py.task, which is loaded (with the C
+`pvm3py.recv(...)` and so on, all from the package pvm3py.classic, which is loaded (with the C
 library) when the first of its names is used. The daemon, pvm3py.pvmd, needs none of it.
 """
 
@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pvm3py.task import *  # noqa: F403
+    from pvm3py.classic import *  # noqa: F403
 
 # The one place of the version. A plain string: setuptools reads it without running the module.
 __version__ = "0.1.0"
@@ -27,9 +27,9 @@ def __getattr__(name: str) -> Any:
 
 
 def _interface() -> ModuleType:
-    """The package pvm3py.task. ImportError: this is the source directory, which is not built."""
+    """The package pvm3py.classic. ImportError: this is the source directory, which is not built."""
     try:
-        return import_module("pvm3py.task")
+        return import_module("pvm3py.classic")
     except ModuleNotFoundError as error:
         raise _explained(error) from None
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pvm3py.task as pvm
-from pvm3py.task import PvmError
+import pvm3py.classic as pvm
+from pvm3py.classic import PvmError
 
 from . import probe
 from .jobs import Job
@@ -45,7 +45,7 @@ class Figures:
 class Usage:
     """A task, and what it uses. cpu: percent of a processor; sent: a second; None: not known."""
 
-    task: pvm.Task
+    task: pvm.TaskInfo
     host: str
     cpu: float | None = None
     memory: int | None = None
@@ -117,7 +117,7 @@ class Watch:
         ours |= {0, self._session.tid}
         tasks = [task for task in pvm.tasks() if task.tid not in ours]
         self._forget({task.tid for task in tasks})
-        of_host: dict[int, list[pvm.Task]] = {}
+        of_host: dict[int, list[pvm.TaskInfo]] = {}
         for task in tasks:
             of_host.setdefault(task.host, []).append(task)
         self._look_here(of_host.pop(self._here, []))
@@ -154,7 +154,7 @@ class Watch:
             self._before[tid] = self._now[tid]
         self._now[tid] = figures
 
-    def _usage(self, task: pvm.Task) -> Usage:
+    def _usage(self, task: pvm.TaskInfo) -> Usage:
         usage = Usage(task, self.hosts.get(task.host, "-"))
         if task.host == self._here and self._counts:
             self._count(task.tid, usage)
@@ -170,7 +170,7 @@ class Watch:
 
     # ---- this host ----------------------------------------------------------
 
-    def _look_here(self, tasks: Iterable[pvm.Task]) -> None:
+    def _look_here(self, tasks: Iterable[pvm.TaskInfo]) -> None:
         ticks, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
         for task in tasks:
             try:
@@ -196,7 +196,7 @@ class Watch:
 
     # ---- other hosts --------------------------------------------------------
 
-    def _ask(self, host: int, tasks: list[pvm.Task]) -> None:
+    def _ask(self, host: int, tasks: list[pvm.TaskInfo]) -> None:
         """Have a host told what its processes use, unless it has not answered yet."""
         if host in self._probes or host not in self.hosts:
             return

@@ -189,7 +189,7 @@ def test_binary_input_is_survived(vm: VirtualMachine) -> None:
 
 JUNK = """
 import sys
-from pvm3py.task import *
+from pvm3py.classic import *
 console = int(sys.argv[1], 16)
 for tag in range(0x43000000, 0x43000008):
     for numbers in ([], [-1], [2**31 - 1], [5, 2**31 - 1], [5, -7], [0x40099, 0], [2, 1, 2]):

@@ -19,7 +19,7 @@ import time
 from typing import Any
 
 from pvm3py import task as pvm3py
-from pvm3py.task import (
+from pvm3py.classic import (
     Code,
     ConnectionLost,
     NoData,

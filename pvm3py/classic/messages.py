@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from pvm3py._task import ffi, lib
-from pvm3py.task.buffers import Message, bufinfo, item_type
-from pvm3py.task.errors import check
+from pvm3py.classic.buffers import MessageInfo, bufinfo, item_type
+from pvm3py.binding.errors import check
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -64,18 +64,18 @@ def precv(array: Buffer, tid: int = ANY, tag: int = ANY) -> Received:
     return Received(length=out[2], tag=out[1], tid=out[0])
 
 
-def recv(tid: int = ANY, tag: int = ANY) -> Message:
+def recv(tid: int = ANY, tag: int = ANY) -> MessageInfo:
     """Wait for a message, which becomes the receive buffer. Raises ConnectionLost."""
     return bufinfo(check("recv", lib.pvm_recv(tid, tag)))
 
 
-def nrecv(tid: int = ANY, tag: int = ANY) -> Message | None:
+def nrecv(tid: int = ANY, tag: int = ANY) -> MessageInfo | None:
     """Take a message if one is there; None otherwise."""
     bufid = check("nrecv", lib.pvm_nrecv(tid, tag))
     return bufinfo(bufid) if bufid else None
 
 
-def trecv(tid: int = ANY, tag: int = ANY, timeout: float | None = None) -> Message | None:
+def trecv(tid: int = ANY, tag: int = ANY, timeout: float | None = None) -> MessageInfo | None:
     """Wait for a message for `timeout` seconds (None: for ever); None if none came."""
     if timeout is None:
         return recv(tid, tag)
@@ -87,7 +87,7 @@ def trecv(tid: int = ANY, tag: int = ANY, timeout: float | None = None) -> Messa
     return bufinfo(bufid) if bufid else None
 
 
-def probe(tid: int = ANY, tag: int = ANY) -> Message | None:
+def probe(tid: int = ANY, tag: int = ANY) -> MessageInfo | None:
     """Describe a message that is there and leave it; None if there is none."""
     bufid = check("probe", lib.pvm_probe(tid, tag))
     return bufinfo(bufid) if bufid else None

@@ -15,9 +15,9 @@ Results that C returns through pointers are return values, error codes are excep
     pvm3py.exit()
 """
 
-from pvm3py.task.buffers import (
+from pvm3py.classic.buffers import (
     Header,
-    Message,
+    MessageInfo,
     bufinfo,
     freebuf,
     getminfo,
@@ -58,7 +58,7 @@ from pvm3py.task.buffers import (
     upkulong,
     upkushort,
 )
-from pvm3py.task.enums import (
+from pvm3py.binding.enums import (
     Code,
     Encoding,
     Event,
@@ -67,18 +67,18 @@ from pvm3py.task.enums import (
     Route,
     SpawnFlag,
 )
-from pvm3py.task.errors import (
+from pvm3py.binding.errors import (
     ConnectionLost,
     NoData,
     NotFound,
     PvmError,
     SpawnError,
 )
-from pvm3py.task.formats import (
+from pvm3py.classic.formats import (
     packf,
     unpackf,
 )
-from pvm3py.task.groups import (
+from pvm3py.classic.groups import (
     ALL,
     Operation,
     barrier,
@@ -93,7 +93,7 @@ from pvm3py.task.groups import (
     reduce,
     scatter,
 )
-from pvm3py.task.mailbox import (
+from pvm3py.classic.mailbox import (
     Entry,
     MailboxClass,
     delinfo,
@@ -101,7 +101,7 @@ from pvm3py.task.mailbox import (
     putinfo,
     recvinfo,
 )
-from pvm3py.task.messages import (
+from pvm3py.classic.messages import (
     ANY,
     Received,
     getfds,
@@ -114,13 +114,13 @@ from pvm3py.task.messages import (
     send,
     trecv,
 )
-from pvm3py.task.objects import (
+from pvm3py.classic.objects import (
     recv_obj,
     send_obj,
 )
-from pvm3py.task.process import (
+from pvm3py.classic.process import (
     Host,
-    Task,
+    TaskInfo,
     addhosts,
     archcode,
     catchout,
@@ -141,7 +141,7 @@ from pvm3py.task.process import (
     tidtohost,
     version,
 )
-from pvm3py.task.roles import (
+from pvm3py.classic.roles import (
     Clock,
     getnoresets,
     hostsync,
@@ -155,7 +155,7 @@ from pvm3py.task.roles import (
     start_pvmd,
     tickle,
 )
-from pvm3py.task.settings import (
+from pvm3py.classic.settings import (
     addmhf,
     delmhf,
     export,
@@ -184,7 +184,7 @@ __all__ = [
     "Host",
     "MailboxClass",
     "Mbox",
-    "Message",
+    "MessageInfo",
     "NoData",
     "NotFound",
     "Operation",
@@ -194,7 +194,7 @@ __all__ = [
     "Route",
     "SpawnError",
     "SpawnFlag",
-    "Task",
+    "TaskInfo",
     "addhosts",
     "addmhf",
     "archcode",

@@ -10,9 +10,9 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
-from pvm3py.task.buffers import Message, initsend, pkbytes, upkbytes
-from pvm3py.task.enums import Encoding
-from pvm3py.task.messages import ANY, recv, send
+from pvm3py.classic.buffers import MessageInfo, initsend, pkbytes, upkbytes
+from pvm3py.binding.enums import Encoding
+from pvm3py.classic.messages import ANY, recv, send
 
 
 def send_obj(obj: object, tid: int, tag: int = 0) -> None:
@@ -22,7 +22,7 @@ def send_obj(obj: object, tid: int, tag: int = 0) -> None:
     send(tid, tag)
 
 
-def recv_obj(tid: int = ANY, tag: int = ANY) -> tuple[Any, Message]:
+def recv_obj(tid: int = ANY, tag: int = ANY) -> tuple[Any, MessageInfo]:
     """Wait for a message of send_obj; return the object and the message's description."""
     message = recv(tid, tag)
     return pickle.loads(upkbytes(message.length)), message

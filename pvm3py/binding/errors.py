@@ -8,7 +8,7 @@ import os
 import threading
 
 from pvm3py._task import ffi, lib
-from pvm3py.task.enums import Code
+from pvm3py.binding.enums import Code
 
 # The library must not print what Python raises.
 lib.pvm_setopt(lib.PvmAutoErr, 0)

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from pvm3py._task import ffi, lib
-from pvm3py.task.enums import Encoding
-from pvm3py.task.errors import check
+from pvm3py.binding.enums import Encoding
+from pvm3py.binding.errors import check
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -41,7 +41,7 @@ class Header(NamedTuple):
     dst: int
 
 
-class Message(NamedTuple):
+class MessageInfo(NamedTuple):
     """A received message: id of its buffer, bytes of its body, tag, and who sent it."""
 
     bufid: int
@@ -88,11 +88,11 @@ def setrbuf(bufid: int) -> int:
     return check("setrbuf", lib.pvm_setrbuf(bufid))
 
 
-def bufinfo(bufid: int) -> Message:
+def bufinfo(bufid: int) -> MessageInfo:
     """Describe the message in a buffer."""
     out = ffi.new("int[3]")
     check("bufinfo", lib.pvm_bufinfo(bufid, out, out + 1, out + 2))
-    return Message(bufid, out[0], out[1], out[2])
+    return MessageInfo(bufid, out[0], out[1], out[2])
 
 
 def getminfo(bufid: int) -> Header:
