@@ -14,12 +14,14 @@ struct pvmpart {
 };
 
 /* In a message of parts each begins at a multiple of this. */
-#define PVM_PART_ALIGN 64
+enum { PVM_PART_ALIGN = 64 };
 
-/* What is known of a message: the id of its buffer, who sent it, and the bytes of its body. */
+/*
+ * What is known of a message: the id of its buffer, who sent it, PvmDataDefault or PvmDataRaw, and
+ * the bytes of its body.
+ */
 struct pvmarrival {
-	int id, tid, tag, ctx;
-	unsigned enc;
+	int id, tid, tag, ctx, encoding;
 	size_t length;
 };
 
@@ -67,6 +69,9 @@ int pvmrewind(int id);
 void pvmaskwaiting(int (*given_up)(void));
 
 /* ---- settings (csrc/libpvm/calls) --------------------------------------------------- */
+
+/* The own tid, -1 while this is no task. (base/task.c) */
+extern int pvmmytid;
 
 /* Copy the trace mask, 36 bytes, of the own task or of children. 0, PvmBadParam. (pvmtev.h) */
 int pvm_gettmask(int who, char mask[36]);

@@ -1,20 +1,35 @@
 # SPDX-License-Identifier: MIT
-"""The task interface: functions of libpvm3 and libgpvm3, without the prefix pvm_, for Python.
+"""The functions of libpvm3 and libgpvm3 for Python, without their prefix pvm_.
+
+Each has its C name as well: pvm_recv is recv.
 
 Results that C returns through pointers are return values, error codes are exceptions
 (PvmError), and numbers with names are enumerations.
 
-    import pvm3py
+    from pvm3py.classic import *
 
-    worker, = pvm3py.spawn("worker")
-    pvm3py.initsend()
-    pvm3py.pkint([1, 2, 3])
-    pvm3py.send(worker, tag=7)
-    answer = pvm3py.recv(worker)
-    print(pvm3py.upkdouble(), "in a message of", answer.length, "bytes")
-    pvm3py.exit()
+    (worker,) = spawn("worker")
+    initsend()
+    pkint([1, 2, 3])
+    send(worker, tag=7)
+    answer = recv(worker)
+    print(upkdouble(), "in a message of", answer.length, "bytes")
+    exit()
 """
 
+from typing import Any
+
+from pvm3py.binding import errors
+from pvm3py.binding.enums import (
+    Code,
+    Encoding,
+    Event,
+    Mbox,
+    Option,
+    Route,
+    SpawnFlag,
+)
+from pvm3py.binding.errors import *  # noqa: F403
 from pvm3py.classic.buffers import (
     Header,
     MessageInfo,
@@ -57,22 +72,6 @@ from pvm3py.classic.buffers import (
     upkuint,
     upkulong,
     upkushort,
-)
-from pvm3py.binding.enums import (
-    Code,
-    Encoding,
-    Event,
-    Mbox,
-    Option,
-    Route,
-    SpawnFlag,
-)
-from pvm3py.binding.errors import (
-    ConnectionLost,
-    NoData,
-    NotFound,
-    PvmError,
-    SpawnError,
 )
 from pvm3py.classic.formats import (
     packf,
@@ -176,7 +175,6 @@ __all__ = [
     "ANY",
     "Clock",
     "Code",
-    "ConnectionLost",
     "Encoding",
     "Entry",
     "Event",
@@ -185,14 +183,10 @@ __all__ = [
     "MailboxClass",
     "Mbox",
     "MessageInfo",
-    "NoData",
-    "NotFound",
     "Operation",
     "Option",
-    "PvmError",
     "Received",
     "Route",
-    "SpawnError",
     "SpawnFlag",
     "TaskInfo",
     "addhosts",
@@ -306,3 +300,11 @@ __all__ = [
     "upkushort",
     "version",
 ]
+__all__ += errors.__all__
+
+
+def __getattr__(name: str) -> Any:
+    plain = name.removeprefix("pvm_")
+    if name.startswith("pvm_") and plain in __all__:
+        return globals()[plain]
+    raise AttributeError(f"module 'pvm3py.classic' has no attribute {name!r}")

@@ -18,8 +18,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from pvm3py._task import ffi, lib
-from pvm3py.classic.buffers import item_type
 from pvm3py.binding.errors import check
+from pvm3py.classic.buffers import item_type
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pvm3py._task import ffi, lib
-from pvm3py.classic.buffers import MessageInfo, bufinfo
 from pvm3py.binding.enums import Mbox
 from pvm3py.binding.errors import check
+from pvm3py.classic.buffers import MessageInfo, bufinfo
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from pvm3py._task import ffi, lib
-from pvm3py.classic.buffers import MessageInfo, bufinfo, item_type
 from pvm3py.binding.errors import check
+from pvm3py.classic.buffers import MessageInfo, bufinfo, item_type
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

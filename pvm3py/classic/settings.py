@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from pvm3py._task import ffi, lib
-from pvm3py.classic.buffers import MessageInfo, bufinfo
 from pvm3py.binding.enums import Option
 from pvm3py.binding.errors import check
+from pvm3py.classic.buffers import MessageInfo, bufinfo
 from pvm3py.classic.process import c_text
 
 # C functions of installed handlers; the library holds bare pointers to them.

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import pvm3py.classic as pvm
-from pvm3py.classic import Code
 from pvm3py.binding.errors import text_of
+from pvm3py.classic import Code
 
 from ..output import tid_text
 from ..session import Session

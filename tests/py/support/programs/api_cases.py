@@ -18,7 +18,7 @@ import sys
 import time
 from typing import Any
 
-from pvm3py import task as pvm3py
+from pvm3py import classic as pvm3py
 from pvm3py.classic import (
     Code,
     ConnectionLost,

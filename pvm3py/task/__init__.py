@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+"""The Python face: tasks, messages and groups as objects.
+
+from pvm3py import Task
+
+with Task() as task:
+    (worker,) = task.spawn("worker")
+    task.send({"numbers": [1, 2, 3]}, worker, tag=7)
+    print(task.recv(worker))
+"""
+
+from pvm3py.binding import errors
+from pvm3py.binding.errors import *  # noqa: F403
+
+from .members import HostInfo, TaskInfo, Tid
+from .message import Message, NotAnObject, Received
+from .notices import Notice, Notices
+from .take import ANY
+from .task import Task
+
+__all__ = [
+    "ANY",
+    "HostInfo",
+    "Message",
+    "NotAnObject",
+    "Notice",
+    "Notices",
+    "Received",
+    "Task",
+    "TaskInfo",
+    "Tid",
+]
+__all__ += errors.__all__
