@@ -32,6 +32,12 @@ class Item(NamedTuple):
         """Bytes of one item in memory."""
         return self.parts * int(ffi.sizeof(self.ctype))
 
+    def length(self, number: int, *, xdr: bool) -> int:
+        """Bytes of `number` items in a message; XDR fills bytes up to a multiple of 4."""
+        if not xdr:
+            return number * self.size
+        return -(-number // 4) * 4 if self.kind == "byte" else number * self.xdr
+
 
 _ALL = (
     Item("byte", "char", 1, 1),

@@ -113,6 +113,14 @@ class Message:
         self._borrowed = True
         return self
 
+    @classmethod
+    def remade(cls, body: bytes, source: Tid, tag: int) -> Message:
+        """A message that was received and freed; its body was read."""
+        message = Message("raw").pack(body)
+        message.source, message.tag, message.context = source, tag, lib.pvm_getcontext()
+        with message._receiving():
+            return message
+
     # ---- what is known of it --------------------------------------------------
 
     @property
@@ -363,10 +371,10 @@ def receive_into(message: Message, buffer: Buffer) -> int:
     """
     view = memoryview(buffer)
     item = item_of(view)
-    size = item.xdr if message.encoding == "xdr" else item.size
     wanted = view.nbytes // item.size
-    if message.length != wanted * size:
-        fit = f"{wanted} items of type {item.kind} have {wanted * size}"
+    length = item.length(wanted, xdr=message.encoding == "xdr")
+    if message.length != length:
+        fit = f"{wanted} items of type {item.kind} have {length}"
         raise NoFit(message, f"{message.length} bytes came, and {fit}")
     return message.unpack_into(buffer)
 

@@ -71,7 +71,10 @@ def take_object(
     sender, number = Tid(arrival.tid), arrival.tag
     # Unpickling may run code that receives.
     body = bytes(room.bytes[: arrival.length])
-    return objects.load_small(body), sender, number
+    try:
+        return objects.load_small(body), sender, number
+    except objects.Malformed as error:
+        raise NotAnObject(Message.remade(body, sender, number), str(error)) from None
 
 
 def _large(message: Message) -> tuple[Any, Tid, int]:

@@ -157,10 +157,12 @@ class Task:
         receivers = tids(to)
         if isinstance(buf, Message):
             buf.deliver(receivers, tag)
-        elif encoding == "raw" or (encoding == "auto" and self._one_signature(receivers)):
-            send_buffer(receivers, tag, buf)
+            return
+        view = memoryview(buf)
+        if encoding == "raw" or (encoding == "auto" and self._one_signature(receivers)):
+            send_buffer(receivers, tag, view)
         else:
-            Message("xdr").pack(buf).deliver(receivers, tag)
+            Message("xdr").pack(view).deliver(receivers, tag)
 
     def Recv(
         self, buf: Buffer, source: int = ANY, tag: int = ANY, *, timeout: float | None = None
