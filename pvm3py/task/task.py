@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 from pvm3py import classic
 from pvm3py._task import lib
 from pvm3py.binding.errors import Timeout
-from pvm3py.binding.post import send_object
+from pvm3py.binding.post import send_object, send_to_one
 
 from . import context, take
 from .members import HostInfo, Tid, tids
@@ -102,7 +102,10 @@ class Task:
         Large buffers in it, as of numpy arrays, are not copied before. The object may be changed
         when this returns. TypeError: `to` is no tid.
         """
-        send_object(tids(to), tag, obj)
+        if isinstance(to, int):
+            send_to_one(to, tag, obj)
+        else:
+            send_object(tids(to), tag, obj)
 
     def recv(self, source: int = ANY, tag: int = ANY, *, timeout: float | None = None) -> Any:
         """Wait for an object, and return it.
@@ -111,7 +114,7 @@ class Task:
 
         Raises Timeout; NotAnObject, which has the message, if what came is no object.
         """
-        return take.take_object(source, tag, timeout=timeout)[0]
+        return take.take_object(source, tag, timeout=timeout)
 
     # ---- messages ------------------------------------------------------------------------
 
