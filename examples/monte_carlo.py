@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Pi by random points: tasks on all hosts of the machine, which report as they get on.
 
-    pvm3py run monte_carlo.py [HOST ...]
+pvm3py run monte_carlo.py [HOST ...]
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ def throw(seed: int) -> None:
     task = Task()
     points = random.Random(seed)
     for _ in range(ROUNDS):
-        inside = sum(
-            points.random() ** 2 + points.random() ** 2 < 1 for _ in range(POINTS)
-        )
+        inside = sum(points.random() ** 2 + points.random() ** 2 < 1 for _ in range(POINTS))
         task.send((inside, POINTS), task.parent)
 
 

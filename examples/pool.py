@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import sys
 
-from pvm3py import VirtualMachine
 from pvm3py.futures import PvmPoolExecutor
+
+from pvm3py import VirtualMachine
 
 
 def collatz(number: int) -> int:

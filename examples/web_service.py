@@ -13,7 +13,6 @@ import asyncio
 import sys
 
 from aiohttp import web
-
 from pvm3py.futures import PvmPoolExecutor
 
 
