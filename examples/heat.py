@@ -54,7 +54,7 @@ def spread(task: Task, group: Group) -> np.ndarray | None:
 def draw(plate: np.ndarray) -> None:
     """Write a picture, if matplotlib is there."""
     try:
-        import matplotlib.pyplot as plt
+        import matplotlib.pyplot as plt  # noqa: PLC0415
     except ImportError:
         print("without matplotlib there is no picture")
         return

@@ -22,7 +22,6 @@ class Row(NamedTuple):
     """One line of the table.
 
     ours, theirs  what measures: a function of a module here, and its first arguments
-    better        which figure is better
     """
 
     name: str
@@ -30,23 +29,22 @@ class Row(NamedTuple):
     unit: str
     ours: str
     theirs: str | None
-    better: str
 
 
 ROWS = (
     Row("tuple", "small tuple, half a round trip", "us", "tasks:small_object",
-        "pipes:small_object", "less"),
+        "pipes:small_object"),
     Row("array", "1 MiB of doubles as an object", "us", "tasks:large_object",
-        "pipes:large_object", "less"),
-    Row("buffer", "1 MiB of doubles, Send and Recv", "us", "tasks:buffer", None, "less"),
-    Row("await", "small tuple, awaited", "us", "awaited:small_object", None, "less"),
-    Row("calls-2", "empty calls, 2 workers", "/s", "pools:our_rate 2", "pools:their_rate 2", "more"),
-    Row("calls-6", "empty calls, 6 workers", "/s", "pools:our_rate 6", "pools:their_rate 6", "more"),
+        "pipes:large_object"),
+    Row("buffer", "1 MiB of doubles, Send and Recv", "us", "tasks:buffer", None),
+    Row("await", "small tuple, awaited", "us", "awaited:small_object", None),
+    Row("calls-2", "empty calls, 2 workers", "/s", "pools:our_rate 2", "pools:their_rate 2"),
+    Row("calls-6", "empty calls, 6 workers", "/s", "pools:our_rate 6", "pools:their_rate 6"),
     Row("naps-2", "calls that sleep 1 ms, 2 workers", "of perfect", "pools:our_share 2",
-        "pools:their_share 2", "more"),
+        "pools:their_share 2"),
     Row("naps-6", "calls that sleep 1 ms, 6 workers", "of perfect", "pools:our_share 6",
-        "pools:their_share 6", "more"),
-    Row("spawn", "spawn of 32 functions until each answers", "/s", "tasks:spawns", None, "more"),
+        "pools:their_share 6"),
+    Row("spawn", "spawn of 32 functions until each answers", "/s", "tasks:spawns", None),
 )  # fmt: skip
 
 
