@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Parallel Virtual Machine for Python.
 
-`import pvm3py` gives the task interface: `pvm3py.mytid()`, `pvm3py.spawn(...)`,
-`pvm3py.recv(...)` and so on, all from the package pvm3py.task, which is loaded (with the C
-library) when the first of its names is used. The daemon, pvm3py.pvmd, needs none of it.
+    from pvm3py import Task
+
+    with Task() as task:
+        ...
+
+`Task`, `Message`, `Group`, `VirtualMachine` and so on come from the package pvm3py.task, which is
+loaded (with the C library) when the first of its names is used. The functions of C, without their
+prefix, are pvm3py.classic. The daemon, pvm3py.pvmd, needs none of it.
 """
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module
 from os.path import dirname
 from types import ModuleType
@@ -23,13 +29,29 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     if name.startswith("_") and name != "__all__":
         raise AttributeError(f"module 'pvm3py' has no attribute {name!r}")
-    return getattr(_interface(), name)
+    face = _interface("pvm3py.task")
+    if name == "__all__" or name in face.__all__:
+        return getattr(face, name)
+    return _flat(name)
 
 
-def _interface() -> ModuleType:
-    """The package pvm3py.task. ImportError: this is the source directory, which is not built."""
+def _flat(name: str) -> Any:
+    """A name of pvm3py.classic, which was here in release 0.1."""
+    classic = _interface("pvm3py.classic")
+    if name not in classic.__all__:
+        raise AttributeError(f"module 'pvm3py' has no attribute {name!r}")
+    warnings.warn(
+        f"pvm3py.{name} is pvm3py.classic.{name}; the short name goes with the next release",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+    return getattr(classic, name)
+
+
+def _interface(name: str) -> ModuleType:
+    """A package of the interface. ImportError: this is the source directory, which is not built."""
     try:
-        return import_module("pvm3py.task")
+        return import_module(name)
     except ModuleNotFoundError as error:
         raise _explained(error) from None
 
@@ -46,4 +68,4 @@ def _explained(error: ImportError) -> ImportError:
 
 def __dir__() -> list[str]:
     own = [name for name in globals() if name.startswith("__")]
-    return sorted([*own, *_interface().__all__])
+    return sorted([*own, *_interface("pvm3py.task").__all__])

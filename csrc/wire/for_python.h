@@ -1,7 +1,65 @@
 /* SPDX-License-Identifier: MIT */
-/* What the Python interface has of libpvm3 beside pvm3.h. (csrc/libpvm/engine/wait.c, calls/) */
+/* What the Python interface has of libpvm3 beside pvm3.h. */
 #ifndef PVM3PY_FOR_PYTHON_H
 #define PVM3PY_FOR_PYTHON_H
+
+#include <stddef.h>
+
+/* ---- messages past the active buffers (csrc/libpvm/calls/for_python.c) ------------- */
+
+/* Bytes in memory. */
+struct pvmpart {
+	const void *data;
+	size_t length;
+};
+
+/* In a message of parts each begins at a multiple of this. */
+enum { PVM_PART_ALIGN = 64 };
+
+/*
+ * What is known of a message: the id of its buffer, who sent it, PvmDataDefault or PvmDataRaw, and
+ * the bytes of its body.
+ */
+struct pvmarrival {
+	int id, tid, tag, ctx, encoding;
+	size_t length;
+};
+
+/* Send bytes as they are in memory. 0 or an error code, as pvm_psend. */
+int pvmsendbytes(int tid, int tag, const char *data, size_t length);
+
+/*
+ * Send parts of a message to `n` tasks, as pvm_mcast if there are several. The parts are not
+ * copied before; they may be changed when the call returns. 0 or an error code.
+ */
+int pvmsendparts(const int *tids, int n, int tag, const struct pvmpart *parts, int count);
+
+/*
+ * Wait for a message from `tid` with `tag` (-1: any) in the current context, for `seconds` at most
+ * (negative: for ever; 0: as pvm_nrecv). It becomes a buffer of the caller's, not the receive
+ * buffer. The first bytes of its body, `room` at most, are copied to `head`. If that is all of
+ * it, and it begins with the 8 bytes at `magic` (NULL: never), the buffer is freed and its id 0.
+ * 1, 0 if none came, or an error code, as pvm_trecv.
+ */
+int pvmtake(int tid, int tag, double seconds, struct pvmarrival *arrival, char *head, size_t room,
+	const char *magic);
+
+/* Wait as pvmtake for a message, and leave it where it is. 1, 0 or an error code. */
+int pvmlook(int tid, int tag, double seconds, struct pvmarrival *arrival);
+
+/* Describe the message of a buffer. 0, PvmBadParam, PvmNoSuchBuf. */
+int pvmdescribe(int id, struct pvmarrival *arrival);
+
+/*
+ * Copy bytes of a message that was received, from `offset` on, whatever was unpacked. 0,
+ * PvmBadParam, PvmNoSuchBuf; PvmNoData: the body has fewer, and nothing is copied.
+ */
+int pvmread(int id, size_t offset, char *to, size_t length);
+
+/* Unpack a message from its begin again. 0, PvmBadParam, PvmNoSuchBuf. */
+int pvmrewind(int id);
+
+/* ---- waiting (csrc/libpvm/engine/wait.c) -------------------------------------------- */
 
 /*
  * Have `given_up` called in each thread whose call waits for messages or answers: when a signal
@@ -9,6 +67,11 @@
  * the call, with PvmSysErr. An answer that comes later is dropped. NULL: nobody is asked.
  */
 void pvmaskwaiting(int (*given_up)(void));
+
+/* ---- settings (csrc/libpvm/calls) --------------------------------------------------- */
+
+/* The own tid, -1 while this is no task. (base/task.c) */
+extern int pvmmytid;
 
 /* Copy the trace mask, 36 bytes, of the own task or of children. 0, PvmBadParam. (pvmtev.h) */
 int pvm_gettmask(int who, char mask[36]);

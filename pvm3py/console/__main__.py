@@ -26,7 +26,7 @@ and names pvm; any other file is a host file: hosts to start with the daemon"""
 def main(arguments: list[str], program: str = "pvm") -> int:
     """Run a console; return the exit status."""
     given = parser(program).parse_args(arguments)
-    from pvm3py.task import ConnectionLost, PvmError  # noqa: PLC0415
+    from pvm3py.classic import ConnectionLost, PvmError  # noqa: PLC0415
 
     signal.signal(signal.SIGTERM, _terminated)
     try:
@@ -98,7 +98,7 @@ def _serve(given: argparse.Namespace) -> int:
 
 def _set_mask(text: str) -> None:
     """The mask of the daemon is that of this task as well."""
-    from pvm3py.task import Option, setopt  # noqa: PLC0415
+    from pvm3py.classic import Option, setopt  # noqa: PLC0415
 
     setopt(Option.DEBUG_MASK, _mask(text))
 
@@ -176,7 +176,7 @@ def _converse(interpreter: Interpreter, started: bool) -> None:
 
 def _leave(interpreter: Interpreter) -> None:
     """Leave the machine, if there still is one."""
-    from pvm3py.task import PvmError, exit  # noqa: PLC0415
+    from pvm3py.classic import PvmError, exit  # noqa: PLC0415
 
     interpreter.session.out.flush()
     try:

@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pvm3py.task as pvm
+import pvm3py.classic as pvm
 
 from .session import Session
 

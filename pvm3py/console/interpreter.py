@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import os
 
-import pvm3py.task as pvm
-from pvm3py.task import ConnectionLost, PvmError
+import pvm3py.classic as pvm
+from pvm3py.classic import ConnectionLost, PvmError
 
 from .commands import COMMANDS
 from .session import Session

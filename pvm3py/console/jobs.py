@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import pvm3py.task as pvm
-from pvm3py.task import Option
+import pvm3py.classic as pvm
+from pvm3py.classic import Option
 from pvm3py.wire.codec import WireError
 
 from .jobfile import JobFile
@@ -252,11 +252,11 @@ class Jobs:
                     job.lose(tid)
             self._look(job)
 
-    def _output(self, job: Job, message: pvm.Message) -> None:
+    def _output(self, job: Job, message: pvm.MessageInfo) -> None:
         job.take_output(message.length)
         self._look(job)
 
-    def _traced(self, job: Job, message: pvm.Message) -> None:
+    def _traced(self, job: Job, message: pvm.MessageInfo) -> None:
         """Take a trace message of a daemon or a task. What is about strangers is dropped."""
         of_task = message.tid > 0
         if job.trace is None or (of_task and message.tid not in job.tasks):

@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import pvm3py.task as pvm
-from pvm3py.task import SpawnError, SpawnFlag
-from pvm3py.task.errors import text_of
+import pvm3py.classic as pvm
+from pvm3py.binding.errors import text_of
+from pvm3py.classic import SpawnError, SpawnFlag
 
 from .jobfile import JobFile
 from .jobs import Filed, Job, Printed, Sink

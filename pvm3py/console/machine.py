@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import pvm3py.task as pvm
-from pvm3py.task import Code, Event, Option, PvmError, Route
+import pvm3py.classic as pvm
+from pvm3py.classic import Code, Event, Option, PvmError, Route
 
 from .mail import Mail
 from .output import Output, host_line
@@ -88,7 +88,7 @@ class Machine:
             pvm.notify(Event.HOST_DELETE, self._gone_tag, watched)
         return new
 
-    def _hosts_added(self, message: pvm.Message) -> None:
+    def _hosts_added(self, message: pvm.MessageInfo) -> None:
         count = pvm.upkint()
         if not 0 < count <= message.length // 4:
             return
@@ -99,7 +99,7 @@ class Machine:
         if new:
             self._announce(new, "new host", "added", "ARCH", "SPEED")
 
-    def _host_gone(self, message: pvm.Message) -> None:
+    def _host_gone(self, message: pvm.MessageInfo) -> None:
         del message
         host = self._hosts.pop(pvm.tidtohost(pvm.upkint()), None)
         if host is None:

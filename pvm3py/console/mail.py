@@ -7,12 +7,12 @@ import select
 import time
 from collections.abc import Callable, Sequence
 
-import pvm3py.task as pvm
-from pvm3py.task import NoData
+import pvm3py.classic as pvm
+from pvm3py.classic import NoData
 
 from .interrupts import Interrupts
 
-Handler = Callable[[pvm.Message], None]
+Handler = Callable[[pvm.MessageInfo], None]
 
 # Tags of the console's own are above those that people use.
 _FIRST_TAG = 0x43000000
@@ -93,6 +93,6 @@ class Mail:
                 return [fd for fd in fds if fd in ready]
 
 
-def _of_daemon(message: pvm.Message) -> bool:
+def _of_daemon(message: pvm.MessageInfo) -> bool:
     """Whether a daemon has sent it: bit 31 of its tid is set."""
     return message.tid < 0

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pvm3py.task as pvm
-from pvm3py.task import SpawnError, SpawnFlag
+import pvm3py.classic as pvm
+from pvm3py.classic import SpawnError, SpawnFlag
 
 from .jobs import Collected, Job
 from .session import Session

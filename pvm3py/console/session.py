@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import pvm3py.task as pvm
-from pvm3py.task import PvmError
+import pvm3py.classic as pvm
+from pvm3py.classic import PvmError
 
 from .interrupts import Interrupts
 from .jobs import Jobs

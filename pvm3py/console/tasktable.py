@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pvm3py.task as pvm
+import pvm3py.classic as pvm
 
 from .output import HOST, Column
 
@@ -54,14 +54,14 @@ class TaskTable:
         middle = _LONG if long else ()
         self.columns = (HOST, Column("TID", 8), *middle, Column("FLAG 0x", 9), _COMMAND)
 
-    def row(self, task: pvm.Task) -> list[str]:
+    def row(self, task: pvm.TaskInfo) -> list[str]:
         """What the columns say about a task."""
         cells = [self.host(task), self._tid(task.tid)]
         if self._long:
             cells += [self._tid(task.parent) if task.parent else "-", str(task.pid)]
         return [*cells, flag_text(task.flags), task.program or "-"]
 
-    def record(self, task: pvm.Task) -> dict[str, Any]:
+    def record(self, task: pvm.TaskInfo) -> dict[str, Any]:
         """A task for programs; parent null if it has none."""
         return {
             "tid": task.tid,
@@ -72,7 +72,7 @@ class TaskTable:
             "program": task.program or None,
         }
 
-    def host(self, task: pvm.Task) -> str:
+    def host(self, task: pvm.TaskInfo) -> str:
         """Name of a task's host."""
         return self._names.get(task.host, "-")
 

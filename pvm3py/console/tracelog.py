@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-import pvm3py.task as pvm
+import pvm3py.classic as pvm
 from pvm3py.trace.file import Writer
 from pvm3py.trace.message import Decoder, Event, Item, encode
 from pvm3py.trace.values import to_text

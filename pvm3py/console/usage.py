@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pvm3py.task as pvm
-from pvm3py.task import PvmError
+import pvm3py.classic as pvm
+from pvm3py.classic import PvmError
 
 from . import probe
 from .jobs import Job
@@ -48,7 +48,7 @@ class Figures:
 class Usage:
     """A task, and what it uses. cpu: percent of a processor; sent: a second; None: not known."""
 
-    task: pvm.Task
+    task: pvm.TaskInfo
     host: str
     cpu: float | None = None
     memory: int | None = None
@@ -115,7 +115,7 @@ class Watch:
         ours |= {0, self._session.tid}
         tasks = [task for task in pvm.tasks() if task.tid not in ours]
         self._forget({task.tid for task in tasks})
-        of_host: dict[int, list[pvm.Task]] = {}
+        of_host: dict[int, list[pvm.TaskInfo]] = {}
         for task in tasks:
             of_host.setdefault(task.host, []).append(task)
         self._look_here(of_host.pop(self._here, []))
@@ -162,7 +162,7 @@ class Watch:
         if now is not None and before is not None and now.at > before.at:
             usage.cpu = 100 * (now.cpu - before.cpu) / (now.at - before.at)
 
-    def _count_sent(self, tasks: Iterable[pvm.Task]) -> None:
+    def _count_sent(self, tasks: Iterable[pvm.TaskInfo]) -> None:
         """Ask what tasks have sent; those first whose count is the oldest, as there may be many."""
         deadline = time.monotonic() + (_COUNTING if self._session.out.live else math.inf)
         for task in sorted(tasks, key=lambda task: self._sent.get(task.tid, (0.0, 0, 0))[0]):
@@ -171,7 +171,7 @@ class Watch:
             if task.host not in self._uncounted:
                 self._count(task)
 
-    def _count(self, task: pvm.Task) -> None:
+    def _count(self, task: pvm.TaskInfo) -> None:
         """What a task has sent since it was last asked for."""
         counts = pvm.tickle(_TICKLE_SENT, task.tid)
         now = time.monotonic()
@@ -189,7 +189,7 @@ class Watch:
 
     # ---- this host ----------------------------------------------------------
 
-    def _look_here(self, tasks: Iterable[pvm.Task]) -> None:
+    def _look_here(self, tasks: Iterable[pvm.TaskInfo]) -> None:
         ticks, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
         for task in tasks:
             try:
@@ -200,7 +200,7 @@ class Watch:
 
     # ---- other hosts --------------------------------------------------------
 
-    def _ask(self, host: int, tasks: list[pvm.Task]) -> None:
+    def _ask(self, host: int, tasks: list[pvm.TaskInfo]) -> None:
         """Have a host told what its processes use, unless it has not answered yet."""
         if host in self._probes or host not in self.hosts:
             return

@@ -7,12 +7,12 @@ import signal
 import sys
 from collections.abc import Iterator
 
-import pvm3py.task as pvm
+import pvm3py.classic as pvm
 from pvm3py import __version__
 from pvm3py._task import ffi, lib
+from pvm3py.binding.errors import check
 from pvm3py.command import run
 from pvm3py.groupserver.server import CHANGES, QUESTIONS, GroupServer
-from pvm3py.task.errors import check
 from pvm3py.wire import constants as c
 
 USAGE = """usage: pvmgs

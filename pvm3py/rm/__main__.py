@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-import pvm3py.task as pvm
+import pvm3py.classic as pvm
 from pvm3py.command import add_version, run
 
 from .manager import ResourceManager

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import pvm3py.task as pvm
+import pvm3py.classic as pvm
 from pvm3py.wire import constants as c
 
 # Tags of this task's own: notices that it asks for, and output of tasks that work for it. The

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-import pvm3py.task as pvm
+import pvm3py.classic as pvm
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.daemon import RestBody

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass
 
-import pvm3py.task as pvm
+import pvm3py.classic as pvm
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.task import Codes, NotifyRequest, TidBody

@@ -52,7 +52,7 @@ def parser(program: str) -> argparse.ArgumentParser:
 def main(arguments: list[str], program: str = "tracer") -> int:
     """Trace until a command ends it; return the exit status."""
     given = parser(program).parse_args(arguments)
-    from pvm3py.task import Code, ConnectionLost, PvmError  # noqa: PLC0415
+    from pvm3py.classic import Code, ConnectionLost, PvmError  # noqa: PLC0415
 
     try:
         _serve(given)
@@ -71,7 +71,7 @@ def main(arguments: list[str], program: str = "tracer") -> int:
 
 def _serve(given: argparse.Namespace) -> None:
     """Be the tracer. PvmError: no daemon, another tracer. OSError: a file cannot be opened."""
-    import pvm3py.task as pvm  # noqa: PLC0415
+    import pvm3py.classic as pvm  # noqa: PLC0415
     from pvm3py.console.output import Output  # noqa: PLC0415
 
     from .collector import Collector, Wanted  # noqa: PLC0415

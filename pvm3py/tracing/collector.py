@@ -7,14 +7,14 @@ import select
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import pvm3py.task as pvm
+import pvm3py.classic as pvm
 from pvm3py.console.jobfile import JobFile
 from pvm3py.console.jobs import Job
 from pvm3py.console.mail import Mail
 from pvm3py.console.output import Output, tid_text
 from pvm3py.console.tracelog import TraceLog
 from pvm3py.console.tracemask import OPTIONS, XPVM, mask_of
-from pvm3py.task import Event, Option
+from pvm3py.classic import Event, Option
 from pvm3py.wire.codec import WireError
 
 VERSION = "Tracer 1.0.0"
@@ -90,13 +90,14 @@ class Collector:
 
     # ---- messages -----------------------------------------------------------------
 
-    def _traced(self, message: pvm.Message) -> None:
+    def _traced(self, message: pvm.MessageInfo) -> None:
         try:
-            events = self._trace.take(pvm.upkbytes(message.length), message.tid)
+            events = self._trace.events(pvm.upkbytes(message.length), message.tid)
         except WireError as error:
             self._out.error(f"Message of {tid_text(message.tid)} is no trace: {error}")
             return
         for event in events:
+            self._trace.take(event, message.tid)
             if event.name == "newtask":
                 self._tasks.stream(event.tid)
                 self._out.line(f"Task TID=0x{event.tid:x} Connected to Tracer")
@@ -104,7 +105,7 @@ class Collector:
                 self._tasks.stream(event.tid).traced = True
         self._look()
 
-    def _output(self, message: pvm.Message) -> None:
+    def _output(self, message: pvm.MessageInfo) -> None:
         self._tasks.take_output(message.length)
         self._look()
 
@@ -125,13 +126,13 @@ class Collector:
         if others:
             pvm.notify(Event.HOST_DELETE, self._gone, others)
 
-    def _hosts_added(self, message: pvm.Message) -> None:
+    def _hosts_added(self, message: pvm.MessageInfo) -> None:
         del message
         new = [host for host in pvm.config() if host.tid not in self._hosts]
         self._watch(new)
         self._trace.add_hosts(new)
 
-    def _host_gone(self, message: pvm.Message) -> None:
+    def _host_gone(self, message: pvm.MessageInfo) -> None:
         del message
         host = self._hosts.pop(pvm.tidtohost(pvm.upkint()), None)
         if host is None:

@@ -150,6 +150,17 @@ int pvm__mailbox_remove(const char *name, int index, int flags);
  * context. Id, 0 if none came until the deadline, or an error code. (recv.c)
  */
 int pvm__receive(int (*match)(int mid, int tid, int tag), int tid, int tag, int64_t deadline);
+/* The same by the rule that is set with pvm_recvf. */
+int pvm__receive_by_rule(int tid, int tag, int64_t deadline);
+/* Id of the message that this would receive, which is left in the list. */
+int pvm__find_by_rule(int tid, int tag, int64_t deadline);
+
+/* Send a message (consumed) to `n` tasks, as pvm_mcast. 0 or an error code. (send.c) */
+int pvm__send_to_all(struct message *, const int *tids, int n);
+/* May the program send to this task with this tag? (send.c) */
+bool pvm__may_send(int tid, int tag);
+/* Message of an id that a program gave: 0, PvmBadParam or PvmNoSuchBuf. (buffer.c) */
+int pvm__lookup(int id, struct message **);
 
 /* Bytes of `n` items of a PVM_... type: PvmBadParam, PvmNotImpl (strings), PvmOverflow. (send.c) */
 int pvm__typed_bytes(int type, int n);

@@ -2,8 +2,7 @@
 /* Buffers: what programs call messages. Which ones are current, and their headers. */
 #include "calls/api.h"
 
-/* Message of an id that a program gave: 0, PvmBadParam or PvmNoSuchBuf. */
-static int lookup(int id, struct message **m)
+int pvm__lookup(int id, struct message **m)
 {
 	if (id <= 0)
 		return PvmBadParam;
@@ -105,7 +104,7 @@ static int free_buffer(int bufid)
 
 	if (bufid == 0)
 		return 0;
-	code = lookup(bufid, &m);
+	code = pvm__lookup(bufid, &m);
 	if (code == 0) {
 		pvm__message_retire(m);
 		pvm__ids_rested();
@@ -170,7 +169,7 @@ static int set_current(int bufid, struct message **role, struct message **other,
 {
 	int old = *role ? (*role)->id : 0;
 	struct message *m = NULL;
-	int code = bufid ? lookup(bufid, &m) : 0;
+	int code = bufid ? pvm__lookup(bufid, &m) : 0;
 
 	if (code)
 		return code;
@@ -205,7 +204,7 @@ int pvm_setrbuf(int bufid)
 static int buffer_header(int bufid, int *bytes, int *tag, int *tid)
 {
 	struct message *m;
-	int code = lookup(bufid, &m);
+	int code = pvm__lookup(bufid, &m);
 
 	if (code)
 		return pvm__result("pvm_bufinfo", code);
@@ -246,7 +245,7 @@ int pvm_bufinfo(int bufid, int *bytes, int *tag, int *tid)
 int pvm__get_header(int bufid, struct pvmminfo *info)
 {
 	struct message *m;
-	int code = lookup(bufid, &m);
+	int code = pvm__lookup(bufid, &m);
 
 	if (code == 0 && !info)
 		code = PvmBadParam;
@@ -273,7 +272,7 @@ int pvm_getminfo(int bufid, struct pvmminfo *info)
 int pvm__set_header(int bufid, const struct pvmminfo *info)
 {
 	struct message *m;
-	int code = lookup(bufid, &m);
+	int code = pvm__lookup(bufid, &m);
 
 	if (code == 0 && !info)
 		code = PvmBadParam;

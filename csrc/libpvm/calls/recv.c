@@ -225,10 +225,14 @@ int pvm__receive(matcher *match, int tid, int tag, int64_t deadline)
 	return id;
 }
 
-/* The same with the program's rule. */
-static int receive(int tid, int tag, int64_t deadline)
+int pvm__receive_by_rule(int tid, int tag, int64_t deadline)
 {
 	return pvm__receive(program_match, tid, tag, deadline);
+}
+
+int pvm__find_by_rule(int tid, int tag, int64_t deadline)
+{
+	return find(program_match, tid, tag, deadline);
 }
 
 /* ---- public calls -------------------------------------------------------- */
@@ -244,7 +248,7 @@ API_TRACED_WAY int recv_traced(int tid, int tag)
 {
 	API_ENTER(TEV_RECV, WANTED);
 	return API_LEAVE(TEV_RECV, TEV_DID_MB,
-		pvm__result("pvm_recv", receive(tid, tag, NO_DEADLINE)), RECEIVED);
+		pvm__result("pvm_recv", pvm__receive_by_rule(tid, tag, NO_DEADLINE)), RECEIVED);
 }
 
 /*
@@ -256,7 +260,7 @@ int pvm_recv(int tid, int tag)
 {
 	API_IF_TRACED(recv_traced(tid, tag));
 	API_LOCK();
-	return pvm__result("pvm_recv", receive(tid, tag, NO_DEADLINE));
+	return pvm__result("pvm_recv", pvm__receive_by_rule(tid, tag, NO_DEADLINE));
 }
 
 /* As pvm_recv without waiting: 0 if there is no such message. */
@@ -264,7 +268,7 @@ int pvm_nrecv(int tid, int tag)
 {
 	API_ENTER(TEV_NRECV, WANTED);
 	return API_LEAVE(TEV_NRECV, TEV_DID_MB,
-		pvm__result("pvm_nrecv", receive(tid, tag, ONE_PASS)), RECEIVED);
+		pvm__result("pvm_nrecv", pvm__receive_by_rule(tid, tag, ONE_PASS)), RECEIVED);
 }
 
 /* As pvm_recv, waiting at most `timeout` (NULL: for ever, negative: not): 0 if none came. */
@@ -275,7 +279,7 @@ int pvm_trecv(int tid, int tag, struct timeval *timeout)
 	int64_t deadline = timeout ? pvm__deadline(timeout) : NO_DEADLINE;
 
 	return API_LEAVE(TEV_TRECV, TEV_DID_MB,
-		pvm__result("pvm_trecv", receive(tid, tag, deadline)), RECEIVED);
+		pvm__result("pvm_trecv", pvm__receive_by_rule(tid, tag, deadline)), RECEIVED);
 }
 
 /* Id of a message that pvm_recv would take now, 0: none. It stays in the list. */
@@ -283,7 +287,7 @@ int pvm_probe(int tid, int tag)
 {
 	API_ENTER(TEV_PROBE, WANTED);
 	return API_LEAVE(TEV_PROBE, TEV_DID_CC,
-		pvm__result("pvm_probe", find(program_match, tid, tag, ONE_PASS)));
+		pvm__result("pvm_probe", pvm__find_by_rule(tid, tag, ONE_PASS)));
 }
 
 /* Copy the body's first `room` bytes. */
@@ -309,7 +313,7 @@ static int receive_typed(int tid, int tag, void *data, int n, int type, struct t
 		return bytes;
 	if (!data && bytes)
 		return PvmBadParam;
-	id = find(program_match, tid, tag, NO_DEADLINE);
+	id = pvm__find_by_rule(tid, tag, NO_DEADLINE);
 	if (id < 0)
 		return id;
 	m = take(id);

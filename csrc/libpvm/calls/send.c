@@ -7,8 +7,7 @@
 
 enum { FEW = 32 }; /* receivers that a multicast keeps on the stack */
 
-/* May the program send to this task with this tag? */
-static bool allowed(int tid, int tag)
+bool pvm__may_send(int tid, int tag)
 {
 	return pvm__task.option.resv_tids || (tag >= 0 && wire_is_task((uint32_t)tid));
 }
@@ -41,7 +40,7 @@ static inline int send_buffer(int tid, int tag)
 	m = pvm__task.sbuf;
 	if (tid == PVM_TRACE_TID && tag == PVM_TRACE_CODE && m && m->enc == WIRE_ENC_TRACE)
 		return pvm__trace_user_event(m);
-	if (!allowed(tid, tag))
+	if (!pvm__may_send(tid, tag))
 		return PvmBadParam;
 	m = outgoing(tid, tag, &code);
 	if (!m)
@@ -82,6 +81,17 @@ static int multicast(struct message *m, const int *tids, int n)
 	return code;
 }
 
+int pvm__send_to_all(struct message *m, const int *tids, int n)
+{
+	int code;
+
+	pvm__keep(m, pvm__message_end);
+	code = multicast(m, tids, n);
+	pvm__kept(m);
+	pvm__message_unref(m);
+	return code;
+}
+
 static int mcast_buffer(const int *tids, int n, int tag)
 {
 	struct message *m;
@@ -92,23 +102,17 @@ static int mcast_buffer(const int *tids, int n, int tag)
 		return code;
 	if (!pvm__task.sbuf)
 		return PvmNoBuf;
-	if (n < 0 || (n && !tids) || !allowed(1, tag))
+	if (n < 0 || (n && !tids) || !pvm__may_send(1, tag))
 		return PvmBadParam;
 	for (int i = 0; i < n; i++) {
-		if (!allowed(tids[i], tag))
+		if (!pvm__may_send(tids[i], tag))
 			return PvmBadParam;
 		others |= tids[i] != pvmmytid;
 	}
 	if (!others)
 		return 0; /* and the header stays as it was */
 	m = outgoing(pvmmytid | (int)TIDGID, tag, &code);
-	if (!m)
-		return code;
-	pvm__keep(m, pvm__message_end);
-	code = multicast(m, tids, n);
-	pvm__kept(m);
-	pvm__message_unref(m);
-	return code;
+	return m ? pvm__send_to_all(m, tids, n) : code;
 }
 
 /*
@@ -165,7 +169,7 @@ static int send_typed(int tid, int tag, void *data, int n, int type)
 	code = pvm__connect();
 	if (code < 0)
 		return code;
-	if (!allowed(tid, tag) || (!data && bytes))
+	if (!pvm__may_send(tid, tag) || (!data && bytes))
 		return PvmBadParam;
 	m = pvm__message_new(WIRE_ENC_INPLACE);
 	if (!m)

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import pvm3py.task as pvm
-from pvm3py.task import Code
-from pvm3py.task.errors import text_of
+import pvm3py.classic as pvm
+from pvm3py.binding.errors import text_of
+from pvm3py.classic import Code
 
 from ..output import DTID, HOST, STATUS, Column
 from ..session import Session

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import pvm3py.task as pvm
-from pvm3py.task import Event
+import pvm3py.classic as pvm
+from pvm3py.classic import Event
 
 from ..jobs import Job
 from ..launch import OPTIONS, Launch, LaunchError, launch, parse

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import signal
 
-import pvm3py.task as pvm
-from pvm3py.task import ConnectionLost
+import pvm3py.classic as pvm
+from pvm3py.classic import ConnectionLost
 
 from ..output import tid_text
 from ..session import Session

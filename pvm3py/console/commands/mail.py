@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import pvm3py.task as pvm
-from pvm3py.task import Mbox
+import pvm3py.classic as pvm
+from pvm3py.classic import Mbox
 
 from ..session import Session
 from ..table import JSON, Given, command

@@ -6,8 +6,8 @@ from __future__ import annotations
 import os
 import re
 
-import pvm3py.task as pvm
-from pvm3py.task import Code, Option, PvmError
+import pvm3py.classic as pvm
+from pvm3py.classic import Code, Option, PvmError
 
 from ..session import Session
 from ..table import Given, command

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import pvm3py.task as pvm
-from pvm3py.task import Option
+import pvm3py.classic as pvm
+from pvm3py.classic import Option
 
 from ..session import Session
 from ..table import Given, command

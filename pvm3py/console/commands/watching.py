@@ -7,8 +7,8 @@ import re
 import time
 from dataclasses import dataclass
 
-import pvm3py.task as pvm
-from pvm3py.task import PvmError
+import pvm3py.classic as pvm
+from pvm3py.classic import PvmError
 
 from .. import probe
 from ..output import DTID, HOST, Column

@@ -13,8 +13,8 @@ import signal
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-import pvm3py.task as pvm
-from pvm3py.task import PvmError
+import pvm3py.classic as pvm
+from pvm3py.classic import PvmError
 
 from ..commands.settings import OPTIONS
 from ..output import tid_text

@@ -21,7 +21,7 @@ from prompt_toolkit.output import Output
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts import CompleteStyle
 
-from pvm3py.task import PvmError
+from pvm3py.classic import PvmError
 
 from ..interpreter import Interpreter
 from ..plain import PROMPT

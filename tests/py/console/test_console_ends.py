@@ -164,7 +164,7 @@ def test_interrupt_ends_the_command_and_not_the_console(vm: VirtualMachine) -> N
 
 INTERRUPTED = """
 import os, signal
-import pvm3py.task as pvm
+import pvm3py.classic as pvm
 from pvm3py.console.machine import attach
 from pvm3py.console.output import Output
 from pvm3py.console.session import Session
@@ -223,7 +223,7 @@ def test_binary_input_is_survived(vm: VirtualMachine) -> None:
 
 JUNK = """
 import sys
-from pvm3py.task import *
+from pvm3py.classic import *
 console = int(sys.argv[1], 16)
 for tag in range(0x43000000, 0x43000008):
     for numbers in ([], [-1], [2**31 - 1], [5, 2**31 - 1], [5, -7], [0x40099, 0], [2, 1, 2]):
@@ -250,7 +250,7 @@ def test_messages_of_strangers_are_survived(vm: VirtualMachine) -> None:
 
 TRACED = """
 import sys
-from pvm3py.task import *
+from pvm3py.classic import *
 console = int(sys.argv[1], 16)
 print(f"t{mytid():x}")
 settmask("O" * 35)

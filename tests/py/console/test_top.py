@@ -42,14 +42,14 @@ def test_processor_and_memory_are_the_kernels(vm: VirtualMachine) -> None:
 
 
 RECEIVER = """
-import pvm3py.task as pvm
+import pvm3py.classic as pvm
 print(pvm.mytid(), flush=True)
 while True:
     pvm.recv()
 """
 SENDER = """
 import sys, time
-import pvm3py.task as pvm
+import pvm3py.classic as pvm
 while True:
     for _ in range(10):
         pvm.initsend()

@@ -562,7 +562,7 @@ def test_full_disk_is_said_and_leaves_nothing(tmp: Path) -> None:
 
 
 def test_task_says_that_the_disk_has_become_full(tmp: Path) -> None:
-    task = f"{sys.executable} -c 'import pvm3py; pvm3py.mytid()'"
+    task = f"{sys.executable} -c 'import pvm3py.classic as pvm3py; pvm3py.mytid()'"
     script = (
         f"{daemon_program('ours')} & until [ -s $PVM_TMP/pvmd.0 ]; do sleep 0.1; done\n"
         f"cat /dev/zero >$PVM_TMP/filler 2>/dev/null; {task}; rm $PVM_TMP/filler; kill $!; wait"

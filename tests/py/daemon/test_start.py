@@ -304,7 +304,7 @@ def test_idle_daemon_is_small() -> None:
     ("module", "unneeded"),
     [
         ("main", ["asyncio", "dataclasses", "pvm3py.pvmd.core"]),
-        ("serve", ["dataclasses", "pathlib", "pvm3py.task", "pvm3py.trace.message"]),
+        ("serve", ["dataclasses", "pathlib", "pvm3py.classic", "pvm3py.trace.message"]),
     ],
 )
 def test_start_loads_only_what_it_needs(module: str, unneeded: list[str]) -> None:

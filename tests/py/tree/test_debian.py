@@ -214,7 +214,7 @@ pvmd >/dev/null &
 until [ -e /tmp/pvmd.0 ]; do sleep 0.1; done
 """
 OWN = """
-python3 -c 'import pvm3py; print("python", hex(pvm3py.mytid())); pvm3py.exit()'
+python3 -c 'import pvm3py.classic as pvm3py; print("python", hex(pvm3py.mytid())); pvm3py.exit()'
 cc hello.c -o hello -lgpvm3 -lpvm3 && ldd hello | grep -o "libpvm3.so.3 => .*/libpvm3.so.3"
 mkdir -p pvm3/bin/LINUX64 && cc hello_other.c -o pvm3/bin/LINUX64/hello_other -lpvm3
 PVM_ROOT=/usr/lib/pvm3 ./hello

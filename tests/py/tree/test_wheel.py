@@ -96,7 +96,7 @@ def test_wheel_is_all_of_pvm_in_a_bare_environment(venv: Path, scratch: Path) ->
     check_hello(root, venv / "bin" / "pvmd3", scratch=scratch)
     assert "usage: pvmrm" in run(root / "bin" / ARCH / "pvmrm", "-h", env=env)
     with daemon(venv / "bin" / "pvmd", path=scratch) as task_env:
-        code = "import pvm3py; print(hex(pvm3py.mytid())); pvm3py.exit()"
+        code = "import pvm3py.classic as pvm3py; print(hex(pvm3py.mytid())); pvm3py.exit()"
         assert run(python, "-c", code, cwd=scratch, env=task_env).strip() == "0x40001"
     check_start_without_environment(venv, root, scratch)
 

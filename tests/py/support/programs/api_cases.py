@@ -18,8 +18,8 @@ import sys
 import time
 from typing import Any
 
-from pvm3py import task as pvm3py
-from pvm3py.task import (
+from pvm3py import classic as pvm3py
+from pvm3py.classic import (
     Code,
     ConnectionLost,
     NoData,
@@ -52,7 +52,8 @@ def fails(call: str, code: Code, kind: type[PvmError] = PvmError) -> None:
     try:
         value = eval(call, names)
     except PvmError as error:
-        assert type(error) is kind and error.code is code, f"{call}: {error!r}"
+        assert isinstance(error, kind) and error.code is code, f"{call}: {error!r}"
+        assert kind is SpawnError or f"({code.name})" in str(type(error).__doc__)
         assert error.function and error.text and code.name in str(error)
         report(call, code)
     else:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pvm3py import task
+from pvm3py import classic as task
 from pvm3py.wire import constants as c
 from support.programs.documented import (
     LIBRARIES,

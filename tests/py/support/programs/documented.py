@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from pvm3py import task
+from pvm3py import classic as task
 from support.system import PROJECT
 
 

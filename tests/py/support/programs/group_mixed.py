@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
-import pvm3py as pvm
+import pvm3py.classic as pvm
 
 
 def combine(x: float, y: float) -> float:

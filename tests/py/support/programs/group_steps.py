@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """group_steps.py GROUP: join, print the instance, then do calls as standard input says.
 
-Each line is Python: a call of a function of pvm3py.task with `group` and `items` (an array of one
-double: instance + 1) at hand. Printed is its result, or the name of the error code.
+Each line is Python: a call of a function of pvm3py.classic with `group` and `items` (an array of
+one double: instance + 1) at hand. Printed is its result, or the name of the error code.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from array import array
 
-import pvm3py.task as pvm
+import pvm3py.classic as pvm
 
 
 def main(group: str) -> None:

@@ -14,8 +14,8 @@ from support.system import modules_dir, spawn_dir
 _PRELUDE = """#!{python}
 import array, os, signal, sys, threading, time
 sys.path.insert(0, {modules!r})
-import pvm3py
-from pvm3py import *
+import pvm3py.classic
+from pvm3py.classic import *
 """
 
 

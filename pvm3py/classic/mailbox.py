@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pvm3py._task import ffi, lib
-from pvm3py.task.buffers import Message, bufinfo
-from pvm3py.task.enums import Mbox
-from pvm3py.task.errors import check
+from pvm3py.binding.enums import Mbox
+from pvm3py.binding.errors import check
+from pvm3py.classic.buffers import MessageInfo, bufinfo
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def putinfo(name: str, bufid: int, flags: Mbox = Mbox.DEFAULT, *, index: int = 0
     return check("putinfo", lib.pvm_putinfo(_name(name), bufid, int(flags) | direct))
 
 
-def recvinfo(name: str, index: int = 0, flags: Mbox = Mbox.DEFAULT) -> Message:
+def recvinfo(name: str, index: int = 0, flags: Mbox = Mbox.DEFAULT) -> MessageInfo:
     """Take a copy of an entry as the receive buffer. Raises NotFound."""
     return bufinfo(check("recvinfo", lib.pvm_recvinfo(_name(name), index, int(flags))))
 

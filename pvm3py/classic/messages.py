@@ -13,8 +13,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from pvm3py._task import ffi, lib
-from pvm3py.task.buffers import Message, bufinfo, item_type
-from pvm3py.task.errors import check
+from pvm3py.binding.errors import check
+from pvm3py.binding.items import in_memory
+from pvm3py.classic.buffers import MessageInfo, bufinfo
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -46,36 +47,30 @@ def mcast(tids: Iterable[int], tag: int) -> None:
 
 def psend(tid: int, tag: int, array: Buffer) -> None:
     """Send the items of a buffer without copying them; the receiver needs precv or raw data."""
-    view = memoryview(array)
-    kind, ctype = item_type(view)
-    items = ffi.from_buffer(f"{ctype}[]", view)
-    code = getattr(lib, f"PVM_{kind.upper()}")
-    check("psend", lib.pvm_psend(tid, tag, items, len(items), code))
+    item, items, number = in_memory(array)
+    check("psend", lib.pvm_psend(tid, tag, items, number, item.code))
 
 
 def precv(array: Buffer, tid: int = ANY, tag: int = ANY) -> Received:
     """Receive into a writable buffer; what does not fit is lost, as `length` tells."""
-    view = memoryview(array)
-    kind, ctype = item_type(view)
-    items = ffi.from_buffer(f"{ctype}[]", view, require_writable=True)
+    item, items, number = in_memory(array, writable=True)
     out = ffi.new("int[3]")
-    code = getattr(lib, f"PVM_{kind.upper()}")
-    check("precv", lib.pvm_precv(tid, tag, items, len(items), code, out, out + 1, out + 2))
+    check("precv", lib.pvm_precv(tid, tag, items, number, item.code, out, out + 1, out + 2))
     return Received(length=out[2], tag=out[1], tid=out[0])
 
 
-def recv(tid: int = ANY, tag: int = ANY) -> Message:
+def recv(tid: int = ANY, tag: int = ANY) -> MessageInfo:
     """Wait for a message, which becomes the receive buffer. Raises ConnectionLost."""
     return bufinfo(check("recv", lib.pvm_recv(tid, tag)))
 
 
-def nrecv(tid: int = ANY, tag: int = ANY) -> Message | None:
+def nrecv(tid: int = ANY, tag: int = ANY) -> MessageInfo | None:
     """Take a message if one is there; None otherwise."""
     bufid = check("nrecv", lib.pvm_nrecv(tid, tag))
     return bufinfo(bufid) if bufid else None
 
 
-def trecv(tid: int = ANY, tag: int = ANY, timeout: float | None = None) -> Message | None:
+def trecv(tid: int = ANY, tag: int = ANY, timeout: float | None = None) -> MessageInfo | None:
     """Wait for a message for `timeout` seconds (None: for ever); None if none came."""
     if timeout is None:
         return recv(tid, tag)
@@ -87,7 +82,7 @@ def trecv(tid: int = ANY, tag: int = ANY, timeout: float | None = None) -> Messa
     return bufinfo(bufid) if bufid else None
 
 
-def probe(tid: int = ANY, tag: int = ANY) -> Message | None:
+def probe(tid: int = ANY, tag: int = ANY) -> MessageInfo | None:
     """Describe a message that is there and leave it; None if there is none."""
     bufid = check("probe", lib.pvm_probe(tid, tag))
     return bufinfo(bufid) if bufid else None

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pvm3py._task import ffi, lib
-from pvm3py.task.enums import Code
-from pvm3py.task.errors import PvmError, check
-from pvm3py.task.process import Host, c_text, host_of, mytid, names
+from pvm3py.binding.enums import Code
+from pvm3py.binding.errors import PvmError, check
+from pvm3py.classic.process import Host, c_text, host_of, mytid, names
 
 _START_ADVICE: dict[int, str] = {
     Code.DUP_HOST: "a daemon of yours runs already: use it, mytid() is enough; or end it with "

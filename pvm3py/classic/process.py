@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from typing import IO, Any, NamedTuple
 
 from pvm3py._task import ffi, lib
-from pvm3py.task.enums import Code, Event, SpawnFlag
-from pvm3py.task.errors import SpawnError, check, text_of
+from pvm3py.binding.enums import Code, Event, SpawnFlag
+from pvm3py.binding.errors import SpawnError, check, text_of
 
 
 class Host(NamedTuple):
@@ -26,7 +26,7 @@ class Host(NamedTuple):
     dsig: int
 
 
-class Task(NamedTuple):
+class TaskInfo(NamedTuple):
     """One task; parent 0: none; program "": not spawned."""
 
     tid: int
@@ -141,13 +141,13 @@ def pstat(tid: int) -> bool:
     return False if code == Code.NO_TASK else check("pstat", code) == 0
 
 
-def tasks(where: int = 0) -> list[Task]:
+def tasks(where: int = 0) -> list[TaskInfo]:
     """Return the tasks of the whole machine (0), of a host (its tid), or one task."""
     count = ffi.new("int *")
     table = ffi.new("struct pvmtaskinfo **")
     check("tasks", lib.pvm_tasks(where, count, table))
     return [
-        Task(t.ti_tid, t.ti_ptid, t.ti_host, t.ti_flag, c_text(t.ti_a_out), t.ti_pid)
+        TaskInfo(t.ti_tid, t.ti_ptid, t.ti_host, t.ti_flag, c_text(t.ti_a_out), t.ti_pid)
         for t in table[0][0 : count[0]]
     ]
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from pvm3py._task import ffi, lib
-from pvm3py.task.buffers import Message, bufinfo
-from pvm3py.task.enums import Option
-from pvm3py.task.errors import check
-from pvm3py.task.process import c_text
+from pvm3py.binding.enums import Option
+from pvm3py.binding.errors import check
+from pvm3py.classic.buffers import MessageInfo, bufinfo
+from pvm3py.classic.process import c_text
 
 # C functions of installed handlers; the library holds bare pointers to them.
 _handlers: dict[int, Any] = {}
@@ -87,7 +87,7 @@ def setcontext(context: int) -> int:
 
 
 def addmhf(
-    handler: Callable[[Message], None], *, src: int = -1, tag: int = -1, context: int = -1
+    handler: Callable[[MessageInfo], None], *, src: int = -1, tag: int = -1, context: int = -1
 ) -> int:
     """Call `handler` with each matching message instead of queueing it; return an id.
 

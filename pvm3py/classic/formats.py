@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from pvm3py._task import ffi, lib
-from pvm3py.task.buffers import initsend, upkbytes, upkstr
-from pvm3py.task.enums import Code, Encoding
-from pvm3py.task.errors import check
+from pvm3py.binding.enums import Code, Encoding
+from pvm3py.binding.errors import check
+from pvm3py.classic.buffers import initsend, upkbytes, upkstr
 
 _SPEC = re.compile(r"%(\*|\d+)?(?:\.(\*|\d+)?)?([hlu]*)(.?)", re.DOTALL)
 # PVM's and C's name of a kind with its modifiers; where both are given l wins over h.

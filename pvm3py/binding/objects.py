@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""How a Python object lies in a message.
+
+The body is bytes (PvmByte items), so tasks on any architecture can read it:
+
+    8 bytes   magic, with the version of this layout
+    u64       n, the number of buffers
+    u64       length of the pickle
+    n x u64   lengths of the buffers
+    ...       the pickle (protocol 5)
+    ...       the buffers, each at a multiple of 64
+
+Numbers are little-endian. Nothing is unpickled that does not begin with the magic: a message of a
+C task is never taken for an object by chance.
+
+Unpickling runs code that the sender chooses. All tasks of a machine belong to one user, so this
+gives a sender nothing that it did not have.
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pvm3py._task import ffi, lib
+
+MAGIC = b"pvm3py\x00\x01"
+ALIGN: int = lib.PVM_PART_ALIGN
+# A buffer of fewer bytes stays in the pickle.
+APART_FROM = 4096
+
+_HEAD = struct.Struct("<8sQQ")
+_allocate = ffi.new_allocator(should_clear_after_alloc=False)
+
+# Fill memory (a C array) with the body's bytes from an offset on.
+Reader = Callable[[int, Any], None]
+
+
+class Malformed(ValueError):
+    """The message begins as an object does, but is none."""
+
+
+def dump(obj: object) -> list[Any]:
+    """The object as parts of a message: head and pickle, then each buffer, to be aligned."""
+    buffers: list[pickle.PickleBuffer] = []
+    data = pickle.dumps(obj, 5, buffer_callback=buffers.append)
+    if not buffers:
+        return [_HEAD.pack(MAGIC, 0, len(data)) + data]
+    return _dump_apart(obj)
+
+
+def _dump_apart(obj: object) -> list[Any]:
+    """The same of one that has buffers; those that are large enough are parts."""
+    apart: list[memoryview] = []
+
+    def stays(buffer: pickle.PickleBuffer) -> bool:
+        try:
+            view = buffer.raw()
+        except BufferError:  # not in one piece
+            return True
+        if view.nbytes >= APART_FROM:
+            apart.append(view)
+        return view.nbytes < APART_FROM
+
+    data = pickle.dumps(obj, 5, buffer_callback=stays)
+    lengths = struct.pack(f"<{len(apart)}Q", *(view.nbytes for view in apart))
+    return [_HEAD.pack(MAGIC, len(apart), len(data)) + lengths + data, *apart]
+
+
+def load_small(body: bytes | memoryview) -> Any:
+    """The object of a whole body in memory. Raises Malformed."""
+    count, length = _head(body)
+    if count == 0 and _HEAD.size + length == len(body):
+        return pickle.loads(body[_HEAD.size :])
+    view = memoryview(body)
+
+    def read(offset: int, memory: Any) -> None:
+        ffi.buffer(memory)[:] = view[offset : offset + len(memory)]
+
+    return load(len(body), read)
+
+
+def load(total: int, read: Reader, *, exact: bool = True) -> Any:
+    """The object of a body of `total` bytes. Raises Malformed.
+
+    exact  the object ends where the body ends
+
+    Lengths are checked against the body's before memory is asked for.
+    """
+    head = ffi.new("char[]", _HEAD.size)
+    if total < _HEAD.size:
+        raise Malformed("the object's head is cut")
+    read(0, head)
+    count, length = _head(ffi.buffer(head))
+    if count > (total - _HEAD.size) // 8:
+        raise Malformed(f"an object of {count} buffers in a message of {total} bytes")
+    table = ffi.new("char[]", 8 * count)
+    read(_HEAD.size, table)
+    lengths = struct.unpack(f"<{count}Q", ffi.buffer(table))
+    places = _places(_HEAD.size + 8 * count, [length, *lengths], total)
+    if exact and sum(places[-1]) != total:
+        raise Malformed(f"the object ends at byte {sum(places[-1])} of {total}")
+    data, *buffers = (_part(read, at, size) for at, size in places)
+    return pickle.loads(data, buffers=buffers)
+
+
+def _head(body: Any) -> tuple[int, int]:
+    if len(body) < _HEAD.size:
+        raise Malformed("the object's head is cut")
+    magic, count, length = _HEAD.unpack_from(body)
+    if magic != MAGIC:
+        raise Malformed("no object")
+    return count, length
+
+
+def _places(start: int, lengths: Sequence[int], total: int) -> list[tuple[int, int]]:
+    """Offset and length of each part, which must lie in the body."""
+    places = []
+    at = start
+    for number, length in enumerate(lengths):
+        at = at if number == 0 else -(-at // ALIGN) * ALIGN
+        places.append((at, length))
+        at += length
+        if at > total:
+            raise Malformed(f"the object needs {at} bytes and more, the message has {total}")
+    return places
+
+
+def _part(read: Reader, at: int, length: int) -> memoryview:
+    memory = _allocate("char[]", length)
+    read(at, memory)
+    return memoryview(ffi.buffer(memory))

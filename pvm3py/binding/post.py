@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""Objects and memory as messages: one call of the library for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pvm3py._task import ffi, lib
+from pvm3py.binding.errors import check
+
+from . import objects
+
+# Bytes of a message that are read in the call that receives it.
+HEAD = 4096
+
+
+def send_object(tids: Sequence[int], tag: int, obj: object) -> None:
+    """Send an object to each of these tasks. It may be changed when this returns."""
+    if len(tids) == 1:
+        send_to_one(tids[0], tag, obj)
+    else:
+        send_parts(tids, tag, objects.dump(obj))
+
+
+def send_to_one(tid: int, tag: int, obj: object) -> None:
+    """Send an object to a task. It may be changed when this returns."""
+    parts = objects.dump(obj)
+    if len(parts) == 1:
+        code = lib.pvmsendbytes(tid, tag, parts[0], len(parts[0]))
+        check("send", code, ("to t%x (tag %d)", tid, tag))
+    else:
+        send_parts([tid], tag, parts)
+
+
+def send_parts(tids: Sequence[int], tag: int, parts: Sequence[Any]) -> None:
+    """Send contiguous buffers as one message, each begun at a multiple of objects.ALIGN."""
+    memory = [ffi.from_buffer(part) for part in parts]
+    table = ffi.new("struct pvmpart[]", len(parts))
+    for entry, piece in zip(table, memory, strict=True):
+        entry.data = piece
+        entry.length = len(piece)
+    whom = f"to {', '.join(f't{tid:x}' for tid in tids[:3])}{', ...' * (len(tids) > 3)}"
+    code = lib.pvmsendparts(list(tids), len(tids), tag, table, len(parts))
+    check("send", code, f"{whom} (tag {tag})")
+
+
+def read_into(bufid: int, offset: int, memory: Any) -> None:
+    """Fill memory, a C array of char, with a received body's bytes."""
+    check("upkbyte", lib.pvmread(bufid, offset, memory, len(memory)))

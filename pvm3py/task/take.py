@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""Receiving: any message, or an object."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from pvm3py._task import ffi, lib
+from pvm3py.binding import objects
+from pvm3py.binding.errors import Timeout, check
+from pvm3py.binding.post import HEAD, read_into
+
+from .members import Tid
+from .message import Message, NotAnObject
+
+ANY = -1
+
+_FOREVER = -1.0
+
+
+class _Room(threading.local):
+    """Where a thread's receives put a message's description and its first bytes."""
+
+    def __init__(self) -> None:
+        self.arrival = ffi.new("struct pvmarrival *")
+        self.head = ffi.new("char[]", HEAD)
+        self.bytes = memoryview(ffi.buffer(self.head))
+
+
+_room = _Room()
+
+
+def described(source: int, tag: int) -> str:
+    """Whom a receive waits for, in words."""
+    whom = "from any task" if source == ANY else f"from t{source:x}"
+    return f"{whom} ({'any tag' if tag == ANY else f'tag {tag}'})"
+
+
+def take(
+    function: str, source: int = ANY, tag: int = ANY, *, timeout: float | None = None
+) -> Message:
+    """Wait for a message and take it, whatever it is. Raises Timeout."""
+    arrival = ffi.new("struct pvmarrival *")
+    code = lib.pvmtake(source, tag, _seconds(timeout), arrival, ffi.NULL, 0, ffi.NULL)
+    if code <= 0:
+        _require(function, code, source, tag)
+    return Message.of(arrival)
+
+
+def look(source: int, tag: int, timeout: float | None) -> Message | None:
+    """Wait for a message, and leave it where it is. None: none came."""
+    arrival = ffi.new("struct pvmarrival *")
+    code = lib.pvmlook(source, tag, _seconds(timeout), arrival)
+    if check("probe", code, described(source, tag)) == 0:
+        return None
+    return Message.of(arrival, queued=True)
+
+
+def take_object(source: int = ANY, tag: int = ANY, *, timeout: float | None = None) -> Any:
+    """Wait for an object. Raises Timeout, NotAnObject."""
+    room = _room
+    arrival = room.arrival
+    code = lib.pvmtake(source, tag, _seconds(timeout), arrival, room.head, HEAD, objects.MAGIC)
+    if code <= 0:
+        _require("recv", code, source, tag)
+    if arrival.id:
+        return _large(Message.of(arrival))
+    # A copy: unpickling may run code that receives.
+    body = bytes(room.bytes[: arrival.length])
+    sender, number = arrival.tid, arrival.tag
+    try:
+        return objects.load_small(body)
+    except objects.Malformed as error:
+        raise NotAnObject(Message.remade(body, Tid(sender), number), str(error)) from None
+
+
+def _large(message: Message) -> Any:
+    """The object of a message that was not read as it came."""
+    number = message.id
+    try:
+        obj = objects.load(message.length, lambda at, memory: read_into(number, at, memory))
+    except objects.Malformed as error:
+        raise NotAnObject(message, str(error)) from None
+    message.release()
+    return obj
+
+
+def _seconds(timeout: float | None) -> float:
+    return _FOREVER if timeout is None else max(timeout, 0.0)
+
+
+def _require(function: str, code: int, source: int, tag: int) -> None:
+    """Raise what the code of a receive says that brought no message."""
+    check(function, code, described(source, tag))
+    raise Timeout(0, function, "", described(source, tag))

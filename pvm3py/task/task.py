@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: MIT
+"""This process as a task of the machine."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
+
+from pvm3py import classic
+from pvm3py._task import lib
+from pvm3py.binding.errors import Timeout
+from pvm3py.binding.post import send_object, send_to_one
+
+from . import context, take
+from .members import HostInfo, Tid, tids
+from .message import Message, Received, receive_into, send_buffer
+from .notices import Notices
+from .take import ANY
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+_F = TypeVar("_F", bound=Callable[[Message], object])
+
+
+class Task:
+    """This process in the machine. There is one: Task() is Task().
+
+    It enrols at `with`, or with the first call; it leaves at the end of the outermost `with`, or of
+    the process. Afterwards it can enrol again, with another tid. Every thread may use it.
+    """
+
+    _one: ClassVar[Task | None] = None
+    _making: ClassVar[threading.Lock] = threading.Lock()
+    _depth: int
+    _handlers: dict[Callable[[Message], object], list[int]]
+
+    def __new__(cls) -> Task:
+        with cls._making:
+            if Task._one is None:
+                one = super().__new__(cls)
+                one._depth = 0
+                one._handlers = {}
+                # Each thread has active buffers and a context of its own.
+                classic.setopt(classic.Option.THREAD_BUFFERS, 1)
+                Task._one = one
+        return Task._one
+
+    def __enter__(self) -> Self:
+        classic.mytid()
+        self._depth += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self.leave()
+
+    def __repr__(self) -> str:
+        return f"<Task {self.tid}>" if self.enrolled else "<Task, not enrolled>"
+
+    def leave(self) -> None:
+        """Leave the machine: what was sent is delivered, what was received is discarded."""
+        if self.enrolled:
+            classic.exit()
+
+    # ---- who it is ------------------------------------------------------------------
+
+    @property
+    def enrolled(self) -> bool:
+        """Whether it has a tid now."""
+        return int(lib.pvmmytid) != -1
+
+    @property
+    def tid(self) -> Tid:
+        """Its tid; it enrols if need be. Raises ConnectionLost if no daemon answers."""
+        return Tid(classic.mytid())
+
+    @property
+    def parent(self) -> Tid | None:
+        """The task that spawned it, None if there is none."""
+        number = classic.parent()
+        return None if number is None else Tid(number)
+
+    @property
+    def siblings(self) -> tuple[Tid, ...]:
+        """The tasks that were started by the same spawn, this one included."""
+        return tuple(map(Tid, classic.siblings()))
+
+    @property
+    def host(self) -> HostInfo:
+        """The host on which it was started."""
+        return self.tid.host
+
+    # ---- objects ----------------------------------------------------------------------
+
+    def send(self, obj: object, to: int | Iterable[int], tag: int = 0) -> None:
+        """Send any object that pickle takes to a task, or to several by one multicast.
+
+        Large buffers in it, as of numpy arrays, are not copied before. The object may be changed
+        when this returns. TypeError: `to` is no tid.
+        """
+        if isinstance(to, int):
+            send_to_one(to, tag, obj)
+        else:
+            send_object(tids(to), tag, obj)
+
+    def recv(self, source: int = ANY, tag: int = ANY, *, timeout: float | None = None) -> Any:
+        """Wait for an object, and return it.
+
+        timeout  seconds; None: for ever; 0: only what is there
+
+        Raises Timeout; NotAnObject, which has the message, if what came is no object.
+        """
+        return take.take_object(source, tag, timeout=timeout)
+
+    # ---- messages ------------------------------------------------------------------------
+
+    def receive(
+        self, source: int = ANY, tag: int = ANY, *, timeout: float | None = None
+    ) -> Message:
+        """Wait for any message, also of a task in C or Fortran. Raises Timeout."""
+        return take.take("receive", source, tag, timeout=timeout)
+
+    def probe(
+        self, source: int = ANY, tag: int = ANY, *, timeout: float | None = 0
+    ) -> Message | None:
+        """Describe a message that is there, or comes in time, and leave it; None: there is none."""
+        return take.look(source, tag, timeout)
+
+    def messages(
+        self, source: int = ANY, tag: int = ANY, *, idle: float | None = None
+    ) -> Iterator[Message]:
+        """Messages as they come, until none has come for `idle` seconds (None: for ever)."""
+        while True:
+            try:
+                yield self.receive(source, tag, timeout=idle)
+            except Timeout:
+                return
+
+    # ---- buffers ---------------------------------------------------------------------------
+
+    def Send(
+        self,
+        buf: Buffer | Message,
+        to: int | Iterable[int],
+        tag: int = 0,
+        *,
+        encoding: Literal["auto", "xdr", "raw"] = "auto",
+    ) -> None:
+        """Send the items of a buffer, or a message, which can be sent again.
+
+        encoding  of a buffer's items; "auto": raw if the receivers' hosts understand that
+
+        A C or Fortran task receives them with the unpacking function of their type. TypeError: the
+        items have no type in PVM, or the buffer is not in one piece.
+        """
+        receivers = tids(to)
+        if isinstance(buf, Message):
+            buf.deliver(receivers, tag)
+            return
+        view = memoryview(buf)
+        if encoding == "raw" or (encoding == "auto" and self._one_signature(receivers)):
+            send_buffer(receivers, tag, view)
+        else:
+            Message("xdr").pack(view).deliver(receivers, tag)
+
+    def Recv(
+        self, buf: Buffer, source: int = ANY, tag: int = ANY, *, timeout: float | None = None
+    ) -> Received:
+        """Wait for a message of as many items as a writable buffer has, and fill it.
+
+        Raises Timeout; Mismatch, before anything is written, if what came does not fit. The error's
+        `message` has it then.
+        """
+        message = take.take("Recv", source, tag, timeout=timeout)
+        count = receive_into(message, buf)
+        message.release()
+        return Received(message.source, message.tag, count)
+
+    def _one_signature(self, receivers: list[int]) -> bool:
+        """Whether the hosts of these tasks and the own one have one data signature."""
+        hosts = {classic.tidtohost(tid) for tid in receivers} | {classic.tidtohost(self.tid)}
+        if not hosts <= _signatures.keys():
+            _signatures.update((host.tid, host.dsig) for host in classic.config())
+        return len({_signatures.get(host) for host in hosts}) == 1
+
+    # ---- handlers, contexts, groups ----------------------------------------------------------
+
+    def handler(self, source: int = ANY, tag: int = ANY) -> Callable[[_F], _F]:
+        """Have a function called with each matching message, which no receive then gets.
+
+        A decorator. It runs inside any PVM call that takes in messages, in the context of the call
+        that set it; an exception in it is printed. The message is the handler's until it returns.
+        `remove_handler` ends that. Raises Exists if another handler could match the same message.
+        """
+
+        def install(function: _F) -> _F:
+            def handle(info: classic.MessageInfo) -> None:
+                function(Message.of_handler(info.bufid))
+
+            number = classic.addmhf(handle, src=source, tag=tag, context=classic.getcontext())
+            self._handlers.setdefault(function, []).append(number)
+            return function
+
+        return install
+
+    def remove_handler(self, function: Callable[[Message], object]) -> None:
+        """Have a function of `handler` called no more. Raises NotFound."""
+        numbers = self._handlers.pop(function, None)
+        if numbers is None:
+            raise classic.NoEntry(classic.Code.NOT_FOUND, "remove_handler", "no handler")
+        for number in numbers:
+            classic.delmhf(number)
+
+    def context(self, number: int | None = None) -> contextlib.AbstractContextManager[int]:
+        """Send and receive in another message context inside `with`; None: in one of its own.
+
+        It holds for the calling thread. The value is the number, which others need to take part.
+        """
+        return context.fresh() if number is None else context.within(number)
+
+    # ---- notices -------------------------------------------------------------------------------
+
+    def notify_exit(self, *who: int) -> Notices:
+        """Notices of the end of tasks; of those that have ended already, at once."""
+        notices = Notices()
+        notices.watch_exit(*who)
+        return notices
+
+    def notify_hosts(self) -> Notices:
+        """Notices of hosts that are added, and of those that go."""
+        notices = Notices()
+        notices.watch_hosts()
+        return notices
+
+
+# Data signatures of hosts, by their daemons' tids.
+_signatures: dict[int, int] = {}
