@@ -24,7 +24,7 @@ def small_object(seconds: float) -> float:
 
 
 async def _exchange(them: int, seconds: float) -> float:
-    figures = []
+    figures: list[float] = []
     end = time.perf_counter() + seconds
     async with aio.Task() as task:
         while len(figures) < 3 or time.perf_counter() < end:

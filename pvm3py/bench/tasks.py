@@ -101,7 +101,7 @@ def buffer(seconds: float) -> float:
 def spawns(seconds: float) -> float:
     """Functions in tasks of their own, 32 at once, until each has answered: tasks a second."""
     with VirtualMachine() as machine, machine.task as task:
-        rates = []
+        rates: list[float] = []
         end = time.perf_counter() + seconds
         while not rates or time.perf_counter() < end:
             start = time.perf_counter()

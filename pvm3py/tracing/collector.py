@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pvm3py.classic as pvm
+from pvm3py.classic import Event, Option
+from pvm3py.console.interrupts import Interrupts
 from pvm3py.console.jobfile import JobFile
 from pvm3py.console.jobs import Job
 from pvm3py.console.mail import Mail
 from pvm3py.console.output import Output, tid_text
 from pvm3py.console.tracelog import TraceLog
 from pvm3py.console.tracemask import OPTIONS, XPVM, mask_of
-from pvm3py.classic import Event, Option
 from pvm3py.wire.codec import WireError
 
 VERSION = "Tracer 1.0.0"
@@ -46,7 +47,7 @@ class Collector:
     def __init__(self, path: str, copy: str | None, wanted: Wanted, out: Output) -> None:
         self.wanted = wanted
         self._out = out
-        self._mail = Mail(out.flush)
+        self._mail = Mail(out.flush, Interrupts())
         self._hosts: dict[int, pvm.Host] = {}
         pvm.setopt(Option.NO_RESET, 1)
         sink = None if copy is None else _Copy(JobFile(copy, out))

@@ -333,7 +333,7 @@ def test_guard_is_of_directory_and_vmid(tmp: Path) -> None:
 # ---- starters --------------------------------------------------------------------------------
 
 PYTHON_STARTER = """
-import pvm3py
+import pvm3py.classic as pvm3py
 try:
     pvm3py.start_pvmd(block=False)
     print("started")

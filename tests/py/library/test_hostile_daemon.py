@@ -188,7 +188,7 @@ def test_odd_fragments_before_a_good_reply(data: bytes) -> None:
     assert f"me = pvm_mytid() = {TID}" in unasked(data)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_mutated_replies(seed: int) -> None:
     rng = random.Random(seed)
@@ -207,7 +207,7 @@ def test_mutated_replies(seed: int) -> None:
     survive(answer)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     messages=st.lists(
         st.tuples(

@@ -166,7 +166,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(STEPS)
 def test_whoever_asks_what_gets_the_answer_of_now(steps: list[tuple[str, int, int]]) -> None:
     """A daemon with a number that changes; every answer must be made of the present one."""
@@ -235,7 +235,7 @@ def test_daemon_gets_what_is_malformed_or_out_of_order(bed: Bed) -> None:
     assert code(a, c.TM_CONTEXT, 0) == HOST + 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(

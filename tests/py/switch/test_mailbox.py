@@ -164,7 +164,7 @@ GETS = st.tuples(
 ENDS = st.tuples(st.just(0), OWNERS)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.one_of(PUTS, PUTS, GETS, ENDS), max_size=40))
 def test_every_flag_by_the_rules(steps: list[tuple[int, ...]]) -> None:
     model = Model()

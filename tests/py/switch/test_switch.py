@@ -380,7 +380,7 @@ _frames = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(_frames, st.lists(st.integers(1, 300000), max_size=12))
 def test_any_segmentation_gives_the_same_deliveries(
     frames: list[tuple[int, int]], cuts: list[int]

@@ -57,13 +57,13 @@ def test_records_are_found() -> None:
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(body=ANY_BODY)
 def test_any_body_is_decoded_or_refused(record: type[Record], body: bytes) -> None:
     decode_or_refuse(record, body)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(body=ANY_BODY)
 def test_any_embedded_message_is_decoded_or_refused(body: bytes) -> None:
     try:
