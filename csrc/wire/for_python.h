@@ -59,6 +59,17 @@ int pvmread(int id, size_t offset, char *to, size_t length);
 /* Unpack a message from its begin again. 0, PvmBadParam, PvmNoSuchBuf. */
 int pvmrewind(int id);
 
+/* ---- starting tasks (csrc/libpvm/calls/spawn.c) -------------------------------------- */
+
+/*
+ * Start tasks as pvm_spawn. Strings NAME=value, up to NULL, are added to their environment. What
+ * they print goes to a task, in a context and with a tag (`output`; NULL: where pvm_setopt says).
+ * `reasons`, of `room` bytes, gets what the daemon says about tasks that it could not start: lines
+ * of a host's name, a tab and why; "" if it says nothing.
+ */
+int pvmspawn(char *file, char **argv, int flags, char *where, int count, char **env,
+	const int output[3], int *tids, char *reasons, size_t room);
+
 /* ---- waiting (csrc/libpvm/engine/wait.c) -------------------------------------------- */
 
 /*
