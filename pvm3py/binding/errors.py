@@ -345,13 +345,15 @@ def _raise_interruption() -> None:
         raise _raised.pop(thread)
 
 
-def check(function: str, result: int, peer: str | None = None) -> int:
+def check(function: str, result: int, peer: str | tuple[Any, ...] | None = None) -> int:
     """Return the result of a C call; raise PvmError if it is negative.
 
-    What the handler of a signal has raised meanwhile goes before. peer: whom the call is about.
+    What the handler of a signal has raised meanwhile goes before. peer: whom the call is about, as
+    text, or as a format and its values.
     """
     if _raised:
         _raise_interruption()
     if result >= 0:
         return result
-    raise _CLASSES.get(result, PvmError)(result, function, text_of(result), peer)
+    whom = peer[0] % peer[1:] if isinstance(peer, tuple) else peer
+    raise _CLASSES.get(result, PvmError)(result, function, text_of(result), whom)

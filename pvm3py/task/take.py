@@ -57,10 +57,8 @@ def look(source: int, tag: int, timeout: float | None) -> Message | None:
     return Message.of(arrival, queued=True)
 
 
-def take_object(
-    source: int = ANY, tag: int = ANY, *, timeout: float | None = None
-) -> tuple[Any, Tid, int]:
-    """Wait for an object; also who sent it, and its tag. Raises Timeout, NotAnObject."""
+def take_object(source: int = ANY, tag: int = ANY, *, timeout: float | None = None) -> Any:
+    """Wait for an object. Raises Timeout, NotAnObject."""
     room = _room
     arrival = room.arrival
     code = lib.pvmtake(source, tag, _seconds(timeout), arrival, room.head, HEAD, objects.MAGIC)
@@ -68,13 +66,16 @@ def take_object(
         _require("recv", code, source, tag)
     if arrival.id:
         return _large(Message.of(arrival))
-    sender, number = Tid(arrival.tid), arrival.tag
-    # Unpickling may run code that receives.
+    # A copy: unpickling may run code that receives.
     body = bytes(room.bytes[: arrival.length])
-    return objects.load_small(body), sender, number
+    sender, number = arrival.tid, arrival.tag
+    try:
+        return objects.load_small(body)
+    except objects.Malformed as error:
+        raise NotAnObject(Message.remade(body, Tid(sender), number), str(error)) from None
 
 
-def _large(message: Message) -> tuple[Any, Tid, int]:
+def _large(message: Message) -> Any:
     """The object of a message that was not read as it came."""
     number = message.id
     try:
@@ -82,7 +83,7 @@ def _large(message: Message) -> tuple[Any, Tid, int]:
     except objects.Malformed as error:
         raise NotAnObject(message, str(error)) from None
     message.release()
-    return obj, message.source, message.tag
+    return obj
 
 
 def _seconds(timeout: float | None) -> float:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TextIO, TypeVar
 from pvm3py import classic
 from pvm3py._task import lib
 from pvm3py.binding.errors import Timeout
-from pvm3py.binding.post import send_object
+from pvm3py.binding.post import send_object, send_to_one
 
 from . import context, spawning, take
 from .collected import Collector, Lines, Taker, Written
@@ -121,7 +121,10 @@ class Task:
         Large buffers in it, as of numpy arrays, are not copied before. The object may be changed
         when this returns. TypeError: `to` is no tid.
         """
-        send_object(tids(to), tag, obj)
+        if isinstance(to, int):
+            send_to_one(to, tag, obj)
+        else:
+            send_object(tids(to), tag, obj)
 
     def recv(self, source: int = ANY, tag: int = ANY, *, timeout: float | None = None) -> Any:
         """Wait for an object, and return it.
@@ -130,7 +133,7 @@ class Task:
 
         Raises Timeout; NotAnObject, which has the message, if what came is no object.
         """
-        return take.take_object(source, tag, timeout=timeout)[0]
+        return take.take_object(source, tag, timeout=timeout)
 
     # ---- messages ------------------------------------------------------------------------
 
@@ -176,10 +179,12 @@ class Task:
         receivers = tids(to)
         if isinstance(buf, Message):
             buf.deliver(receivers, tag)
-        elif encoding == "raw" or (encoding == "auto" and self._one_signature(receivers)):
-            send_buffer(receivers, tag, buf)
+            return
+        view = memoryview(buf)
+        if encoding == "raw" or (encoding == "auto" and self._one_signature(receivers)):
+            send_buffer(receivers, tag, view)
         else:
-            Message("xdr").pack(buf).deliver(receivers, tag)
+            Message("xdr").pack(view).deliver(receivers, tag)
 
     def Recv(
         self, buf: Buffer, source: int = ANY, tag: int = ANY, *, timeout: float | None = None
