@@ -84,6 +84,9 @@ void pvmaskwaiting(int (*given_up)(void));
 /* The own tid, -1 while this is no task. (base/task.c) */
 extern int pvmmytid;
 
+/* Name that pvm_tasks shows, to be set before the first call that connects. 0, PvmExists. */
+int pvmsettaskname(char *name);
+
 /* Copy the trace mask, 36 bytes, of the own task or of children. 0, PvmBadParam. (pvmtev.h) */
 int pvm_gettmask(int who, char mask[36]);
 int pvm_settmask(int who, char mask[36]);

@@ -122,7 +122,7 @@ def _function(function: Callable[..., object], args: Sequence[object]) -> Launch
         )
     call, main = _dump(function, tuple(args))
     job = Job([entry or os.getcwd() for entry in sys.path], main, list(sys.argv))
-    return Launch(sys.executable, ["-m", "pvm3py.child"], _python_environment(), job, call)
+    return Launch(sys.executable, ["-P", "-m", "pvm3py.child"], _python_environment(), job, call)
 
 
 def _dump(

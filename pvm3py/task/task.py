@@ -7,11 +7,11 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TextIO, TypeVar
 
 from pvm3py import classic
 from pvm3py._task import lib
-from pvm3py.binding.errors import Timeout
+from pvm3py.binding.errors import Timeout, check
 from pvm3py.binding.post import send_object, send_to_one
 
 from . import context, spawning, take
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _F = TypeVar("_F", bound=Callable[[Message], object])
+
+
+class Machine(Protocol):
+    """A VirtualMachine."""
+
+    @property
+    def current(self) -> bool:
+        """Whether it is this process's."""
 
 
 class Task:
@@ -41,7 +49,7 @@ class Task:
     _collector: Collector | None
     _awaited: set[Taker]
 
-    def __new__(cls) -> Task:
+    def __new__(cls, *, machine: Machine | None = None, name: str | None = None) -> Task:
         with cls._making:
             if Task._one is None:
                 one = super().__new__(cls)
@@ -53,6 +61,19 @@ class Task:
                 classic.setopt(classic.Option.THREAD_BUFFERS, 1)
                 Task._one = one
         return Task._one
+
+    def __init__(self, *, machine: Machine | None = None, name: str | None = None) -> None:
+        """The task of this process.
+
+        machine  in which it is to be: the one that this process has made or attached to
+        name     that tables of tasks show; it is given before the first call that enrols
+
+        Raises RuntimeError: that is another machine; Exists: it is too late for a name.
+        """
+        if machine is not None and not machine.current:
+            raise RuntimeError(f"{machine!r} is not the machine of this process")
+        if name is not None:
+            check("settaskname", lib.pvmsettaskname(os.fsencode(name)))
 
     def __enter__(self) -> Self:
         classic.mytid()
