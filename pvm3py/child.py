@@ -47,7 +47,7 @@ def main() -> int:
             function, args = _next(CALL)
         function(*args)
     except Exception as error:
-        _print(error)
+        show(error)
         return 1
     task.leave()
     return 0
@@ -84,14 +84,22 @@ def _run_main(main: Main) -> None:
     sys.modules["__main__"] = sys.modules[MAIN] = module
 
 
-def _print(error: Exception) -> None:
-    """The traceback, from the function on."""
+def show(error: BaseException, label: str = "", own: str = __file__) -> None:
+    """Print a traceback to standard error, from the first function on that is not this package's.
+
+    label  in front of each line
+    own    file that calls what the user has written
+    """
     trace = error.__traceback__
-    own = trace
-    while own is not None and own.tb_frame.f_code.co_filename == __file__:
-        own = own.tb_next
-    error.__traceback__ = own or trace
-    traceback.print_exception(error)
+    while trace is not None and _is_internal(trace.tb_frame.f_code.co_filename, own):
+        trace = trace.tb_next
+    lines = traceback.format_exception(type(error), error, trace or error.__traceback__)
+    text = "".join(lines).rstrip("\n")
+    print("\n".join(label + line for line in text.split("\n")), file=sys.stderr)
+
+
+def _is_internal(path: str, own: str) -> bool:
+    return path in (own, "<frozen runpy>", runpy.__file__)
 
 
 if __name__ == "__main__":

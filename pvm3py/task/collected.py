@@ -172,7 +172,11 @@ class Collector:
         self._release()
         with within(self.context):
             while self.running(chosen):
-                self._take(take("output"))
+                message = take("output")
+                try:
+                    self._take(message)
+                finally:
+                    message.release()
 
     def _release(self) -> None:
         """No call but `wait` takes in the messages from now on."""

@@ -110,7 +110,7 @@ def launch_of(what: What, args: Sequence[object]) -> Launch:
         path = Path(name).absolute()
         if not path.is_file():
             raise FileNotFoundError(f"no script {path}")
-        return Launch(sys.executable, [str(path), *words], _python_environment())
+        return Launch(sys.executable, [str(path), *words], python_environment())
     return Launch(str(Path(name).absolute()) if "/" in name else name, words)
 
 
@@ -122,7 +122,7 @@ def _function(function: Callable[..., object], args: Sequence[object]) -> Launch
         )
     call, main = _dump(function, tuple(args))
     job = Job([entry or os.getcwd() for entry in sys.path], main, list(sys.argv))
-    return Launch(sys.executable, ["-P", "-m", "pvm3py.child"], _python_environment(), job, call)
+    return Launch(sys.executable, ["-P", "-m", "pvm3py.child"], python_environment(), job, call)
 
 
 def _dump(
@@ -163,7 +163,7 @@ def _main() -> Main | None:
     return Main("path", os.path.abspath(path)) if path and os.path.exists(path) else None
 
 
-def _python_environment() -> dict[str, str]:
+def python_environment() -> dict[str, str]:
     """Variables of a task in Python: it finds this package, and its lines come at once."""
     env = {"PYTHONUNBUFFERED": "1"}
     package = str(Path(__file__).resolve().parents[2])

@@ -7,6 +7,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TextIO, TypeVar
 
 from pvm3py import classic
@@ -302,21 +303,37 @@ class Task:
         flags, place = spawning.place(where, cwd)
         if trace:
             flags |= classic.SpawnFlag.TRACE
-        collector = self._collecting()
         taker = self._taker(output)
         if output is not None and taker is not None:
             self._awaited.add(taker)
+        return self.start(launch, taker, n=n, place=(flags, place), env=env or {}, exact=exact)
+
+    def start(
+        self,
+        launch: spawning.Launch,
+        taker: Taker | None,
+        *,
+        n: int,
+        place: tuple[classic.SpawnFlag, str],
+        env: Mapping[str, str] = MappingProxyType({}),
+        exact: bool = True,
+    ) -> list[Tid]:
+        """What `spawn` does with its arguments, for other parts of this package.
+
+        taker  gets what the tasks print and how they end; None: as this task's own output
+        """
+        collector = self.collecting()
         return spawning.spawn(
             launch,
             count=n,
-            place=(flags, place),
-            env=env or {},
+            place=place,
+            env=env,
             output=None if taker is None else collector.target(taker),
             context=collector.context,
             exact=exact,
         )
 
-    def _collecting(self) -> Collector:
+    def collecting(self) -> Collector:
         """What collects the output of tasks, from the first spawn on."""
         if self._collector is None:
             self._collector = Collector()

@@ -88,6 +88,7 @@ def test_private_machine_needs_nothing_and_leaves_nothing(place: Path) -> None:
                 assert set(machine.tasks) == {task.tid, sleeper}
                 assert machine.tasks.get(sleeper + 7) is None
         assert not machine.current and not os.path.exists(directory)
+        os.environ.pop("PVM_ALLOW_ROOT")
         assert dict(os.environ) == before
         assert "ended" in repr(machine)
         """,
