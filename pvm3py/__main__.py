@@ -8,21 +8,44 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from pvm3py import __version__
 from pvm3py.command import run
 from pvm3py.root import launcher, program, pvm_root
 
 PROGRAM = "python -m pvm3py" if os.path.basename(sys.argv[0]) == "__main__.py" else "pvm3py"
-USAGE = f"""usage: {PROGRAM} COMMAND
-  root   print PVM_ROOT: include/, lib/$PVM_ARCH/ and lib/pvmd are below it
-  arch   print PVM_ARCH, the name of this kind of machine
-  console  run the console `pvm`: `{PROGRAM} console -h` tells more
-  config print flags for compilers: `{PROGRAM} config -h` tells more
-  trace  convert trace files: `{PROGRAM} trace -h` tells more
-  rm     run a resource manager: `{PROGRAM} rm -h` tells more
-  --help, --version   print this, or the version of pvm3py"""
+
+
+class Command(NamedTuple):
+    """A command: what it does in few words, and the module whose main() does it."""
+
+    text: str
+    module: str
+
+
+COMMANDS = {
+    "run": Command("run a script as several tasks", "pvm3py.run.__main__"),
+    "info": Command("print versions, paths, and what the machine is", "pvm3py.commands.info"),
+    "hello": Command("see that everything works", "pvm3py.commands.hello"),
+    "bench": Command("measure on this machine", "pvm3py.bench.__main__"),
+    "console": Command("run the console `pvm`", "pvm3py.console.__main__"),
+    "trace": Command("convert trace files", "pvm3py.trace.__main__"),
+    "rm": Command("run a resource manager", "pvm3py.rm.__main__"),
+}
+_OWN = f"""usage: {PROGRAM} COMMAND
+  root     print PVM_ROOT: include/, lib/$PVM_ARCH/ and lib/pvmd are below it
+  arch     print PVM_ARCH, the name of this kind of machine
+  config   print flags for compilers: `{PROGRAM} config -h` tells more
+"""
+USAGE = (
+    _OWN
+    + "".join(
+        f"  {name:<8} {command.text}: `{PROGRAM} {name} -h` tells more\n"
+        for name, command in COMMANDS.items()
+    )
+    + "  --help, --version   print this, or the version of pvm3py"
+)
 
 
 def _become(path: Path) -> NoReturn:
@@ -52,9 +75,9 @@ def main() -> int:
             print(launcher().parent.name)
         case ["config", *arguments]:
             return subprocess.run([pvm_root() / "lib" / "pvm3-config", *arguments]).returncode
-        case [("console" | "rm" | "trace") as command, *arguments]:
-            package = import_module(f"pvm3py.{command}.__main__")
-            return int(package.main(arguments, f"{PROGRAM} {command}"))
+        case [name, *arguments] if name in COMMANDS:
+            module = import_module(COMMANDS[name].module)
+            return int(module.main(arguments, f"{PROGRAM} {name}"))
         case [*_, "--version"]:
             print(f"pvm3py {__version__}")
         case [*_, "-h" | "--help"]:

@@ -229,15 +229,30 @@ class IPLoopback(PvmError):
 
 
 class SpawnError(PvmError):
-    """Not all tasks could be started; `tids` are those that run, `codes` why the others do not."""
+    """Not all tasks could be started.
 
-    def __init__(self, code: int, text: str, tids: list[int], codes: list[int]) -> None:
-        super().__init__(code, "spawn", text)
+    tids    of those that run
+    codes   why the others do not
+    errors  the same in words, by host, where that is known
+    """
+
+    def __init__(
+        self,
+        code: int,
+        text: str,
+        tids: list[int],
+        codes: list[int],
+        program: str | None = None,
+        errors: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(code, "spawn", text, program)
         self.tids = tids
         self.codes = codes
+        self.errors = errors or {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return SpawnError, (int(self.code), self.text, self.tids, self.codes)
+        words = (self.text, self.tids, self.codes, self.peer, self.errors)
+        return SpawnError, (int(self.code), *words)
 
 
 _CLASSES: dict[int, type[PvmError]] = {

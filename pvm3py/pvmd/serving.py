@@ -52,6 +52,7 @@ from .topics import (  # noqa: F401
     hoster,
     hostinfo,
     leaving,
+    lifeline,
     mailbox,
     manager,
     network,

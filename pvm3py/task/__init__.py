@@ -12,6 +12,10 @@ with Task() as task:
 from pvm3py.binding import errors
 from pvm3py.binding.errors import *  # noqa: F403
 
+from .group import Group, MemberDied
+from .hosts import Hosts, HostsNotAdded, Tasks
+from .machine import VirtualMachine
+from .mailbox import Entry, Mailbox
 from .members import HostInfo, TaskInfo, Tid
 from .message import Message, NotAnObject, Received
 from .notices import Notice, Notices
@@ -20,7 +24,13 @@ from .task import Task
 
 __all__ = [
     "ANY",
+    "Entry",
+    "Group",
     "HostInfo",
+    "Hosts",
+    "HostsNotAdded",
+    "Mailbox",
+    "MemberDied",
     "Message",
     "NotAnObject",
     "Notice",
@@ -28,6 +38,8 @@ __all__ = [
     "Received",
     "Task",
     "TaskInfo",
+    "Tasks",
     "Tid",
+    "VirtualMachine",
 ]
 __all__ += errors.__all__

@@ -260,7 +260,7 @@ class Message:
         """Take the next message that was packed with pack_message."""
         with self._receiving():
             number = check("upkmesg", lib.pvm_upkmesg())
-        return _describe(number)
+        return message_of(number)
 
     def object(self) -> Any:
         """Take the next object: of pack_object, or the whole message that Task.send has sent.
@@ -371,7 +371,8 @@ def receive_into(message: Message, buffer: Buffer) -> int:
     return message.unpack_into(buffer)
 
 
-def _describe(number: int) -> Message:
+def message_of(number: int) -> Message:
+    """The message of a buffer that has been received."""
     arrival = ffi.new("struct pvmarrival *")
     check("bufinfo", lib.pvmdescribe(number, arrival))
     return Message.of(arrival)

@@ -55,7 +55,8 @@ class Notices:
 
     def watch_exit(self, *tids: int) -> None:
         """Tell when each of these tasks ends; of one that has ended already, at once."""
-        self._ask(Event.TASK_EXIT, tids)
+        if tids:
+            self._ask(Event.TASK_EXIT, tids)
 
     def watch_hosts(self) -> None:
         """Tell when hosts are added, and when one goes."""

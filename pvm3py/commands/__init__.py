@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Small commands of `pvm3py`, each a module with `main(arguments, program)`."""
