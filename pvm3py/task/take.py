@@ -61,20 +61,35 @@ def take_object(
     source: int = ANY, tag: int = ANY, *, timeout: float | None = None
 ) -> tuple[Any, Tid, int]:
     """Wait for an object; also who sent it, and its tag. Raises Timeout, NotAnObject."""
+    packed, sender, number = take_packed(source, tag, timeout=timeout)
+    return unpacked(packed), sender, number
+
+
+def take_packed(
+    source: int = ANY, tag: int = ANY, *, timeout: float | None = None
+) -> tuple[bytes | Message, Tid, int]:
+    """Wait for a message that ought to be an object; also who sent it, and its tag.
+
+    Raises Timeout. `unpacked` makes the object of it.
+    """
     room = _room
     arrival = room.arrival
     code = lib.pvmtake(source, tag, _seconds(timeout), arrival, room.head, HEAD, objects.MAGIC)
     if code <= 0:
         _require("recv", code, source, tag)
     if arrival.id:
-        return _large(Message.of(arrival))
-    sender, number = Tid(arrival.tid), arrival.tag
+        message = Message.of(arrival)
+        return message, message.source, message.tag
     # Unpickling may run code that receives.
-    body = bytes(room.bytes[: arrival.length])
-    return objects.load_small(body), sender, number
+    return bytes(room.bytes[: arrival.length]), Tid(arrival.tid), arrival.tag
 
 
-def _large(message: Message) -> tuple[Any, Tid, int]:
+def unpacked(packed: bytes | Message) -> Any:
+    """The object of what take_packed has taken. Raises NotAnObject."""
+    return objects.load_small(packed) if isinstance(packed, bytes) else _large(packed)
+
+
+def _large(message: Message) -> Any:
     """The object of a message that was not read as it came."""
     number = message.id
     try:
@@ -82,7 +97,7 @@ def _large(message: Message) -> tuple[Any, Tid, int]:
     except objects.Malformed as error:
         raise NotAnObject(message, str(error)) from None
     message.release()
-    return obj, message.source, message.tag
+    return obj
 
 
 def _seconds(timeout: float | None) -> float:
