@@ -252,12 +252,6 @@ class Crew:
             if kill:
                 send_object([tid], Word.KILL, None)
 
-    def forget(self) -> None:
-        """The machine has gone, and all of them with it."""
-        self.nurseries.clear()
-        self.workers.clear()
-        self._by_tid.clear()
-
 
 class _printing_to_pool:
     """What is spawned meanwhile prints to this task, in the context of the thread."""

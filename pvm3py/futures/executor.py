@@ -87,7 +87,8 @@ class PvmPoolExecutor(Executor):
     def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]:
         """Have a function called in a worker.
 
-        Raises BrokenExecutor; RuntimeError: it was shut down. The future can be cancelled until a worker has the call.
+        The future can be cancelled until a worker has the call. Raises BrokenExecutor;
+        RuntimeError: it was shut down.
         """
         return self._pool.submit(fn, args, kwargs)
 

@@ -35,7 +35,11 @@ _DIES_WITH_PARENT = 1  # prctl's PR_SET_PDEATHSIG
 
 @dataclass
 class _Child:
-    """One worker: its process, a descriptor that tells its end, and the pipe of its output."""
+    """One worker.
+
+    pidfd  readable once the process has ended
+    pipe   of its output, -1 once that has ended
+    """
 
     serial: int
     pid: int
@@ -184,7 +188,8 @@ class Nursery:
         self._selector.close()
         for child in self._children.values():
             os.close(child.pidfd)
-            os.close(child.pipe)
+            if child.pipe >= 0:
+                os.close(child.pipe)
         self._children.clear()
         if output > 2:
             os.close(output)

@@ -17,14 +17,14 @@ from typing import Any
 
 from pvm3py import classic
 from pvm3py._task import lib
-from pvm3py.binding.errors import PvmError, check
+from pvm3py.binding.errors import ConnectionLost, check
 from pvm3py.binding.post import send_object, send_parts
 from pvm3py.task import Tid
 from pvm3py.task.message import Message
 from pvm3py.task.take import take_packed, unpacked
 
 from .calls import chained, describe, pack_call
-from .crew import Crew, Worker
+from .crew import Crew, Nursery, Worker
 from .errors import PoolBroken, RemoteTraceback, WorkerDied, ended
 from .private import shared
 from .schedule import Hand, Item, Schedule
@@ -92,8 +92,10 @@ class Pool:
         self._directory = directory
         self._deaths = 0
         self._in_a_row = 0
+        self._lost_nursery: Nursery | None = None
         self._closing = False
         self._quitting = False
+        self._ended = self._lost = False
         self._broken: BaseException | None = None
         self._context = classic.newcontext()
         self._me = classic.mytid()
@@ -136,8 +138,8 @@ class Pool:
         before = lib.pvm_setcontext(self._context)
         try:
             self._hand_out()
-        except PvmError:
-            self._wake()  # the machine has gone; the pool's thread sees that as well
+        except ConnectionLost:
+            pass  # the pool's thread sees that as well
         finally:
             lib.pvm_setcontext(before)
 
@@ -148,21 +150,23 @@ class Pool:
         kill    workers end now; what they were running fails
         """
         with self._lock:
+            if self._ended:
+                return
             self._closing = True
             if cancel or kill:
                 for item in self._schedule.queue:
                     item.future.cancel()
             if kill:
                 self._attempts = 0
-        self._wake(kill=kill)
+            self._wake(kill=kill)
 
     def _wake(self, *, kill: bool = False) -> None:
         """Have the pool's thread look whether it is over."""
         before = lib.pvm_setcontext(self._context)
         try:
             send_object([self._me], Word.KILL if kill else Word.QUIT, None)
-        except PvmError:
-            pass  # the machine has gone, which ends the thread's wait
+        except ConnectionLost:
+            pass  # that ends the thread's wait, too
         finally:
             lib.pvm_setcontext(before)
 
@@ -304,20 +308,27 @@ class Pool:
         item = None
         if worker.tid in self._schedule.hands:
             item = self._schedule.leave(worker.tid)
-        if not self._quitting:
-            self._deaths += 1
-            self._in_a_row += 1
         if item is not None:
             self._blame(item, worker)
+        if self._quitting:
+            return
+        self._deaths += 1
+        self._count(worker)
         if self._in_a_row >= DEATHS_IN_A_ROW:
             raise PoolBroken(
                 f"{self._in_a_row} workers died one after the other; the last one, on "
                 f"{worker.nursery.host}, {ended(worker.status)}\n"
                 + worker.printed.decode(errors="replace")
             )
-        if not self._quitting:
-            self._crew.renew(worker)
-            self._hand_out()
+        self._crew.renew(worker)
+        self._hand_out()
+
+    def _count(self, worker: Worker) -> None:
+        """Count deaths in a row; those of a lost nursery's workers are one."""
+        if worker.status is not None or worker.nursery is not self._lost_nursery:
+            self._in_a_row += 1
+        if worker.status is None:
+            self._lost_nursery = worker.nursery
 
     def _blame(self, item: Item, worker: Worker) -> None:
         """An item was running when its worker died."""
@@ -342,14 +353,17 @@ class Pool:
             self._broken = broken
             self._quitting = self._closing = True
         self._fail_all(broken)
-        self._end_workers()
+        if isinstance(error, ConnectionLost):
+            self._lost = True
+        else:
+            self._end_workers()
 
     def _fail_all(self, error: BaseException) -> None:
         """Fail every item that is not done."""
         with self._lock:
             items = self._schedule.clear()
         for item in items:
-            if not item.future.cancelled():
+            if item.start():
                 item.future.set_exception(error)
 
     def _end_workers(self) -> None:
@@ -360,17 +374,17 @@ class Pool:
                 packed, source, word = take_packed()
                 if word not in (Word.RESULT, Word.FAILED, Word.UNFIT, Word.READY):
                     self._hear(source, word, packed)
-        except PvmError:
-            self._crew.forget()
+        except ConnectionLost:
+            self._lost = True
 
     def _end(self) -> None:
         """Give back the context, and leave the private machine."""
         self._fail_all(PoolBroken("the pool was ended"))
+        with self._lock:
+            self._ended = True
         lib.pvm_setcontext(0)
-        try:
+        if not self._lost:
             classic.freecontext(self._context)
-        except PvmError:
-            pass  # the machine has gone, and the context with it
         shared.leave(self._directory)
 
 

@@ -43,6 +43,10 @@ class Item:
         self.size = sum(memoryview(part).nbytes for part in parts)
         self.deaths = 0
 
+    def start(self) -> bool:
+        """It cannot be cancelled from now on. False: it was."""
+        return self.future.running() or self.future.set_running_or_notify_cancel()
+
 
 class Hand:
     """A worker as the schedule sees it: what it has, the running item first; what it has done."""
@@ -132,27 +136,26 @@ class Schedule:
 
     def assign(self) -> Iterator[tuple[Hand, list[Item]]]:
         """Hand out what can be handed out: who gets what. Cancelled items are dropped."""
+        share = max(1, len(self.queue) // max(1, len(self.hands)))
         while self.queue and (self._idle or self._hungry):
             fed = self._idle or self._hungry
             hand = fed.pop(next(iter(fed)))
             depth = self._depth()
-            items = self._take(hand, depth)
+            items = self._take(hand, min(share, depth - len(hand.items)))
             if items or not self.queue:
                 self._rate(hand, depth)
             if items:
                 yield hand, items
 
-    def _take(self, hand: Hand, depth: int) -> list[Item]:
-        """Give a worker its fair share, as far as it has room."""
-        room = min(depth - len(hand.items), max(1, len(self.queue) // len(self.hands)))
+    def _take(self, hand: Hand, count: int) -> list[Item]:
+        """Give a worker so many items, as far as they are not too heavy together."""
         items: list[Item] = []
-        while self.queue and len(items) < room:
+        while self.queue and len(items) < count:
             item = self.queue[0]
             if hand.items and hand.size + item.size > HEAVY:
                 break
             self.queue.popleft()
-            # One that was handed out before cannot be cancelled any more.
-            if item.future.running() or item.future.set_running_or_notify_cancel():
+            if item.start():
                 items.append(item)
                 hand.items.append(item)
                 hand.size += item.size
