@@ -16,7 +16,7 @@ from typing import Any
 # Seconds: an item that takes longer waits in the pool, not at a worker.
 LONG = 0.02
 # Seconds of work that a worker has in front of it, and items at most.
-AHEAD = 0.004
+AHEAD = 0.01
 DEEP = 32
 # Bytes of arguments that a worker has, if that is more than one item.
 HEAVY = 1 << 20

@@ -49,7 +49,7 @@ def test_of_long_items_each_worker_has_one() -> None:
 
 
 def test_of_short_items_workers_have_some_at_hand() -> None:
-    assert give(schedule(2, seconds=0.003), 10) == {1: 2, 2: 2}
+    assert give(schedule(2, seconds=0.006), 10) == {1: 2, 2: 2}
 
 
 def test_of_very_short_items_workers_have_many() -> None:
