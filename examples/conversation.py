@@ -5,34 +5,27 @@ from __future__ import annotations
 
 import array
 
-import pvm3py
+from pvm3py import Message, Task, Tid
 
 NUMBERS = 1
 SUM = 2
 
 
-def ask(worker: int, numbers: array.array[float]) -> float:
+def ask(task: Task, worker: Tid, numbers: array.array[float]) -> float:
     """Send numbers to the worker and return the sum that it answers."""
-    pvm3py.initsend()
-    pvm3py.pkint(len(numbers))
-    pvm3py.pkarray(numbers)
-    pvm3py.send(worker, NUMBERS)
-    pvm3py.recv(worker, SUM)
-    return float(pvm3py.upkdouble())
+    task.Send(Message().pack(len(numbers)).pack(numbers), worker, NUMBERS)
+    return float(task.receive(worker, SUM).unpack("double"))
 
 
 def main() -> None:
     """Hold the conversation."""
-    print(f"conversation.py: I am t{pvm3py.mytid():x}")
-    (worker,) = pvm3py.spawn("sum_worker")
-    for count in (3, 1000):
-        numbers = array.array("d", range(1, count + 1))
-        answer = ask(worker, numbers)
-        print(f"conversation.py: the C task t{worker:x} says 1 + ... + {count} = {answer:g}")
-    pvm3py.initsend()
-    pvm3py.pkint(0)
-    pvm3py.send(worker, NUMBERS)
-    pvm3py.exit()
+    with Task() as task:
+        print(f"conversation.py: I am {task.tid}")
+        (worker,) = task.spawn("sum_worker")
+        for count in (3, 1000):
+            answer = ask(task, worker, array.array("d", range(1, count + 1)))
+            print(f"conversation.py: the C task {worker} says 1 + ... + {count} = {answer:g}")
+        task.Send(Message().pack(0), worker, NUMBERS)
 
 
 if __name__ == "__main__":

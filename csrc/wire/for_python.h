@@ -59,6 +59,17 @@ int pvmread(int id, size_t offset, char *to, size_t length);
 /* Unpack a message from its begin again. 0, PvmBadParam, PvmNoSuchBuf. */
 int pvmrewind(int id);
 
+/* ---- starting tasks (csrc/libpvm/calls/spawn.c) -------------------------------------- */
+
+/*
+ * Start tasks as pvm_spawn. Strings NAME=value, up to NULL, are added to their environment. What
+ * they print goes to a task, in a context and with a tag (`output`; NULL: where pvm_setopt says).
+ * `reasons`, of `room` bytes, gets what the daemon says about tasks that it could not start: lines
+ * of a host's name, a tab and why; "" if it says nothing.
+ */
+int pvmspawn(char *file, char **argv, int flags, char *where, int count, char **env,
+	const int output[3], int *tids, char *reasons, size_t room);
+
 /* ---- waiting (csrc/libpvm/engine/wait.c) -------------------------------------------- */
 
 /*
@@ -72,6 +83,9 @@ void pvmaskwaiting(int (*given_up)(void));
 
 /* The own tid, -1 while this is no task. (base/task.c) */
 extern int pvmmytid;
+
+/* Name that pvm_tasks shows, to be set before the first call that connects. 0, PvmExists. */
+int pvmsettaskname(char *name);
 
 /* Copy the trace mask, 36 bytes, of the own task or of children. 0, PvmBadParam. (pvmtev.h) */
 int pvm_gettmask(int who, char mask[36]);

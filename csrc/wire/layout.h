@@ -61,6 +61,11 @@
 #define WIRE_EXT_MANAGER 1
 /* The daemon serves TM_NOTICES. */
 #define WIRE_EXT_NOTICES 4
+/*
+ * TC_OUTPUT, as TO_EOF and behind it: the wait(2) status of a task's process follows. It is sent
+ * only to who has asked for it.
+ */
+#define WIRE_TO_STATUS (-3)
 /* Fragment size that this project's library and daemon agree on. */
 #define WIRE_FRAG_LARGE 65536
 

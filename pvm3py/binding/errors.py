@@ -229,15 +229,30 @@ class IPLoopback(PvmError):
 
 
 class SpawnError(PvmError):
-    """Not all tasks could be started; `tids` are those that run, `codes` why the others do not."""
+    """Not all tasks could be started.
 
-    def __init__(self, code: int, text: str, tids: list[int], codes: list[int]) -> None:
-        super().__init__(code, "spawn", text)
+    tids    of those that run
+    codes   why the others do not
+    errors  the same in words, by host, where that is known
+    """
+
+    def __init__(
+        self,
+        code: int,
+        text: str,
+        tids: list[int],
+        codes: list[int],
+        program: str | None = None,
+        errors: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(code, "spawn", text, program)
         self.tids = tids
         self.codes = codes
+        self.errors = errors or {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return SpawnError, (int(self.code), self.text, self.tids, self.codes)
+        words = (self.text, self.tids, self.codes, self.peer, self.errors)
+        return SpawnError, (int(self.code), *words)
 
 
 _CLASSES: dict[int, type[PvmError]] = {
@@ -330,13 +345,15 @@ def _raise_interruption() -> None:
         raise _raised.pop(thread)
 
 
-def check(function: str, result: int, peer: str | None = None) -> int:
+def check(function: str, result: int, peer: str | tuple[Any, ...] | None = None) -> int:
     """Return the result of a C call; raise PvmError if it is negative.
 
-    What the handler of a signal has raised meanwhile goes before. peer: whom the call is about.
+    What the handler of a signal has raised meanwhile goes before. peer: whom the call is about, as
+    text, or as a format and its values.
     """
     if _raised:
         _raise_interruption()
     if result >= 0:
         return result
-    raise _CLASSES.get(result, PvmError)(result, function, text_of(result), peer)
+    whom = peer[0] % peer[1:] if isinstance(peer, tuple) else peer
+    raise _CLASSES.get(result, PvmError)(result, function, text_of(result), whom)

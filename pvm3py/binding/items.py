@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pvm3py._task import ffi
+from pvm3py._task import ffi, lib
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 Kind = Literal[
     "byte", "short", "ushort", "int", "uint", "long", "ulong", "float", "double", "cplx", "dcplx"
@@ -28,9 +31,20 @@ class Item(NamedTuple):
     xdr: int
 
     @property
+    def code(self) -> int:
+        """Number of the type, PVM_INT and so on."""
+        return int(getattr(lib, f"PVM_{self.kind.upper()}"))
+
+    @property
     def size(self) -> int:
         """Bytes of one item in memory."""
         return self.parts * int(ffi.sizeof(self.ctype))
+
+    def length(self, number: int, *, xdr: bool) -> int:
+        """Bytes of `number` items in a message; XDR fills bytes up to a multiple of 4."""
+        if not xdr:
+            return number * self.size
+        return -(-number // 4) * 4 if self.kind == "byte" else number * self.xdr
 
 
 _ALL = (
@@ -76,3 +90,18 @@ def _why(form: str) -> str:
     if form.lstrip(_NATIVE)[:1] in ("<", ">", "!"):
         return f"items of format {form!r} are in another byte order: convert them to the native one"
     return f"PVM has no item type for format {form!r}"
+
+
+def in_memory(buffer: Buffer, *, writable: bool = False) -> tuple[Item, Any, int]:
+    """Item type of a buffer, its memory as a C array of parts, and the number of items.
+
+    TypeError: PVM has no such type, the buffer is not in one piece, or it is read-only.
+    """
+    view = memoryview(buffer)
+    item = item_of(view)
+    if not view.c_contiguous:
+        raise TypeError("the buffer is not in one piece: make it so, with np.ascontiguousarray")
+    if writable and view.readonly:
+        raise TypeError("the buffer is read-only")
+    memory = ffi.from_buffer(f"{item.ctype}[]", view, require_writable=writable)
+    return item, memory, len(memory) // item.parts

@@ -44,29 +44,34 @@ class Malformed(ValueError):
 
 def dump(obj: object) -> list[Any]:
     """The object as parts of a message: head and pickle, then each buffer, to be aligned."""
-    buffers: list[memoryview] = []
+    buffers: list[pickle.PickleBuffer] = []
+    data = pickle.dumps(obj, 5, buffer_callback=buffers.append)
+    if not buffers:
+        return [_HEAD.pack(MAGIC, 0, len(data)) + data]
+    return _dump_apart(obj)
 
-    def keep_in_pickle(buffer: pickle.PickleBuffer) -> bool:
+
+def _dump_apart(obj: object) -> list[Any]:
+    """The same of one that has buffers; those that are large enough are parts."""
+    apart: list[memoryview] = []
+
+    def stays(buffer: pickle.PickleBuffer) -> bool:
         try:
             view = buffer.raw()
         except BufferError:  # not in one piece
             return True
-        if view.nbytes < APART_FROM:
-            return True
-        buffers.append(view)
-        return False
+        if view.nbytes >= APART_FROM:
+            apart.append(view)
+        return view.nbytes < APART_FROM
 
-    data = pickle.dumps(obj, protocol=5, buffer_callback=keep_in_pickle)
-    head = _HEAD.pack(MAGIC, len(buffers), len(data))
-    if not buffers:
-        return [head + data]
-    lengths = struct.pack(f"<{len(buffers)}Q", *(view.nbytes for view in buffers))
-    return [head + lengths + data, *buffers]
+    data = pickle.dumps(obj, 5, buffer_callback=stays)
+    lengths = struct.pack(f"<{len(apart)}Q", *(view.nbytes for view in apart))
+    return [_HEAD.pack(MAGIC, len(apart), len(data)) + lengths + data, *apart]
 
 
 def load_small(body: bytes | memoryview) -> Any:
     """The object of a whole body in memory. Raises Malformed."""
-    _magic, count, length = _head(body)
+    count, length = _head(body)
     if count == 0 and _HEAD.size + length == len(body):
         return pickle.loads(body[_HEAD.size :])
     view = memoryview(body)
@@ -88,7 +93,7 @@ def load(total: int, read: Reader, *, exact: bool = True) -> Any:
     if total < _HEAD.size:
         raise Malformed("the object's head is cut")
     read(0, head)
-    _, count, length = _head(ffi.buffer(head))
+    count, length = _head(ffi.buffer(head))
     if count > (total - _HEAD.size) // 8:
         raise Malformed(f"an object of {count} buffers in a message of {total} bytes")
     table = ffi.new("char[]", 8 * count)
@@ -101,13 +106,13 @@ def load(total: int, read: Reader, *, exact: bool = True) -> Any:
     return pickle.loads(data, buffers=buffers)
 
 
-def _head(body: Any) -> tuple[bytes, int, int]:
+def _head(body: Any) -> tuple[int, int]:
     if len(body) < _HEAD.size:
         raise Malformed("the object's head is cut")
     magic, count, length = _HEAD.unpack_from(body)
     if magic != MAGIC:
         raise Malformed("no object")
-    return magic, count, length
+    return count, length
 
 
 def _places(start: int, lengths: Sequence[int], total: int) -> list[tuple[int, int]]:

@@ -17,13 +17,20 @@ HEAD = 4096
 
 def send_object(tids: Sequence[int], tag: int, obj: object) -> None:
     """Send an object to each of these tasks. It may be changed when this returns."""
-    parts = objects.dump(obj)
-    if len(parts) == 1 and len(tids) == 1:
-        tid = tids[0]
-        data = parts[0]
-        check("send", lib.pvmsendbytes(tid, tag, data, len(data)), f"to t{tid:x} (tag {tag})")
+    if len(tids) == 1:
+        send_to_one(tids[0], tag, obj)
     else:
-        send_parts(tids, tag, parts)
+        send_parts(tids, tag, objects.dump(obj))
+
+
+def send_to_one(tid: int, tag: int, obj: object) -> None:
+    """Send an object to a task. It may be changed when this returns."""
+    parts = objects.dump(obj)
+    if len(parts) == 1:
+        code = lib.pvmsendbytes(tid, tag, parts[0], len(parts[0]))
+        check("send", code, ("to t%x (tag %d)", tid, tag))
+    else:
+        send_parts([tid], tag, parts)
 
 
 def send_parts(tids: Sequence[int], tag: int, parts: Sequence[Any]) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from pvm3py._task import ffi, lib
 from pvm3py.binding.enums import Encoding
 from pvm3py.binding.errors import check
+from pvm3py.binding.items import ITEMS, in_memory
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -110,33 +111,6 @@ def setminfo(bufid: int, header: Header) -> None:
 
 # ---- items -----------------------------------------------------------------
 
-# Item type of PVM and C for each format of the buffer protocol.
-_SIXTY_FOUR = ffi.sizeof("long") == 8
-_TYPES = {
-    "b": ("byte", "char"),
-    "B": ("byte", "char"),
-    "c": ("byte", "char"),
-    "h": ("short", "short"),
-    "H": ("ushort", "unsigned short"),
-    "i": ("int", "int"),
-    "I": ("uint", "unsigned int"),
-    "l": ("long", "long") if _SIXTY_FOUR else ("int", "int"),
-    "L": ("ulong", "unsigned long") if _SIXTY_FOUR else ("uint", "unsigned int"),
-    "f": ("float", "float"),
-    "d": ("double", "double"),
-}
-if _SIXTY_FOUR:
-    _TYPES |= {"q": _TYPES["l"], "Q": _TYPES["L"]}
-_C_TYPES = dict(_TYPES.values())
-
-
-def item_type(view: memoryview) -> tuple[str, str]:
-    """PVM's and C's name of a buffer's item type. Raises TypeError if there is none."""
-    known = _TYPES.get(view.format.lstrip("@="))
-    if known is None or not view.c_contiguous:
-        raise TypeError(f"no PVM item type for a buffer of format {view.format!r}")
-    return known
-
 
 def _is_buffer(values: object) -> bool:
     try:
@@ -147,21 +121,20 @@ def _is_buffer(values: object) -> bool:
 
 
 def _pack(kind: str, values: Any) -> None:
-    ctype = _C_TYPES[kind]
     if _is_buffer(values):
-        view = memoryview(values)
-        if item_type(view)[0] != kind:
-            raise TypeError(f"pk{kind} cannot pack items of format {view.format!r}")
-        items = ffi.from_buffer(f"{ctype}[]", view)
+        item, items, _ = in_memory(values)
+        if item.kind != kind:
+            raise TypeError(f"pk{kind} cannot pack items of type {item.kind}")
     else:
-        items = ffi.new(f"{ctype}[]", list(values) if isinstance(values, Iterable) else [values])
+        numbers = list(values) if isinstance(values, Iterable) else [values]
+        items = ffi.new(f"{ITEMS[kind].ctype}[]", numbers)
     check(f"pk{kind}", getattr(lib, f"pvm_pk{kind}")(items, len(items), 1))
 
 
 def _unpack(kind: str, count: int | None) -> Any:
     if count is not None and count < 0:
         raise ValueError("count is negative")
-    items = ffi.new(f"{_C_TYPES[kind]}[]", 1 if count is None else count)
+    items = ffi.new(f"{ITEMS[kind].ctype}[]", 1 if count is None else count)
     check(f"upk{kind}", getattr(lib, f"pvm_upk{kind}")(items, len(items), 1))
     return items[0] if count is None else list(items)
 
@@ -258,7 +231,8 @@ def pkstr(text: str) -> None:
 
 def pkarray(array: Buffer) -> None:
     """Pack the items of a buffer in the type that its format names."""
-    _pack(item_type(memoryview(array))[0], array)
+    item, items, number = in_memory(array)
+    check(f"pk{item.kind}", getattr(lib, f"pvm_pk{item.kind}")(items, number, 1))
 
 
 def upkshort(count: int | None = None) -> Any:
@@ -322,10 +296,8 @@ def upkstr() -> str:
 
 def upkarray(array: Buffer) -> None:
     """Fill a writable buffer with items of the type that its format names."""
-    view = memoryview(array)
-    kind, ctype = item_type(view)
-    items = ffi.from_buffer(f"{ctype}[]", view, require_writable=True)
-    check(f"upk{kind}", getattr(lib, f"pvm_upk{kind}")(items, len(items), 1))
+    item, items, number = in_memory(array, writable=True)
+    check(f"upk{item.kind}", getattr(lib, f"pvm_upk{item.kind}")(items, number, 1))
 
 
 def pkmesg(bufid: int) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pvm3py._task import ffi, lib
 from pvm3py.binding.errors import check
-from pvm3py.classic.buffers import item_type
+from pvm3py.binding.items import Item, in_memory
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -35,6 +35,10 @@ class Operation(Enum):
     MIN = "PvmMin"
     SUM = "PvmSum"
     PRODUCT = "PvmProduct"
+
+
+# Formats of bytes that array.array has another name for.
+_AS_BYTES = str.maketrans("c?", "BB")
 
 
 def _name(group: str) -> Any:
@@ -101,29 +105,26 @@ def bcast(group: str, tag: int) -> None:
     check("bcast", lib.pvm_bcast(_name(group), tag))
 
 
-def _items(buffer: Buffer, *, writable: bool = False) -> tuple[Any, int]:
-    """C array over the memory of a buffer, and PVM's code of its item type."""
-    kind, ctype = item_type(memoryview(buffer))
-    items = ffi.from_buffer(f"{ctype}[]", buffer, require_writable=writable)
-    return items, getattr(lib, f"PVM_{kind.upper()}")
-
-
 def gather(items: Buffer, tag: int, group: str, *, root: int = 0) -> list[array.array[Any]] | None:
     """Collect the items of all members; the root gets them by instance, the others None.
 
     Raises NotFound if a member ended before it called this.
     """
-    own, code = _items(items)
-    form = memoryview(items).format.lstrip("@=").replace("c", "B")
+    item, own, number = in_memory(items)
+    if item.parts != 1:
+        raise TypeError("array.array has no complex numbers, which the result is made of")
+    form = memoryview(items).format.lstrip("@=").translate(_AS_BYTES)
     members = gsize(group)
-    room = array.array(form, bytes(members * len(own) * memoryview(items).itemsize))
+    room = array.array(form, bytes(members * number * item.size))
     filled = check(
         "gather",
-        lib.gs_gather(ffi.from_buffer(room), members, own, len(own), code, tag, _name(group), root),
+        lib.gs_gather(
+            ffi.from_buffer(room), members, own, number, item.code, tag, _name(group), root
+        ),
     )
     if filled == 0:
         return None
-    return [room[i * len(own) : (i + 1) * len(own)] for i in range(filled)]
+    return [room[i * number : (i + 1) * number] for i in range(filled)]
 
 
 def scatter(
@@ -135,14 +136,14 @@ def scatter(
 
     Raises NotFound if the root ended before it called this.
     """
-    own, code = _items(result, writable=True)
+    item, own, number = in_memory(result, writable=True)
     every, room = ffi.NULL, 0
     if items is not None:
-        every, every_code = _items(items)
-        if every_code != code:
+        every_item, every, every_number = in_memory(items)
+        if every_item != item:
             raise TypeError("items and result are of different types")
-        room = len(every) // len(own) if len(own) else 0
-    check("scatter", lib.gs_scatter(own, every, room, len(own), code, tag, _name(group), root))
+        room = every_number // number if number else 0
+    check("scatter", lib.gs_scatter(own, every, room, number, item.code, tag, _name(group), root))
 
 
 def reduce(
@@ -161,24 +162,26 @@ def reduce(
     The items of other members are undefined afterwards. Raises NotFound if a member ended
     before it called this.
     """
-    own, code = _items(items, writable=True)
+    item, own, number = in_memory(items, writable=True)
     failures: list[Exception] = []
     if isinstance(operation, Operation):
         function = ffi.addressof(lib, operation.value)
     else:
-        function = _combiner(operation, ffi.typeof(own).item, failures)
-    result = lib.pvm_reduce(function, own, len(own), code, tag, _name(group), root)
+        if item.parts != 1:
+            raise TypeError("complex numbers are combined by an Operation only")
+        function = _combiner(operation, item, failures)
+    result = lib.pvm_reduce(function, own, number, item.code, tag, _name(group), root)
     if failures:
         raise failures.pop()
     check("reduce", result)
 
 
-def _combiner(function: Callable[[Any, Any], Any], ctype: Any, failures: list[Exception]) -> Any:
+def _combiner(function: Callable[[Any, Any], Any], item: Item, failures: list[Exception]) -> Any:
     """A C function that applies a Python function to each pair of items."""
 
     @ffi.callback("void(int *, void *, void *, int *, int *)")  # type: ignore[untyped-decorator]
     def combine(_type: Any, x: Any, y: Any, count: Any, info: Any) -> None:
-        pointer = ffi.getctype(ctype, "*")
+        pointer = f"{item.ctype} *"
         left, right = ffi.cast(pointer, x), ffi.cast(pointer, y)
         info[0] = 0
         try:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pvm3py._task import ffi, lib
 from pvm3py.binding.errors import check
-from pvm3py.classic.buffers import MessageInfo, bufinfo, item_type
+from pvm3py.binding.items import in_memory
+from pvm3py.classic.buffers import MessageInfo, bufinfo
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -46,21 +47,15 @@ def mcast(tids: Iterable[int], tag: int) -> None:
 
 def psend(tid: int, tag: int, array: Buffer) -> None:
     """Send the items of a buffer without copying them; the receiver needs precv or raw data."""
-    view = memoryview(array)
-    kind, ctype = item_type(view)
-    items = ffi.from_buffer(f"{ctype}[]", view)
-    code = getattr(lib, f"PVM_{kind.upper()}")
-    check("psend", lib.pvm_psend(tid, tag, items, len(items), code))
+    item, items, number = in_memory(array)
+    check("psend", lib.pvm_psend(tid, tag, items, number, item.code))
 
 
 def precv(array: Buffer, tid: int = ANY, tag: int = ANY) -> Received:
     """Receive into a writable buffer; what does not fit is lost, as `length` tells."""
-    view = memoryview(array)
-    kind, ctype = item_type(view)
-    items = ffi.from_buffer(f"{ctype}[]", view, require_writable=True)
+    item, items, number = in_memory(array, writable=True)
     out = ffi.new("int[3]")
-    code = getattr(lib, f"PVM_{kind.upper()}")
-    check("precv", lib.pvm_precv(tid, tag, items, len(items), code, out, out + 1, out + 2))
+    check("precv", lib.pvm_precv(tid, tag, items, number, item.code, out, out + 1, out + 2))
     return Received(length=out[2], tag=out[1], tid=out[0])
 
 

@@ -3,60 +3,41 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
-import sys
 import traceback
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 from pvm3py.binding import objects
+from pvm3py.child import run_main
+from pvm3py.task.spawning import MAIN, Main, dump_call
 
 from .errors import RemoteTraceback
 
 Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
-def pack_call(call: Call) -> list[Any]:
-    """A call as parts of a message.
+def pack_call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> list[Any]:
+    """A call as the parts of an object, which is (function, arguments).
 
-    Functions travel as module and name. Others, as lambdas and those of a notebook, need
-    cloudpickle. Raises what pickle raises.
+    TypeError: it cannot travel; or what pickling raises.
     """
-    try:
-        parts = objects.dump(call)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        return _by_value(call, error)
-    if b"__main__" in parts[0] and main_module()[0] is None:
-        return _by_value(call, pickle.PicklingError("__main__ is no file that workers could run"))
+    parts, _ = dump_call(functools.partial(function, **kwargs) if kwargs else function, args)
     return parts
 
 
-def pack_whole(call: Call) -> bytes:
-    """A call as one piece, buffers and all."""
-    parts = pack_call(call)
-    if len(parts) == 1:
-        return bytes(parts[0])
-    return bytes(objects.dump((_call_pickled, (pickle.dumps(call),), {}))[0])
-
-
-def _by_value(call: Call, error: Exception) -> list[Any]:
-    """The same with the functions' code."""
-    try:
-        import cloudpickle  # noqa: PLC0415
-    except ImportError:
-        error.add_note(
-            f"{name_of(call[0])}: workers import functions by module and name; others need "
-            "cloudpickle: pip install cloudpickle"
-        )
-        raise error from None
-    return objects.dump((_call_pickled, (cloudpickle.dumps(call),), {}))
+def pack_whole(function: Callable[..., Any], args: tuple[Any, ...]) -> bytes:
+    """The same as one piece, buffers and all."""
+    parts = pack_call(function, args, {})
+    if len(parts) > 1:
+        parts = objects.dump((_call_pickled, (pickle.dumps((function, args)),)))
+    return bytes(parts[0])
 
 
 def _call_pickled(data: bytes) -> Any:
-    """Run a call that was packed by value."""
-    function, args, kwargs = pickle.loads(data)
-    return function(*args, **kwargs)
+    function, args = pickle.loads(data)
+    return function(*args)
 
 
 def name_of(function: object) -> str:
@@ -68,10 +49,12 @@ def name_of(function: object) -> str:
 def describe(function: object, parts: list[Any]) -> str:
     """A packed call in words, for a message about it."""
     try:
-        _, args, kwargs = objects.load_small(parts[0])
+        function, args = objects.load_small(parts[0])
     except Exception:  # large, or whatever unpickling may raise
         return name_of(function)
-    words = [*map(repr, args), *(f"{key}={value!r}" for key, value in kwargs.items())]
+    keywords = getattr(function, "keywords", {}) if isinstance(function, functools.partial) else {}
+    words = [*map(repr, args), *(f"{key}={value!r}" for key, value in keywords.items())]
+    function = function.func if isinstance(function, functools.partial) else function
     text = f"{name_of(function)}({', '.join(words)})"
     return text if len(text) <= 200 else f"{text[:200]}..."
 
@@ -93,36 +76,19 @@ def chained(error: BaseException, text: str) -> BaseException:
 # ---- the program's main module ----------------------------------------------------------
 
 
-def main_module() -> tuple[str | None, bool]:
-    """Where a worker finds this program's `__main__`: a file, or (True) a module's name."""
-    main = sys.modules["__main__"]
-    spec = getattr(main, "__spec__", None)
-    if spec is not None:
-        return spec.name, True
-    return getattr(main, "__file__", None), False
-
-
 class MainLoader:
-    """Runs the program's main module, under the name `__pvm_main__`, when a call first needs it.
+    """Runs the program's main module, as a child does, when a call first refers to it.
 
     As with multiprocessing, what a script does itself belongs under `if __name__ == "__main__":`.
     """
 
-    def __init__(self, main: str | None, module: bool) -> None:
+    def __init__(self, main: Main | None) -> None:
         self._main = main
-        self._module = module
 
-    def prepare(self, data: bytes | memoryview) -> None:
-        """Have `__main__` there if a packed object speaks of it."""
-        if self._main is not None and b"__main__" in bytes(data):
+    def prepare(self, data: bytes | None) -> None:
+        """Have `__main__` there if a packed call refers to it (None: it may)."""
+        if self._main is None:
+            return
+        if data is None or b"__main__" in data or MAIN.encode() in data:
             main, self._main = self._main, None
-            self._run(main)
-
-    def _run(self, main: str) -> None:
-        import runpy  # noqa: PLC0415
-
-        run = runpy.run_module if self._module else runpy.run_path
-        names = run(main, run_name="__pvm_main__")
-        module = ModuleType("__pvm_main__")
-        module.__dict__.update(names)
-        sys.modules["__main__"] = sys.modules["__pvm_main__"] = module
+            run_main(main)

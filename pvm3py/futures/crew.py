@@ -14,21 +14,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pvm3py import classic
-from pvm3py._task import lib
-from pvm3py.binding.enums import Event, Option, SpawnFlag
+from pvm3py.binding.enums import Event, SpawnFlag
+from pvm3py.binding.errors import text_of
 from pvm3py.binding.post import send_object
+from pvm3py.binding.start import Target, start
 from pvm3py.task import Tid
+from pvm3py.task.spawning import python_environment
 
 from .errors import PoolBroken
 from .words import Setup, Word
 
 # Bytes of a worker's output that are kept for the report of its death.
 TAIL = 2000
-
-# What a nursery is started with; pvm3py may be where only this process looks for it.
-_BOOT = (
-    "import sys; sys.path.append(sys.argv.pop(1)); from pvm3py.futures.nursery import main; main()"
-)
 
 
 @dataclass
@@ -122,11 +119,20 @@ class Crew:
         ]
 
     def _start_nursery(self, host: str, quota: int | None) -> None:
-        python = os.environ.get("PVM3PY_PYTHON", sys.executable)
-        package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-        words = ["-c", _BOOT, package, str(classic.mytid()), str(classic.getcontext())]
-        with _printing_to_pool():
-            (tid,) = classic.spawn(python, words, flags=SpawnFlag.HOST, where=host)
+        mine, context = classic.mytid(), classic.getcontext()
+        outcome = start(
+            os.environ.get("PVM3PY_PYTHON", sys.executable),
+            ["-P", "-m", "pvm3py.futures.nursery", str(mine), str(context)],
+            count=1,
+            flags=SpawnFlag.HOST,
+            where=host,
+            env=python_environment(),
+            output=Target(mine, context, Word.OUTPUT),
+        )
+        if not outcome.tids:
+            reason = outcome.reasons.get(host, text_of(outcome.codes[0]))
+            raise PoolBroken(f"no worker can be started on {host}: {reason}")
+        (tid,) = outcome.tids
         classic.notify(Event.TASK_EXIT, Word.GONE, [tid])
         self.nurseries[tid] = Nursery(Tid(tid), host, quota)
         send_object([tid], Word.SETUP, self._setup)
@@ -251,22 +257,6 @@ class Crew:
             send_object([tid], Word.QUIT, None)
             if kill:
                 send_object([tid], Word.KILL, None)
-
-
-class _printing_to_pool:
-    """What is spawned meanwhile prints to this task, in the context of the thread."""
-
-    def __enter__(self) -> None:
-        mine = {
-            Option.OUTPUT_TID: classic.mytid(),
-            Option.OUTPUT_CODE: int(Word.OUTPUT),
-            Option.OUTPUT_CONTEXT: classic.getcontext(),
-        }
-        self._before = {option: lib.pvm_setopt(option, value) for option, value in mine.items()}
-
-    def __exit__(self, *_: object) -> None:
-        for option, value in self._before.items():
-            lib.pvm_setopt(option, value)
 
 
 def _show(data: bytes) -> None:

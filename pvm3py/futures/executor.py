@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from typing import Any, Literal, Self, TypeVar
 
-from .calls import main_module, pack_whole
+from pvm3py.task import VirtualMachine
+from pvm3py.task.spawning import main_module
+
+from .calls import pack_whole
 from .crew import Crew
+from .machine import shared
 from .mapping import Mapping
 from .pool import Pool, Statistics, WorkerInfo
-from .private import shared
 from .progress import shown
 from .words import Setup
 
@@ -29,6 +32,7 @@ class PvmPoolExecutor(Executor):
     Futures are those of concurrent.futures.
 
     max_workers  how many workers; None: as many as the hosts have processors
+    machine      of this process; None: the one that it is in, or else a private one
     where        name or architecture of the hosts that are used; None: all
     initializer  is called in each worker with `initargs`; an exception in it breaks the pool
     attempts     a call that was running in so many workers that died fails with WorkerDied; 1: no
@@ -51,6 +55,7 @@ class PvmPoolExecutor(Executor):
         self,
         max_workers: int | None = None,
         *,
+        machine: VirtualMachine | None = None,
         where: str | None = None,
         initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
@@ -67,19 +72,21 @@ class PvmPoolExecutor(Executor):
         ):
             if number is not None and number < 1:
                 raise ValueError(f"{label} is at least 1, not {number}")
-        start = None if initializer is None else pack_whole((initializer, initargs, {}))
-        directory = shared.join()
+        start = None if initializer is None else pack_whole(initializer, initargs)
+        if machine is not None and not machine.current:
+            raise RuntimeError(f"{machine!r} is not the machine of this process")
+        private = shared.join()
         try:
-            setup = Setup(sys.path[:], os.getcwd(), *main_module(), start, directory)
+            setup = Setup(_path(), sys.argv[:], os.getcwd(), main_module(), start)
             self._pool = Pool(
                 name,
                 attempts,
                 prefetch,
                 lambda dead: Crew(setup, where, max_workers, per_host, dead),
-                directory,
+                private,
             )
         except BaseException:
-            shared.leave(directory)
+            shared.leave(private)
             raise
         # At the end of the interpreter, too: what was submitted is done before.
         self._finish = weakref.finalize(self, _finish, self._pool)
@@ -187,6 +194,11 @@ class PvmPoolExecutor(Executor):
 def _finish(pool: Pool) -> None:
     pool.close(cancel=False, kill=False)
     pool.thread.join()
+
+
+def _path() -> list[str]:
+    """sys.path, for a process that may be in another directory."""
+    return [entry or os.getcwd() for entry in sys.path]
 
 
 def _total(iterables: Iterable[Any]) -> int | None:

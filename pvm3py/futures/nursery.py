@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import os
 import selectors
-import shutil
 import signal
 import sys
 import time
@@ -20,7 +19,7 @@ from typing import Any
 
 from pvm3py import classic
 from pvm3py._task import lib
-from pvm3py.binding.errors import ConnectionLost, PvmError, Timeout
+from pvm3py.binding.errors import ConnectionLost, Timeout
 from pvm3py.binding.post import send_object
 from pvm3py.task.take import take_packed, unpacked
 
@@ -56,7 +55,7 @@ class Nursery:
 
     def __init__(self, pool: int, context: int) -> None:
         self._pool = [pool]
-        self.context = context
+        self._context = context
         self.setup: Setup | None = None
         self._children: dict[int, _Child] = {}
         self._selector = selectors.DefaultSelector()
@@ -73,7 +72,7 @@ class Nursery:
 
     def run(self) -> int | None:
         """Serve until the pool is over: None. In each worker that is forked: its serial number."""
-        lib.pvm_setcontext(self.context)
+        lib.pvm_setcontext(self._context)
         classic.notify(classic.Event.TASK_EXIT, Word.GONE, self._pool)
         self._say(Word.HELLO, len(os.sched_getaffinity(0)))
         try:
@@ -120,17 +119,19 @@ class Nursery:
         """Take every message that is there."""
         while self._born is None:
             try:
-                packed, _, word = take_packed(timeout=0)
+                packed, sender, word = take_packed(timeout=0)
             except Timeout:
                 return
             if word == Word.GONE:
-                self._orphaned()
+                self._kill(None)
+                self._over = True
             elif word in self._words:
-                self._words[word](unpacked(packed))
+                self._words[word](unpacked(packed, sender, word))
 
     def _prepare(self, setup: Setup) -> None:
         self.setup = setup
         sys.path[:] = setup.path
+        sys.argv[:] = setup.argv
         if os.path.isdir(setup.directory):
             os.chdir(setup.directory)
 
@@ -143,18 +144,6 @@ class Nursery:
     def _quit(self, _: None) -> None:
         self._over = True
         self._deadline = time.monotonic() + GRACE
-
-    def _orphaned(self) -> None:
-        """The pool's process has gone: nothing is to be left of it."""
-        self._kill(None)
-        self._over = True
-        if self.setup is not None and self.setup.machine is not None:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            try:
-                classic.halt()
-            except PvmError:
-                pass  # the daemon has gone before
-            shutil.rmtree(self.setup.machine, ignore_errors=True)
 
     # ---- workers --------------------------------------------------------------------
 
@@ -193,7 +182,6 @@ class Nursery:
         self._children.clear()
         if output > 2:
             os.close(output)
-        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
     def _print(self, child: _Child) -> None:
         """Pass on what a worker has printed."""
@@ -237,7 +225,12 @@ def _end_with_parent() -> None:
 
 def main() -> None:
     """Run a nursery, and in each process that it forks a worker: arguments pool and context."""
-    nursery = Nursery(int(sys.argv[1]), int(sys.argv[2]))
+    pool, context = int(sys.argv[1]), int(sys.argv[2])
+    nursery = Nursery(pool, context)
     serial = nursery.run()
     if serial is not None and nursery.setup is not None:
-        Worker(int(sys.argv[1]), nursery.context, serial, nursery.setup).run()
+        Worker(pool, context, serial, nursery.setup).run()
+
+
+if __name__ == "__main__":
+    main()

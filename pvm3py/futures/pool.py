@@ -26,7 +26,7 @@ from pvm3py.task.take import take_packed, unpacked
 from .calls import chained, describe, pack_call
 from .crew import Crew, Nursery, Worker
 from .errors import PoolBroken, RemoteTraceback, WorkerDied, ended
-from .private import shared
+from .machine import shared
 from .schedule import Hand, Item, Schedule
 from .words import Word
 
@@ -72,8 +72,8 @@ class Statistics:
 class Pool:
     """What an executor works with; it lives until its last item is done.
 
-    directory  of the private machine, None: the process was in one
-    attempts   deaths of workers that an item may cause
+    attempts  deaths of workers that an item may cause
+    private   whether the machine is the private one
     """
 
     def __init__(
@@ -82,14 +82,14 @@ class Pool:
         attempts: int,
         prefetch: int,
         make_crew: Callable[[Callable[[Worker], None]], Crew],
-        directory: str | None,
+        private: bool,
     ) -> None:
         self._name = name
         self._attempts = attempts
         self._lock = threading.RLock()
         self._schedule = Schedule(prefetch)
         self._crew = make_crew(self._worker_dead)
-        self._directory = directory
+        self._private = private
         self._deaths = 0
         self._in_a_row = 0
         self._lost_nursery: Nursery | None = None
@@ -116,7 +116,7 @@ class Pool:
         future: Future[Any] = Future()
         self._check_open()
         try:
-            item = Item(future, function, pack_call((function, args, kwargs)))
+            item = Item(future, function, pack_call(function, args, kwargs))
         except Exception as error:  # whatever pickling may raise
             future.set_exception(error)
             return future
@@ -237,7 +237,7 @@ class Pool:
                 self._quitting = True
                 self._crew.quit(kill=True)
         elif word in self._words:
-            self._words[word](source, unpacked(packed))
+            self._words[word](source, unpacked(packed, source, word))
 
     def _output(self, message: Message) -> None:
         """A nursery has printed something; negative numbers tell begin and end of its output."""
@@ -275,7 +275,7 @@ class Pool:
 
     def _result(self, source: int, packed: bytes | Message) -> None:
         try:
-            seconds, value = unpacked(packed)
+            seconds, value = unpacked(packed, source, Word.RESULT)
         except Exception as error:  # whatever unpickling may raise
             self._failed(source, error, None)
             return
@@ -284,7 +284,7 @@ class Pool:
             item.future.set_result(value)
 
     def _failure(self, source: int, packed: bytes | Message) -> None:
-        seconds, error, text = unpacked(packed)
+        seconds, error, text = unpacked(packed, source, Word.FAILED)
         self._failed(source, chained(error, text), seconds)
 
     def _failed(self, source: int, error: BaseException, seconds: float | None) -> None:
@@ -385,7 +385,7 @@ class Pool:
         lib.pvm_setcontext(0)
         if not self._lost:
             classic.freecontext(self._context)
-        shared.leave(self._directory)
+        shared.leave(self._private)
 
 
 def _is_small(item: Item) -> bool:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, auto
 
+from pvm3py.task.spawning import Main
+
 
 class Word(IntEnum):
     """The tag says what a message is. Behind each: who tells whom, and the object."""
@@ -22,7 +24,7 @@ class Word(IntEnum):
     ENDED = auto()  # nursery to pool: (serial number, exit status or minus a signal's number)
     READY = auto()  # worker to pool: (serial number, process id)
     UNFIT = auto()  # worker to pool: traceback of the initializer
-    CALL = auto()  # pool to worker: (function, arguments, keyword arguments)
+    CALL = auto()  # pool to worker: (function, arguments)
     CALLS = auto()  # pool to worker: list of such objects, each packed as a message of its own
     RESULT = auto()  # worker to pool: (seconds, value); they come in the order of the calls
     FAILED = auto()  # worker to pool: (seconds, exception, traceback as text)
@@ -36,15 +38,14 @@ class Setup:
     """What workers need to run a program's functions.
 
     path         sys.path of the program
+    argv         its arguments
     directory    its working directory, which is taken where it exists
-    main         file of its `__main__`, or (if `module`) its name; None: it has none
-    initializer  (function, arguments) as a packed object, None: nothing to call
-    machine      directory of the private machine, which ends with the pool's process
+    main         its `__main__`, None: there is none that can be run again
+    initializer  a packed call, None: nothing to call
     """
 
     path: list[str]
+    argv: list[str]
     directory: str
-    main: str | None
-    module: bool
+    main: Main | None
     initializer: bytes | None
-    machine: str | None

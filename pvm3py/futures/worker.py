@@ -34,7 +34,7 @@ class Worker:
         self._context = context
         self._serial = serial
         self._setup = setup
-        self._main = MainLoader(setup.main, setup.module)
+        self._main = MainLoader(setup.main)
 
     def run(self) -> None:
         """Serve until the pool says that it is over, or the machine ends."""
@@ -49,11 +49,11 @@ class Worker:
     def _serve(self) -> None:
         (pool,) = self._pool
         while True:
-            packed, _, word = take_packed(pool)
+            packed, sender, word = take_packed(pool)
             if word == Word.CALL:
                 self._answer(packed)
             elif word == Word.CALLS:
-                for data in unpacked(packed):
+                for data in unpacked(packed, sender, word):
                     self._answer(data)
             elif word == Word.QUIT:
                 return
@@ -63,8 +63,7 @@ class Worker:
         data = self._setup.initializer
         try:
             if data is not None:
-                function, args, _ = self._call_of(data)
-                self._in_program(function, args, {})
+                self._in_program(*self._call_of(data))
         except BaseException as error:
             self._say(Word.UNFIT, traceback_text(error))
             return False
@@ -76,8 +75,7 @@ class Worker:
         """Run a call and send what became of it."""
         start = time.perf_counter()
         try:
-            function, args, kwargs = self._call_of(packed)
-            value = self._in_program(function, args, kwargs)
+            value = self._in_program(*self._call_of(packed))
         except BaseException as error:
             self._fail(error, start)
             return
@@ -89,19 +87,17 @@ class Worker:
             error.add_note("the result could not be sent")
             self._fail(error, start)
 
-    def _call_of(self, packed: bytes | Message) -> Any:
+    def _call_of(self, packed: bytes | Message) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         if isinstance(packed, bytes):
             self._main.prepare(packed)
-        else:
-            self._main.prepare(b"__main__")  # too large to look through
-        return unpacked(packed)
+            return objects.load_small(packed)  # type: ignore[no-any-return]
+        self._main.prepare(None)
+        return unpacked(packed, 0, 0)  # type: ignore[no-any-return]
 
-    def _in_program(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    def _in_program(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         lib.pvm_setcontext(_PROGRAM)
         try:
-            return function(*args, **kwargs)
+            return function(*args)
         finally:
             lib.pvm_setcontext(self._context)
 

@@ -28,7 +28,7 @@ from .state.config import (
 from .state.hostfile import HostFile, HostLine, read_host_file
 from .state.hosts import FIRST_HOST, INDEX_SHIFT, LOOPBACK, Host
 from .state.log import Log, start_log
-from .topics import addhost, keeping, network, slave
+from .topics import addhost, keeping, lifeline, network, slave
 
 # Seconds that a name server has to tell the addresses that the start needs.
 _RESOLVE_SECONDS = 0.5
@@ -55,6 +55,7 @@ def serve(settings: Settings, log: Log, udp: socket.socket | None) -> int:
     finally:
         door.close()
         log.close()
+        lifeline.clean_up(settings)
 
 
 def _run(settings: Settings, log: Log, door: Door, udp: socket.socket | None) -> int:

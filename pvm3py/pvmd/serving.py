@@ -51,6 +51,7 @@ from .topics import (  # noqa: F401
     hoster,
     hostinfo,
     leaving,
+    lifeline,
     mailbox,
     manager,
     network,

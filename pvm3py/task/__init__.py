@@ -12,6 +12,9 @@ with Task() as task:
 from pvm3py.binding import errors
 from pvm3py.binding.errors import *  # noqa: F403
 
+from .hosts import Hosts, HostsNotAdded, Tasks
+from .machine import VirtualMachine
+from .mailbox import Entry, Mailbox
 from .members import HostInfo, TaskInfo, Tid
 from .message import Message, NotAnObject, Received
 from .notices import Notice, Notices
@@ -20,7 +23,11 @@ from .task import Task
 
 __all__ = [
     "ANY",
+    "Entry",
     "HostInfo",
+    "Hosts",
+    "HostsNotAdded",
+    "Mailbox",
     "Message",
     "NotAnObject",
     "Notice",
@@ -28,6 +35,8 @@ __all__ = [
     "Received",
     "Task",
     "TaskInfo",
+    "Tasks",
     "Tid",
+    "VirtualMachine",
 ]
 __all__ += errors.__all__

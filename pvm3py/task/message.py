@@ -13,7 +13,7 @@ from pvm3py._task import ffi, lib
 from pvm3py.binding import objects
 from pvm3py.binding.enums import Code
 from pvm3py.binding.errors import BadMsg, Mismatch, Overflow, check
-from pvm3py.binding.items import ITEMS, Item, Kind, item_of
+from pvm3py.binding.items import ITEMS, Item, Kind, in_memory, item_of
 from pvm3py.binding.post import send_parts
 
 from .members import Tid
@@ -112,6 +112,14 @@ class Message:
         self = cls.of(arrival)
         self._borrowed = True
         return self
+
+    @classmethod
+    def remade(cls, body: bytes, source: Tid, tag: int) -> Message:
+        """A message that was received and freed; its body was read."""
+        message = Message("raw").pack(body)
+        message.source, message.tag, message.context = source, tag, lib.pvm_getcontext()
+        with message._receiving():
+            return message
 
     # ---- what is known of it --------------------------------------------------
 
@@ -232,18 +240,10 @@ class Message:
 
         Raises NoData if the message has fewer.
         """
-        view = memoryview(buffer)
-        item = item_of(view)
-        if view.readonly:
-            raise TypeError("the buffer is read-only")
-        _require_contiguous(view)
-        memory = ffi.from_buffer(f"{item.ctype}[]", view, require_writable=True)
+        item, memory, number = in_memory(buffer, writable=True)
         with self._receiving():
-            check(
-                f"upk{item.kind}",
-                getattr(lib, f"pvm_upk{item.kind}")(memory, len(memory) // item.parts, 1),
-            )
-        return len(memory) // item.parts
+            check(f"upk{item.kind}", getattr(lib, f"pvm_upk{item.kind}")(memory, number, 1))
+        return number
 
     def unpack_str(self, encoding: str = "utf-8") -> str:
         """Take the next string. Raises NoData; UnicodeDecodeError: it is in another encoding."""
@@ -260,7 +260,7 @@ class Message:
         """Take the next message that was packed with pack_message."""
         with self._receiving():
             number = check("upkmesg", lib.pvm_upkmesg())
-        return _describe(number)
+        return message_of(number)
 
     def object(self) -> Any:
         """Take the next object: of pack_object, or the whole message that Task.send has sent.
@@ -363,15 +363,16 @@ def receive_into(message: Message, buffer: Buffer) -> int:
     """
     view = memoryview(buffer)
     item = item_of(view)
-    size = item.xdr if message.encoding == "xdr" else item.size
     wanted = view.nbytes // item.size
-    if message.length != wanted * size:
-        fit = f"{wanted} items of type {item.kind} have {wanted * size}"
+    length = item.length(wanted, xdr=message.encoding == "xdr")
+    if message.length != length:
+        fit = f"{wanted} items of type {item.kind} have {length}"
         raise NoFit(message, f"{message.length} bytes came, and {fit}")
     return message.unpack_into(buffer)
 
 
-def _describe(number: int) -> Message:
+def message_of(number: int) -> Message:
+    """The message of a buffer that has been received."""
     arrival = ffi.new("struct pvmarrival *")
     check("bufinfo", lib.pvmdescribe(number, arrival))
     return Message.of(arrival)
@@ -392,10 +393,11 @@ def _packed(
     item = item_of(view)
     if kind is not None and kind != item.kind:
         raise TypeError(f"items of format {view.format!r} are {item.kind}, not {kind}")
-    if count is not None or stride != 1 or not view.c_contiguous:
+    if view.ndim == 1 and (count is not None or stride != 1 or not view.c_contiguous):
         return _chosen(view, item, count, stride)
-    memory = ffi.from_buffer(f"{item.ctype}[]", values)
-    return item, memory, len(memory) // item.parts
+    if count is not None or stride != 1:
+        raise TypeError("count and stride are for buffers of one dimension")
+    return in_memory(view)
 
 
 def _view(values: Any) -> memoryview | None:
@@ -407,9 +409,6 @@ def _view(values: Any) -> memoryview | None:
 
 def _chosen(view: memoryview, item: Item, count: int | None, stride: int) -> tuple[Item, Any, int]:
     """Some of a buffer's items, copied into one piece."""
-    if view.ndim != 1:
-        _require_contiguous(view)
-        raise TypeError("count and stride are for buffers of one dimension")
     data = view[::stride][:count].tobytes()
     number = len(data) // item.size
     if count is not None and number < count:
@@ -417,11 +416,6 @@ def _chosen(view: memoryview, item: Item, count: int | None, stride: int) -> tup
     memory = ffi.new(f"{item.ctype}[]", number * item.parts)
     ffi.buffer(memory)[:] = data
     return item, memory, number
-
-
-def _require_contiguous(view: memoryview) -> None:
-    if not view.c_contiguous:
-        raise TypeError("the buffer is not in one piece: make it so, with np.ascontiguousarray")
 
 
 def _from_numbers(

@@ -57,20 +57,17 @@ def look(source: int, tag: int, timeout: float | None) -> Message | None:
     return Message.of(arrival, queued=True)
 
 
-def take_object(
-    source: int = ANY, tag: int = ANY, *, timeout: float | None = None
-) -> tuple[Any, Tid, int]:
-    """Wait for an object; also who sent it, and its tag. Raises Timeout, NotAnObject."""
-    packed, sender, number = take_packed(source, tag, timeout=timeout)
-    return unpacked(packed), sender, number
+def take_object(source: int = ANY, tag: int = ANY, *, timeout: float | None = None) -> Any:
+    """Wait for an object. Raises Timeout, NotAnObject."""
+    return unpacked(*take_packed(source, tag, timeout=timeout))
 
 
 def take_packed(
     source: int = ANY, tag: int = ANY, *, timeout: float | None = None
-) -> tuple[bytes | Message, Tid, int]:
-    """Wait for a message that ought to be an object; also who sent it, and its tag.
+) -> tuple[bytes | Message, int, int]:
+    """Wait for a message that ought to be an object; also its sender and its tag. Raises Timeout.
 
-    Raises Timeout. `unpacked` makes the object of it.
+    `unpacked` makes the object of the three.
     """
     room = _room
     arrival = room.arrival
@@ -78,15 +75,19 @@ def take_packed(
     if code <= 0:
         _require("recv", code, source, tag)
     if arrival.id:
-        message = Message.of(arrival)
-        return message, message.source, message.tag
-    # Unpickling may run code that receives.
-    return bytes(room.bytes[: arrival.length]), Tid(arrival.tid), arrival.tag
+        return Message.of(arrival), arrival.tid, arrival.tag
+    # A copy: unpickling may run code that receives.
+    return bytes(room.bytes[: arrival.length]), arrival.tid, arrival.tag
 
 
-def unpacked(packed: bytes | Message) -> Any:
+def unpacked(packed: bytes | Message, sender: int, tag: int) -> Any:
     """The object of what take_packed has taken. Raises NotAnObject."""
-    return objects.load_small(packed) if isinstance(packed, bytes) else _large(packed)
+    if not isinstance(packed, bytes):
+        return _large(packed)
+    try:
+        return objects.load_small(packed)
+    except objects.Malformed as error:
+        raise NotAnObject(Message.remade(packed, Tid(sender), tag), str(error)) from None
 
 
 def _large(message: Message) -> Any:

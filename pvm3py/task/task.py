@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TextIO, TypeVar
 
 from pvm3py import classic
 from pvm3py._task import lib
-from pvm3py.binding.errors import Timeout
-from pvm3py.binding.post import send_object
+from pvm3py.binding.errors import Timeout, check
+from pvm3py.binding.post import send_object, send_to_one
 
-from . import context, take
+from . import context, spawning, take
+from .collected import Collector, Lines, Taker, Written
 from .members import HostInfo, Tid, tids
 from .message import Message, Received, receive_into, send_buffer
 from .notices import Notices
@@ -23,6 +25,14 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _F = TypeVar("_F", bound=Callable[[Message], object])
+
+
+class Machine(Protocol):
+    """A VirtualMachine."""
+
+    @property
+    def current(self) -> bool:
+        """Whether it is this process's."""
 
 
 class Task:
@@ -36,34 +46,64 @@ class Task:
     _making: ClassVar[threading.Lock] = threading.Lock()
     _depth: int
     _handlers: dict[Callable[[Message], object], list[int]]
+    _collector: Collector | None
+    _awaited: set[Taker]
 
-    def __new__(cls) -> Task:
+    def __new__(cls, *, machine: Machine | None = None, name: str | None = None) -> Task:
         with cls._making:
             if Task._one is None:
                 one = super().__new__(cls)
                 one._depth = 0
                 one._handlers = {}
+                one._collector = None
+                one._awaited = set()
                 # Each thread has active buffers and a context of its own.
                 classic.setopt(classic.Option.THREAD_BUFFERS, 1)
                 Task._one = one
         return Task._one
+
+    def __init__(self, *, machine: Machine | None = None, name: str | None = None) -> None:
+        """The task of this process.
+
+        machine  in which it is to be: the one that this process has made or attached to
+        name     that tables of tasks show; it is given before the first call that enrols
+
+        Raises RuntimeError: that is another machine; Exists: it is too late for a name.
+        """
+        if machine is not None and not machine.current:
+            raise RuntimeError(f"{machine!r} is not the machine of this process")
+        if name is not None:
+            check("settaskname", lib.pvmsettaskname(os.fsencode(name)))
 
     def __enter__(self) -> Self:
         classic.mytid()
         self._depth += 1
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._depth -= 1
         if self._depth == 0:
-            self.leave()
+            self.leave(wait=kind is None)
 
     def __repr__(self) -> str:
         return f"<Task {self.tid}>" if self.enrolled else "<Task, not enrolled>"
 
-    def leave(self) -> None:
-        """Leave the machine: what was sent is delivered, what was received is discarded."""
-        if self.enrolled:
+    def leave(self, *, wait: bool = True) -> None:
+        """Leave the machine: what was sent is delivered, what was received is discarded.
+
+        wait  until all tasks have ended that were spawned with an `output`, and pass that on; the
+              end of a `with` block does so unless an exception ends it
+        """
+        if not self.enrolled:
+            return
+        collector, self._collector = self._collector, None
+        awaited, self._awaited = self._awaited, set()
+        try:
+            if collector is not None:
+                if wait:
+                    collector.wait(awaited)
+                collector.close()
+        finally:
             classic.exit()
 
     # ---- who it is ------------------------------------------------------------------
@@ -102,7 +142,10 @@ class Task:
         Large buffers in it, as of numpy arrays, are not copied before. The object may be changed
         when this returns. TypeError: `to` is no tid.
         """
-        send_object(tids(to), tag, obj)
+        if isinstance(to, int):
+            send_to_one(to, tag, obj)
+        else:
+            send_object(tids(to), tag, obj)
 
     def recv(self, source: int = ANY, tag: int = ANY, *, timeout: float | None = None) -> Any:
         """Wait for an object, and return it.
@@ -111,7 +154,7 @@ class Task:
 
         Raises Timeout; NotAnObject, which has the message, if what came is no object.
         """
-        return take.take_object(source, tag, timeout=timeout)[0]
+        return take.take_object(source, tag, timeout=timeout)
 
     # ---- messages ------------------------------------------------------------------------
 
@@ -157,10 +200,12 @@ class Task:
         receivers = tids(to)
         if isinstance(buf, Message):
             buf.deliver(receivers, tag)
-        elif encoding == "raw" or (encoding == "auto" and self._one_signature(receivers)):
-            send_buffer(receivers, tag, buf)
+            return
+        view = memoryview(buf)
+        if encoding == "raw" or (encoding == "auto" and self._one_signature(receivers)):
+            send_buffer(receivers, tag, view)
         else:
-            Message("xdr").pack(buf).deliver(receivers, tag)
+            Message("xdr").pack(view).deliver(receivers, tag)
 
     def Recv(
         self, buf: Buffer, source: int = ANY, tag: int = ANY, *, timeout: float | None = None
@@ -216,6 +261,72 @@ class Task:
         It holds for the calling thread. The value is the number, which others need to take part.
         """
         return context.fresh() if number is None else context.within(number)
+
+    # ---- starting tasks -----------------------------------------------------------------------
+
+    def spawn(
+        self,
+        what: spawning.What,
+        *args: object,
+        n: int = 1,
+        where: str | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        env: Mapping[str, str] | None = None,
+        output: TextIO | Callable[[Tid, str], object] | None = None,
+        trace: bool = False,
+        exact: bool = True,
+    ) -> list[Tid]:
+        """Start `n` tasks; return their tids.
+
+        what    a function that a module or the script defines (others need cloudpickle); the path
+                of a script, which ends in .py; or a program, by a path or by a name that the
+                daemon looks for
+        args    for the function: any objects; for others: words of the command line
+        where   a host, an architecture, or "host:directory"; None: any host
+        cwd     directory of the tasks, if their host has it; None: the current one
+        env     further variables of their environment
+        output  a file gets each line that they print with its task in front, a function is called
+                with tid and line, inside any PVM call that takes in messages; None: they go where
+                this task's own output is collected, or else to sys.stdout
+        trace   under PVM's tracing, as the flag of pvm_spawn
+        exact   False: return fewer tids if not all can be started
+
+        A function that raises ends its task with a traceback, which is part of what it prints.
+        Raises SpawnError, which says why not all run; NoHost; TypeError if the function or its
+        arguments cannot be sent.
+        """
+        if n < 1:
+            raise ValueError(f"{n} tasks")
+        launch = spawning.launch_of(what, args)
+        flags, place = spawning.place(where, cwd)
+        if trace:
+            flags |= classic.SpawnFlag.TRACE
+        collector = self._collecting()
+        taker = self._taker(output)
+        if output is not None and taker is not None:
+            self._awaited.add(taker)
+        return spawning.spawn(
+            launch,
+            count=n,
+            place=(flags, place),
+            env=env or {},
+            output=None if taker is None else collector.target(taker),
+            context=collector.context,
+            exact=exact,
+        )
+
+    def _collecting(self) -> Collector:
+        """What collects the output of tasks, from the first spawn on."""
+        if self._collector is None:
+            self._collector = Collector()
+        return self._collector
+
+    def _taker(self, output: TextIO | Callable[[Tid, str], object] | None) -> Taker | None:
+        """Who takes the lines of spawned tasks; None: who takes those of this one."""
+        if output is None:
+            collected = classic.getopt(classic.Option.OUTPUT_TID) > 0
+            return None if collected else Written(None)
+        return Lines(output) if callable(output) else Written(output)
 
     # ---- notices -------------------------------------------------------------------------------
 

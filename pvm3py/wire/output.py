@@ -18,6 +18,19 @@ class OutputEnd(Record):
     op: I32
 
 
+# A spawner that has a variable of this name in the environment of its request, with whatever value,
+# is told the status.
+STATUS_WANTED = "PVM3PY_STATUS"
+
+
+class OutputStatus(Record):
+    """TC_OUTPUT, after the end: the wait(2) status of a task's process; op is WIRE_TO_STATUS."""
+
+    tid: I32
+    op: I32
+    status: I32
+
+
 class OutputStart(Record):
     """TC_OUTPUT: a task was started; op is TO_SPAWN or TO_NEW."""
 

@@ -115,9 +115,19 @@ class ConfigReply(Record):
 
 
 class Codes(Record):
-    """A list of tids, statuses or numbers: TM_SPAWN, TM_DELHOST, TM_TICKLE, SM_EXECACK, TM_MCA."""
+    """A list of tids, statuses or numbers: TM_DELHOST, TM_TICKLE, SM_EXECACK, TM_MCA."""
 
     values: Ints
+
+
+class Started(Record):
+    """TM_SPAWN, DM_EXECACK, SM_EXECACK: a tid or an error code for each task.
+
+    reasons: lines about what could not be started, each a host's name, a tab and why.
+    """
+
+    values: Ints
+    reasons: OptionalStr = None
 
 
 class HostName(Record):

@@ -83,8 +83,22 @@ static int add_exports(struct environment *e)
 	return code;
 }
 
-/* Everything the children get from this task. */
-static int make_environment(struct environment *e)
+/* Strings NAME=value, up to NULL. */
+static int add_strings(struct environment *e, char **strings)
+{
+	int code = 0;
+
+	for (; strings && *strings && code == 0; strings++) {
+		size_t len = strcspn(*strings, "=");
+
+		if ((*strings)[len])
+			code = add_variable(e, *strings, len, *strings + len + 1);
+	}
+	return code;
+}
+
+/* Everything the children get from this task, then `more`. */
+static int make_environment(struct environment *e, char **more)
 {
 	int code = add_variable(e, "PVMTMASK", strlen("PVMTMASK"), pvmctrc.tmask);
 
@@ -94,7 +108,9 @@ static int make_environment(struct environment *e)
 		code = add_number(e, "PVMTRCOPT", "%d", pvmctrc.trcopt);
 	if (code == 0)
 		code = add_number(e, "PVMCTX", "0x%x", pvmmyctx);
-	return code ? code : add_exports(e);
+	if (code == 0)
+		code = add_exports(e);
+	return code ? code : add_strings(e, more);
 }
 
 /* ---- request and reply --------------------------------------------------- */
@@ -126,18 +142,31 @@ static int count_strings(char **strings)
 	return n;
 }
 
-static int fill_request(struct message *m, const char *file, char **argv, int flags,
-	const char *where, int n)
+/* Where pvm_setopt or pvm_catchout has sent the children's output. */
+#define OUTPUT_AS_SET { pvmctrc.outtid, pvmctrc.outctx, pvmctrc.outtag }
+
+/*
+ * What is to be started: `argv` and `env` end with NULL or are it; `output` is task, context and
+ * tag that get what the tasks print.
+ */
+struct order {
+	const char *file, *where;
+	char **argv, **env;
+	int flags, n;
+	int output[3];
+};
+
+static int fill_request(struct message *m, const struct order *o)
 {
 	struct environment e = { 0 };
-	int code = make_environment(&e);
+	int code = make_environment(&e, o->env);
 
 	if (code == 0)
-		code = pvm__put(m, "sisi", file, flags, where, n);
+		code = pvm__put(m, "sisi", o->file, o->flags, o->where, o->n);
 	if (code == 0)
-		code = put_strings(m, argv, count_strings(argv));
+		code = put_strings(m, o->argv, count_strings(o->argv));
 	if (code == 0)
-		code = pvm__put(m, "iiiiii", pvmctrc.outtid, pvmctrc.outctx, pvmctrc.outtag,
+		code = pvm__put(m, "iiiiii", o->output[0], o->output[1], o->output[2],
 			pvmctrc.trctid, pvmctrc.trcctx, pvmctrc.trctag);
 	if (code == 0)
 		code = put_environment(m, &e);
@@ -145,29 +174,29 @@ static int fill_request(struct message *m, const char *file, char **argv, int fl
 	return code;
 }
 
-/* Ask for n tasks; `results` gets their tids or error codes. 0 or an error code. */
-static int ask_spawn(const char *file, char **argv, int flags, const char *where, int n,
-	int *results)
+/* Ask for the tasks; `results` gets their tids or error codes. 0 and the reply, or an error code. */
+static int ask_spawn(const struct order *o, int *results, struct message **reply)
 {
-	struct message *req = pvm__message_new(WIRE_ENC_XDR), *reply;
-	int code = req ? fill_request(req, file, argv, flags, where, n) : PvmNoMem;
-	int answered;
+	struct message *req = pvm__message_new(WIRE_ENC_XDR);
+	int code = req ? fill_request(req, o) : PvmNoMem;
+	int answered, n = o->n;
 
 	if (code) {
 		pvm__message_unref(req);
 		return code;
 	}
-	code = pvm__ask_sched(TM_SPAWN, SM_SPAWN, req, &reply);
+	code = pvm__ask_sched(TM_SPAWN, SM_SPAWN, req, reply);
 	if (code)
 		return code;
-	code = pvm__get_int(reply, &answered);
+	code = pvm__get_int(*reply, &answered);
 	if (code == 0 && answered < 0)
 		code = answered;
 	for (int i = 0; i < n; i++)
 		results[i] = PvmDSysErr;
 	if (code == 0)
-		code = pvm__get_ints(reply, results, answered < n ? answered : n);
-	pvm__message_unref(reply);
+		code = pvm__get_ints(*reply, results, answered < n ? answered : n);
+	if (code)
+		pvm__message_unref(*reply);
 	return code;
 }
 
@@ -212,21 +241,36 @@ static int send_siblings(const int *tids, int n)
 	return code;
 }
 
-static int spawn(const char *file, char **argv, int flags, const char *where, int n, int *results)
+/* What a daemon of ours says in the reply about what it could not start, else "". */
+static void copy_reasons(struct message *reply, char *reasons, size_t room)
+{
+	char *text = NULL;
+
+	if (room && pvm__get_str(reply, &text) == 0)
+		snprintf(reasons, room, "%s", text);
+	else if (room)
+		*reasons = 0;
+	free(text);
+}
+
+static int spawn(struct order *o, int *results, char *reasons, size_t room)
 {
 	char *more = getenv("PVMTASK");
+	struct message *reply;
 	int ntids, code;
 
-	if (!file || n < 1)
+	if (!o->file || o->n < 1)
 		return pvm__refuse(PvmBadParam);
 	if (more)
-		flags |= pvmstrtoi(more);
+		o->flags |= pvmstrtoi(more);
 	code = pvm__connect();
 	if (code == 0)
-		code = ask_spawn(file, argv, flags, where, n, results);
+		code = ask_spawn(o, results, &reply);
 	if (code)
 		return code;
-	ntids = tids_first(results, n);
+	copy_reasons(reply, reasons, room);
+	pvm__message_unref(reply);
+	ntids = tids_first(results, o->n);
 	if (ntids > 0)
 		code = send_siblings(results, ntids);
 	return code < 0 ? code : ntids;
@@ -241,6 +285,7 @@ static int spawn(const char *file, char **argv, int flags, const char *where, in
  */
 int pvm_spawn(char *file, char **argv, int flags, char *where, int count, int *tids)
 {
+	struct order o = { file, where, argv, NULL, flags, count, OUTPUT_AS_SET };
 	int *results = tids;
 	int code = PvmNoMem;
 
@@ -250,10 +295,25 @@ int pvm_spawn(char *file, char **argv, int flags, char *where, int count, int *t
 		results = malloc((size_t)(count > 0 ? count : 1) * sizeof *results);
 	pvm__keep(tids ? NULL : results, free);
 	if (results)
-		code = spawn(file, argv, flags, where, count, results);
+		code = spawn(&o, results, NULL, 0);
 	pvm__kept(results);
 	API_END(TEV_SPAWN, TEV_DID_CC, code, TEV_DID_STL, results, code);
 	if (!tids)
 		free(results);
+	return pvm__result("pvm_spawn", code);
+}
+
+int pvmspawn(char *file, char **argv, int flags, char *where, int count, char **env,
+	const int output[3], int *tids, char *reasons, size_t room)
+{
+	struct order o = { file, where, argv, env, flags, count, OUTPUT_AS_SET };
+	int code;
+
+	API_ENTER(TEV_SPAWN, TEV_DID_SE, file, TEV_DID_SW, where, TEV_DID_SF, flags, TEV_DID_SC,
+		count);
+	if (output)
+		memcpy(o.output, output, sizeof o.output);
+	code = spawn(&o, tids, reasons, room);
+	API_END(TEV_SPAWN, TEV_DID_CC, code, TEV_DID_STL, tids, code);
 	return pvm__result("pvm_spawn", code);
 }

@@ -72,7 +72,7 @@ class Settings(Plain):
     silence: seconds until a silent host is lost, 0: only by 3.4.6's rule; patience: seconds that a
     start may take; join_patience: those that a slave waits for its first table; ports: first and
     last that UDP sockets may have, or None; share_memory: tasks of this host may exchange messages
-    through memory.
+    through memory; lifeline: a descriptor at whose end the daemon ends, or -1.
     """
 
     tmp: str
@@ -94,6 +94,7 @@ class Settings(Plain):
     join_patience: float = DEFAULT_START * JOIN_FACTOR
     ports: tuple[int, int] | None = None
     share_memory: bool = True
+    lifeline: int = -1
 
     def file(self, prefix: str) -> str:
         """Path of pvmd.UID or pvml.UID, with the VMID if there is one."""
@@ -213,6 +214,7 @@ def read_settings(args: list[str]) -> Settings:
     _read_arguments(args, settings)
     _check_tmp(settings)
     settings.share_memory = env("PVM_SHM") != "off"
+    settings.lifeline = _take_lifeline()
     settings.silence = _read_seconds("PVM_HOST_TIMEOUT", DEFAULT_SILENCE)
     settings.patience = _read_seconds("PVM_START_TIMEOUT", DEFAULT_START, least=0.001)
     own_limit = settings.patience * JOIN_FACTOR
@@ -235,6 +237,18 @@ def _directory() -> str:
         except OSError as error:
             raise StartError(f"PVM_TMP={tmp} is relative to a directory that is gone") from error
     return tmp
+
+
+def _take_lifeline() -> int:
+    """The descriptor that PVM_LIFELINE names, which no task gets; -1: none."""
+    text = os.environ.pop("PVM_LIFELINE", "")
+    if not text:
+        return -1
+    try:
+        os.set_inheritable(int(text), False)
+    except (ValueError, OverflowError, OSError) as error:
+        raise StartError(f"PVM_LIFELINE={text} is no open descriptor") from error
+    return int(text)
 
 
 def _read_seconds(name: str, default: float, least: float = 0.0) -> float:

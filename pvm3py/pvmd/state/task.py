@@ -53,10 +53,10 @@ class Task(Plain):
     later is another. None for a child of this daemon, whose number nobody else can get before it
     is reaped.
     conn: its connection, None while it has none; left: it said that it leaves. status: of its
-    process, when that has ended, as are the processor times in seconds. flags: how it was
-    spawned, -1 if it was not. sched: the resource manager to tell of its end; dealings: what it has
-    open with the one that it was told of. waits: its requests that wait for something here, with
-    bodies of waiting_bytes together.
+    process, when that has ended, as are the processor times in seconds. flags: how it was spawned,
+    -1 if it was not. sched: the resource manager to tell of its end; dealings: what it has open
+    with the one that it was told of. tells_status: its collector is told the status. waits: its
+    requests that wait for something here, with bodies of waiting_bytes together.
     """
 
     tid: int
@@ -71,6 +71,7 @@ class Task(Plain):
     conn: int | None = None
     left: bool = False
     status: int | None = None
+    tells_status: bool = False
     user_time: float = 0.0
     system_time: float = 0.0
     flags: int = -1

@@ -80,6 +80,7 @@ def process_ended(
     task.status = status
     task.user_time, task.system_time = user, system
     output.end_output(pvmd, task)
+    output.send_status(pvmd, task)
     if task.conn is not None:
         pvmd.switch.finish(task.conn)
     else:

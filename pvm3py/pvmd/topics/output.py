@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Self
 
 from pvm3py.wire import constants as c
-from pvm3py.wire.output import OutputEnd, OutputStart, OutputText
+from pvm3py.wire.output import OutputEnd, OutputStart, OutputStatus, OutputText
 
 from ..core import Pvmd, Table
 from ..dispatch import Request, handles
@@ -46,6 +46,12 @@ def send_end(pvmd: Pvmd, task: Task) -> None:
     """Tell the collector that a task's output is complete."""
     if task.out.tid > 0:
         _send(pvmd, task, OutputEnd(task.tid, c.TO_EOF).encode())
+
+
+def send_status(pvmd: Pvmd, task: Task) -> None:
+    """Tell the collector how a task's process has ended, if the spawner wanted that."""
+    if task.tells_status and task.out.tid > 0 and task.status is not None:
+        _send(pvmd, task, OutputStatus(task.tid, c.WIRE_TO_STATUS, task.status).encode())
 
 
 def _way(pvmd: Pvmd, task: Task) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pvm3py.wire import constants as c
 from pvm3py.wire.hosts import SlaveSettings, TraceTargets
 from pvm3py.wire.system import ExecRequest, TaskEnd
-from pvm3py.wire.task import Codes, Registration, Status, TracerRequest
+from pvm3py.wire.task import Registration, Started, Status, TracerRequest
 
 from ..core import Pvmd
 from ..dispatch import Request, handles, only
@@ -110,11 +110,11 @@ def register_tracer(pvmd: Pvmd, request: Request, body: Registration) -> Status:
 
 
 @handles(c.SM_EXEC, ExecRequest, reply_tag=c.SM_EXECACK, system=True)
-def sm_exec(pvmd: Pvmd, request: Request, body: ExecRequest) -> Codes:
+def sm_exec(pvmd: Pvmd, request: Request, body: ExecRequest) -> Started:
     """Start tasks here for the resource manager, of whatever host it is."""
     only(Registry.of(pvmd).sched, request)
     spawn.check_count(body.count)
-    return Codes(spawn.start_tasks(pvmd, body, sched=request.src))
+    return spawn.start_tasks(pvmd, body, sched=request.src)
 
 
 @handles(c.SM_TASKX, TaskEnd, reply=False)

@@ -11,8 +11,9 @@ from typing import Self
 
 from pvm3py.placement import Block, Placement, selected
 from pvm3py.wire import constants as c
+from pvm3py.wire.output import STATUS_WANTED
 from pvm3py.wire.system import ExecRequest, StartTask, exec_request
-from pvm3py.wire.task import Codes, SpawnRequest
+from pvm3py.wire.task import SpawnRequest, Started
 
 from ..core import Pvmd, Table
 from ..dispatch import Request, handles
@@ -28,6 +29,8 @@ from .roles import Registry
 
 # Cookies of tasks that a tasker starts; those started here have their pid.
 _COOKIES = range(10000000, 20000000)
+# Characters of a reason that is told to a spawner.
+_REASON_MAX = 2000
 
 
 class Starts(Table):
@@ -49,7 +52,9 @@ class Starts(Table):
 
 
 @handles(c.TM_SPAWN, SpawnRequest)
-def spawn(pvmd: Pvmd, request: Request, body: SpawnRequest) -> Codes | Coroutine[None, None, Codes]:
+def spawn(
+    pvmd: Pvmd, request: Request, body: SpawnRequest
+) -> Started | Coroutine[None, None, Started]:
     """Start tasks on the hosts that the request selects; one tid or error for each."""
     check_count(body.count)
     where, colon, directory = body.where.partition(":")
@@ -58,7 +63,7 @@ def spawn(pvmd: Pvmd, request: Request, body: SpawnRequest) -> Codes | Coroutine
     job = exec_request(body, ptid, env, 0, body.count, body.count)
     hosts = selected(pvmd.hosts.hosts, body.flags, where, pvmd.hosts.own)
     if not hosts:
-        return Codes([c.PvmNoHost] * body.count)
+        return Started([c.PvmNoHost] * body.count)
     if hosts != [pvmd.hosts.own]:
         return _spawn_over(pvmd, hosts, job)
     Starts.of(pvmd).placement.blocks(hosts, body.count)
@@ -71,7 +76,7 @@ def check_count(count: int) -> None:
         raise Refused(c.PvmBadParam, f"{count} tasks")
 
 
-async def _spawn_over(pvmd: Pvmd, hosts: list[Host], job: ExecRequest) -> Codes:
+async def _spawn_over(pvmd: Pvmd, hosts: list[Host], job: ExecRequest) -> Started:
     """Start tasks on several hosts.
 
     What a host that fails meanwhile was to start goes to the others, unless hosts were asked for;
@@ -79,6 +84,7 @@ async def _spawn_over(pvmd: Pvmd, hosts: list[Host], job: ExecRequest) -> Codes:
     """
     tids = [c.PvmHostFail] * job.count
     slots = list(range(job.count))
+    reasons = ""
     while slots:
         blocks = Starts.of(pvmd).placement.blocks(hosts, len(slots))
         answers = [_start_block(pvmd, block, job, len(slots)) for block in blocks]
@@ -86,57 +92,69 @@ async def _spawn_over(pvmd: Pvmd, hosts: list[Host], job: ExecRequest) -> Codes:
         for block, answer in zip(blocks, answers, strict=True):
             of_block = slots[block.start : block.start + block.count]
             try:
-                codes = await answer if isinstance(answer, Coroutine) else answer
+                part = await answer if isinstance(answer, Coroutine) else answer
             except HostFailed:
                 missing += of_block
-                codes = Codes([c.PvmHostFail] * block.count)
+                part = _none(block, c.PvmHostFail, "the host has failed")
             except Refused as refused:
-                codes = Codes([refused.code] * block.count)
-            for slot, tid in zip(of_block, codes.values, strict=False):
+                part = _none(block, refused.code, f"{refused}")
+            for slot, tid in zip(of_block, part.values, strict=False):
                 tids[slot] = tid
-            if min(codes.values, default=0) < 0:
+            reasons += part.reasons or ""
+            if min(part.values, default=0) < 0:
                 hosts = [host for host in hosts if host is not block.host]
         by_name = job.flags & (c.PvmTaskHost | c.PvmTaskArch)
         slots = missing if hosts and not by_name else []
-    return _answer(pvmd, job, tids)
+    return _answer(pvmd, job, Started(tids, reasons or None))
+
+
+def _none(block: Block[Host], code: int, why: str) -> Started:
+    """The answer of a host that starts nothing."""
+    return Started([code] * block.count, _reason(block.host, why))
+
+
+def _reason(host: Host, why: str) -> str:
+    """A line about what a host could not start."""
+    return f"{host.name}\t{why.replace(chr(10), ' ')[:_REASON_MAX]}\n"
 
 
 def _start_block(
     pvmd: Pvmd, block: Block[Host], job: ExecRequest, outof: int
-) -> Codes | Coroutine[None, None, Codes]:
+) -> Started | Coroutine[None, None, Started]:
     """Have one host start its part."""
     fields = vars(job) | {"count": block.count, "instance": block.start, "outof": outof}
     part = ExecRequest(**fields)
     if pvmd.owns(block.host.tid):
-        return Codes(start_tasks(pvmd, part, sched=Registry.of(pvmd).sched))
-    return pvmd.peers.request(block.host.tid, c.DM_EXEC, part, Codes)
+        return start_tasks(pvmd, part, sched=Registry.of(pvmd).sched)
+    return pvmd.peers.request(block.host.tid, c.DM_EXEC, part, Started)
 
 
-def _answer(pvmd: Pvmd, job: ExecRequest, tids: list[int]) -> Codes:
+def _answer(pvmd: Pvmd, job: ExecRequest, answer: Started) -> Started:
     """Tell the collectors, then the spawner, which tasks there are."""
-    started = [tid for tid in tids if tid > 0]
+    started = [tid for tid in answer.values if tid > 0]
     if started:
         out, trc = Registry.of(pvmd).targets(job)
         for tid in started:
             output.send_start(pvmd, out, tid, c.TO_SPAWN, job.ptid)
             tracing.task_spawned(pvmd, trc, tid, job.ptid)
-    return Codes(tids)
+    return answer
 
 
 @handles(c.DM_EXEC, ExecRequest, hosts=True, reply_tag=c.DM_EXECACK, context=True)
-def dm_exec(pvmd: Pvmd, _request: Request, body: ExecRequest) -> Codes:
+def dm_exec(pvmd: Pvmd, _request: Request, body: ExecRequest) -> Started:
     """Start tasks here for a spawner on another host."""
     check_count(body.count)
-    return Codes(start_tasks(pvmd, body, sched=Registry.of(pvmd).sched))
+    return start_tasks(pvmd, body, sched=Registry.of(pvmd).sched)
 
 
-def start_tasks(pvmd: Pvmd, job: ExecRequest, sched: int = 0) -> list[int]:
+def start_tasks(pvmd: Pvmd, job: ExecRequest, sched: int = 0) -> Started:
     """Start `job.count` tasks here: a tid each; after the first failure its error for the rest.
 
     sched: the resource manager that is told of their ends.
     """
     starter = _Starter(pvmd, job, sched)
     tids: list[int] = []
+    reasons = None
     try:
         starter.prepare()
         while len(tids) < job.count:
@@ -145,7 +163,8 @@ def start_tasks(pvmd: Pvmd, job: ExecRequest, sched: int = 0) -> list[int]:
         _log_failure(pvmd, job.file, f"{error}")
         code = error.code if isinstance(error, Refused) else c.PvmOutOfRes
         tids += [code] * (job.count - len(tids))
-    return tids
+        reasons = _reason(pvmd.hosts.own, f"{error}")
+    return Started(tids, reasons)
 
 
 @on(BEGIN)
@@ -165,7 +184,8 @@ def no_program(pvmd: Pvmd, event: NoProgramEvent) -> None:
     if not muted:
         _log_failure(pvmd, event.file, _not_in_path(pvmd))
     if not event.answered:
-        body = Codes([c.PvmNoFile] * event.tasks).encode()
+        why = _reason(pvmd.hosts.own, _not_in_path(pvmd))
+        body = Started([c.PvmNoFile] * event.tasks, why).encode()
         pvmd.send(event.tid, c.TM_SPAWN, event.ctx, body, event.wid)
     if event.answered != muted:
         pvmd.switch.mute(event.conn, muted)
@@ -193,6 +213,7 @@ class _Starter:
             names = ("PVMTMASK=", "PVMTRCBUF=", "PVMTRCOPT=")
             own = [text for text in job.env if not text.startswith(names)]
             self._strings = tracer.environment() + own
+        self._tells_status = any(text.startswith(f"{STATUS_WANTED}=") for text in job.env)
         self._cwd = working_directory(self._strings)
         self._program = ""
         self._argv: list[str] = []
@@ -262,6 +283,7 @@ class _Starter:
         task.trc = self._trc.copy()
         task.sched = self._sched
         task.flags = self._job.flags
+        task.tells_status = self._tells_status
         return task
 
     def _started(self, task: Task) -> None:
@@ -338,5 +360,5 @@ def _start_plugin(pvmd: Pvmd, command: str) -> None:
     job = ExecRequest(
         c.PvmParentNotSet, words[0], c.PvmMppFront, 1, words[1:5], 0, 0, 0, 0, 0, 0, [], 0, 1
     )
-    (tid,) = start_tasks(pvmd, job)
+    (tid,) = start_tasks(pvmd, job).values
     pvmd.log(f"plug-in {command}: " + (f"t{tid:x}" if tid > 0 else c.error_name(tid)))

@@ -20,9 +20,17 @@ from support.system import PATIENCE, missing
 
 from pvm3py.pvmd.state.task import ticks_now
 from pvm3py.wire import constants as c
-from pvm3py.wire.output import OutputText
+from pvm3py.wire.output import STATUS_WANTED, OutputStatus, OutputText
 from pvm3py.wire.system import ExecRequest, StartTask, TaskEnd
-from pvm3py.wire.task import Codes, NotifyRequest, SpawnRequest, TaskEntry, TaskReply, TidBody
+from pvm3py.wire.task import (
+    Codes,
+    NotifyRequest,
+    SpawnRequest,
+    Started,
+    TaskEntry,
+    TaskReply,
+    TidBody,
+)
 
 TAG = 44
 EXITED = 45
@@ -107,6 +115,34 @@ def test_collector_hears_new_then_spawn_then_the_reply(task: RawTask) -> None:
         (two, c.TO_SPAWN, task.tid),
     ]
     assert collect(task, one, two) == {one: b"", two: b""}
+
+
+@pytest.mark.parametrize(("script", "status"), [("exit 3", 3), ("kill -9 $$", -9)])
+def test_status_follows_the_output_if_it_was_asked_for(
+    task: RawTask, script: str, status: int
+) -> None:
+    words = ("/bin/sh", "-c", script)
+    (tid,) = tids(start(task, *words, env=(f"{STATUS_WANTED}=1",)))
+    collect(task, tid)
+    found = OutputStatus.decode(task.receive().body)
+    assert (found.tid, found.op) == (tid, c.WIRE_TO_STATUS)
+    assert os.waitstatus_to_exitcode(found.status) == status
+    (other,) = tids(start(task, *words))
+    watch(task, other)
+    collect(task, other)
+    assert task.receive().tag == EXITED
+
+
+@pytest.mark.parametrize("name", ["no-such-program", "/no/such/program"])
+def test_reply_says_why_a_program_does_not_start(
+    task: RawTask, vm: VirtualMachine, name: str
+) -> None:
+    answer = Started.decode(start(task, name, count=2)[-1].body)
+    assert answer.values == [c.PvmNoFile] * 2
+    host, _, why = (answer.reasons or "").rstrip("\n").partition("\t")
+    assert host == os.uname().nodename
+    assert why.startswith("no executable file" if "/" in name else "no such program in /bin")
+    assert Started.decode(start(task, "/bin/true")[-1].body).reasons is None
 
 
 def test_output_ends_before_the_exit_notice(task: RawTask) -> None:

@@ -478,16 +478,9 @@ def test_every_public_function_explains_itself() -> None:
             assert "return" in thing.__annotations__, f"{name} is not typed"
 
 
-def test_module_lists_its_interface_and_nothing_else() -> None:
-    import pvm3py.classic  # noqa: PLC0415
-
-    listed = {name for name in dir(pvm3py) if not name.startswith("__")}
-    assert listed == set(pvm3py.classic.__all__)
-
-
 def test_every_constant_of_the_header_that_tasks_use_has_a_name() -> None:
     from pvm3py._task import lib  # noqa: PLC0415
-    from pvm3py.classic import enums  # noqa: PLC0415
+    from pvm3py.binding import enums  # noqa: PLC0415
 
     named = {int(member) for member in enums.Code}
     codes = {

@@ -170,7 +170,7 @@ def test_source_that_is_not_built_says_so(tmp: Path) -> None:
     shutil.copy(modules_dir() / "pvm3py" / "__init__.py", source / "__init__.py")
     (source / "task.py").write_text("import pvm3py._task\n")
     source.rename(tmp / "pvm3py")
-    command = [sys.executable, "-c", "import pvm3py.classic as pvm3py; pvm3py.mytid()"]
+    command = [sys.executable, "-c", "import pvm3py; pvm3py.Task()"]
     env = {"PYTHONPATH": str(tmp)}
     done = subprocess.run(command, cwd="/", env=env, capture_output=True, text=True)
     assert f"{tmp}/pvm3py has no compiled modules: it is the source" in done.stderr

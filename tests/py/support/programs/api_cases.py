@@ -52,7 +52,8 @@ def fails(call: str, code: Code, kind: type[PvmError] = PvmError) -> None:
     try:
         value = eval(call, names)
     except PvmError as error:
-        assert type(error) is kind and error.code is code, f"{call}: {error!r}"
+        assert isinstance(error, kind) and error.code is code, f"{call}: {error!r}"
+        assert kind is SpawnError or f"({code.name})" in str(type(error).__doc__)
         assert error.function and error.text and code.name in str(error)
         report(call, code)
     else:

@@ -9,7 +9,7 @@ import textwrap
 from pathlib import Path
 
 from support.machines.vm import VirtualMachine
-from support.system import modules_dir, spawn_dir
+from support.system import Side, modules_dir, spawn_dir
 
 _PRELUDE = """#!{python}
 import array, os, signal, sys, threading, time
@@ -22,9 +22,9 @@ from pvm3py.classic import *
 class ScriptMachine:
     """A virtual machine whose tasks are Python texts."""
 
-    def __init__(self) -> None:
+    def __init__(self, daemon: Side = "ours") -> None:
         self.programs = Path(tempfile.mkdtemp(prefix="pvpy"))
-        self.vm = VirtualMachine("ours", path=[self.programs, spawn_dir()])
+        self.vm = VirtualMachine(daemon, path=[self.programs, spawn_dir()])
 
     def script(self, name: str, text: str) -> Path:
         """An executable script that tasks can spawn by its name."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Python tasks beside other libraries: `python -m bench.python`."""
