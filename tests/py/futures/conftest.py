@@ -16,31 +16,25 @@ from support.system import require_daemon
 from pvm3py.futures import PvmPoolExecutor
 
 
-def _children() -> set[int]:
-    """Processes of private machines of this process."""
-    mark = f"PVM_VMID=pool{os.getpid()}".encode()
-    found = set()
+def _processes() -> list[int]:
+    """Processes of private machines that have their directories in this test's."""
+    mark = f"PVM_TMP={tempfile.gettempdir()}".encode()
+    found = []
     for entry in Path("/proc").iterdir():
         try:
-            if entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0"):
-                found.add(int(entry.name))
+            if entry.name.isdigit() and mark in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
         except OSError:
             pass
-    return found - {os.getpid()}
+    return found
 
 
 def _descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def _directories() -> list[str]:
-    return [name for name in os.listdir(tempfile.gettempdir()) if name.startswith("pvm3py-")]
-
-
 @pytest.fixture(autouse=True)
-def nothing_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[None]:
+def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No process, descriptor, thread, directory or variable stays after a test."""
     require_daemon("ours")
     short = tempfile.mkdtemp(prefix="pp")
@@ -48,8 +42,8 @@ def nothing_left(
     variables = dict(os.environ)
     descriptors, threads = _descriptors(), threading.active_count()
     yield
-    wait_until(lambda: not _children(), "all processes of private machines gone")
-    assert _directories() == []
+    wait_until(lambda: not _processes(), "all processes of private machines gone")
+    assert os.listdir(short) == []
     os.rmdir(short)
     names = ("PVM_TMP", "PVM_VMID", "PVMSOCK")
     assert {n: os.environ.get(n) for n in names} == {n: variables.get(n) for n in names}

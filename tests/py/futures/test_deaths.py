@@ -16,7 +16,6 @@ import pytest
 from support.machines.vm import wait_until
 from support.programs import pooled
 
-from pvm3py import classic
 from pvm3py.futures import PoolBroken, PvmPoolExecutor, WorkerDied
 
 # Seeds of the killing under a long map; the whole set takes some minutes.
@@ -127,23 +126,11 @@ def test_a_killed_nursery_is_replaced(pool: PvmPoolExecutor) -> None:
 
 
 def test_the_end_of_the_daemon_breaks_the_pool(pool: PvmPoolExecutor, tmp_path: Path) -> None:
-    ready(pool, 2)
+    worker = ready(pool, 2)[0]
     future = pool.submit(pooled.wait_for_file, str(tmp_path / "never"))
-    with contextlib.suppress(classic.PvmError):
-        os.kill(_daemon(), signal.SIGKILL)
+    os.kill(parent_of(parent_of(worker)), signal.SIGKILL)
     with pytest.raises(PoolBroken):
         future.result(60)
-
-
-def _daemon() -> int:
-    """The process of the private machine's daemon."""
-    mark = f"PVM_VMID=pool{os.getpid()}".encode()
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            own = entry.name.isdigit() and parent_of(int(entry.name)) == os.getpid()
-            if own and mark in (entry / "environ").read_bytes():
-                return int(entry.name)
-    raise AssertionError("no daemon")
 
 
 # ---- at random -------------------------------------------------------------------------------
