@@ -80,6 +80,19 @@ def take_packed(
     return bytes(room.bytes[: arrival.length]), arrival.tid, arrival.tag
 
 
+def packed_there() -> tuple[bytes | Message, int, int] | None:
+    """As take_packed of any message that is there; None: there is none."""
+    room = _room
+    arrival = room.arrival
+    code = lib.pvmtake(ANY, ANY, 0.0, arrival, room.head, HEAD, objects.MAGIC)
+    if code <= 0:
+        check("recv", code)
+        return None
+    if arrival.id:
+        return Message.of(arrival), arrival.tid, arrival.tag
+    return bytes(room.bytes[: arrival.length]), arrival.tid, arrival.tag
+
+
 def unpacked(packed: bytes | Message, sender: int, tag: int) -> Any:
     """The object of what take_packed has taken. Raises NotAnObject."""
     if not isinstance(packed, bytes):
