@@ -15,6 +15,14 @@ int gs_gather(void *result, int room, void *items, int count, int type, int tag,
 int gs_scatter(void *result, void *items, int room, int count, int type, int tag, char *group,
 	int root);
 
+/* ---- all members in one question (member.c) ---------------------------------------- */
+
+/*
+ * The tids of all members by instance, without holes: `room` of them at most. Returns their
+ * number, or an error code as pvm_gsize.
+ */
+int gs_members(char *group, int *tids, int room);
+
 /* ---- messages of the group server (serve.c, known.c) ------------------------------- */
 
 #define GS_BODY_MAX 1024

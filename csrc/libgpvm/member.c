@@ -163,6 +163,19 @@ int gs__tids(int request, const char *group, int **tids)
 	return known ? n : gs__ask(request, group, 0, tids);
 }
 
+int gs_members(char *group, int *tids, int room)
+{
+	int *all = NULL;
+	int n;
+
+	GROUP_CALL();
+	n = gs__tids(GROUP_BCAST, group, &all);
+	if (n > 0)
+		memcpy(tids, all, (size_t)(n < room ? n : room) * sizeof *tids);
+	free(all);
+	return gs__quiet(n);
+}
+
 /*
  * May a rendezvous of a group wait for so many: at least one, or -1 for all? 0 or PvmMismatch,
  * after the errors of group and caller. The server of 3.4.6 must not see another number: it

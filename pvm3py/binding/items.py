@@ -103,5 +103,16 @@ def in_memory(buffer: Buffer, *, writable: bool = False) -> tuple[Item, Any, int
         raise TypeError("the buffer is not in one piece: make it so, with np.ascontiguousarray")
     if writable and view.readonly:
         raise TypeError("the buffer is read-only")
-    memory = ffi.from_buffer(f"{item.ctype}[]", view, require_writable=writable)
+    owner = _owner(buffer, view)
+    memory = ffi.from_buffer(f"{item.ctype}[]", owner, require_writable=writable)
     return item, memory, len(memory) // item.parts
+
+
+def _owner(buffer: Buffer, view: memoryview) -> Any:
+    """Whose memory it is: no memoryview, if the buffer is not a part of it.
+
+    The collector crashes on a memoryview that a C array borrows if both are in a cycle, as those
+    are that the frames of an exception have.
+    """
+    whole = view.obj
+    return whole if whole is not None and memoryview(whole).nbytes == view.nbytes else buffer

@@ -12,6 +12,7 @@ with Task() as task:
 from pvm3py.binding import errors
 from pvm3py.binding.errors import *  # noqa: F403
 
+from .group import Group, MemberDied
 from .hosts import Hosts, HostsNotAdded, Tasks
 from .machine import VirtualMachine
 from .mailbox import Entry, Mailbox
@@ -24,10 +25,12 @@ from .task import Task
 __all__ = [
     "ANY",
     "Entry",
+    "Group",
     "HostInfo",
     "Hosts",
     "HostsNotAdded",
     "Mailbox",
+    "MemberDied",
     "Message",
     "NotAnObject",
     "Notice",

@@ -16,6 +16,7 @@ from pvm3py.binding.post import send_object, send_to_one
 
 from . import context, spawning, take
 from .collected import Collector, Lines, Taker, Written
+from .group import Group
 from .members import HostInfo, Tid, tids
 from .message import Message, Received, receive_into, send_buffer
 from .notices import Notices
@@ -329,6 +330,15 @@ class Task:
             collected = classic.getopt(classic.Option.OUTPUT_TID) > 0
             return None if collected else Written(None)
         return Lines(output) if callable(output) else Written(output)
+
+    # ---- groups -------------------------------------------------------------------------------
+
+    def group(self, name: str) -> Group:
+        """Join a group; the end of a `with` block leaves it.
+
+        A member already stays one at that end. Raises NotInGroup: the group is frozen.
+        """
+        return Group(name)
 
     # ---- notices -------------------------------------------------------------------------------
 

@@ -78,6 +78,7 @@ def test_one_group_of_c_debian_c_fortran_and_python(machine: VirtualMachine) -> 
         [program("group_mixed", "debian")],
         [cases.fortran_program("group_mixed.f90")],
         [sys.executable, PROJECT / "tests/py/support/programs/group_mixed.py"],
+        [sys.executable, PROJECT / "tests/py/support/programs/group_face.py"],
     ]
     size = len(commands)
     env = {"PYTHONPATH": str(modules_dir())}
