@@ -8,8 +8,9 @@ async with Task() as task:
     print(await task.recv(worker))
 """
 
+from .group import Group
 from .machine import VirtualMachine
 from .notices import Notices
 from .task import Task
 
-__all__ = ["Notices", "Task", "VirtualMachine"]
+__all__ = ["Group", "Notices", "Task", "VirtualMachine"]

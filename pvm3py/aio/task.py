@@ -20,6 +20,7 @@ from pvm3py.task.spawning import What
 from pvm3py.task.take import ANY, described, unpacked
 
 from .dispatch import Letter, Wish
+from .group import Group
 from .inflow import Content, Inflow
 from .notices import Notices
 
@@ -263,7 +264,11 @@ class Task:
             raise Timeout(0, function, "", described(source, tag))
         return letter
 
-    # ---- notices --------------------------------------------------------------------------------
+    # ---- groups, notices --------------------------------------------------------------------
+
+    def group(self, name: str) -> Group:
+        """A group, which `async with` joins and leaves."""
+        return Group(self, name)
 
     async def notify_exit(self, *who: int) -> Notices:
         """Notices of the end of tasks; of those that have ended already, at once."""

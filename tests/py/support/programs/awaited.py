@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import array
 import time
 
 from pvm3py import Task
@@ -40,3 +41,15 @@ def answer_later(seconds: float) -> None:
 
 def nothing() -> None:
     """End at once."""
+
+
+def member(name: str, size: int) -> None:
+    """Be one of a group that does some collectives."""
+    with Task() as task, task.group(name) as group:
+        group.barrier(size)
+        group.bcast(None, 0)
+        group.gather(group.instance * 10, 0)
+        group.allreduce(1)
+        numbers = array.array("d", [1.0, 2.0])
+        group.Reduce(numbers, "sum", 0, 5)
+        group.barrier(size)
