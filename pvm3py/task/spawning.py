@@ -14,8 +14,10 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 from pvm3py import classic
@@ -155,7 +157,11 @@ def _importable(function: Callable[..., object]) -> bool:
 
 def main_module() -> Main | None:
     """The module `__main__` as a child can have it, None if it was typed or read from a pipe."""
-    module = sys.modules["__main__"]
+    return _as_main(sys.modules["__main__"])
+
+
+@cache
+def _as_main(module: ModuleType) -> Main | None:
     spec = getattr(module, "__spec__", None)
     if spec is not None and spec.name != "pvm3py.child":
         return Main("module", spec.name)
