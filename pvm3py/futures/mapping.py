@@ -23,13 +23,13 @@ _PROBES = 16
 _SHARES = 4
 
 
-def run_chunk(
-    function: Callable[..., Any], chunk: tuple[Arguments, ...]
-) -> tuple[list[Any], float, tuple[BaseException, str] | None]:
-    """In a worker: call a function with each of these arguments.
+# What became of a chunk: the results, the seconds that it took, and the exception that ended it,
+# with its traceback.
+Outcome = tuple[list[Any], float, tuple[BaseException, str] | None]
 
-    The results, the seconds that all took, and the exception that ended it, with its traceback.
-    """
+
+def run_chunk(function: Callable[..., Any], chunk: tuple[Arguments, ...]) -> Outcome:
+    """In a worker: call a function with each of these arguments."""
     start = time.perf_counter()
     values: list[Any] = []
     failure = None
@@ -39,6 +39,14 @@ def run_chunk(
     except Exception as error:
         failure = (error, traceback_text(error))
     return values, time.perf_counter() - start, failure
+
+
+def _values(outcome: Outcome) -> Iterator[Any]:
+    """The results of a chunk; then the exception that ended it is raised."""
+    values, _, failure = outcome
+    yield from values
+    if failure is not None:
+        raise chained(*failure)
 
 
 class Mapping:
@@ -64,6 +72,8 @@ class Mapping:
         self._function = function
         self._rest: Iterator[Arguments] = iter(arguments)
         self._size = 1 if size == "auto" else size
+        # Calls that travel alone are sent as they are, not as a chunk of one.
+        self._alone = size == 1
         self._probing = size == "auto"
         self._limit = limit
         self._deadline = deadline
@@ -124,7 +134,10 @@ class Mapping:
             self._submit_chunk(chunk)
 
     def _submit_chunk(self, chunk: tuple[Arguments, ...]) -> Future[Any]:
-        future = self._pool.submit(run_chunk, (self._function, chunk), {})
+        if self._alone:
+            future = self._pool.submit(self._function, chunk[0], {})
+        else:
+            future = self._pool.submit(run_chunk, (self._function, chunk), {})
         self._calls[future] = len(chunk)
         self._out += len(chunk)
         if self._ordered:
@@ -147,10 +160,11 @@ class Mapping:
         """
         try:
             while (future := self._next()) is not None:
-                values, _, failure = future.result(self._left())
-                yield from values
-                if failure is not None:
-                    raise chained(*failure)
+                result = future.result(self._left())
+                if self._alone:
+                    yield result
+                else:
+                    yield from _values(result)
                 self._fetched(future)
         finally:
             for future in self._calls:

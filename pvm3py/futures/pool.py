@@ -4,7 +4,8 @@
 The thread is the only one that receives, in a message context of the pool's own. Items are handed
 out by it, and by the thread that submits one while a worker is free. One lock guards the schedule,
 and what is sent because of it, so that a worker gets its items in the schedule's order. Futures are
-set without it: what waits for them may submit more.
+set without it: what waits for them may submit more. As a thread that waits is woken by each, those
+that are there together are set together.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pvm3py.binding.errors import ConnectionLost, check
 from pvm3py.binding.post import send_object, send_parts
 from pvm3py.task import Tid
 from pvm3py.task.message import Message
-from pvm3py.task.take import take_packed, unpacked
+from pvm3py.task.take import packed_there, take_packed, unpacked
 
 from .calls import chained, describe, pack_call
 from .crew import Crew, Nursery, Worker
@@ -33,7 +34,11 @@ from .words import Word
 # Workers that may die one after the other without a finished item between them.
 DEATHS_IN_A_ROW = 5
 # An item of more bytes is a message of its own.
-_TOGETHER = 4096
+_SMALL = 4096
+# Results that are set together, if they are there together: each may wake a thread.
+_TOGETHER = 32
+
+Came = tuple[bytes | Message, int, int]
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,8 @@ class Pool:
         self._quitting = False
         self._ended = self._lost = False
         self._broken: BaseException | None = None
+        # Results that have come and are not set yet.
+        self._results: list[tuple[Item, Any, BaseException | None]] = []
         self._context = classic.newcontext()
         self._me = classic.mytid()
         self._words: dict[int, Callable[[int, Any], None]] = {
@@ -206,13 +213,30 @@ class Pool:
 
     def _serve(self) -> None:
         while not self._over:
-            packed, source, word = take_packed()
-            if word == Word.RESULT:
-                self._result(source, packed)
-            elif word == Word.FAILED:
-                self._failure(source, packed)
+            came: Came | None = take_packed()
+            try:
+                while came is not None:
+                    self._take(*came)
+                    came = packed_there() if len(self._results) < _TOGETHER else None
+            finally:
+                self._settle()
+
+    def _take(self, packed: bytes | Message, source: int, word: int) -> None:
+        if word == Word.RESULT:
+            self._result(source, packed)
+        elif word == Word.FAILED:
+            self._failure(source, packed)
+        else:
+            self._hear(source, word, packed)
+
+    def _settle(self) -> None:
+        """Set the futures of the results that have come, which wakes who waits for them."""
+        results, self._results = self._results, []
+        for item, value, error in results:
+            if error is None:
+                item.future.set_result(value)
             else:
-                self._hear(source, word, packed)
+                item.future.set_exception(error)
 
     @property
     def _over(self) -> bool:
@@ -281,7 +305,7 @@ class Pool:
             return
         item = self._done(source, seconds)
         if item is not None:
-            item.future.set_result(value)
+            self._results.append((item, value, None))
 
     def _failure(self, source: int, packed: bytes | Message) -> None:
         seconds, error, text = unpacked(packed, source, Word.FAILED)
@@ -290,7 +314,7 @@ class Pool:
     def _failed(self, source: int, error: BaseException, seconds: float | None) -> None:
         item = self._done(source, seconds)
         if item is not None:
-            item.future.set_exception(error)
+            self._results.append((item, None, error))
 
     def _done(self, source: int, seconds: float | None) -> Item | None:
         """A worker has finished its first item: give it others."""
@@ -389,7 +413,7 @@ class Pool:
 
 
 def _is_small(item: Item) -> bool:
-    return len(item.parts) == 1 and item.size <= _TOGETHER
+    return len(item.parts) == 1 and item.size <= _SMALL
 
 
 def _send(tid: int, item: Item) -> None:
