@@ -66,10 +66,10 @@ def _prepare(job: Job) -> None:
     sys.path[:] = [*job.path, *(entry for entry in sys.path if entry not in job.path)]
     sys.argv = job.argv
     if job.main is not None:
-        _run_main(job.main)
+        run_main(job.main)
 
 
-def _run_main(main: Main) -> None:
+def run_main(main: Main) -> None:
     """Run the parent's script, under another name, so that what it defines is there."""
     preparing.script = main.name
     try:

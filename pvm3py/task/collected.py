@@ -184,6 +184,10 @@ class Collector:
         if number is not None:
             classic.delmhf(number)
 
+    def forget(self) -> None:
+        """The daemon has gone, and all tasks with it."""
+        self._release()
+
     def close(self) -> None:
         """Take no more messages."""
         self._release()

@@ -76,6 +76,11 @@ class VirtualMachine:
         VirtualMachine._one = self
         return self
 
+    @classmethod
+    def present(cls) -> VirtualMachine | None:
+        """The machine of this process, if it has made one or attached to one."""
+        return VirtualMachine._one
+
     def _enrol_later(self) -> None:
         """This process is no task until it needs to be, so that it can have a name then."""
         Task().leave(wait=False)

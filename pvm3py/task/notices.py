@@ -81,7 +81,7 @@ class Notices:
         while not self._ready:
             with within(self.context):
                 message = take("notices", timeout=timeout)
-            self._ready.extend(self._read(message))
+            self._ready.extend(self.read(message))
         return self._ready.popleft()
 
     def __iter__(self) -> Iterator[Notice]:
@@ -95,14 +95,14 @@ class Notices:
         """
 
         def handle(info: classic.MessageInfo) -> None:
-            for notice in self._read(Message.of_handler(info.bufid)):
+            for notice in self.read(Message.of_handler(info.bufid)):
                 function(notice)
 
         self._handler = classic.addmhf(handle, context=self.context)
         return self
 
-    def _read(self, message: Message) -> list[Notice]:
-        """The notices of a message of the daemon's."""
+    def read(self, message: Message) -> list[Notice]:
+        """The notices of a message of their context."""
         what = _WHATS[message.tag]
         count = message.unpack("int") if what == "host added" else 1
         tids = [Tid(tid) for tid in message.unpack("int", count)]

@@ -58,14 +58,20 @@ class Private:
             theirs.close()
 
     def end(self) -> None:
-        """End it and all tasks, and wait for that. This process is no task of it any more."""
-        if os.path.exists(sock_file()):
-            if self._kept:
-                halt_from_outside()
-            else:
+        """End it and all tasks, and wait for that. This process is no task of it any more.
+
+        Raises TimeoutError.
+        """
+        try:
+            if not self._kept:
                 self._line.shutdown(socket.SHUT_WR)
-                wait_for_end()
-        self._forget()
+                self._line.settimeout(_END_SECONDS)
+                # The daemon says nothing; the end of its process ends the line.
+                self._line.recv(1)
+            elif os.path.exists(sock_file()):
+                halt_from_outside()
+        finally:
+            self._forget()
 
     def _forget(self) -> None:
         """Remove the directory; the environment is as it was before."""

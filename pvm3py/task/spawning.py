@@ -14,8 +14,10 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 from pvm3py import classic
@@ -120,12 +122,12 @@ def _function(function: Callable[..., object], args: Sequence[object]) -> Launch
             f"{preparing.script} spawns while a child of it imports it: put what the script does "
             'behind `if __name__ == "__main__":`'
         )
-    call, main = _dump(function, tuple(args))
+    call, main = dump_call(function, tuple(args))
     job = Job([entry or os.getcwd() for entry in sys.path], main, list(sys.argv))
     return Launch(sys.executable, ["-P", "-m", "pvm3py.child"], python_environment(), job, call)
 
 
-def _dump(
+def dump_call(
     function: Callable[..., object], args: tuple[object, ...]
 ) -> tuple[list[Any], Main | None]:
     """Function and arguments as the parts of an object, and the script that these refer to."""
@@ -133,7 +135,7 @@ def _dump(
         if _importable(function):
             parts = objects.dump((function, args))
             head = bytes(parts[0])
-            return parts, _main() if any(name.encode() in head for name in _MAINS) else None
+            return parts, main_module() if any(name.encode() in head for name in _MAINS) else None
         problem = "a child cannot import it"
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         problem = str(error)
@@ -150,12 +152,16 @@ def _dump(
 
 def _importable(function: Callable[..., object]) -> bool:
     """Whether a child can find the function by name: not if there is no script to run again."""
-    return getattr(function, "__module__", None) not in _MAINS or _main() is not None
+    return getattr(function, "__module__", None) not in _MAINS or main_module() is not None
 
 
-def _main() -> Main | None:
+def main_module() -> Main | None:
     """The module `__main__` as a child can have it, None if it was typed or read from a pipe."""
-    module = sys.modules["__main__"]
+    return _as_main(sys.modules["__main__"])
+
+
+@cache
+def _as_main(module: ModuleType) -> Main | None:
     spec = getattr(module, "__spec__", None)
     if spec is not None and spec.name != "pvm3py.child":
         return Main("module", spec.name)

@@ -59,20 +59,48 @@ def look(source: int, tag: int, timeout: float | None) -> Message | None:
 
 def take_object(source: int = ANY, tag: int = ANY, *, timeout: float | None = None) -> Any:
     """Wait for an object. Raises Timeout, NotAnObject."""
+    return unpacked(*take_packed(source, tag, timeout=timeout))
+
+
+def take_packed(
+    source: int = ANY, tag: int = ANY, *, timeout: float | None = None
+) -> tuple[bytes | Message, int, int]:
+    """Wait for a message that ought to be an object; also its sender and its tag. Raises Timeout.
+
+    `unpacked` makes the object of the three.
+    """
     room = _room
     arrival = room.arrival
     code = lib.pvmtake(source, tag, _seconds(timeout), arrival, room.head, HEAD, objects.MAGIC)
     if code <= 0:
         _require("recv", code, source, tag)
     if arrival.id:
-        return _large(Message.of(arrival))
+        return Message.of(arrival), arrival.tid, arrival.tag
     # A copy: unpickling may run code that receives.
-    body = bytes(room.bytes[: arrival.length])
-    sender, number = arrival.tid, arrival.tag
+    return bytes(room.bytes[: arrival.length]), arrival.tid, arrival.tag
+
+
+def packed_there() -> tuple[bytes | Message, int, int] | None:
+    """As take_packed of any message that is there; None: there is none."""
+    room = _room
+    arrival = room.arrival
+    code = lib.pvmtake(ANY, ANY, 0.0, arrival, room.head, HEAD, objects.MAGIC)
+    if code <= 0:
+        check("recv", code)
+        return None
+    if arrival.id:
+        return Message.of(arrival), arrival.tid, arrival.tag
+    return bytes(room.bytes[: arrival.length]), arrival.tid, arrival.tag
+
+
+def unpacked(packed: bytes | Message, sender: int, tag: int) -> Any:
+    """The object of what take_packed has taken. Raises NotAnObject."""
+    if not isinstance(packed, bytes):
+        return _large(packed)
     try:
-        return objects.load_small(body)
+        return objects.load_small(packed)
     except objects.Malformed as error:
-        raise NotAnObject(Message.remade(body, Tid(sender), number), str(error)) from None
+        raise NotAnObject(Message.remade(packed, Tid(sender), tag), str(error)) from None
 
 
 def _large(message: Message) -> Any:

@@ -96,10 +96,12 @@ class Task:
         wait  until all tasks have ended that were spawned with an `output`, and pass that on; the
               end of a `with` block does so unless an exception ends it
         """
-        if not self.enrolled:
-            return
         collector, self._collector = self._collector, None
         awaited, self._awaited = self._awaited, set()
+        if not self.enrolled:
+            if collector is not None:
+                collector.forget()
+            return
         try:
             if collector is not None:
                 if wait:
