@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.impostors.strangers import proven
-from support.impostors.switchbed import A, B, DAEMON, Bed, Peer, message
+from support.impostors.switchbed import DAEMON, A, B, Bed, Peer, message
 from support.system import PATIENCE
 
 from pvm3py.pvmd.io.switch import frame
