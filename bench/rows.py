@@ -50,9 +50,13 @@ class Row:
     base: Party | None = PURE
 
     def reached(self, value: float) -> bool | None:
-        """Whether a ratio (or absolute figure) meets the target; None without a target."""
+        """Whether a ratio (or absolute figure) meets the target; None without a target.
+
+        A ratio counts as the table shows it: times of few cycles are often the same.
+        """
         if self.target is None:
             return None
+        value = round(value, 2) if self.base else value
         return value >= self.target if self.unit == "/s" else value <= self.target
 
     def beside_mpich(self, target: float | None) -> Row:

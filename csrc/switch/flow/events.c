@@ -9,8 +9,7 @@
 /* Memory of a batch above these sizes is given back after use. */
 #define EVENTS_KEPT 1024u
 #define ARENA_KEPT 262144u
-/* So many quiet events wake the caller, and one that has waited for so long. */
-#define QUIET_MAX 64u
+/* A quiet event that has waited for so long wakes the caller. */
 #define QUIET_NS (20 * NS_PER_MS)
 
 void events_init(struct sw *sw)
@@ -109,15 +108,16 @@ void events_quiet(struct sw *sw)
 {
 	struct batch *b = flow_of(sw)->events.filling;
 
-	if (!b->due)
+	if (!events_room(sw))
+		return;
+	if (!b->quiet_count)
 		b->due = clock_now() + QUIET_NS;
-	b->quiet++;
-	b->quiet_end = b->count;
+	b->quiet[b->quiet_count++] = b->count - 1;
 }
 
 bool events_room(const struct sw *sw)
 {
-	return flow_of(sw)->events.filling->quiet < QUIET_MAX;
+	return flow_of(sw)->events.filling->quiet_count < QUIET_MAX;
 }
 
 const struct sw_event *events_last_quiet(const struct sw *sw, const char **data)
@@ -125,7 +125,7 @@ const struct sw_event *events_last_quiet(const struct sw *sw, const char **data)
 	const struct batch *b = flow_of(sw)->events.filling;
 	const struct sw_event *e;
 
-	if (!b->quiet || b->quiet_end != b->count)
+	if (!b->quiet_count || b->quiet[b->quiet_count - 1] != b->count - 1)
 		return NULL;
 	e = &b->events[b->count - 1];
 	*data = b->arena + (uintptr_t)e->data;
@@ -137,17 +137,14 @@ void events_retract(struct sw *sw)
 	struct batch *b = flow_of(sw)->events.filling;
 
 	b->used = (uintptr_t)b->events[--b->count].data;
-	b->quiet--;
-	b->quiet_end = b->quiet == b->count ? b->count : 0;
-	if (!b->quiet)
-		b->due = 0;
+	b->quiet_count--;
 }
 
 bool events_settled(const struct sw *sw)
 {
 	const struct events *events = &flow_of(sw)->events;
 
-	return events->filling->count == events->filling->quiet &&
+	return events->filling->count == events->filling->quiet_count &&
 		events->handled + 1 == events->number;
 }
 
@@ -155,14 +152,15 @@ bool events_pressing(const struct sw *sw)
 {
 	const struct batch *b = flow_of(sw)->events.filling;
 
-	return b->count > b->quiet || b->quiet >= QUIET_MAX || (b->quiet && b->due <= clock_now());
+	return b->count > b->quiet_count || b->quiet_count == QUIET_MAX ||
+		(b->quiet_count && b->due <= clock_now());
 }
 
 int64_t events_due(const struct sw *sw)
 {
 	const struct batch *b = flow_of(sw)->events.filling;
 
-	return b->quiet ? b->due : NEVER;
+	return b->quiet_count ? b->due : NEVER;
 }
 
 static void clear_batch(struct batch *b)
@@ -180,8 +178,7 @@ static void clear_batch(struct batch *b)
 		b->arena_size = 0;
 	}
 	b->count = b->block_count = 0;
-	b->quiet = b->quiet_end = 0;
-	b->due = 0;
+	b->quiet_count = 0;
 	b->used = 0;
 	b->remote_bytes = 0;
 }

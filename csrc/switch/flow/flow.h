@@ -9,6 +9,8 @@
 
 /* A fragment up to this size is copied where sharing its chunk would cost more. */
 #define FRAGMENT_COPY_MAX 1024u
+/* So many quiet events wake the caller. */
+#define QUIET_MAX 64u
 
 struct msghdr;
 
@@ -27,9 +29,9 @@ struct batch {
 	struct block *blocks;
 	uint32_t block_count, block_size;
 	uint64_t remote_bytes; /* that messages from other hosts have added */
-	uint32_t quiet;        /* events that the caller need not be woken for, */
-	uint32_t quiet_end;    /* the number of all events behind the last of these, */
-	int64_t due;           /* and when it gets them nevertheless, ns; 0: there was none */
+	/* Places of the events that the caller need not be woken for, */
+	uint32_t quiet[QUIET_MAX], quiet_count;
+	int64_t due; /* and when it gets them nevertheless, ns, if there are any */
 };
 
 /* Message for the daemon that is being put together. */
@@ -151,7 +153,8 @@ struct sw_event *events_message(struct sw *, uint64_t conn, uint32_t dst, uint32
 void events_too_long(struct sw *, uint64_t conn, uint32_t dst, uint32_t src, const char *head);
 /*
  * The event added last is quiet: it tells of what is done already. The caller gets it before all
- * later ones, but is woken for it only after a while, or when there are many.
+ * later ones, but is woken for it only after a while, or when there are many. If there is no room
+ * for it, it is an event like others.
  */
 void events_quiet(struct sw *);
 /* May there be one more? Else what it would tell of is left to the caller. */

@@ -157,7 +157,7 @@ static bool leave(struct conn *c, const char *head, const char *body, uint32_t l
 		 * Whoever asks for something is served behind that, so only who waits must not
 		 * wait longer.
 		 */
-		if (leaves_quietly(c) && events_room(c->sw))
+		if (leaves_quietly(c))
 			events_quiet(c->sw);
 		table_forget(c->sw, c->out.tid);
 	}

@@ -59,10 +59,13 @@ def test_spawn_of_what_cannot_run_says_why(path: str, cwd: str | None, code: int
     assert error.value.errno == code
 
 
-def test_ends_of_children_are_events_even_if_the_starter_ignored_its_own(tmp_path: Path) -> None:
-    """In a process of its own, as all children are taken."""
-    script = f"""
-        import signal, socket, sys
+def with_children(tmp_path: Path, *lines: str) -> list[str]:
+    """What a script prints that takes the ends of all its children from a switch.
+
+    In a process of its own, as it takes those of others, too.
+    """
+    begin = f"""
+        import os, signal, socket, sys
         sys.path.insert(0, {str(modules_dir())!r})
         from pvm3py.pvmd.io import switch as sw
         from pvm3py.pvmd.io.process import spawn_process
@@ -75,6 +78,16 @@ def test_ends_of_children_are_events_even_if_the_starter_ignored_its_own(tmp_pat
         switch.watch_children()
         events = []
         switch.handler = events.append
+    """
+    script = "\n".join(map(textwrap.dedent, (begin, *lines, "switch.close()")))
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def test_ends_of_children_are_events_even_if_the_starter_ignored_its_own(tmp_path: Path) -> None:
+    script = """
         with open("/dev/null", "wb") as null:
             started = [
                 spawn_process("/bin/sh", ["sh", "-c", command], [], None, null.fileno())
@@ -84,12 +97,28 @@ def test_ends_of_children_are_events_even_if_the_starter_ignored_its_own(tmp_pat
         while len(events) < len(started):
             switch.run(10)
             switch.dispatch()
-        ended = {{event.pid: event for event in events}}
+        ended = {event.pid: event for event in events}
         print(*(ended[pid].status for pid in started))
         print(ended[started[-1]].user > ended[started[0]].user)
-        switch.close()
     """
-    command = [sys.executable, "-c", textwrap.dedent(script)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.stderr == ""
-    assert done.stdout.split() == [f"{3 << 8}", "0", "9", "0", "True"]
+    assert with_children(tmp_path, script) == [f"{3 << 8} 0 9 0", "True"]
+
+
+def test_end_of_a_pipe_is_told_with_the_end_of_its_process(tmp_path: Path) -> None:
+    """So the caller is woken once, if the machine is not busy: in one attempt of several."""
+    script = """
+        for _ in range(10):
+            read_end, write_end = os.pipe2(os.O_CLOEXEC)
+            spawn_process("/bin/true", ["true"], [], None, write_end)
+            os.close(write_end)
+            switch.await_pipe(read_end)
+            switch.run(10)
+            switch.dispatch()
+            print(*(type(event).__name__ for event in events))
+            while len(events) < 2:
+                switch.run(10)
+                switch.dispatch()
+            events.clear()
+            os.close(read_end)
+    """
+    assert "ReadableEvent ChildEvent" in with_children(tmp_path, script)

@@ -14,12 +14,9 @@ from support.impostors.strangers import proven
 from support.impostors.switchbed import DAEMON, A, B, Bed, Peer, message
 from support.system import PATIENCE
 
-from pvm3py.pvmd.io.process import spawn_process
 from pvm3py.pvmd.io.switch import frame
 from pvm3py.pvmd.state.events import (
     AnsweredEvent,
-    ChildEvent,
-    Event,
     MessageEvent,
     NoProgramEvent,
     OpenEvent,
@@ -364,28 +361,6 @@ def test_end_of_a_pipe_with_something_in_it_is_not_yet_told(
     os.write(writer, b"last")
     os.close(writer)
     assert bed.wait(ReadableEvent) == [ReadableEvent(fd, ended=False)]
-
-
-def end_of_a_process(bed: Bed) -> list[Event]:
-    """The events that wake the daemon when a process ends that has had a pipe to write to."""
-    read_end, write_end = os.pipe2(os.O_CLOEXEC)
-    pid = spawn_process("/bin/true", ["true"], [], None, write_end)
-    os.close(write_end)
-    bed.switch.await_pipe(read_end)
-    bed.run(PATIENCE)
-    first = bed.events[:]
-    (child,) = bed.wait(ChildEvent)
-    assert (child.pid, child.status) == (pid, 0)
-    assert bed.wait(ReadableEvent) == [ReadableEvent(read_end, ended=True)]
-    os.close(read_end)
-    return first
-
-
-def test_end_of_a_pipe_is_told_with_the_end_of_its_process(bed: Bed) -> None:
-    """So the daemon is woken once."""
-    bed.switch.watch_children()
-    woken = [end_of_a_process(bed) for _ in range(ATTEMPTS)]
-    assert [ReadableEvent, ChildEvent] in [list(map(type, events)) for events in woken]
 
 
 def test_pipe_that_was_closed_is_not_told_of(bed: Bed) -> None:
