@@ -168,6 +168,8 @@ def _converse(interpreter: Interpreter, started: bool) -> None:
     for line in start_up_lines():
         session.out.line(line)
         interpreter.line(line)
+        if session.over:
+            break
     if not session.over:
         front_end(interpreter).run()
     if not session.halted:

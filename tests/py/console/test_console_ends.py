@@ -148,6 +148,11 @@ def test_reader_that_has_enough_ends_the_console(vm: VirtualMachine) -> None:
     os.close(writing)
 
 
+def test_closed_input_is_an_empty_one(vm: VirtualMachine) -> None:
+    done = vm.run("/bin/sh", "-c", f"exec {PVM} <&-").check()
+    assert done.out.startswith("pvmd already running.\npvm> quit\n") and done.err == ""
+
+
 def test_interrupt_ends_the_command_and_not_the_console(vm: VirtualMachine) -> None:
     with Console(vm, "debian", "ours") as console:
         tid = console.do("spawn /bin/sleep 1000").splitlines()[2]
