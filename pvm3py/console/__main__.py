@@ -189,7 +189,8 @@ def _leave(interpreter: Interpreter) -> None:
 
 def _lost(error: Exception) -> str:
     """Why the console ends in the middle."""
-    return f"the daemon of this host has ended: {getattr(error, 'advice', error)}"
+    _, _, more = str(getattr(error, "advice", error)).rpartition("; ")
+    return f"the daemon of this host has ended; {more}"
 
 
 def _terminated(signum: int, frame: object) -> None:

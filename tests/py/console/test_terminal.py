@@ -436,6 +436,27 @@ def test_daemon_that_dies_under_the_prompt_is_said(ours: VirtualMachine, face: F
         left.unlink()
 
 
+@pytest.mark.parametrize(
+    ("command", "shown"), [("top", "sorted by"), ("log -f", " ready "), ("wait", "pvm> wait")]
+)
+def test_daemon_that_dies_under_a_command_is_said_once(
+    ours: VirtualMachine, command: str, shown: str
+) -> None:
+    with started(ours, columns=200) as desk:
+        do(desk, "spawn -> /bin/sleep 1000")
+        desk.enter(command)
+        desk.see(shown)
+        ours.process.kill()
+        assert desk.end() == 1
+        assert "the daemon of this host has ended; its log" in desk.lines()[-1]
+        assert "libpvm" not in "\n".join(desk.lines())
+    for pid in ours.running("sleep") + ours.running("tail"):
+        os.kill(pid, signal.SIGKILL)
+    ours.sock_file.unlink()
+    for left in ours.tmp.glob("pvmtmp*"):
+        left.unlink()
+
+
 # ---- progress ----------------------------------------------------------------------------------
 
 
