@@ -8,7 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
-from typing import TextIO
+from typing import Literal, TextIO
 
 from pvm3py import __version__, _explained
 
@@ -39,14 +39,16 @@ def run(main: Callable[[], int], program: str) -> int:
 
 def _open_streams() -> None:
     """Closed standard files are as good as /dev/null; paths are written as they are."""
-    sys.stdout = sys.stdout or _null()
-    sys.stderr = sys.stderr or _null()
+    # Each gets the lowest descriptor that is free: its own.
+    sys.stdin = sys.stdin or _null("r")
+    sys.stdout = sys.stdout or _null("w")
+    sys.stderr = sys.stderr or _null("w")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")
 
 
-def _null() -> TextIO:
-    return open(os.devnull, "w", encoding="utf-8")
+def _null(mode: Literal["r", "w"]) -> TextIO:
+    return open(os.devnull, mode, encoding="utf-8")
 
 
 def _flushed(status: int, program: str) -> int:

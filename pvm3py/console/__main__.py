@@ -168,6 +168,8 @@ def _converse(interpreter: Interpreter, started: bool) -> None:
     for line in start_up_lines():
         session.out.line(line)
         interpreter.line(line)
+        if session.over:
+            break
     if not session.over:
         front_end(interpreter).run()
     if not session.halted:
@@ -187,7 +189,8 @@ def _leave(interpreter: Interpreter) -> None:
 
 def _lost(error: Exception) -> str:
     """Why the console ends in the middle."""
-    return f"the daemon of this host has ended: {getattr(error, 'advice', error)}"
+    _, _, more = str(getattr(error, "advice", error)).rpartition("; ")
+    return f"the daemon of this host has ended; {more}"
 
 
 def _terminated(signum: int, frame: object) -> None:

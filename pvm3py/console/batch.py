@@ -28,7 +28,8 @@ def run_text(interpreter: Interpreter, text: str) -> int:
     session.machine.announce = False
     good = True
     for line in start_up_lines():
-        interpreter.line(line)
+        if not session.over:
+            interpreter.line(line)
     try:
         for statement in statements(text):
             if session.over:

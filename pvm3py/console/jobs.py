@@ -307,9 +307,18 @@ class _directed:
     """Tasks spawned meanwhile send their output, and their trace, here with these tags."""
 
     def __init__(self, output: int, trace: int | None = None) -> None:
-        self._wanted = {Option.OUTPUT_TID: pvm.mytid(), Option.OUTPUT_CODE: output}
+        here, context = pvm.mytid(), pvm.getcontext()
+        self._wanted = {
+            Option.OUTPUT_TID: here,
+            Option.OUTPUT_CODE: output,
+            Option.OUTPUT_CONTEXT: context,
+        }
         if trace is not None:
-            self._wanted |= {Option.TRACE_TID: pvm.mytid(), Option.TRACE_CODE: trace}
+            self._wanted |= {
+                Option.TRACE_TID: here,
+                Option.TRACE_CODE: trace,
+                Option.TRACE_CONTEXT: context,
+            }
         self._before: dict[Option, int] = {}
 
     def __enter__(self) -> None:

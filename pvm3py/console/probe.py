@@ -6,10 +6,11 @@ They are shell scripts, so that they run on hosts of PVM 3.4.6 as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 
 import pvm3py.classic as pvm
-from pvm3py.classic import SpawnError, SpawnFlag
+from pvm3py.classic import ConnectionLost, SpawnError, SpawnFlag
 
 from .jobs import Collected, Job
 from .session import Session
@@ -37,7 +38,10 @@ def begin(session: Session, host: str, script: str, take: Callable[[int, str], N
     return job
 
 
-def end(job: Job) -> None:
-    """End the tasks of a script that still runs."""
-    for tid in job.running():
-        pvm.kill(tid)
+def end(jobs: Iterable[Job]) -> None:
+    """End the tasks of scripts that still run; no daemon does it that is being found to be gone."""
+    if isinstance(sys.exception(), ConnectionLost):
+        return
+    for job in jobs:
+        for tid in job.running():
+            pvm.kill(tid)

@@ -48,6 +48,7 @@ class Command:
     notes        further lines of its help
     hidden       not in the list of `help`
     raw          words that begin with "-" are operands
+    dashless     options need no "-"; there are no operands
     """
 
     name: str
@@ -60,6 +61,7 @@ class Command:
     notes: tuple[str, ...] = ()
     hidden: bool = False
     raw: bool = False
+    dashless: bool = False
 
     @property
     def synopsis(self) -> str:
@@ -74,7 +76,7 @@ class Command:
     def parse(self, words: list[str]) -> tuple[Given, list[str]]:
         """Options and operands of the words, and the options that it does not know."""
         given, unknown = Given([]), []
-        rest = list(words)
+        rest = [self._dashed(word) for word in words]
         while rest and not self.raw and len(rest[0]) > 1 and rest[0].startswith("-"):
             word = rest.pop(0)
             if word == "--":
@@ -82,6 +84,10 @@ class Command:
             unknown += self._take(word, given)
         given.operands = rest
         return given, unknown
+
+    def _dashed(self, word: str) -> str:
+        """A word with the dash that options may lack."""
+        return f"-{word}" if self.dashless and not word.startswith("-") else word
 
     def _take(self, word: str, given: Given) -> list[str]:
         """Take a word of options: a long one, or letters, of which the last may have a value."""
@@ -118,12 +124,13 @@ def command(
     notes: tuple[str, ...] = (),
     hidden: bool = False,
     raw: bool = False,
+    dashless: bool = False,
 ) -> Callable[[Run], Run]:
     """Make a function a row of the table; the arguments are those of Command."""
 
     def add(run: Run) -> Run:
         COMMANDS[name] = Command(
-            name, operands, summary, run, least, most, options, notes, hidden, raw
+            name, operands, summary, run, least, most, options, notes, hidden, raw, dashless
         )
         return run
 

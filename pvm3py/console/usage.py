@@ -138,8 +138,7 @@ class Watch:
 
     def close(self) -> None:
         """End what still runs on other hosts."""
-        for job, _ in self._probes.values():
-            probe.end(job)
+        probe.end(job for job, _ in self._probes.values())
 
     def _forget(self, alive: set[int]) -> None:
         """Forget figures of tasks that have ended."""

@@ -17,14 +17,14 @@ _TOKEN = re.compile(
     |'(?P<single>[^']*)' | "(?P<double>[^"]*)"
     |\\(?P<escaped>.)
     |\$(?P<brace>{)?(?P<name>[A-Za-z_]\w*)(?(brace)})
-    |(?P<open>['"])
+    |(?P<open>['"\\])
     |(?P<plain>[^\s'"\\$;\#]+|.)""",
     re.VERBOSE | re.DOTALL,
 )
 
 
 class UnmatchedQuote(ValueError):
-    """A quote that nothing closes; its argument is the quote."""
+    """A quote that nothing closes, or a `\\` before nothing; its argument is that character."""
 
 
 def split(line: str, variables: Mapping[str, str]) -> list[str]:

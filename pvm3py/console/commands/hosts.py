@@ -16,7 +16,19 @@ _CONF = (HOST, DTID, Column("ARCH", 8), Column("SPEED", 7), Column("DSIG", 10))
 _PART = 16
 
 
-@command("conf", summary="list the hosts of the virtual machine", options=(JSON,))
+@command(
+    "conf",
+    summary="list the hosts of the virtual machine",
+    options=(JSON,),
+    notes=(
+        "Output:",
+        "  HOST   name",
+        "  DTID   tid of its daemon",
+        "  ARCH   architecture, as PVM names it",
+        "  SPEED  relative speed, of the host file",
+        "  DSIG   data formats; hosts with the same exchange messages unchanged",
+    ),
+)
 def conf(session: Session, given: Given) -> None:
     """Hosts with daemon, architecture, speed, data signature."""
     hosts = pvm.config()

@@ -91,8 +91,12 @@ def unexport(session: Session, given: Given) -> None:
 
 def _take_over_export(name: str, *, wanted: bool) -> None:
     """Python's copy of the environment follows the library's."""
-    names = [n for n in os.environ.get("PVM_EXPORT", "").split(":") if n and n != name]
-    os.environ["PVM_EXPORT"] = ":".join([*names, name] if wanted else names)
+    names = dict.fromkeys(filter(None, os.environ.get("PVM_EXPORT", "").split(":")))
+    if wanted:
+        names[name] = None
+    else:
+        names.pop(name, None)
+    os.environ["PVM_EXPORT"] = ":".join(names)
 
 
 @command("getopt", "[option]", "print options of libpvm", most=1)

@@ -21,6 +21,7 @@ _PS_OPTIONS = (
     JSON,
 )
 _PS_NOTES = (
+    "The options may be one word, and need no dash: ps axl.",
     "FLAG, letters:",
     "  f  started by the daemon        o  its connection is being closed",
     "  c  connected                    R  resource manager",
@@ -29,7 +30,7 @@ _PS_NOTES = (
 )
 
 
-@command("ps", "", "list tasks", options=_PS_OPTIONS, notes=_PS_NOTES)
+@command("ps", "", "list tasks", options=_PS_OPTIONS, notes=_PS_NOTES, dashless=True)
 def ps(session: Session, given: Given) -> None:
     """Tasks of this host, another, or all."""
     hosts = pvm.config()

@@ -100,9 +100,10 @@ def _look(session: Session) -> list[Look]:
     for look in looks.values():
         look.link = _round_trip(look.tid)
     jobs = [job for job in begun if job is not None]
-    session.mail.wait(lambda: all(job.finished for job in jobs), _PATIENCE)
-    for job in jobs:
-        probe.end(job)
+    try:
+        session.mail.wait(lambda: all(job.finished for job in jobs), _PATIENCE)
+    finally:
+        probe.end(jobs)
     return list(looks.values())
 
 
@@ -140,4 +141,4 @@ def log(session: Session, given: Given) -> None:
     try:
         session.mail.wait(lambda: job.finished)
     finally:
-        probe.end(job)
+        probe.end([job])

@@ -86,12 +86,23 @@ def test_module_is_the_same_program(ours: VirtualMachine) -> None:
     assert done.check().out == "hi\n"
 
 
+def test_start_up_file_may_end_the_console(vm: VirtualMachine) -> None:
+    (vm.home / ".pvmrc").write_text("quit\necho never\n")
+    assert pvm(vm).check().out == "pvmd already running.\nquit\n\n" + END
+    assert commands(vm, "echo never") == ""
+
+
 # ---- words -----------------------------------------------------------------------------------
 
 
 def test_variables_stand_for_their_values_outside_of_quotes(vm: VirtualMachine) -> None:
     text = """setenv X a b; echo $X ${X}c "$X" '$X' \\$X $NOSUCHVARIABLE $ a$X#b"""
     assert commands(vm, text) == "a b a bc $X $X $X $NOSUCHVARIABLE $ aa b#b\n"
+
+
+def test_backslash_before_nothing_is_unmatched(vm: VirtualMachine) -> None:
+    out = pvm(vm, stdin="echo a\\\necho b\n").check().out
+    assert "pvm> echo a\\\nunmatched \\\ncommand too long\npvm> echo b\nb\n" in out
 
 
 def test_empty_lines_and_comments_do_not_discard_input(vm: VirtualMachine) -> None:
@@ -162,6 +173,23 @@ def test_wait_returns_when_tasks_and_jobs_have_ended(vm: VirtualMachine) -> None
         console.do("spawn -> /bin/sleep 0.2")
         assert "[1] finished\n" in console.do("wait 1")
         assert "No such task" in console.do(f"kill {tid}")
+
+
+def test_output_comes_whatever_the_options_for_it_are(vm: VirtualMachine) -> None:
+    text = "setopt PvmOutputContext 3; setopt PvmOutputTid 0; spawn -> /bin/echo hi; jobs"
+    assert "] hi\n" in commands(vm, text)
+
+
+def test_options_of_ps_need_no_dash(vm: VirtualMachine) -> None:
+    for flags in ("axl", "-axl", "lax", "-a -x -l"):
+        head, line = commands(vm, f"ps {flags}").splitlines()
+        assert head.split()[1:3] == ["TID", "PTID"] and "(cons)" in line
+    assert pvm(vm, "-c", "ps z").check(1).out.startswith("unknown flag -z\n")
+
+
+def test_variables_are_exported_once_in_their_order(vm: VirtualMachine) -> None:
+    text = "export A B A; export; export C A; export; unexport A; export"
+    assert commands(vm, text) == "PVM_EXPORT=A:B\nPVM_EXPORT=A:B:C\nPVM_EXPORT=B:C\n"
 
 
 def test_unknown_options_are_said(vm: VirtualMachine) -> None:
@@ -237,7 +265,7 @@ def test_help_lists_every_command_and_knows_each(ours: VirtualMachine) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_wrong_number_of_operands_is_refused(ours: VirtualMachine, name: str) -> None:
     code = f"from pvm3py.console.commands import COMMANDS; row = COMMANDS[{name!r}]; "
-    code += "print(row.least, row.most)"
+    code += "print(row.least, None if row.dashless else row.most)"
     env = {"PYTHONPATH": str(modules_dir()), "PATH": os.environ["PATH"]}
     out = subprocess.check_output([sys.executable, "-c", code], env=env, text=True, cwd="/")
     least, most = out.split()

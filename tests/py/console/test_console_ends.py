@@ -107,7 +107,10 @@ def test_halt_of_one_console_ends_the_others(vm: VirtualMachine) -> None:
         assert vm.process.wait(PATIENCE) == 0
 
 
-def test_console_killed_in_the_middle_of_a_job_has_written_its_output(vm: VirtualMachine) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_console_killed_in_the_middle_of_a_job_has_written_its_output(
+    vm: VirtualMachine, number: signal.Signals
+) -> None:
     task = vm.start(PVM, stdin=subprocess.PIPE)
     assert task.stdin is not None and task.stdout is not None
     task.stdin.write(b"spawn -> /bin/sleep 1000\nwait\n")
@@ -117,9 +120,9 @@ def test_console_killed_in_the_middle_of_a_job_has_written_its_output(vm: Virtua
         byte = task.stdout.read(1)
         assert byte, text
         text += byte
-    task.terminate()
-    assert task.wait(PATIENCE) == HALTED
-    vm.run(PVM, "-c", "reset").check()
+    task.send_signal(number)
+    assert task.wait(PATIENCE) == -number
+    assert "/bin/sleep" in vm.run(PVM, "-c", "ps; reset").check().out
 
 
 def test_daemon_that_dies_under_the_prompt_is_a_line(vm: VirtualMachine) -> None:
@@ -146,6 +149,11 @@ def test_reader_that_has_enough_ends_the_console(vm: VirtualMachine) -> None:
         assert task.wait(PATIENCE) == 1
         assert task.stderr is not None and task.stderr.read() == b""
     os.close(writing)
+
+
+def test_closed_input_is_an_empty_one(vm: VirtualMachine) -> None:
+    done = vm.run("/bin/sh", "-c", f"exec {PVM} <&-").check()
+    assert done.out.startswith("pvmd already running.\npvm> quit\n") and done.err == ""
 
 
 def test_interrupt_ends_the_command_and_not_the_console(vm: VirtualMachine) -> None:

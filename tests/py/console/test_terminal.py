@@ -116,6 +116,41 @@ def test_lines_typed_while_a_command_runs_are_run_afterwards(
         quit_by_ctrl_d(desk)
 
 
+@editing
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [("ech" + TAB + "ab" + LEFT + "X", "echo aXb"), (UP, "wait"), ("ab\x15cd\x01x", "xcd")],
+    ids=["tab", "up", "control"],
+)
+def test_keys_pressed_while_a_command_runs_edit_the_next_line(
+    ours: VirtualMachine, face: Face, keys: str, line: str
+) -> None:
+    with started(ours, face) as desk:
+        do(desk, "spawn -> /bin/sh -c 'while [ ! -e ready ]; do sleep 0.05; done'")
+        begin(desk, "wait")
+        desk.type(keys)
+        (ours.home / "ready").touch()
+        desk.see("[1] finished")
+        desk.see_last(f"pvm> {line}")
+        desk.type("\x05\x15")
+        desk.see_last(PROMPT)
+        quit_by_ctrl_d(desk)
+
+
+@editing
+def test_ctrl_c_takes_what_was_typed_while_a_command_ran(ours: VirtualMachine, face: Face) -> None:
+    """As with a shell: the terminal drops what it has not passed on."""
+    with started(ours, face) as desk:
+        do(desk, "spawn -> /bin/sleep 1000")
+        begin(desk, "wait")
+        desk.type("echo half" + CTRL_C)
+        desk.see("interrupted")
+        desk.see_last(PROMPT)
+        do(desk, "reset")
+        assert do(desk, "echo whole") == ["whole"]
+        quit_by_ctrl_d(desk)
+
+
 @every_face
 def test_ctrl_d_pressed_while_a_command_runs_is_quit_afterwards(
     ours: VirtualMachine, face: Face
@@ -396,6 +431,27 @@ def test_daemon_that_dies_under_the_prompt_is_said(ours: VirtualMachine, face: F
         assert "the daemon of this host has ended" in text
         assert "Traceback" not in text
         assert desk.flags() & termios.ECHO
+    ours.sock_file.unlink()
+    for left in ours.tmp.glob("pvmtmp*"):
+        left.unlink()
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"), [("top", "sorted by"), ("log -f", " ready "), ("wait", "pvm> wait")]
+)
+def test_daemon_that_dies_under_a_command_is_said_once(
+    ours: VirtualMachine, command: str, shown: str
+) -> None:
+    with started(ours, columns=200) as desk:
+        do(desk, "spawn -> /bin/sleep 1000")
+        desk.enter(command)
+        desk.see(shown)
+        ours.process.kill()
+        assert desk.end() == 1
+        assert "the daemon of this host has ended; its log" in desk.lines()[-1]
+        assert "libpvm" not in "\n".join(desk.lines())
+    for pid in ours.running("sleep") + ours.running("tail"):
+        os.kill(pid, signal.SIGKILL)
     ours.sock_file.unlink()
     for left in ours.tmp.glob("pvmtmp*"):
         left.unlink()

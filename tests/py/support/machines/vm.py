@@ -219,12 +219,7 @@ class VirtualMachine(Scoped):
 
     def processes(self) -> list[int]:
         """Processes that belong to this machine, the daemon included."""
-        mark = f"PVM_TMP={self.tmp}".encode()
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and mark in _environment(entry).split(b"\0"):
-                found.append(int(entry.name))
-        return found
+        return processes_of(self.tmp)
 
     def running(self, name: str) -> list[int]:
         """Those whose program has this file name: what is still being started is not there."""
@@ -294,6 +289,16 @@ class VirtualMachine(Scoped):
 
     def leave(self, failed: bool) -> None:
         self.stop(check=not failed)
+
+
+def processes_of(tmp: Path | str) -> list[int]:
+    """Processes of the machine with this PVM_TMP."""
+    mark = f"PVM_TMP={tmp}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and mark in _environment(entry).split(b"\0"):
+            found.append(int(entry.name))
+    return found
 
 
 def _program(pid: int) -> str:
