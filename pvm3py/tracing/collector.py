@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pvm3py.classic as pvm
@@ -23,7 +22,7 @@ VERSION = "Tracer 1.0.0"
 EVENTS = XPVM - {"addmhf", "delmhf", "mhf_invoke", "siblings"}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Wanted:
     """What tasks are to trace.
 
@@ -71,10 +70,10 @@ class Collector:
             if fd in select.select([fd, *pvm.getfds()], [], [])[0]:
                 return
 
-    def want(self, change: Callable[[Wanted], None]) -> None:
+    def want(self, wanted: Wanted) -> None:
         """Change what is traced: tasks that connect from now on trace that."""
         self._toggle()
-        change(self.wanted)
+        self.wanted = wanted
         self._toggle()
 
     def close(self) -> None:

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from pvm3py.console.output import Output
 from pvm3py.console.plain import Lines
 from pvm3py.console.tracemask import OPTIONS, changed, mask_table
 
-from .collector import EVENTS, VERSION, Collector, Wanted
+from .collector import EVENTS, VERSION, Collector
 
 PROMPT = "tracer> "
 _CHUNK = 65536
@@ -95,35 +96,30 @@ class Prompt:
             self.show_mask("Trace Mask")
             return
         sets = {"default": EVENTS, "xpvm": EVENTS}
-        events, unknown = changed(self._collector.wanted.events, words, sets)
+        wanted = self._collector.wanted
+        events, unknown = changed(wanted.events, words, sets)
         self._out.lines(f'No such event "{word}"' for word in unknown)
-        self._want(events=events)
+        self._collector.want(replace(wanted, events=events))
         if not unknown:
             self.show_mask("New Trace Mask")
 
     def _buffer(self, words: list[str]) -> None:
+        wanted = self._collector.wanted
         if not words:
-            size = self._collector.wanted.buffer
-            self._out.line(f"\nCurrent Trace Buffer Size is {size} Bytes\n")
+            self._out.line(f"\nCurrent Trace Buffer Size is {wanted.buffer} Bytes\n")
         elif words[0].isdecimal():
-            self._want(buffer=int(words[0]))
+            self._collector.want(replace(wanted, buffer=int(words[0])))
         else:
             self._out.line(f"{words[0]}: no number")
 
     def _options(self, words: list[str]) -> None:
+        wanted = self._collector.wanted
         if not words:
-            self._out.line(f"\nCurrent Tracing Option is {self._collector.wanted.option}.\n")
+            self._out.line(f"\nCurrent Tracing Option is {wanted.option}.\n")
         elif words[0] in OPTIONS:
-            self._want(option=words[0])
+            self._collector.want(replace(wanted, option=words[0]))
         else:
             self._out.line(f'\nUnknown Trace Option "{words[0]}".\n')
-
-    def _want(self, **settings: object) -> None:
-        def change(wanted: Wanted) -> None:
-            for name, value in settings.items():
-                setattr(wanted, name, value)
-
-        self._collector.want(change)
 
     def _help(self, words: list[str]) -> None:
         if not words:

@@ -54,9 +54,10 @@ class Task(Plain):
     is reaped.
     conn: its connection, None while it has none; left: it said that it leaves. status: of its
     process, when that has ended, as are the processor times in seconds. flags: how it was spawned,
-    -1 if it was not. sched: the resource manager to tell of its end; dealings: what it has open
-    with the one that it was told of. tells_status: its collector is told the status. waits: its
-    requests that wait for something here, with bodies of waiting_bytes together.
+    -1 if it was not. begun: the tracer that was told of its begin. sched: the resource manager to
+    tell of its end; dealings: what it has open with the one that it was told of. tells_status: its
+    collector is told the status. waits: its requests that wait for something here, with bodies of
+    waiting_bytes together.
     """
 
     tid: int
@@ -78,6 +79,7 @@ class Task(Plain):
     sched: int = 0
     out: Target = field(factory=Target)
     trc: Target = field(factory=Target)
+    begun: Target | None = None
     pipe: Pipe | None = None
     output_ended: bool = False
     dealings: Dealings | None = None

@@ -46,6 +46,7 @@ def task_started(pvmd: Pvmd, task: Task) -> None:
     """A task was started here, or one started by hand connected."""
     if task.trc.tid <= 0:
         return
+    task.begun = task.trc.copy()
     spawned = task.flags >= 0
     _send(
         pvmd,
@@ -73,12 +74,13 @@ def task_gone(pvmd: Pvmd, tid: int, task: Task | None) -> None:
 
 
 def task_ended(pvmd: Pvmd, task: Task) -> None:
-    """A task of this host is gone."""
-    if task.trc.tid <= 0:
+    """A task of this host is gone: tell its tracer, or if it has none now the one it began with."""
+    to = task.trc if task.trc.tid > 0 else task.begun
+    if to is None:
         return
     _send(
         pvmd,
-        task.trc,
+        to,
         task.tid,
         "endtask",
         _int("TST", task.status or 0),

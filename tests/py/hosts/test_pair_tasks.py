@@ -10,7 +10,7 @@ import pytest
 from support.machines.agent import AgentBase, Remote
 from support.machines.machine import Machine
 from support.machines.vm import wait_until
-from support.system import DEBIAN_ROOT, PATIENCE, library_dir
+from support.system import DEBIAN_ROOT, PATIENCE, library_dir, require_program
 
 NO_HOST, NO_FILE, DENIED, NO_TASK, NOT_FOUND = -6, -7, -8, -31, -32
 TASK_EXIT, CANCEL = 1, 256
@@ -219,6 +219,7 @@ def test_console_shows_all_hosts_and_resets_them(pair: Machine, asker: int, libr
     env = {"PVM_ROOT": str(DEBIAN_ROOT)}
     if library == "ours":
         env["LD_LIBRARY_PATH"] = str(library_dir())
+    require_program("/usr/bin/pvm", "pvm")
     console = pair.hosts[asker].run("/usr/bin/pvm", stdin="conf\nps -a\nreset\n", env=env)
     assert "2 hosts, 1 data format" in console.out, console.out + console.err
     for host in pair.hosts:

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from support.system import C_SOURCES, library_dir, missing, pvm_root, require_library
+from support.system import (
+    C_SOURCES,
+    library_dir,
+    missing,
+    pvm_root,
+    require_library,
+    require_program,
+)
 
 DEBIAN_INCLUDE = Path("/usr/include")
 CTYPESGEN = "from ctypesgen.main import main; main()"
@@ -171,6 +178,7 @@ def test_protocol_numbers_are_debians() -> None:
 @pytest.mark.parametrize("name", HEADERS)
 def test_header_compiles_alone_without_warning(name: str, compiler: str) -> None:
     require_library("ours")
+    require_program(compiler, {"cc": "gcc", "c++": "g++"}[compiler])
     language = {"cc": "c", "c++": "c++"}[compiler]
     done = subprocess.run(
         [compiler, "-x", language, "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]

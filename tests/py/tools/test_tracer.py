@@ -89,6 +89,16 @@ def test_output_that_nobody_collects_is_in_the_trace(vm: VirtualMachine) -> None
     assert "] some words\n" in copy.read_text()
 
 
+def test_console_beside_it_is_complete_when_it_has_ended(vm: VirtualMachine) -> None:
+    """It gives up its tracer while it runs."""
+    path = vm.home / "trace"
+    tracer = Tracer(vm, "-T", path)
+    vm.run(pvm_root() / "lib" / "pvm", "-c", "id").check()
+    tracer.wait("Trace File Complete")
+    assert tracer.end() == 0
+    assert "endtask" in [event.name for event in trace.read(path)]
+
+
 def test_mask_and_forms_of_events_take_effect(vm: VirtualMachine) -> None:
     require_examples()
     path = vm.home / "trace"

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,17 @@ def place(tmp_path: Path) -> Path:
     path = tmp_path / "a b"
     path.mkdir()
     return path
+
+
+@pytest.mark.parametrize("wrapper", ["pvmcc", "pvmc++", "pvmf77", "pvmf90"])
+def test_help_and_version_need_no_compiler(tree: Path, place: Path, wrapper: str) -> None:
+    for tool in ("readlink", "cat"):
+        (place / tool).symlink_to(shutil.which(tool) or tool)
+    for option, begin in (("--help", f"usage: {wrapper}"), ("--version", f"{wrapper} (pvm3py")):
+        command = [tree / "lib" / wrapper, option]
+        done = subprocess.run(command, env={"PATH": str(place)}, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(begin)
 
 
 # ---- old sources -----------------------------------------------------------------------
