@@ -112,11 +112,24 @@ void standby_arm(struct sw *sw)
 	}
 }
 
+/*
+ * The signals that are the caller's. Not those of faults: where one of them is blocked the system ends
+ * the process without asking its handler, and nobody tells what has happened.
+ */
+static void callers_signals(sigset_t *set)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS };
+
+	sigfillset(set);
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+		sigdelset(set, faults[i]);
+}
+
 int standby_start(struct sw *sw)
 {
 	struct standby *s = &loop_of(sw)->standby;
 	pthread_attr_t attr;
-	sigset_t all, before;
+	sigset_t callers, before;
 	int rc;
 
 	if (sw->cf.standby_us == UINT32_MAX)
@@ -125,8 +138,8 @@ int standby_start(struct sw *sw)
 	s->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	if (s->timer_fd < 0)
 		return -1;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	callers_signals(&callers);
+	pthread_sigmask(SIG_SETMASK, &callers, &before);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	rc = pthread_create(&s->helper, &attr, standby_main, sw);

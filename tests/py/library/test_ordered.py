@@ -59,6 +59,7 @@ def test_order_among_more_tasks_than_have_room(route: str, seed: int) -> None:
 
 @each_route
 @pytest.mark.parametrize("slots", [4, 63])
+@pytest.mark.timeout(1800 if BIG else 600)
 def test_many_tasks_that_send_to_all_others_have_all_in_order(slots: int, route: str) -> None:
     env = WAYS["memory"] | {"PVM_SHM_PEERS": str(slots)}
     sent = run(env, "all", MANY, 12 if BIG else 40, route, 1, 8192)

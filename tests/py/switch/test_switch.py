@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import signal
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -416,3 +419,26 @@ def bodies(stream: bytes) -> list[bytes]:
         else:
             result[-1] += f.payload
     return result
+
+
+# ---- the standby thread ------------------------------------------------------------------------
+
+
+def blocked(thread: str) -> set[int]:
+    """The signals that a thread of this process blocks."""
+    status = Path(f"/proc/self/task/{thread}/status").read_text(encoding="ascii")
+    found = re.search(r"^SigBlk:\s*(\w+)$", status, re.MULTILINE)
+    assert found
+    mask = int(found[1], 16)
+    return {number + 1 for number in range(64) if mask >> number & 1}
+
+
+def test_standby_thread_leaves_signals_to_the_caller_but_those_of_its_own_faults() -> None:
+    """Where a fault's signal is blocked the process ends without a word of any handler."""
+    faults = {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT}
+    before = set(os.listdir("/proc/self/task"))
+    with Bed():
+        (standby,) = set(os.listdir("/proc/self/task")) - before
+        mask = blocked(standby)
+    assert not mask & faults
+    assert {signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGALRM} <= mask
