@@ -102,13 +102,13 @@ struct share_home {
 	uint32_t tid, generation; /* of the connection to the daemon */
 	uint32_t size;            /* bytes of the segment */
 	uint32_t ring;            /* bytes of each ring */
-	uint32_t pad[10];
-	/* 64: who sends looks at this line after each message. */
-	uint32_t epoch;     /* odd: asleep; a sender rings the bell once for each value */
-	uint32_t flags;     /* SHARE_LEFT, SHARE_FINAL */
-	uint32_t inside;    /* waits inside the library */
-	uint32_t processor; /* that the task ran on when its last wait began; ~0: not known */
-	uint32_t pad2[12];
+	uint32_t inside;          /* waits inside the library */
+	uint32_t processor;       /* that the task ran on when its last wait began; ~0: not known */
+	uint32_t pad[8];
+	/* 64: who sends looks at this line after each message. It changes with sleeps alone. */
+	uint32_t epoch; /* odd: asleep; a sender rings the bell once for each value */
+	uint32_t flags; /* SHARE_LEFT, SHARE_FINAL */
+	uint32_t pad2[14];
 	/* 128: counters, for whoever is curious. */
 	uint64_t messages, bytes, references; /* sent */
 	uint64_t received;

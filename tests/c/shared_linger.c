@@ -2,28 +2,39 @@
 /*
  * Waits beside others that compute: whoever gives way to them loses a time slice.
  *
- *     shared_linger RUNNING    so many threads of the machine can run, as the system says
+ *     shared_linger RUNNING [LATER]    so many threads of the machine can run, as the system says,
+ *                                      and later, after one has asked, so many
  *
- * Prints for how many slices waits slept before each further one gave way. The clock stands still
- * between calls but for a moment, and each sched_yield takes a slice (the linker's --wrap).
+ * Prints for how many slices waits slept before each further one gave way. By the clock each wait begins
+ * a slice after the last one, and each sched_yield takes a slice; all else takes next to nothing (the
+ * linker's --wrap). No answer comes before the wait for it gives way or sleeps.
  */
 #include "numbered.h"
 #include "own_segment.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 
 enum {
-	STEP_NS = 10000,   /* what a look at the clock takes */
-	SLICE_NS = 200000, /* what giving way takes */
-	LATE_US = 100,     /* an answer comes when a wait has looked in vain */
-	YIELDS = 4,
+	STEP_NS = 1000,    /* what a look at the clock takes */
+	SLICE_NS = 120000, /* what giving way takes */
+	YIELDS = 3,
 	ASK = 1,
 };
 
-static const char *running; /* NULL: nothing is pretended */
-static long long time_ns = 1000000000, yields[YIELDS];
+static const char *running, *later; /* NULL: nothing is pretended */
+static long long time_ns, yields[YIELDS];
 static int nyields;
+static pid_t held; /* who answers when it gets a signal; 0: it has got it */
+
+static void release_answer(void)
+{
+	if (held)
+		kill(held, SIGUSR1);
+	held = 0;
+}
 
 int __real_clock_gettime(clockid_t clock, struct timespec *t);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *t);
@@ -41,12 +52,21 @@ int __real_sched_yield(void);
 int __wrap_sched_yield(void);
 int __wrap_sched_yield(void)
 {
+	release_answer();
 	if (!running)
 		return __real_sched_yield();
 	if (nyields < YIELDS)
 		yields[nyields++] = time_ns;
 	time_ns += SLICE_NS;
 	return 0;
+}
+
+int __real_poll(struct pollfd *fds, nfds_t n, int ms);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int ms);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int ms)
+{
+	release_answer();
+	return __real_poll(fds, n, ms);
 }
 
 int __real_open(const char *path, int flags, ...);
@@ -64,31 +84,46 @@ int __wrap_open(const char *path, int flags, ...)
 	CHECK_INT(pipe(ends), 0);
 	dprintf(ends[1], "0.00 0.00 0.00 %s/200 1\n", running);
 	close(ends[1]);
+	running = later;
 	return ends[0];
 }
 
-/* Answer, a little late, until something else comes. */
+/* Say who this is, then answer, when it is time to, until something else comes. */
 static void serve(void)
 {
-	int parent = pvm_parent(), number;
+	int parent = pvm_parent(), number = getpid(), got;
+	sigset_t go;
 
-	while (pvm_recv(parent, -1) > 0 && (number = unpack_number(8)) >= 0) {
-		usleep(LATE_US);
+	sigemptyset(&go);
+	sigaddset(&go, SIGUSR1);
+	CHECK_INT(sigprocmask(SIG_BLOCK, &go, NULL), 0);
+	do {
 		send_number(parent, ASK, number, 8);
-	}
+		CHECK(pvm_recv(parent, -1) > 0);
+		number = unpack_number(8);
+		CHECK_INT(sigwait(&go, &got), 0);
+	} while (number >= 0);
 }
 
-static void ask(int tid, int number)
+static int receive(int tid)
 {
-	send_number(tid, ASK, number, 8);
 	CHECK(pvm_recv(tid, ASK) > 0);
-	CHECK_INT(unpack_number(8), number);
+	return unpack_number(8);
+}
+
+static void ask(int tid, pid_t pid, int number)
+{
+	held = pid;
+	time_ns += SLICE_NS;
+	send_number(tid, ASK, number, 8);
+	CHECK_INT(receive(tid), number);
 }
 
 int main(int argc, char **argv)
 {
 	char *child[] = { NULL };
 	int tid, i = 0;
+	pid_t pid;
 
 	if (argc < 2) {
 		serve();
@@ -96,15 +131,20 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	CHECK_INT(pvm_spawn("shared_linger", child, PvmTaskDefault, "", 1, &tid), 1);
+	pid = receive(tid);
 	while (!own_segment() || !own_segment()->messages)
-		ask(tid, i++);
+		ask(tid, pid, i++);
+	/* What was learnt before is forgotten by then. */
+	time_ns = (long long)((seconds_now() + 10) * 1e9);
 	running = argv[1];
+	later = argv[argc - 1];
 	while (nyields < YIELDS && !check_failed)
-		ask(tid, i++);
+		ask(tid, pid, i++);
 	running = NULL;
 	for (i = 1; i < nyields; i++)
 		printf("slept %lld\n", (yields[i] - yields[i - 1]) / SLICE_NS);
 	send_number(tid, ASK, -1, 8);
+	kill(pid, SIGUSR1);
 	pvm_exit();
 	return check_done();
 }

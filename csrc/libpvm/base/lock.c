@@ -24,6 +24,7 @@ static struct call frameless; /* the call that no public function makes */
 static unsigned numbers;      /* the last one given out */
 static struct thread *loaded; /* whose state and view the task's variables have, or NULL */
 static pthread_key_t end_key;
+static sigset_t of_others; /* signals that wait during group calls */
 
 /* ---- whose state is in the task's variables ---------------------------------------- */
 
@@ -88,8 +89,20 @@ static void after_fork(void)
 	pvm__unlock();
 }
 
+/* Note the signals that the program's own code does not cause. */
+static void list_signals(void)
+{
+	static const int of_the_code[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT,
+		SIGSYS };
+
+	sigfillset(&of_others);
+	for (size_t i = 0; i < sizeof of_the_code / sizeof *of_the_code; i++)
+		sigdelset(&of_others, of_the_code[i]);
+}
+
 static void prepare(void)
 {
+	list_signals();
 	pthread_key_create(&end_key, end_thread);
 	pthread_atfork(before_fork, after_fork, keep_this_thread);
 }
@@ -302,14 +315,7 @@ static void abandon_call(struct call *now)
 
 static void hold_signals(void)
 {
-	static const int of_the_code[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT,
-		SIGSYS };
-	sigset_t all;
-
-	sigfillset(&all);
-	for (size_t i = 0; i < sizeof of_the_code / sizeof *of_the_code; i++)
-		sigdelset(&all, of_the_code[i]);
-	pthread_sigmask(SIG_BLOCK, &all, &pvm__self.mask);
+	pthread_sigmask(SIG_BLOCK, &of_others, &pvm__self.mask);
 }
 
 static void let_signals(void)

@@ -21,7 +21,8 @@ enum {
 	CROWDED_LOOKS = 2,       /* when the last one was long */
 	SOCKET_ROUNDS = 8,       /* yields for each look at the sockets */
 	BUSY_NS = 100000,        /* a yield of so long: others want the processor */
-	REST = 32,               /* then no wait lingers for so many times what it took, */
+	PEERS_REST_MAX = 64, /* no lingering for at most so many times what it took, if to peers, */
+	REST = 32,           /* and at first for so many times, if to others, */
 	REST_MAX_NS = 1000000000,
 };
 
@@ -82,8 +83,10 @@ static int look_at_rings(const struct lookout *o, int looks)
 {
 	int ring;
 
-	while ((ring = pvm__lookout_news(o)) < 0 && --looks)
+	while ((ring = pvm__lookout_news(o)) < 0 && --looks) {
+		pvm__lookout_prefetch(o);
 		pause_briefly();
+	}
 	return ring;
 }
 
@@ -134,20 +137,26 @@ bool pvm__linger(struct lingered *l, struct news *news, const struct lookout *o,
 /* ---- resting from it ------------------------------------------------------- */
 
 /*
- * Giving way to who computes costs a time slice, while who sleeps is woken at once. So after that
- * waits sleep at once for a while, longer each time that it happens again soon. Now and then the
- * system is asked whether there are processors to spare, which ends it early.
+ * Giving way may cost a time slice, while who sleeps is woken at once. So after that waits sleep at
+ * once for a while, longer each time that it happens again soon. That is a short while if those who
+ * run are peers, and a long one if others compute; that they still do is asked now and then.
  */
 static struct {
+	bool crowded;          /* others compute */
 	int64_t until, length; /* monotonic ns */
-	int64_t asked, pause;  /* when it was asked last, and how long until it is again */
+	int64_t asked, pause;  /* when that was asked last, and how long until it is again */
 } rest;
 
 static void rest_from_lingering(int64_t yield, int64_t now)
 {
-	rest.length = now - rest.until < rest.length ? 2 * rest.length : REST * yield;
-	if (rest.length > REST_MAX_NS)
-		rest.length = REST_MAX_NS;
+	bool soon = now - rest.until < rest.length;
+	int64_t most;
+
+	rest.crowded = pvm__spare_processors() < 0;
+	most = rest.crowded ? REST_MAX_NS : PEERS_REST_MAX * yield;
+	rest.length = soon ? 2 * rest.length : rest.crowded ? REST * yield : yield;
+	if (rest.length > most)
+		rest.length = most;
 	rest.until = now + rest.length;
 	rest.asked = now;
 	rest.pause = rest.length / REST;
@@ -155,7 +164,7 @@ static void rest_from_lingering(int64_t yield, int64_t now)
 
 bool pvm__others_compute(int64_t now)
 {
-	if (now >= rest.until)
+	if (!rest.crowded || now >= rest.until)
 		return false;
 	if (now - rest.asked < rest.pause)
 		return true;
@@ -174,7 +183,7 @@ bool pvm__others_compute(int64_t now)
  */
 static unsigned looks_granted(struct pace *pace, int64_t now)
 {
-	if (pvm__others_compute(now))
+	if (pvm__others_compute(now) || now < rest.until)
 		return 0;
 	if (!pace)
 		return brisk ? UINT_MAX : 0;

@@ -26,6 +26,7 @@ void pvm__lookout_begin(struct lookout *o)
 			continue;
 		o->ring[o->n].tail = &l->theirs->tail;
 		o->ring[o->n].head = l->head;
+		o->ring[o->n].record = l->incoming + (l->head & (l->ring_size - 1));
 		o->ring[o->n].peer = l->way.turn;
 		o->ring[o->n++].home = l->home;
 	}

@@ -301,13 +301,19 @@ bool pvm__link_is_exhausted(const struct link *l)
 	return !l->nheld && pvm__link_is_barred(l) && !pvm__above.has_route(l->way.turn);
 }
 
-/* The record is taken. */
+/*
+ * The record is taken. The peer waits for room only if more than half of the ring was full, or for
+ * bodies that it has lent.
+ */
 static void advance(struct link *l, uint32_t next)
 {
+	uint32_t used = end_of(l) - l->head;
+
 	l->head = next;
 	__atomic_store_n(&l->ours->head, next, __ATOMIC_RELEASE);
 	pvm__segment_home()->received++;
-	offer_room(l);
+	if (used > l->ring_size / 4)
+		offer_room(l);
 }
 
 bool pvm__link_list(struct link *l)

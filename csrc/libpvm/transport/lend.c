@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LENT_MAX = 8 << 20 }; /* bytes of bodies that are lent to one peer */
+enum {
+	LENT_MAX = 8 << 20, /* bytes of bodies that are lent to one peer */
+	LINE = 64,          /* bytes of a cache line */
+};
 
 /* ---- forms ------------------------------------------------------------------------------- */
 
@@ -157,13 +160,31 @@ static bool is_backed(struct link *l, uint32_t size)
 	return true;
 }
 
+/*
+ * As long as the reader keeps up a record is so much longer that the next one begins with a cache
+ * line: a short one is then all in one, which is what goes from the writer's processor to the
+ * reader's.
+ */
+static uint32_t whole_lines(const struct link *l, uint32_t size)
+{
+	if (pvm__ring_unsure(&l->ring, size))
+		return size;
+	return size + (-(l->ring.tail + size) & (LINE - 1));
+}
+
+/* See how far the peer has read, if that matters for a record of that size. False: that cannot be. */
+static bool see_head_for(struct link *l, uint32_t size)
+{
+	return !pvm__ring_unsure(&l->ring, size) || see_head(l);
+}
+
 static enum put put_inline(struct link *l, const struct message *m, uint32_t bytes)
 {
-	uint32_t size = record_size(bytes);
+	uint32_t size = whole_lines(l, record_size(bytes));
 	struct share_record *r;
 	unsigned char *at;
 
-	if (!is_backed(l, size))
+	if (!see_head_for(l, size) || !is_backed(l, size))
 		return PUT_STREAM;
 	r = pvm__ring_room(&l->ring, size);
 	if (!r)
@@ -186,7 +207,7 @@ static enum put put_reference(struct link *l, const struct message *m, uint32_t 
 	struct share_record *r;
 	struct message *copy;
 
-	if (!is_backed(l, size))
+	if (!see_head_for(l, size) || !is_backed(l, size))
 		return PUT_STREAM;
 	if (!may_lend(l, bytes))
 		return PUT_FULL;
@@ -239,8 +260,6 @@ enum put pvm__link_put(struct link *l, const struct message *m)
 	uint64_t bytes = body_bytes(m);
 	enum put done;
 
-	if (!see_head(l))
-		return PUT_STREAM;
 	done = bytes <= SHARE_INLINE_MAX ? put_inline(l, m, (uint32_t)bytes) :
 					   put_reference(l, m, (uint32_t)bytes);
 	return done == PUT_DONE ? publish(l, (uint32_t)bytes) : done;

@@ -6,6 +6,7 @@
 #ifndef PVM3PY_LIBPVM_RING_H
 #define PVM3PY_LIBPVM_RING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,22 @@ struct ring_out {
 
 /* The other side's counter `head` is this. -1: it cannot be. */
 int pvm__ring_taken(struct ring_out *, uint32_t head);
+enum { RING_LOOK = 1024 }; /* bytes that are written before the reader's counter is looked at */
+/*
+ * Is that to be looked at before a record of `size` bytes is written? Not each time, since the line
+ * is then to be had from the reader's processor.
+ */
+static inline bool pvm__ring_unsure(const struct ring_out *r, uint32_t size)
+{
+	uint32_t used = r->tail - r->head;
+
+	return used >= RING_LOOK || used + 2 * size > r->size;
+}
+/* Where the next record will be, most likely: have the memory at hand for writing. */
+static inline void pvm__ring_prefetch(const struct ring_out *r)
+{
+	__builtin_prefetch(r->bytes + (r->tail & (r->size - 1)), 1);
+}
 /*
  * Room for a record of `size` bytes, a multiple of 8 and at most half of the ring; NULL: there is
  * none now. What is written there is published with `tail`.

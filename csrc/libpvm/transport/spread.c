@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE 1 /* sched_getcpu, cpu_set_t */
 #include "transport/spread.h"
+#include "transport/link.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,14 +73,28 @@ static int runnable(void)
 	return at ? atoi(at) : -1;
 }
 
+/* Linked tasks that do not sleep. */
+static int awake_peers(void)
+{
+	int n = 0;
+
+	for (unsigned i = 0; i < pvm__links_end; i++) {
+		const struct share_home *home = pvm__links[i] ? pvm__links[i]->home : NULL;
+
+		n += home && !(__atomic_load_n(&home->epoch, __ATOMIC_RELAXED) & 1);
+	}
+	return n;
+}
+
 int pvm__spare_processors(void)
 {
 	cpu_set_t mask;
-	int running = runnable();
+	int running = runnable(), others;
 
 	if (running < 0 || sched_getaffinity(0, sizeof mask, &mask))
 		return -1;
-	return CPU_COUNT(&mask) - running;
+	others = running - awake_peers();
+	return CPU_COUNT(&mask) - (others > 1 ? others : 1);
 }
 
 /* Others than this task and its peer that run, beyond half of the other processors. */

@@ -13,7 +13,7 @@ void pvm__spread_came(bool small);
 void pvm__spread_note(struct share_home *own);
 /*
  * How many processors this thread may use, less the threads of the machine that can run at this
- * instant. Negative: too few, or it is not known.
+ * instant, without linked peers. Negative: too few, or it is not known. With the lock.
  */
 int pvm__spare_processors(void);
 /*

@@ -30,6 +30,7 @@ RING = 4096
 # struct share_home up to its rings; struct share_record but for its body.
 HOME, RECORD = struct.Struct("=6I"), struct.Struct("=IHHIIQIIII")
 SLOT_BYTES = 384
+LINE = 64  # bytes of a cache line, which a short record fills
 FLAGS_AT = 68
 
 
@@ -291,7 +292,7 @@ def test_record_that_a_leaver_may_take_stays_and_a_copy_follows(
             assert word.tag != ECHO, "the copy is not announced"
         assert peer.raw.receive().tag == ECHO
         written = first_record(task)
-        assert written == (RECORD.size, c.SHARE_INLINE, ECHO)
+        assert written == (LINE, c.SHARE_INLINE, ECHO)
         # By the stream alone from now on.
         peer.echo(task.tid)
         assert first_record(task) == written
