@@ -102,7 +102,8 @@ struct share_home {
 	uint32_t tid, generation; /* of the connection to the daemon */
 	uint32_t size;            /* bytes of the segment */
 	uint32_t ring;            /* bytes of each ring */
-	uint32_t pad[10];
+	uint32_t room;            /* bytes of bodies that the arena may have */
+	uint32_t pad[9];
 	/* 64: who sends looks at this line after each message. */
 	uint32_t epoch;     /* odd: asleep; a sender rings the bell once for each value */
 	uint32_t flags;     /* SHARE_LEFT, SHARE_FINAL */
