@@ -19,7 +19,8 @@ enum {
 	FIRST_CLASS = 14,   /* COPY_LONG, as a power of two */
 	UNIT = SHARE_BLOCK, /* costs are nanoseconds for so many bytes */
 	SETTLING = 2,       /* bodies after a change of the way before costs count */
-	TRIAL_REST = 100,   /* after a trial there is none for so many times what it took */
+	TRIAL_REST = 300,   /* after a trial there is none for so many times what it took */
+	SAMPLE = 8,         /* of so many runs one is timed; in a trial all are */
 };
 
 /*
@@ -34,6 +35,7 @@ struct copy_choice {
 	int64_t spent;    /* ns, by the trial */
 	int64_t rest;     /* ns until the next one */
 	int64_t settling; /* bytes until costs count */
+	unsigned runs;
 };
 static struct copy_choice choices[CLASSES];
 
@@ -174,6 +176,12 @@ static bool way_for(struct copy_choice *c, uint64_t body)
 	return c->past;
 }
 
+/* Is the next run to be timed? */
+static bool is_timed(struct copy_choice *c)
+{
+	return c->trial || !c->cost[c->past] || ++c->runs % SAMPLE == 0;
+}
+
 bool pvm__copy_begin(struct copying *run, const struct fragment *f, size_t bytes, uint64_t body)
 {
 	struct share_piece piece;
@@ -186,9 +194,16 @@ bool pvm__copy_begin(struct copying *run, const struct fragment *f, size_t bytes
 	run->past = way_for(c, body);
 	if (bytes >= COPY_LONG) {
 		run->choice = c;
-		run->start = pvm__now();
+		run->start = is_timed(c) ? pvm__now() : 0;
 	}
 	return run->past;
+}
+
+/* What a run has taken, ns; if it was not timed, what such runs take. */
+static int64_t time_of(const struct copying *run)
+{
+	return run->start ? pvm__now() - run->start :
+			    (int64_t)(run->choice->cost[run->past] * (uint64_t)run->bytes / UNIT);
 }
 
 void pvm__copy_end(const struct copying *run)
@@ -200,10 +215,10 @@ void pvm__copy_end(const struct copying *run)
 		finish_past();
 	if (!c)
 		return;
-	took = pvm__now() - run->start;
+	took = time_of(run);
 	if (c->settling > 0)
 		c->settling -= (int64_t)run->bytes;
-	else
+	else if (run->start)
 		note(&c->cost[run->past], took * UNIT / (int64_t)run->bytes);
 	c->rest -= took;
 	if (c->trial)

@@ -15,7 +15,7 @@ struct copying {
 	struct copy_choice *choice; /* that learns what it costs; NULL: none */
 	size_t bytes;
 	uint64_t body; /* bytes of the message, as far as they are known */
-	int64_t start; /* monotonic ns */
+	int64_t start; /* monotonic ns; 0: it is not timed */
 	bool past;
 };
 /* What is known of a body to which `more` bytes are being appended. */

@@ -165,7 +165,8 @@ static inline size_t words_in(uint32_t bytes, const struct form *form)
 /* ---- packing ------------------------------------------------------------- */
 
 /* Convert n words to where they are written past the caches. */
-static void put_past(const struct form *form, unsigned char *to, const char *p, size_t n)
+static __attribute__((noinline)) void put_past(const struct form *form, unsigned char *to,
+	const char *p, size_t n)
 {
 	unsigned char stage[4096];
 
