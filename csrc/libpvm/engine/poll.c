@@ -264,14 +264,16 @@ static void answered(const struct lookout *o, int ring, bool crowded, int64_t st
 }
 
 /*
- * The same with rings, which cost next to nothing to look at. A yield that takes long means that
- * others run on this processor: who sleeps is no burden to them.
+ * The same with rings, which cost next to nothing to look at. A round that takes long means that
+ * others run on this processor: who sleeps is no burden to them. The answer to a long message takes a
+ * while even on an idle machine; so only the yields of the rounds count then.
  */
 static bool linger_at_rings(struct news *news, const struct lookout *o, const struct watcher *w,
 	int64_t start, unsigned rounds, int64_t *yield)
 {
-	static bool crowded; /* the last yield was long */
-	int64_t before, now = start;
+	static bool crowded; /* the last round was long, with its looks and its yield */
+	bool patient = pvm__spread_is_long();
+	int64_t before, looked, now = start;
 	unsigned longs = 0;
 
 	for (unsigned round = 0; now - start < LINGER_NS && longs < LONG_YIELDS && round < rounds;
@@ -291,12 +293,13 @@ static bool linger_at_rings(struct news *news, const struct lookout *o, const st
 			if (news->n > 0)
 				return true;
 		}
-		before = now;
+		looked = pvm__now();
 		sched_yield();
+		before = now;
 		now = pvm__now();
-		*yield = now - before;
-		crowded = *yield > LONG_YIELD_NS;
-		longs += crowded;
+		*yield = now - looked;
+		crowded = now - before > LONG_YIELD_NS;
+		longs += patient ? *yield > LONG_YIELD_NS : crowded;
 		if (*yield >= BUSY_NS)
 			break;
 	}
