@@ -32,7 +32,6 @@ struct copy_choice {
 	bool used, past;  /* the way at present */
 	bool trial;       /* it is being tried, */
 	int64_t left;     /* for so many bytes more */
-	int64_t spent;    /* ns, by the trial */
 	int64_t rest;     /* ns until the next one */
 	int64_t settling; /* bytes until costs count */
 	unsigned runs;
@@ -149,19 +148,24 @@ static void begin_trial(struct copy_choice *c, uint64_t body)
 {
 	c->trial = true;
 	c->left = (SETTLING + 1) * (int64_t)body;
-	c->spent = 0;
 	turn_to(c, !c->past, body);
+	c->cost[c->past] = 0;
+}
+
+/* What so many bytes take by the way at present, ns. */
+static int64_t usual_time(const struct copy_choice *c, int64_t bytes)
+{
+	return c->cost[c->past] * bytes / UNIT;
 }
 
 /* A part of a trial is over. */
-static void go_on_with_trial(struct copy_choice *c, const struct copying *run, int64_t took)
+static void go_on_with_trial(struct copy_choice *c, const struct copying *run)
 {
-	c->spent += took;
 	c->left -= (int64_t)run->bytes;
-	if (c->left > 0)
+	if (c->left > 0 || !c->cost[c->past])
 		return;
 	c->trial = false;
-	c->rest = TRIAL_REST * c->spent;
+	c->rest = TRIAL_REST * usual_time(c, (SETTLING + 1) * (int64_t)run->body);
 	turn_to(c, pays(c), run->body);
 }
 
@@ -199,30 +203,22 @@ bool pvm__copy_begin(struct copying *run, const struct fragment *f, size_t bytes
 	return run->past;
 }
 
-/* What a run has taken, ns; if it was not timed, what such runs take. */
-static int64_t time_of(const struct copying *run)
-{
-	return run->start ? pvm__now() - run->start :
-			    (int64_t)(run->choice->cost[run->past] * (uint64_t)run->bytes / UNIT);
-}
-
 void pvm__copy_end(const struct copying *run)
 {
 	struct copy_choice *c = run->choice;
-	int64_t took;
+	int64_t bytes = (int64_t)run->bytes;
 
 	if (run->past)
 		finish_past();
 	if (!c)
 		return;
-	took = time_of(run);
 	if (c->settling > 0)
-		c->settling -= (int64_t)run->bytes;
+		c->settling -= bytes;
 	else if (run->start)
-		note(&c->cost[run->past], took * UNIT / (int64_t)run->bytes);
-	c->rest -= took;
+		note(&c->cost[run->past], (pvm__now() - run->start) * UNIT / bytes);
+	c->rest -= usual_time(c, bytes);
 	if (c->trial)
-		go_on_with_trial(c, run, took);
+		go_on_with_trial(c, run);
 	else if (c->settling <= 0 && pays(c) != c->past)
 		turn_to(c, !c->past, run->body);
 }
