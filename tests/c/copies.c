@@ -16,7 +16,7 @@
 enum {
 	KIB = 1024,
 	RUN = 64 * KIB,
-	ROUNDS = 20000, /* bodies until a change must have been noticed */
+	ROUNDS = 100000, /* bodies until a change must have been noticed */
 	ROOM = 3 * COPY_LONG,
 	EDGE = 80,
 };
@@ -109,6 +109,7 @@ static void choice(void)
 	static const struct world apart = { { 28000, 2000 }, 2000 };
 	static const struct world beside = { { 1300, 2200 }, 28000 };
 	static const struct world alike = { { 2000, 1900 }, 1000 };
+	static const struct world brief = { { 1500, 300 }, 300 };
 	static const uint64_t sizes[] = { COPY_LONG, RUN, 4 * RUN, 16 * RUN };
 
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -121,6 +122,9 @@ static void choice(void)
 		CHECK(write_bodies(&alike, body, ROUNDS, length) <= 1);
 		CHECK(write_bodies(&apart, body, ROUNDS, length) >= 99);
 	}
+	/* The peer of a short body would wait for longer than what that saves. */
+	CHECK(write_bodies(&brief, COPY_LONG, ROUNDS, COPY_LONG) <= 1);
+	CHECK(write_bodies(&brief, RUN / 2, ROUNDS, COPY_LONG) >= 99);
 	/* Others stay as they are: short bodies, and what no peer reads. */
 	CHECK_INT(write_bodies(&apart, COPY_LONG / 2, ROUNDS, COPY_LONG / 2), 0);
 	in_arena = false;

@@ -18,6 +18,7 @@ enum {
 	CLASSES = 11,       /* of bodies by size; each has twice the bytes of the one before */
 	FIRST_CLASS = 14,   /* COPY_LONG, as a power of two */
 	UNIT = SHARE_BLOCK, /* costs are nanoseconds for so many bytes */
+	FETCH_NS = 1500,    /* what a body must save at least */
 	SETTLING = 2,       /* bodies after a change of the way before costs count */
 	TRIAL_REST = 300,   /* after a trial there is none for so many times what it took */
 	SAMPLE = 8,         /* of so many runs one is timed; in a trial all are */
@@ -128,10 +129,13 @@ static void turn_to(struct copy_choice *c, bool past, uint64_t body)
 	c->settling = SETTLING * (int64_t)body;
 }
 
-/* Does it pay to go past the caches? The peer has to fetch the bytes then, hence the margin. */
-static bool pays(const struct copy_choice *c)
+/* Does it pay to go past the caches? The peer has to fetch the bytes then, hence the margins. */
+static bool pays(const struct copy_choice *c, uint64_t body)
 {
-	return c->cost[true] && (uint64_t)c->cost[true] * 4 < (uint64_t)c->cost[false] * 3;
+	int64_t saved = (int64_t)c->cost[false] - c->cost[true];
+
+	return c->cost[true] && saved * 4 > c->cost[false] &&
+		saved * (int64_t)body / UNIT > FETCH_NS;
 }
 
 /* A cost was measured. Lower ones count more, since what disturbs only adds. */
@@ -166,7 +170,7 @@ static void go_on_with_trial(struct copy_choice *c, const struct copying *run)
 		return;
 	c->trial = false;
 	c->rest = TRIAL_REST * usual_time(c, (SETTLING + 1) * (int64_t)run->body);
-	turn_to(c, pays(c), run->body);
+	turn_to(c, pays(c, run->body), run->body);
 }
 
 /* The way for a body now. */
@@ -219,6 +223,6 @@ void pvm__copy_end(const struct copying *run)
 	c->rest -= usual_time(c, bytes);
 	if (c->trial)
 		go_on_with_trial(c, run);
-	else if (c->settling <= 0 && pays(c) != c->past)
+	else if (c->settling <= 0 && pays(c, run->body) != c->past)
 		turn_to(c, !c->past, run->body);
 }
