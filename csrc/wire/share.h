@@ -104,7 +104,8 @@ struct share_home {
 	uint32_t ring;            /* bytes of each ring */
 	uint32_t inside;          /* waits inside the library */
 	uint32_t processor;       /* that the task ran on when its last wait began; ~0: not known */
-	uint32_t pad[8];
+	uint32_t room;            /* bytes of bodies that the arena may have */
+	uint32_t pad[7];
 	/* 64: who sends looks at this line after each message. It changes with sleeps alone. */
 	uint32_t epoch; /* odd: asleep; a sender rings the bell once for each value */
 	uint32_t flags; /* SHARE_LEFT, SHARE_FINAL */

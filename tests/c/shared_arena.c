@@ -5,6 +5,8 @@
  *     shared_arena again    long messages go to and fro, one at a time
  *     shared_arena rest     the task waits after that, and sends them again
  *     shared_arena sleep    its receiver keeps what it has got; the task waits, and sleeps for good
+ *     shared_arena kept     a receiver keeps one long message where it lies, and copies a second one
+ *     shared_arena large    a message that leaves no room for the next one is copied at once
  */
 #define _GNU_SOURCE 1 /* RUSAGE_THREAD */
 #include "check.h"
@@ -24,7 +26,9 @@ enum {
 	DATA = 1,
 	LAST,
 	NEVER,
+	KEEP,
 };
+enum { KEPT_MAX = 2 }; /* messages that are kept */
 
 static char body[LONG];
 
@@ -49,17 +53,37 @@ static void receive_bytes(int tid, int tag, int number, int n)
 	CHECK(body[0] == (char)number && memcmp(body, body + 1, (size_t)n - 1) == 0);
 }
 
-/* Send messages back. */
+/* Unpack a message, all of whose bytes are the same; that one. */
+static int unpack_bytes(int mid)
+{
+	int bytes = 0;
+
+	pvm_bufinfo(mid, &bytes, NULL, NULL);
+	CHECK_INT(pvm_upkbyte(body, bytes, 1), 0);
+	CHECK(memcmp(body, body + 1, (size_t)bytes - 1) == 0);
+	return body[0];
+}
+
+/* Send messages back, or keep them until the end. */
 static int be_echo(void)
 {
-	int parent = pvm_parent(), mid, bytes = 0, tag = 0, tid = 0;
+	int parent = pvm_parent(), mid, bytes = 0, tag = 0, tid = 0, kept[KEPT_MAX], nkept = 0;
 
 	while ((mid = pvm_recv(parent, -1)) > 0) {
 		pvm_bufinfo(mid, &bytes, &tag, &tid);
 		if (tag == LAST)
 			break;
+		if (tag == KEEP) {
+			kept[nkept++] = pvm_setrbuf(0);
+			send_bytes(parent, DATA, nkept, 8);
+			continue;
+		}
 		CHECK_INT(pvm_upkbyte(body, bytes, 1), 0);
 		send_bytes(parent, DATA, body[0], bytes);
+	}
+	for (int i = 0; i < nkept; i++) {
+		CHECK(pvm_setrbuf(kept[i]) >= 0);
+		CHECK_INT(unpack_bytes(kept[i]), i + 1);
 	}
 	CHECK(own_segment() && own_segment()->streamed == 0);
 	send_bytes(parent, LAST, check_failed, 1);
@@ -179,6 +203,38 @@ static int sleep_well(void)
 	return end(tid);
 }
 
+/* Send a message that is kept as the n-th one. Returns the bytes of blocks that are in use then. */
+static long long send_to_keep(int tid, int n, int bytes)
+{
+	send_bytes(tid, KEEP, n, bytes);
+	receive_bytes(tid, DATA, n, 8);
+	/* A longer message takes back what has been given back, and takes a block. */
+	send_bytes(tid, DATA, n, 3000);
+	receive_bytes(tid, DATA, n, 3000);
+	return (long long)own_segment()->arena * SHARE_BLOCK;
+}
+
+static int kept(void)
+{
+	int tid = start();
+
+	for (int n = 1; n <= KEPT_MAX; n++) {
+		long long used = send_to_keep(tid, n, LONG / 2);
+
+		CHECK(used >= LONG / 2);
+		CHECK(used <= LONG / 2 + OTHER);
+	}
+	return end(tid);
+}
+
+static int large(void)
+{
+	int tid = start();
+
+	CHECK(send_to_keep(tid, 1, LONG) <= OTHER);
+	return end(tid);
+}
+
 int main(int argc, char **argv)
 {
 	const char *role = argc > 1 ? argv[1] : "";
@@ -191,5 +247,9 @@ int main(int argc, char **argv)
 		return rest();
 	if (strcmp(role, "sleep") == 0)
 		return sleep_well();
+	if (strcmp(role, "kept") == 0)
+		return kept();
+	if (strcmp(role, "large") == 0)
+		return large();
 	return strcmp(role, "again") == 0 ? again() : 2;
 }

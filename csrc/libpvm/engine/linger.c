@@ -15,7 +15,7 @@ enum {
 	LINGER_NS = 200000,      /* a wait up to so long is short */
 	ANSWER_LOOKS = 32,       /* looks for an answer that cost less than a sleep */
 	ANSWERS_SLEPT_MAX = 255, /* answers in a row that are not looked for */
-	LONG_YIELD_NS = 600,     /* a yield of so long: somebody else has run */
+	LONG_YIELD_NS = 600,     /* a round or yield of so long: somebody else has run */
 	LONG_YIELDS = 10,        /* in a wait, before it sleeps */
 	LOOKS = 40,              /* at the rings before a yield, */
 	CROWDED_LOOKS = 2,       /* when the last one was long */
@@ -91,14 +91,16 @@ static int look_at_rings(const struct lookout *o, int looks)
 }
 
 /*
- * The same with rings, which cost next to nothing to look at. A yield that takes long means that
- * others run on this processor: who sleeps is no burden to them.
+ * The same with rings, which cost next to nothing to look at. A round that takes long means that
+ * others run on this processor: who sleeps is no burden to them. The answer to a long message takes
+ * a while even on an idle machine; so only the yields of the rounds count then.
  */
 static bool linger_at_rings(struct lingered *l, struct news *news, const struct lookout *o,
 	const struct watcher *w)
 {
-	static bool crowded; /* the last yield was long */
-	int64_t now = l->start;
+	static bool crowded; /* the last round was long, with its looks and its yield */
+	bool patient = pvm__spread_is_long();
+	int64_t before, now = l->start;
 	unsigned longs = 0;
 
 	for (unsigned round = 0;
@@ -116,9 +118,10 @@ static bool linger_at_rings(struct lingered *l, struct news *news, const struct 
 			if (news->n > 0)
 				return true;
 		}
-		now = give_way(l, now);
-		crowded = l->yield > LONG_YIELD_NS;
-		longs += crowded;
+		before = now;
+		now = give_way(l, pvm__now());
+		crowded = now - before > LONG_YIELD_NS;
+		longs += patient ? l->yield > LONG_YIELD_NS : crowded;
 		if (l->yield >= BUSY_NS)
 			break;
 	}

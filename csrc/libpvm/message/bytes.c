@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Bytes into and out of a message, whatever the encoding. */
-#include "message/message.h"
+#include "message/copy.h"
 
 #include <string.h>
 
@@ -29,7 +29,22 @@ static inline void copy(void *to, const void *from, size_t n)
 		memcpy(to, from, n);
 }
 
-/* Append where the last fragment has no room for all. */
+/* Bytes of a run that is appended or taken by the ways of long ones. */
+enum { MUCH = 4096 };
+
+/* Append n of `left` bytes to a fragment that has room for them. */
+static void fill(const struct message *m, struct fragment *f, const char *from, size_t n,
+	size_t left)
+{
+	struct copying run;
+	bool past = pvm__copy_begin(&run, f, n, pvm__copy_body(m, left));
+
+	pvm__copy(f->data + f->len, (const unsigned char *)from, n, past);
+	pvm__copy_end(&run);
+	codec_grow(f, (uint32_t)n);
+}
+
+/* Append much, or where the last fragment has no room for all. */
 static __attribute__((noinline)) int append_divided(struct message *m, const char *from, size_t n)
 {
 	while (n > 0) {
@@ -39,8 +54,7 @@ static __attribute__((noinline)) int append_divided(struct message *m, const cha
 		if (!f)
 			return PvmNoMem;
 		k = n < f->room ? n : f->room;
-		memcpy(f->data + f->len, from, k);
-		codec_grow(f, (uint32_t)k);
+		fill(m, f, from, k, n);
 		from += k;
 		n -= k;
 	}
@@ -51,7 +65,7 @@ static inline int append(struct message *m, const char *p, size_t n)
 {
 	struct fragment *f = m->nfrags ? &m->frags[m->nfrags - 1] : NULL;
 
-	if (!f || n > f->room)
+	if (!f || n > f->room || n >= MUCH)
 		return append_divided(m, p, n);
 	copy(f->data + f->len, p, n);
 	codec_grow(f, (uint32_t)n);
@@ -63,7 +77,7 @@ int pvm__append(struct message *m, const void *p, size_t n)
 	return append(m, p, n);
 }
 
-/* Take what the fragment at the reading position has not all of. */
+/* Take much, or what the fragment at the reading position has not all of. */
 static __attribute__((noinline)) size_t take_divided(struct message *m, char *p, size_t n)
 {
 	size_t done = 0;
@@ -77,7 +91,7 @@ static __attribute__((noinline)) size_t take_divided(struct message *m, char *p,
 		k = f->len - m->off;
 		if (k > n - done)
 			k = n - done;
-		memcpy(p + done, f->data + m->off, k);
+		pvm__copy((unsigned char *)p + done, f->data + m->off, k, false);
 		m->off += (uint32_t)k;
 		done += k;
 	}
@@ -88,7 +102,7 @@ static inline size_t take(struct message *m, char *p, size_t n)
 {
 	const struct fragment *f = m->at < m->nfrags ? &m->frags[m->at] : NULL;
 
-	if (!f || m->off + (uint64_t)n > f->len)
+	if (!f || m->off + (uint64_t)n > f->len || n >= MUCH)
 		return take_divided(m, p, n);
 	copy(p, f->data + m->off, n);
 	m->off += (uint32_t)n;

@@ -113,6 +113,7 @@ static void begin_home(struct segment *s, uint32_t generation, uint32_t ring)
 	s->home->generation = generation;
 	s->home->size = (uint32_t)s->mapping->size;
 	s->home->ring = ring;
+	s->home->room = s->blocks * SHARE_BLOCK;
 	s->home->processor = ~0u;
 }
 

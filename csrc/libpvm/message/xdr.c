@@ -5,7 +5,7 @@
  * An item never spans two fragments when packed; when read it may, because
  * daemons cut messages anew at any multiple of 4.
  */
-#include "message/message.h"
+#include "message/copy.h"
 
 #include <limits.h>
 #include <string.h>
@@ -164,6 +164,39 @@ static inline size_t words_in(uint32_t bytes, const struct form *form)
 
 /* ---- packing ------------------------------------------------------------- */
 
+/* Convert n words to where they are written past the caches. */
+static __attribute__((noinline)) void put_past(const struct form *form, unsigned char *to,
+	const char *p, size_t n)
+{
+	unsigned char stage[4096];
+
+	while (n > 0) {
+		size_t k = words_in(sizeof stage, form);
+
+		k = k < n ? k : n;
+		form->put((char *)stage, p, k);
+		pvm__copy(to, stage, k * form->wire, true);
+		to += k * form->wire;
+		p += k * form->memory;
+		n -= k;
+	}
+}
+
+/* Append n words to a fragment that has room for them. */
+static void fill(const struct message *m, struct fragment *f, const struct form *form,
+	const char *p, size_t n, size_t left)
+{
+	struct copying run;
+	unsigned char *to = f->data + f->len;
+
+	if (pvm__copy_begin(&run, f, n * form->wire, pvm__copy_body(m, left * form->wire)))
+		put_past(form, to, p, n);
+	else
+		form->put((char *)to, p, n);
+	pvm__copy_end(&run);
+	codec_grow(f, (uint32_t)(n * form->wire));
+}
+
 /* Append n words that lie next to each other. 0 or PvmNoMem. */
 static int pack_words(struct message *m, const struct form *form, const char *p, size_t n)
 {
@@ -176,8 +209,7 @@ static int pack_words(struct message *m, const struct form *form, const char *p,
 		k = words_in(f->room, form);
 		if (k > n)
 			k = n;
-		form->put((char *)f->data + f->len, p, k);
-		codec_grow(f, (uint32_t)(k * form->wire));
+		fill(m, f, form, p, k, n);
 		p += k * form->memory;
 		n -= k;
 	}

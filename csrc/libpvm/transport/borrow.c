@@ -220,10 +220,21 @@ static int copy_bytes(struct message *m, const unsigned char *bytes, uint32_t n)
 	return 0;
 }
 
+/*
+ * Is too much of the peer's held, with this body? A single one may be long if the next one has room
+ * beside it.
+ */
+static bool is_too_much(const struct link *l, const struct borrowed *b)
+{
+	if (l->bytes_held <= HELD_MAX)
+		return false;
+	return l->nheld > 1 || b->length > __atomic_load_n(&l->home->room, __ATOMIC_RELAXED) / 2;
+}
+
 /* Append the pieces: shared, or copied if too much of the peer's is held. */
 static int append_pieces(struct link *l, struct message *m, struct borrowed *b)
 {
-	bool copy = l->bytes_held > HELD_MAX;
+	bool copy = is_too_much(l, b);
 	int code = 0;
 
 	for (unsigned i = 0; i < b->npieces && code == 0; i++) {

@@ -45,6 +45,11 @@ void pvm__spread_came(bool small)
 		__atomic_store_n(&spread.small, false, __ATOMIC_RELAXED);
 }
 
+bool pvm__spread_is_long(void)
+{
+	return !__atomic_load_n(&spread.small, __ATOMIC_RELAXED);
+}
+
 void pvm__spread_note(struct share_home *own)
 {
 	uint32_t here = (uint32_t)sched_getcpu();

@@ -9,6 +9,8 @@
 /* A message was put for the peer; one came: whether they are short. */
 void pvm__spread_sent(int peer, bool small);
 void pvm__spread_came(bool small);
+/* Is the last message that was put, or one that came since, a long one? */
+bool pvm__spread_is_long(void);
 /* A wait begins: say which processor this is. */
 void pvm__spread_note(struct share_home *own);
 /*
