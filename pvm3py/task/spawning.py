@@ -38,6 +38,13 @@ JOB, CALL, PARENT_ENDED = 1, 2, 3
 MAIN = "__pvm_main__"
 sys.modules.setdefault(MAIN, sys.modules["__main__"])
 _MAINS = ("__main__", MAIN)
+# A host that has no interpreter of this one's path has $PVM3PY_PYTHON in its daemon's environment,
+# or python3 in its search path.
+_FIND_PYTHON = (
+    'for python in "$0" "$PVM3PY_PYTHON" python3; do '
+    'command -v "$python" >/dev/null && exec "$python" "$@"; done; '
+    'echo "no Python: set PVM3PY_PYTHON for the daemon of this host" >&2; exit 127'
+)
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ def launch_of(what: What, args: Sequence[object]) -> Launch:
         path = Path(name).absolute()
         if not path.is_file():
             raise FileNotFoundError(f"no script {path}")
-        return Launch(sys.executable, [str(path), *words], python_environment())
+        return python_launch([str(path), *words])
     return Launch(str(Path(name).absolute()) if "/" in name else name, words)
 
 
@@ -122,7 +129,9 @@ def _function(function: Callable[..., object], args: Sequence[object]) -> Launch
         )
     call, main = _dump(function, tuple(args))
     job = Job([entry or os.getcwd() for entry in sys.path], main, list(sys.argv))
-    return Launch(sys.executable, ["-P", "-m", "pvm3py.child"], python_environment(), job, call)
+    launch = python_launch(["-P", "-m", "pvm3py.child"])
+    launch.job, launch.call = job, call
+    return launch
 
 
 def _dump(
@@ -161,6 +170,14 @@ def _main() -> Main | None:
         return Main("module", spec.name)
     path = getattr(module, "__file__", None)
     return Main("path", os.path.abspath(path)) if path and os.path.exists(path) else None
+
+
+def python_launch(args: list[str]) -> Launch:
+    """The Python interpreter with arguments: this one, on other hosts perhaps another one."""
+    env = python_environment()
+    if len(classic.config()) == 1:
+        return Launch(sys.executable, args, env)
+    return Launch("/bin/sh", ["-c", _FIND_PYTHON, sys.executable, *args], env)
 
 
 def python_environment() -> dict[str, str]:

@@ -335,3 +335,25 @@ def test_private_machine_has_hosts_that_end_with_it(bed: Bed) -> None:
     first.run(sys.executable, script, env=env).check()
     wait_until(lambda: not second.processes(), "all processes of the other host gone")
     assert list(first.tmp.glob("pvm-*")) == []
+
+
+def test_host_without_this_interpreter_uses_its_own(bed: Bed) -> None:
+    first, second = bed.hosts
+    second.set_env({"PVM3PY_PYTHON": sys.executable})
+    first.start_daemon()
+    script = first.tmp / "script"
+    script.write_text(
+        PRELUDE
+        + textwrap.dedent("""
+        def where():
+            Task().send(sys.executable, Task().parent)
+        if __name__ == "__main__":
+            with VirtualMachine.attach() as machine, machine.task as task:
+                other, = machine.hosts.add("%s")
+                real, sys.executable = sys.executable, "/no/such/python"
+                task.spawn(where, where=other.name)
+                assert task.recv(timeout=100) == real
+        """)
+        % second.name
+    )
+    first.run(sys.executable, script, env={"PYTHONPATH": str(modules_dir())}).check()
