@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Literal
 
 from pvm3py import classic
@@ -114,11 +113,11 @@ def launch_of(what: What, args: Sequence[object]) -> Launch:
     name = os.fspath(what)
     words = [str(arg) for arg in args]
     if name.endswith(".py"):
-        path = Path(name).absolute()
-        if not path.is_file():
+        path = os.path.abspath(name)
+        if not os.path.isfile(path):
             raise FileNotFoundError(f"no script {path}")
-        return python_launch([str(path), *words])
-    return Launch(str(Path(name).absolute()) if "/" in name else name, words)
+        return python_launch([path, *words])
+    return Launch(os.path.abspath(name) if "/" in name else name, words)
 
 
 def _function(function: Callable[..., object], args: Sequence[object]) -> Launch:
@@ -183,7 +182,7 @@ def python_launch(args: list[str]) -> Launch:
 def python_environment() -> dict[str, str]:
     """Variables of a task in Python: it finds this package, and its lines come at once."""
     env = {"PYTHONUNBUFFERED": "1"}
-    package = str(Path(__file__).resolve().parents[2])
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
     if package not in [*site.getsitepackages(), site.getusersitepackages()]:
         path = os.environ.get("PYTHONPATH")
         env["PYTHONPATH"] = f"{package}{os.pathsep}{path}" if path else package
