@@ -16,9 +16,9 @@ with Task() as task, task.group("mixed") as group:
     number = task.receive(tag=TAG).unpack("int")
     print(f"Python: {number} was broadcast")
     own = array.array("d", [group.instance + 1])
-    group.Gather(own, tag=TAG)
+    group.Gather(own, None, tag=TAG)
     share = array.array("d", [0])
-    group.Scatter(share, tag=TAG)
+    group.Scatter(None, share, tag=TAG)
     print(f"Python: the slice is {share[0]:g}")
     group.Reduce(share, "sum", tag=TAG)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
+from types import TracebackType
 from typing import Any
 
 from pvm3py._task import ffi, lib
@@ -323,15 +325,28 @@ def _keep(_kind: object, error: BaseException, _trace: object) -> None:
     _raised.setdefault(threading.get_ident(), error)
 
 
+def keep_interruption(
+    kind: type[BaseException], error: BaseException, trace: TracebackType
+) -> None:
+    """What a handler of messages has raised: it is printed, unless it is to end this program.
+
+    That goes on in the call that runs the handler.
+    """
+    if issubclass(kind, Exception):
+        sys.excepthook(kind, error, trace)
+    else:
+        _keep(kind, error, trace)
+
+
 @ffi.callback("int(void)", error=1, onerror=_keep)  # type: ignore[untyped-decorator]
 def _given_up() -> int:
     """Let Python run the handlers of signals that have come, as the main thread's code does.
 
-    What one raises ends the call that waits.
+    What one raises ends the call that waits, and so does what a handler of messages has raised.
     """
     for _ in range(2):
         pass
-    return 0
+    return int(threading.get_ident() in _raised)
 
 
 lib.pvmaskwaiting(_given_up)

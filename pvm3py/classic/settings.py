@@ -8,7 +8,7 @@ from typing import Any
 
 from pvm3py._task import ffi, lib
 from pvm3py.binding.enums import Option
-from pvm3py.binding.errors import check
+from pvm3py.binding.errors import check, keep_interruption
 from pvm3py.classic.buffers import MessageInfo, bufinfo
 from pvm3py.classic.process import c_text
 
@@ -92,11 +92,11 @@ def addmhf(
     """Call `handler` with each matching message instead of queueing it; return an id.
 
     It runs inside any PVM call that takes in messages, the message being the receive buffer;
-    an exception in it is printed and otherwise ignored. Raises PvmError EXISTS if another
-    handler could match the same message.
+    an exception in it is printed and otherwise ignored, but Ctrl-C ends the call. Raises PvmError
+    EXISTS if another handler could match the same message.
     """
 
-    @ffi.callback("int(int)")  # type: ignore[untyped-decorator]
+    @ffi.callback("int(int)", onerror=keep_interruption)  # type: ignore[untyped-decorator]
     def entry(bufid: int) -> int:
         handler(bufinfo(bufid))
         return 0

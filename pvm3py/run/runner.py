@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from pvm3py.binding.errors import SpawnError
 from pvm3py.task import Task, Tid
-from pvm3py.task.spawning import Launch, place, python_environment
+from pvm3py.task.spawning import place, python_launch
 
 from .member import label_of
 
@@ -41,8 +41,7 @@ class Runner:
 
         Raises SpawnError, KeyboardInterrupt; all tasks have ended then, too.
         """
-        args = ["-P", "-m", "pvm3py.run.member", *words]
-        launch = Launch(sys.executable, args, python_environment())
+        launch = python_launch(["-P", "-m", "pvm3py.run.member", *words])
         try:
             self._tids = self._task.start(launch, self, n=count, place=place(None, None))
             self._wait()

@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""Daemons that this process starts: one that ends with it, or the user's own."""
+"""Daemons that this process starts: one that ends with it, or the user's own.
+
+What takes long to load is loaded when it is needed, as most tasks never start a daemon.
+"""
 
 from __future__ import annotations
 
 import os
-import shutil
-import socket
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from pvm3py import classic
 from pvm3py.binding.errors import ConnectionLost, DupHost
-from pvm3py.root import pvm_root
 
 # A socket's path has at most 107 bytes, and the daemon's file name about 20.
 _DIRECTORY_MAX = 80
@@ -34,10 +32,13 @@ class Private:
     """
 
     def __init__(self, env: Mapping[str, str], *, kept: bool) -> None:
+        import socket  # noqa: PLC0415
+
         self._kept = kept
         self._before = {name: os.environ.get(name) for name in _WHERE}
         self._tmp = _make_directory()
         self._line, theirs = socket.socketpair()
+        self._shut = socket.SHUT_WR
         os.environ["PVM_TMP"] = self._tmp
         os.environ["PVM_VMID"] = os.path.basename(self._tmp)
         # Nobody else gets at a private machine, so root may have one without ado. The library asks
@@ -64,7 +65,8 @@ class Private:
         """
         try:
             if not self._kept:
-                self._line.shutdown(socket.SHUT_WR)
+                # Not only closed: a forked child may have the same end.
+                self._line.shutdown(self._shut)
                 self._line.settimeout(_END_SECONDS)
                 # The daemon says nothing; the end of its process ends the line.
                 self._line.recv(1)
@@ -75,6 +77,8 @@ class Private:
 
     def _forget(self) -> None:
         """Remove the directory; the environment is as it was before."""
+        import shutil  # noqa: PLC0415
+
         self._line.close()
         shutil.rmtree(self._tmp, ignore_errors=True)
         forget_socket()
@@ -87,6 +91,8 @@ class Private:
 
 def _make_directory() -> str:
     """A directory of this user alone. Its name is that of the machine as well, on all hosts."""
+    import tempfile  # noqa: PLC0415
+
     parent = tempfile.gettempdir()
     if len(os.fsencode(parent)) > _DIRECTORY_MAX:
         parent = "/tmp"
@@ -104,6 +110,8 @@ def start_own() -> None:
 
 def _starting() -> dict[str, str]:
     """What a daemon of this package's tree needs in its environment."""
+    from pvm3py.root import pvm_root  # noqa: PLC0415
+
     return {
         "PVM_ROOT": os.environ.get("PVM_ROOT", str(pvm_root())),
         "PVM3PY_PYTHON": os.environ.get("PVM3PY_PYTHON", sys.executable),
@@ -133,6 +141,8 @@ def forget_socket() -> None:
 
 def halt_from_outside() -> None:
     """End the machine without being killed as one of its tasks, which this process is no more."""
+    import subprocess  # noqa: PLC0415
+
     path = sock_file()
     words = "from pvm3py import classic; classic.halt()"
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
@@ -40,6 +39,13 @@ JOB, CALL, PARENT_ENDED = 1, 2, 3
 MAIN = "__pvm_main__"
 sys.modules.setdefault(MAIN, sys.modules["__main__"])
 _MAINS = ("__main__", MAIN)
+# A host that has no interpreter of this one's path has $PVM3PY_PYTHON in its daemon's environment,
+# or python3 in its search path.
+_FIND_PYTHON = (
+    'for python in "$0" "$PVM3PY_PYTHON" python3; do '
+    'command -v "$python" >/dev/null && exec "$python" "$@"; done; '
+    'echo "no Python: set PVM3PY_PYTHON for the daemon of this host" >&2; exit 127'
+)
 
 
 @dataclass(frozen=True)
@@ -109,11 +115,11 @@ def launch_of(what: What, args: Sequence[object]) -> Launch:
     name = os.fspath(what)
     words = [str(arg) for arg in args]
     if name.endswith(".py"):
-        path = Path(name).absolute()
-        if not path.is_file():
+        path = os.path.abspath(name)
+        if not os.path.isfile(path):
             raise FileNotFoundError(f"no script {path}")
-        return Launch(sys.executable, [str(path), *words], python_environment())
-    return Launch(str(Path(name).absolute()) if "/" in name else name, words)
+        return python_launch([path, *words])
+    return Launch(os.path.abspath(name) if "/" in name else name, words)
 
 
 def _function(function: Callable[..., object], args: Sequence[object]) -> Launch:
@@ -124,7 +130,9 @@ def _function(function: Callable[..., object], args: Sequence[object]) -> Launch
         )
     call, main = dump_call(function, tuple(args))
     job = Job([entry or os.getcwd() for entry in sys.path], main, list(sys.argv))
-    return Launch(sys.executable, ["-P", "-m", "pvm3py.child"], python_environment(), job, call)
+    launch = python_launch(["-P", "-m", "pvm3py.child"])
+    launch.job, launch.call = job, call
+    return launch
 
 
 def dump_call(
@@ -169,10 +177,18 @@ def _as_main(module: ModuleType) -> Main | None:
     return Main("path", os.path.abspath(path)) if path and os.path.exists(path) else None
 
 
+def python_launch(args: list[str]) -> Launch:
+    """The Python interpreter with arguments: this one, on other hosts perhaps another one."""
+    env = python_environment()
+    if len(classic.config()) == 1:
+        return Launch(sys.executable, args, env)
+    return Launch("/bin/sh", ["-c", _FIND_PYTHON, sys.executable, *args], env)
+
+
 def python_environment() -> dict[str, str]:
     """Variables of a task in Python: it finds this package, and its lines come at once."""
     env = {"PYTHONUNBUFFERED": "1"}
-    package = str(Path(__file__).resolve().parents[2])
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
     if package not in [*site.getsitepackages(), site.getusersitepackages()]:
         path = os.environ.get("PYTHONPATH")
         env["PYTHONPATH"] = f"{package}{os.pathsep}{path}" if path else package

@@ -217,3 +217,25 @@ def test_ctrl_c_ends_the_start_of_a_daemon_that_does_not_come_up(machine: Script
             os.kill(int(file.read()), signal.SIGKILL)
         """,
     )
+
+
+def test_ctrl_c_in_a_message_handler_ends_the_call_that_runs_it(machine: ScriptMachine) -> None:
+    run(
+        machine,
+        """
+        me = mytid()
+        def handle(info):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1000)
+        addmhf(handle, tag=5)
+        initsend(); send(me, 5)
+        try:
+            recv(tag=6)
+        except KeyboardInterrupt:
+            pass
+        else:
+            raise SystemExit("not interrupted")
+        initsend(); send(me, 3)
+        assert recv(me, 3).tag == 3
+        """,
+    )

@@ -306,3 +306,54 @@ def test_hosts_are_added_with_a_reason_for_each_that_is_not(bed: Bed) -> None:
     )
     env = {"PYTHONPATH": str(modules_dir())}
     first.run(sys.executable, script, env=env).check()
+
+
+def test_private_machine_has_hosts_that_end_with_it(bed: Bed) -> None:
+    first, second = bed.hosts
+    script = first.tmp / "script"
+    script.write_text(
+        PRELUDE
+        + textwrap.dedent(f"""
+        def where():
+            print("started", flush=True)
+            Task().send(Task().host.name, Task().parent)
+            signal.pause()
+        if __name__ == "__main__":
+            with VirtualMachine(["{second.name}"], ssh="{bed.remote_shell}") as machine:
+                with machine.task as task:
+                    task.spawn(where, where="{second.name}")
+                    assert task.recv(timeout=100) == "{second.name}"
+            try:
+                VirtualMachine(["nowhere"], ssh="{bed.remote_shell}")
+            except HostsNotAdded as error:
+                assert list(error.errors) == ["nowhere"]
+            else:
+                raise SystemExit("added")
+        """)
+    )
+    env = {"PYTHONPATH": str(modules_dir()), "TMPDIR": str(first.tmp)}
+    first.run(sys.executable, script, env=env).check()
+    wait_until(lambda: not second.processes(), "all processes of the other host gone")
+    assert list(first.tmp.glob("pvm-*")) == []
+
+
+def test_host_without_this_interpreter_uses_its_own(bed: Bed) -> None:
+    first, second = bed.hosts
+    second.set_env({"PVM3PY_PYTHON": sys.executable})
+    first.start_daemon()
+    script = first.tmp / "script"
+    script.write_text(
+        PRELUDE
+        + textwrap.dedent("""
+        def where():
+            Task().send(sys.executable, Task().parent)
+        if __name__ == "__main__":
+            with VirtualMachine.attach() as machine, machine.task as task:
+                other, = machine.hosts.add("%s")
+                real, sys.executable = sys.executable, "/no/such/python"
+                task.spawn(where, where=other.name)
+                assert task.recv(timeout=100) == real
+        """)
+        % second.name
+    )
+    first.run(sys.executable, script, env={"PYTHONPATH": str(modules_dir())}).check()
