@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import sys
 
-from pvm3py.futures import PvmPoolExecutor
-
 from pvm3py import VirtualMachine
+from pvm3py.futures import PvmPoolExecutor
 
 
 def collatz(number: int) -> int:

@@ -13,6 +13,7 @@ import asyncio
 import sys
 
 from aiohttp import web
+
 from pvm3py.futures import PvmPoolExecutor
 
 

@@ -9,6 +9,7 @@ From the begin on this process takes no messages through shared memory, which ha
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 
 from pvm3py import classic
@@ -23,6 +24,13 @@ Content = bytes | Message
 
 # Seconds that a turn takes messages; then others have theirs.
 _TURN = 0.002
+# Waking a process that sleeps takes longer than most answers. If the last wait was no longer than
+# this, the next one looks so long before the loop sleeps, a look in each of its turns.
+_BRIEF = 200e-6
+# A turn of the processor's others that takes longer tells that it is wanted elsewhere: then waits
+# sleep at once, for so many times as long.
+_YIELD_MAX = 100e-6
+_RESPECT = 64
 # Seconds between two looks while a thread that waits for an answer takes messages in.
 _WHILE_ASKING = 0.002
 
@@ -41,6 +49,8 @@ class Inflow:
         self._due = False
         self._asking = 0
         self._open = True
+        self._brief = True
+        self._since = self._sleep_until = 0.0
         classic.getfds()
 
     # ---- looking ------------------------------------------------------------------
@@ -53,7 +63,6 @@ class Inflow:
                 if not self._look_in(context, end):
                     self.look_soon()
                     break
-            self._watch()
         except ConnectionLost as error:
             self._lose(error)
 
@@ -75,6 +84,27 @@ class Inflow:
             if context != self.context:
                 lib.pvm_setcontext(self.context)
 
+    def begin_wait(self) -> None:
+        """Nothing is there for a receive that begins: look often for a while, or let it sleep."""
+        self._since = time.perf_counter()
+        if self._brief and self._since > self._sleep_until:
+            self.look_soon()
+        else:
+            self._watch()
+
+    def _go_on(self) -> None:
+        """Somebody waits still: look in the next turn, too, unless the wait is long."""
+        now = time.perf_counter()
+        self._brief = now - self._since < _BRIEF
+        if not self._brief or now < self._sleep_until:
+            self._watch()
+            return
+        os.sched_yield()
+        took = time.perf_counter() - now
+        if took > _YIELD_MAX:
+            self._sleep_until = now + _RESPECT * took
+        self.look_soon()
+
     def look_soon(self) -> None:
         """Look in the loop's next turn."""
         if not self._due and self._open:
@@ -85,6 +115,8 @@ class Inflow:
         self._due = False
         if self._open and self.dispatcher.waiting:
             self.look()
+            if self.dispatcher.waiting:
+                self._go_on()
 
     # ---- requests in other threads ----------------------------------------------------
 
@@ -108,9 +140,13 @@ class Inflow:
 
     def _watch(self) -> None:
         """Watch the descriptors as they are now, if anybody waits."""
-        if not self.dispatcher.waiting:
+        if not self.dispatcher.waiting or not self._open:
             return
-        now = set(classic.getfds())
+        try:
+            now = set(classic.getfds())
+        except ConnectionLost as error:
+            self._lose(error)
+            return
         if now == self._watched:
             return
         for fd in self._watched - now:
@@ -122,6 +158,8 @@ class Inflow:
     def _readable(self) -> None:
         if self.dispatcher.waiting:
             self.look()
+            self._brief = time.perf_counter() - self._since < _BRIEF
+            self._watch()
         else:
             self._ignore()  # nobody wants it yet: its sender feels that
 

@@ -258,6 +258,8 @@ class Task:
         inflow.dispatcher.ask(wish)
         if not answer.done():
             inflow.look()
+        if not answer.done():
+            inflow.begin_wait()
         self._row = self._row + 1 if answer.done() else 0
         letter = await _in_time(inflow, wish, answer, timeout, self._row % _AT_ONCE == _AT_ONCE - 1)
         if letter is None:

@@ -76,23 +76,20 @@ class Nursery:
         classic.notify(classic.Event.TASK_EXIT, Word.GONE, self._pool)
         self._say(Word.HELLO, len(os.sched_getaffinity(0)))
         try:
-            while not self._over or self._children:
+            self._take_words()
+            while self._born is None and (self._children or not self._over):
                 self._turn()
-                if self._born is not None:
-                    return self._born
         except ConnectionLost:
             self._kill(None)
-        return None
+        return self._born
 
     def _turn(self) -> None:
         """Wait for something and see to it."""
-        self._take_words()
-        if self._born is not None:
-            return
         self._watch()
         for key, _ in self._selector.select(self._patience()):
             if key.data is not None:
                 key.data()
+        self._take_words()
 
     def _patience(self) -> float | None:
         """Seconds to wait: until workers that do not end are to be killed."""

@@ -17,8 +17,8 @@ from support.programs import awaited
 from pvm3py import ConnectionLost, NotAnObject, Timeout, VirtualMachine, aio
 from pvm3py import Task as BlockingTask
 
-# Cancels under a counting sender; the whole number takes some minutes.
-CANCELS = 100_000 if os.environ.get("PVM3PY_MANY_CANCELS") else 3_000
+# Cancels under a counting sender; 100,000 take some minutes.
+CANCELS = int(os.environ.get("PVM3PY_AIO_CANCELS", "3000"))
 
 pytestmark = pytest.mark.usefixtures("machine")
 

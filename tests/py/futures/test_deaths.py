@@ -18,8 +18,8 @@ from support.programs import pooled
 
 from pvm3py.futures import PoolBroken, PvmPoolExecutor, WorkerDied
 
-# Seeds of the killing under a long map; the whole set takes some minutes.
-SEEDS = 50 if os.environ.get("PVM3PY_MANY_SEEDS") else 3
+# Seeds of the killing under a long map; 50 take some minutes.
+SEEDS = int(os.environ.get("PVM3PY_POOL_SEEDS", "3"))
 
 
 def lines(path: Path) -> list[str]:

@@ -10,6 +10,7 @@ import itertools
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from support.machines.vm import wait_until
 from support.programs import pooled
 
 from pvm3py.futures import PoolBroken, PvmPoolExecutor, RemoteTraceback
+from pvm3py.futures.nursery import GRACE
 
 # ---- what executors do -----------------------------------------------------------------
 
@@ -273,3 +275,10 @@ def test_pools_follow_each_other() -> None:
     for _ in range(3):
         with PvmPoolExecutor(1) as pool:
             assert pool.submit(pooled.square, 2).result() == 4
+
+
+def test_a_pool_without_any_call_ends_at_once() -> None:
+    start = time.monotonic()
+    with PvmPoolExecutor(1):
+        pass
+    assert time.monotonic() - start < GRACE

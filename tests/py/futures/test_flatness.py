@@ -13,8 +13,8 @@ from support.system import resident
 
 from pvm3py.futures import PvmPoolExecutor
 
-# Items; the whole number takes a minute.
-ITEMS = 100_000 if os.environ.get("PVM3PY_MANY_ITEMS") else 10_000
+# Items; 100,000 take a minute.
+ITEMS = int(os.environ.get("PVM3PY_POOL_ITEMS", "10000"))
 
 
 def figures(pool: PvmPoolExecutor) -> tuple[int, int, int, int]:
