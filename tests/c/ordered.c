@@ -193,6 +193,7 @@ static int child(void)
 	int master = pvm_parent(), words[5], tids[TASKS_MAX];
 	char route[16];
 
+	allow_time(TASKS_MAX); /* until all are there and have been told */
 	pvm_initsend(PvmDataDefault);
 	pvm_send(master, READY);
 	pvm_recv(master, FROM_MASTER);
