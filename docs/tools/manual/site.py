@@ -140,6 +140,9 @@ def _contents(pages: list[str]) -> str:
 
 # ---- the reference ------------------------------------------------------------------------------
 
+# Packages of Python names for programs.
+_PACKAGES = ("pvm3py", "pvm3py.futures", "pvm3py.aio", "pvm3py.classic")
+
 
 def _write_reference(site: Site, tree: Path) -> None:
     """Pages of commands, functions and Python names, and their indexes."""
@@ -152,15 +155,15 @@ def _write_reference(site: Site, tree: Path) -> None:
     console = console_pages()
     for page in console:
         site.write(f"{REFERENCE}/{_console_place(page)}", markdown_page(page, places))
-    modules = read_package("pvm3py")
-    for module in modules:
+    packages = {name: read_package(name) for name in _PACKAGES}
+    for module in [module for modules in packages.values() for module in modules]:
         site.write(f"{REFERENCE}/{_module_place(module)}", _module_page(module, places))
     indexes = {
         "commands.md": _pages_index("Commands and files", {"": commands}, places),
         "console-commands.md": _console_index(console, places),
         "functions.md": _pages_index("C functions", functions, places),
         "fortran.md": _fortran_index(every, places),
-        "python.md": _modules_index(modules, places),
+        "python.md": _modules_index(packages, places),
     }
     for name, text in indexes.items():
         site.write(f"{REFERENCE}/{name}", text)
@@ -220,22 +223,33 @@ def _fortran(name: str) -> bool:
 
 
 def _module_place(module: Module) -> str:
-    return f"python-{module.name.rpartition('.')[2]}.md"
+    return f"python-{_module_title(module).replace('.', '-')}.md"
 
 
-def _modules_index(modules: list[Module], places: dict[str, str]) -> str:
-    lines = ["# Python", "", "`import pvm3py` has all of these names.", ""]
-    for module in modules:
-        title = inline(module.summary, places)
-        lines.append(f"* [{module.name.rpartition('.')[2]}]({_module_place(module)}): {title}.")
-        place = _module_place(module)
-        names = (f"[`{one.name}`]({place}#{one.name.lower()})" for one in module.names)
-        lines.append("  " + ", ".join(names))
-    return "\n".join([*lines, "", _contents([_module_place(module) for module in modules])])
+def _module_title(module: Module) -> str:
+    """Its name inside of the project's package."""
+    return module.name.removeprefix("pvm3py.")
+
+
+def _modules_index(packages: dict[str, list[Module]], places: dict[str, str]) -> str:
+    """The names that each package has, by the modules that they are from."""
+    lines = ["# Python", "", "[The guide](../python.md) tells how to use them.", ""]
+    for package, modules in packages.items():
+        lines += [f"## {package}", ""]
+        for module in modules:
+            title, place = inline(module.summary, places), _module_place(module)
+            lines.append(f"* [{_module_title(module)}]({place}): {title}.")
+            names = (f"[`{one.name}`]({place}#{one.name.lower()})" for one in module.names)
+            lines.append("  " + ", ".join(names))
+        lines.append("")
+    every = dict.fromkeys(
+        _module_place(module) for modules in packages.values() for module in modules
+    )
+    return "\n".join([*lines, _contents(list(every))])
 
 
 def _module_page(module: Module, places: dict[str, str]) -> str:
-    lines = [f"# Python: {module.name.rpartition('.')[2]}", "", *_blocks(module.text, places)]
+    lines = [f"# Python: {_module_title(module)}", "", *_blocks(module.text, places)]
     for name in module.names:
         lines += [f"## {name.name}", "", "```python", name.signature, "```", ""]
         lines += _blocks(name.text, places)

@@ -41,9 +41,17 @@ def test_there_is_a_page_for_each_kind_of_reader(sources: Path) -> None:
 def test_functions_commands_and_python_names_have_pages(sources: Path) -> None:
     for name in ("pvm_send", "pvmd3", "pvmhosts", "pvm3.h", "fortran"):
         assert (sources / "reference" / f"{name}.md").exists()
-    assert "## PvmError" in (sources / "reference" / "python-errors.md").read_text(encoding="utf-8")
+    errors = sources / "reference" / "python-binding-errors.md"
+    assert "## PvmError" in errors.read_text(encoding="utf-8")
     assert "[pvm_send](pvm_send.md)" in (sources / "reference" / "fortran.md").read_text()
-    assert "[`spawn`](python-process.md#spawn)" in (sources / "reference" / "python.md").read_text()
+    index = (sources / "reference" / "python.md").read_text()
+    for name, place in (
+        ("Task", "python-task-task.md"),
+        ("PvmPoolExecutor", "python-futures-executor.md"),
+        ("Task", "python-aio-task.md"),
+        ("spawn", "python-classic-process.md"),
+    ):
+        assert f"[`{name}`]({place}#{name.lower()})" in index
 
 
 def test_every_command_of_the_console_has_a_page(sources: Path) -> None:
