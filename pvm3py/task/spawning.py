@@ -25,7 +25,7 @@ from pvm3py.binding.enums import Code, SpawnFlag
 from pvm3py.binding.errors import NoHost, SpawnError, text_of
 from pvm3py.binding.post import send_object, send_parts
 from pvm3py.binding.start import Target, start
-from pvm3py.wire.output import STATUS_WANTED
+from pvm3py.wire.output import REASONS_WANTED, STATUS_WANTED
 
 from .context import within
 from .members import Tid
@@ -241,7 +241,9 @@ def spawn(
     context  of the messages with what they have to do
     """
     flags, where = place
-    wanted = {} if output is None else {STATUS_WANTED: "1"}
+    wanted = {REASONS_WANTED: "1"}
+    if output is not None:
+        wanted[STATUS_WANTED] = "1"
     if launch.job is not None:
         wanted[CONTEXT_VARIABLE] = str(context)
     outcome = start(

@@ -21,6 +21,8 @@ class OutputEnd(Record):
 # A spawner that has a variable of this name in the environment of its request, with whatever value,
 # is told the status.
 STATUS_WANTED = "PVM3PY_STATUS"
+# The same of a spawner that is told why tasks were not started, behind the answer of 3.4.6.
+REASONS_WANTED = "PVM3PY_REASONS"
 
 
 class OutputStatus(Record):

@@ -25,6 +25,8 @@
 #define TARGET_WORDS 6u
 /* With this variable names in the search path may mean other directories. */
 #define DIRECTORY "PVMSPAWNWD="
+/* With this one the spawner is told in words why, which the caller does. */
+#define REASONS "PVM3PY_REASONS="
 
 /* What is left of a body. */
 struct reader {
@@ -62,7 +64,12 @@ static const char *take_string(struct reader *r, uint32_t *size)
 	return text;
 }
 
-/* Skip a list of strings; false: it is malformed, or names a directory. */
+static bool begins_with(const char *text, const char *start)
+{
+	return strncmp(text, start, strlen(start)) == 0;
+}
+
+/* Skip a list of strings; false: it is malformed, or has something for the caller. */
 static bool skip_strings(struct reader *r)
 {
 	uint32_t size;
@@ -70,7 +77,7 @@ static bool skip_strings(struct reader *r)
 	for (uint32_t n = take_word(r); n && !r->bad; n--) {
 		const char *text = take_string(r, &size);
 
-		if (text && strncmp(text, DIRECTORY, sizeof DIRECTORY - 1) == 0)
+		if (text && (begins_with(text, DIRECTORY) || begins_with(text, REASONS)))
 			return false;
 	}
 	return !r->bad;

@@ -11,7 +11,7 @@ from typing import Self
 
 from pvm3py.placement import Block, Placement, selected
 from pvm3py.wire import constants as c
-from pvm3py.wire.output import STATUS_WANTED
+from pvm3py.wire.output import REASONS_WANTED, STATUS_WANTED
 from pvm3py.wire.system import ExecRequest, StartTask, exec_request
 from pvm3py.wire.task import SpawnRequest, Started
 
@@ -84,7 +84,7 @@ async def _spawn_over(pvmd: Pvmd, hosts: list[Host], job: ExecRequest) -> Starte
     """
     tids = [c.PvmHostFail] * job.count
     slots = list(range(job.count))
-    reasons = ""
+    reasons: list[str] = []
     while slots:
         blocks = Starts.of(pvmd).placement.blocks(hosts, len(slots))
         answers = [_start_block(pvmd, block, job, len(slots)) for block in blocks]
@@ -95,27 +95,34 @@ async def _spawn_over(pvmd: Pvmd, hosts: list[Host], job: ExecRequest) -> Starte
                 part = await answer if isinstance(answer, Coroutine) else answer
             except HostFailed:
                 missing += of_block
-                part = _none(block, c.PvmHostFail, "the host has failed")
+                part = _none(job, block, c.PvmHostFail, "the host has failed")
             except Refused as refused:
-                part = _none(block, refused.code, f"{refused}")
+                part = _none(job, block, refused.code, f"{refused}")
             for slot, tid in zip(of_block, part.values, strict=False):
                 tids[slot] = tid
-            reasons += part.reasons or ""
+            reasons.append(part.reasons or "")
             if min(part.values, default=0) < 0:
                 hosts = [host for host in hosts if host is not block.host]
         by_name = job.flags & (c.PvmTaskHost | c.PvmTaskArch)
         slots = missing if hosts and not by_name else []
-    return _answer(pvmd, job, Started(tids, reasons or None))
+    return _answer(pvmd, job, Started(tids, "".join(reasons) or None))
 
 
-def _none(block: Block[Host], code: int, why: str) -> Started:
+def _none(job: ExecRequest, block: Block[Host], code: int, why: str) -> Started:
     """The answer of a host that starts nothing."""
-    return Started([code] * block.count, _reason(block.host, why))
+    return Started([code] * block.count, _reason(job, block.host, why))
 
 
-def _reason(host: Host, why: str) -> str:
-    """A line about what a host could not start."""
+def _reason(job: ExecRequest, host: Host, why: str) -> str | None:
+    """A line about what a host could not start, if the spawner wants to be told."""
+    if not _wants(job, REASONS_WANTED):
+        return None
     return f"{host.name}\t{why.replace(chr(10), ' ')[:_REASON_MAX]}\n"
+
+
+def _wants(job: ExecRequest, variable: str) -> bool:
+    """Whether the request has this variable in its environment."""
+    return any(text.startswith(f"{variable}=") for text in job.env)
 
 
 def _start_block(
@@ -163,7 +170,7 @@ def start_tasks(pvmd: Pvmd, job: ExecRequest, sched: int = 0) -> Started:
         _log_failure(pvmd, job.file, f"{error}")
         code = error.code if isinstance(error, Refused) else c.PvmOutOfRes
         tids += [code] * (job.count - len(tids))
-        reasons = _reason(pvmd.hosts.own, f"{error}")
+        reasons = _reason(job, pvmd.hosts.own, f"{error}")
     return Started(tids, reasons)
 
 
@@ -184,8 +191,7 @@ def no_program(pvmd: Pvmd, event: NoProgramEvent) -> None:
     if not muted:
         _log_failure(pvmd, event.file, _not_in_path(pvmd))
     if not event.answered:
-        why = _reason(pvmd.hosts.own, _not_in_path(pvmd))
-        body = Started([c.PvmNoFile] * event.tasks, why).encode()
+        body = Started([c.PvmNoFile] * event.tasks).encode()
         pvmd.send(event.tid, c.TM_SPAWN, event.ctx, body, event.wid)
     if event.answered != muted:
         pvmd.switch.mute(event.conn, muted)
@@ -213,7 +219,7 @@ class _Starter:
             names = ("PVMTMASK=", "PVMTRCBUF=", "PVMTRCOPT=")
             own = [text for text in job.env if not text.startswith(names)]
             self._strings = tracer.environment() + own
-        self._tells_status = any(text.startswith(f"{STATUS_WANTED}=") for text in job.env)
+        self._tells_status = _wants(job, STATUS_WANTED)
         self._cwd = working_directory(self._strings)
         self._program = ""
         self._argv: list[str] = []

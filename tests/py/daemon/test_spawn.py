@@ -20,7 +20,7 @@ from support.system import PATIENCE, missing
 
 from pvm3py.pvmd.state.task import ticks_now
 from pvm3py.wire import constants as c
-from pvm3py.wire.output import STATUS_WANTED, OutputStatus, OutputText
+from pvm3py.wire.output import REASONS_WANTED, STATUS_WANTED, OutputStatus, OutputText
 from pvm3py.wire.system import ExecRequest, StartTask, TaskEnd
 from pvm3py.wire.task import (
     Codes,
@@ -134,15 +134,17 @@ def test_status_follows_the_output_if_it_was_asked_for(
 
 
 @pytest.mark.parametrize("name", ["no-such-program", "/no/such/program"])
-def test_reply_says_why_a_program_does_not_start(
+def test_reply_says_why_a_program_does_not_start_to_who_asks_for_it(
     task: RawTask, vm: VirtualMachine, name: str
 ) -> None:
-    answer = Started.decode(start(task, name, count=2)[-1].body)
+    asked = (f"{REASONS_WANTED}=1",)
+    answer = Started.decode(start(task, name, count=2, env=asked)[-1].body)
     assert answer.values == [c.PvmNoFile] * 2
     host, _, why = (answer.reasons or "").rstrip("\n").partition("\t")
     assert host == os.uname().nodename
     assert why.startswith("no executable file" if "/" in name else "no such program in /bin")
-    assert Started.decode(start(task, "/bin/true")[-1].body).reasons is None
+    assert Started.decode(start(task, "/bin/true", env=asked)[-1].body).reasons is None
+    assert len(start(task, name, count=2)[-1].body) == 3 * 4
 
 
 def test_output_ends_before_the_exit_notice(task: RawTask) -> None:
