@@ -147,6 +147,7 @@ def test_ctrl_c_takes_what_was_typed_while_a_command_ran(ours: VirtualMachine, f
         desk.see("interrupted")
         desk.see_last(PROMPT)
         do(desk, "reset")
+        desk.see("[1] finished")
         assert do(desk, "echo whole") == ["whole"]
         quit_by_ctrl_d(desk)
 
@@ -299,6 +300,7 @@ def test_ctrl_c_ends_the_command_and_not_the_console(
 def test_ctrl_c_during_a_look_at_hosts_leaves_no_probe(ours: VirtualMachine) -> None:
     with started(ours) as desk:
         desk.enter("log -f")
+        desk.see(" ready ")  # of the daemon; what an interrupted spawn starts anyway runs on
         wait_until(lambda: ours.running("tail"), "the log is followed")
         desk.type(CTRL_C)
         desk.see("interrupted")
