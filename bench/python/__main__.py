@@ -16,11 +16,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from pvm3py import bench as measured
-from pvm3py.bench.__main__ import figure
-
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
+
+# The package that is built, not its source, which is beside this one.
+sys.path.insert(0, str(CHECKOUT / "build" / "pvm3" / "lib" / "python"))
+
+from pvm3py import bench as measured  # noqa: E402
+from pvm3py.bench.__main__ import figure  # noqa: E402
+
 PEERS = ("mpich==5.0.2", "mpi4py==4.1.2", "pyzmq>=26", "numpy>=1.26")
 INSTALL_TIMEOUT = 600.0  # seconds
 RUN_TIMEOUT = 120.0

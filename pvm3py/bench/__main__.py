@@ -50,7 +50,16 @@ ROWS = (
 
 def figure(measurement: str, seconds: float) -> float | None:
     """One measurement in a process of its own; None: it failed, and has said why."""
-    command = [sys.executable, "-m", _THIS, "--measure", measurement, "--seconds", str(seconds)]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        _THIS,
+        "--measure",
+        measurement,
+        "--seconds",
+        str(seconds),
+    ]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=_TIMEOUT)
     except subprocess.TimeoutExpired:
