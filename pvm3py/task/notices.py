@@ -14,7 +14,7 @@ from pvm3py.binding.errors import NotFound, PvmError
 from .context import within
 from .members import Tid
 from .message import Message
-from .take import take
+from .take import ANY, look, take
 
 What = Literal["task exit", "host deleted", "host added"]
 # In the context of a Notices object the tag is the event's number.
@@ -89,7 +89,7 @@ class Notices:
             yield self.next()
 
     def callback(self, function: Callable[[Notice], object]) -> Self:
-        """Call a function with each notice that comes from now on.
+        """Call a function with each notice: at once with those that are there, then as they come.
 
         It runs inside any PVM call that takes in messages, and must not wait for others.
         """
@@ -98,8 +98,23 @@ class Notices:
             for notice in self.read(Message.of_handler(info.bufid)):
                 function(notice)
 
+        for notice in self._waiting():
+            function(notice)
         self._handler = classic.addmhf(handle, context=self.context)
         return self
+
+    def _waiting(self) -> Iterator[Notice]:
+        """Take the notices that have come and that nobody has had."""
+        while self._ready or self._fetch():
+            yield self._ready.popleft()
+
+    def _fetch(self) -> bool:
+        """Read a message that has come, if there is one."""
+        with within(self.context):
+            if look(ANY, ANY, 0) is None:
+                return False
+            self._ready.extend(self.read(take("notices", timeout=0)))
+        return True
 
     def read(self, message: Message) -> list[Notice]:
         """The notices of a message of their context."""

@@ -455,6 +455,27 @@ def test_notices_tell_of_ended_tasks_and_reach_no_receive(machine: ScriptMachine
     )
 
 
+def test_callback_gets_the_notices_that_came_before_it(machine: ScriptMachine) -> None:
+    run(
+        machine,
+        """
+        with Task() as task:
+            one, two = map(Tid, classic.spawn("/bin/sleep", ["1000"], count=2))
+            with task.notify_exit(one, two) as notices:
+                one.kill()
+                two.kill()
+                while classic.pstat(one) or classic.pstat(two):
+                    pass
+                task.probe(timeout=0)  # which takes the notices in
+                told = []
+                notices.callback(told.append)
+                while len(told) < 2:
+                    task.probe(timeout=0.05)
+                assert sorted(told) == sorted([("task exit", one), ("task exit", two)])
+        """,
+    )
+
+
 # ---- what is left behind ---------------------------------------------------------------------
 
 
