@@ -55,16 +55,17 @@ class Inflow:
 
     # ---- looking ------------------------------------------------------------------
 
-    def look(self) -> None:
-        """Take what is there, as long as somebody waits for messages."""
+    def look(self) -> bool:
+        """Take what is there, as long as somebody waits. False: the turn is over before that."""
         end = time.perf_counter() + _TURN
         try:
             for context in self.dispatcher.contexts:
                 if not self._look_in(context, end):
                     self.look_soon()
-                    break
+                    return False
         except ConnectionLost as error:
             self._lose(error)
+        return True
 
     def _look_in(self, context: int, end: float) -> bool:
         """Take the messages of one context. False: the turn is over."""

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, ParamSpec, Self, TypeV
 
 from pvm3py import classic
 from pvm3py import task as sync
-from pvm3py.binding.errors import Timeout
+from pvm3py.binding.errors import NoTask, Timeout
 from pvm3py.task.context import within
 from pvm3py.task.message import Message, Received, receive_into
 from pvm3py.task.spawning import What
-from pvm3py.task.take import ANY, described, unpacked
+from pvm3py.task.take import ANY, LOOK_SECONDS, described, ended, has_ended, unpacked
 
 from .dispatch import Letter, Wish
 from .group import Group
@@ -192,7 +192,8 @@ class Task:
 
         timeout  seconds; None: for ever; 0: only what is there
 
-        Raises Timeout; NotAnObject, which has the message, if what came is no object.
+        Raises Timeout; NoTask if the source has ended, and nothing is there of it; NotAnObject,
+        which has the message, if what came is no object.
         """
         letter = await self._letter("recv", source, tag, timeout)
         return unpacked(letter.content, letter.source, letter.tag)
@@ -200,7 +201,7 @@ class Task:
     async def receive(
         self, source: int = ANY, tag: int = ANY, *, timeout: float | None = None
     ) -> Message:
-        """Wait for any message, also of a task in C or Fortran. Raises Timeout."""
+        """Wait for any message, also of a task in C or Fortran. Raises Timeout, NoTask."""
         return _message(await self._letter("receive", source, tag, timeout))
 
     async def Recv(
@@ -208,7 +209,8 @@ class Task:
     ) -> Received:
         """Wait for a message of as many items as a writable buffer has, and fill it.
 
-        Raises Timeout; Mismatch, before anything is written, if what came does not fit.
+        Raises Timeout; NoTask as `recv`; Mismatch, before anything is written, if what came does
+        not fit.
         """
         message = await self.receive(source, tag, timeout=timeout)
         count = receive_into(message, buf)
@@ -261,7 +263,16 @@ class Task:
         if not answer.done():
             inflow.begin_wait()
         self._row = self._row + 1 if answer.done() else 0
-        letter = await _in_time(inflow, wish, answer, timeout, self._row % _AT_ONCE == _AT_ONCE - 1)
+        watch = None
+        if source != ANY and not leave and not answer.done():
+            watch = _Watch(self, wish, answer, ended(function, source, tag))
+        try:
+            letter = await _in_time(
+                inflow, wish, answer, timeout, self._row % _AT_ONCE == _AT_ONCE - 1
+            )
+        finally:
+            if watch:
+                watch.end()
         if letter is None:
             raise Timeout(0, function, "", described(source, tag))
         return letter
@@ -298,6 +309,45 @@ class Task:
             _current.set(before)
             if own and self._inflow is not None:
                 await self.ask(classic.freecontext, chosen)
+
+
+class _Watch:
+    """Looks now and then whether the source of a wish runs: if it has ended, so does the wait."""
+
+    def __init__(
+        self,
+        task: Task,
+        wish: Wish,
+        answer: asyncio.Future[Letter[Content] | None],
+        error: NoTask,
+    ) -> None:
+        self._task, self._wish, self._answer, self._error = task, wish, answer, error
+        self._inflow = task._in
+        self._looking: asyncio.Task[None] | None = None
+        self._rest()
+
+    def _rest(self) -> None:
+        self._timer = self._inflow.loop.call_later(LOOK_SECONDS, self._begin)
+
+    def _begin(self) -> None:
+        if self._task.entered:
+            self._looking = self._inflow.loop.create_task(self._look())
+
+    async def _look(self) -> None:
+        if not await self._task.ask(has_ended, self._wish.source):
+            self._rest()
+            return
+        while not self._inflow.look():
+            await asyncio.sleep(0)
+        if not self._answer.done():
+            self._inflow.dispatcher.withdraw(self._wish)
+            self._answer.set_exception(self._error)
+
+    def end(self) -> None:
+        """The wait is over."""
+        self._timer.cancel()
+        if self._looking:
+            self._looking.cancel()
 
 
 async def _in_time(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from pvm3py import classic
@@ -27,7 +27,7 @@ from .html import table
 from .members import Tid
 from .message import Message, receive_into
 from .operations import OnBuffers, Operation, combining
-from .take import take, take_object
+from .take import Receive, from_living, take, take_object
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -37,8 +37,6 @@ _Got = TypeVar("_Got")
 _CONTEXT = c.SYSCTX_RS8
 _BCAST, _GATHER, _SCATTER = range(3)
 _CALLS = 4
-# Seconds after which a receiver looks whether the sender lives.
-_LOOK_SECONDS = 1.0
 
 
 class MemberDied(PvmError):
@@ -205,9 +203,7 @@ class Group:
                 Message().pack(buf).deliver(others, tag)
             return
         sender = self[root]
-        message = self._awaited(
-            sender, "Bcast", lambda seconds: take("Bcast", sender, tag, timeout=seconds)
-        )
+        message = self._awaited(partial(take, "Bcast"), "Bcast", sender, tag)
         receive_into(message, buf)
         message.release()
 
@@ -257,18 +253,12 @@ class Group:
         except NoTask:
             raise MemberDied(function, self.name) from None
 
-    def _awaited(self, sender: Tid, function: str, receive: Callable[[float], _Got]) -> _Got:
-        """What a receive gives, which is repeated as long as the sender lives, and then once."""
-        while True:
-            try:
-                return receive(_LOOK_SECONDS)
-            except Timeout:
-                if sender.alive():
-                    continue
-            try:
-                return receive(0)
-            except Timeout:
-                raise MemberDied(function, self.name) from None
+    def _awaited(self, receive: Receive[_Got], function: str, sender: Tid, tag: int) -> _Got:
+        """What a receive from a member gives, as long as that lives."""
+        try:
+            return from_living(receive, function, sender, tag, None)
+        except NoTask:
+            raise MemberDied(function, self.name) from None
 
     # ---- objects ---------------------------------------------
 
@@ -346,8 +336,4 @@ class Group:
 
     def _take(self, sender: Tid, call: int, function: str) -> Any:
         with within(_CONTEXT):
-            return self._awaited(
-                sender,
-                function,
-                lambda seconds: take_object(sender, self._number + call, timeout=seconds),
-            )
+            return self._awaited(take_object, function, sender, self._number + call)

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from typing import Any
+import time
+from typing import Any, Protocol, TypeVar
 
+from pvm3py import classic
 from pvm3py._task import ffi, lib
 from pvm3py.binding import objects
-from pvm3py.binding.errors import Timeout, check
+from pvm3py.binding.enums import Code
+from pvm3py.binding.errors import BadParam, NoTask, Timeout, check
 from pvm3py.binding.post import HEAD, read_into
 
 from .members import Tid
@@ -17,6 +21,9 @@ from .message import Message, NotAnObject
 ANY = -1
 
 _FOREVER = -1.0
+# Seconds after which a receive from one task looks whether that runs.
+LOOK_SECONDS = 1.0
+_Got_co = TypeVar("_Got_co", covariant=True)
 
 
 class _Room(threading.local):
@@ -91,6 +98,53 @@ def packed_there() -> tuple[bytes | Message, int, int] | None:
     if arrival.id:
         return Message.of(arrival), arrival.tid, arrival.tag
     return bytes(room.bytes[: arrival.length]), arrival.tid, arrival.tag
+
+
+class Receive(Protocol[_Got_co]):
+    """A receive of so many seconds; raises Timeout."""
+
+    def __call__(self, source: int, tag: int, *, timeout: float | None) -> _Got_co: ...
+
+
+def from_living(
+    receive: Receive[_Got_co], function: str, source: int, tag: int, timeout: float | None
+) -> _Got_co:
+    """What a receive gives, which does not wait for a task that has ended.
+
+    Raises Timeout; NoTask if the source has ended, and nothing is there of it.
+    """
+    if source == ANY or (timeout is not None and timeout <= LOOK_SECONDS):
+        return receive(source, tag, timeout=timeout)
+    end = math.inf if timeout is None else time.monotonic() + timeout
+    seconds = LOOK_SECONDS
+    while True:
+        try:
+            return receive(source, tag, timeout=seconds)
+        except Timeout:
+            if has_ended(source):
+                break
+            seconds = min(LOOK_SECONDS, end - time.monotonic())
+            if seconds <= 0:
+                raise
+    try:
+        return receive(source, tag, timeout=0)
+    except Timeout:
+        raise ended(function, source, tag) from None
+
+
+def has_ended(source: int) -> bool:
+    """Whether a source is a task that runs no more; all that it has sent is there then."""
+    try:
+        return not classic.pstat(source)
+    except BadParam:
+        return False  # a daemon
+
+
+def ended(function: str, source: int, tag: int) -> NoTask:
+    """The error of a receive from a task that has ended."""
+    return NoTask(
+        Code.NO_TASK, function, "it has ended, and nothing is there of it", described(source, tag)
+    )
 
 
 def unpacked(packed: bytes | Message, sender: int, tag: int) -> Any:

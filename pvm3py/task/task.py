@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,6 +27,8 @@ from .take import ANY
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+_RECEIVE = functools.partial(take.take, "receive")
+_RECV = functools.partial(take.take, "Recv")
 _F = TypeVar("_F", bound=Callable[[Message], object])
 
 
@@ -156,17 +159,18 @@ class Task:
 
         timeout  seconds; None: for ever; 0: only what is there
 
-        Raises Timeout; NotAnObject, which has the message, if what came is no object.
+        Raises Timeout; NoTask if the source has ended, and nothing is there of it; NotAnObject,
+        which has the message, if what came is no object.
         """
-        return take.take_object(source, tag, timeout=timeout)
+        return take.from_living(take.take_object, "recv", source, tag, timeout)
 
     # ---- messages ------------------------------------------------------------------------
 
     def receive(
         self, source: int = ANY, tag: int = ANY, *, timeout: float | None = None
     ) -> Message:
-        """Wait for any message, also of a task in C or Fortran. Raises Timeout."""
-        return take.take("receive", source, tag, timeout=timeout)
+        """Wait for any message, also of a task in C or Fortran. Raises Timeout, NoTask."""
+        return take.from_living(_RECEIVE, "receive", source, tag, timeout)
 
     def probe(
         self, source: int = ANY, tag: int = ANY, *, timeout: float | None = 0
@@ -216,10 +220,10 @@ class Task:
     ) -> Received:
         """Wait for a message of as many items as a writable buffer has, and fill it.
 
-        Raises Timeout; Mismatch, before anything is written, if what came does not fit. The error's
-        `message` has it then.
+        Raises Timeout; NoTask as `recv`; Mismatch, before anything is written, if what came does
+        not fit. The error's `message` has it then.
         """
-        message = take.take("Recv", source, tag, timeout=timeout)
+        message = take.from_living(_RECV, "Recv", source, tag, timeout)
         count = receive_into(message, buf)
         message.release()
         return Received(message.source, message.tag, count)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from support.programs import awaited
 
-from pvm3py import ConnectionLost, NotAnObject, Timeout, VirtualMachine, aio
+from pvm3py import ConnectionLost, NotAnObject, NoTask, Timeout, VirtualMachine, aio
 from pvm3py import Task as BlockingTask
 
 # Cancels under a counting sender; 100,000 take some minutes.
@@ -74,6 +74,20 @@ def test_many_receives_at_once_share_what_comes() -> None:
         got = await asyncio.gather(*(task.recv(them, 5) for _ in range(1000)))
         assert got == list(range(1000))
         await task.send(None, them)
+
+    in_loop(main)
+
+
+def test_receive_from_a_task_that_has_ended_gives_what_it_sent_and_then_says_so() -> None:
+    async def main(task: aio.Task) -> None:
+        (them,) = await task.spawn(awaited.count, 2, 5)
+        await task.send(None, them)
+        assert [await task.recv(them), await task.recv(them)] == [0, 1]
+        for wait in (task.recv(them), task.receive(them, timeout=100)):
+            with pytest.raises(NoTask, match="it has ended"):
+                await wait
+        with pytest.raises(TimeoutError):
+            await task.recv(task.tid, timeout=1.2)
 
     in_loop(main)
 

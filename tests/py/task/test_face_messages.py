@@ -504,3 +504,31 @@ def test_messages_leave_neither_memory_nor_descriptors(machine: ScriptMachine) -
             assert grown < 1024, grown
         """,
     )
+
+
+# ---- sources that have ended --------------------------------------------------------------------
+
+
+def test_receive_from_a_task_that_has_ended_gives_what_it_sent_and_then_says_so(
+    machine: ScriptMachine,
+) -> None:
+    run(
+        machine,
+        """
+        with Task() as task:
+            (worker,) = map(Tid, classic.spawn("worker"))
+            assert [task.recv(worker), task.recv(worker)] == [1, 2]
+            for wait in (task.recv, task.receive, lambda tid: task.Recv(bytearray(4), tid),
+                         lambda tid: task.recv(tid, timeout=100)):
+                error = raises(classic.NoTask, lambda: wait(worker))
+                assert f"from t{worker:x}" in str(error) and "it has ended" in str(error)
+            raises(Timeout, lambda: task.recv(worker, timeout=0))
+            raises(Timeout, lambda: task.recv(task.tid, timeout=1.2))
+            raises(Timeout, lambda: task.recv(classic.tidtohost(task.tid), timeout=1.2))
+        """,
+        worker="""
+        with Task() as task:
+            task.send(1, task.parent)
+            task.send(2, task.parent)
+        """,
+    )
