@@ -156,6 +156,13 @@ void pvm__notice_no_route(int tid, int ctx, int tag);
 int pvm__routes_prepare(void);
 /* The open direct route to a task, made if wanted; NULL: send through the daemon. */
 struct stream *pvm__route_stream(int tid);
+/* Wait until no route to one of the tasks is being made, but for those that were passed by. */
+void pvm__routes_await(const int *tids, int n);
+/*
+ * A message to a task goes by the daemon. If a route to it is being made those that follow go the
+ * same way, as by the route they would overtake it.
+ */
+void pvm__route_pass_by(int tid);
 /*
  * A TC_TASKEXIT has come. If it tells of a host's end its tasks' routes are lost: at once, since
  * who waits for room in one would wait for ever.

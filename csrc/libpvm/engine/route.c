@@ -5,8 +5,13 @@
  *
  * A task that wants a route binds a socket and asks; the other one listens on a
  * socket of its own and answers with that address; the first connects.  If both
- * ask at once the one with the lower tid connects.  While a route is being made
- * no message goes to that task, so that messages stay in order.
+ * ask at once the one with the lower tid connects.
+ *
+ * Messages stay in order.  Requests and answers go by the daemon behind all earlier
+ * messages, so these have come when the route is open.  While it is being made no
+ * message goes to that task.  If one has to, as that of a handler, or when the other
+ * task is stopped, the route is passed by: this task sends by the daemon for good,
+ * and only receives by the route.
  */
 #include "engine/engine.h"
 
@@ -27,6 +32,7 @@ struct route {
 	struct route *next;
 	int tid;
 	enum route_state state;
+	bool passed_by;        /* what goes to the task goes by the daemon */
 	struct stream *stream; /* ROUTE_OPEN */
 };
 
@@ -267,49 +273,75 @@ static void request_route(int tid)
 	}
 }
 
-/*
- * Wait for what brings a route on. False: it does not come, and the route is given up. A message
- * that was lost for want of memory may have been it: that loss is left to be told.
- */
-static bool await_progress(int tid, int64_t deadline)
+void pvm__route_pass_by(int tid)
 {
-	int code = pvm__engine_wait_until(deadline);
-	struct route *r;
+	struct route *r = find(tid);
 
-	if (code >= 0)
-		return true;
-	if (code == PvmNoMem)
-		pvm__task.engine.short_of_memory = true;
-	r = find(tid);
-	if (r && r->state != ROUTE_OPEN)
-		deny(r);
-	return false;
+	if (r && (r->state == ROUTE_ASKED || r->state == ROUTE_LISTEN))
+		r->passed_by = true;
 }
 
-/* Wait until the other side has connected; a route that is not used gets closed. */
+/*
+ * Wait for what brings a route on. If it does not come the route is passed by. A message that was
+ * lost for want of memory may have been it: that loss is left to be told.
+ */
+static void await_progress(int tid, int64_t deadline)
+{
+	int code = pvm__engine_wait_until(deadline);
+
+	if (code >= 0)
+		return;
+	if (code == PvmNoMem)
+		pvm__task.engine.short_of_memory = true;
+	pvm__route_pass_by(tid);
+}
+
+/* Is a route in that state, and nothing has passed it by? */
+static bool is_at(int tid, enum route_state state)
+{
+	const struct route *r = find(tid);
+
+	return r && r->state == state && !r->passed_by;
+}
+
+/*
+ * Wait until the other side has connected. It may be stopped, and still connect later: to close the
+ * socket then would lose what it has written.
+ */
 static void await_connection(int tid)
 {
 	int64_t deadline = pvm__now() + ACCEPT_WAIT_MS * (int64_t)1000000;
-	struct route *r;
 
-	while ((r = find(tid)) && r->state == ROUTE_LISTEN) {
-		if (pvm__now() >= deadline) {
-			deny(r);
-			return;
-		}
-		if (!await_progress(tid, deadline))
-			return;
+	while (is_at(tid, ROUTE_LISTEN)) {
+		await_progress(tid, deadline);
+		if (!is_at(tid, ROUTE_LISTEN) || pvm__now() < deadline)
+			continue;
+		pvm__route_pass_by(tid);
+		/* The socket goes with the task that might have connected. */
+		if (same_host(tid))
+			watch_peer(tid);
 	}
 }
 
-/* Wait until a route is made or refused. */
-static void await_route(int tid)
+/* Wait until a route is made, refused, or passed by. False: none is being made. */
+static bool await_route(int tid)
 {
-	struct route *r;
+	bool asked = is_at(tid, ROUTE_ASKED) && !pvm__task.in_handler;
 
-	while ((r = find(tid)) && r->state == ROUTE_ASKED)
-		if (!await_progress(tid, NO_DEADLINE))
-			return;
+	if (!asked && !is_at(tid, ROUTE_LISTEN))
+		return false;
+	while (asked && is_at(tid, ROUTE_ASKED))
+		await_progress(tid, NO_DEADLINE);
+	await_connection(tid);
+	return true;
+}
+
+void pvm__routes_await(const int *tids, int n)
+{
+	/* While one is awaited others may be asked for. */
+	for (int i = 0; i < n && pvm__task.engine.routes; i++)
+		if (await_route(tids[i]))
+			i = -1;
 }
 
 struct stream *pvm__route_stream(int tid)
@@ -318,19 +350,11 @@ struct stream *pvm__route_stream(int tid)
 	struct route *r = find(tid);
 
 	if (!r && t->option.route == PvmRouteDirect && tid != pvmmytid && !t->in_handler &&
-		!pvm__self.unrouted) {
+		!pvm__self.unrouted)
 		request_route(tid);
-		r = find(tid);
-	}
-	if (r && r->state == ROUTE_ASKED && !t->in_handler) {
-		await_route(tid);
-		r = find(tid);
-	}
-	if (r && r->state == ROUTE_LISTEN) {
-		await_connection(tid);
-		r = find(tid);
-	}
-	return r && r->state == ROUTE_OPEN && !r->stream->lost ? r->stream : NULL;
+	await_route(tid);
+	r = find(tid);
+	return r && r->state == ROUTE_OPEN && !r->passed_by && !r->stream->lost ? r->stream : NULL;
 }
 
 void pvm__routes_notice(struct message *m)

@@ -82,6 +82,7 @@ static bool send_again(const struct link *l, const struct message *form)
 	};
 
 	pvm__segment_home()->streamed++;
+	pvm__route_pass_by(l->way.turn);
 	return write_to(l->way.turn, parcels, 2);
 }
 
@@ -210,6 +211,8 @@ static int by_stream(const struct message *m, int dst, struct stream *route)
 	int code = 0;
 
 	note_stream(dst);
+	if (!route)
+		pvm__route_pass_by(dst);
 	pvm__task.sending++;
 	if (!route || !write_route(route, m, dst))
 		code = pvm__write_daemon(&(struct parcel){ .message = m, .dst = dst }, 1);
@@ -368,8 +371,10 @@ static int send_apart(struct message *m, int *tids, int n, unsigned *early, bool
 			*common = true;
 		else if (by_route(m, tids[i]))
 			owe(m, 0, early);
-		else
+		else {
+			pvm__route_pass_by(tids[i]);
 			tids[nrest++] = tids[i];
+		}
 	return nrest;
 }
 
@@ -383,6 +388,9 @@ int pvm__multicast(struct message *m, int *tids, int n)
 	if (pvm__task.sending)
 		return PvmNotImpl;
 	n = tidy(tids, n);
+	pvm__routes_await(tids, n);
+	if (pvm__task.session != session)
+		return PvmSysErr;
 	early = any_route(tids, n) ? pvm__pass_early() : 0;
 	if (pvm__task.session != session)
 		return PvmSysErr;

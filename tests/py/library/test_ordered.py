@@ -70,3 +70,12 @@ def test_many_tasks_that_send_to_all_others_have_all_in_order(slots: int, route:
 def test_order_without_memory() -> None:
     sent = run(WAYS["daemon"], 2, 100, "daemon", 1)
     assert sent == {"memory": 0, "streamed": 0, "marks": 0}
+
+
+@pytest.mark.parametrize("case", ["awaited", "passed", "handler"])
+def test_messages_to_a_task_do_not_overtake_those_sent_while_its_route_was_made(case: str) -> None:
+    overtaking = test_program("overtaking", "ours")
+    with VirtualMachine("ours", path=[overtaking.parent], env=WAYS["daemon"]) as vm:
+        done = vm.run(overtaking, vm.pid, case)
+        assert "FAIL" not in done.out + vm.log(), done.out + vm.log()
+        done.check()
