@@ -34,6 +34,10 @@ def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
 
 
+def is_nursery(pid: int) -> bool:
+    return b"nursery" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 # ---- one call ----------------------------------------------------------------------------
 
 
@@ -155,7 +159,8 @@ class Killer(threading.Thread):
                 continue
             pid = self._random.choice(workers).pid
             with contextlib.suppress(OSError):
-                if self._random.random() < 0.1:
+                # A worker whose nursery has just been killed may be another process's child.
+                if self._random.random() < 0.1 and is_nursery(parent_of(pid)):
                     pid = parent_of(pid)
                 os.kill(pid, self._random.choice([signal.SIGKILL, signal.SIGTERM]))
                 self._before = self.results
