@@ -66,7 +66,7 @@ static int watch(char **argv)
 
 int main(int argc, char **argv)
 {
-	alarm(60);
+	alarm(100);
 	if (argc != 3)
 		return 2;
 	if (strcmp(argv[1], "print") == 0)

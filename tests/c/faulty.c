@@ -25,8 +25,8 @@
 #include <unistd.h>
 
 enum {
-	RUN_SECONDS = 12, /* a run that takes longer hangs */
-	PROBLEMS_MAX = 5, /* runs that are reported before the rest is not tried */
+	RUN_SECONDS = 100, /* a run that takes longer hangs */
+	PROBLEMS_MAX = 5,  /* runs that are reported before the rest is not tried */
 	FAULTS_MAX = 20000,
 };
 
@@ -81,7 +81,7 @@ int receive(int tid, int tag)
 	int mid = 0;
 
 	/* With a loss in view it is over one try after the fault. */
-	for (int i = 0; i < 50 && mid == 0 && !(may_lose && fired); i++) {
+	for (int i = 0; i < 200 && mid == 0 && !(may_lose && fired); i++) {
 		fired = fault->fired > 0;
 		mid = pvm_trecv(tid, tag, &limit);
 	}
@@ -106,7 +106,7 @@ static int descriptors(void)
 /* The library works: this task enrols if it must, and gets a message of its own. */
 static void check_usable(void)
 {
-	struct timeval limit = { 10, 0 };
+	struct timeval limit = { 40, 0 };
 	int tid = pvm_mytid(), sent = 4711, got = 0, mid;
 
 	/* The daemon may have been lost behind the answer to the last call. */

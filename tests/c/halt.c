@@ -10,7 +10,7 @@ int main(void)
 {
 	int code;
 
-	alarm(60);
+	alarm(100);
 	signal(SIGTERM, SIG_IGN);
 	if (pvm_mytid() < 0)
 		return 2;

@@ -22,7 +22,7 @@
 enum { RESULT = 1, READY, DATA, STOP };
 
 /* A select that waits so long will never succeed. */
-#define STUCK_SECONDS 10
+#define STUCK_SECONDS 60
 
 static bool stopped;
 

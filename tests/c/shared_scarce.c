@@ -166,7 +166,7 @@ static void ask(const char *what, int n)
 
 int main(int argc, char **argv)
 {
-	alarm(CHECK_SECONDS / 2);
+	alarm(CHECK_SECONDS);
 	if (argc > 2)
 		return answer(argv[1], atoi(argv[2]));
 	if (argc < 2)

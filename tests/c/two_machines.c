@@ -13,7 +13,7 @@ int pvmendtask(void);
 
 int main(void)
 {
-	alarm(60);
+	alarm(100);
 	pvm_setopt(PvmAutoErr, 0);
 	for (int machine = 0; machine < 2; machine++) {
 		char group[] = "group";

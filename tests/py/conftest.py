@@ -8,12 +8,12 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from support import compiler
 from support.impostors.rawtask import Connector
 
-# On a busy machine an example takes any time.
-settings.register_profile("patient", deadline=None)
+# On a busy machine an example takes any time, and so does what makes it.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
 

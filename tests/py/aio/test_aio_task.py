@@ -96,6 +96,8 @@ def test_messages_are_iterated_until_none_comes() -> None:
     async def main(task: aio.Task) -> None:
         for number in range(5):
             await task.send(number, task.tid, 9)
+        await task.send("all are here", task.tid, 10)
+        assert await task.recv(tag=10) == "all are here"
         got = [message.object() async for message in task.messages(tag=9, idle=0.1)]
         assert got == list(range(5))
 
@@ -123,7 +125,7 @@ def test_a_look_leaves_the_message() -> None:
     async def main(task: aio.Task) -> None:
         assert await task.probe() is None
         await task.send("here", task.tid, 6)
-        assert await task.probe(tag=6, timeout=10) == (task.tid, 6)
+        assert await task.probe(tag=6, timeout=60) == (task.tid, 6)
         assert await task.recv(tag=6) == "here"
 
     in_loop(main)
@@ -136,7 +138,7 @@ def test_a_wait_ends_with_its_time() -> None:
         with pytest.raises(TimeoutError):
             await task.recv(timeout=0)
         await task.send("still there", task.tid)
-        assert await task.recv(timeout=5) == "still there"
+        assert await task.recv(timeout=60) == "still there"
 
     in_loop(main)
 

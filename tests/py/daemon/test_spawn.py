@@ -651,8 +651,10 @@ def test_task_may_close_its_output_and_live_on(task: RawTask) -> None:
     assert task.receive().tag == EXITED
 
 
-def test_endless_output_of_a_grandchild_ends_with_the_task(task: RawTask) -> None:
-    assert run(task, "/bin/sh", "-c", "cat /dev/zero & sleep 0.1").startswith(bytes(9))
+def test_endless_output_of_a_grandchild_ends_with_the_task(task: RawTask, tmp_path: Path) -> None:
+    endless = "(head -c 9 /dev/zero; : >$0; exec cat /dev/zero)"
+    script = f"{endless} & while [ ! -e $0 ]; do sleep 0.01; done; sleep 0.1"
+    assert run(task, "/bin/sh", "-c", script, str(tmp_path / "begun")).startswith(bytes(9))
     assert task.sync()
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from support.machines.vm import wait_until
 from support.programs import pooled
-from support.system import PROJECT, modules_dir
+from support.system import PATIENCE, PROJECT, modules_dir
 
 from pvm3py.futures import PvmPoolExecutor
 
@@ -145,7 +145,7 @@ def of(tmp_path: Path) -> list[int]:
 def test_ctrl_c_ends_a_program_and_its_workers(tmp_path: Path) -> None:
     process, _ = start(tmp_path)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert out == "8\n"
     assert "KeyboardInterrupt" in err
     wait_until(lambda: not of(tmp_path), "all processes gone")
@@ -154,6 +154,6 @@ def test_ctrl_c_ends_a_program_and_its_workers(tmp_path: Path) -> None:
 def test_nothing_is_left_of_a_program_that_is_killed(tmp_path: Path) -> None:
     process, _ = start(tmp_path)
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     wait_until(lambda: not of(tmp_path), "all processes gone")
     wait_until(lambda: not os.listdir(tempfile.gettempdir()), "its directory gone")

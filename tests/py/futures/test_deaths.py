@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import concurrent.futures as cf
 import contextlib
 import os
 import random
 import signal
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -34,6 +32,10 @@ def ready(pool: PvmPoolExecutor, count: int) -> list[int]:
 
 def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
+def is_nursery(pid: int) -> bool:
+    return b"nursery" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 # ---- one call ----------------------------------------------------------------------------
@@ -90,8 +92,7 @@ def test_a_stopped_worker_holds_up_only_what_it_has(pool: PvmPoolExecutor) -> No
     os.kill(stopped, signal.SIGSTOP)
     try:
         futures = [pool.submit(pooled.square, n) for n in range(50)]
-        done, _ = cf.wait(futures, timeout=2)
-        assert len(done) >= 40
+        wait_until(lambda: sum(f.done() for f in futures) >= 40, "the other worker's results")
     finally:
         os.kill(stopped, signal.SIGCONT)
     assert [f.result() for f in futures] == [n * n for n in range(50)]
@@ -156,12 +157,13 @@ class Killer(threading.Thread):
             workers = self._pool.workers
             if not workers or self._before == self.results:
                 continue
-            self._before = self.results
             pid = self._random.choice(workers).pid
             with contextlib.suppress(OSError):
-                if self._random.random() < 0.1:
+                # A worker whose nursery has just been killed may be another process's child.
+                if self._random.random() < 0.1 and is_nursery(parent_of(pid)):
                     pid = parent_of(pid)
                 os.kill(pid, self._random.choice([signal.SIGKILL, signal.SIGTERM]))
+                self._before = self.results
                 self.kills += 1
 
     def stop(self) -> None:
@@ -173,7 +175,6 @@ class Killer(threading.Thread):
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_no_result_of_ten_thousand_is_lost_or_doubled_while_workers_are_killed(seed: int) -> None:
     counts = [0] * 10_000
-    start = time.monotonic()
     with PvmPoolExecutor(3, attempts=1000) as pool:
         ready(pool, 3)
         killer = Killer(pool, seed)
@@ -182,10 +183,11 @@ def test_no_result_of_ten_thousand_is_lost_or_doubled_while_workers_are_killed(s
             for number in pool.map(pooled.identity, range(10_000), ordered=bool(seed % 2)):
                 counts[number] += 1
                 killer.results += 1
+                if killer.results == 5000:
+                    wait_until(lambda: killer.kills, "a death")
         finally:
             killer.stop()
     assert counts == [1] * 10_000
-    assert killer.kills or time.monotonic() - start < 0.2
 
 
 def test_a_lost_nurserys_workers_count_as_one_death(pool: PvmPoolExecutor) -> None:

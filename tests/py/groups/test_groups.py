@@ -198,6 +198,8 @@ def _runs(pid: int, script: str) -> bool:
 @pytest.mark.slow
 def test_two_hundred_members(own_machine: VirtualMachine) -> None:
     size = 200
+    # It starts the server. Else most members would start one, as they find none.
+    own_machine.run(library_dir() / "pvm_gstat").check()
     waiters = Waiters(own_machine, size, size, "join", "ours")
     for index in range(size):
         waiters.go(index)

@@ -19,7 +19,7 @@ from support.machines.machine import PAIR_IDS, PAIRS
 from support.machines.net import require_namespaces
 from support.machines.vm import read_line, wait_until
 from support.screens.terminal import master_on_terminal, read_until
-from support.system import SIDES, Side
+from support.system import PATIENCE, SIDES, Side
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.hosts import Start, StartReply, StartRequest, StartResult
@@ -49,7 +49,7 @@ class Hoster(RawTask):
         words = [str(self.bed.remote_shell), start.login, start.command]
         with subprocess.Popen(words, stdin=-1, stdout=-1) as shell:
             assert shell.stdout
-            return StartResult(start.tid, read_line(shell.stdout, 20))
+            return StartResult(start.tid, read_line(shell.stdout, PATIENCE))
 
     def answer(self, wid: int, results: list[StartResult]) -> None:
         """Tell the master."""
@@ -190,7 +190,7 @@ class Rexec:
         words = [*slave.enter, sys.executable, rexecd.__file__, slave.ip, USER, PASSWORD]
         self.process = subprocess.Popen([*words, str(slave.tmp / "run")], stdout=subprocess.PIPE)
         assert self.process.stdout
-        assert read_line(self.process.stdout, 20) == "ready"
+        assert read_line(self.process.stdout, PATIENCE) == "ready"
 
     def __enter__(self) -> Rexec:
         return self

@@ -64,10 +64,10 @@ def test_greeting_is_found_without_an_end_of_its_line(kind: Side) -> None:
 
 def test_question_of_a_login_is_told(bed: Bed) -> None:
     bed.remote_shell.write_text("#!/bin/sh\nprintf 'Password: '\nexec sleep 100\n")
-    bed.master.set_env({"PVM_START_TIMEOUT": "1"})
+    bed.master.set_env({"PVM_START_TIMEOUT": "4"})
     agent = bed.start().master.agent()
     assert agent.ints("addhosts", bed.slaves[0].name) == [0, CANT_START]
-    said = "no answer within 1 s (PVM_START_TIMEOUT): the last that its remote shell wrote is"
+    said = "no answer within 4 s (PVM_START_TIMEOUT): the last that its remote shell wrote is"
     assert f"{said} 'Password: '" in bed.master.log()
 
 
@@ -120,7 +120,7 @@ def test_firewall_that_drops_udp_is_named_and_the_slave_ends(lost: str) -> None:
         # Nobody has this hardware address: what is sent there gets lost.
         address = network.address(there)
         network.ip(here, f"neigh add {address} lladdr 02:00:00:00:00:09 dev eth0")
-        bed.master.set_env({"PVM_START_TIMEOUT": "2"})
+        bed.master.set_env({"PVM_START_TIMEOUT": "4"})
         agent, slave = bed.start().master.agent(), bed.slaves[0]
         assert agent.ints("addhosts", slave.name) == [0, CANT_START]
         (why,) = [
@@ -130,7 +130,7 @@ def test_firewall_that_drops_udp_is_named_and_the_slave_ends(lost: str) -> None:
         assert all(f"{network.address(host)} port " in why for host in (0, 1))
         slave.wait_gone()
         if lost == "to the slave":
-            assert "no host table from the master within 6 s, ending" in slave.log()
+            assert "no host table from the master within 7 s, ending" in slave.log()
             assert f"UDP from {network.address(0)} port " in slave.log()
 
 

@@ -13,7 +13,7 @@ from support.machines.hosts import Bed
 from support.machines.machine import PAIR_IDS, PAIRS, Machine
 from support.machines.vm import read_line, wait_until
 from support.screens.terminal import master_on_terminal
-from support.system import Side
+from support.system import PATIENCE, Side
 
 BAD_PARAM, NO_HOST, DUP_HOST, CANT_START = -2, -6, -28, -29
 TASK_EXIT, HOST_DELETE, HOST_ADD, CANCEL = 1, 2, 3, 256
@@ -192,7 +192,7 @@ def test_host_started_by_hand(master: Side, slave: Side) -> None:
         with master_on_terminal(bed) as user:
             agent = bed.master.agent()
             agent.tell("addhosts", f"{name} so=ms")
-            while f" -S -d0x0 -n{name} " not in (line := read_line(user, 20)):
+            while f" -S -d0x0 -n{name} " not in (line := read_line(user, PATIENCE)):
                 pass
             shell = [str(bed.remote_shell), name, line.strip()]
             user.write(subprocess.run(shell, capture_output=True, check=True).stdout)

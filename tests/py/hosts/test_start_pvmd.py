@@ -42,7 +42,7 @@ class Starter:
 
     def line(self) -> str:
         assert self.process.stdout
-        return read_line(self.process.stdout, 30)
+        return read_line(self.process.stdout, PATIENCE)
 
     def hosts(self) -> int:
         assert self.process.stdin

@@ -10,9 +10,7 @@ import pytest
 from support import compiler
 from support.machines.sharing import WAYS
 from support.machines.vm import VirtualMachine
-from support.system import C_SOURCES, PROJECT
-
-PATIENCE = 60
+from support.system import C_SOURCES, PATIENCE, PROJECT
 
 
 def run_copies(case: str) -> None:

@@ -24,7 +24,7 @@ def run(scarce: str, **env: str) -> int:
     """Let tests/c/shared_scarce.c run; how many messages its first task has sent by memory."""
     tasks = program("shared_scarce", "ours")
     with VirtualMachine("ours", path=[tasks.parent], env=WAYS["memory"] | env) as vm:
-        done = vm.run(tasks, scarce, timeout=60).check()
+        done = vm.run(tasks, scarce, timeout=100).check()
         assert "FAIL" not in done.out + vm.log(), vm.log()
         found = re.search(r"^(\d+) by memory$", done.out, re.MULTILINE)
         assert found, done.out

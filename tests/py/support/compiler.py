@@ -158,7 +158,9 @@ def built_library(name: str, *settings: str) -> Path:
     """PVM_ROOT tree of our C libraries alone, as `make lib SETTING...` builds it."""
 
     def make(build: Path) -> None:
-        command = ["make", "-s", "-C", str(PROJECT), "lib", f"BUILD={build}", *settings]
+        # The other processes of the session wait for it.
+        jobs = f"-j{os.cpu_count() or 1}"
+        command = ["make", "-s", jobs, "-C", str(PROJECT), "lib", f"BUILD={build}", *settings]
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stderr

@@ -11,7 +11,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from support.system import modules_dir
+from support.system import PATIENCE, modules_dir
 
 from pvm3py.pvmd.io.process import spawn_process
 
@@ -81,7 +81,7 @@ def with_children(tmp_path: Path, *lines: str) -> list[str]:
     """
     script = "\n".join(map(textwrap.dedent, (begin, *lines, "switch.close()")))
     command = [sys.executable, "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.stderr == ""
     return done.stdout.splitlines()
 

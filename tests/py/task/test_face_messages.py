@@ -197,13 +197,23 @@ def test_ctrl_c_ends_each_wait_and_loses_nothing(machine: ScriptMachine) -> None
     run(
         machine,
         """
-        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        armed = []
+        def strike(*_):
+            if armed:
+                armed.pop()
+                raise KeyboardInterrupt
+        def struck(wait):
+            armed.append(wait)
+            wait()
+        signal.signal(signal.SIGALRM, strike)
+        # Again and again: a call need not have begun to wait when the first signal comes.
+        signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
         with Task() as task:
             notices = task.notify_exit(task.tid)
             for wait in (task.recv, task.receive, lambda: task.recv(timeout=100), notices.next,
                          lambda: task.probe(timeout=None), lambda: next(task.messages())):
-                signal.setitimer(signal.ITIMER_REAL, 0.05)
-                raises(KeyboardInterrupt, wait)
+                raises(KeyboardInterrupt, lambda: struck(wait))
+            signal.setitimer(signal.ITIMER_REAL, 0)
             task.send("kept", task.tid)
             assert task.recv() == "kept"
         """,

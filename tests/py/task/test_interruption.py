@@ -10,15 +10,20 @@ from support.programs.scripts import ScriptMachine
 from support.system import PATIENCE
 
 # In front of each text: `interrupted(call)` calls, and wants Ctrl-C to end that. The signal is sent
-# again and again, as the call need not have begun to wait when the first one comes.
+# again and again, as the call need not have begun to wait when the first one comes; but not before
+# the file `request` is there, if one is named.
 PRELUDE = """
 WAIT = Mbox(32)  # PvmMboxWaitForInfo
 
-def interrupted(call):
+def interrupted(call, request=None):
     over = threading.Event()
     def strike():
-        while not over.wait(0.2):
+        while request and not os.path.exists(request):
+            time.sleep(0.01)
+        pause = 0.2
+        while not over.wait(pause):
             os.kill(os.getpid(), signal.SIGINT)
+            pause = 3  # enough for the first one to end the call on any machine
     striker = threading.Thread(target=strike)
     striker.start()
     try:
@@ -128,10 +133,12 @@ def test_message_that_the_handler_took_in_is_still_there(machine: ScriptMachine)
     )
 
 
+# Requests to start hosts are kept; the file `argv[1]` tells of the first one.
 HOSTER = """
 reg_hoster()
 send_obj("ready", parent())
-recv()  # requests to start hosts are kept
+recv()
+open(sys.argv[1], "w").close()
 send_obj("asked", parent())
 recv(parent())
 """
@@ -139,12 +146,13 @@ recv(parent())
 
 def test_ctrl_c_ends_addhosts_and_hosts_are_added_nevertheless(machine: ScriptMachine) -> None:
     """The daemon goes on: another addition is refused as long as this one is not over."""
+    request = machine.programs / "request"
     run(
         machine,
-        """
-        hoster, = spawn("hoster")
+        f"""
+        hoster, = spawn("hoster", ["{request}"])
         assert recv_obj(hoster)[0] == "ready"
-        interrupted(lambda: addhosts(["other ip=192.0.2.9"]))
+        interrupted(lambda: addhosts(["other ip=192.0.2.9"]), "{request}")
         assert recv_obj(hoster)[0] == "asked"
         try:
             addhosts(["other ip=192.0.2.9"])
@@ -168,6 +176,7 @@ while len(asked) < 2:
     message = recv()
     asked.append(message.tid)
     if len(asked) == 1:
+        open(sys.argv[1], "w").close()
         send_obj("asked", message.tid)
 for tid in asked:
     initsend(); pkint(1); pkint(tid)
@@ -178,10 +187,11 @@ recv()
 
 def test_late_answer_of_a_resource_manager_is_no_message(machine: ScriptMachine) -> None:
     """The client enrols when there is a manager; its two requests are answered together."""
+    request = machine.programs / "request"
     out = run(
         machine,
-        """
-        manager, = spawn("manager")
+        f"""
+        manager, = spawn("manager", ["{request}"])
         assert recv_obj(manager)[0] == "ready"
         client, = spawn("client")
         assert recv_obj(client)[0] == "done"
@@ -189,8 +199,8 @@ def test_late_answer_of_a_resource_manager_is_no_message(machine: ScriptMachine)
         """,
         manager=MANAGER,
         client=PRELUDE
-        + """
-interrupted(lambda: spawn("nothing"))
+        + f"""
+interrupted(lambda: spawn("nothing"), "{request}")
 assert recv_obj()[0] == "asked"
 assert spawn("nothing") == [mytid()]
 assert probe() is None
@@ -204,7 +214,9 @@ def test_ctrl_c_ends_the_start_of_a_daemon_that_does_not_come_up(machine: Script
     tree = machine.programs / "tree"
     (tree / "lib").mkdir(parents=True)
     daemon = tree / "lib" / "pvmd"
-    daemon.write_text(f"#!/bin/sh\necho $$ >{tree}/pid\nexec sleep {PATIENCE} 2>/dev/null\n")
+    daemon.write_text(
+        f"#!/bin/sh\ncd {tree}; echo $$ >new; mv new pid; exec sleep {PATIENCE} 2>/dev/null\n"
+    )
     daemon.chmod(0o755)
     run(
         machine,
@@ -212,7 +224,7 @@ def test_ctrl_c_ends_the_start_of_a_daemon_that_does_not_come_up(machine: Script
         os.environ["PVM_ROOT"] = {str(tree)!r}
         os.environ["PVM_VMID"] = "another"
         os.environ.pop("PVMSOCK", None)
-        interrupted(lambda: start_pvmd())
+        interrupted(lambda: start_pvmd(), {str(tree / "pid")!r})
         with open({str(tree / "pid")!r}) as file:
             os.kill(int(file.read()), signal.SIGKILL)
         """,

@@ -181,7 +181,7 @@ def test_polling_calls_return_none_when_nothing_is_there(machine: ScriptMachine)
         initsend(); pkint(1); send(mytid(), 9)
         while not (seen := probe(tag=9)):
             pass
-        assert seen == trecv(tag=9, timeout=5) and upkint() == 1
+        assert seen == trecv(tag=9, timeout=60) and upkint() == 1
     """)
 
 
@@ -353,7 +353,7 @@ def test_contexts_separate_messages(machine: ScriptMachine) -> None:
         assert setcontext(private) == base
         assert trecv(timeout=0.1) is None
         setcontext(base)
-        assert trecv(timeout=5) is not None
+        assert trecv(timeout=60) is not None
         freecontext(private)
     """)
 

@@ -128,7 +128,8 @@ def test_error_of_a_policy_is_answered_and_reported(
         agent = agent_of(vm)
         assert spawned(agent, 1) == [0, c.PvmOutOfRes]
         assert spawned(agent, 2)[0] == c.PvmDSysErr
-        assert "has no attribute 'missing'" in errors.read_text()
+        said = "has no attribute 'missing'"
+        wait_until(lambda: said in errors.read_text(), "the report")
         assert agent.call("config")[0] == "0"
 
 

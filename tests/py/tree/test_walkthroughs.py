@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.programs.blocks import Block, blocks_of, documents
-from support.system import ARCH, PROJECT, missing
+from support.system import ARCH, PATIENCE, PROJECT, missing
 
 DOCUMENTS = [str(path) for path in documents() if any(b.kind == "run" for b in blocks_of(path))]
 # These begin with a checkout. For all others commands are on the search path, as after installing.
@@ -49,7 +49,7 @@ class Shell:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            timeout=120,
+            timeout=4 * PATIENCE,
         )
 
 

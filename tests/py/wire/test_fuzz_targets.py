@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -29,8 +30,9 @@ def _targets() -> None:
 
 def make(goal: str) -> None:
     """Run a goal of tests/fuzz/Makefile."""
+    jobs = f"-j{os.cpu_count() or 1}"
     done = subprocess.run(
-        ["make", "-s", "-C", str(PROJECT / "tests" / "fuzz"), f"BUILD={BUILD}", goal],
+        ["make", "-s", jobs, "-C", str(PROJECT / "tests" / "fuzz"), f"BUILD={BUILD}", goal],
         capture_output=True,
         text=True,
         check=False,

@@ -7,6 +7,7 @@ shows when everything is at rest.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -184,7 +185,8 @@ class Chaos(Scoped):
         if tasks:
             pid = self.random.choice(tasks)
             self.note(f"kill task {pid} on {host.name}")
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def config(self) -> dict[str, int]:
         """The hosts as the master has them."""

@@ -51,4 +51,4 @@ def nothing_left() -> Iterator[None]:
     os.rmdir(directory)
     assert {name: os.environ.get(name) for name in _VARIABLES} == variables
     wait_until(lambda: threading.active_count() <= threads, "all threads ended")
-    assert descriptors() <= files
+    wait_until(lambda: descriptors() <= files, "all descriptors closed")

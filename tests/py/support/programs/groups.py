@@ -12,6 +12,7 @@ from support import compiler
 from support.machines.vm import VirtualMachine, wait_until
 from support.system import (
     C_SOURCES,
+    PATIENCE,
     Side,
     library_dir,
     modules_dir,
@@ -63,7 +64,7 @@ def library_flags(side: Side, *libraries: str) -> list[str]:
     return [f"-L{library_dir()}", *libraries] if side == "ours" else list(libraries)
 
 
-def finish(tasks: list[subprocess.Popen[bytes]], seconds: float = 60) -> None:
+def finish(tasks: list[subprocess.Popen[bytes]], seconds: float = PATIENCE) -> None:
     """All tasks end with 0 in time."""
     deadline = time.monotonic() + seconds
     for task in tasks:
