@@ -15,6 +15,7 @@ from .html import table
 from .mailbox import Mailbox
 from .notices import Notices
 from .private import Private, halt_from_outside, start_own
+from .spawning import refuse_while_imported
 from .task import Task
 
 
@@ -42,6 +43,7 @@ class VirtualMachine:
         env: Mapping[str, str] | None = None,
         keep: bool = False,
     ) -> None:
+        refuse_while_imported("starts a machine")
         self._begin()
         if Task().enrolled:
             raise RuntimeError("this process is a task of a machine: leave that before")

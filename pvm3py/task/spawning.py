@@ -105,6 +105,15 @@ class Launch:
 preparing = threading.local()
 
 
+def refuse_while_imported(doing: str) -> None:
+    """Raise RuntimeError in a child that runs its parent's script, which does such a thing."""
+    if getattr(preparing, "script", None):
+        raise RuntimeError(
+            f"{preparing.script} {doing} while a child of it imports it: put what the script does "
+            'behind `if __name__ == "__main__":`'
+        )
+
+
 # ---- what is started --------------------------------------------------------------------
 
 
@@ -123,11 +132,7 @@ def launch_of(what: What, args: Sequence[object]) -> Launch:
 
 
 def _function(function: Callable[..., object], args: Sequence[object]) -> Launch:
-    if getattr(preparing, "script", None):
-        raise RuntimeError(
-            f"{preparing.script} spawns while a child of it imports it: put what the script does "
-            'behind `if __name__ == "__main__":`'
-        )
+    refuse_while_imported("spawns")
     call, main = dump_call(function, tuple(args))
     job = Job([entry or os.getcwd() for entry in sys.path], main, list(sys.argv))
     launch = python_launch(["-P", "-m", "pvm3py.child"])

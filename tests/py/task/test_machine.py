@@ -357,3 +357,24 @@ def test_host_without_this_interpreter_uses_its_own(bed: Bed) -> None:
         % second.name
     )
     first.run(sys.executable, script, env={"PYTHONPATH": str(modules_dir())}).check()
+
+
+def test_child_of_an_unguarded_script_says_what_to_do(place: Path) -> None:
+    """Its traceback comes with the output; the receive that waits for it ends."""
+    out = run(
+        place,
+        """
+        def work(number):
+            Task().parent.send(number)
+
+        with VirtualMachine() as machine:
+            (tid,) = machine.task.spawn(work, 1)
+            try:
+                machine.task.recv(tid)
+            except NoTask as error:
+                print(error)
+        """,
+    )
+    assert f"{place}/script starts a machine while a child of it imports it" in out
+    assert 'behind `if __name__ == "__main__":`' in out
+    assert "it has ended" in out
