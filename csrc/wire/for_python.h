@@ -70,6 +70,13 @@ int pvmrewind(int id);
 int pvmspawn(char *file, char **argv, int flags, char *where, int count, char **env,
 	const int output[3], int *tids, char *reasons, size_t room);
 
+/*
+ * Fork a process whose parent is this one's (csrc/libpvm/base/sibling.c). This process has one
+ * thread, and functions of pthread_atfork are not called, but for the library's. In the child 0,
+ * else its id, or -errno; -ENOSYS: this system has no safe way.
+ */
+int pvmforksibling(void);
+
 /* ---- waiting (csrc/libpvm/engine/wait.c) -------------------------------------------- */
 
 /*

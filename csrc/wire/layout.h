@@ -84,6 +84,13 @@
 /* Tids in a request of either kind that a daemon serves at once. */
 #define WIRE_NOTICES_LISTED 4096
 
+/*
+ * A task that has been spawned as its parent's nursery on this host forks what that spawns: the
+ * daemon sends it SM_STTASK with the body ForkTask (pvm3py/wire/system.py), and gets TM_FORKED: tid
+ * and process id of the task, or -1. The process is the daemon's child. TM_FORKED has no answer.
+ */
+#define TM_FORKED (TM_FIRST + 66)
+
 /* Receivers in a TM_MCA that a daemon of this project takes. */
 #define WIRE_RECEIVERS_MAX (1 << 20)
 

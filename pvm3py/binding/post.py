@@ -27,10 +27,14 @@ def send_to_one(tid: int, tag: int, obj: object) -> None:
     """Send an object to a task. It may be changed when this returns."""
     parts = objects.dump(obj)
     if len(parts) == 1:
-        code = lib.pvmsendbytes(tid, tag, parts[0], len(parts[0]))
-        check("send", code, ("to t%x (tag %d)", tid, tag))
+        send_bytes(tid, tag, parts[0])
     else:
         send_parts([tid], tag, parts)
+
+
+def send_bytes(tid: int, tag: int, data: bytes) -> None:
+    """Send bytes as they are to a task."""
+    check("send", lib.pvmsendbytes(tid, tag, data, len(data)), ("to t%x (tag %d)", tid, tag))
 
 
 def send_parts(tids: Sequence[int], tag: int, parts: Sequence[Any]) -> None:

@@ -27,6 +27,8 @@ class Step(Enum):
     ANY = auto()
     # A task's collector is told that its output is complete.
     OUTPUT = auto()
+    # What a nursery has not forked is started otherwise.
+    BIRTHS = auto()
     # A task's tracer is told of its end; what a tracer that ended had been told is forgotten.
     TRACE = auto()
     # Mailbox entries of a task go.

@@ -300,7 +300,8 @@ class Message:
             lib.pvm_freebuf(number)
 
     def __del__(self) -> None:
-        if getattr(self, "_id", False):
+        # Freeing a buffer enrols: an object that outlives the task's leaving must not.
+        if getattr(self, "_id", False) and lib.pvmmytid != -1:
             self.release()
 
     @contextlib.contextmanager

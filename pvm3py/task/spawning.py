@@ -25,7 +25,7 @@ from pvm3py.binding.enums import Code, SpawnFlag
 from pvm3py.binding.errors import NoHost, SpawnError, text_of
 from pvm3py.binding.post import send_object, send_parts
 from pvm3py.binding.start import Target, start
-from pvm3py.wire.output import REASONS_WANTED, STATUS_WANTED
+from pvm3py.wire.output import FORK_WANTED, REASONS_WANTED, STATUS_WANTED
 
 from .context import within
 from .members import Tid
@@ -250,7 +250,7 @@ def spawn(
     if output is not None:
         wanted[STATUS_WANTED] = "1"
     if launch.job is not None:
-        wanted[CONTEXT_VARIABLE] = str(context)
+        wanted |= {CONTEXT_VARIABLE: str(context), FORK_WANTED: "1"}
     outcome = start(
         launch.program,
         launch.args,

@@ -23,6 +23,7 @@ from .members import HostInfo, Tid, tids
 from .message import Message, Received, receive_into, send_buffer
 from .notices import Notices
 from .take import ANY
+from .warm import Nurseries
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -52,6 +53,7 @@ class Task:
     _depth: int
     _handlers: dict[Callable[[Message], object], list[int]]
     _collector: Collector | None
+    _nurseries: Nurseries
     _awaited: set[Taker]
 
     def __new__(cls, *, machine: Machine | None = None, name: str | None = None) -> Task:
@@ -61,6 +63,7 @@ class Task:
                 one._depth = 0
                 one._handlers = {}
                 one._collector = None
+                one._nurseries = Nurseries()
                 one._awaited = set()
                 # Each thread has active buffers and a context of its own.
                 classic.setopt(classic.Option.THREAD_BUFFERS, 1)
@@ -101,6 +104,7 @@ class Task:
         """
         collector, self._collector = self._collector, None
         awaited, self._awaited = self._awaited, set()
+        self._nurseries = Nurseries()
         if not self.enrolled:
             if collector is not None:
                 collector.forget()
@@ -329,6 +333,8 @@ class Task:
         taker  gets what the tasks print and how they end; None: as this task's own output
         """
         collector = self.collecting()
+        if launch.job is not None:
+            self._nurseries.prepare(n, place)
         return spawning.spawn(
             launch,
             count=n,

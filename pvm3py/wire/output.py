@@ -23,6 +23,10 @@ class OutputEnd(Record):
 STATUS_WANTED = "PVM3PY_STATUS"
 # The same of a spawner that is told why tasks were not started, behind the answer of 3.4.6.
 REASONS_WANTED = "PVM3PY_REASONS"
+# The same of a task that is to be its spawner's nursery on its host, and of tasks that a nursery of
+# their spawner may fork.
+NURSERY = "PVM3PY_NURSERY"
+FORK_WANTED = "PVM3PY_FORK"
 
 
 class OutputStatus(Record):

@@ -47,6 +47,29 @@ class StartTask(Record):
     outof: I32
 
 
+class ForkTask(Record):
+    """SM_STTASK to a nursery: the task to fork, and what it would execute otherwise.
+
+    env        its whole environment
+    directory  where it starts
+    output     the daemon's descriptor of the pipe that takes what it prints
+    """
+
+    tid: I32
+    path: Str
+    argv: Strs
+    env: Strs
+    directory: Str
+    output: I32
+
+
+class Forked(Record):
+    """TM_FORKED: the process that a nursery has forked for a task; -1: it could not."""
+
+    tid: I32
+    pid: I32
+
+
 class TaskEnd(Record):
     """SM_TASKX: a task ended, with its wait(2) status and times."""
 

@@ -307,6 +307,10 @@ void pvm__view_choose(struct thread *);
 void pvm__view_thread_ends(struct thread *);
 /* In the child of a fork: other threads have no views. */
 void pvm__views_become_child(struct thread *);
+/* What the library does around a fork of the process. (lock.c) */
+void pvm__fork_before(void);
+void pvm__fork_in_parent(void);
+void pvm__fork_in_child(void);
 
 /* ---- the task's state (task.c) --------------------------------------------- */
 

@@ -65,8 +65,8 @@ static void end_thread(void *thread)
 
 /* ---- processes ---------------------------------------------------------------------- */
 
-/* In the child of a fork, which holds the lock: the other threads do not exist here. */
-static void keep_this_thread(void)
+/* It holds the lock: the other threads do not exist here. */
+void pvm__fork_in_child(void)
 {
 	struct thread *me = &pvm__self;
 
@@ -77,13 +77,13 @@ static void keep_this_thread(void)
 	pvm__unlock();
 }
 
-static void before_fork(void)
+void pvm__fork_before(void)
 {
 	pvm__lock();
 	pvm__mappings_before_fork();
 }
 
-static void after_fork(void)
+void pvm__fork_in_parent(void)
 {
 	pvm__mappings_after_fork(false);
 	pvm__unlock();
@@ -104,7 +104,7 @@ static void prepare(void)
 {
 	list_signals();
 	pthread_key_create(&end_key, end_thread);
-	pthread_atfork(before_fork, after_fork, keep_this_thread);
+	pthread_atfork(pvm__fork_before, pvm__fork_in_parent, pvm__fork_in_child);
 }
 
 /* The key's function must not be called when it is no longer in memory. */

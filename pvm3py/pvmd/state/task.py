@@ -57,7 +57,7 @@ class Task(Plain):
     -1 if it was not. begun: the tracer that was told of its begin. sched: the resource manager to
     tell of its end; dealings: what it has open with the one that it was told of. tells_status: its
     collector is told the status. waits: its requests that wait for something here, with bodies of
-    waiting_bytes together.
+    waiting_bytes together. unborn: its process is not known yet, but the signals that it is to get.
     """
 
     tid: int
@@ -85,6 +85,7 @@ class Task(Plain):
     dealings: Dealings | None = None
     waits: set[asyncio.Task[None]] | None = None
     waiting_bytes: int = 0
+    unborn: list[int] | None = None
 
     def runs(self) -> bool:
         """Whether its process number is known and still that of its process."""
@@ -174,6 +175,13 @@ class TaskTable:
     def enrolled(self, task: Task) -> None:
         """A task has enrolled: if its process does so again, that is another task."""
         self._cookies.pop(task.cookie, None)
+
+    def begun(self, task: Task, pid: int, cookie: int) -> None:
+        """The process of a task in the table is this child of the daemon, with this cookie."""
+        self._cookies.pop(task.cookie, None)
+        self._cookies[cookie] = task
+        task.pid, task.cookie, task.forked = pid, cookie, True
+        self._children[pid] = task
 
     def child(self, pid: int) -> Task | None:
         """The task whose process is this child of the daemon."""

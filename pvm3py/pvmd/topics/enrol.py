@@ -25,7 +25,7 @@ from ..state.connections import Connection
 from ..state.events import EnrolledEvent
 from ..state.log import DEBUG_MESSAGES
 from ..state.task import Task, ticks, ticks_now
-from . import manager, output, tracing
+from . import births, manager, output, tracing
 from .roles import Registry
 from .tasks import settings
 
@@ -89,6 +89,7 @@ def _welcome(pvmd: Pvmd, request: Request, task: Task, body: EnrolRequest) -> No
     if by_hand:
         _announce(pvmd, task)
     shares = bool(granted & c.WIRE_EXT_MEMORY)
+    births.Births.of(pvmd).enrols(pvmd, task, connection.pid)
     child = task.forked and task.pid == connection.pid
     try:
         pvmd.switch.bind(connection.conn, task.tid, answer, shares=shares, child=child)

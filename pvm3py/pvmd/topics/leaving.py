@@ -18,7 +18,7 @@ from ..state import private
 from ..state.config import TEMPORARIES
 from ..state.connections import Connection
 from ..state.task import Task
-from . import output
+from . import births, output
 from .tasks import signal_task
 
 # Seconds that children have to end after SIGTERM when the daemon stops.
@@ -68,6 +68,8 @@ def child_ended(pvmd: Pvmd, pid: int, status: int, user: float, system: float) -
     task = pvmd.tasks.child(pid)
     if task is not None:
         process_ended(pvmd, task, status, user, system)
+    else:
+        births.Births.of(pvmd).ended(pid, status, user, system)
 
 
 def process_ended(

@@ -11,8 +11,8 @@ from typing import Self
 
 from pvm3py.placement import Block, Placement, selected
 from pvm3py.wire import constants as c
-from pvm3py.wire.output import REASONS_WANTED, STATUS_WANTED
-from pvm3py.wire.system import ExecRequest, StartTask, exec_request
+from pvm3py.wire.output import FORK_WANTED, NURSERY, REASONS_WANTED, STATUS_WANTED
+from pvm3py.wire.system import ExecRequest, ForkTask, StartTask, exec_request
 from pvm3py.wire.task import SpawnRequest, Started
 
 from ..core import Pvmd, Table
@@ -25,6 +25,7 @@ from ..state.hosts import Host
 from ..state.task import Task
 from ..state.tree import own_directory, own_program
 from . import output, tracing
+from .births import Birth, Births
 from .roles import Registry
 
 # Cookies of tasks that a tasker starts; those started here have their pid.
@@ -220,6 +221,8 @@ class _Starter:
             own = [text for text in job.env if not text.startswith(names)]
             self._strings = tracer.environment() + own
         self._tells_status = _wants(job, STATUS_WANTED)
+        self._is_nursery = _wants(job, NURSERY)
+        self._forkable = _wants(job, FORK_WANTED) and not job.flags & c.PvmTaskDebug
         self._cwd = working_directory(self._strings)
         self._program = ""
         self._argv: list[str] = []
@@ -269,19 +272,43 @@ class _Starter:
             return self._delegate(instance)
         task = self._new_task()
         read_end, write_end = os.pipe2(os.O_CLOEXEC)
+        nursery = Births.of(pvmd).nursery(pvmd, self._job.ptid) if self._forkable else 0
         try:
-            task.pid = spawn_process(self._program, self._argv, self._strings, self._cwd, write_end)
+            if nursery:
+                task.cookie = Starts.of(pvmd).next_cookie()
+            else:
+                task.cookie = task.pid = self._execute(write_end)
+                task.forked = True
+                os.close(write_end)
         except OSError as error:
             os.close(read_end)
+            os.close(write_end)
             code = c.PvmOutOfRes if error.errno in (*SCARCE, errno.E2BIG) else c.PvmNoFile
             raise Refused(code, self._why(error)) from error
-        finally:
-            os.close(write_end)
-        task.cookie = task.pid
-        task.forked = True
         self._started(task)
         task.pipe = output.OutputPipe(pvmd, task, read_end)
+        if nursery:
+            self._have_forked(task, nursery, write_end)
+        elif self._is_nursery:
+            Births.of(pvmd).add_nursery(self._job.ptid, task.tid)
         return task.tid
+
+    def _execute(self, output_to: int) -> int:
+        """Execute the program: its process. OSError: that fails."""
+        return spawn_process(self._program, self._argv, self._strings, self._cwd, output_to)
+
+    def _have_forked(self, task: Task, nursery: int, output_to: int) -> None:
+        """Have the spawner's nursery fork the task, or else execute the program after all."""
+        order = ForkTask(
+            tid=task.tid,
+            path=self._program,
+            argv=self._argv,
+            env=_environment(self._strings, task.cookie),
+            directory=self._cwd or os.getcwd(),
+            output=output_to,
+        )
+        birth = Birth(task, nursery, output_to, lambda: self._execute(output_to))
+        Births.of(self._pvmd).begin(self._pvmd, birth, order)
 
     def _new_task(self) -> Task:
         task = Task(self._pvmd.next_tid(), self._job.ptid, 0, self._job.file)
@@ -324,6 +351,17 @@ class _Starter:
         )
         pvmd.send(task.tasker, c.SM_STTASK, c.BASECONTEXT, order.encode(), task.tid)
         return task.tid
+
+
+def _environment(strings: list[str], cookie: int) -> list[str]:
+    """The environment that spawn_process gives a task with these strings, and its cookie."""
+    merged = dict(os.environ)
+    for text in reversed(strings):
+        name, equals, value = text.partition("=")
+        if name and equals:
+            merged[name] = value
+    merged["PVMEPID"] = str(cookie)
+    return [f"{name}={value}" for name, value in merged.items()]
 
 
 def working_directory(strings: list[str]) -> str | None:

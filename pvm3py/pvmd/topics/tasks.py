@@ -137,6 +137,8 @@ def dm_sendsig(pvmd: Pvmd, _request: Request, body: SignalRequest) -> None:
 
 def signal_task(pvmd: Pvmd, task: Task, signum: int) -> None:
     """Send a signal to the process of a task, if it is known, still the task's, and not init."""
+    if task.unborn is not None:
+        task.unborn.append(signum)
     if task.pid == 1 or not task.runs():
         return
     try:

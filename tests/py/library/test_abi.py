@@ -71,7 +71,7 @@ THREADS = {
 # What the Python interface, which is linked with the archive, finds in it besides.
 IN_ARCHIVE = {
     *("pvmaskwaiting", "pvmsendbytes", "pvmsendparts", "pvmtake", "pvmlook", "pvmread"),
-    *("pvmdescribe", "pvmrewind", "pvmspawn"),
+    *("pvmdescribe", "pvmrewind", "pvmspawn", "pvmforksibling"),
 }
 
 # Debian's daemon is linked with inner parts of its library, and stays with that.

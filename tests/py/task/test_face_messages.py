@@ -542,3 +542,20 @@ def test_receive_from_a_task_that_has_ended_gives_what_it_sent_and_then_says_so(
             task.send(2, task.parent)
         """,
     )
+
+
+# ---- what is left when a task has gone ----------------------------------------------------------
+
+
+def test_message_that_outlives_the_task_s_leaving_does_not_enrol_again(
+    machine: ScriptMachine,
+) -> None:
+    run(
+        machine,
+        """
+        with Task() as task:
+            message = Message().pack(1)
+        del message
+        assert not task.enrolled
+        """,
+    )

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A fork whose child is the parent's child: a daemon that had a task forked sees its end.
+ *
+ * fork() has no such flag, so the kernel is asked. What the C library keeps of the thread, its
+ * number, is set as fork() does; with a single thread no lock of it can be held meanwhile.
+ */
+#define _GNU_SOURCE 1
+#include "base/base.h"
+#pragma GCC visibility push(default)
+#include "for_python.h"
+#pragma GCC visibility pop
+
+#include <errno.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Where the C library has the thread's number, NULL: that cannot be told. */
+static pid_t *thread_number(void)
+{
+	pid_t *at = NULL;
+
+	if (prctl(PR_GET_TID_ADDRESS, &at, 0, 0, 0) < 0 || !at)
+		return NULL;
+	return *at == (pid_t)syscall(SYS_gettid) ? at : NULL;
+}
+
+int pvmforksibling(void)
+{
+	struct clone_args how = { .flags = CLONE_PARENT | CLONE_CHILD_SETTID |
+			CLONE_CHILD_CLEARTID };
+	pid_t *number = thread_number();
+	void *robust;
+	size_t size;
+	long pid;
+
+	if (!number || syscall(SYS_get_robust_list, 0, &robust, &size) < 0)
+		return -ENOSYS;
+	how.child_tid = (uintptr_t)number;
+	pvm__fork_before();
+	pid = syscall(SYS_clone3, &how, sizeof how);
+	if (pid == 0) {
+		syscall(SYS_set_robust_list, robust, size);
+		pvm__fork_in_child();
+		return 0;
+	}
+	pvm__fork_in_parent();
+	return pid < 0 ? -errno : (int)pid;
+}

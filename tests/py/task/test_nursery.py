@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: MIT
+"""Functions that a nursery forks: tasks like those that the daemon executes."""
+
+from __future__ import annotations
+
+import textwrap
+
+from support.programs.scripts import ScriptMachine
+
+PRELUDE = '''
+from pvm3py import Task, Tid
+import resource, signal, sys
+def command(pid):
+    with open(f"/proc/{pid}/cmdline") as file:
+        return file.read().split("\\0")
+def forked(pid):
+    return "pvm3py.nursery" in command(pid)
+def nursery(*others):
+    """The one task that runs the nursery's program and is not one of its children."""
+    (found,) = [i for i in tasks() if i.tid not in others and i.pid and forked(i.pid)]
+    return found
+
+def wait_for(condition, what):
+    end = time.monotonic() + 100
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.01)
+'''
+
+
+def run(machine: ScriptMachine, text: str) -> str:
+    """Run a task with the names that the texts use."""
+    return machine.run(PRELUDE + textwrap.dedent(text))
+
+
+def test_forked_functions_find_all_that_executed_ones_find(machine: ScriptMachine) -> None:
+    """The first one is executed, for one alone a nursery does not pay."""
+    run(
+        machine,
+        """
+        def facts(top):
+            task = Task()
+            env = {k: v for k, v in os.environ.items() if k != "PVMEPID"}
+            (me,) = [info for info in tasks() if info.tid == task.tid]
+            main = sys.modules["__main__"]
+            found = dict(
+                parent=task.parent, ppid=os.getppid(), group=os.getpgid(0) == os.getpid(),
+                cwd=os.getcwd(), env=env, path=sys.path, argv=sys.argv, flags=str(sys.flags),
+                pid=me.pid == os.getpid(), entry=(me.parent, me.host, me.flags, me.program),
+                limits=resource.getrlimit(resource.RLIMIT_NOFILE),
+                signals=[str(signal.getsignal(n)) for n in range(1, 32)],
+                blocked=signal.pthread_sigmask(signal.SIG_BLOCK, []),
+                files=[os.fstat(n).st_mode for n in range(3)],
+                open=len(os.listdir("/proc/self/fd")), main=main.__name__,
+                threads=threading.active_count(), options=[getopt(n) for n in (1, 2, 16)],
+            )
+            task.send((forked(os.getpid()), found), top)
+        if __name__ == "__main__":
+            with Task() as task:
+                more = dict(cwd="/", env={"MINE": "a=b"})
+                task.spawn(facts, task.tid, **more)
+                alone, executed = task.recv(timeout=100)
+                assert not alone
+                task.spawn(facts, task.tid, n=8, **more)
+                for _ in range(8):
+                    copy, found = task.recv(timeout=100)
+                    assert copy
+                    for name in executed:
+                        assert found[name] == executed[name], (name, found, executed)
+        """,
+    )
+
+
+def test_forked_functions_print_to_the_output_and_know_their_siblings(
+    machine: ScriptMachine,
+) -> None:
+    run(
+        machine,
+        """
+        def work():
+            task = Task()
+            print("out", *sorted(task.siblings))
+            print("err", file=sys.stderr)
+        if __name__ == "__main__":
+            lines = []
+            with Task() as task:
+                tids = task.spawn(work, n=8, output=lambda tid, line: lines.append((tid, line)))
+            expected = "out " + " ".join(map(str, sorted(tids)))
+            for text in (expected, "err"):
+                assert sorted(tid for tid, line in lines if line == text) == sorted(tids), lines
+            assert len(lines) == 16
+        """,
+    )
+
+
+def test_ends_of_forked_functions_are_told_with_their_status(machine: ScriptMachine) -> None:
+    run(
+        machine,
+        """
+        from pvm3py.task import spawning
+        def end(how):
+            assert forked(os.getpid())
+            if how == "raise": raise ValueError(how)
+            if how == "kill": os.kill(os.getpid(), signal.SIGKILL)
+            sys.exit(how)
+        class Taker:
+            ends = {}
+            def line(self, tid, text): self.text = text
+            def ended(self, tid, status): self.ends[tid] = status
+        if __name__ == "__main__":
+            with Task() as task:
+                task.spawn(end, 0, n=4)
+                taker = Taker()
+                start = lambda how: task.start(
+                    spawning.launch_of(end, (how,)), taker, n=1, place=spawning.place(None, None))
+                expected = {"raise": 1, "kill": -9, 0: 0, 7: 7}
+                tids = {start(how)[0]: status for how, status in expected.items()}
+                with task.notify_exit(*tids) as notices:
+                    assert {notices.next(timeout=100).tid for _ in tids} == set(tids)
+                wait_for(lambda: task.probe() is None and taker.ends == tids, taker.ends)
+        """,
+    )
+
+
+def test_variable_that_python_reads_early_has_its_effect(machine: ScriptMachine) -> None:
+    run(
+        machine,
+        """
+        def work(top):
+            Task().send((forked(os.getpid()), sys.flags.hash_randomization), top)
+        if __name__ == "__main__":
+            with Task() as task:
+                task.spawn(work, task.tid, n=4)
+                assert [task.recv(timeout=100) for _ in range(4)] == 4 * [(True, 1)]
+                task.spawn(work, task.tid, n=4, env={"PYTHONHASHSEED": "0"})
+                assert [task.recv(timeout=100) for _ in range(4)] == 4 * [(False, 0)]
+        """,
+    )
+
+
+def test_what_a_killed_nursery_has_not_forked_is_executed(machine: ScriptMachine) -> None:
+    run(
+        machine,
+        """
+        def work(top):
+            Task().send(forked(os.getpid()), top)
+        if __name__ == "__main__":
+            with Task() as task:
+                first = task.spawn(work, task.tid, n=4)
+                assert [task.recv(timeout=100) for _ in range(4)] == 4 * [True]
+                server = nursery(*first)
+                os.kill(server.pid, signal.SIGSTOP)
+                task.spawn(work, task.tid, n=3)
+                os.kill(server.pid, signal.SIGKILL)
+                assert [task.recv(timeout=100) for _ in range(3)] == 3 * [False]
+                wait_for(lambda: not pstat(server.tid), "the nursery has gone")
+                task.spawn(work, task.tid, n=3)
+                assert [task.recv(timeout=100) for _ in range(3)] == 3 * [True], "a new one"
+        """,
+    )
+
+
+def test_signal_to_a_task_that_is_not_forked_yet_reaches_it(machine: ScriptMachine) -> None:
+    run(
+        machine,
+        """
+        def work(top):
+            Task().send(0, top)
+            Task().recv()
+        if __name__ == "__main__":
+            with Task() as task:
+                first = task.spawn(work, task.tid, n=4)
+                for tid in first:
+                    task.recv(tid, timeout=100)
+                server = nursery(*first)
+                os.kill(server.pid, signal.SIGSTOP)
+                (tid,) = task.spawn(work, task.tid)
+                with task.notify_exit(tid, *first) as notices:
+                    for each in (tid, *first):
+                        each.kill()
+                    ended = {notices.next(timeout=100).tid for _ in first}
+                    assert ended == set(first) and tid.alive()
+                    os.kill(server.pid, signal.SIGCONT)
+                    assert notices.next(timeout=100).tid == tid
+        """,
+    )
+
+
+def test_nursery_ends_with_its_spawner_however_that_ends(machine: ScriptMachine) -> None:
+    run(
+        machine,
+        """
+        def idle(top):
+            Task().send(os.getpid(), top)
+        def spawner(top, how):
+            task = Task()
+            idle_tids = task.spawn(idle, task.tid, n=4)
+            for _ in range(4):
+                task.recv()
+            task.send(nursery(task.tid, *idle_tids).tid, top)
+            if how == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if how == "raise":
+                raise ValueError(how)
+        if __name__ == "__main__":
+            with Task() as task:
+                for how in ("return", "raise", "kill"):
+                    task.spawn(spawner, task.tid, how, output=print)
+                    server = task.recv(timeout=20)
+                    wait_for(lambda: not pstat(server), how)
+                wait_for(lambda: [info.tid for info in tasks()] == [task.tid], "nothing is left")
+        """,
+    )
+
+
+def test_forked_functions_end_as_processes_do(machine: ScriptMachine) -> None:
+    """Threads end first, then come functions of atexit; files that are open are written."""
+    run(
+        machine,
+        """
+        import atexit
+        def work(path):
+            global file, kept
+            class Kept:
+                def __del__(self):
+                    print("object", flush=True)
+            assert forked(os.getpid())
+            file, kept = open(f"{path}/{Task().tid}", "w"), Kept()
+            file.write("all")
+            kept.itself = kept
+            atexit.register(print, "atexit")
+            threading.Thread(target=lambda: (time.sleep(0.2), print("thread"))).start()
+        if __name__ == "__main__":
+            lines = []
+            path = os.path.dirname(__file__)
+            with Task() as task:
+                tids = task.spawn(work, path, n=4, output=lambda tid, line: lines.append(line))
+            for tid in tids:
+                assert open(f"{path}/{tid}").read() == "all"
+            assert sorted(lines) == 4 * ["atexit"] + 4 * ["object"] + 4 * ["thread"], lines
+            assert lines.index("thread") < lines.index("atexit") < lines.index("object")
+        """,
+    )
