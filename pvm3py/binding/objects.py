@@ -48,11 +48,17 @@ def dump(obj: object) -> list[Any]:
     data = pickle.dumps(obj, 5, buffer_callback=buffers.append)
     if not buffers:
         return [_HEAD.pack(MAGIC, 0, len(data)) + data]
-    return _dump_apart(obj)
+    try:
+        apart = [buffer.raw() for buffer in buffers]
+    except BufferError:  # one is not in one piece
+        return _dump_apart(obj)
+    if any(view.nbytes < APART_FROM for view in apart):
+        return _dump_apart(obj)
+    return _joined(data, apart)
 
 
 def _dump_apart(obj: object) -> list[Any]:
-    """The same of one that has buffers; those that are large enough are parts."""
+    """The same of one with buffers of which some are no parts: these stay in the pickle."""
     apart: list[memoryview] = []
 
     def stays(buffer: pickle.PickleBuffer) -> bool:
@@ -64,7 +70,11 @@ def _dump_apart(obj: object) -> list[Any]:
             apart.append(view)
         return view.nbytes < APART_FROM
 
-    data = pickle.dumps(obj, 5, buffer_callback=stays)
+    return _joined(pickle.dumps(obj, 5, buffer_callback=stays), apart)
+
+
+def _joined(data: bytes, apart: list[memoryview]) -> list[Any]:
+    """The parts: head and pickle, then the buffers."""
     lengths = struct.pack(f"<{len(apart)}Q", *(view.nbytes for view in apart))
     return [_HEAD.pack(MAGIC, len(apart), len(data)) + lengths + data, *apart]
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages past the active buffers: what the Python interface sends and receives in one call. */
 #include "calls/api.h"
+#include "message/copy.h"
 
 #include <string.h>
 
@@ -130,7 +131,7 @@ static void copy_from(const struct message *m, size_t offset, char *to, size_t l
 			continue;
 		}
 		n = f->len - offset < length ? f->len - offset : length;
-		memcpy(to, f->data + offset, n);
+		pvm__copy((unsigned char *)to, f->data + offset, n, false);
 		offset = 0;
 		to += n;
 		length -= n;
