@@ -307,7 +307,7 @@ def _daemon_advice() -> str:
         return f"the daemon may have ended; its log {_daemon_file('pvml')} says more"
     return (
         f"no daemon of yours runs ({path} does not exist): "
-        "start one with the command pvmd, or with pvm3py.start_pvmd()"
+        "start one with the command pvmd, or with pvm3py.classic.start_pvmd()"
     )
 
 
