@@ -277,7 +277,7 @@ void pvm__route_pass_by(int tid)
 {
 	struct route *r = find(tid);
 
-	if (r && (r->state == ROUTE_ASKED || r->state == ROUTE_LISTEN))
+	if (r)
 		r->passed_by = true;
 }
 
@@ -288,12 +288,15 @@ void pvm__route_pass_by(int tid)
 static void await_progress(int tid, int64_t deadline)
 {
 	int code = pvm__engine_wait_until(deadline);
+	struct route *r;
 
 	if (code >= 0)
 		return;
 	if (code == PvmNoMem)
 		pvm__task.engine.short_of_memory = true;
-	pvm__route_pass_by(tid);
+	r = find(tid);
+	if (r && r->state != ROUTE_OPEN)
+		r->passed_by = true;
 }
 
 /* Is a route in that state, and nothing has passed it by? */
