@@ -15,6 +15,7 @@
  */
 #include "engine/engine.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -219,6 +220,15 @@ static void accept_ready(struct source *source)
 	pvm__wake(WAKE_NEWS); /* for await_connection */
 }
 
+/* A route that is listened for is open if the other side has connected by now. */
+static void accept_pending(struct route *r)
+{
+	struct pollfd p = { .fd = r->meeting.source.fd, .events = POLLIN };
+
+	if (r->state == ROUTE_LISTEN && poll(&p, 1, 0) > 0)
+		accept_ready(&r->meeting.source);
+}
+
 /* Wait for the task that asked for a route with the address `wanted`. */
 static bool await_task(struct route *r, const char *wanted)
 {
@@ -326,14 +336,19 @@ static void await_connection(int tid)
 	}
 }
 
-/* Wait until a route is made, refused, or passed by. False: none is being made. */
+/* Is a route being made, and can this thread wait for it? */
+static bool is_awaited(const struct route *r)
+{
+	return r && !r->passed_by &&
+		(r->state == ROUTE_LISTEN || (r->state == ROUTE_ASKED && !pvm__task.in_handler));
+}
+
+/* Wait until a route is made, refused, or passed by. False: that is so. */
 static bool await_route(int tid)
 {
-	bool asked = is_at(tid, ROUTE_ASKED) && !pvm__task.in_handler;
-
-	if (!asked && !is_at(tid, ROUTE_LISTEN))
+	if (!is_awaited(find(tid)))
 		return false;
-	while (asked && is_at(tid, ROUTE_ASKED))
+	while (!pvm__task.in_handler && is_at(tid, ROUTE_ASKED))
 		await_progress(tid, NO_DEADLINE);
 	await_connection(tid);
 	return true;
@@ -355,8 +370,10 @@ struct stream *pvm__route_stream(int tid)
 	if (!r && t->option.route == PvmRouteDirect && tid != pvmmytid && !t->in_handler &&
 		!pvm__self.unrouted)
 		request_route(tid);
-	await_route(tid);
-	r = find(tid);
+	if (!r || r->state != ROUTE_OPEN) {
+		await_route(tid);
+		r = find(tid);
+	}
 	return r && r->state == ROUTE_OPEN && !r->passed_by && !r->stream->lost ? r->stream : NULL;
 }
 
@@ -478,6 +495,8 @@ int pvm__tc_taskexit(int mid)
 	if (!wire_is_daemon((uint32_t)m->src) || pvm__get_int(m, &tid) < 0)
 		return 0;
 	r = find(tid);
+	if (r)
+		accept_pending(r);
 	if (r && r->state != ROUTE_OPEN)
 		drop(r);
 	return 0;
