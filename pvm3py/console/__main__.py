@@ -28,7 +28,7 @@ def main(arguments: list[str], program: str = "pvm") -> int:
     given = parser(program).parse_args(arguments)
     from pvm3py.classic import ConnectionLost, PvmError  # noqa: PLC0415
 
-    signal.signal(signal.SIGTERM, _terminated)
+    _take_ending_signals()
     try:
         return _serve(given)
     except ConnectionLost as error:
@@ -193,8 +193,17 @@ def _lost(error: Exception) -> str:
     return f"the daemon of this host has ended; {more}"
 
 
+def _take_ending_signals() -> None:
+    """Take the signals that end the console, but for a hang-up that it was told to ignore."""
+    from .interrupts import ENDING  # noqa: PLC0415
+
+    for signum in ENDING:
+        if signum == signal.SIGTERM or signal.getsignal(signum) != signal.SIG_IGN:
+            signal.signal(signum, _terminated)
+
+
 def _terminated(signum: int, frame: object) -> None:
-    """Somebody halts the machine, or kills this task: end by the signal, and lose no output."""
+    """End by the signal, and lose no output."""
     del frame
     try:
         sys.stdout.flush()

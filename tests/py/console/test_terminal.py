@@ -425,6 +425,21 @@ def test_terminal_is_as_before_when_the_machine_is_halted_by_others(
 
 
 @every_face
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_terminal_is_as_before_when_a_signal_ends_the_console(
+    ours: VirtualMachine, face: Face, number: signal.Signals
+) -> None:
+    with console(ours, face) as desk:
+        before = desk.flags()
+        desk.see_last(PROMPT)
+        desk.type("half a li")
+        desk.see_last("pvm> half a li")
+        desk.process.send_signal(number)
+        assert desk.end() == -number
+        assert desk.flags() == before
+
+
+@every_face
 def test_daemon_that_dies_under_the_prompt_is_said(ours: VirtualMachine, face: Face) -> None:
     with started(ours, face) as desk:
         ours.process.kill()
