@@ -7,9 +7,9 @@ import argparse
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from pvm3py.command import add_version, run
+from pvm3py.command import Parser, add_version, run
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
@@ -41,17 +41,9 @@ def main(arguments: list[str], program: str = "pvm") -> int:
     return 1
 
 
-class _Parser(argparse.ArgumentParser):
-    """Ends with status 1 after a wrong command line, as PVM's programs do."""
-
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(1, f"{self.prog}: {message}\n")
-
-
 def parser(program: str = "pvm") -> argparse.ArgumentParser:
     """The command line; the manual page is made of it as well."""
-    made = _Parser(
+    made = Parser(
         prog=program,
         description="The console of a virtual machine.",
         epilog=_HELP,
