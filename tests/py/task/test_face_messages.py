@@ -7,18 +7,9 @@ from pathlib import Path
 
 import pytest
 from support.compiler import compile_program
-from support.programs.scripts import ScriptMachine
+from support.programs.scripts import RAISES, ScriptMachine
 
 FACE = "from pvm3py import *\nimport pvm3py\nfrom pvm3py import classic\n"
-RAISES = """
-def raises(kind, call, *words):
-    try:
-        call()
-    except kind as error:
-        assert all(word in str(error) for word in words), str(error)
-        return error
-    raise SystemExit(f"{kind.__name__} is not raised")
-"""
 
 
 def run(machine: ScriptMachine, text: str, **children: str) -> str:
