@@ -89,7 +89,7 @@ PROGRAMS = {
                 task.send("end", tid)
             # the snippet
             task.send("half", task.tid, 99)
-            task.probe(timeout=0)
+            assert task.probe(timeout=0.05) is None
     """,
     "groups": """
         from pvm3py import Task
