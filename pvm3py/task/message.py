@@ -16,6 +16,7 @@ from pvm3py.binding.errors import BadMsg, Mismatch, NoSuchBuf, Overflow, check
 from pvm3py.binding.items import ITEMS, Item, Kind, in_memory, item_of
 from pvm3py.binding.post import send_parts
 
+from .html import table
 from .members import Tid
 
 if TYPE_CHECKING:
@@ -162,6 +163,13 @@ class Message:
             return f"<Message {place}, {self.length} bytes, {self.encoding}>"
         except NoSuchBuf:
             return "<Message, released>"
+
+    def _repr_html_(self) -> str:
+        try:
+            row = (self.source or "-", self.tag, self.context, self.length, self.encoding)
+            return table("Message", ("from", "tag", "context", "bytes", "encoding"), [row])
+        except NoSuchBuf:
+            return table(repr(self)[1:-1], [], [])
 
     # ---- packing ---------------------------------------------------------------
 
