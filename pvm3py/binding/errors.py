@@ -72,7 +72,7 @@ class PvmError(Exception):
 
     def __init__(self, code: int, function: str, text: str, peer: str | None = None) -> None:
         super().__init__(code, function, text)
-        self.code = Code(code) if code in set(Code) else code
+        self.code: Code | int = Code(code) if code in set(Code) else code
         self.function = function
         self.text = text
         self.peer = peer
