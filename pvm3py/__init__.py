@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pvm3py.binding.errors import *  # noqa: F403  # mypy does not see that task exports them
     from pvm3py.task import *  # noqa: F403
 
 # The one place of the version. A plain string: setuptools reads it without running the module.

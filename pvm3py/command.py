@@ -8,7 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
-from typing import Literal, TextIO
+from typing import Literal, NoReturn, TextIO
 
 from pvm3py import __version__, _explained
 
@@ -69,6 +69,15 @@ def error_text(error: Exception) -> str:
     if not isinstance(error, OSError) or error.strerror is None:
         return str(error)
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+
+
+class Parser(argparse.ArgumentParser):
+    """Ends with status 1 after a wrong command line, as PVM's programs do."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say it on standard error, and end."""
+        self.print_usage(sys.stderr)
+        self.exit(1, f"{self.prog}: {message}\n")
 
 
 def add_version(parser: argparse.ArgumentParser) -> None:

@@ -72,7 +72,7 @@ class PvmError(Exception):
 
     def __init__(self, code: int, function: str, text: str, peer: str | None = None) -> None:
         super().__init__(code, function, text)
-        self.code = Code(code) if code in set(Code) else code
+        self.code: Code | int = Code(code) if code in set(Code) else code
         self.function = function
         self.text = text
         self.peer = peer
@@ -307,7 +307,7 @@ def _daemon_advice() -> str:
         return f"the daemon may have ended; its log {_daemon_file('pvml')} says more"
     return (
         f"no daemon of yours runs ({path} does not exist): "
-        "start one with the command pvmd, or with pvm3py.start_pvmd()"
+        "start one with the command pvmd, or with pvm3py.classic.start_pvmd()"
     )
 
 

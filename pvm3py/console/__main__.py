@@ -7,9 +7,9 @@ import argparse
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from pvm3py.command import add_version, run
+from pvm3py.command import Parser, add_version, run
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
@@ -28,7 +28,7 @@ def main(arguments: list[str], program: str = "pvm") -> int:
     given = parser(program).parse_args(arguments)
     from pvm3py.classic import ConnectionLost, PvmError  # noqa: PLC0415
 
-    signal.signal(signal.SIGTERM, _terminated)
+    _take_ending_signals()
     try:
         return _serve(given)
     except ConnectionLost as error:
@@ -41,17 +41,9 @@ def main(arguments: list[str], program: str = "pvm") -> int:
     return 1
 
 
-class _Parser(argparse.ArgumentParser):
-    """Ends with status 1 after a wrong command line, as PVM's programs do."""
-
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(1, f"{self.prog}: {message}\n")
-
-
 def parser(program: str = "pvm") -> argparse.ArgumentParser:
     """The command line; the manual page is made of it as well."""
-    made = _Parser(
+    made = Parser(
         prog=program,
         description="The console of a virtual machine.",
         epilog=_HELP,
@@ -193,8 +185,17 @@ def _lost(error: Exception) -> str:
     return f"the daemon of this host has ended; {more}"
 
 
+def _take_ending_signals() -> None:
+    """Take the signals that end the console, but for a hang-up that it was told to ignore."""
+    from .interrupts import ENDING  # noqa: PLC0415
+
+    for signum in ENDING:
+        if signum == signal.SIGTERM or signal.getsignal(signum) != signal.SIG_IGN:
+            signal.signal(signum, _terminated)
+
+
 def _terminated(signum: int, frame: object) -> None:
-    """Somebody halts the machine, or kills this task: end by the signal, and lose no output."""
+    """End by the signal, and lose no output."""
     del frame
     try:
         sys.stdout.flush()

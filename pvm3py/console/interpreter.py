@@ -89,11 +89,15 @@ class Interpreter:
 
     def _call(self, command: Command, words: list[str]) -> None:
         given, unknown = command.parse(words)
-        if not command.fits(len(given.operands)):
+        fits = command.fits(len(given.operands))
+        if not fits and not command.fits(len(words)):
             self.session.complain(f"{command.name}: wrong #args")
             return
         for flag in unknown:
             self._refuse(given, flag)
+        if not fits:
+            self.session.complain("incorrect arg count")
+            return
         command.run(self.session, given)
 
     def _refuse(self, given: Given, flag: str) -> None:

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Ctrl-C: it ends the command that runs, and never the console."""
+"""Ctrl-C: it ends the command that runs, and never the console. Signals that do end the console."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+
+# Somebody halts the machine or kills this task; the terminal hangs up.
+ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:

@@ -30,6 +30,11 @@ _NO_PARENT = (0, -1)
 _LINE_MAX = 65536
 
 
+def _begins(count: int) -> bool:
+    """Whether a message of collected output, read up to its count, tells of a new task of a job."""
+    return count in (_SPAWNED, _NEW) and pvm.upkint() not in _NO_PARENT
+
+
 @dataclass
 class Stream:
     """What is known of a task: its spawn was reported, its output ended, begin of its next line."""
@@ -86,7 +91,7 @@ class Job:
     def take_output(self, length: int) -> None:
         """Take a message of collected output, the receive buffer, that has so many bytes."""
         tid, count = pvm.upkint(2)
-        if count > length or not (tid in self.tasks or self._begins(count)):
+        if count > length or not (tid in self.tasks or _begins(count)):
             return
         stream = self.stream(tid)
         if count > 0:
@@ -99,10 +104,6 @@ class Job:
             self.trace.output(tid, _MARKS[count])
         if count == _EOF and not stream.ended:
             self._end(tid, stream)
-
-    def _begins(self, count: int) -> bool:
-        """Whether a message of collected output tells of a new task of the job."""
-        return count in (_SPAWNED, _NEW) and pvm.upkint() not in _NO_PARENT
 
     def lose(self, tid: int) -> None:
         """A task is gone with its host: nothing of it comes any more."""
@@ -226,7 +227,10 @@ class Jobs:
         return number
 
     def launch(self, job: Job, spawn: Callable[[], list[int]]) -> list[int]:
-        """Have the tasks spawned as tasks of this job; what `spawn` returns: tids and codes."""
+        """Have the tasks spawned as tasks of this job; what `spawn` returns: tids and codes.
+
+        After Ctrl-C those that start all the same are ended.
+        """
         tags = [self._mail.new_tag(lambda message: self._output(job, message))]
         if job.trace is not None:
             tags.append(self._mail.new_tag(lambda message: self._traced(job, message), tasks=True))
@@ -237,12 +241,38 @@ class Jobs:
             for tid in results:
                 if tid > 0:
                     job.stream(tid).spawned = True
+        except KeyboardInterrupt:
+            self._abandon(job)
+            raise
         finally:
             job.launched = True
             if not job.tasks:
                 job.finish()
                 self._drop(job)
         return results
+
+    def _abandon(self, job: Job) -> None:
+        """End the tasks of a job whose spawn was interrupted, also those that come to be later."""
+        ended: set[int] = set()
+
+        def end(tid: int) -> None:
+            if tid not in ended:
+                ended.add(tid)
+                pvm.kill(tid)
+                if job.number:
+                    self._out.line(f"[{job.number}] {tid_text(tid)} ended: spawn was interrupted")
+
+        def begun(message: pvm.MessageInfo) -> None:
+            del message
+            tid, count = pvm.upkint(2)
+            if _begins(count):
+                end(tid)
+
+        self._mail.hand_over(self._tags[job].pop(0), begun)
+        known = list(job.tasks)
+        job.tasks.clear()
+        for tid in known:
+            end(tid)
 
     def lose_host(self, host: int) -> None:
         """The tasks of a host are gone with it."""

@@ -41,6 +41,10 @@ class Mail:
             self._of_tasks.add(tag)
         return tag
 
+    def hand_over(self, tag: int, handler: Handler) -> None:
+        """Messages of this tag are another function's from now on."""
+        self._handlers[tag] = handler
+
     def forget(self, tag: int) -> None:
         """Messages of this tag are dropped from now on."""
         self._handlers.pop(tag, None)

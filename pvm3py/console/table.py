@@ -77,13 +77,19 @@ class Command:
         """Options and operands of the words, and the options that it does not know."""
         given, unknown = Given([]), []
         rest = [self._dashed(word) for word in words]
-        while rest and not self.raw and len(rest[0]) > 1 and rest[0].startswith("-"):
+        while rest and self._is_option(rest[0]):
             word = rest.pop(0)
             if word == "--":
                 break
             unknown += self._take(word, given)
         given.operands = rest
         return given, unknown
+
+    def _is_option(self, word: str) -> bool:
+        """Whether a word is one of options; a dash alone is one without letters."""
+        if self.raw or not word.startswith("-"):
+            return False
+        return len(word) > 1 or any(len(option.flag) == 2 for option in self.options)
 
     def _dashed(self, word: str) -> str:
         """A word with the dash that options may lack."""

@@ -57,7 +57,7 @@ def changed(
     """The events after what somebody has typed, and the words that are none.
 
     Events are added, but behind a "-" removed; "*" is all of them, and a name of `sets`
-    replaces what there was.
+    replaces what there was. As in 3.4.6 those that are always traced are no unknown words.
     """
     unknown = []
     add = True
@@ -67,7 +67,7 @@ def changed(
             add = word == "+"
         elif word in sets:
             on = set(sets[word])
-        elif word == "*" or name in event_names():
+        elif word == "*" or name in EVENTS:
             names = set(event_names()) if word == "*" else {name}
             on = on | names if add else on - names
         else:

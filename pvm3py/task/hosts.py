@@ -9,6 +9,7 @@ from typing import Any
 from pvm3py import classic
 from pvm3py.binding.errors import NoHost, NoTask, PvmError, check, text_of
 
+from .html import table
 from .members import HostInfo, TaskInfo, Tid
 
 
@@ -74,6 +75,11 @@ class Hosts(Mapping[str, HostInfo]):
     def __repr__(self) -> str:
         return f"<Hosts {', '.join(self)}>"
 
+    def _repr_html_(self) -> str:
+        head = ("host", "daemon", "architecture", "speed")
+        hosts = self.snapshot().values()
+        return table("Hosts", head, [(h.name, h.tid, h.arch, h.speed) for h in hosts])
+
 
 class Tasks(Mapping[Tid, TaskInfo]):
     """The tasks by tid."""
@@ -99,6 +105,11 @@ class Tasks(Mapping[Tid, TaskInfo]):
 
     def __repr__(self) -> str:
         return f"<Tasks {', '.join(map(str, self))}>"
+
+    def _repr_html_(self) -> str:
+        tasks = self.snapshot().values()
+        rows = [(t.tid, t.host, t.parent or "-", t.pid, t.program or "-") for t in tasks]
+        return table("Tasks", ("task", "daemon", "parent", "process", "program"), rows)
 
 
 def _task(info: classic.TaskInfo) -> TaskInfo:

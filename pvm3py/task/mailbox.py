@@ -11,6 +11,7 @@ from pvm3py import classic
 from pvm3py.binding.enums import Mbox
 from pvm3py.binding.errors import NoEntry
 
+from .html import table
 from .members import Tid
 from .message import Message, message_of
 
@@ -103,6 +104,11 @@ class Mailbox(Mapping[str, list[Entry]]):
 
     def __repr__(self) -> str:
         return f"<Mailbox {', '.join(self)}>"
+
+    def _repr_html_(self) -> str:
+        entries = [entry for found in self.snapshot().values() for entry in found]
+        rows = [(entry.name, entry.index, entry.owner) for entry in entries]
+        return table("Mailbox", ("name", "index", "owner"), rows)
 
 
 def _entries(pattern: str) -> dict[str, list[Entry]]:

@@ -12,10 +12,11 @@ from pvm3py import classic
 from pvm3py._task import ffi, lib
 from pvm3py.binding import objects
 from pvm3py.binding.enums import Code
-from pvm3py.binding.errors import BadMsg, Mismatch, Overflow, check
+from pvm3py.binding.errors import BadMsg, Mismatch, NoSuchBuf, Overflow, check
 from pvm3py.binding.items import ITEMS, Item, Kind, in_memory, item_of
 from pvm3py.binding.post import send_parts
 
+from .html import table
 from .members import Tid
 
 if TYPE_CHECKING:
@@ -131,10 +132,8 @@ class Message:
 
     @property
     def length(self) -> int:
-        """Bytes of its body."""
-        arrival = ffi.new("struct pvmarrival *")
-        check("bufinfo", lib.pvmdescribe(self.id, arrival))
-        return int(arrival.length)
+        """Bytes of its body. Raises NoSuchBuf: it was looked at only, and is gone."""
+        return int(self._described().length)
 
     @property
     def encoding(self) -> Encoding:
@@ -144,15 +143,33 @@ class Message:
     @property
     def is_object(self) -> bool:
         """Whether the body is a Python object."""
+        self._described()
         start = ffi.new("char[]", len(objects.MAGIC))
         code = lib.pvmread(self.id, 0, start, len(start))
         return code == 0 and bytes(ffi.buffer(start)) == objects.MAGIC
 
+    def _described(self) -> Any:
+        """What the library knows of it."""
+        arrival = ffi.new("struct pvmarrival *")
+        check("bufinfo", lib.pvmdescribe(self.id, arrival))
+        same = (arrival.tid, arrival.tag, arrival.ctx) == (self.source, self.tag, self.context)
+        # One that was looked at may have been taken and freed since; others get its id.
+        check("bufinfo", 0 if same or not self._queued else Code.NO_SUCH_BUF)
+        return arrival
+
     def __repr__(self) -> str:
-        if not self._id:
-            return "<Message, released>"
         place = f"{self.tag} from {self.source}" if self.source else "to be sent"
-        return f"<Message {place}, {self.length} bytes, {self.encoding}>"
+        try:
+            return f"<Message {place}, {self.length} bytes, {self.encoding}>"
+        except NoSuchBuf:
+            return "<Message, released>"
+
+    def _repr_html_(self) -> str:
+        try:
+            row = (self.source or "-", self.tag, self.context, self.length, self.encoding)
+            return table("Message", ("from", "tag", "context", "bytes", "encoding"), [row])
+        except NoSuchBuf:
+            return table(repr(self)[1:-1], [], [])
 
     # ---- packing ---------------------------------------------------------------
 

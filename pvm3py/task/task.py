@@ -251,7 +251,12 @@ class Task:
 
         def install(function: _F) -> _F:
             def handle(info: classic.MessageInfo) -> None:
-                function(Message.of_handler(info.bufid))
+                message = Message.of_handler(info.bufid)
+                try:
+                    function(message)
+                finally:
+                    # The library gives its id to another message.
+                    message.release()
 
             number = classic.addmhf(handle, src=source, tag=tag, context=classic.getcontext())
             self._handlers.setdefault(function, []).append(number)

@@ -7,28 +7,21 @@ import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
-from pvm3py.command import add_version, error_text, run
+from pvm3py.command import Parser, add_version, error_text, run
 
 from .file import Writer, head_of, read
 from .message import Event
+from .options import add_common
 
 # Text of an output event about a stream itself, and what the copy of the output says for it.
 _STREAM = {"CREATION": None, "GOTSPAWN": None, "GOTEOF": "EOF"}
 
 
-class _Parser(argparse.ArgumentParser):
-    """Ends with status 1 after a wrong command line, as PVM's programs do."""
-
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(1, f"{self.prog}: {message}\n")
-
-
 def parser(program: str) -> argparse.ArgumentParser:
     """The command line; the manual page is made of it as well."""
-    made = _Parser(
+    made = Parser(
         prog=program,
         description="Sort the events of a trace file by their times.",
         allow_abbrev=False,
@@ -39,8 +32,7 @@ def parser(program: str) -> argparse.ArgumentParser:
     made.add_argument(
         "-o", dest="out", metavar="FILE", help="where to write; default: standard output"
     )
-    made.add_argument("-O", dest="copy", metavar="FILE", help="another file for tasks' output")
-    made.add_argument("-v", action="store_true", help="accepted for old scripts; says no more")
+    add_common(made)
     add_version(made)
     return made
 

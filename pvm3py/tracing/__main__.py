@@ -7,24 +7,16 @@ import argparse
 import getpass
 import os
 import sys
-from typing import NoReturn
 
-from pvm3py.command import add_version, run
+from pvm3py.command import Parser, add_version, run
+from pvm3py.trace.options import add_common
 
 _OPTIONS = ("full", "time", "count")
 
 
-class _Parser(argparse.ArgumentParser):
-    """Ends with status 1 after a wrong command line, as PVM's programs do."""
-
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(1, f"{self.prog}: {message}\n")
-
-
 def parser(program: str) -> argparse.ArgumentParser:
     """The command line; the manual page is made of it as well."""
-    made = _Parser(
+    made = Parser(
         prog=program,
         description="Write what the tasks of the virtual machine trace to a file.",
         allow_abbrev=False,
@@ -32,7 +24,7 @@ def parser(program: str) -> argparse.ArgumentParser:
     made.add_argument(
         "-T", dest="trace", metavar="FILE", help="trace file; default: tracefile.USER in PVM_TMP"
     )
-    made.add_argument("-O", dest="copy", metavar="FILE", help="another file for tasks' output")
+    add_common(made)
     made.add_argument(
         "-B", dest="buffer", metavar="BYTES", type=int, default=0, help="size of trace buffers"
     )
@@ -43,7 +35,6 @@ def parser(program: str) -> argparse.ArgumentParser:
         default="full",
         help="whole events, or the time spent in calls, or the number of calls",
     )
-    made.add_argument("-v", action="store_true", help="accepted for old scripts; says no more")
     made.add_argument("-H", action="help", help="print this, too")
     add_version(made)
     return made

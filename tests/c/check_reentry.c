@@ -563,9 +563,12 @@ static void jump_out_of_ring(char **argv)
 {
 	static volatile int sent;
 	volatile bool jumped = false;
+	const char *memory = getenv("PVM_SHM");
 	int tid;
 	pid_t pid, helper, self = getpid();
 
+	if (memory && strcmp(memory, "off") == 0)
+		return; /* there is no ring */
 	setenv("PVM_SHM_AFTER", "0", 1);
 	CHECK_INT(check_spawn(argv, "counter", 1, &tid), 1);
 	pid = check_recv_int(tid, TAG_REPLY);

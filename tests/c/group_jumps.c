@@ -114,30 +114,41 @@ static void out_of_a_barrier_that_waits(void)
 static void by_signal(int signal)
 {
 	(void)signal;
-	/* The group call is not to be disturbed. */
-	CHECK_INT(pvm_gsize(group), PvmNotImpl);
+	/* The group call is not to be disturbed. It may not have begun, or be over. */
+	if (pvm_gsize(group) != PvmNotImpl)
+		return;
 	CHECK_INT(pvm_mkbuf(PvmDataDefault), PvmNotImpl);
 	siglongjmp(back, 1);
+}
+
+/* A process that sends a signal again and again. */
+static pid_t striker(pid_t to)
+{
+	pid_t pid = fork();
+
+	while (pid == 0) {
+		usleep(50000);
+		if (kill(to, SIGUSR1) < 0)
+			_exit(0);
+	}
+	return pid;
 }
 
 /* A time limit of a barrier. */
 static void signal_out_of_a_barrier(void)
 {
-	pid_t self = getpid(), helper = 0;
+	static pid_t helper;
 
 	signal(SIGUSR1, by_signal);
 	CHECK_INT(pvm_joingroup(other), 0);
 	if (sigsetjmp(back, 1) == 0) {
-		helper = fork();
-		if (helper == 0) {
-			usleep(50000);
-			kill(self, SIGUSR1);
-			_exit(0);
-		}
+		helper = striker(getpid());
 		pvm_barrier(other, 2);
 		CHECK(!"the barrier");
 	}
-	waitpid(-1, NULL, 0);
+	kill(helper, SIGKILL);
+	waitpid(helper, NULL, 0);
+	signal(SIGUSR1, SIG_IGN);
 	CHECK_INT(pvm_lvgroup(other), 0);
 	usable();
 }

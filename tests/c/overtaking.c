@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Order of messages to a task with which a direct route is being made.
+ * Order and loss of messages of two tasks while a direct route between them is being made.
  *
  *     overtaking DAEMON CASE
  *
@@ -10,6 +10,7 @@
  *     awaited  the first task answers the request, and sends two multicasts
  *     passed   the same, while the child is stopped for longer than anybody waits for it
  *     handler  the child sends by a handler that runs while it waits for the answer
+ *     late     the first task runs a handler when the child connects, until it would wait no longer
  */
 #include <linux/sockios.h>
 #include <poll.h>
@@ -19,7 +20,9 @@
 #include "check.h"
 
 enum { PID = 1, ORDER, DATA, PROVOKE, WORD, END };
-enum { CAST, HANDLE };
+enum { CAST, HANDLE, LATE, TRIGGER };
+
+enum { LONGER_S = 3 }; /* than a task waits for one that has asked */
 
 /* ---- processes ------------------------------------------------------------------------- */
 
@@ -67,14 +70,19 @@ static int send_the_first(int id)
 
 static int child(void)
 {
+	int order;
+
 	parent = pvm_parent();
 	pvm_addmhf(parent, PROVOKE, -1, send_the_first);
 	check_send_int(parent, PID, getpid());
-	switch (check_recv_int(parent, ORDER)) {
+	switch (order = check_recv_int(parent, ORDER)) {
 	case CAST:
+	case LATE:
 		pvm_setopt(PvmRoute, PvmRouteDirect);
 		raise(SIGSTOP);
 		check_send_int(parent, WORD, 0);
+		if (order == LATE)
+			raise(SIGSTOP);
 		for (int i = 0; i < 2; i++)
 			CHECK_INT(check_recv_int(parent, DATA), i);
 		break;
@@ -83,6 +91,10 @@ static int child(void)
 		raise(SIGSTOP);
 		check_send_int(parent, DATA, 1);
 		raise(SIGSTOP);
+		break;
+	case TRIGGER:
+		await_state(check_recv_int(parent, PID), 'S');
+		check_send_int(parent, PROVOKE, 0);
 		break;
 	default: CHECK(!"an order");
 	}
@@ -203,6 +215,37 @@ static void send_by_handler(char **argv, pid_t daemon)
 	CHECK_INT(check_recv_int(p.tid, END), 0);
 }
 
+static struct peer late;
+
+/* The other side connects and writes. Then time passes. */
+static int let_it_connect(int id)
+{
+	(void)id;
+	let_go_on(late.pid);
+	await_state(late.pid, 'T');
+	sleep(LONGER_S);
+	return 0;
+}
+
+static void wait_too_long(char **argv)
+{
+	int trigger;
+
+	late = start_asker(argv, LATE);
+	answer(&late);
+	CHECK_INT(check_spawn(argv, "child", 1, &trigger), 1);
+	check_recv_int(trigger, PID);
+	CHECK(pvm_addmhf(trigger, PROVOKE, -1, let_it_connect) >= 0);
+	check_send_int(trigger, ORDER, TRIGGER);
+	check_send_int(trigger, PID, getpid());
+	check_send_int(late.tid, DATA, 0);
+	let_go_on(late.pid);
+	check_send_int(late.tid, DATA, 1);
+	CHECK_INT(check_recv_int(late.tid, END), 0);
+	CHECK(pvm_nrecv(late.tid, WORD) > 0);
+	CHECK_INT(check_recv_int(trigger, END), 0);
+}
+
 int main(int argc, char **argv)
 {
 	check_start();
@@ -212,6 +255,8 @@ int main(int argc, char **argv)
 		return 1;
 	if (strcmp(argv[2], "handler") == 0)
 		send_by_handler(argv, atoi(argv[1]));
+	else if (strcmp(argv[2], "late") == 0)
+		wait_too_long(argv);
 	else
 		cast_twice(argv, atoi(argv[1]), strcmp(argv[2], "awaited") == 0);
 	pvm_exit();

@@ -159,8 +159,8 @@ struct stream *pvm__route_stream(int tid);
 /* Wait until no route to one of the tasks is being made, but for those that were passed by. */
 void pvm__routes_await(const int *tids, int n);
 /*
- * A message to a task goes by the daemon. If a route to it is being made those that follow go the
- * same way, as by the route they would overtake it.
+ * A message to a task has gone by the daemon, as there was no open route. If there is one by now, or
+ * it is being made, those that follow go by the daemon as well: by the route they would overtake it.
  */
 void pvm__route_pass_by(int tid);
 /*

@@ -15,6 +15,7 @@
  */
 #include "engine/engine.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -219,6 +220,15 @@ static void accept_ready(struct source *source)
 	pvm__wake(WAKE_NEWS); /* for await_connection */
 }
 
+/* A route that is listened for is open if the other side has connected by now. */
+static void accept_pending(struct route *r)
+{
+	struct pollfd p = { .fd = r->meeting.source.fd, .events = POLLIN };
+
+	if (r->state == ROUTE_LISTEN && poll(&p, 1, 0) > 0)
+		accept_ready(&r->meeting.source);
+}
+
 /* Wait for the task that asked for a route with the address `wanted`. */
 static bool await_task(struct route *r, const char *wanted)
 {
@@ -277,7 +287,7 @@ void pvm__route_pass_by(int tid)
 {
 	struct route *r = find(tid);
 
-	if (r && (r->state == ROUTE_ASKED || r->state == ROUTE_LISTEN))
+	if (r)
 		r->passed_by = true;
 }
 
@@ -288,12 +298,15 @@ void pvm__route_pass_by(int tid)
 static void await_progress(int tid, int64_t deadline)
 {
 	int code = pvm__engine_wait_until(deadline);
+	struct route *r;
 
 	if (code >= 0)
 		return;
 	if (code == PvmNoMem)
 		pvm__task.engine.short_of_memory = true;
-	pvm__route_pass_by(tid);
+	r = find(tid);
+	if (r && r->state != ROUTE_OPEN)
+		r->passed_by = true;
 }
 
 /* Is a route in that state, and nothing has passed it by? */
@@ -323,14 +336,19 @@ static void await_connection(int tid)
 	}
 }
 
-/* Wait until a route is made, refused, or passed by. False: none is being made. */
+/* Is a route being made, and can this thread wait for it? */
+static bool is_awaited(const struct route *r)
+{
+	return r && !r->passed_by &&
+		(r->state == ROUTE_LISTEN || (r->state == ROUTE_ASKED && !pvm__task.in_handler));
+}
+
+/* Wait until a route is made, refused, or passed by. False: that is so. */
 static bool await_route(int tid)
 {
-	bool asked = is_at(tid, ROUTE_ASKED) && !pvm__task.in_handler;
-
-	if (!asked && !is_at(tid, ROUTE_LISTEN))
+	if (!is_awaited(find(tid)))
 		return false;
-	while (asked && is_at(tid, ROUTE_ASKED))
+	while (!pvm__task.in_handler && is_at(tid, ROUTE_ASKED))
 		await_progress(tid, NO_DEADLINE);
 	await_connection(tid);
 	return true;
@@ -352,8 +370,10 @@ struct stream *pvm__route_stream(int tid)
 	if (!r && t->option.route == PvmRouteDirect && tid != pvmmytid && !t->in_handler &&
 		!pvm__self.unrouted)
 		request_route(tid);
-	await_route(tid);
-	r = find(tid);
+	if (!r || r->state != ROUTE_OPEN) {
+		await_route(tid);
+		r = find(tid);
+	}
 	return r && r->state == ROUTE_OPEN && !r->passed_by && !r->stream->lost ? r->stream : NULL;
 }
 
@@ -475,6 +495,8 @@ int pvm__tc_taskexit(int mid)
 	if (!wire_is_daemon((uint32_t)m->src) || pvm__get_int(m, &tid) < 0)
 		return 0;
 	r = find(tid);
+	if (r)
+		accept_pending(r);
 	if (r && r->state != ROUTE_OPEN)
 		drop(r);
 	return 0;

@@ -8,10 +8,16 @@ enum { STREAMED_MIN = 16 }; /* messages by a stream before memory is tried again
 
 /* ---- memory ------------------------------------------------------------------------------- */
 
+/* The open route to `tid`; none is requested. */
+static struct stream *existing_route(int tid)
+{
+	return pvm__route_exists(tid) ? pvm__route_stream(tid) : NULL;
+}
+
 /* Write to a task by a direct route, if there is one, or by the daemon. False: not possible. */
 static bool write_to(int dst, const struct parcel *parcels, int n)
 {
-	struct stream *route = pvm__route_exists(dst) ? pvm__route_stream(dst) : NULL;
+	struct stream *route = existing_route(dst);
 
 	return (route && pvm__stream_write(route, parcels, n)) ||
 		pvm__write_daemon(parcels, n) == 0;
@@ -82,7 +88,8 @@ static bool send_again(const struct link *l, const struct message *form)
 	};
 
 	pvm__segment_home()->streamed++;
-	pvm__route_pass_by(l->way.turn);
+	if (!existing_route(l->way.turn))
+		pvm__route_pass_by(l->way.turn);
 	return write_to(l->way.turn, parcels, 2);
 }
 
@@ -211,11 +218,11 @@ static int by_stream(const struct message *m, int dst, struct stream *route)
 	int code = 0;
 
 	note_stream(dst);
-	if (!route)
-		pvm__route_pass_by(dst);
 	pvm__task.sending++;
-	if (!route || !write_route(route, m, dst))
+	if (!route || !write_route(route, m, dst)) {
 		code = pvm__write_daemon(&(struct parcel){ .message = m, .dst = dst }, 1);
+		pvm__route_pass_by(dst);
+	}
 	pvm__task.sending--;
 	count_stream(dst);
 	return code;
@@ -295,12 +302,6 @@ static int multicast_daemon(struct message *m, const int *tids, int n)
 	return code;
 }
 
-/* The open route to `tid`; none is requested. */
-static struct stream *existing_route(int tid)
-{
-	return pvm__route_exists(tid) ? pvm__route_stream(tid) : NULL;
-}
-
 /* Is there an open route to one of them? */
 static bool any_route(const int *tids, int n)
 {
@@ -371,10 +372,8 @@ static int send_apart(struct message *m, int *tids, int n, unsigned *early, bool
 			*common = true;
 		else if (by_route(m, tids[i]))
 			owe(m, 0, early);
-		else {
-			pvm__route_pass_by(tids[i]);
+		else
 			tids[nrest++] = tids[i];
-		}
 	return nrest;
 }
 
@@ -402,8 +401,10 @@ int pvm__multicast(struct message *m, int *tids, int n)
 		for (int i = 0; i < nrest; i++)
 			note_stream(tids[i]);
 		code = multicast_daemon(m, tids, nrest);
-		for (int i = 0; i < nrest; i++)
+		for (int i = 0; i < nrest; i++) {
 			count_stream(tids[i]);
+			pvm__route_pass_by(tids[i]);
+		}
 	}
 	pvm__task.sending--;
 	if (common || nrest)

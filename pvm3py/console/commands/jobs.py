@@ -45,6 +45,10 @@ def _launch(session: Session, wanted: Launch) -> None:
         session.out.error(str(error))
         session.fail_if(True)
         return
+    except KeyboardInterrupt:
+        if wanted.output is None and wanted.trace is None:
+            session.out.line("tasks that are being started may start all the same")
+        raise
     session.out.line(f"{sum(result > 0 for result in results)} successful")
     session.out.lines(texts)
     session.fail_if(any(result < 0 for result in results))

@@ -34,7 +34,10 @@ _PS_NOTES = (
 def ps(session: Session, given: Given) -> None:
     """Tasks of this host, another, or all."""
     hosts = pvm.config()
-    tasks = pvm.tasks(_where(session, given, hosts))
+    where = _where(session, given, hosts)
+    if where is None:
+        return
+    tasks = pvm.tasks(where)
     if "-x" not in given:
         tasks = [task for task in tasks if task.tid not in (0, session.tid)]
     table = TaskTable(session.tid, hosts, long="-l" in given)
@@ -44,13 +47,17 @@ def ps(session: Session, given: Given) -> None:
     session.out.table(table.columns, map(table.row, tasks))
 
 
-def _where(session: Session, given: Given, hosts: list[pvm.Host]) -> int:
-    """Tid of the host whose tasks are asked for; 0: of all."""
+def _where(session: Session, given: Given, hosts: list[pvm.Host]) -> int | None:
+    """Tid of the host whose tasks are asked for; 0: of all; None: what was typed is no tid."""
     here = pvm.tidtohost(session.tid)
     if "-a" in given:
         return 0
     if "-h" in given:
-        return parse_tid(given.options["-h"]) or -1
+        word = given.options["-h"]
+        tid = parse_tid(word)
+        if tid is None:
+            session.complain(f"-h{word}: no tid; one is like t80000")
+        return tid
     name = given.options.get("-n", ".")
     if name == ".":
         return here

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import termios
+from collections.abc import Callable
 from typing import Any
+
+from ..interrupts import ENDING
 
 # Leave the other screen, stop marking pasted text, show the cursor.
 _RESET = b"\x1b[?1047l\x1b[?2004l\x1b[?25h\r\n"
@@ -26,15 +30,16 @@ class TerminalState:
             pass  # the terminal is gone
 
     def restore_at_end(self) -> None:
-        """Put them back before the present handler of SIGTERM runs."""
-        handler: Any = signal.getsignal(signal.SIGTERM)
+        """Put them back before the present handlers of signals that end the console run."""
+        for signum in ENDING:
+            handler = signal.getsignal(signum)
+            if callable(handler):
+                signal.signal(signum, functools.partial(self._terminated, handler))
 
-        def terminated(signum: int, frame: object) -> None:
-            self.restore()
-            try:
-                os.write(1, _RESET)
-            except OSError:
-                pass
-            handler(signum, frame)
-
-        signal.signal(signal.SIGTERM, terminated)
+    def _terminated(self, then: Callable[[int, Any], object], signum: int, frame: object) -> None:
+        self.restore()
+        try:
+            os.write(1, _RESET)
+        except OSError:
+            pass
+        then(signum, frame)

@@ -116,17 +116,28 @@ def ticks_now() -> int:
 
 def process_start(pid: int) -> int:
     """When a process began, in clock ticks since the system did (proc(5)); 0: there is none."""
+    words = _behind_name(pid)
+    return int(words[19]) if words else 0
+
+
+def process_parent(pid: int) -> int:
+    """The parent of a process; 0: there is none."""
+    words = _behind_name(pid)
+    return int(words[1]) if words else 0
+
+
+def _behind_name(pid: int) -> list[bytes]:
+    """The words of /proc/PID/stat from the state on, as far as they are used; none: no process."""
     try:
         fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return 0
+        return []
     try:
-        after_name = os.read(fd, _STAT_BYTES).rpartition(b")")[2]
+        return os.read(fd, _STAT_BYTES).rpartition(b")")[2].split(None, 20)
     except OSError:
-        return 0
+        return []
     finally:
         os.close(fd)
-    return int(after_name.split(None, 20)[19])
 
 
 class TaskTable:

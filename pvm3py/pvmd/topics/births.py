@@ -19,7 +19,7 @@ from ..dispatch import Request, handles
 from ..occasions import CHILD_ENDED, TASK_GONE, TASK_LEFT, Step, on
 from ..state.errors import Refused
 from ..state.plain import Plain
-from ..state.task import Task
+from ..state.task import Task, process_parent
 from .tasks import signal_task
 
 # Status of a process that could not execute its program, as a shell has it.
@@ -78,7 +78,7 @@ class Births(Table):
             raise Refused(c.PvmNoTask, f"t{tid & 0xFFFFFFFF:x} is not to be forked")
         del self._open[tid]
         task = birth.task
-        if pid <= 0:
+        if pid <= 0 or not self._is_unclaimed(pvmd, pid):
             _execute(pvmd, birth)
         elif task.unborn is not None:
             _born(pvmd, task, pid, task.cookie)
@@ -87,6 +87,12 @@ class Births(Table):
             CHILD_ENDED.tell(pvmd, pid, *self._ends.pop(pid))
         if not self._open:
             self._ends.clear()
+
+    def _is_unclaimed(self, pvmd: Pvmd, pid: int) -> bool:
+        """Whether a process is, or was, a child of the daemon, and no task's."""
+        if pvmd.tasks.child(pid) is not None:
+            return False
+        return pid in self._ends or process_parent(pid) == os.getpid()
 
     def ended(self, pid: int, status: int, user: float, system: float) -> None:
         """A child of no known task has ended, perhaps of one that is not reported yet."""

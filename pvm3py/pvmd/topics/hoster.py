@@ -54,6 +54,12 @@ _REASONS = (
         "authentication failed: it must be possible to log in without a password",
         "",
     ),
+    (
+        ("error while loading shared libraries", "symbol lookup error"),
+        "a library that the daemon there needs is missing or another one: install it, or correct "
+        "LD_LIBRARY_PATH there",
+        "",
+    ),
     (("connection refused",), "connection refused: no remote shell server answers there", ""),
     (("timed out",), "the host does not answer (connection timed out)", ""),
     (
@@ -62,7 +68,6 @@ _REASONS = (
         "",
     ),
 )  # fmt: skip
-_NOT_FOUND = "command not found: name the daemon there with dx= or PVM_DPATH"
 _NOT_FOUND_WORDS = ("not found", "no such file", "does not exist", "unknown command")
 _NOT_EXECUTABLE = (
     "the daemon there cannot be executed: correct its permissions, or name another with dx="
@@ -192,7 +197,7 @@ async def _run(pvmd: Pvmd, launch: _Launch, command: str) -> Outcome:
                 await _last_words(launch)
         if launch.greeting:
             return Outcome(launch.greeting)
-        return explain(launch.status, launch.words)
+        return explain(launch.status, launch.words, command.partition(" ")[0])
     except TimeoutError:
         return Outcome("PvmCantStart", _no_answer(launch, pvmd.settings.patience))
     finally:
@@ -333,17 +338,18 @@ def input_line(vmid: str, limit: float = 0.0) -> str:
     return " ".join(words) + "\n" if words else ""
 
 
-def explain(status: int, words: list[str]) -> Outcome:
+def explain(status: int, words: list[str], program: str) -> Outcome:
     """Why a remote shell with this exit status and these last words started no daemon.
 
     What was said last is nearest to the end; start files may have complained before.
+    program: path of the daemon as it was given to the remote shell.
     """
     for line in reversed(words):
-        outcome = _explain_line(line.strip())
+        outcome = _explain_line(line.strip(), program)
         if outcome is not None:
             return outcome
     if status == 127:
-        return Outcome("PvmCantStart", _NOT_FOUND)
+        return Outcome("PvmCantStart", _not_found(program))
     if status == 126:
         return Outcome("PvmCantStart", _NOT_EXECUTABLE)
     if status < 0:
@@ -352,7 +358,7 @@ def explain(status: int, words: list[str]) -> Outcome:
     return Outcome("PvmCantStart", f"the remote shell ended with status {status}{last}")
 
 
-def _explain_line(line: str) -> Outcome | None:
+def _explain_line(line: str, program: str) -> Outcome | None:
     """What a line of a remote shell means, if that is known."""
     said = line.lower()
     for patterns, why, code in _REASONS:
@@ -362,5 +368,12 @@ def _explain_line(line: str) -> Outcome | None:
     if own is not None:
         return Outcome("PvmCantStart", f"the daemon there says: {printable(own[2])}")
     if any(words in said for words in _NOT_FOUND_WORDS):
-        return Outcome("PvmCantStart", _NOT_FOUND)
+        return Outcome("PvmCantStart", _not_found(program))
     return None
+
+
+def _not_found(program: str) -> str:
+    """What to do about a daemon that the remote shell does not find."""
+    named = re.search(r"\$\{?(\w+)", program)
+    cure = f"set {named[1]} there as it should be, or " if named else ""
+    return f"command not found: {program}: {cure}name the daemon there with dx= or PVM_DPATH"

@@ -101,6 +101,8 @@ def reachable_address() -> str | None:
 
 def resolve(name: str) -> str | None:
     """IPv4 address of a name, as text. Blocks while a name server is asked."""
+    if "\0" in name:
+        return None
     try:
         return socket.gethostbyname(name)
     except (OSError, UnicodeError):

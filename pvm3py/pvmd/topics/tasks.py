@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Coroutine
 
 from pvm3py.wire import constants as c
@@ -137,7 +138,7 @@ def dm_sendsig(pvmd: Pvmd, _request: Request, body: SignalRequest) -> None:
 
 def signal_task(pvmd: Pvmd, task: Task, signum: int) -> None:
     """Send a signal to the process of a task, if it is known, still the task's, and not init."""
-    if task.unborn is not None:
+    if task.unborn is not None and signum not in task.unborn and len(task.unborn) < signal.NSIG:
         task.unborn.append(signum)
     if task.pid == 1 or not task.runs():
         return

@@ -197,6 +197,24 @@ def test_unknown_options_are_said(vm: VirtualMachine) -> None:
     assert pvm(vm, "-c", "jobs -z").check(1).out == "unknown flag -z\n"
 
 
+def test_dash_alone_is_no_option_and_no_operand(vm: VirtualMachine) -> None:
+    assert commands(vm, "ps -; jobs -") == commands(vm, "ps; jobs")
+    assert pvm(vm, "-c", "conf -").check(1).out == "conf: wrong #args\n"
+
+
+def test_host_of_ps_that_is_no_tid_is_said(vm: VirtualMachine) -> None:
+    assert pvm(vm, "-c", "ps -hzz").check(1).out == "-hzz: no tid; one is like t80000\n"
+    assert pvm(vm, "-c", "ps -h").check(1).out == "-h: no tid; one is like t80000\n"
+    unknown = pvm(vm, "-c", "ps -hffffff").check(1)
+    assert unknown.out == "" and "pvm_tasks(): No such host" in unknown.err
+
+
+def test_options_that_leave_no_operand_are_an_incorrect_count(vm: VirtualMachine) -> None:
+    assert pvm(vm, "-c", "kill -c").check(1).out == "incorrect arg count\n"
+    assert pvm(vm, "-c", "kill -q").check(1).out == "unknown flag -q\nincorrect arg count\n"
+    assert pvm(vm, "-c", "kill").check(1).out == "kill: wrong #args\n"
+
+
 def test_children_are_killed_and_signals_go_by_name(vm: VirtualMachine) -> None:
     script = "trap 'echo caught; exit' USR1; echo ready; while :; do sleep 0.01; done"
     with Console(vm, "debian", "ours") as console:

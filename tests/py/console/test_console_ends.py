@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.machines.vm import VirtualMachine, wait_until
+from support.machines.vm import VirtualMachine, sleeping, wait_until
 from support.screens.console import Console, console_program
 from support.system import PATIENCE, modules_dir, pvm_root, require_daemon
 
@@ -200,12 +200,6 @@ print(taken)
 def test_interrupt_in_the_middle_of_a_message_does_not_lose_it(vm: VirtualMachine) -> None:
     env = {"PYTHONPATH": str(modules_dir())}
     assert vm.run(sys.executable, "-c", INTERRUPTED, env=env).check().out == "[0, 1, 2]\n"
-
-
-def sleeping(pid: int) -> bool:
-    """Whether a process waits for something."""
-    text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
-    return text.rpartition(")")[2].split()[0] == "S"
 
 
 # ---- hostile input -------------------------------------------------------------------------

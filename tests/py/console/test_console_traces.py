@@ -10,6 +10,7 @@ from support.screens.console import console_program
 from support.system import require_examples
 from support.vectors.sessions import recorded_session, trace_shape
 
+from pvm3py.console.tracemask import changed
 from pvm3py.trace import read
 
 PROGRAM = "/usr/bin/hello.pvm"
@@ -68,3 +69,9 @@ def test_second_trace_job_is_traced_like_the_first(vm: VirtualMachine) -> None:
     for name in ("first", "second"):
         names = {event.name for event in read(vm.home / name)}
         assert {"newtask", "spntask", "endtask"} <= names
+
+
+def test_events_that_are_always_traced_are_no_unknown_words() -> None:
+    always = ["newtask", "spntask", "endtask", "timing", "profiling"]
+    assert changed(set(), ["+", *always, "nonsense"], {}) == (set(always), ["nonsense"])
+    assert changed({"recv", *always}, ["-", *always], {}) == ({"recv"}, [])

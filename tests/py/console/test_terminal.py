@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -11,11 +12,12 @@ import stat
 import sys
 import termios
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.machines.hosts import Bed
-from support.machines.vm import VirtualMachine, wait_until
+from support.machines.vm import VirtualMachine, sleeping, wait_until
 from support.screens.console import console_program
 from support.screens.desk import CTRL_C, CTRL_D, LEFT, TAB, UP, Desk
 from support.screens.face import FACES, PROMPT, Face, console, do, started
@@ -297,10 +299,53 @@ def test_ctrl_c_ends_the_command_and_not_the_console(
         desk.wait_for(lambda lines: "alive" in lines, "another command")
 
 
+@contextlib.contextmanager
+def spawn_that_waits(vm: VirtualMachine, desk: Desk, command: str) -> Iterator[None]:
+    """Interrupt a command that starts tasks; the daemon hears of it all at the end of the block."""
+    vm.process.send_signal(signal.SIGSTOP)
+    try:
+        desk.enter(command)
+        desk.see(f"{PROMPT} {command}")
+        wait_until(lambda: desk.flags() & termios.ICANON, "the command has the terminal")
+        wait_until(lambda: sleeping(desk.process.pid), "the console waits for the daemon")
+        desk.type(CTRL_C)
+        desk.see("interrupted")
+        yield
+    finally:
+        vm.process.send_signal(signal.SIGCONT)
+
+
+@editing
+def test_job_of_an_interrupted_spawn_is_ended(ours: VirtualMachine, face: Face) -> None:
+    with started(ours, face) as desk:
+        with spawn_that_waits(ours, desk, "spawn -2 -> /bin/sleep 1000"):
+            pass
+        ended = re.compile(r"\[1\] t4000[0-9a-f] ended: spawn was interrupted")
+        desk.wait_for(lambda lines: sum(map(bool, map(ended.match, lines))) == 2, "two ends")
+        wait_until(lambda: not ours.running("sleep"), "no task is left")
+        assert do(desk, "jobs; wait")[1:] == []
+
+
+def test_interrupted_spawn_that_is_no_job_says_what_it_leaves(ours: VirtualMachine) -> None:
+    with started(ours) as desk:
+        with spawn_that_waits(ours, desk, "spawn /bin/sleep 1000"):
+            desk.see("tasks that are being started may start all the same")
+        wait_until(lambda: ours.running("sleep"), "the task runs")
+        do(desk, "reset")
+
+
+def test_log_that_is_interrupted_before_it_begins_is_not_followed(ours: VirtualMachine) -> None:
+    with started(ours) as desk:
+        with spawn_that_waits(ours, desk, "log -f"):
+            pass
+        do(desk, "ps")  # is answered when the task has been started
+        wait_until(lambda: len(ours.processes()) == 2, "daemon and console alone are left")
+
+
 def test_ctrl_c_during_a_look_at_hosts_leaves_no_probe(ours: VirtualMachine) -> None:
     with started(ours) as desk:
         desk.enter("log -f")
-        desk.see(" ready ")  # of the daemon; what an interrupted spawn starts anyway runs on
+        desk.see(" ready ")  # of the daemon
         wait_until(lambda: ours.running("tail"), "the log is followed")
         desk.type(CTRL_C)
         desk.see("interrupted")
@@ -421,6 +466,21 @@ def test_terminal_is_as_before_when_the_machine_is_halted_by_others(
         desk.see_last("pvm> half a li")
         ours.process.send_signal(signal.SIGTERM)
         desk.end()
+        assert desk.flags() == before
+
+
+@every_face
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_terminal_is_as_before_when_a_signal_ends_the_console(
+    ours: VirtualMachine, face: Face, number: signal.Signals
+) -> None:
+    with console(ours, face) as desk:
+        before = desk.flags()
+        desk.see_last(PROMPT)
+        desk.type("half a li")
+        desk.see_last("pvm> half a li")
+        desk.process.send_signal(number)
+        assert desk.end() == -number
         assert desk.flags() == before
 
 

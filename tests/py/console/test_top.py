@@ -159,8 +159,7 @@ def test_screen_is_sorted_by_keys_and_leaves_nothing(ours: VirtualMachine, face:
 
 
 def test_screen_follows_the_size_of_the_window(ours: VirtualMachine) -> None:
-    for _ in range(12):
-        spawn(ours, "/bin/sleep", "1000")
+    ours.run(console_program("ours"), "-c", "spawn -12 /bin/sleep 1000").check()
     with started(ours, columns=100, lines=30) as desk:
         desk.enter("top -d60")
         desk.wait_for(lambda lines: len(lines) == 15, "all tasks")

@@ -72,8 +72,8 @@ def test_order_without_memory() -> None:
     assert sent == {"memory": 0, "streamed": 0, "marks": 0}
 
 
-@pytest.mark.parametrize("case", ["awaited", "passed", "handler"])
-def test_messages_to_a_task_do_not_overtake_those_sent_while_its_route_was_made(case: str) -> None:
+@pytest.mark.parametrize("case", ["awaited", "passed", "handler", "late"])
+def test_messages_that_are_sent_while_a_route_is_made_come_and_are_not_overtaken(case: str) -> None:
     overtaking = test_program("overtaking", "ours")
     with VirtualMachine("ours", path=[overtaking.parent], env=WAYS["daemon"]) as vm:
         done = vm.run(overtaking, vm.pid, case)

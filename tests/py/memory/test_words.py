@@ -116,6 +116,11 @@ class Peer:
         while self.raw.receive().tag != ECHO:
             pass
 
+    def ask(self, dst: int) -> None:
+        """Ask for a link; the daemon has passed it on at the return."""
+        self.say(c.SHARE_LINK, dst)
+        self.raw.sync()
+
     def link(self, dst: int) -> None:
         """Be linked, by slot 0."""
         self.say(c.SHARE_LINK, dst)
@@ -163,15 +168,13 @@ def test_each_refusal_is_said_once_while_others_come(
         task.stop()
         early, late = others[:2], others[2:]
         for peer in early:
-            peer.say(c.SHARE_LINK, task.tid)
-            peer.raw.sync()
+            peer.ask(task.tid)
         task.process.send_signal(signal.SIGCONT)
         assert task.process.stdout
         assert task.process.stdout.readline() == b"refuses\n"
         wait_until(task.is_stopped, "the task stops before its first refusal")
         for peer in late:
-            peer.say(c.SHARE_LINK, task.tid)
-            peer.raw.sync()
+            peer.ask(task.tid)
         task.process.send_signal(signal.SIGCONT)
         # What is left to be said is said in the next calls.
         for _ in range(2):
@@ -190,8 +193,7 @@ def test_many_are_refused_at_once(vm: VirtualMachine, connector: Connector) -> N
         linked.link(task.tid)
         task.stop()
         for peer in others:
-            peer.say(c.SHARE_LINK, task.tid)
-            peer.raw.sync()
+            peer.ask(task.tid)
         task.process.send_signal(signal.SIGCONT)
         for peer in others:
             assert peer.heard() == (c.SHARE_REFUSE, task.tid, c.SHARE_LATER)
@@ -257,8 +259,7 @@ def test_daemon_lost_behind_its_answer_is_told_once(
         assert task.process.stdin
         assert task.process.stdout
         task.stop()
-        peer.say(c.SHARE_LINK, task.tid)
-        peer.raw.sync()
+        peer.ask(task.tid)
         task.process.stdin.write(b"\n")
         task.process.stdin.flush()
         task.process.send_signal(signal.SIGCONT)

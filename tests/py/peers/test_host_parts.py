@@ -183,6 +183,11 @@ def test_host_file_gives_options_to_hosts_named_later(tmp_path: Path) -> None:
     assert [text for text in errors if 'line 7: unknown option "zz=1"' in text]
 
 
+@pytest.mark.parametrize("name", ["a\0b", "a..b", ".", "a" * 70, "\udcff"])
+def test_impossible_name_has_no_address(name: str) -> None:
+    assert network.resolve(name) is None
+
+
 def test_table_keeps_its_order_and_finds_hosts() -> None:
     own = Host(1 << INDEX_SHIFT, "a", "LINUX64", "10.0.0.1", 1000, 0)
     table = HostTable(own)
@@ -231,13 +236,36 @@ def test_full_machine_takes_no_more_hosts() -> None:
         ("pvmd: /t/lib/SUN4/pvmd3 does not exist: check", 1, "PvmCantStart", "check"),
         ("bash: tput: command not found\nConnection refused", 1, "PvmCantStart", "server answers"),
         ("sh: 1: /opt/pvmd: Permission denied", 126, "PvmCantStart", "executed"),
+        (
+            "pvmd: error while loading shared libraries: libpvm3.so.3: cannot open shared object "
+            "file: No such file or directory",
+            127,
+            "PvmCantStart",
+            "LD_LIBRARY_PATH",
+        ),
+        ("pvmd: symbol lookup error: undefined symbol: x", 127, "PvmCantStart", "library"),
         ("something else", 3, "PvmCantStart", "status 3: something else"),
         ("", -9, "PvmCantStart", "signal 9"),
     ],
 )
 def test_failed_start_is_told_apart(words: str, status: int, code: str, why: str) -> None:
-    outcome = hoster.explain(status, words.splitlines())
+    outcome = hoster.explain(status, words.splitlines(), "/opt/pvmd")
     assert outcome.text == code and why in outcome.why
+
+
+@pytest.mark.parametrize(
+    ("program", "cure"),
+    [
+        ("/opt/pvmd", "/opt/pvmd: name the daemon there with dx= or PVM_DPATH"),
+        ("$PVM_ROOT/lib/pvmd", "set PVM_ROOT there as it should be, or name the daemon"),
+        ("${HOME}/pvm3/lib/pvmd", "set HOME there as it should be, or name the daemon"),
+    ],
+)
+def test_daemon_that_is_not_found_is_named_with_the_variable_in_its_path(
+    program: str, cure: str
+) -> None:
+    outcome = hoster.explain(127, ["sh: 1: not found"], program)
+    assert f"command not found: {program}: " in outcome.why and cure in outcome.why
 
 
 def test_remote_shell_is_ssh_unless_set(monkeypatch: pytest.MonkeyPatch) -> None:

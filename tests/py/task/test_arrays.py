@@ -6,20 +6,13 @@ from __future__ import annotations
 import importlib.util
 
 import pytest
-from support.programs.scripts import ScriptMachine
+from support.programs.scripts import RAISES, ScriptMachine
 from support.system import missing
 
 PRELUDE = """
 import numpy as np
 from pvm3py import *
 from pvm3py import classic
-def raises(kind, call, *words):
-    try:
-        call()
-    except kind as error:
-        assert all(word in str(error) for word in words), str(error)
-        return error
-    raise SystemExit(f"{kind.__name__} is not raised")
 """
 
 
@@ -32,7 +25,7 @@ def numpy() -> None:
 def run(machine: ScriptMachine, text: str) -> None:
     import textwrap  # noqa: PLC0415
 
-    machine.run(PRELUDE + textwrap.dedent(text))
+    machine.run(PRELUDE + RAISES + textwrap.dedent(text))
 
 
 def test_array_in_an_object_comes_back_with_type_and_shape(machine: ScriptMachine) -> None:

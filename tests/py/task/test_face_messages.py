@@ -7,18 +7,9 @@ from pathlib import Path
 
 import pytest
 from support.compiler import compile_program
-from support.programs.scripts import ScriptMachine
+from support.programs.scripts import RAISES, ScriptMachine
 
 FACE = "from pvm3py import *\nimport pvm3py\nfrom pvm3py import classic\n"
-RAISES = """
-def raises(kind, call, *words):
-    try:
-        call()
-    except kind as error:
-        assert all(word in str(error) for word in words), str(error)
-        return error
-    raise SystemExit(f"{kind.__name__} is not raised")
-"""
 
 
 def run(machine: ScriptMachine, text: str, **children: str) -> str:
@@ -416,6 +407,70 @@ def test_handler_gets_matching_messages_until_it_is_removed(machine: ScriptMachi
             raises(LookupError, lambda: task.remove_handler(handle))
             task.send("received", task.tid, 9)
             assert task.recv(tag=9) == "received" and len(seen) == 1
+        """,
+    )
+
+
+def test_message_of_a_handler_is_gone_when_that_has_returned(machine: ScriptMachine) -> None:
+    run(
+        machine,
+        """
+        with Task() as task:
+            kept = []
+            task.handler(tag=9)(kept.append)
+            task.send("handled", task.tid, 9)
+            while not kept:
+                task.probe(timeout=0.05)
+            task.send("next", task.tid)
+            other = task.receive()
+            raises(NoSuchBuf, lambda: kept[0].length)
+            kept[0].release()
+            assert other.object() == "next" and repr(kept[0]) == "<Message, released>"
+        """,
+    )
+
+
+def test_message_that_was_looked_at_is_gone_when_it_was_taken_and_freed(
+    machine: ScriptMachine,
+) -> None:
+    run(
+        machine,
+        """
+        with Task() as task:
+            task.send("text", task.tid, 4)
+            seen = task.probe(timeout=None)
+            assert seen.length > 0 and seen.is_object
+            task.receive().release()
+            others = [Message().pack(5) for _ in range(3)]
+            raises(NoSuchBuf, lambda: seen.length)
+            raises(NoSuchBuf, lambda: seen.is_object)
+            assert repr(seen) == "<Message, released>"
+            seen.release()
+            assert [other.length for other in others] == [4] * 3
+        """,
+    )
+
+
+def test_messages_outlive_the_machine_and_touch_no_later_one(machine: ScriptMachine) -> None:
+    run(
+        machine,
+        """
+        task = Task()
+        task.send("received", task.tid, 1)
+        task.send("left", task.tid, 2)
+        sent, got, seen = Message().pack(5), task.receive(tag=1), task.probe(tag=2, timeout=None)
+        task.leave()
+        later = [Message().pack_str("later") for _ in range(5)]
+        task.send("new", task.tid, 2)
+        new = [task.receive(), *later]
+        assert got.object() == "received"
+        task.Send(sent, task.tid)
+        assert task.receive().unpack("int") == 5
+        for message in (sent, got, seen):
+            message.release()
+        del sent, got, seen
+        assert [message.length for message in later] == [12] * 5
+        assert new[0].object() == "new"
         """,
     )
 

@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
+import os
 import pickle
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
-from support.system import modules_dir
+from support.programs import face_types
+from support.system import missing, modules_dir
 
 import pvm3py
 from pvm3py import classic, task
@@ -111,3 +116,23 @@ assert not loaded, loaded
 """
     env = {"PYTHONPATH": str(modules_dir())}
     subprocess.run([sys.executable, "-S", "-c", code], cwd="/", env=env, check=True)
+
+
+def checked(file: Path, cache: Path) -> subprocess.CompletedProcess[str]:
+    """What mypy says of a program that uses the package as it is installed."""
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={cache}"]
+    env = {**os.environ, "MYPYPATH": str(modules_dir())}
+    return subprocess.run([*command, file], env=env, capture_output=True, text=True, cwd=cache)
+
+
+def test_types_of_the_interface_are_those_that_are_promised(tmp_path: Path) -> None:
+    """Tests of tests/py/support/programs/face_types.py, of which none may be wrong."""
+    if importlib.util.find_spec("mypy") is None:
+        missing("mypy: `make build/stamps/venv-test` brings it")
+    file = tmp_path / "face_types.py"
+    shutil.copy(face_types.__file__, file)
+    done = checked(file, tmp_path)
+    assert "face_types.py" not in done.stdout, done.stdout
+    assert not done.stderr
+    file.write_text(file.read_text().replace("me.host, HostInfo", "me.host, TaskInfo"))
+    assert 'Expression is of type "HostInfo"' in checked(file, tmp_path).stdout

@@ -240,11 +240,23 @@ def test_events_tell_of_tasks_that_end(machine: ScriptMachine) -> None:
 
 def test_html_is_a_table_and_escaped(machine: ScriptMachine) -> None:
     machine.run("""
-        from pvm3py import VirtualMachine
+        from pvm3py import Message, VirtualMachine
         from pvm3py.task.html import table
         with VirtualMachine.attach() as attached:
             host, = attached.hosts
+            task = attached.task
             assert f"<td>{host}</td>" in attached._repr_html_()
+            assert f"<td>{host}</td>" in attached.hosts._repr_html_()
+            assert f"<td>{task.tid}</td>" in attached.tasks._repr_html_()
+            attached.mailbox.put("<name>", 1)
+            row = f"<tr><td>&lt;name&gt;</td><td>0</td><td>{task.tid}</td></tr>"
+            assert row in attached.mailbox._repr_html_()
+            message = Message("raw").pack_str("text")
+            assert "<tr><td>-</td><td>0</td><td>0</td><td>9</td><td>raw</td></tr>" in (
+                message._repr_html_()
+            )
+            message.release()
+            assert "Message, released" in message._repr_html_()
         assert table("<b>", ["&"], [("<i>",)]) == (
             "<table><caption>&lt;b&gt;</caption><tr><th>&amp;</th></tr>"
             "<tr><td>&lt;i&gt;</td></tr></table>"

@@ -241,3 +241,52 @@ def test_forked_functions_end_as_processes_do(machine: ScriptMachine) -> None:
             assert lines.index("thread") < lines.index("atexit") < lines.index("object")
         """,
     )
+
+
+LIAR = """
+import sys
+from pvm3py.binding.enums import Option
+from pvm3py.binding.post import send_bytes
+from pvm3py.nursery import _body
+from pvm3py.task.take import take
+from pvm3py.wire import constants as c
+from pvm3py.wire.system import Forked, ForkTask
+
+setopt(Option.RESV_TIDS, 1)
+send_obj("ready", parent())
+while True:
+    message = take("liar")
+    if message.tag == c.SM_STTASK:
+        order = ForkTask.decode(_body(message))
+        send_bytes(c.TIDPVMD, c.TM_FORKED, Forked(order.tid, int(sys.argv[1])).encode())
+"""
+
+
+def test_process_that_is_another_tasks_or_no_child_of_the_daemon_is_not_taken(
+    machine: ScriptMachine,
+) -> None:
+    text = """
+        from pvm3py.binding.start import Target, start
+        from pvm3py.wire.output import NURSERY
+        def work(top):
+            Task().send(os.getpid(), top)
+            Task().recv()
+        if __name__ == "__main__":
+            with Task() as task:
+                (victim,) = map(Tid, spawn("/bin/sleep", ["1000"]))
+                (its,) = [i.pid for i in tasks() if i.tid == victim]
+                for pid in (its, 1, os.getpid()):
+                    outcome = start("liar", [str(pid)], count=1, flags=0, where="",
+                                    env={NURSERY: "1"}, output=Target(0, 0, 0))
+                    assert task.recv(outcome.tids[0], timeout=100) == "ready"
+                    (tid,) = task.spawn(work, task.tid)
+                    own = task.recv(tid, timeout=100)
+                    assert own != pid and not forked(own)
+                    with task.notify_exit(tid, victim) as notices:
+                        tid.kill()
+                        assert notices.next(timeout=100).tid == tid
+                    assert victim.alive()
+                    Tid(outcome.tids[0]).kill()
+                victim.kill()
+        """
+    machine.run(PRELUDE + textwrap.dedent(text), liar=LIAR)

@@ -155,7 +155,7 @@ def test_missing_daemon_is_said_with_what_to_do(command: str, tmp: Path) -> None
     done = run(command, tmp=tmp, env={"LC_ALL": "C"})
     assert done.returncode == 1
     assert f"no daemon of yours runs ({tmp}/pvmd." in done.stderr
-    assert "start one with the command pvmd" in done.stderr
+    assert "start one with the command pvmd, or with pvm3py.classic.start_pvmd()" in done.stderr
 
 
 def test_unknown_command_and_missing_file_are_named(tmp: Path) -> None:

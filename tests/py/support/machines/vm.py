@@ -301,6 +301,12 @@ def processes_of(tmp: Path | str) -> list[int]:
     return found
 
 
+def sleeping(pid: int) -> bool:
+    """Whether a process waits for something."""
+    text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+    return text.rpartition(")")[2].split()[0] == "S"
+
+
 def _program(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/exe").resolve().name

@@ -9,7 +9,8 @@
 <!-- commands -->     commands that take long, or change a system: what they name exists
 <!-- dialogue -->     what is typed to programs with a prompt, and maybe what they print
 <!-- hostfile -->     lines of a host file
-<!-- fragment -->     a part of a source
+<!-- snippet: NAME -->   a part of a Python program, which a test makes whole and runs
+<!-- fragment -->     a part of a source, which is not run
 <!-- text -->         neither commands nor code
 """
 
@@ -22,7 +23,8 @@ from pathlib import Path
 from support.system import PROJECT
 
 KINDS = {
-    "file", "run", "prints", "build", "commands", "dialogue", "hostfile", "fragment", "text",
+    "file", "run", "prints", "build", "commands", "dialogue", "hostfile", "snippet", "fragment",
+    "text",
 }  # fmt: skip
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<kind>\w+)(?:: (?P<what>\S+))? -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",

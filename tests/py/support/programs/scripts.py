@@ -18,6 +18,17 @@ import pvm3py.classic
 from pvm3py.classic import *
 """
 
+# For texts that look at errors: the error, once its type and its words are right.
+RAISES = """
+def raises(kind, call, *words):
+    try:
+        call()
+    except kind as error:
+        assert all(word in str(error) for word in words), str(error)
+        return error
+    raise SystemExit(f"{kind.__name__} is not raised")
+"""
+
 
 class ScriptMachine:
     """A virtual machine whose tasks are Python texts."""
