@@ -116,10 +116,10 @@ def test_busy_listener_is_alive(tmp_path: Path) -> None:
     [
         (
             TASK_GONE,
-            "OUTPUT/output TRACE/tracing MAILBOX/mailbox NOTICES/notify MANAGERS/manager "
-            "ROLES/registry REPORT/manager CONTEXTS/contexts FILES/leaving",
+            "OUTPUT/output BIRTHS/births TRACE/tracing MAILBOX/mailbox NOTICES/notify "
+            "MANAGERS/manager ROLES/registry REPORT/manager CONTEXTS/contexts FILES/leaving",
         ),
-        (TASK_LEFT, "MANAGERS/manager ROLES/registry"),
+        (TASK_LEFT, "ANY/births MANAGERS/manager ROLES/registry"),
         (
             HOST_LOST,
             "NOTICES/notify ANSWERS/failure MANAGERS/manager ROLES/registry REPORT/manager "
