@@ -22,6 +22,7 @@ static int member(void)
 	pvm_gather(NULL, &mine, 1, PVM_INT, TAG_GATHER, group, 0);
 	pvm_reduce(PvmSum, &mine, 1, PVM_INT, TAG_REDUCE, group, 0);
 	pvm_barrier(group, 2);
+	pvm_recv(parent, TAG_READY); /* a call over there may look for the members only now */
 	pvm_lvgroup(group);
 	pvm_exit();
 	return 0;
@@ -146,6 +147,7 @@ static void collective_calls_wait_side_by_side(char **argv)
 	CHECK_INT(check_send_int(child, TAG_READY, 0), 0);
 	for (int i = 0; i < 3; i++)
 		CHECK_INT(wrong_of(threads[i]), 0);
+	CHECK_INT(check_send_int(child, TAG_READY, 0), 0);
 	CHECK_INT(pvm_lvgroup(group), 0);
 }
 
