@@ -13,6 +13,7 @@ import ctypes
 import gc
 import importlib
 import os
+import re
 import sys
 from collections.abc import Mapping
 
@@ -31,9 +32,9 @@ from pvm3py.wire.system import Forked, ForkTask
 
 _PARENT_ENDED = 1
 # Variables that Python, the C library or libpvm3 has looked at before a function runs.
-_EARLY = ("PYTHON", "PVM", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "TZ", "HOME")
+_EARLY = re.compile(r"PYTHON|PVM|LD_|LC_|LANG|MALLOC_|GLIBC_|TZ|HOME")
 # The same names, but looked at only when a task enrols, or by it.
-_LATE = ("PVMEPID", "PVMSPAWNWD", "PVMCTX", "PVMTMASK", "PVMTRCBUF", "PVMTRCOPT", "PVM3PY_")
+_LATE = re.compile(r"PVM(EPID|SPAWNWD|CTX|TMASK|TRCBUF|TRCOPT|3PY_)")
 
 
 def main() -> int:
@@ -136,7 +137,7 @@ def _become(order: ForkTask, output: int) -> None:
 
 def _early(env: Mapping[str, str]) -> dict[str, str]:
     """What was looked at before."""
-    return {k: v for k, v in env.items() if k.startswith(_EARLY) and not k.startswith(_LATE)}
+    return {k: v for k, v in env.items() if _EARLY.match(k) and not _LATE.match(k)}
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Signals that a shell ignores for its background jobs work for the programs under test."""
     config.add_cleanup(compiler.begin_session())
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    for signum in (signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_DFL)
 
 
 @pytest.hookimpl(optionalhook=True)
