@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import bisect
 
+from pvm3py.places import Places, host_number, host_tid
 from pvm3py.wire import constants as c
 from pvm3py.wire.hosts import TableEntry, address_text
 from pvm3py.wire.task import HostEntry
@@ -15,9 +16,7 @@ from .plain import Plain
 LOOPBACK = "127.0.0.1"
 FIRST_INDEX = 1
 HOSTS_MAX = 4095
-# Position of the host index in a tid.
-INDEX_SHIFT = 18
-FIRST_HOST = FIRST_INDEX << INDEX_SHIFT
+FIRST_HOST = host_tid(FIRST_INDEX)
 
 
 class Host(Plain):
@@ -38,7 +37,7 @@ class Host(Plain):
     @property
     def index(self) -> int:
         """The host's number in the table."""
-        return self.tid >> INDEX_SHIFT
+        return host_number(self.tid)
 
     def address_text(self) -> str:
         """Address and port in the form that the wire carries."""
@@ -65,7 +64,7 @@ class HostTable:
     """The hosts of the virtual machine.
 
     own: this daemon's; master: tid of the master's; serial: number of the last addition;
-    hosts: all, in the order of their tids.
+    hosts: all, in the order of their tids; places: where tasks run.
     """
 
     def __init__(self, own: Host) -> None:
@@ -73,6 +72,7 @@ class HostTable:
         self.master = own.tid
         self.serial = 1
         self.hosts = [own]
+        self.places = Places()
         # Of a slave: the hosts announced and not committed, the number of that addition, and
         # the end of its patience until the first table.
         self.pending: dict[int, Host] = {}
@@ -94,14 +94,15 @@ class HostTable:
     def remove(self, tid: int) -> None:
         """A host is gone."""
         self.hosts.remove(self._by_tid.pop(tid))
+        self.places.host_lost(tid)
 
     def others(self) -> list[Host]:
         """All hosts but this daemon's, from the highest tid down, the order of updates."""
         return [host for host in reversed(self.hosts) if host is not self.own]
 
     def get(self, tid: int) -> Host | None:
-        """The host that a tid of a task, a daemon or a host belongs to."""
-        return self._by_tid.get(tid & c.TIDHOST)
+        """The host where a task runs, or that of a daemon's or host's tid."""
+        return self._by_tid.get(self.places.place(tid))
 
     def named(self, name: str) -> Host | None:
         """The host of this name; "." is this daemon's."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import socket
 
+from pvm3py.places import birth_host, host_tid
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.hosts import (
@@ -24,7 +25,7 @@ from ..dispatch import Request, handles
 from ..occasions import HOSTS_ADDED
 from ..state.config import SlaveStart, expand
 from ..state.errors import Refused
-from ..state.hosts import HOSTS_MAX, INDEX_SHIFT, Host
+from ..state.hosts import HOSTS_MAX, Host
 from ..state.task import is_task
 from . import failure, network
 from .roles import Registry
@@ -34,7 +35,7 @@ def join(pvmd: Pvmd, start: SlaveStart, sock: socket.socket) -> None:
     """Be a host of the master's machine; it has some time to send the table."""
     network.attach(pvmd, sock)
     master = Host(
-        start.master << INDEX_SHIFT,
+        host_tid(start.master),
         "?",
         "",
         start.master_address,
@@ -108,7 +109,7 @@ def _checked(pvmd: Pvmd, entry: TableEntry) -> Host:
         why = f"host table of the master refused: host {entry.name}: {error}"
         raise Refused(c.PvmBadParam, why) from error
     return Host(
-        entry.index << INDEX_SHIFT,
+        host_tid(entry.index),
         entry.name,
         entry.arch,
         address,
@@ -157,7 +158,7 @@ def delete_from_table(pvmd: Pvmd, request: Request, body: TableDelete) -> None:
     if body.serial not in (hosts.serial, hosts.pending_serial):
         return
     for word in body.hosts:
-        tid = word & c.TIDHOST
+        tid = birth_host(word)
         if tid in hosts.pending:
             del hosts.pending[tid]
             pvmd.switch.forget_host(c.TIDPVMD | tid)
