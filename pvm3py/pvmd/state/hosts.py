@@ -8,7 +8,7 @@ import bisect
 
 from pvm3py.places import Places, host_number, host_tid
 from pvm3py.wire import constants as c
-from pvm3py.wire.hosts import TableEntry, address_text
+from pvm3py.wire.hosts import OWN_CAPABILITIES, TableEntry, address_text
 from pvm3py.wire.task import HostEntry
 
 from .plain import Plain
@@ -22,7 +22,8 @@ FIRST_HOST = host_tid(FIRST_INDEX)
 class Host(Plain):
     """One host. tid has the S bit clear; address is IPv4 text.
 
-    port: of the daemon's UDP socket, 0 while it has none; mtu: longest packet that it takes.
+    port: of the daemon's UDP socket, 0 while it has none; mtu: longest packet that it takes;
+    capabilities: WIRE_DAEMON_CAN_ bits, 0: the rules of 3.4.6.
     """
 
     tid: int
@@ -33,6 +34,7 @@ class Host(Plain):
     signature: int
     port: int = 0
     mtu: int = c.WIRE_FRAG_DEFAULT
+    capabilities: int = 0
 
     @property
     def index(self) -> int:
@@ -68,6 +70,7 @@ class HostTable:
     """
 
     def __init__(self, own: Host) -> None:
+        own.capabilities = OWN_CAPABILITIES
         self.own = own
         self.master = own.tid
         self.serial = 1
@@ -103,6 +106,11 @@ class HostTable:
     def get(self, tid: int) -> Host | None:
         """The host where a task runs, or that of a daemon's or host's tid."""
         return self._by_tid.get(self.places.place(tid))
+
+    def capabilities(self, tid: int) -> int:
+        """What the daemon of that host can, WIRE_DAEMON_CAN_ bits; 0: no more than 3.4.6."""
+        host = self.get(tid)
+        return host.capabilities if host is not None else 0
 
     def named(self, name: str) -> Host | None:
         """The host of this name; "." is this daemon's."""

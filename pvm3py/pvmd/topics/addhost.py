@@ -26,6 +26,7 @@ from pvm3py.wire.hosts import (
     TableDelete,
     TableUpdate,
     UpdateReply,
+    capability_list,
     is_host_address,
 )
 from pvm3py.wire.record import Record
@@ -402,6 +403,7 @@ def _judge(pvmd: Pvmd, one: _Candidate, outcome: Outcome, known: list[Host]) -> 
         greeting.signature,
         greeting.port,
         greeting.mtu,
+        greeting.capabilities,
     )
 
 
@@ -506,7 +508,8 @@ def note_loss(pvmd: Pvmd, host: int) -> None:
 def _update(pvmd: Pvmd, listed: list[Host]) -> TableUpdate:
     master = pvmd.hosts.own.index
     entries = [host.table_entry() for host in listed]
-    return TableUpdate(pvmd.hosts.serial + 1, master, master, entries)
+    can = capability_list({host.index: host.capabilities for host in listed})
+    return TableUpdate(pvmd.hosts.serial + 1, master, master, entries, can)
 
 
 def _settings(pvmd: Pvmd, line: HostLine | None) -> SlaveSettings:

@@ -75,7 +75,8 @@ def update_table(pvmd: Pvmd, request: Request, body: TableUpdate) -> UpdateReply
     hosts = pvmd.hosts
     if not _from_master(pvmd, request):
         return None
-    entries = [_checked(pvmd, entry) for entry in body.hosts]
+    bits = body.bits()
+    entries = [_checked(entry, bits.get(entry.index, 0)) for entry in body.hosts]
     if hosts.join_timer is not None:
         hosts.join_timer.cancel()
         hosts.join_timer = None
@@ -98,7 +99,7 @@ def _from_master(pvmd: Pvmd, request: Request) -> bool:
     return False
 
 
-def _checked(pvmd: Pvmd, entry: TableEntry) -> Host:
+def _checked(entry: TableEntry, capabilities: int) -> Host:
     """A host of the table. Refused, and the table with it: it cannot be one."""
     try:
         address, port = parse_address(entry.address)
@@ -117,6 +118,7 @@ def _checked(pvmd: Pvmd, entry: TableEntry) -> Host:
         entry.signature,
         port,
         entry.mtu,
+        capabilities,
     )
 
 
@@ -125,7 +127,10 @@ def _change(pvmd: Pvmd, known: Host, host: Host) -> None:
     known.name, known.arch = host.name, host.arch
     known.speed, known.signature = host.speed, host.signature
     moved = (known.address, known.port, known.mtu) != (host.address, host.port, host.mtu)
-    if known is not pvmd.hosts.own and moved:
+    if known is pvmd.hosts.own:
+        return
+    known.capabilities = host.capabilities
+    if moved:
         known.address, known.port, known.mtu = host.address, host.port, host.mtu
         network.link(pvmd, known)
 

@@ -47,7 +47,7 @@ def test_trace_targets_survive_their_text() -> None:
 
 def test_greeting_is_read_and_written_as_recorded() -> None:
     greeting = Greeting.parse(GREETING)
-    assert greeting == (2316, "LINUX64", "10.77.0.2", 0xE245, 4080, 4230209)
+    assert greeting == (2316, "LINUX64", "10.77.0.2", 0xE245, 4080, 4230209, 0)
     assert greeting.line() == GREETING
 
 

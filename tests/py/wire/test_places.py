@@ -130,3 +130,41 @@ def test_raw_use_is_found(line: str) -> None:
 
 def test_each_keeper_is_there() -> None:
     assert all(RAW.search((ROOT / name).read_text(encoding="utf-8")) for name in KEEPERS)
+
+
+# ---- codes -----------------------------------------------------------------------------------
+
+FAMILIES = ("TM", "DM", "SM", "TC")
+# How many codes of a family are kept for moves.
+MOVES = 32
+
+
+def codes(family: str) -> dict[str, int]:
+    """The codes of a family by their names, its limits left out."""
+    limits = (f"{family}_FIRST", f"{family}_LAST")
+    return {
+        name: value
+        for name, value in vars(c).items()
+        if name.startswith(f"{family}_")
+        and name not in limits
+        and isinstance(value, int)
+        and value < 0
+    }
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_codes_are_those_of_3_4_6_or_in_the_block_of_this_project(family: str) -> None:
+    first, last = getattr(c, f"{family}_FIRST"), getattr(c, f"{family}_LAST")
+    own = range(first + c.WIRE_OWN_FIRST, first + c.WIRE_OWN_FIRST + c.WIRE_OWN_CODES)
+    known = codes(family)
+    assert known
+    assert [n for n, v in known.items() if not (first <= v <= last or v in own)] == []
+    assert len(set(known.values())) == len(known), "two names have one number"
+
+
+def test_no_message_but_those_of_moves_has_a_code_of_their_range() -> None:
+    for family in ("TM", "DM"):
+        first = getattr(c, f"{family}_FIRST") + c.WIRE_OWN_MOVES
+        taken = [name for name, v in codes(family).items() if first <= v < first + MOVES]
+        assert taken == []
+    assert c.WIRE_OWN_MOVES + MOVES <= c.WIRE_OWN_FIRST + c.WIRE_OWN_CODES
