@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import random
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.system import PATIENCE
 from support.vectors.daemon_vectors import recording
 
 from pvm3py.places import host_tid
@@ -187,6 +189,18 @@ def test_host_file_gives_options_to_hosts_named_later(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a\0b", "a..b", ".", "a" * 70, "\udcff"])
 def test_impossible_name_has_no_address(name: str) -> None:
     assert network.resolve(name) is None
+
+
+def test_address_needs_no_time_to_be_resolved() -> None:
+    found = network.resolve_in_time(["127.5.6.7", "10.0.0.1"], 0)
+    assert found == {"127.5.6.7": "127.5.6.7", "10.0.0.1": "10.0.0.1"}
+
+
+def test_names_that_are_not_resolved_in_time_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(network, "resolve", lambda _name: over.wait(PATIENCE))
+    assert network.resolve_in_time(["name", "127.5.6.7"], 0) == {"127.5.6.7": "127.5.6.7"}
+    over.set()
 
 
 def test_table_keeps_its_order_and_finds_hosts() -> None:
