@@ -15,6 +15,7 @@ from ..state.events import (
     DrainedEvent,
     EnrolledEvent,
     Event,
+    HeldEvent,
     HostEvent,
     LogEvent,
     MessageEvent,
@@ -69,6 +70,8 @@ def events_of_run(sw: Any) -> list[Event]:
             events.append(OpenEvent(conn, pid, uid, reason == lib.SW_PROVEN))
         elif kind == lib.SW_DRAINED:
             events.append(DrainedEvent(dst))
+        elif kind == lib.SW_HELD:
+            events.append(HeldEvent(dst))
         elif kind == lib.SW_READABLE:
             events.append(ReadableEvent(dst, reason == lib.SW_EOF))
         elif kind == lib.SW_CHILD:
