@@ -101,7 +101,7 @@ struct queue {
 	uint32_t speaker;    /* task whose messages are reported (manager.c); 0: none */
 	struct link touched; /* in flow.touched: to be flushed */
 	struct enclosure
-		*enclosures;   /* in the order of their bytes; none in that of one expected */
+		*enclosures;  /* in the order of their bytes; none in that of one expected */
 	struct queue *detour; /* its task moves: what it is sent is kept there; NULL: it does not */
 };
 
@@ -109,10 +109,11 @@ struct queue {
 struct moved {
 	struct moved *next; /* at its place */
 	uint32_t tid;
-	uint32_t host;        /* daemon of the other host where it is; 0: none */
-	struct queue *queue;  /* of its connection, or, without a peer, what is held; NULL: away */
-	struct queue *source; /* while that is held: of the connection that a thaw leads to, or NULL */
-	uint32_t awaited;     /* while that is held: multicasts under way that go the old way */
+	uint32_t host;       /* daemon of the other host where it is; 0: none */
+	struct queue *queue; /* of its connection, or, without a peer, what is held; NULL: away */
+	struct queue
+		*source;  /* while that is held: of the connection that a thaw leads to, or NULL */
+	uint32_t awaited; /* while that is held: multicasts under way that go the old way */
 };
 #define MOVED_PLACES 1024u
 
@@ -143,7 +144,7 @@ struct flow {
 		struct moved *places[MOVED_PLACES];
 		uint32_t count;
 	} moved;
-	uint64_t assembled;   /* bytes of all unfinished messages for the daemon: events.c alone */
+	uint64_t assembled; /* bytes of all unfinished messages for the daemon: events.c alone */
 };
 
 static inline struct flow *flow_of(const struct sw *sw)

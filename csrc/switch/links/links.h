@@ -65,7 +65,7 @@ struct host {
 	uint32_t tid; /* of its daemon */
 	struct sockaddr_in address;
 	struct host *next; /* at the same place of net.addresses: host.c alone */
-	uint32_t mtu; /* longest packet for it */
+	uint32_t mtu;      /* longest packet for it */
 	uint32_t silence_ms;
 	bool pending, extended;
 	bool plain;   /* a daemon of this project whose checks do not cover wraps */
@@ -121,6 +121,7 @@ struct host {
 		struct link multicasts; /* struct multicast: announced, not complete */
 		struct link stops;      /* struct stop: receivers there that wish no more */
 		uint32_t multicast_count, stop_count;
+		bool passed; /* what is being delivered has come here by the task's last host */
 	} remote;
 };
 

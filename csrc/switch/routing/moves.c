@@ -46,7 +46,7 @@ int sw_task_hold(struct sw *sw, uint32_t tid)
 	} else {
 		if (!m || !moved_held(m)) {
 			m = moved_hold(sw, tid);
-			m->awaited = receivers_elsewhere(sw, tid);
+			m->awaited = receivers_await(sw, tid);
 			if (m->source)
 				conn_unpark(conn_of(m->source));
 		}

@@ -253,27 +253,35 @@ static void count_event(struct host *h, uint32_t bytes)
 		ask_pause(h, &routing_of(sw)->inbox, sw->own_tid);
 }
 
+/* Where a task is for which the host has sent something; 0: here, or nowhere. */
+static uint32_t onward(const struct host *h, uint32_t tid)
+{
+	return h->moves ? table_elsewhere(h->sw, tid) : table_moved(h->sw, tid);
+}
+
 /*
- * A fragment for a task that has moved on: who has sent it here did not know that yet. It is not
- * sent back: where both hosts mean each other, the task has ended.
+ * A fragment for a task that has moved on: who has sent it here does not know of that. This happens
+ * once to it, since all hosts that know hold what they have before a task moves; if two mean each
+ * other, it would never end.
  */
 static void pass_on(struct host *h, uint32_t host, const struct span *frag, uint32_t tid)
 {
 	const char *head = frag->chunk->data + frag->off;
 	struct host *to = host_find(h->sw, host);
 
-	if (!to || to->lost || to == h) {
+	if (!to || !to->moves || to->lost || h->remote.passed) {
 		h->sw->stats.dropped++;
 		return;
 	}
-	link_push(to, tid, wire_get32(head + WIRE_FRAG_SRC), (unsigned char)head[WIRE_FRAG_FLAGS],
-		frag->chunk, frag->off + TDFRAGHDR, frag->len - TDFRAGHDR);
+	link_push(to, tid, wire_get32(head + WIRE_FRAG_SRC),
+		(unsigned char)head[WIRE_FRAG_FLAGS] | WIRE_PKT_PASSED, frag->chunk,
+		frag->off + TDFRAGHDR, frag->len - TDFRAGHDR);
 	added(h, &to->load, tid);
 }
 
 static void to_task(struct host *h, struct chunk *ck, uint32_t off, uint32_t len, uint32_t tid)
 {
-	uint32_t host = table_moved(h->sw, tid);
+	uint32_t host = onward(h, tid);
 	struct queue *q;
 
 	if (host) {
@@ -319,7 +327,7 @@ static void to_receivers(struct host *h, struct chunk *ck, uint32_t off, uint32_
 		return;
 	}
 	for (uint32_t i = 0; i < m->count; i++) {
-		uint32_t host = table_moved(h->sw, m->tids[i]);
+		uint32_t host = onward(h, m->tids[i]);
 		struct queue *q = host ? NULL : table_receiver(h->sw, m->tids[i]);
 
 		if (host)
@@ -463,7 +471,8 @@ void remote_deliver(struct host *h, struct chunk *ck, uint32_t off, uint32_t len
 
 	h->sw->stats.fragments++;
 	h->sw->stats.bytes += len;
-	if (flags & WIRE_PKT_CONTROL && h->extended) {
+	h->remote.passed = (flags & WIRE_PKT_PASSED) == WIRE_PKT_PASSED;
+	if (flags & WIRE_PKT_CONTROL && h->extended && !h->remote.passed) {
 		obey(h, head + DDFRAGHDR, len - DDFRAGHDR);
 		return;
 	}

@@ -28,10 +28,10 @@ static void to_task(struct conn *c, uint32_t tid, uint32_t off, uint32_t len)
 	conn_hold_back(c, q);
 }
 
-/* A copy for a receiver that was here when TM_MCA announced it, with a header of its own. */
+/* A copy for a receiver that was here, or held, when TM_MCA named it: with a header of its own. */
 static void to_receiver(struct conn *c, uint32_t tid, uint32_t off, uint32_t len)
 {
-	uint32_t host = table_moved(c->sw, tid);
+	uint32_t host = table_elsewhere(c->sw, tid);
 	struct queue *q;
 
 	if (host) {

@@ -10,6 +10,7 @@ bool receivers_new(struct conn *c, uint32_t count)
 	c->receivers = malloc(sizeof *c->receivers + (size_t)count * sizeof c->receivers->list[0]);
 	if (!c->receivers)
 		return false;
+	c->receivers->awaited = false;
 	c->receivers->count = 0;
 	return true;
 }
@@ -34,16 +35,28 @@ uint32_t receivers_end(const struct receivers *all, uint32_t i)
 	return i;
 }
 
-uint32_t receivers_elsewhere(const struct sw *sw, uint32_t tid)
+/* The same for one connection. */
+static uint32_t await(struct conn *c, uint32_t tid)
+{
+	struct receivers *r = c->receivers;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; r && i < r->count; i++)
+		n += r->list[i].host && r->list[i].tid == tid;
+	if (n) {
+		r->awaited = true;
+		conn_unpark(c);
+	}
+	return n;
+}
+
+uint32_t receivers_await(struct sw *sw, uint32_t tid)
 {
 	const struct slots *s = &tasks_of(sw)->slots;
 	uint32_t n = 0;
 
-	for (uint32_t slot = 0; slot < s->used; slot++) {
-		const struct receivers *r = s->conns[slot] ? s->conns[slot]->receivers : NULL;
-
-		for (uint32_t i = 0; r && i < r->count; i++)
-			n += r->list[i].host && r->list[i].tid == tid;
-	}
+	for (uint32_t slot = 0; slot < s->used; slot++)
+		if (s->conns[slot])
+			n += await(s->conns[slot], tid);
 	return n;
 }

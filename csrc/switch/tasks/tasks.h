@@ -59,6 +59,7 @@ struct stranger {
  * host was told of, which gets one copy for all of them.
  */
 struct receivers {
+	bool awaited; /* a task that it names as one of another host is held */
 	uint32_t count;
 	struct receiver {
 		uint32_t host; /* its daemon */
@@ -85,7 +86,7 @@ struct conn {
 	bool finishing; /* sw_finish: no bounds */
 	bool child;     /* SW_BIND_CHILD */
 	bool muted;     /* sw_mute: the caller logs nothing about its spawns */
-	bool parked; /* it waits for a backlog, or for a receiver at another host */
+	bool parked;    /* it waits for a backlog, or for a receiver at another host */
 	struct link
 		place; /* in tasks.ready, held, dead or strangers.asking, or among those who wait */
 	uint32_t pid, uid;         /* the peer process */
@@ -94,7 +95,7 @@ struct conn {
 	struct queue out;
 	struct assembly in;
 	struct receivers *receivers; /* of the next multicast message; NULL: none is announced */
-	struct sharing *sharing; /* NULL: the task cannot share memory */
+	struct sharing *sharing;     /* NULL: the task cannot share memory */
 	/* What it has sent to tasks and groups of them so far: whole messages, bytes with headers. */
 	uint64_t sent_messages, sent_bytes;
 	uint64_t batch; /* batch that these count in: */
@@ -163,10 +164,13 @@ void conn_wait_among(struct conn *, struct link *waiters);
 void conn_unpark(struct conn *);
 /* Let it wait until the backlog has drained. */
 void conn_park(struct conn *, struct backlog *);
-/* Are there no bounds: because its process is dead, or its task is to end what it sends and freeze? */
+/*
+ * Are there no bounds: because its process is dead, or what it sends must end before a task moves,
+ * which may be itself?
+ */
 static inline bool conn_unbounded(const struct conn *c)
 {
-	return c->finishing || c->out.detour;
+	return c->finishing || c->out.detour || (c->receivers && c->receivers->awaited);
 }
 /* Let it wait if the queue that it has added to is full. */
 static inline void conn_hold_back(struct conn *c, struct queue *q)
@@ -226,8 +230,11 @@ bool receivers_new(struct conn *, uint32_t count);
 void receivers_drop(struct conn *);
 /* Where the next host's receivers begin behind one at `i`; tasks here are those of a host, too. */
 uint32_t receivers_end(const struct receivers *, uint32_t i);
-/* How often multicasts under way name a task as one of another host. */
-uint32_t receivers_elsewhere(const struct sw *, uint32_t tid);
+/*
+ * How often multicasts under way name a task as one of another host. They end whatever the bounds:
+ * who sends one might wait for another task that moves, and that for this one.
+ */
+uint32_t receivers_await(struct sw *, uint32_t tid);
 
 /* sharing.c */
 

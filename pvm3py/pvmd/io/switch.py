@@ -458,8 +458,9 @@ class Switch(Moves):
         """Add the host of the daemon tid, or change it in place.
 
         pending: packets are sent to it, but none taken from it. moves: it knows that tasks move, so
-        its packets may come from, and be for, tasks that bear any host's number. silence: seconds after which a
-        daemon of this project that is not heard of is lost; 0: as 3.4.6 does it. Raises OSError.
+        its packets may come from, and be for, tasks that bear any host's number. silence: seconds
+        after which a daemon of this project that is not heard of is lost; 0: as 3.4.6 does it.
+        Raises OSError.
         """
         self.flush()
         host = ffi.new("struct sw_host *")
