@@ -236,8 +236,9 @@ void socket_control(struct host *, unsigned flags, uint32_t ack);
 /* link.c */
 
 /*
- * Queue data: flags FFSOM, FFEOM, WIRE_PKT_CONTROL. A reference to the chunk is
- * taken if it is long, else a copy.
+ * Queue data: flags FFSOM, FFEOM, WIRE_PKT_CONTROL, WIRE_PKT_PASSED. link_push takes a reference
+ * to the chunk if it is long, else a copy. What has come by a link must be copied: a packet that
+ * acknowledges it could not be told from one of which nothing is kept (socket.c).
  */
 void link_push(struct host *, uint32_t dst, uint32_t src, unsigned flags, struct chunk *,
 	uint32_t off, uint32_t len);

@@ -17,9 +17,8 @@ static void send_on(struct host *h, const struct span *frame)
 {
 	const char *head = frame->chunk->data + frame->off;
 
-	link_push(h, wire_get32(head + WIRE_FRAG_DST), wire_get32(head + WIRE_FRAG_SRC),
-		(unsigned char)head[WIRE_FRAG_FLAGS], frame->chunk, frame->off + TDFRAGHDR,
-		frame->len - TDFRAGHDR);
+	link_push_copy(h, wire_get32(head + WIRE_FRAG_DST), wire_get32(head + WIRE_FRAG_SRC),
+		(unsigned char)head[WIRE_FRAG_FLAGS], head + TDFRAGHDR, frame->len - TDFRAGHDR);
 }
 
 /* Send what was queued by one of the functions below. */

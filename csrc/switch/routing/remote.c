@@ -273,9 +273,9 @@ static void pass_on(struct host *h, uint32_t host, const struct span *frag, uint
 		h->sw->stats.dropped++;
 		return;
 	}
-	link_push(to, tid, wire_get32(head + WIRE_FRAG_SRC),
-		(unsigned char)head[WIRE_FRAG_FLAGS] | WIRE_PKT_PASSED, frag->chunk,
-		frag->off + TDFRAGHDR, frag->len - TDFRAGHDR);
+	link_push_copy(to, tid, wire_get32(head + WIRE_FRAG_SRC),
+		(unsigned char)head[WIRE_FRAG_FLAGS] | WIRE_PKT_PASSED, head + TDFRAGHDR,
+		frag->len - TDFRAGHDR);
 	added(h, &to->load, tid);
 }
 
