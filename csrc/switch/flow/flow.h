@@ -285,11 +285,10 @@ static inline bool moved_held(const struct moved *m)
 {
 	return m->queue && !m->queue->peer;
 }
-/* Hold what is sent to a task from now on. */
+/* table_hold and table_thaw but for the table. */
 struct moved *moved_hold(struct sw *, uint32_t tid);
 /* A connection's queue is the source of a held task. */
 void moved_attach(struct moved *, struct queue *source);
-/* The route leads to the source from now on; nothing is held any more, and the entry may be gone. */
 void moved_thaw(struct sw *, struct moved *);
 /* The task is at another host, whose daemon is given. The same; m NULL: nothing was known of tid. */
 void moved_place(struct sw *, struct moved *m, uint32_t tid, uint32_t host);
@@ -368,6 +367,10 @@ static inline bool table_alive(const struct sw *sw, uint32_t tid)
 uint32_t table_next_tid(struct sw *);
 /* Let the route of a task that bears the number of this host lead there; NULL: nowhere. */
 void table_set(struct sw *, uint32_t tid, struct queue *);
+/* Hold what is sent to a task from now on. */
+struct moved *table_hold(struct sw *, uint32_t tid);
+/* The route leads to the source from now on; nothing is held any more, and the entry may be gone. */
+void table_thaw(struct sw *, struct moved *);
 /* A connection's queue ends: if it is a task's, its route does. */
 void table_unbind(struct sw *, const struct queue *);
 /* tid is gone: nothing is sent to it any more; false: it was not known. */

@@ -73,8 +73,6 @@ struct moved *moved_hold(struct sw *sw, uint32_t tid)
 	m->queue->load.fixed = true;
 	if (source)
 		moved_attach(m, source);
-	if (source && table_local(sw, tid))
-		table_set(sw, tid, NULL);
 	return m;
 }
 
@@ -85,10 +83,8 @@ void moved_thaw(struct sw *sw, struct moved *m)
 	end_hold(sw, m);
 	m->source = NULL;
 	m->queue = source;
-	if (!table_local(sw, m->tid))
-		return;
-	table_set(sw, m->tid, source);
-	drop(sw, m);
+	if (table_local(sw, m->tid))
+		drop(sw, m);
 }
 
 void moved_place(struct sw *sw, struct moved *m, uint32_t tid, uint32_t host)

@@ -53,6 +53,25 @@ void table_unbind(struct sw *sw, const struct queue *q)
 		table_set(sw, q->tid, NULL);
 }
 
+struct moved *table_hold(struct sw *sw, uint32_t tid)
+{
+	struct moved *m = moved_hold(sw, tid);
+
+	if (m->source && table_local(sw, tid))
+		table_set(sw, tid, NULL);
+	return m;
+}
+
+void table_thaw(struct sw *sw, struct moved *m)
+{
+	struct queue *source = m->source;
+	uint32_t tid = m->tid;
+
+	moved_thaw(sw, m);
+	if (table_local(sw, tid))
+		table_set(sw, tid, source);
+}
+
 /* End the queue of a task that is expected no more. */
 static void drop_expected(struct sw *sw, struct queue *q)
 {

@@ -44,8 +44,8 @@ int sw_task_hold(struct sw *sw, uint32_t tid)
 		rc = -ENOENT;
 	} else {
 		if (!m || !moved_held(m)) {
-			m = moved_hold(sw, tid);
-			m->awaited = receivers_await(sw, tid);
+			m = table_hold(sw, tid);
+			m->awaited = conn_await(sw, tid);
 			if (m->source)
 				conn_unpark(conn_of(m->source));
 		}
@@ -106,7 +106,7 @@ int sw_task_thaw(struct sw *sw, uint32_t tid)
 	held = m && moved_held(m) && m->source;
 	if (held) {
 		pass_to_task(sw, m->queue, m->source);
-		moved_thaw(sw, m);
+		table_thaw(sw, m);
 		flush(sw);
 	}
 	lock_leave(sw);

@@ -227,6 +227,22 @@ void conn_unpark(struct conn *c)
 		conn_ready(c);
 }
 
+uint32_t conn_await(struct sw *sw, uint32_t tid)
+{
+	const struct slots *s = &tasks_of(sw)->slots;
+	uint32_t n, sum = 0;
+
+	for (uint32_t slot = 0; slot < s->used; slot++) {
+		struct conn *c = s->conns[slot];
+
+		n = c && c->receivers ? receivers_await(c->receivers, tid) : 0;
+		if (n)
+			conn_unpark(c);
+		sum += n;
+	}
+	return sum;
+}
+
 void conn_park(struct conn *c, struct backlog *b)
 {
 	conn_wait_among(c, &b->waiters);

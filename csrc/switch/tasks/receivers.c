@@ -35,28 +35,12 @@ uint32_t receivers_end(const struct receivers *all, uint32_t i)
 	return i;
 }
 
-/* The same for one connection. */
-static uint32_t await(struct conn *c, uint32_t tid)
+uint32_t receivers_await(struct receivers *all, uint32_t tid)
 {
-	struct receivers *r = c->receivers;
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; r && i < r->count; i++)
-		n += r->list[i].host && r->list[i].tid == tid;
-	if (n) {
-		r->awaited = true;
-		conn_unpark(c);
-	}
-	return n;
-}
-
-uint32_t receivers_await(struct sw *sw, uint32_t tid)
-{
-	const struct slots *s = &tasks_of(sw)->slots;
-	uint32_t n = 0;
-
-	for (uint32_t slot = 0; slot < s->used; slot++)
-		if (s->conns[slot])
-			n += await(s->conns[slot], tid);
+	for (uint32_t i = 0; i < all->count; i++)
+		n += all->list[i].host && all->list[i].tid == tid;
+	all->awaited |= n > 0;
 	return n;
 }

@@ -162,6 +162,11 @@ void conn_resume(struct conn *);
 void conn_wait_among(struct conn *, struct link *waiters);
 /* It waits for nothing that is full: there are no bounds for it any more. */
 void conn_unpark(struct conn *);
+/*
+ * How often multicasts under way name a task as one of another host. They end whatever the bounds:
+ * who sends one might wait for another task that moves, and that for this one.
+ */
+uint32_t conn_await(struct sw *, uint32_t tid);
 /* Let it wait until the backlog has drained. */
 void conn_park(struct conn *, struct backlog *);
 /*
@@ -230,11 +235,8 @@ bool receivers_new(struct conn *, uint32_t count);
 void receivers_drop(struct conn *);
 /* Where the next host's receivers begin behind one at `i`; tasks here are those of a host, too. */
 uint32_t receivers_end(const struct receivers *, uint32_t i);
-/*
- * How often multicasts under way name a task as one of another host. They end whatever the bounds:
- * who sends one might wait for another task that moves, and that for this one.
- */
-uint32_t receivers_await(struct sw *, uint32_t tid);
+/* How often they name a task as one of another host; if at all, their message is awaited. */
+uint32_t receivers_await(struct receivers *, uint32_t tid);
 
 /* sharing.c */
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import Any
 
 from pvm3py._switch import ffi, lib
@@ -34,7 +35,7 @@ _SEEN = struct.Struct("Q")
 _MESSAGE: int = lib.SW_MESSAGE
 _TOO_LONG: int = lib.SW_TOO_LONG
 _ANSWERED: int = lib.SW_ANSWERED
-_OF_TASK = {lib.SW_DRAINED: DrainedEvent, lib.SW_HELD: HeldEvent}
+_OF_TASK: dict[int, Callable[[int], Event]] = {lib.SW_DRAINED: DrainedEvent, lib.SW_HELD: HeldEvent}
 """Kinds that tell of a task, and nothing but its tid."""
 _COUNT = ffi.new("uint32_t *")
 _SIZE = ffi.new("size_t *")

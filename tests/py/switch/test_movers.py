@@ -14,9 +14,9 @@ from support.impostors.switchbed import multicast_list
 
 from pvm3py.wire import constants as c
 
-SEEDS = int(os.environ.get("PVM3PY_MOVER_SEEDS", "10"))
+SEEDS = int(os.environ.get("PVM3PY_MOVER_SEEDS", "33"))
 MOVES = 100
-"""Moves that are begun with one seed; a quarter of them does not come about."""
+"""Moves that are tried with one seed; about 30 of them come about."""
 
 
 class Traffic:
@@ -82,7 +82,8 @@ class Traffic:
         )
 
 
-def run(seed: int, **options: int) -> None:
+def run(seed: int, **options: int) -> int:
+    """Tasks of three hosts send and move; how many moves came about."""
     with Machine(3, 2, standby_us=-1, **options) as machine:
         traffic = Traffic(machine, seed)
         chance = traffic.chance
@@ -99,18 +100,18 @@ def run(seed: int, **options: int) -> None:
                 traffic.end()
         machine.until(lambda: traffic.end() or not traffic.moves())
         machine.until(traffic.complete)
-        for _ in range(20):
-            machine.turn()
+        stats = [host.switch.statistics for host in machine.hosts]
+        machine.until(lambda: not any(of().queued_bytes for of in stats))
         for tid, task in machine.tasks.items():
             for src, bodies in task.got.items():
                 assert bodies == traffic.wanted[tid][src]
-        assert all(host.switch.statistics().dropped == 0 for host in machine.hosts)
-        assert all(host.switch.statistics().queued_bytes == 0 for host in machine.hosts)
+        assert all(of().dropped == 0 for of in stats)
+        return machine.done
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_tasks_that_move_at_random_get_everything_once_and_in_order(seed: int) -> None:
-    run(seed)
+    assert run(seed) > MOVES / 10
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -557,7 +557,7 @@ def test_daemon_speaks_in_no_other_daemon_s_name(mesh: Mesh) -> None:
 def test_packet_for_another_host_without_the_flag_is_not_taken() -> None:
     """A task that is unknown here is no reason to take what was meant for an earlier daemon."""
     with Mesh(2) as mesh, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        one, _ = mesh.hosts
+        one, two = mesh.hosts
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
         one.switch.host(daemon(3), "127.0.0.1", port, c.WIRE_PKT_DEFAULT, moves=True)
@@ -566,7 +566,7 @@ def test_packet_for_another_host_without_the_flag_is_not_taken() -> None:
         assert "another host" in one.found(LogEvent)[0].text
         flags = WHOLE | c.WIRE_PKT_MOVED
         sock.sendto(packet(FAR, daemon(3), 1, flags, head(1)), ("127.0.0.1", one.port))
-        mesh.until(lambda: one.switch.statistics().dropped == 1)
+        mesh.until(lambda: two.switch.statistics().dropped == 1)
 
 
 def test_multicast_that_was_held_is_as_any_other_message(bed: Bed) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pvm3py.pvmd.io.switch import frame
 from pvm3py.pvmd.state.events import Event, HeldEvent, MessageEvent
@@ -67,7 +67,6 @@ class Move:
     flushing: int = 0
     ordered: bool = False
     frozen: bool = False
-    answered: set[int] = field(default_factory=set)
 
     @property
     def ready(self) -> bool:
@@ -189,6 +188,7 @@ class Mover:
         self.switch.send_conn(task.peer.conn, self._word(tid, DAEMON, GO, tid, 0, 0))
         self.switch.thaw_task(tid)
         self.machine.places[tid] = self
+        self.machine.done += 1
 
     def _order(self, tag: int, move: Move) -> None:
         task = self.machine.tasks[move.tid]
@@ -215,6 +215,7 @@ class Machine(Mesh):
     def __init__(self, hosts: int, tasks: int, **options: int) -> None:
         super().__init__(hosts, **options)
         self.movers = [Mover(host, self) for host in self.hosts]
+        self.done = 0
         self.tasks: dict[int, Task] = {}
         self.places: dict[int, Mover] = {}
         for mover in self.movers:
