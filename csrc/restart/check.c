@@ -94,7 +94,8 @@ static void check_fd(struct restart *r, const struct image_fd *fd, int before)
 	bool same = fd->kind != IMAGE_FD_SAME;
 
 	if (fd->fd <= before || fd->kind > IMAGE_FD_INHERITED || fd->reserved ||
-		(fd->kind == IMAGE_FD_INHERITED && fd->fd > 2) || fd->offset >> 63 || fd->size >> 63)
+		(fd->kind == IMAGE_FD_INHERITED && fd->fd > 2) || fd->offset >> 63 ||
+		fd->size >> 63)
 		refuse(r, "descriptor %u is described wrongly", (uint64_t)(uint32_t)fd->fd);
 	for (unsigned i = 0; i < r->n_fds && !same; i++)
 		same = r->fds[i]->fd == fd->same && fd->same < fd->fd &&
@@ -130,11 +131,26 @@ static const struct {
 	unsigned word, bit;
 	const char *name;
 } feature_names[] = {
-	{ 0, 0, "sse3" },     { 0, 9, "ssse3" },     { 0, 12, "fma" },      { 0, 19, "sse4.1" },
-	{ 0, 20, "sse4.2" },  { 0, 22, "movbe" },    { 0, 23, "popcnt" },   { 0, 28, "avx" },
-	{ 2, 3, "bmi1" },     { 2, 5, "avx2" },      { 2, 8, "bmi2" },      { 2, 9, "erms" },
-	{ 2, 11, "rtm" },     { 2, 16, "avx512f" },  { 2, 17, "avx512dq" }, { 2, 30, "avx512bw" },
-	{ 2, 31, "avx512vl" }, { 4, 22, "amx-bf16" }, { 4, 4, "fsrm" },      { 6, 5, "lzcnt" },
+	{ 0, 0, "sse3" },
+	{ 0, 9, "ssse3" },
+	{ 0, 12, "fma" },
+	{ 0, 19, "sse4.1" },
+	{ 0, 20, "sse4.2" },
+	{ 0, 22, "movbe" },
+	{ 0, 23, "popcnt" },
+	{ 0, 28, "avx" },
+	{ 2, 3, "bmi1" },
+	{ 2, 5, "avx2" },
+	{ 2, 8, "bmi2" },
+	{ 2, 9, "erms" },
+	{ 2, 11, "rtm" },
+	{ 2, 16, "avx512f" },
+	{ 2, 17, "avx512dq" },
+	{ 2, 30, "avx512bw" },
+	{ 2, 31, "avx512vl" },
+	{ 4, 22, "amx-bf16" },
+	{ 4, 4, "fsrm" },
+	{ 6, 5, "lzcnt" },
 	{ 7, 1, "xsavec" },
 };
 

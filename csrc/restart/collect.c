@@ -5,8 +5,8 @@
 /* Kinds of records that are kept. */
 struct rule {
 	uint32_t type;
-	bool many;     /* there may be several */
-	bool text;     /* a path with its NUL follows `least` bytes */
+	bool many;                  /* there may be several */
+	bool text;                  /* a path with its NUL follows `least` bytes */
 	uint64_t least, most, unit; /* length: bounds, and what it is a multiple of */
 	void (*keep)(struct restart *r, void *content, uint64_t length);
 };
@@ -88,7 +88,8 @@ static const struct rule rules[] = {
 	{ IMAGE_PROCESS, false, false, ONE(struct image_process), keep_process },
 	{ IMAGE_AUXV, false, false, 0, AUXV_MAX, 16, keep_auxv },
 	{ IMAGE_LIMIT, false, false, EXACTLY(struct image_limit, IMAGE_LIMITS), keep_limits },
-	{ IMAGE_SIGACTION, false, false, EXACTLY(struct image_action, IMAGE_SIGNALS), keep_actions },
+	{ IMAGE_SIGACTION, false, false, EXACTLY(struct image_action, IMAGE_SIGNALS),
+		keep_actions },
 	{ IMAGE_TIMER, false, false, EXACTLY(struct image_timer, IMAGE_TIMERS), keep_timers },
 	{ IMAGE_PENDING, false, false, SOME(char[SIGNAL_INFO], WAITING_MAX), keep_waiting },
 	{ IMAGE_CWD, false, true, 0, IMAGE_PATH_MAX, 1, keep_cwd },

@@ -9,7 +9,7 @@
 #include "image_identity.h"
 #include "restart.h"
 
-enum { REOPENED = O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECTORY | O_PATH | O_NOATIME | O_SYNC | O_DIRECT };
+enum { REOPENED = O_ACCMODE | O_APPEND | O_NONBLOCK | O_PATH | O_NOATIME | O_SYNC | O_DIRECT };
 
 /* ---- that are mapped ------------------------------------------------------------------ */
 

@@ -39,8 +39,8 @@ static void move_system(struct restart *r, unsigned i, uint64_t to)
 
 	if (!area->length)
 		return;
-	at = raw(SYS_mremap, area->start, area->length, area->length,
-		MREMAP_MAYMOVE | MREMAP_FIXED, to);
+	at = raw(SYS_mremap, area->start, area->length, area->length, MREMAP_MAYMOVE | MREMAP_FIXED,
+		to);
 	if (at != (long)to)
 		refuse(r, "the kernel does not let its area at 0x%x move: error %u", area->start,
 			-at);

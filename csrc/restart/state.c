@@ -128,8 +128,8 @@ void restore(struct restart *r)
 }
 
 /* Load the registers of a mark, as its function returns a second time. */
-__attribute__((naked, noreturn)) static void jump(
-	const struct image_mark *mark __attribute__((unused)),
+__attribute__((naked, noreturn)) static void jump(const struct image_mark *mark
+	__attribute__((unused)),
 	const struct image_handover *handover __attribute__((unused)))
 {
 	__asm__("mov %rsi, %rax\n\t"

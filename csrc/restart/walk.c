@@ -14,8 +14,8 @@ static void walk_run(struct restart *r, const struct sink *sink)
 	area = area_of(r, run.address);
 	if (run.address % IMAGE_PAGE || !area || area->flags & IMAGE_SHARED ||
 		length > area->end - run.address)
-		refuse(r, "record %u is about memory at 0x%x, which the process has not", r->records,
-			run.address);
+		refuse(r, "record %u is about memory at 0x%x, which the process has not",
+			r->records, run.address);
 	sink->run(r, area, run.address, length);
 	end_record(r);
 }

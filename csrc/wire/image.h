@@ -203,10 +203,10 @@ struct image_end {
 
 /* What the restarter leaves behind in its memory, whose address image_mark's second return gives. */
 struct image_handover {
-	uint64_t memory, memory_length;  /* all that is the restarter's: to be unmapped */
-	uint64_t extra, extra_length;    /* the caller's records, as they are in the image */
-	uint64_t tid_address, thread;    /* where the old number of the thread may stand */
-	int32_t old_pid;                 /* that number */
+	uint64_t memory, memory_length; /* all that is the restarter's: to be unmapped */
+	uint64_t extra, extra_length;   /* the caller's records, as they are in the image */
+	uint64_t tid_address, thread;   /* where the old number of the thread may stand */
+	int32_t old_pid;                /* that number */
 	int32_t reserved;
 };
 

@@ -24,8 +24,8 @@ static const struct {
 static inline void image_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t parts[4])
 {
 	__asm__ volatile("cpuid"
-			 : "=a"(parts[0]), "=b"(parts[1]), "=c"(parts[2]), "=d"(parts[3])
-			 : "a"(leaf), "c"(subleaf));
+		: "=a"(parts[0]), "=b"(parts[1]), "=c"(parts[2]), "=d"(parts[3])
+		: "a"(leaf), "c"(subleaf));
 }
 
 /* Features of one word; 0 if the processor has no such leaf. */

@@ -10,7 +10,7 @@
 #include "raw.h"
 
 enum {
-	IDENTITY_PART = 4096,   /* bytes read at once */
+	IDENTITY_PART = 4096,    /* bytes read at once */
 	IDENTITY_HEAD = 4 << 20, /* bytes that are compared of files without a build-id */
 };
 
@@ -30,7 +30,8 @@ static inline int identity_note(const char *notes, size_t n, struct image_identi
 			note.n_descsz <= sizeof identity->bytes) {
 			identity->kind = IMAGE_BUILD_ID;
 			identity->length = note.n_descsz;
-			__builtin_memcpy(identity->bytes, notes + sizeof note + name, note.n_descsz);
+			__builtin_memcpy(identity->bytes, notes + sizeof note + name,
+				note.n_descsz);
 			return 1;
 		}
 		notes += length;
@@ -58,7 +59,8 @@ static inline int identity_build_id(int fd, char part[IDENTITY_PART], size_t n,
 		(long)(count * sizeof *table))
 		return 0;
 	for (unsigned i = 0; i < count; i++) {
-		size_t length = table[i].p_filesz < IDENTITY_PART ? table[i].p_filesz : IDENTITY_PART;
+		size_t length = table[i].p_filesz < IDENTITY_PART ? table[i].p_filesz :
+								    IDENTITY_PART;
 
 		if (table[i].p_type == PT_NOTE &&
 			raw(SYS_pread64, fd, part, length, table[i].p_offset) == (long)length &&

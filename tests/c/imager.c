@@ -11,7 +11,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { AFTER_RESTART = 3000, FINISHING = 1 };
+enum { AFTER_RESTART = 3000 };
 
 static char prefix[200];
 static long count, span, again, images, restarts;
@@ -91,13 +91,23 @@ static void save_one(void)
 	}
 }
 
+/* Does the program listen to SIGUSR1 already? */
+static int listens(void)
+{
+	struct sigaction action;
+
+	return sigaction(SIGUSR1, NULL, &action) == 0 && action.sa_handler != SIG_DFL;
+}
+
 static void alarmed(int signum)
 {
 	(void)signum;
 	if (images < count)
 		save_one();
-	else
+	else if (listens())
 		kill(getpid(), SIGUSR1);
+	else
+		wake_after(AFTER_RESTART);
 }
 
 static void __attribute__((constructor)) begin(void)

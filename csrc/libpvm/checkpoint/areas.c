@@ -38,7 +38,7 @@ static const char *const system_names[IMAGE_SYSTEM_AREAS] = {
 
 static bool same_text(const char *a, const char *b)
 {
-	const char *behind = pvm__behind(a, b);
+	const char *behind = pvm__image_behind(a, b);
 
 	return behind && !*behind;
 }
@@ -64,9 +64,9 @@ static bool left_out(struct job *job, struct area *area)
 static int check_special(struct job *job, const struct area *area)
 {
 	for (unsigned i = 0; i < sizeof special_paths / sizeof *special_paths; i++)
-		if (pvm__behind(area->path, special_paths[i].beginning) &&
+		if (pvm__image_behind(area->path, special_paths[i].beginning) &&
 			(area->shared || !special_paths[i].if_shared))
-			return pvm__refuse(job, special_paths[i].reason, 0, area->path);
+			return pvm__image_refuse(job, special_paths[i].reason, 0, area->path);
 	return 0;
 }
 
@@ -75,8 +75,8 @@ static bool file_is_there(const struct area *area, struct stat *st)
 {
 	int fd = (int)raw(SYS_openat, AT_FDCWD, area->path,
 		O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	bool there = fd >= 0 && !raw_failed(raw(SYS_fstat, fd, st)) &&
-		st->st_ino == area->inode && S_ISREG(st->st_mode);
+	bool there = fd >= 0 && !raw_failed(raw(SYS_fstat, fd, st)) && st->st_ino == area->inode &&
+		S_ISREG(st->st_mode);
 
 	if (fd >= 0)
 		raw(SYS_close, fd);
@@ -110,12 +110,12 @@ static int place_file(struct job *job, struct area *area, unsigned *files)
 	there = file_is_there(area, &st);
 	raw(SYS_statfs, area->path, &fs);
 	if (there && (unsigned)fs.f_type == HUGETLBFS)
-		return pvm__refuse(job, WHY_HUGE_PAGES, 0, area->path);
+		return pvm__image_refuse(job, WHY_HUGE_PAGES, 0, area->path);
 	if (!raw_failed(raw(SYS_stat, area->path, &st)) && S_ISCHR(st.st_mode) &&
-		!pvm__behind(area->path, "/dev/zero"))
-		return pvm__refuse(job, WHY_DEVICE_MEMORY, 0, area->path);
+		!pvm__image_behind(area->path, "/dev/zero"))
+		return pvm__image_refuse(job, WHY_DEVICE_MEMORY, 0, area->path);
 	if (!there && area->shared)
-		return pvm__refuse(job, WHY_SHARED_MEMORY, 0, area->path);
+		return pvm__image_refuse(job, WHY_SHARED_MEMORY, 0, area->path);
 	area->whole = !there || (job->order->how & IMAGE_INLINE && !area->shared);
 	if (!area->whole)
 		area->file = ++*files;
@@ -136,9 +136,8 @@ static const char *keep_path(struct job *job, const struct area *area, const cha
 
 	if (job->n_areas && same_text(path, area[-1].path))
 		return area[-1].path;
-	while (path[length++]) {
-	}
-	kept = pvm__room(job, length);
+	while (path[length++]) {}
+	kept = pvm__image_room(job, length);
 	for (size_t i = 0; kept && i < length; i++)
 		kept[i] = path[i];
 	return kept;
@@ -150,21 +149,21 @@ static int take_line(struct job *job, const char *line, unsigned *files)
 	struct area *area = &job->areas[job->n_areas];
 
 	if (job->n_areas == job->max_areas)
-		return pvm__refuse(job, WHY_AREAS, (long)job->max_areas, NULL);
-	*area = (struct area){ .start = pvm__number(&line, 16) };
-	area->end = pvm__number(&line, 16);
+		return pvm__image_refuse(job, WHY_AREAS, (long)job->max_areas, NULL);
+	*area = (struct area){ .start = pvm__image_number(&line, 16) };
+	area->end = pvm__image_number(&line, 16);
 	area->protection = protection(line);
 	area->shared = line[3] == 's';
 	line += 5;
-	area->offset = pvm__number(&line, 16);
-	pvm__number(&line, 16);
-	pvm__number(&line, 16);
-	area->inode = pvm__number(&line, 10);
+	area->offset = pvm__image_number(&line, 16);
+	pvm__image_number(&line, 16);
+	pvm__image_number(&line, 16);
+	area->inode = pvm__image_number(&line, 10);
 	while (*line == ' ')
 		line++;
 	area->path = keep_path(job, area, line);
 	if (!area->path)
-		return pvm__refuse(job, WHY_AREAS, 0, NULL);
+		return pvm__image_refuse(job, WHY_AREAS, 0, NULL);
 	if (left_out(job, area))
 		return 0;
 	area->stack = same_text(area->path, "[stack]");
@@ -176,17 +175,17 @@ static int take_line(struct job *job, const char *line, unsigned *files)
 	return 0;
 }
 
-int pvm__areas_gather(struct job *job)
+int pvm__image_areas_gather(struct job *job)
 {
 	struct lines lines;
 	const char *line;
 	unsigned files = 0;
 
-	if (!pvm__lines_open(&lines, "/proc/self/maps", job->part))
-		return pvm__refuse(job, WHY_NO_PROC, -lines.fd, "/proc/self/maps");
-	while ((line = pvm__lines_next(&lines)))
+	if (!pvm__image_lines_open(&lines, "/proc/self/maps", job->part))
+		return pvm__image_refuse(job, WHY_NO_PROC, -lines.fd, "/proc/self/maps");
+	while ((line = pvm__image_lines_next(&lines)))
 		if (take_line(job, line, &files) < 0) {
-			pvm__lines_close(&lines);
+			pvm__image_lines_close(&lines);
 			return -1;
 		}
 	return 0;
@@ -209,9 +208,8 @@ static bool write_file(struct job *job, const struct area *area)
 	if (!area->shared || !(area->protection & PROT_WRITE))
 		image_identify(fd, job->part, &file.identity);
 	raw(SYS_close, fd);
-	while (area->path[length++]) {
-	}
-	return pvm__record(job, IMAGE_FILE, (struct piece){ &file, sizeof file },
+	while (area->path[length++]) {}
+	return pvm__image_record(job, IMAGE_FILE, (struct piece){ &file, sizeof file },
 		(struct piece){ area->path, length });
 }
 
@@ -240,18 +238,19 @@ static struct image_vma vma_of(const struct area *area)
 	};
 }
 
-bool pvm__areas_write(struct job *job)
+bool pvm__image_areas_write(struct job *job)
 {
-	struct image_vma *table = pvm__room(job, job->n_areas * sizeof *table);
+	struct image_vma *table = pvm__image_room(job, job->n_areas * sizeof *table);
 
 	if (!table) {
-		pvm__refuse(job, WHY_AREAS, job->n_areas, NULL);
+		pvm__image_refuse(job, WHY_AREAS, job->n_areas, NULL);
 		return false;
 	}
 	for (unsigned i = 0; i < job->n_areas; i++)
 		table[i] = vma_of(&job->areas[i]);
 	return write_files(job) &&
-		pvm__record(job, IMAGE_VMA, (struct piece){ table, job->n_areas * sizeof *table },
+		pvm__image_record(job, IMAGE_VMA,
+			(struct piece){ table, job->n_areas * sizeof *table },
 			(struct piece){ NULL, 0 });
 }
 #endif

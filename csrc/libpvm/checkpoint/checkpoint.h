@@ -79,17 +79,19 @@ struct image_extra {
 };
 
 enum image_how {
-	IMAGE_CHECK = 1,    /* look for reasons only: nothing is written */
-	IMAGE_INLINE = 2,   /* also what could be read from files again: no file is needed but open ones */
-	IMAGE_SNAPSHOT = 4, /* a child without an exit signal writes, and exits with 0 if it could */
-	IMAGE_ORPHAN = 8,   /* that child is one of this process's parent, with that one's signal */
+	IMAGE_CHECK = 1, /* look for reasons only: nothing is written */
+	IMAGE_INLINE =
+		2, /* also what could be read from files again: no file is needed but open ones */
+	IMAGE_SNAPSHOT =
+		4,        /* a child without an exit signal writes, and exits with 0 if it could */
+	IMAGE_ORPHAN = 8, /* that child is one of this process's parent, with that one's signal */
 };
 
 struct image_order {
-	int fd;            /* where to: a file, a socket or a pipe */
-	unsigned how;      /* IMAGE_CHECK | ... */
-	const int *own;    /* descriptors that the caller closes, or makes again: left out */
-	size_t owned;      /* number of these; `fd` is one anyway */
+	int fd;                  /* where to: a file, a socket or a pipe */
+	unsigned how;            /* IMAGE_CHECK | ... */
+	const int *own;          /* descriptors that the caller closes, or makes again: left out */
+	size_t owned;            /* number of these; `fd` is one anyway */
 	int32_t tid, job, epoch; /* for the header */
 	const struct image_extra *extra;
 	size_t extras;

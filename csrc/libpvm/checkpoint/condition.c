@@ -17,7 +17,7 @@ static int check_children(struct job *job)
 	siginfo_t child;
 	long rc = raw(SYS_waitid, P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT | __WALL, 0);
 
-	return rc == -ECHILD ? 0 : pvm__refuse(job, WHY_CHILDREN, 0, NULL);
+	return rc == -ECHILD ? 0 : pvm__image_refuse(job, WHY_CHILDREN, 0, NULL);
 }
 
 static int check_rights(struct job *job)
@@ -25,12 +25,12 @@ static int check_rights(struct job *job)
 	long status = 0;
 
 	if (raw(SYS_prctl, PR_GET_DUMPABLE) != 1)
-		return pvm__refuse(job, WHY_SET_ID, 0, NULL);
+		return pvm__image_refuse(job, WHY_SET_ID, 0, NULL);
 	if (raw(SYS_arch_prctl, SHADOW_STATUS, &status) == 0 && status)
-		return pvm__refuse(job, WHY_SHADOW_STACK, 0, NULL);
+		return pvm__image_refuse(job, WHY_SHADOW_STACK, 0, NULL);
 	/* A table that was never made has no bytes. */
 	if (raw(SYS_modify_ldt, 0, job->part, PART) > 0)
-		return pvm__refuse(job, WHY_SEGMENTS, 0, NULL);
+		return pvm__image_refuse(job, WHY_SEGMENTS, 0, NULL);
 	return 0;
 }
 
@@ -40,9 +40,9 @@ static int check_root(struct job *job)
 	long n = raw(SYS_readlink, "/proc/self/root", path, IMAGE_PATH_MAX - 1);
 
 	if (n < 0)
-		return pvm__refuse(job, WHY_NO_PROC, -n, "/proc/self/root");
+		return pvm__image_refuse(job, WHY_NO_PROC, -n, "/proc/self/root");
 	path[n] = 0;
-	return n == 1 ? 0 : pvm__refuse(job, WHY_ROOT, 0, path);
+	return n == 1 ? 0 : pvm__image_refuse(job, WHY_ROOT, 0, path);
 }
 
 /* Lines of /proc/self/status that must be 0. */
@@ -56,21 +56,22 @@ static const struct {
 
 static int check_line(struct job *job, const char *line)
 {
-	const char *value = pvm__behind(line, "Threads:\t");
+	const char *value = pvm__image_behind(line, "Threads:\t");
 
-	if (value && pvm__number(&value, 10) != 1) {
-		value = pvm__behind(line, "Threads:\t");
-		return pvm__refuse(job, WHY_THREADS, (long)pvm__number(&value, 10), NULL);
+	if (value && pvm__image_number(&value, 10) != 1) {
+		value = pvm__image_behind(line, "Threads:\t");
+		return pvm__image_refuse(job, WHY_THREADS, (long)pvm__image_number(&value, 10),
+			NULL);
 	}
-	value = pvm__behind(line, "Seccomp_filters:\t");
+	value = pvm__image_behind(line, "Seccomp_filters:\t");
 	if (value)
-		job->process.filters = (uint32_t)pvm__number(&value, 10);
+		job->process.filters = (uint32_t)pvm__image_number(&value, 10);
 	for (unsigned i = 0; i < sizeof zero_lines / sizeof *zero_lines; i++) {
-		value = pvm__behind(line, zero_lines[i].name);
+		value = pvm__image_behind(line, zero_lines[i].name);
 		while (value && *value == ' ')
 			value++;
-		if (value && pvm__number(&value, 10) != 0)
-			return pvm__refuse(job, zero_lines[i].reason, 0, NULL);
+		if (value && pvm__image_number(&value, 10) != 0)
+			return pvm__image_refuse(job, zero_lines[i].reason, 0, NULL);
 	}
 	return 0;
 }
@@ -80,11 +81,11 @@ static int check_status(struct job *job)
 	struct lines lines;
 	char *line;
 
-	if (!pvm__lines_open(&lines, "/proc/self/status", job->part))
-		return pvm__refuse(job, WHY_NO_PROC, -lines.fd, "/proc/self/status");
-	while ((line = pvm__lines_next(&lines)))
+	if (!pvm__image_lines_open(&lines, "/proc/self/status", job->part))
+		return pvm__image_refuse(job, WHY_NO_PROC, -lines.fd, "/proc/self/status");
+	while ((line = pvm__image_lines_next(&lines)))
 		if (check_line(job, line) < 0) {
-			pvm__lines_close(&lines);
+			pvm__image_lines_close(&lines);
 			return -1;
 		}
 	return 0;
@@ -95,15 +96,15 @@ static int check_posix_timers(struct job *job)
 {
 	struct lines lines;
 
-	if (!pvm__lines_open(&lines, "/proc/self/timers", job->part))
+	if (!pvm__image_lines_open(&lines, "/proc/self/timers", job->part))
 		return 0;
-	if (!pvm__lines_next(&lines))
+	if (!pvm__image_lines_next(&lines))
 		return 0;
-	pvm__lines_close(&lines);
-	return pvm__refuse(job, WHY_POSIX_TIMER, 0, NULL);
+	pvm__image_lines_close(&lines);
+	return pvm__image_refuse(job, WHY_POSIX_TIMER, 0, NULL);
 }
 
-int pvm__condition(struct job *job)
+int pvm__image_condition(struct job *job)
 {
 	if (check_children(job) < 0 || check_rights(job) < 0 || check_root(job) < 0 ||
 		check_status(job) < 0)

@@ -64,11 +64,11 @@ static bool is_locked(struct job *job, int fd)
 	const char *line;
 
 	numbered(path, "/proc/self/fdinfo/", fd);
-	if (!pvm__lines_open(&lines, path, job->part))
+	if (!pvm__image_lines_open(&lines, path, job->part))
 		return false;
-	while ((line = pvm__lines_next(&lines)))
-		if (pvm__behind(line, "lock:")) {
-			pvm__lines_close(&lines);
+	while ((line = pvm__image_lines_next(&lines)))
+		if (pvm__image_behind(line, "lock:")) {
+			pvm__image_lines_close(&lines);
 			return true;
 		}
 	return false;
@@ -81,8 +81,8 @@ static enum image_reason reason_of_device(const struct opened *o)
 	if (major(o->st.st_rdev) == MEMORY_MAJOR && minor < 10 && HARMLESS_MINORS >> minor & 1)
 		return 0;
 	/* Masters and slaves of terminals, and the terminal of the process. */
-	if (pvm__behind(o->path, "/dev/tty") || pvm__behind(o->path, "/dev/pt") ||
-		pvm__behind(o->path, "/dev/console"))
+	if (pvm__image_behind(o->path, "/dev/tty") || pvm__image_behind(o->path, "/dev/pt") ||
+		pvm__image_behind(o->path, "/dev/console"))
 		return WHY_TERMINAL;
 	return WHY_DEVICE;
 }
@@ -112,7 +112,7 @@ static enum image_reason reason_of_file(struct job *job, struct opened *o)
 static enum image_reason reason_of(struct job *job, struct opened *o)
 {
 	for (unsigned i = 0; i < sizeof nameless / sizeof *nameless; i++)
-		if (pvm__behind(o->path, nameless[i].beginning))
+		if (pvm__image_behind(o->path, nameless[i].beginning))
 			return nameless[i].reason;
 	switch (o->st.st_mode & S_IFMT) {
 	case S_IFIFO: return WHY_PIPE;
@@ -161,7 +161,7 @@ static int find_same(struct job *job, const struct opened *o, int64_t offset)
 		if (same_open_file(&job->seen[i], &here))
 			return job->seen[i].fd;
 	if (job->n_seen == IMAGE_DESCRIPTORS_MAX)
-		return pvm__refuse(job, WHY_DESCRIPTORS, IMAGE_DESCRIPTORS_MAX, NULL) - 1;
+		return pvm__image_refuse(job, WHY_DESCRIPTORS, IMAGE_DESCRIPTORS_MAX, NULL) - 1;
 	job->seen[job->n_seen++] = here;
 	return -1;
 }
@@ -178,7 +178,7 @@ static int look(struct job *job, int fd, struct opened *o)
 	n = raw(SYS_readlink, link, o->path, IMAGE_PATH_MAX - 1);
 	flags = raw(SYS_fcntl, fd, F_GETFL);
 	if (n < 0 || flags < 0 || raw_failed(raw(SYS_fstat, fd, &o->st)))
-		return pvm__refuse(job, WHY_NO_PROC, fd, link);
+		return pvm__image_refuse(job, WHY_NO_PROC, fd, link);
 	o->path[n] = 0;
 	if (raw(SYS_fcntl, fd, F_GETFD) & FD_CLOEXEC)
 		flags |= O_CLOEXEC;
@@ -213,12 +213,12 @@ static int describe(struct job *job, int fd, struct opened *o)
 	if (!reason)
 		return 0;
 	/* Whoever starts the process again provides these. */
-	if (fd <= STDERR_FILENO && (reason == WHY_PIPE || reason == WHY_SOCKET ||
-					   reason == WHY_TERMINAL)) {
+	if (fd <= STDERR_FILENO &&
+		(reason == WHY_PIPE || reason == WHY_SOCKET || reason == WHY_TERMINAL)) {
 		o->fd.kind = IMAGE_FD_INHERITED;
 		return 0;
 	}
-	return pvm__refuse(job, reason, fd, o->path);
+	return pvm__image_refuse(job, reason, fd, o->path);
 }
 
 /* Open a file without a name for reading; negative: that cannot be. */
@@ -241,7 +241,7 @@ static int check(struct job *job, int fd)
 		return 0;
 	again = open_again(fd);
 	if (again < 0)
-		return pvm__refuse(job, WHY_UNREADABLE_UNLINKED, fd, o.path);
+		return pvm__image_refuse(job, WHY_UNREADABLE_UNLINKED, fd, o.path);
 	raw(SYS_close, again);
 	return 0;
 }
@@ -253,9 +253,8 @@ static int write_fd(struct job *job, int fd)
 
 	if (describe(job, fd, &o) < 0)
 		return -1;
-	while (o.path[length++]) {
-	}
-	return pvm__record(job, IMAGE_FD, (struct piece){ &o.fd, sizeof o.fd },
+	while (o.path[length++]) {}
+	return pvm__image_record(job, IMAGE_FD, (struct piece){ &o.fd, sizeof o.fd },
 		       (struct piece){ o.path, length }) ?
 		0 :
 		-1;
@@ -275,7 +274,7 @@ static int write_content(struct job *job, int fd)
 		return 0;
 	again = open_again(fd);
 	while ((n = raw(SYS_pread64, again, copy, PART / 2, data.offset)) > 0) {
-		if (!pvm__record(job, IMAGE_DATA, (struct piece){ &data, sizeof data },
+		if (!pvm__image_record(job, IMAGE_DATA, (struct piece){ &data, sizeof data },
 			    (struct piece){ copy, (size_t)n }))
 			break;
 		data.offset += (uint64_t)n;
@@ -300,13 +299,13 @@ static bool is_own(const struct job *job, int fd, int listing)
 static int each(struct job *job, int (*visit)(struct job *, int))
 {
 	char entries[1024];
-	int listing = (int)raw(
-		SYS_openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+	int listing = (int)raw(SYS_openat, AT_FDCWD, "/proc/self/fd",
+		O_RDONLY | O_CLOEXEC | O_DIRECTORY);
 	int rc = 0;
 	long n = 0;
 
 	if (listing < 0)
-		return pvm__refuse(job, WHY_NO_PROC, -listing, "/proc/self/fd");
+		return pvm__image_refuse(job, WHY_NO_PROC, -listing, "/proc/self/fd");
 	job->n_seen = 0;
 	while (rc >= 0 && (n = raw(SYS_getdents64, listing, entries, sizeof entries)) > 0)
 		for (long at = 0; rc >= 0 && at < n;) {
@@ -315,7 +314,7 @@ static int each(struct job *job, int (*visit)(struct job *, int))
 
 			at += entry->d_reclen;
 			if (*digits >= '0' && *digits <= '9') {
-				int fd = (int)pvm__number(&digits, 10);
+				int fd = (int)pvm__image_number(&digits, 10);
 
 				rc = is_own(job, fd, listing) ? 0 : visit(job, fd);
 			}
@@ -324,20 +323,20 @@ static int each(struct job *job, int (*visit)(struct job *, int))
 	return rc < 0 || n < 0 ? -1 : 0;
 }
 
-int pvm__files_check(struct job *job)
+int pvm__image_files_check(struct job *job)
 {
-	job->seen = pvm__room(job, IMAGE_DESCRIPTORS_MAX * sizeof *job->seen);
+	job->seen = pvm__image_room(job, IMAGE_DESCRIPTORS_MAX * sizeof *job->seen);
 	if (!job->seen)
-		return pvm__refuse(job, WHY_SYSTEM, ENOMEM, "mmap");
+		return pvm__image_refuse(job, WHY_SYSTEM, ENOMEM, "mmap");
 	return each(job, check);
 }
 
-int pvm__files_write(struct job *job)
+int pvm__image_files_write(struct job *job)
 {
 	return each(job, write_fd);
 }
 
-int pvm__unlinked_write(struct job *job)
+int pvm__image_unlinked_write(struct job *job)
 {
 	return each(job, write_content);
 }

@@ -11,10 +11,10 @@
 #include "raw.h"
 
 enum {
-	SIGNALS_BYTES = 8,   /* of the kernel's signal sets */
-	WAITING_MAX = 1024,  /* signals that wait */
+	SIGNALS_BYTES = 8,  /* of the kernel's signal sets */
+	WAITING_MAX = 1024, /* signals that wait */
 	LINE_ROOM = 5 * IMAGE_PATH_MAX,
-	PART = 64 << 10,     /* bytes of the buffer for what goes through one */
+	PART = 64 << 10, /* bytes of the buffer for what goes through one */
 };
 
 /* An area of memory. */
@@ -22,9 +22,9 @@ struct area {
 	uint64_t start, end, offset, inode;
 	const char *path; /* "" */
 	uint32_t protection;
-	uint32_t file;     /* number of the FILE record, or 0 */
+	uint32_t file; /* number of the FILE record, or 0 */
 	bool shared, stack;
-	bool whole;    /* all pages go into the image, read by the kernel: the file is not there */
+	bool whole; /* all pages go into the image, read by the kernel: the file is not there */
 };
 
 /* A descriptor with an open file of its own, for finding others of the same file. */
@@ -71,38 +71,41 @@ struct lines {
 	unsigned begin, end;
 };
 /* Begin to read a file of /proc; false if it cannot be opened. */
-bool pvm__lines_open(struct lines *lines, const char *path, char *buffer);
+bool pvm__image_lines_open(struct lines *lines, const char *path, char *buffer);
 /* The next line, without its end, until the following call; NULL: there is none. Then it is closed. */
-char *pvm__lines_next(struct lines *lines);
+char *pvm__image_lines_next(struct lines *lines);
 /* End it before that. */
-void pvm__lines_close(struct lines *lines);
+void pvm__image_lines_close(struct lines *lines);
 /* The number at *at in base 10 or 16; *at then is behind it and one character more. */
-uint64_t pvm__number(const char **at, unsigned base);
+uint64_t pvm__image_number(const char **at, unsigned base);
 /* Does a text begin with another? Then what is behind that, else NULL. */
-const char *pvm__behind(const char *text, const char *beginning);
+const char *pvm__image_behind(const char *text, const char *beginning);
 
 /* ---- what is refused --------------------------------------------------------------- */
 
 /* Note a reason; `where` may be NULL. Always -1. (lines.c) */
-int pvm__refuse(struct job *job, enum image_reason reason, long detail, const char *where);
+int pvm__image_refuse(struct job *job, enum image_reason reason, long detail, const char *where);
 /* What the process itself is: rights, threads, children, ... 0, or refused. (condition.c) */
-int pvm__condition(struct job *job);
+int pvm__image_condition(struct job *job);
 
 /* ---- what is there ----------------------------------------------------------------- */
 
+/* Begin a job: its memory. NULL: refused, the report has it. And end it. (scratch.c) */
+struct job *pvm__image_make_job(const struct image_order *order, struct image_report *report);
+void pvm__image_end_job(struct job *job);
 /* Bytes of scratch memory; NULL: there are not so many. */
-void *pvm__room(struct job *job, size_t length);
+void *pvm__image_room(struct job *job, size_t length);
 /* Registers that are no general ones, layout, signals, limits. 0, or refused. (process.c) */
-int pvm__process_gather(struct job *job);
+int pvm__image_process_gather(struct job *job);
 /* Signals that wait: take them, and put them back. (process.c) */
-int pvm__waiting_take(struct job *job);
-void pvm__waiting_return(struct job *job);
+int pvm__image_waiting_take(struct job *job);
+void pvm__image_waiting_return(struct job *job);
 /* All areas. 0, or refused. (areas.c) */
-int pvm__areas_gather(struct job *job);
+int pvm__image_areas_gather(struct job *job);
 /* Descriptors: find what is refused, or write them. 0, or refused. (files.c) */
-int pvm__files_check(struct job *job);
-int pvm__files_write(struct job *job);
-int pvm__unlinked_write(struct job *job);
+int pvm__image_files_check(struct job *job);
+int pvm__image_files_write(struct job *job);
+int pvm__image_unlinked_write(struct job *job);
 
 /* ---- what is written --------------------------------------------------------------- */
 
@@ -112,11 +115,11 @@ struct piece {
 	size_t length;
 };
 /* Write bytes; false, with job->error, if that fails, or has failed before. (record.c) */
-bool pvm__write_all(struct job *job, const struct piece *pieces, unsigned n);
+bool pvm__image_write(struct job *job, const struct piece *pieces, unsigned n);
 /* Write a record of one or two pieces. */
-bool pvm__record(struct job *job, uint32_t type, struct piece first, struct piece second);
+bool pvm__image_record(struct job *job, uint32_t type, struct piece first, struct piece second);
 /* The files of areas, the areas, their pages. (areas.c, pages.c) */
-bool pvm__areas_write(struct job *job);
-bool pvm__pages_write(struct job *job);
+bool pvm__image_areas_write(struct job *job);
+bool pvm__image_pages_write(struct job *job);
 
 #endif

@@ -6,7 +6,7 @@
 #ifdef IMAGE_POSSIBLE
 #include <fcntl.h>
 
-bool pvm__lines_open(struct lines *lines, const char *path, char *buffer)
+bool pvm__image_lines_open(struct lines *lines, const char *path, char *buffer)
 {
 	lines->fd = (int)raw(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	lines->buffer = buffer;
@@ -14,7 +14,7 @@ bool pvm__lines_open(struct lines *lines, const char *path, char *buffer)
 	return lines->fd >= 0;
 }
 
-void pvm__lines_close(struct lines *lines)
+void pvm__image_lines_close(struct lines *lines)
 {
 	if (lines->fd >= 0)
 		raw(SYS_close, lines->fd);
@@ -40,7 +40,7 @@ static bool read_more(struct lines *lines)
 	return true;
 }
 
-char *pvm__lines_next(struct lines *lines)
+char *pvm__image_lines_next(struct lines *lines)
 {
 	unsigned at = lines->begin;
 	char *line;
@@ -56,7 +56,7 @@ char *pvm__lines_next(struct lines *lines)
 	}
 	line = lines->buffer + lines->begin;
 	if (at == lines->end && lines->begin == lines->end) {
-		pvm__lines_close(lines);
+		pvm__image_lines_close(lines);
 		return NULL;
 	}
 	lines->buffer[at] = 0;
@@ -72,7 +72,7 @@ static unsigned digit_of(char c)
 	return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 16;
 }
 
-uint64_t pvm__number(const char **at, unsigned base)
+uint64_t pvm__image_number(const char **at, unsigned base)
 {
 	uint64_t value = 0;
 
@@ -83,7 +83,7 @@ uint64_t pvm__number(const char **at, unsigned base)
 	return value;
 }
 
-const char *pvm__behind(const char *text, const char *beginning)
+const char *pvm__image_behind(const char *text, const char *beginning)
 {
 	while (*beginning)
 		if (*text++ != *beginning++)
@@ -91,7 +91,7 @@ const char *pvm__behind(const char *text, const char *beginning)
 	return text;
 }
 
-int pvm__refuse(struct job *job, enum image_reason reason, long detail, const char *where)
+int pvm__image_refuse(struct job *job, enum image_reason reason, long detail, const char *where)
 {
 	struct image_report *report = job->report;
 	unsigned i = 0;

@@ -7,8 +7,8 @@
  * Registers that functions preserve, the stack as it is after the return, and where that leads.
  * No prologue may come before: rsp points at the return address.
  */
-__attribute__((naked)) const struct image_handover *pvm__image_mark(
-	struct image_mark *mark __attribute__((unused)))
+__attribute__((naked)) const struct image_handover *pvm__image_mark(struct image_mark *mark
+	__attribute__((unused)))
 {
 	__asm__("mov %rbx, 0(%rdi)\n\t"
 		"mov %rbp, 8(%rdi)\n\t"

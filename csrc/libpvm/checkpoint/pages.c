@@ -40,8 +40,8 @@ static bool write_run(struct job *job, uint64_t address, const void *at, size_t 
 {
 	struct image_run run = { address };
 
-	return pvm__record(
-		job, IMAGE_RUN, (struct piece){ &run, sizeof run }, (struct piece){ at, length });
+	return pvm__image_record(job, IMAGE_RUN, (struct piece){ &run, sizeof run },
+		(struct piece){ at, length });
 }
 
 /*
@@ -148,12 +148,12 @@ static bool write_area(struct reader *r, const struct area *area)
 	return true;
 }
 
-bool pvm__pages_write(struct job *job)
+bool pvm__image_pages_write(struct job *job)
 {
 	struct reader r = {
 		.job = job,
-		.pagemap = (int)raw(
-			SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC),
+		.pagemap = (int)raw(SYS_openat, AT_FDCWD, "/proc/self/pagemap",
+			O_RDONLY | O_CLOEXEC),
 		.memory = (int)raw(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDONLY | O_CLOEXEC),
 		.entries = (uint64_t *)job->part,
 		.copy = job->part + HALF,
@@ -161,7 +161,7 @@ bool pvm__pages_write(struct job *job)
 	bool done = r.pagemap >= 0 && r.memory >= 0;
 
 	if (!done)
-		pvm__refuse(job, WHY_NO_PROC, 0, "/proc/self/pagemap");
+		pvm__image_refuse(job, WHY_NO_PROC, 0, "/proc/self/pagemap");
 	for (unsigned i = 0; done && i < job->n_areas; i++)
 		done = write_area(&r, &job->areas[i]);
 	if (r.pagemap >= 0)

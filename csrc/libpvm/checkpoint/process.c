@@ -54,21 +54,21 @@ static int gather_layout(struct job *job)
 	char *line;
 	unsigned next = 0;
 
-	if (!pvm__lines_open(&lines, "/proc/self/stat", job->part))
-		return pvm__refuse(job, WHY_NO_PROC, -lines.fd, "/proc/self/stat");
-	line = pvm__lines_next(&lines);
+	if (!pvm__image_lines_open(&lines, "/proc/self/stat", job->part))
+		return pvm__image_refuse(job, WHY_NO_PROC, -lines.fd, "/proc/self/stat");
+	line = pvm__image_lines_next(&lines);
 	at = line ? fourth_field(line) : NULL;
 	for (unsigned field = 4; at && next < sizeof stat_fields / sizeof *stat_fields; field++) {
 		uint64_t value;
 
 		at += *at == '-';
-		value = pvm__number(&at, 10);
+		value = pvm__image_number(&at, 10);
 		if (field == stat_fields[next].field)
 			*(uint64_t *)((char *)layout + stat_fields[next++].offset) = value;
 	}
-	pvm__lines_close(&lines);
+	pvm__image_lines_close(&lines);
 	layout->brk = (uint64_t)raw(SYS_brk, 0);
-	return at ? 0 : pvm__refuse(job, WHY_NO_PROC, 0, "/proc/self/stat");
+	return at ? 0 : pvm__image_refuse(job, WHY_NO_PROC, 0, "/proc/self/stat");
 }
 
 /*
@@ -123,9 +123,9 @@ static int gather_cwd(struct job *job)
 {
 	long n;
 
-	job->cwd = pvm__room(job, IMAGE_PATH_MAX);
+	job->cwd = pvm__image_room(job, IMAGE_PATH_MAX);
 	n = job->cwd ? raw(SYS_getcwd, job->cwd, IMAGE_PATH_MAX) : -ENOMEM;
-	return raw_failed(n) ? pvm__refuse(job, WHY_SYSTEM, -n, "getcwd") : 0;
+	return raw_failed(n) ? pvm__image_refuse(job, WHY_SYSTEM, -n, "getcwd") : 0;
 }
 
 static void gather_head(struct job *job)
@@ -149,7 +149,7 @@ static void gather_head(struct job *job)
 		head->kernel[i] = name->release[i];
 }
 
-int pvm__process_gather(struct job *job)
+int pvm__image_process_gather(struct job *job)
 {
 	enum { UNCHANGED = 0xffffffff };
 	struct image_process *process = &job->process;
@@ -169,14 +169,14 @@ int pvm__process_gather(struct job *job)
 
 /* ---- signals that wait ------------------------------------------------------------ */
 
-int pvm__waiting_take(struct job *job)
+int pvm__image_waiting_take(struct job *job)
 {
 	uint64_t all = ~0ULL;
 	struct timespec now = { 0, 0 };
 
-	job->waiting = pvm__room(job, WAITING_MAX * sizeof *job->waiting);
+	job->waiting = pvm__image_room(job, WAITING_MAX * sizeof *job->waiting);
 	if (!job->waiting)
-		return pvm__refuse(job, WHY_SYSTEM, ENOMEM, "mmap");
+		return pvm__image_refuse(job, WHY_SYSTEM, ENOMEM, "mmap");
 	while (job->n_waiting < WAITING_MAX) {
 		siginfo_t *signal = &job->waiting[job->n_waiting];
 
@@ -184,10 +184,10 @@ int pvm__waiting_take(struct job *job)
 			return 0;
 		job->n_waiting++;
 	}
-	return pvm__refuse(job, WHY_TOO_MANY_SIGNALS, WAITING_MAX, NULL);
+	return pvm__image_refuse(job, WHY_TOO_MANY_SIGNALS, WAITING_MAX, NULL);
 }
 
-void pvm__waiting_return(struct job *job)
+void pvm__image_waiting_return(struct job *job)
 {
 	long pid = raw(SYS_getpid);
 

@@ -45,7 +45,7 @@ static bool go_on(struct job *job, long failed)
 	return false;
 }
 
-bool pvm__write_all(struct job *job, const struct piece *pieces, unsigned n)
+bool pvm__image_write(struct job *job, const struct piece *pieces, unsigned n)
 {
 	struct iovec vec[PIECES_MAX];
 	unsigned first = 0;
@@ -71,7 +71,7 @@ bool pvm__write_all(struct job *job, const struct piece *pieces, unsigned n)
 	return !job->error;
 }
 
-bool pvm__record(struct job *job, uint32_t type, struct piece first, struct piece second)
+bool pvm__image_record(struct job *job, uint32_t type, struct piece first, struct piece second)
 {
 	struct image_record record = {
 		.type = type,
@@ -83,7 +83,7 @@ bool pvm__record(struct job *job, uint32_t type, struct piece first, struct piec
 	crc = crc32c(crc, first.at, first.length);
 	record.crc = crc32c(crc, second.at, second.length);
 	job->records++;
-	return pvm__write_all(job,
+	return pvm__image_write(job,
 		(const struct piece[]){ { &record, sizeof record }, first, second }, PIECES_MAX);
 }
 #endif

@@ -5,106 +5,27 @@
 #include "checkpoint/inside.h"
 
 #ifdef IMAGE_POSSIBLE
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stddef.h>
 #include <sys/mman.h>
 
 #include "checkpoint/mark.h"
 #include "crc32c.h"
 
-/* ---- scratch memory --------------------------------------------------------------- */
-
-enum {
-	MORE_AREAS = 64, /* areas that come up while they are counted */
-	COUNT_PART = 1024,
-	PER_AREA = sizeof(struct area) + sizeof(struct image_vma),
-	FIXED = sizeof(struct job) + PART + IMAGE_PATH_MAX + WAITING_MAX * sizeof(siginfo_t) +
-		IMAGE_DESCRIPTORS_MAX * sizeof(struct seen) + 16 * IMAGE_PAGE,
-};
-
-void *pvm__room(struct job *job, size_t length)
-{
-	char *at = job->room;
-
-	length = (length + 15) & ~(size_t)15;
-	if (length > (size_t)(job->room_end - at))
-		return NULL;
-	job->room += length;
-	return at;
-}
-
-/* Bytes of /proc/self/maps, and its lines; false if it cannot be read. */
-static bool count_areas(size_t *bytes, size_t *lines)
-{
-	char part[COUNT_PART];
-	long n, fd = raw(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
-
-	*bytes = *lines = 0;
-	if (fd < 0)
-		return false;
-	while ((n = raw(SYS_read, fd, part, sizeof part)) > 0) {
-		*bytes += (size_t)n;
-		for (long i = 0; i < n; i++)
-			*lines += part[i] == '\n';
-	}
-	raw(SYS_close, fd);
-	return n == 0;
-}
-
-/* Make the memory of a job; its address, or a negative error number. */
-static long make_scratch(size_t *length, size_t *lines)
-{
-	size_t bytes;
-	long at;
-
-	if (!count_areas(&bytes, lines))
-		return -EACCES;
-	*lines += MORE_AREAS;
-	*length = FIXED + bytes + *lines * PER_AREA;
-	*length = (*length + 2 * IMAGE_PAGE + IMAGE_PAGE - 1) & ~(size_t)(IMAGE_PAGE - 1);
-	at = raw(SYS_mmap, 0, *length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (!raw_failed(at))
-		raw(SYS_mprotect, at + IMAGE_PAGE, *length - 2 * IMAGE_PAGE, PROT_READ | PROT_WRITE);
-	return at;
-}
-
-static struct job *make_job(const struct image_order *order, struct image_report *report)
-{
-	struct job refused = { .report = report };
-	size_t length, lines;
-	long at = make_scratch(&length, &lines);
-	struct job *job = (struct job *)(at + IMAGE_PAGE);
-
-	if (raw_failed(at)) {
-		pvm__refuse(&refused, at == -EACCES ? WHY_NO_PROC : WHY_SYSTEM, -at, "mmap");
-		return NULL;
-	}
-	job->order = order;
-	job->report = report;
-	job->scratch = (uint64_t)at;
-	job->scratch_end = (uint64_t)at + length;
-	job->room = (char *)(((uintptr_t)(job + 1) + 15) & ~(uintptr_t)15);
-	job->room_end = (char *)job->scratch_end - IMAGE_PAGE;
-	job->part = pvm__room(job, PART);
-	job->max_areas = (unsigned)lines;
-	job->areas = pvm__room(job, lines * sizeof *job->areas);
-	return job;
-}
-
 /* ---- writing ---------------------------------------------------------------------- */
 
 static int gather(struct job *job)
 {
-	if (pvm__condition(job) < 0 || pvm__process_gather(job) < 0 || pvm__files_check(job) < 0)
+	if (pvm__image_condition(job) < 0 || pvm__image_process_gather(job) < 0 ||
+		pvm__image_files_check(job) < 0)
 		return -1;
-	return pvm__areas_gather(job);
+	return pvm__image_areas_gather(job);
 }
 
 static bool put(struct job *job, uint32_t type, const void *at, size_t length)
 {
-	return pvm__record(job, type, (struct piece){ at, length }, (struct piece){ NULL, 0 });
+	return pvm__image_record(job, type, (struct piece){ at, length },
+		(struct piece){ NULL, 0 });
 }
 
 static size_t text_length(const char *text)
@@ -122,7 +43,7 @@ static bool write_auxv(struct job *job)
 	long n, fd = raw(SYS_openat, AT_FDCWD, "/proc/self/auxv", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0) {
-		pvm__refuse(job, WHY_NO_PROC, -fd, "/proc/self/auxv");
+		pvm__image_refuse(job, WHY_NO_PROC, -fd, "/proc/self/auxv");
 		return false;
 	}
 	n = raw(SYS_read, fd, job->part, PART);
@@ -136,7 +57,7 @@ static bool write_header(struct job *job)
 
 	job->process.vdso_crc = crc32c(0, (const void *)vdso->start, vdso->length);
 	job->head.crc = crc32c(0, &job->head, sizeof job->head);
-	return pvm__write_all(job, &(struct piece){ &job->head, sizeof job->head }, 1);
+	return pvm__image_write(job, &(struct piece){ &job->head, sizeof job->head }, 1);
 }
 
 static bool write_extras(struct job *job)
@@ -157,15 +78,16 @@ static bool write_state(struct job *job)
 		put(job, IMAGE_SIGACTION, job->actions, sizeof job->actions) &&
 		put(job, IMAGE_TIMER, job->timers, sizeof job->timers) &&
 		put(job, IMAGE_PENDING, job->waiting, job->n_waiting * sizeof *job->waiting) &&
-		put(job, IMAGE_CWD, job->cwd, text_length(job->cwd) + 1) && pvm__areas_write(job) &&
-		pvm__files_write(job) == 0 && write_extras(job) && pvm__unlinked_write(job) == 0;
+		put(job, IMAGE_CWD, job->cwd, text_length(job->cwd) + 1) &&
+		pvm__image_areas_write(job) && pvm__image_files_write(job) == 0 &&
+		write_extras(job) && pvm__image_unlinked_write(job) == 0;
 }
 
 static bool write_memory(struct job *job)
 {
 	struct image_end end;
 
-	if (!pvm__pages_write(job))
+	if (!pvm__image_pages_write(job))
 		return false;
 	end = (struct image_end){ job->records + 1, job->bytes };
 	return put(job, IMAGE_END, &end, sizeof end);
@@ -188,14 +110,14 @@ static int write_image(struct job *job)
 		if (!child)
 			raw(SYS_exit_group, write_memory(job) ? 0 : 1);
 		if (child < 0)
-			return pvm__refuse(job, WHY_SYSTEM, -child, "clone");
+			return pvm__image_refuse(job, WHY_SYSTEM, -child, "clone");
 		job->report->writer = (int)child;
 		return 0;
 	}
 	written = written && write_memory(job);
 	job->report->bytes = job->bytes;
 	if (!written && !job->report->reason)
-		pvm__refuse(job, WHY_WRITE, job->error, NULL);
+		pvm__image_refuse(job, WHY_WRITE, job->error, NULL);
 	return written ? 0 : -1;
 }
 
@@ -254,7 +176,7 @@ static int take(struct job *job, struct image_report *report)
 		return -1;
 	if (job->order->how & IMAGE_CHECK)
 		return 0;
-	if (pvm__waiting_take(job) < 0)
+	if (pvm__image_waiting_take(job) < 0)
 		return -1;
 	handover = pvm__image_mark(&job->process.mark);
 	return handover ? resume(handover, report) : write_image(job);
@@ -268,13 +190,12 @@ int pvm__image_save(const struct image_order *order, struct image_report *report
 
 	*report = (struct image_report){ 0 };
 	raw(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, SIGNALS_BYTES);
-	job = make_job(order, report);
+	job = pvm__image_make_job(order, report);
 	if (job) {
 		rc = take(job, report);
 		/* The restarted process has no scratch. */
 		if (rc <= 0) {
-			pvm__waiting_return(job);
-			raw(SYS_munmap, job->scratch, job->scratch_end - job->scratch);
+			pvm__image_waiting_return(job);
 		}
 	}
 	raw(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, SIGNALS_BYTES);
