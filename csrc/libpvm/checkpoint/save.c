@@ -143,17 +143,20 @@ static void keep_extra(const struct image_handover *handover, struct image_repor
 	report->extra_length = handover->extra_length;
 }
 
-/* C libraries keep the number of the thread: glibc where the kernel clears it, musl in its block. */
+/*
+ * C libraries keep the number of the thread. With it, glibc marks locks as its own: one that is
+ * held now could never be given back by another number, so the old one stays; raise() does not use
+ * it. musl does, where the thread's block is, and would kill whoever has the number now.
+ */
 static void renumber(const struct image_handover *handover)
 {
-	enum { MUSL_TID = 48 }; /* in its struct pthread, at FS */
-	int *glibc = (int *)handover->tid_address, *musl = (int *)(handover->thread + MUSL_TID);
-	int pid = (int)raw(SYS_getpid);
+	enum { MUSL_NUMBER = 48 };
+	const int *glibc = (const int *)handover->tid_address;
+	int *musl = (int *)(handover->thread + MUSL_NUMBER);
 
-	if (glibc && *glibc == handover->old_pid)
-		*glibc = pid;
-	else if (handover->thread && *musl == handover->old_pid)
-		*musl = pid;
+	if (handover->thread && !(glibc && *glibc == handover->old_pid) &&
+		*musl == handover->old_pid)
+		*musl = (int)raw(SYS_getpid);
 }
 
 static int resume(const struct image_handover *handover, struct image_report *report)

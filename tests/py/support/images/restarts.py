@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -147,6 +149,12 @@ def run(command: Sequence[object], env: dict[str, str] | None = None, **settings
     return Ended(done.returncode, done.stdout)
 
 
+def end_group(leader: int) -> None:
+    """Kill what a command has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+
+
 def restart(
     image: Path, *, before: Iterable[str] = (), low: bool = False, only_check: bool = False
 ) -> Ended:
@@ -177,9 +185,14 @@ def restart_from(
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(image, writing),
+                start_new_session=True,
                 text=True,
             )
         finally:
             os.close(writing)
-        output, _ = process.communicate(timeout=PATIENCE)
+        try:
+            output, _ = process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            end_group(process.pid)
+            raise
         return Ended(process.returncode, output, report.read())
