@@ -82,7 +82,7 @@ static void keep_fd(struct restart *r, void *content, uint64_t length)
 #define EXACTLY(type, n) sizeof(type) * (n), sizeof(type) * (n), 1
 #define WITH_PATH(type) sizeof(type), sizeof(type) + IMAGE_PATH_MAX, 1
 
-enum { AUXV_MAX = 4096, WAITING_MAX = 4096, AREAS_MAX = 1 << 20 };
+enum { AUXV_MAX = 4096, WAITING_MAX = 4096, AREAS_MAX = 1 << 18 };
 
 static const struct rule rules[] = {
 	{ IMAGE_PROCESS, false, false, ONE(struct image_process), keep_process },

@@ -66,22 +66,22 @@ static void choose_twin(struct restart *r, const struct call *call)
 
 /* ---- the call ------------------------------------------------------------------------- */
 
-static void wrong_call(const struct restart *r)
+static void wrong_call(void)
 {
 	static const char usage[] = "usage: pvmrestart [-c] IMAGE [REPORT]\n"
 				    "IMAGE and REPORT are numbers of descriptors\n";
 
-	raw(SYS_write, r->report, usage, sizeof usage - 1);
+	raw(SYS_write, 2, usage, sizeof usage - 1);
 	raw(SYS_exit_group, WRONG_CALL);
 }
 
-static int descriptor(const struct restart *r, const char *word)
+static int descriptor(const char *word)
 {
 	const char *at = word;
 	uint64_t number = take_number(&at, 10);
 
 	if (at == word || *at || at - word > 9)
-		wrong_call(r);
+		wrong_call();
 	return (int)number;
 }
 
@@ -95,14 +95,14 @@ static void read_call(struct restart *r, const struct call *call)
 		word++;
 	}
 	if (!*word)
-		wrong_call(r);
-	r->image = descriptor(r, *word++);
+		wrong_call();
+	r->image = descriptor(*word++);
 	if (*word) {
-		r->report = descriptor(r, *word++);
+		r->report = descriptor(*word++);
 		r->told = true;
 	}
 	if (*word || r->image == r->report)
-		wrong_call(r);
+		wrong_call();
 }
 
 static void look_at_image(struct restart *r)

@@ -39,7 +39,7 @@ enum {
 
 enum { REFUSED = 1, WRONG_CALL = 2, TOO_LATE = 3 };
 
-/* What a record is put together of while it is read. */
+/* The restart: what was read, and where it goes. */
 struct restart {
 	int image, report; /* descriptors */
 	bool told;         /* REPORT was given */

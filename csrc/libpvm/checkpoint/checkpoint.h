@@ -30,7 +30,6 @@ enum image_reason {
 	WHY_LOCKED_MEMORY,
 	WHY_POSIX_TIMER,
 	WHY_TOO_MANY_SIGNALS, /* wait */
-	WHY_ROOT,             /* another root directory */
 	/* Memory; the path is that of the area. */
 	WHY_SHARED_MEMORY,
 	WHY_HUGE_PAGES,

@@ -34,17 +34,6 @@ static int check_rights(struct job *job)
 	return 0;
 }
 
-static int check_root(struct job *job)
-{
-	char *path = job->part;
-	long n = raw(SYS_readlink, "/proc/self/root", path, IMAGE_PATH_MAX - 1);
-
-	if (n < 0)
-		return pvm__image_refuse(job, WHY_NO_PROC, -n, "/proc/self/root");
-	path[n] = 0;
-	return n == 1 ? 0 : pvm__image_refuse(job, WHY_ROOT, 0, path);
-}
-
 /* Lines of /proc/self/status that must be 0. */
 static const struct {
 	const char *name;
@@ -106,8 +95,7 @@ static int check_posix_timers(struct job *job)
 
 int pvm__image_condition(struct job *job)
 {
-	if (check_children(job) < 0 || check_rights(job) < 0 || check_root(job) < 0 ||
-		check_status(job) < 0)
+	if (check_children(job) < 0 || check_rights(job) < 0 || check_status(job) < 0)
 		return -1;
 	return check_posix_timers(job);
 }

@@ -17,7 +17,6 @@ const char *const pvm__image_reasons[WHY_REASONS] = {
 	[WHY_LOCKED_MEMORY] = "memory is locked",
 	[WHY_POSIX_TIMER] = "the process has a timer made by timer_create",
 	[WHY_TOO_MANY_SIGNALS] = "too many signals wait",
-	[WHY_ROOT] = "the process has another root directory",
 	[WHY_SHARED_MEMORY] = "memory is shared",
 	[WHY_HUGE_PAGES] = "memory is in huge pages",
 	[WHY_DEVICE_MEMORY] = "memory of a device",

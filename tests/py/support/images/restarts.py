@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import os
 import signal
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from support import compiler
@@ -156,25 +158,46 @@ def end_group(leader: int) -> None:
 
 
 def restart(
-    image: Path, *, before: Iterable[str] = (), low: bool = False, only_check: bool = False
+    image: Path,
+    *,
+    before: Iterable[str] = (),
+    low: bool = False,
+    only_check: bool = False,
+    copied_to: Path | None = None,
 ) -> Ended:
     """Restart the process of an image, and wait for its end.
 
     before      words before the restarter's
     low         with the restarter for the lowest addresses
     only_check  the restarter checks the image, and that is all
+    copied_to   a copy of the restarter in this directory is used
     """
-    with image.open("rb") as file:
-        return restart_from(file.fileno(), before=before, low=low, only_check=only_check)
-
-
-def restart_from(
-    image: int, *, before: Iterable[str] = (), low: bool = False, only_check: bool = False
-) -> Ended:
-    """The same with an open descriptor: a file or a socket."""
     program = require_restarter()
     if low:
         program = program.with_name("pvmrestart-low")
+    if copied_to:
+        program = Path(shutil.copy(program, copied_to))
+    with image.open("rb") as file:
+        return restart_from(file.fileno(), program, before=before, only_check=only_check)
+
+
+@contextmanager
+def readable_place() -> Iterator[Path]:
+    """A directory that any user may write to and reach."""
+    with TemporaryDirectory(dir="/tmp") as place:
+        Path(place).chmod(0o777)
+        yield Path(place)
+
+
+def restart_from(
+    image: int,
+    program: Path | None = None,
+    *,
+    before: Iterable[str] = (),
+    only_check: bool = False,
+) -> Ended:
+    """The same with an open descriptor: a file or a socket."""
+    program = program or require_restarter()
     reading, writing = os.pipe()
     with open(reading) as report:
         try:
