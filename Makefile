@@ -235,7 +235,7 @@ $(LIBDIR)/pvmrestart: RESTART_BASE := 0x200000000000
 $(LIBDIR)/pvmrestart-low: RESTART_BASE := 0x10000
 $(RESTARTERS): $(RESTART_OBJ)
 	@mkdir -p $(@D)
-	$(CC) -nostdlib -static -no-pie -Wl,-Ttext-segment=$(RESTART_BASE) -Wl,-z,norelro \
+	$(CC) -nostdlib -static -Wl,-Ttext-segment=$(RESTART_BASE) -Wl,-z,norelro \
 		-Wl,-z,noexecstack -Wl,--build-id=none -o $@ $^
 
 $(TREE)/include/%.h: include/%.h

@@ -26,7 +26,7 @@
 #define IMAGE_POSSIBLE 1
 #endif
 
-#define IMAGE_MAGIC "PVMIMAGE"
+#define IMAGE_MAGIC "pvmimage"
 
 enum {
 	IMAGE_VERSION = 1,

@@ -429,6 +429,36 @@ static void own_descriptors(void)
 	}
 }
 
+/* Read where memory is, and with which protection; what else there is about it may change. */
+static void read_places(char *text, size_t size)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[500];
+	size_t n = 0;
+
+	while (fgets(line, sizeof line, maps) && n + 60 < size)
+		n += (size_t)sprintf(text + n, "%.*s\n",
+			(int)strcspn(strchr(line, ' ') + 1, " ") +
+				(int)(strchr(line, ' ') + 1 - line),
+			line);
+	fclose(maps);
+}
+
+/* Nothing stays behind, neither of the image nor of the restarter. */
+static void traceless(void)
+{
+	static char before[20000], after[20000];
+	int free = open("/dev/null", O_RDONLY);
+
+	close(free);
+	read_places(before, sizeof before);
+	read_places(before, sizeof before);
+	save();
+	read_places(after, sizeof after);
+	CHECK_TEXT(after, before);
+	CHECK_INT(open("/dev/null", O_RDONLY), free);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -446,6 +476,7 @@ static const struct {
 	{ "process", process },
 	{ "children", children },
 	{ "clocks", clocks },
+	{ "traceless", traceless },
 	{ "extra", extra },
 	{ "snapshot", snapshot },
 	{ "own_descriptors", own_descriptors },

@@ -199,6 +199,7 @@ int pvm__image_save(const struct image_order *order, struct image_report *report
 		/* The restarted process has no scratch. */
 		if (rc <= 0) {
 			pvm__image_waiting_return(job);
+			pvm__image_end_job(job);
 		}
 	}
 	raw(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, SIGNALS_BYTES);

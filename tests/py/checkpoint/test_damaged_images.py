@@ -109,7 +109,7 @@ def test_more_bytes_than_the_image_are_refused(image: bytes, tmp_path: Path) -> 
 
 
 def test_something_else_is_no_image(tmp_path: Path) -> None:
-    said = refused(tmp_path / "text", b"PVMIMAGO" + bytes(1000))
+    said = refused(tmp_path / "text", b"pvmimago" + bytes(1000))
     assert said == "this is no image of a process"
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a restarted process has of the one that was imaged, by the cases of tests/c/image_state.c."""
+"""What a restarted process has of the one that was imaged: the cases of image_state.c."""
 
 from __future__ import annotations
 

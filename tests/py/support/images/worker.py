@@ -8,22 +8,11 @@ import hashlib
 import signal
 from collections.abc import Iterator
 
-told = False
-
-
-def tell(signum: int, frame: object) -> None:
-    """The worker is to end."""
-    global told
-    told = True
-
 
 def numbers(n: int) -> Iterator[int]:
     """The squares of the first numbers."""
     for i in range(n):
-        try:
-            yield i * i
-        finally:
-            pass
+        yield i * i
 
 
 def unit(number: int, table: dict[str, list[int]]) -> bool:
@@ -39,7 +28,8 @@ def unit(number: int, table: dict[str, list[int]]) -> bool:
 
 def main() -> int:
     """Work until told to end; the exit status."""
-    signal.signal(signal.SIGUSR1, tell)
+    told: list[int] = []
+    signal.signal(signal.SIGUSR1, lambda signum, frame: told.append(signum))
     table: dict[str, list[int]] = {}
     right, units = True, 0
     while not told or units < 50:
