@@ -44,6 +44,20 @@ void check_files(struct restart *r)
 
 /* ---- our own descriptors -------------------------------------------------------------- */
 
+enum { NONE = ~0U };
+
+/* The lowest of ours from `first` on. */
+static unsigned next_own(const struct restart *r, unsigned first)
+{
+	const int own[] = { r->image, r->report, r->stream };
+	unsigned lowest = NONE;
+
+	for (unsigned i = 0; i < sizeof own / sizeof *own; i++)
+		if (own[i] >= (int)first && (unsigned)own[i] < lowest)
+			lowest = (unsigned)own[i];
+	return lowest;
+}
+
 /* Close the descriptors from `first` to the one before `end`. */
 static void close_between(unsigned first, unsigned end)
 {
@@ -53,18 +67,24 @@ static void close_between(unsigned first, unsigned end)
 
 void close_others(const struct restart *r)
 {
-	unsigned a = (unsigned)r->image, b = (unsigned)r->report;
-	unsigned low = a < b ? a : b, high = a < b ? b : a, first = 3;
+	unsigned first = 3, next;
 
-	if (low >= first) {
-		close_between(first, low);
-		first = low + 1;
-	}
-	if (high >= first) {
-		close_between(first, high);
-		first = high + 1;
-	}
+	for (; (next = next_own(r, first)) != NONE; first = next + 1)
+		close_between(first, next);
 	close_between(first, ~0U);
+}
+
+/* The number that the connection to the daemon has in the image; -1: it is not of a task. */
+static int stream_number(const struct restart *r)
+{
+	struct image_record first;
+	struct image_pvm pvm;
+
+	if (r->extra_length < sizeof first + sizeof pvm)
+		return -1;
+	memcpy(&first, r->extra, sizeof first);
+	memcpy(&pvm, r->extra + sizeof first, sizeof pvm);
+	return first.type == IMAGE_PVM && first.length == sizeof pvm ? pvm.stream : -1;
 }
 
 static bool is_wanted(const struct restart *r, int fd)
@@ -72,7 +92,7 @@ static bool is_wanted(const struct restart *r, int fd)
 	for (unsigned i = 0; i < r->n_fds; i++)
 		if (r->fds[i]->fd == fd)
 			return true;
-	return fd <= 2;
+	return fd <= 2 || (r->stream >= 0 && fd == stream_number(r));
 }
 
 /* Give one of ours a number that the process does not use. */
@@ -81,7 +101,7 @@ static int move_away(struct restart *r, int fd)
 	int to = 3;
 	long rc;
 
-	while (is_wanted(r, to) || to == r->image || to == r->report)
+	while (is_wanted(r, to) || to == r->image || to == r->report || to == r->stream)
 		to++;
 	rc = raw(SYS_dup3, fd, to, O_CLOEXEC);
 	if (rc < 0)
@@ -188,6 +208,34 @@ static void open_one(struct restart *r, const struct image_fd *fd)
 		raw(SYS_lseek, fd->fd, fd->offset, 0);
 }
 
+/* Put the new connection where the old one was. */
+static void place_stream(struct restart *r)
+{
+	int number = stream_number(r);
+	long rc;
+
+	if (r->stream < 0)
+		return;
+	rc = raw(SYS_dup3, r->stream, number, O_CLOEXEC);
+	if (rc < 0)
+		refuse(r, "descriptor %u cannot be had: error %u", (uint64_t)number, -rc);
+	raw(SYS_close, r->stream);
+}
+
+/* A connection is only for a task, under a number that nothing else of it has. */
+static void check_stream(const struct restart *r)
+{
+	int number = stream_number(r);
+
+	if (r->stream < 0)
+		return;
+	if (number <= 2)
+		refuse(r, "the image is of no task: it has no use for a connection");
+	for (unsigned i = 0; i < r->n_fds; i++)
+		if (r->fds[i]->fd == number)
+			refuse(r, "descriptor %u is a file and the connection", (uint64_t)number);
+}
+
 /*
  * Descriptors that were the same as one before are made when that is final. A file that is opened
  * gets the lowest number, which may be one that is still to come: that one then replaces it, for
@@ -200,8 +248,11 @@ void open_files(struct restart *r)
 	if (rc < 0)
 		refuse(r, "the working directory %s cannot be entered: error %u", r->cwd, -rc);
 	raise_limit(r);
+	check_stream(r);
 	r->image = move_away(r, r->image);
 	r->report = move_away(r, r->report);
+	if (r->stream >= 0)
+		r->stream = move_away(r, r->stream);
 	for (int fd = 0; fd <= 2; fd++) {
 		bool kept = false;
 
@@ -213,6 +264,7 @@ void open_files(struct restart *r)
 	for (unsigned i = 0; i < r->n_fds; i++)
 		if (r->fds[i]->kind != IMAGE_FD_SAME)
 			open_one(r, r->fds[i]);
+	place_stream(r);
 }
 
 void put_data(struct restart *r, const struct image_data *data, uint64_t n)

@@ -68,8 +68,8 @@ static void choose_twin(struct restart *r, const struct call *call)
 
 static void wrong_call(void)
 {
-	static const char usage[] = "usage: pvmrestart [-c] IMAGE [REPORT]\n"
-				    "IMAGE and REPORT are numbers of descriptors\n";
+	static const char usage[] = "usage: pvmrestart [-c] IMAGE [REPORT [STREAM]]\n"
+				    "IMAGE, REPORT and STREAM are numbers of descriptors\n";
 
 	raw(SYS_write, 2, usage, sizeof usage - 1);
 	raw(SYS_exit_group, WRONG_CALL);
@@ -101,7 +101,8 @@ static void read_call(struct restart *r, const struct call *call)
 		r->report = descriptor(*word++);
 		r->told = true;
 	}
-	if (*word || r->image == r->report)
+	r->stream = *word ? descriptor(*word++) : -1;
+	if (*word || r->image == r->report || r->stream == r->image || r->stream == r->report)
 		wrong_call();
 }
 

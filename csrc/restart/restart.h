@@ -2,11 +2,12 @@
 /*
  * The restarter: makes a process of an image, in its own place.
  *
- *   pvmrestart [-c] IMAGE [REPORT]
+ *   pvmrestart [-c] IMAGE [REPORT [STREAM]]
  *
- * IMAGE and REPORT are numbers of open descriptors. With -c the image is only checked. On REPORT,
+ * IMAGE, REPORT and STREAM are numbers of open descriptors. With -c the image is only checked. On REPORT,
  * by default standard error, comes one line with the reason if it cannot be; if REPORT is given,
- * "ready" comes there when the process is about to run, or, with -c, when the image is right. The exit
+ * "ready" comes there when the process is about to run, or, with -c, when the image is right. STREAM
+ * takes the place of the connection that the image's task had to its daemon. The exit
  * status is 1 if nothing had been changed, 3 if the memory of this process was gone already,
  * 2 for a wrong call. Descriptors 0 to 2 are the new process's, where the image says so.
  *
@@ -42,6 +43,7 @@ enum { REFUSED = 1, WRONG_CALL = 2, TOO_LATE = 3 };
 /* The restart: what was read, and where it goes. */
 struct restart {
 	int image, report; /* descriptors */
+	int stream;        /* the same; -1: none was given */
 	bool told;         /* REPORT was given */
 	bool check_only;
 	bool low;     /* this is the twin */

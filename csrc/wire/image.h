@@ -81,7 +81,7 @@ enum image_type {
 	IMAGE_VMA,         /* struct image_vma each, by address */
 	IMAGE_FD,          /* struct image_fd, path, NUL */
 	/* What the caller adds, and gets back after the restart: types IMAGE_PVM to IMAGE_EXTRA_LAST. */
-	IMAGE_PVM = 32,
+	IMAGE_PVM = 32, /* struct image_pvm */
 	IMAGE_STASH,
 	IMAGE_EXTRA_LAST = 63,
 	/* From here on what is too large to be kept. */
@@ -184,6 +184,12 @@ struct image_fd {
 	uint32_t reserved;
 	uint64_t offset, size; /* bytes */
 	uint64_t device;       /* number, of a device */
+};
+
+/* The content of IMAGE_PVM, of a task. */
+struct image_pvm {
+	int32_t stream; /* the descriptor of its connection to the daemon */
+	int32_t epoch;  /* of the move */
 };
 
 struct image_data {
