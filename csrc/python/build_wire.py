@@ -20,6 +20,7 @@ HEADERS = (
     "csrc/wire/layout.h",
     "csrc/wire/groups.h",
     "csrc/wire/share.h",
+    "csrc/wire/moves.h",
 )
 NAMES = ROOT / "csrc/libpvm/base/trace_names.c"
 TABLES = """
