@@ -150,6 +150,9 @@
 #define PvmHostrNMstr   (-34) /* hosters must run on the master host */
 #define PvmParentNotSet (-35) /* parent spawned with PvmNoSpawnParent */
 #define PvmIPLoopback   (-36) /* the master host knows only its loopback address */
+/* Of moves of tasks, which 3.4.6 does not have. */
+#define PvmNotMovable   (-101) /* the task cannot be moved */
+#define PvmBusy         (-102) /* not now; another try may do */
 /* Names that PVM 3.3 had for two of them. */
 #define PvmNoEntry      PvmNotFound
 #define PvmDupEntry     PvmDenied

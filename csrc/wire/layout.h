@@ -86,6 +86,8 @@
  */
 /* It says what it can, and takes that list. */
 #define WIRE_DAEMON_CAN_TELL 1
+/* Tasks may move to and from it: moves.h. */
+#define WIRE_DAEMON_CAN_MOVE 2
 
 /*
  * Codes of this project.  Each family, TM_ DM_ SM_ TC_, has a block of WIRE_OWN_CODES from its

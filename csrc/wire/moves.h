@@ -47,4 +47,52 @@
 #define WIRE_WHY_CONNECT (WIRE_WHY_TASK + 3) /* nobody takes the image */
 #define WIRE_WHY_BUSY (WIRE_WHY_TASK + 4)   /* it computes, and is to be moved in calls only */
 
+/*
+ * Between daemons, each to one that has said WIRE_DAEMON_CAN_MOVE; bodies are in
+ * pvm3py/wire/moves.py. The answer of one that has an answer is the next number.
+ *
+ * MIGRATE and CANMIGRATE pass on what a task has asked for. The daemon where the task is, the origin,
+ * decides all else: RESERVE and GO go to the daemon of the goal, which reports READY; HOLD and PLACE
+ * go to all others, FLUSH to both; ABORT to the goal. PLACE is also how the end of a task is told
+ * that has ever been moved.
+ */
+#define DM_MIGRATE (DM_FIRST + WIRE_OWN_MOVES)
+#define DM_MIGRATEACK (DM_FIRST + WIRE_OWN_MOVES + 1)
+#define DM_CANMIGRATE (DM_FIRST + WIRE_OWN_MOVES + 2)
+#define DM_CANMIGRATEACK (DM_FIRST + WIRE_OWN_MOVES + 3)
+#define DM_MOVE_RESERVE (DM_FIRST + WIRE_OWN_MOVES + 4)
+#define DM_MOVE_RESERVEACK (DM_FIRST + WIRE_OWN_MOVES + 5)
+#define DM_MOVE_HOLD (DM_FIRST + WIRE_OWN_MOVES + 6)
+#define DM_MOVE_HOLDACK (DM_FIRST + WIRE_OWN_MOVES + 7)
+#define DM_MOVE_FLUSH (DM_FIRST + WIRE_OWN_MOVES + 8)
+#define DM_MOVE_FLUSHACK (DM_FIRST + WIRE_OWN_MOVES + 9)
+#define DM_MOVE_READY (DM_FIRST + WIRE_OWN_MOVES + 10) /* no answer */
+#define DM_MOVE_GO (DM_FIRST + WIRE_OWN_MOVES + 11)
+#define DM_MOVE_GOACK (DM_FIRST + WIRE_OWN_MOVES + 12)
+#define DM_MOVE_ABORT (DM_FIRST + WIRE_OWN_MOVES + 13)
+#define DM_MOVE_ABORTACK (DM_FIRST + WIRE_OWN_MOVES + 14)
+#define DM_PLACE (DM_FIRST + WIRE_OWN_MOVES + 15) /* no answer */
+
+/* Reasons that daemons find; pvm3py/wire/moves.py has the words. */
+#define WIRE_WHY_DAEMON 200
+#define WIRE_WHY_LIBRARY (WIRE_WHY_DAEMON)      /* its library makes no images */
+#define WIRE_WHY_STARTING (WIRE_WHY_DAEMON + 1) /* it has not enrolled yet */
+#define WIRE_WHY_THREADS (WIRE_WHY_DAEMON + 2)
+#define WIRE_WHY_CHILDREN (WIRE_WHY_DAEMON + 3)
+#define WIRE_WHY_TRACED (WIRE_WHY_DAEMON + 4)   /* by a debugger */
+#define WIRE_WHY_USERS (WIRE_WHY_DAEMON + 5)    /* it has changed its user or group */
+#define WIRE_WHY_SECCOMP (WIRE_WHY_DAEMON + 6)
+#define WIRE_WHY_TERMINAL (WIRE_WHY_DAEMON + 7) /* it is one of its standard streams */
+#define WIRE_WHY_ROLE (WIRE_WHY_DAEMON + 8)     /* it serves this host */
+#define WIRE_WHY_WRAPPED (WIRE_WHY_DAEMON + 9)  /* something else has been started for it */
+#define WIRE_WHY_OLD_HOST (WIRE_WHY_DAEMON + 10)
+#define WIRE_WHY_MACHINE (WIRE_WHY_DAEMON + 11) /* the goal's architecture or kernel differs */
+#define WIRE_WHY_RESTART (WIRE_WHY_DAEMON + 12) /* the image cannot be restarted there */
+#define WIRE_WHY_NO_GOAL (WIRE_WHY_DAEMON + 13) /* there is no other host */
+/* The same with PvmBusy: another try may do. */
+#define WIRE_WHY_HOSTS (WIRE_WHY_DAEMON + 14)   /* hosts are being added */
+#define WIRE_WHY_SLOW (WIRE_WHY_DAEMON + 15)    /* it does not stop, or the image makes no progress */
+#define WIRE_WHY_FULL (WIRE_WHY_DAEMON + 16)    /* the goal has no room for it */
+#define WIRE_WHY_LOST (WIRE_WHY_DAEMON + 17)    /* the goal has been lost */
+
 #endif

@@ -53,6 +53,8 @@ class Step(Enum):
     CONTEXTS = auto()
     # Files that a task has left are removed.
     FILES = auto()
+    # A task that has moved, or was about to: all daemons learn of its end.
+    MOVES = auto()
     # Where a task was is forgotten.
     PLACES = auto()
     # Tasks end with their daemon.
@@ -85,6 +87,8 @@ TASK_LEFT: Occasion[[Any, int, Task | None]] = Occasion()
 TASK_GONE: Occasion[[Any, int, Task | None]] = Occasion()
 # A role is free: the message with which it is taken, and who had it.
 ROLE_FREE: Occasion[[Any, int, int]] = Occasion()
+# Hosts will be in the table as soon as all daemons have said that they know.
+HOSTS_ANNOUNCED: Occasion[[Any]] = Occasion()
 # Hosts are in the table, in the order of their tids.
 HOSTS_ADDED: Occasion[[Any, list[Host]]] = Occasion()
 # Another host is lost, and about to leave the table: its tid.

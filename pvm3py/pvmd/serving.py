@@ -32,6 +32,7 @@ from .state.events import (
     DrainedEvent,
     EnrolledEvent,
     Event,
+    HeldEvent,
     HostEvent,
     LogEvent,
     MessageEvent,
@@ -56,9 +57,11 @@ from .topics import (  # noqa: F401
     lifeline,
     mailbox,
     manager,
+    migration,
     network,
     notify,
     output,
+    placing,
     preload,
     registry,
     slave,
@@ -181,6 +184,8 @@ def _event(pvmd: Pvmd, event: Event) -> None:
         output.readable(pvmd, event)
     elif isinstance(event, DrainedEvent):
         output.Collectors.of(pvmd).drained(event.tid)
+    elif isinstance(event, HeldEvent):
+        placing.held(pvmd, event)
     elif isinstance(event, HostEvent):
         failure.host_event(pvmd, event)
 

@@ -21,7 +21,7 @@ _GREETING_MAX = 255
 _CAPABILITIES = re.compile(r">[^<>]*\bcan:([0-9a-f]{1,8}) dsig[^<>]*<[^<>]*>[^<>]*$")
 
 # What a daemon of this version can.
-OWN_CAPABILITIES = c.WIRE_DAEMON_CAN_TELL
+OWN_CAPABILITIES = c.WIRE_DAEMON_CAN_TELL | c.WIRE_DAEMON_CAN_MOVE
 
 
 class _Items:

@@ -206,6 +206,23 @@ uint32_t sw_notices(struct sw *sw, uint32_t owner)
 	return count;
 }
 
+uint32_t sw_notices_take(struct sw *sw, uint32_t owner, struct sw_notice *list, uint32_t room)
+{
+	const struct party *p;
+	uint32_t n = 0;
+
+	lock_enter(sw);
+	p = *place(sw, owner);
+	for (; p && n < room && !list_empty(&p->owned); n++) {
+		struct notice *first = CONTAINER(p->owned.next, struct notice, owned);
+
+		list[n] = first->is;
+		drop(first);
+	}
+	lock_leave(sw);
+	return n;
+}
+
 /* A task has ended: forget what it wished, and tell others if that is not the end of all. */
 static void end(struct sw *sw, struct party **at, bool telling)
 {

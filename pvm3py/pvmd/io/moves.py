@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from pvm3py._switch import ffi, lib
+from pvm3py.wire import constants as c
 
 from .process import check
 
@@ -75,3 +76,13 @@ class Moves:
         self.flush()
         code = lib.sw_task_hand_over(self._sw, tid & 0xFFFFFFFF, host & 0xFFFFFFFF)
         check(code, f"hand over what task {tid:x} has sent")
+
+    def take_notices(self, owner: int) -> list[tuple[int, int, int, int]]:
+        """Keep no notice for a task any more: tid, context, tag and wait id of those there were."""
+        count = lib.sw_notices(self._sw, owner & 0xFFFFFFFF)
+        if not count:
+            return []
+        kept = ffi.new("struct sw_notice[]", count)
+        count = lib.sw_notices_take(self._sw, owner & 0xFFFFFFFF, kept, count)
+        word = c.signed
+        return [(word(n.tid), word(n.ctx), word(n.tag), word(n.wid)) for n in kept[0:count]]

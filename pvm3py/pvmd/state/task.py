@@ -43,6 +43,12 @@ class Pipe(Protocol):
     def finish(self) -> None:
         """The task is gone: pass on what can be read now, and read no more."""
 
+    def halt(self, halted: bool) -> None:
+        """Whether to leave unread what the task writes."""
+
+    def take_rest(self) -> bytes:
+        """The task has moved: what nobody has read, and read no more."""
+
 
 class Task(Plain):
     """A task of this host.
@@ -59,7 +65,8 @@ class Task(Plain):
     tell of its end; dealings: what it has open with the one that it was told of. tells_status: its
     collector is told the status. waits: its requests that wait for something here, with bodies of
     waiting_bytes together. announced: what its library can, None: no more than 3.4.6. unborn: its
-    process is not known yet, but the signals that it is to get.
+    process is not known yet, but the signals that it is to get. frozen: it is being moved, and gets
+    these signals afterwards.
     """
 
     tid: int
@@ -89,6 +96,7 @@ class Task(Plain):
     waiting_bytes: int = 0
     announced: Extension | None = None
     unborn: list[int] | None = None
+    frozen: list[int] | None = None
 
     def runs(self) -> bool:
         """Whether its process number is known and still that of its process."""
@@ -144,9 +152,13 @@ def _behind_name(pid: int) -> list[bytes]:
 
 
 class TaskTable:
-    """Tasks of this host by tid, by the cookie they enrol with, and by process if forked."""
+    """Tasks of this host by tid, by the cookie they enrol with, and by process if forked.
+
+    coming: tasks that are to be here soon, and run elsewhere until then.
+    """
 
     def __init__(self) -> None:
+        self.coming: dict[int, Task] = {}
         self._tasks: dict[int, Task] = {}
         self._cookies: dict[int, Task] = {}
         self._children: dict[int, Task] = {}
@@ -177,6 +189,10 @@ class TaskTable:
     def get(self, tid: int) -> Task | None:
         """The task with this tid."""
         return self._tasks.get(tid)
+
+    def expected(self, tid: int) -> Task | None:
+        """The task with this tid, be it still coming."""
+        return self._tasks.get(tid) or self.coming.get(tid)
 
     def capabilities(self, tid: int) -> int:
         """What the library of a task can, WIRE_EXT_ bits; 0: 3.4.6's rules, or no such task."""

@@ -25,6 +25,11 @@ def own_directory(arch: str) -> str:
     return os.path.join(tree(), "bin", arch)
 
 
+def restarter(arch: str) -> str:
+    """Path of the program that makes a process of an image; for tests: what they name."""
+    return os.environ.get("PVM_TEST_RESTARTER") or os.path.join(tree(), "lib", arch, "pvmrestart")
+
+
 def own_program(name: str, arch: str) -> str | None:
     """Path of this tree's program for the architecture, if the name is that of one of ours.
 

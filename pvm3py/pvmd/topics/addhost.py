@@ -35,14 +35,14 @@ from pvm3py.wire.task import AddHostReply, HostEntry, HostNames
 from ..core import Pvmd, Table
 from ..dispatch import Request, handles, only
 from ..io.shell_output import find_greeting
-from ..occasions import HOST_LOST, HOSTS_ADDED, ROLE_FREE, Step, on
+from ..occasions import HOST_LOST, HOSTS_ADDED, HOSTS_ANNOUNCED, ROLE_FREE, Step, on
 from ..state.config import ANSWER_FACTOR, DEFAULT_SPEED, c_number
 from ..state.errors import HostFailed, Refused
 from ..state.hostfile import HostFile, HostLine
 from ..state.hosts import HOSTS_MAX, Host
 from ..state.plain import Plain
 from ..state.tree import tree
-from . import failure, network
+from . import failure, network, placing
 from .hoster import Outcome, start_all
 from .roles import Registry
 
@@ -422,6 +422,7 @@ async def _announce(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
     old = hosts.others()
     lost: list[int] = []
     Addition.of(pvmd).lost = lost
+    HOSTS_ANNOUNCED.tell(pvmd)
     everything = _update(pvmd, [*reversed(hosts.hosts), *new])
     only_new = _update(pvmd, new).encode()
     for host in new:
@@ -440,6 +441,9 @@ async def _announce(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
     await _collect(pvmd, answers, len(new))
     Addition.of(pvmd).lost = None
     hosts.serial += 1
+    for host in new:
+        if hosts.get(host.tid) is host:
+            placing.introduce(pvmd, host)
     for host in hosts.others():
         pvmd.peers.send(host.tid, c.DM_HTCOMMIT, b"")
         if lost:

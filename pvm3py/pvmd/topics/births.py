@@ -60,6 +60,10 @@ class Births(Table):
         task = pvmd.tasks.get(tid)
         return tid if task is not None and task.conn is not None else 0
 
+    def is_nursery(self, tid: int) -> bool:
+        """Whether a task is the nursery of a spawner here."""
+        return tid in self._nurseries.values()
+
     def begin(self, pvmd: Pvmd, birth: Birth, order: ForkTask) -> None:
         """Have the nursery fork a task."""
         birth.task.unborn = []

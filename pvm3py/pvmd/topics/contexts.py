@@ -20,6 +20,6 @@ def context(pvmd: Pvmd, request: Request, body: Status) -> Status:
 
 @on(TASK_GONE, Step.CONTEXTS)
 def task_gone(pvmd: Pvmd, tid: int, task: Task | None) -> None:
-    """A task is gone; only those of this host own contexts here."""
-    if task is not None:
+    """A task is gone; only those that are, or have been, of this host own contexts here."""
+    if task is not None or pvmd.hosts.places.wanders(tid):
         pvmd.switch.free_contexts(tid)

@@ -119,17 +119,17 @@ def end_all(pvmd: Pvmd) -> None:
             pvmd.loop.run_until_complete(asyncio.sleep(0.01))
     finally:
         for task in pvmd.tasks:
-            _remove_files(pvmd, task)
+            remove_files(pvmd, task)
 
 
 @on(TASK_GONE, Step.FILES)
 def clean_up(pvmd: Pvmd, _tid: int, task: Task | None) -> None:
     """A task is gone; one of this host may have left files here."""
     if task is not None:
-        _remove_files(pvmd, task)
+        remove_files(pvmd, task)
 
 
-def _remove_files(pvmd: Pvmd, task: Task) -> None:
+def remove_files(pvmd: Pvmd, task: Task) -> None:
     """Remove what a task that ended without doing that itself has left in PVM_TMP.
 
     The directory is not listed, as others may have filled it: names are tried in their order.

@@ -14,6 +14,7 @@ from itertools import groupby
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
+from pvm3py.wire.moves import ManagerRecord, OwedWish
 from pvm3py.wire.system import TaskEnd
 from pvm3py.wire.task import Empty, NotifyRequest, SchedReply, TidBody
 
@@ -82,6 +83,23 @@ def begin(pvmd: Pvmd, connection: Connection) -> Dealings | None:
     pvmd.switch.manager(connection.conn, manager, 0)
     Registry.of(pvmd).managers.dealers.add(manager)
     return Dealings(manager)
+
+
+def take(task: Task) -> list[ManagerRecord]:
+    """A task has moved away: what it has open with its manager, but requests."""
+    dealings = task.dealings
+    if dealings is None:
+        return []
+    wishes = [OwedWish(w.what, w.ctx, w.tag, w.tid, w.count) for w in dealings.wishes]
+    return [ManagerRecord(dealings.manager, dealings.gone, wishes)]
+
+
+def take_over(pvmd: Pvmd, task: Task, record: ManagerRecord) -> None:
+    """A task has come: its manager is who it was told of elsewhere."""
+    wishes = [Wish(w.what, w.ctx, w.tag, w.tid, w.count) for w in record.wishes]
+    task.dealings = Dealings(record.manager, bool(record.gone), wishes=wishes)
+    Registry.of(pvmd).managers.dealers.add(record.manager)
+    _listen(pvmd, task, task.dealings)
 
 
 def asks(pvmd: Pvmd, event: MessageEvent) -> None:

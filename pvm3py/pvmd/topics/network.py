@@ -216,8 +216,15 @@ def link(pvmd: Pvmd, host: Host, *, pending: bool = False) -> None:
     """
     watched = pvmd.hosts.is_master or host.tid == pvmd.hosts.master
     silence = pvmd.settings.silence if watched else 0.0
-    tid = c.TIDPVMD | host.tid
-    pvmd.switch.host(tid, host.address, host.port, host.mtu, pending=pending, silence=silence)
+    pvmd.switch.host(
+        c.TIDPVMD | host.tid,
+        host.address,
+        host.port,
+        host.mtu,
+        pending=pending,
+        moves=bool(host.capabilities & c.WIRE_DAEMON_CAN_MOVE),
+        silence=silence,
+    )
 
 
 @on(END, Step.PEERS)

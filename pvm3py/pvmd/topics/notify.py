@@ -14,6 +14,7 @@ from collections.abc import Coroutine
 from pvm3py.places import birth_host
 from pvm3py.wire import constants as c
 from pvm3py.wire.daemon import WatchRequest
+from pvm3py.wire.moves import KeptNotice
 from pvm3py.wire.task import Codes, NotifyRequest, Status, TidBody
 
 from ..core import Pvmd, Table
@@ -78,6 +79,11 @@ class NoticeTable:
             self.counts[owner] -= len(notices)
         return [notice for notices in by_owner.values() for notice in notices]
 
+    def of_owner(self, owner: int) -> list[Notice]:
+        """All notices for an owner."""
+        keys = self._keys.get(owner, ())
+        return [notice for key in sorted(keys) for notice in self._about[key].get(owner, ())]
+
     def forget_owner(self, owner: int) -> None:
         """Drop all notices for an owner."""
         self.counts.pop(owner, None)
@@ -107,6 +113,34 @@ class Notices(Table):
             wishes[ctx, tag] = count
         else:
             wishes.pop((ctx, tag), None)
+
+    def take_of(self, pvmd: Pvmd, owner: int) -> list[KeptNotice]:
+        """Keep nothing for a task that has moved away: what it had asked for."""
+        kinds = ((c.PvmTaskExit, self.tasks), (c.PvmHostDelete, self.hosts))
+        kept = [
+            KeptNotice(what, notice.tid, notice.ctx, notice.tag, notice.wid, 1)
+            for what, table in kinds
+            for notice in table.of_owner(owner)
+        ]
+        for table in (self.tasks, self.hosts):
+            table.forget_owner(owner)
+        kept += [KeptNotice(c.PvmTaskExit, *n, 1) for n in pvmd.switch.take_notices(owner)]
+        wishes = self._additions.pop(owner, {})
+        return kept + [
+            KeptNotice(c.PvmHostAdd, 0, ctx, tag, 0, count) for (ctx, tag), count in wishes.items()
+        ]
+
+    def keep_for(self, pvmd: Pvmd, owner: int, kept: list[KeptNotice]) -> None:
+        """Keep for a task that has come what it had asked for elsewhere, or give it now."""
+        for one in kept:
+            if one.what == c.PvmHostAdd:
+                self.watch_additions(owner, one.ctx, one.tag, one.count)
+                continue
+            notice = Notice(owner, one.tid, one.ctx, one.tag, one.wid)
+            if _gone(pvmd, one.what, one.tid):
+                deliver(pvmd, notice)
+            else:
+                _keep(pvmd, one.what, notice)
 
     def hosts_added(self, pvmd: Pvmd, tids: list[int]) -> None:
         """New hosts are in the table: one message to each who waits for that."""
@@ -147,7 +181,8 @@ class Notices(Table):
     def host_lost(self, pvmd: Pvmd, host: int) -> None:
         """A host is gone: tell of the ends of its tasks, then of its own."""
         self.tasks.forget_owner(c.TIDPVMD | host)
-        for tid in sorted(tid for tid in self._watched if pvmd.place(tid) == host):
+        watched = {tid for tid in self._watched if pvmd.place(tid) == host}
+        for tid in sorted(watched.union(pvmd.hosts.places.at(host))):
             TASK_GONE.tell(pvmd, tid, None)
         for notice in self.hosts.take(host):
             deliver(pvmd, notice)
@@ -161,8 +196,8 @@ def deliver(pvmd: Pvmd, notice: Notice) -> None:
 
 @on(TASK_GONE, Step.NOTICES)
 def task_gone(pvmd: Pvmd, tid: int, task: Task | None) -> None:
-    """A task is gone: tell its watchers."""
-    if task is not None:
+    """A task is gone: tell its watchers. The switch has notices where the task has ever been."""
+    if task is not None or pvmd.hosts.places.wanders(tid):
         pvmd.switch.notify_end(tid)
     Notices.of(pvmd).task_gone(pvmd, tid)
 
@@ -253,17 +288,23 @@ def _keep(pvmd: Pvmd, what: int, notice: Notice) -> None:
     kept, tid = Notices.of(pvmd), notice.tid
     if what == c.PvmHostDelete:
         kept.hosts.add(birth_host(tid), notice)
-    elif pvmd.owns(tid):
+    elif _is_of_switch(pvmd, tid):
         pvmd.switch.notify(notice.owner, tid, notice.ctx, notice.tag, notice.wid)
     else:
         kept.tasks.add(tid, notice)
-        kept.watch(pvmd, tid)
+        if not pvmd.owns(tid):
+            kept.watch(pvmd, tid)
+
+
+def _is_of_switch(pvmd: Pvmd, tid: int) -> bool:
+    """Whether the switch keeps the notices about a task: it bears this host's number."""
+    return birth_host(tid) == pvmd.hosts.own.tid
 
 
 def _cancel(pvmd: Pvmd, what: int, like: Notice) -> None:
     """Give a notice like this now, if one is kept."""
     kept, tid = Notices.of(pvmd), like.tid
-    if what == c.PvmTaskExit and pvmd.owns(tid) and is_task(tid):
+    if what == c.PvmTaskExit and _is_of_switch(pvmd, tid) and is_task(tid):
         pvmd.switch.notify(like.owner, tid, like.ctx, like.tag, like.wid, cancel=True)
         return
     table, key = (kept.hosts, birth_host(tid)) if what == c.PvmHostDelete else (kept.tasks, tid)
@@ -304,8 +345,11 @@ def dm_reset(pvmd: Pvmd, request: Request, body: TidBody) -> TidBody | None:
 
 
 def _tell_end(pvmd: Pvmd, request: Request, tid: int, tag: int) -> TidBody | None:
-    """The answer if the task has ended already, else it is given when it does."""
-    if pvmd.tasks.get(tid) is None:
+    """The answer if the task has ended already, else it is given when it does.
+
+    That is told of a task that is at another host, too, if it has moved.
+    """
+    if pvmd.tasks.get(tid) is None and (pvmd.owns(tid) or not pvmd.hosts.places.wanders(tid)):
         return TidBody(tid)
     notice = Notice(request.src, tid, c.BASECONTEXT, tag, request.wid)
     Notices.of(pvmd).tasks.add(tid, notice)

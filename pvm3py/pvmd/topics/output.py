@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import array
 import asyncio
+import contextlib
 import fcntl
 import os
 from collections import deque
@@ -31,6 +32,8 @@ _TURN_SECONDS = 0.001
 # only: a turn so many seconds after the last one, and bytes of one read.
 _SURPLUS_SECONDS = 0.02
 _SURPLUS_READ = 1 << 16
+# Bytes of one read of what is left in the pipe of a task that has moved.
+_REST_READ = 1 << 16
 # Bytes queued on the way to a collector, and to the master's log, above which no more is read for
 # them; at a quarter of that reading goes on.
 _COLLECTOR_HIGH = 1 << 20
@@ -229,21 +232,37 @@ class OutputPipe:
     there is something to be read, or one of the tables above has the pipe.
     """
 
-    __slots__ = ("_fd", "_passed", "_pvmd", "_task")
+    __slots__ = ("_fd", "_halted", "_passed", "_pvmd", "_task")
 
     def __init__(self, pvmd: Pvmd, task: Task, fd: int) -> None:
         self._pvmd = pvmd
         self._task = task
         self._fd = fd
         self._passed = 0
+        self._halted = False
         os.set_blocking(fd, False)
         Pipes.of(pvmd).open[fd] = self
         pvmd.switch.await_pipe(fd)
 
     def resume(self) -> None:
         """What was on the way has arrived, or nobody is there to get it."""
-        if self._fd >= 0:
+        if self._fd >= 0 and not self._halted:
             self._pvmd.switch.await_pipe(self._fd)
+
+    def halt(self, halted: bool) -> None:
+        """Whether what is in the pipe is to stay there, as the task may move."""
+        if self._halted != halted:
+            self._halted = halted
+            self.resume()
+
+    def take_rest(self) -> bytes:
+        """The task has moved: what is in the pipe, which is closed. Its end is not the task's."""
+        parts = []
+        with contextlib.suppress(OSError):
+            while self._fd >= 0 and (text := os.read(self._fd, _REST_READ)):
+                parts.append(text)
+        self._close()
+        return b"".join(parts)
 
     def finish(self) -> None:
         """The task is gone: pass on what is in the pipe, and close it, whoever still writes."""
@@ -300,7 +319,12 @@ class OutputPipe:
             end_output(self._pvmd, self._task)
 
     def _pauses(self) -> bool:
-        """Whether this is not read until there is less on the way to where it goes."""
+        """Whether this is not read until it is resumed: there is much on the way to where it goes.
+
+        Or its task is to move.
+        """
+        if self._halted:
+            return True
         pvmd = self._pvmd
         receiver, high = _way(pvmd, self._task)
         if not receiver or pvmd.switch.queued(receiver) <= high:

@@ -22,7 +22,7 @@ from pvm3py.wire.task import Empty
 
 from ..core import Pvmd
 from ..dispatch import Request, handles
-from ..occasions import HOSTS_ADDED
+from ..occasions import HOSTS_ADDED, HOSTS_ANNOUNCED
 from ..state.config import SlaveStart, expand
 from ..state.errors import Refused
 from ..state.hosts import HOSTS_MAX, Host
@@ -81,6 +81,7 @@ def update_table(pvmd: Pvmd, request: Request, body: TableUpdate) -> UpdateReply
         hosts.join_timer.cancel()
         hosts.join_timer = None
     hosts.pending_serial = body.serial
+    HOSTS_ANNOUNCED.tell(pvmd)
     for host in entries:
         known = hosts.get(host.tid)
         if known is None:
@@ -129,8 +130,9 @@ def _change(pvmd: Pvmd, known: Host, host: Host) -> None:
     moved = (known.address, known.port, known.mtu) != (host.address, host.port, host.mtu)
     if known is pvmd.hosts.own:
         return
+    changed = moved or known.capabilities != host.capabilities
     known.capabilities = host.capabilities
-    if moved:
+    if changed:
         known.address, known.port, known.mtu = host.address, host.port, host.mtu
         network.link(pvmd, known)
 

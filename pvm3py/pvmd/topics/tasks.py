@@ -47,7 +47,7 @@ def _entry(pvmd: Pvmd, task: Task) -> TaskEntry:
 def _entries(pvmd: Pvmd, where: int) -> list[TaskEntry]:
     """The tasks of this host: one, if `where` is its tid, or all."""
     if where & c.TIDLOCAL:
-        task = pvmd.tasks.get(where)
+        task = pvmd.tasks.expected(where)
         return [_entry(pvmd, task)] if task else []
     return [_entry(pvmd, task) for task in pvmd.tasks]
 
@@ -87,9 +87,19 @@ async def _collect(pvmd: Pvmd, hosts: list[int], where: int) -> TaskReply:
     return TaskReply(0, entries)
 
 
+def elsewhere(pvmd: Pvmd, tid: int) -> bool:
+    """Whether a task has moved to another host, which a daemon that asks here has yet to learn."""
+    places = pvmd.hosts.places
+    return places.wanders(tid) and not pvmd.owns(tid) and pvmd.tasks.expected(tid) is None
+
+
 @handles(c.DM_TASK, TidBody, hosts=True, reply_tag=c.DM_TASKACK)
-def dm_task(pvmd: Pvmd, _request: Request, body: TidBody) -> TaskList:
+def dm_task(
+    pvmd: Pvmd, _request: Request, body: TidBody
+) -> TaskList | Coroutine[None, None, TaskList]:
     """The tasks of this host, or one."""
+    if elsewhere(pvmd, body.tid):
+        return pvmd.peers.request(body.tid, c.DM_TASK, body, TaskList)
     return TaskList(_entries(pvmd, body.tid))
 
 
@@ -104,9 +114,13 @@ def pstat(pvmd: Pvmd, _request: Request, body: TidBody) -> Status | Coroutine[No
 
 
 @handles(c.DM_PSTAT, TaskQuestion, hosts=True, reply_tag=c.DM_PSTATACK)
-def dm_pstat(pvmd: Pvmd, _request: Request, body: TaskQuestion) -> TaskStatus:
+def dm_pstat(
+    pvmd: Pvmd, _request: Request, body: TaskQuestion
+) -> TaskStatus | Coroutine[None, None, TaskStatus]:
     """Whether a task of this host, or this daemon, is alive; what it has sent, if that is asked."""
-    alive = body.tid == pvmd.daemon_tid or pvmd.tasks.get(body.tid) is not None
+    if elsewhere(pvmd, body.tid):
+        return pvmd.peers.request(body.tid, c.DM_PSTAT, body, TaskStatus)
+    alive = body.tid == pvmd.daemon_tid or pvmd.tasks.expected(body.tid) is not None
     return TaskStatus(0 if alive else c.PvmNoTask, sent(pvmd, body.tid) if body.sent else None)
 
 
@@ -138,16 +152,19 @@ def sendsig(pvmd: Pvmd, request: Request, body: SignalRequest) -> Empty | None:
 @handles(c.DM_SENDSIG, SignalRequest, reply=False, hosts=True)
 def dm_sendsig(pvmd: Pvmd, _request: Request, body: SignalRequest) -> None:
     """Signal a task of this host, if there is such a one."""
-    task = pvmd.tasks.get(body.tid)
+    task = pvmd.tasks.expected(body.tid)
     if task is not None:
         signal_task(pvmd, task, body.signum)
+    elif elsewhere(pvmd, body.tid):
+        pvmd.peers.send(body.tid, c.DM_SENDSIG, body)
 
 
 def signal_task(pvmd: Pvmd, task: Task, signum: int) -> None:
     """Send a signal to the process of a task, if it is known, still the task's, and not init."""
-    if task.unborn is not None and signum not in task.unborn and len(task.unborn) < signal.NSIG:
-        task.unborn.append(signum)
-    if task.pid == 1 or not task.runs():
+    for later in (task.unborn, task.frozen):
+        if later is not None and signum not in later and len(later) < signal.NSIG:
+            later.append(signum)
+    if task.frozen is not None or task.pid == 1 or not task.runs():
         return
     try:
         os.kill(task.pid, signum)

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+"""How the image of a task comes to this host: the socket that takes it, and the restarter."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import hmac
+import os
+import signal
+import socket
+import struct
+
+from pvm3py.wire import constants as c
+
+# Connections that may wait, and seconds that one has to say its token.
+_BACKLOG = 8
+_TOKEN_SECONDS = 2.0
+# Bytes received so far, in the kernel's struct tcp_info.
+_TCP_INFO_BYTES = 192
+_RECEIVED = struct.Struct("=Q")
+_RECEIVED_AT = 128
+_NOT_CAUGHT = (signal.SIGKILL, signal.SIGSTOP)
+
+
+def listen(address: str, ports: tuple[int, int] | None) -> socket.socket:
+    """A TCP socket that listens on this address, on a free port of a range if one is given.
+
+    Raises OSError.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        _bind(listener, address, ports)
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _bind(listener: socket.socket, address: str, ports: tuple[int, int] | None) -> None:
+    for port in range(ports[0], ports[1] + 1) if ports else (0,):
+        try:
+            listener.bind((address, port))
+            return
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    limits = "{}-{}".format(*ports) if ports else "any"
+    raise OSError(errno.EADDRINUSE, f"no free TCP port in {limits} (see PVM_PORT_RANGE)")
+
+
+async def accept(listener: socket.socket, token: str) -> socket.socket:
+    """The first connection that begins with the token, as a blocking socket.
+
+    Nothing behind the token is read. Others are closed when they have said something else, or
+    nothing for some time. Raises OSError.
+    """
+    loop = asyncio.get_running_loop()
+    while True:
+        sock, _ = await loop.sock_accept(listener)
+        with contextlib.suppress(OSError, TimeoutError):
+            if await asyncio.wait_for(_says(sock, token.encode()), _TOKEN_SECONDS):
+                sock.setblocking(True)
+                return sock
+        sock.close()
+
+
+async def _says(sock: socket.socket, token: bytes) -> bool:
+    """Whether a connection begins with the token."""
+    sock.setblocking(False)
+    said = b""
+    while len(said) < len(token):
+        more = await asyncio.get_running_loop().sock_recv(sock, len(token) - len(said))
+        if not more:
+            return False
+        said += more
+    return hmac.compare_digest(said, token)
+
+
+def received(sock: socket.socket) -> tuple[int, int]:
+    """Bytes that a connection has brought, and those that nobody has read; (0, 0): not known."""
+    import fcntl  # noqa: PLC0415
+    import termios  # noqa: PLC0415
+
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        unread = fcntl.ioctl(sock, termios.FIONREAD, bytes(4))
+        return _RECEIVED.unpack_from(info, _RECEIVED_AT)[0], int.from_bytes(unread, "little")
+    except (OSError, struct.error):
+        return 0, 0
+
+
+def start_restarter(path: str, image: int, report: int, stream: int, out_fd: int) -> int:
+    """Start the restarter (csrc/restart/restart.h) on these descriptors; its process id.
+
+    Standard input is /dev/null, out_fd becomes standard output and error. It leads a process group
+    of its own. Raises OSError.
+    """
+    passed = (image, report, stream)
+    for fd in passed:
+        os.set_inheritable(fd, True)
+    try:
+        return os.posix_spawn(
+            path,
+            [path, *map(str, passed)],
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, out_fd, 1),
+                (os.POSIX_SPAWN_DUP2, out_fd, 2),
+            ],
+            setpgroup=0,
+            setsigmask=(),
+            setsigdef=signal.valid_signals().difference(_NOT_CAUGHT),
+        )
+    finally:
+        for fd in passed:
+            os.set_inheritable(fd, False)
+
+
+def new_token() -> str:
+    """What the image's connection begins with, in a form that fits TM_FREEZE."""
+    return os.urandom(c.WIRE_TOKEN // 2).hex()

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""What daemons know of moves that are going on: at the origin, at the goal, elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from pvm3py.wire import constants as c
+from pvm3py.wire.moves import WORDS
+
+from .plain import Plain, field
+from .task import Task
+
+
+class NotMovedError(Exception):
+    """A move is off. code: PvmNotMovable, PvmBusy or another; reason: WIRE_WHY_; with words."""
+
+    def __init__(self, code: int, reason: int = 0, more: str = "") -> None:
+        words = WORDS.get(reason, "")
+        super().__init__(f"{words}: {more}" if words and more else words or more)
+        self.code = code
+        self.reason = reason
+
+
+def never(reason: int, more: str = "") -> NotMovedError:
+    """The task cannot be moved, for one of the WIRE_WHY_ reasons."""
+    return NotMovedError(c.PvmNotMovable, reason, more)
+
+
+def not_now(reason: int, more: str = "") -> NotMovedError:
+    """It cannot be moved now."""
+    return NotMovedError(c.PvmBusy, reason, more)
+
+
+class Hold(Plain):
+    """What is sent to a task is kept here, as the host `by` says. done: none goes the old way."""
+
+    tid: int
+    by: int
+    done: asyncio.Future[None]
+
+
+class Departure(Plain):
+    """A move of a task of this host.
+
+    off: has an exception as soon as the move cannot be; frozen: the task has stopped; ready: it can
+    run there; flushing: hosts have yet to say that all that it has sent has come; asked: hosts that
+    know of the move, the goal first; held: its messages are kept here, too; ordered: it has the
+    order to stop; refused: it has said that it does not.
+    """
+
+    task: Task
+    epoch: int
+    goal: int
+    off: asyncio.Future[None]
+    frozen: asyncio.Future[None]
+    ready: asyncio.Future[None]
+    flushing: set[asyncio.Future[bytes]] = field(factory=set)
+    asked: list[int] = field(factory=list)
+    held: bool = False
+    ordered: bool = False
+    refused: bool = False
+
+    def fail(self, why: NotMovedError) -> None:
+        """The move cannot be; the first reason counts."""
+        if not self.off.done():
+            self.off.set_exception(why)
+
+
+class Arrival(Plain):
+    """A task of the daemon `origin` that may come. Descriptors and sockets are closed at its end.
+
+    stream: this daemon's end of what will be its connection; image: the connection that brings it;
+    output: read end of its pipe, -1: it needs none; pid: the restarter, which becomes the task;
+    ended: how that has ended, with processor times; work: what waits for the image.
+    """
+
+    task: Task
+    epoch: int
+    origin: int
+    token: str
+    piped: bool
+    listener: socket.socket | None = None
+    image: socket.socket | None = None
+    stream: socket.socket | None = None
+    report: int = -1
+    output: int = -1
+    pid: int = 0
+    ended: tuple[int, float, float] | None = None
+    work: asyncio.Task[None] | None = None

@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: MIT
+"""Moving a task of this host to another one: the part of the origin's daemon, which decides.
+
+In this order: the goal's daemon expects the task; all others hold what their tasks send to it; the
+task stops, and sends its image to the goal; what it has sent before has arrived everywhere; the
+image is complete. Then the task is the goal's. Until then the move can be off, and the task goes
+on here. docs/architecture.md says why no message is lost or overtaken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable, Coroutine
+from typing import Any, TypeVar
+
+from pvm3py.wire import constants as c
+from pvm3py.wire.moves import (
+    CanMoveReply,
+    Freeze,
+    Frozen,
+    MoveOrder,
+    MoveQuestion,
+    MoveReply,
+    Placed,
+    Ready,
+    Reserve,
+    Reserved,
+    Thaw,
+)
+from pvm3py.wire.task import Status
+
+from ..core import Pvmd
+from ..dispatch import Request, handles
+from ..io.switch import frame
+from ..occasions import END, HOST_LOST, HOSTS_ANNOUNCED, on
+from ..state.errors import HostFailed, Refused
+from ..state.hosts import Host
+from ..state.moves import Departure, NotMovedError, never, not_now
+from ..state.task import Task, is_task
+from . import belongings, leaving, movable, placing
+from .addhost import Addition
+from .placing import Moves, host_of
+from .tasks import signal_task
+
+Result = TypeVar("Result")
+
+# Seconds that a task which has been started has to enrol, and that it has to stop.
+_ENROL_SECONDS = 1.0
+_FREEZE_SECONDS = 2.0
+# Seconds that what a task waits for may take before it is stopped; then it is answered elsewhere.
+_QUICK_SECONDS = 0.05
+# Seconds between two looks at what nobody tells.
+_LOOK = 0.01
+
+
+# ---- requests ------------------------------------------------------------------------------
+
+
+@handles(c.TM_MIGRATE, MoveOrder)
+async def migrate(pvmd: Pvmd, _request: Request, body: MoveOrder) -> MoveReply:
+    """Move a task of any host, and answer when it runs there."""
+    try:
+        if (host := _keeper(pvmd, body.tid)) is not None:
+            name = pvmd.hosts.own.name if body.host == "." else body.host
+            order = MoveOrder(body.tid, name, body.flags)
+            return await pvmd.peers.request(host.tid, c.DM_MIGRATE, order, MoveReply)
+        task = await _enrolled(pvmd, body.tid)
+        host = movable.goal(pvmd, body.host)
+        if host is not pvmd.hosts.own:
+            departure = _begin(pvmd, task, host)
+            work = pvmd.background(_move(pvmd, departure, asyncio.current_task()))
+            work.add_done_callback(placing.unneeded)
+            await asyncio.shield(work)
+        return MoveReply(0)
+    except NotMovedError as error:
+        return MoveReply(error.code, error.reason, f"{error}")
+    except HostFailed as error:
+        return MoveReply(c.PvmHostFail, c.WIRE_WHY_LOST, f"{error}")
+
+
+@handles(c.DM_MIGRATE, MoveOrder, hosts=True, reply_tag=c.DM_MIGRATEACK)
+def dm_migrate(pvmd: Pvmd, request: Request, body: MoveOrder) -> Coroutine[None, None, MoveReply]:
+    """The same, asked for by a task of another host."""
+    return migrate(pvmd, request, body)
+
+
+@handles(c.TM_CANMIGRATE, MoveQuestion)
+async def can_migrate(pvmd: Pvmd, _request: Request, body: MoveQuestion) -> CanMoveReply:
+    """Whether a task of any host could be moved; nothing is done to it."""
+    try:
+        if (host := _keeper(pvmd, body.tid)) is not None:
+            name = pvmd.hosts.own.name if body.host == "." else body.host
+            question = MoveQuestion(body.tid, name)
+            return await pvmd.peers.request(host.tid, c.DM_CANMIGRATE, question, CanMoveReply)
+        task = await _enrolled(pvmd, body.tid)
+        host = movable.goal(pvmd, body.host)
+        movable.check(pvmd, task)
+        if host is not pvmd.hosts.own:
+            await _reserve(pvmd, host, Reserve(task.tid, 0, 1, 0, _traits(pvmd)))
+        size = movable.size(task)
+        return CanMoveReply(0, 0, "", size >> 31 & 0x7FFFFFFF, size & 0x7FFFFFFF)
+    except NotMovedError as error:
+        return CanMoveReply(error.code, error.reason, f"{error}")
+    except HostFailed as error:
+        return CanMoveReply(c.PvmHostFail, c.WIRE_WHY_LOST, f"{error}")
+
+
+@handles(c.DM_CANMIGRATE, MoveQuestion, hosts=True, reply_tag=c.DM_CANMIGRATEACK)
+def dm_can_migrate(
+    pvmd: Pvmd, request: Request, body: MoveQuestion
+) -> Coroutine[None, None, CanMoveReply]:
+    """The same, asked for by a task of another host."""
+    return can_migrate(pvmd, request, body)
+
+
+def _keeper(pvmd: Pvmd, tid: int) -> Host | None:
+    """The other host whose daemon moves a task; None: this one does. Raises NotMovedError."""
+    if not is_task(tid):
+        raise NotMovedError(c.PvmBadParam, 0, "that is no task")
+    if pvmd.owns(tid):
+        return None
+    if tid in pvmd.tasks.coming:
+        raise NotMovedError(c.PvmAlready, 0, "it is being moved")
+    host = pvmd.hosts.get(tid)
+    if host is None:
+        raise NotMovedError(c.PvmNoTask, 0, "there is no such task")
+    if not placing.can_move(pvmd, host.tid):
+        raise never(c.WIRE_WHY_OLD_HOST)
+    return host
+
+
+async def _enrolled(pvmd: Pvmd, tid: int) -> Task:
+    """A task of this host, which may have just been started. Raises NotMovedError."""
+    until = pvmd.loop.time() + _ENROL_SECONDS
+    while True:
+        task = pvmd.tasks.get(tid)
+        if task is None:
+            raise NotMovedError(c.PvmNoTask, 0, "there is no such task")
+        if task.conn is not None or task.left or pvmd.loop.time() > until:
+            return task
+        await asyncio.sleep(_LOOK)
+
+
+def _traits(pvmd: Pvmd) -> str:
+    return movable.Machine.of(pvmd).traits
+
+
+# ---- a move --------------------------------------------------------------------------------
+
+
+def _begin(pvmd: Pvmd, task: Task, goal: Host) -> Departure:
+    """A move begins, if nothing is against it that can be seen here. Raises NotMovedError."""
+    moves, places = Moves.of(pvmd), pvmd.hosts.places
+    if task.tid in moves.departures:
+        raise NotMovedError(c.PvmAlready, 0, "it is being moved")
+    movable.check(pvmd, task)
+    if Addition.of(pvmd).lost is not None or pvmd.hosts.pending:
+        raise not_now(c.WIRE_WHY_HOSTS)
+    made = pvmd.loop.create_future
+    departure = Departure(task, places.next_epoch(), goal.tid, made(), made(), made())
+    departure.off.add_done_callback(placing.unneeded)
+    places.begin(task.tid, departure.epoch)
+    moves.departures[task.tid] = departure
+    return departure
+
+
+async def _move(pvmd: Pvmd, departure: Departure, asker: asyncio.Task[object] | None) -> None:
+    """Move a task. Raises NotMovedError, HostFailed."""
+    task = departure.task
+    try:
+        try:
+            reserved = await _prepare(pvmd, departure, asker)
+            await _freeze(pvmd, departure, reserved)
+            await _until(departure, departure.ready)
+            while departure.flushing:
+                await _until(departure, asyncio.wait(set(departure.flushing)))
+        except Exception as error:
+            pvmd.log(f"t{task.tid:x} stays: {error}")
+            await _abort(pvmd, departure)
+            raise
+        gone = _commit(pvmd, departure)
+    finally:
+        del Moves.of(pvmd).departures[task.tid]
+    code = Status.decode(await gone).code
+    if code:
+        raise NotMovedError(code, 0, "the task has been lost")
+
+
+async def _until(
+    departure: Departure, what: Awaitable[Result], seconds: float | None = None
+) -> Result:
+    """What a future brings, unless the move is off before, or it takes longer than so long."""
+    future = asyncio.ensure_future(what)
+    future.add_done_callback(placing.unneeded)
+    both: set[asyncio.Future[Any]] = {future, departure.off}
+    await asyncio.wait(both, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    if departure.off.done():
+        departure.off.result()
+    if not future.done():
+        raise not_now(c.WIRE_WHY_SLOW, f"{seconds:g} s")
+    return future.result()
+
+
+async def _prepare(
+    pvmd: Pvmd, departure: Departure, asker: asyncio.Task[object] | None
+) -> Reserved:
+    """The goal expects the task, and everybody holds what is sent to it."""
+    task = departure.task
+    order = Reserve(task.tid, departure.epoch, 0, int(task.pipe is not None), _traits(pvmd))
+    departure.asked.append(departure.goal)
+    goal = pvmd.hosts.get(c.TIDPVMD | departure.goal)
+    if goal is None:
+        raise NotMovedError(c.PvmHostFail, c.WIRE_WHY_LOST)
+    reserved = await _until(departure, _reserve(pvmd, goal, order))
+    others = [host.tid for host in pvmd.hosts.others() if host.tid != departure.goal]
+    departure.asked += others
+    holding = [placing.ask(pvmd, host, c.DM_MOVE_HOLD, departure) for host in others]
+    if holding:
+        await _until(departure, asyncio.wait(holding))
+        _check_answers(holding)
+    waits = (task.waits or set()) - ({asker} if asker else set())
+    if waits:
+        await _until(departure, asyncio.wait(waits, timeout=_QUICK_SECONDS))
+    return reserved
+
+
+async def _reserve(pvmd: Pvmd, goal: Host, order: Reserve) -> Reserved:
+    """Ask the goal. Raises NotMovedError, HostFailed."""
+    if not placing.can_move(pvmd, goal.tid):
+        raise never(c.WIRE_WHY_OLD_HOST, goal.name)
+    try:
+        reserved = await pvmd.peers.request(goal.tid, c.DM_MOVE_RESERVE, order, Reserved)
+    except Refused as refused:
+        raise not_now(c.WIRE_WHY_FULL, f"{refused}") from refused
+    if reserved.code:
+        raise _told(reserved.code, reserved.reason, reserved.text)
+    return reserved
+
+
+def _told(code: int, reason: int, text: str) -> NotMovedError:
+    """The refusal of another party, in its words."""
+    error = NotMovedError(code, 0, text)
+    error.reason = reason
+    return error
+
+
+def _check_answers(answers: list[asyncio.Future[bytes]]) -> None:
+    """Raises NotMovedError if a host cannot do its part; one that is lost need not."""
+    for answer in answers:
+        if answer.exception() is None and Status.decode(answer.result()).code:
+            raise not_now(c.WIRE_WHY_FULL, "a host cannot keep its messages")
+
+
+async def _freeze(pvmd: Pvmd, departure: Departure, reserved: Reserved) -> None:
+    """Stop the task, and have all hosts say that what it has sent has come."""
+    task = departure.task
+    try:
+        kept = placing.hold(pvmd, task.tid, pvmd.hosts.own.tid)
+    except Refused as refused:
+        raise NotMovedError(c.PvmNoTask, 0, "it has ended") from refused
+    departure.held = True
+    await _until(departure, kept.done)
+    if task.pipe is not None:
+        task.pipe.halt(True)
+    _order_freeze(pvmd, departure, reserved)
+    await _until(departure, departure.frozen, _FREEZE_SECONDS)
+    for host in pvmd.hosts.others():
+        Moves.of(pvmd).flush(pvmd, departure, host.tid)
+
+
+def _order_freeze(pvmd: Pvmd, departure: Departure, reserved: Reserved) -> None:
+    """The signal comes first: then the task knows what the last message means."""
+    task = departure.task
+    assert task.conn is not None and task.announced is not None
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(task.pid, task.announced.signal or 0)
+    task.frozen = []
+    departure.ordered = True
+    order = Freeze(departure.epoch, 0, reserved.address, reserved.token)
+    _say(pvmd, task, c.TM_FREEZE, order.encode())
+
+
+def _say(pvmd: Pvmd, task: Task, tag: int, body: bytes) -> None:
+    """A message on a task's connection, whatever is held."""
+    if task.conn is not None:
+        message = frame(task.tid, c.TIDPVMD, tag, c.SYSCTX_TM, 0, body)
+        pvmd.switch.send_conn(task.conn, message)
+
+
+async def _abort(pvmd: Pvmd, departure: Departure) -> None:
+    """The task goes on here, as soon as the goal has confirmed that it does not there."""
+    tid, epoch, own = departure.task.tid, departure.epoch, pvmd.hosts.own.tid
+    for host in departure.asked[:1]:
+        with contextlib.suppress(HostFailed):
+            await placing.ask(pvmd, host, c.DM_MOVE_ABORT, departure)
+    if pvmd.tasks.get(tid) is not departure.task:
+        return
+    pvmd.hosts.places.moved(tid, own, epoch)
+    for host in departure.asked[1:]:
+        if pvmd.hosts.get(host) is not None:
+            pvmd.peers.send(host, c.DM_PLACE, Placed(tid, epoch, own))
+    _thaw(pvmd, departure)
+
+
+def _thaw(pvmd: Pvmd, departure: Departure) -> None:
+    """What was held follows on the old connection; behind it the task is told to go on."""
+    task = departure.task
+    placing.release(pvmd, task.tid)
+    if departure.held:
+        with contextlib.suppress(OSError):
+            pvmd.switch.thaw_task(task.tid)
+    if departure.ordered and not departure.refused:
+        _say(pvmd, task, c.TM_THAW, Thaw(departure.epoch).encode())
+    if task.pipe is not None:
+        task.pipe.halt(False)
+    signals, task.frozen = task.frozen, None
+    for signum in signals or ():
+        signal_task(pvmd, task, signum)
+
+
+def _commit(pvmd: Pvmd, departure: Departure) -> asyncio.Future[bytes]:
+    """The task is the goal's from now on; its answer to that."""
+    task, goal = departure.task, c.TIDPVMD | departure.goal
+    tid, conn = task.tid, task.conn
+    assert conn is not None
+    if task.runs():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(task.pid, signal.SIGKILL)
+    order = belongings.pack(pvmd, task, departure.epoch)
+    pvmd.tasks.remove(task)
+    pvmd.connections[conn].task = None
+    pvmd.hosts.places.moved(tid, departure.goal, departure.epoch)
+    pvmd.switch.hand_over(tid, goal)
+    placing.placed(pvmd, tid, departure.goal)
+    pvmd.switch.close_conn(conn, flush=False)
+    placing.tell_all(pvmd, Placed(tid, departure.epoch, departure.goal), but=departure.goal)
+    if task.waits:
+        Moves.of(pvmd).left[tid] = task
+    leaving.remove_files(pvmd, task)
+    pvmd.log(f"t{tid:x} has moved to host {departure.goal:x}")
+    return pvmd.peers.ask(goal, c.DM_MOVE_GO, order)
+
+
+# ---- what others say -----------------------------------------------------------------------
+
+
+@handles(c.TM_FROZEN, Frozen, reply=False)
+def frozen(pvmd: Pvmd, request: Request, body: Frozen) -> None:
+    """A task has stopped, or does not."""
+    departure = Moves.of(pvmd).departures.get(request.src)
+    if departure is None or departure.epoch != body.epoch or departure.frozen.done():
+        return
+    if body.code:
+        departure.refused = True
+        departure.fail(_told(body.code, body.reason, body.text))
+    else:
+        departure.frozen.set_result(None)
+
+
+@handles(c.DM_MOVE_READY, Ready, hosts=True, reply=False)
+def ready(pvmd: Pvmd, request: Request, body: Ready) -> None:
+    """The task can run at the goal, or cannot."""
+    departure = Moves.of(pvmd).departures.get(body.tid)
+    if departure is None or (departure.epoch, departure.goal) != (body.epoch, host_of(request)):
+        return
+    if body.code:
+        departure.fail(_told(body.code, body.reason, body.text))
+    elif not departure.ready.done():
+        departure.ready.set_result(None)
+
+
+@on(HOST_LOST)
+def host_lost(pvmd: Pvmd, host: int) -> None:
+    """A host is gone: nothing moves there."""
+    for departure in Moves.of(pvmd).departures.values():
+        if departure.goal == host:
+            departure.fail(NotMovedError(c.PvmHostFail, c.WIRE_WHY_LOST))
+
+
+@on(HOSTS_ANNOUNCED)
+def hosts_announced(pvmd: Pvmd) -> None:
+    """New hosts do not hold anything: what moves stays for now."""
+    for departure in Moves.of(pvmd).departures.values():
+        departure.fail(not_now(c.WIRE_WHY_HOSTS))
+
+
+@on(END)
+def end(pvmd: Pvmd) -> None:
+    """The daemon ends: tasks that were about to move are to get its signals."""
+    for departure in Moves.of(pvmd).departures.values():
+        _thaw(pvmd, departure)

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+"""Whether a task can be moved, as far as its daemon can see that from outside."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from pvm3py.wire import constants as c
+
+from ..core import Pvmd, Table
+from ..state.hosts import Host
+from ..state.moves import NotMovedError, never, not_now
+from ..state.task import Task
+from .births import Births
+from .placing import can_move
+from .roles import Registry
+
+_TERMINALS = ("/dev/pts/", "/dev/tty", "/dev/console")
+# The beginning of /proc/cpuinfo has all of the first processor.
+_CPU_BYTES = 16384
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Machine(Table):
+    """What has to be the same where an image of this host's tasks is restarted."""
+
+    def __init__(self) -> None:
+        system = os.uname()
+        self.traits = f"{system.machine} page {_PAGE} Linux {system.release} CPU {_processor()}"
+
+
+def _processor() -> str:
+    """A short word that differs if the kind of the processor does."""
+    lines = _read("/proc/cpuinfo", _CPU_BYTES).splitlines()
+    kinds = [line for line in lines if line.startswith(("model name", "flags", "Features"))]
+    return hashlib.blake2b("\n".join(kinds[:2]).encode(), digest_size=4).hexdigest()
+
+
+def _read(path: str, size: int = 1 << 16) -> str:
+    """What a file of /proc says; nothing if there is none."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return os.read(fd, size).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(fd)
+
+
+def check(pvmd: Pvmd, task: Task) -> None:
+    """Raises NotMovedError if a task of this host cannot be moved."""
+    announced = task.announced
+    if task.left:
+        raise NotMovedError(c.PvmNoTask, 0, "it has left")
+    if task.conn is None:
+        raise not_now(c.WIRE_WHY_STARTING)
+    if announced is None or not announced.signal or not announced.image:
+        raise never(c.WIRE_WHY_LIBRARY)
+    if task.disowned or task.tasker:
+        raise never(c.WIRE_WHY_WRAPPED)
+    if Registry.of(pvmd).flags(task.tid) or Births.of(pvmd).is_nursery(task.tid):
+        raise never(c.WIRE_WHY_ROLE)
+    if not task.runs():
+        raise not_now(c.WIRE_WHY_STARTING, "its process is not known")
+    _check_process(task.pid)
+    if any(host for host in pvmd.hosts.others() if not can_move(pvmd, host.tid)):
+        raise never(c.WIRE_WHY_OLD_HOST)
+
+
+def _check_process(pid: int) -> None:
+    """Raises NotMovedError for what its process is."""
+    status = dict(line.split(":\t", 1) for line in _read(f"/proc/{pid}/status").splitlines())
+    threads = status.get("Threads", "1")
+    if threads != "1":
+        raise never(c.WIRE_WHY_THREADS, threads)
+    children = _read(f"/proc/{pid}/task/{pid}/children").split()
+    if children:
+        raise never(c.WIRE_WHY_CHILDREN, f"process {children[0]}")
+    if status.get("TracerPid", "0") != "0":
+        raise never(c.WIRE_WHY_TRACED, f"process {status['TracerPid']}")
+    if any(len(set(status.get(ids, "0").split())) > 1 for ids in ("Uid", "Gid")):
+        raise never(c.WIRE_WHY_USERS)
+    if status.get("Seccomp", "0") != "0":
+        raise never(c.WIRE_WHY_SECCOMP)
+    for fd in range(3):
+        _check_stream(pid, fd)
+
+
+def _check_stream(pid: int, fd: int) -> None:
+    try:
+        path = os.readlink(f"/proc/{pid}/fd/{fd}")
+    except OSError:
+        return
+    if path.startswith(_TERMINALS):
+        raise never(c.WIRE_WHY_TERMINAL, path)
+
+
+def size(task: Task) -> int:
+    """Bytes of memory that a task has now; 0: unknown."""
+    words = _read(f"/proc/{task.pid}/statm").split() if task.runs() else []
+    return int(words[1]) * _PAGE if len(words) > 1 else 0
+
+
+def goal(pvmd: Pvmd, name: str) -> Host:
+    """The host of this name; "": the next one behind this. Raises NotMovedError."""
+    hosts = pvmd.hosts
+    if name:
+        host = hosts.named(name)
+        if host is None:
+            raise NotMovedError(c.PvmNoHost, 0, f"no host {name}")
+        return host
+    others = sorted(hosts.others(), key=lambda other: (other.tid < hosts.own.tid, other.tid))
+    if not others:
+        raise never(c.WIRE_WHY_NO_GOAL)
+    return others[0]
+
+
+def check_machine(pvmd: Pvmd, traits: str) -> None:
+    """Raises NotMovedError if what is the other machine's is not this one's."""
+    own = Machine.of(pvmd).traits
+    if traits != own:
+        raise never(c.WIRE_WHY_MACHINE, f"{traits} there, {own} here")

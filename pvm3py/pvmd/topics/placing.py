@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: MIT
+"""What every daemon does about tasks that move, be they of its host or not.
+
+The daemon where a task runs asks all others to hold what their tasks send to it (DM_MOVE_HOLD), to
+say that what it has sent has come (DM_MOVE_FLUSH), and tells where it is in the end (DM_PLACE). A
+task that has ever moved may be known anywhere, so its end is told to all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from pvm3py.wire import constants as c
+from pvm3py.wire.moves import MoveWord, Placed
+from pvm3py.wire.task import Status
+
+from ..core import Pvmd, Table
+from ..dispatch import Request, handles
+from ..occasions import HOST_LOST, TASK_GONE, Step, on
+from ..state.errors import Refused
+from ..state.events import HeldEvent
+from ..state.hosts import Host
+from ..state.moves import Arrival, Departure, Hold, NotMovedError
+from ..state.task import Task
+
+
+class Moves(Table):
+    """What is going on: moves of tasks of this host, of tasks that come, and what is held.
+
+    left: what waits for something here and belongs to tasks that have moved away.
+    """
+
+    def __init__(self) -> None:
+        self.departures: dict[int, Departure] = {}
+        self.arrivals: dict[int, Arrival] = {}
+        self.holds: dict[int, Hold] = {}
+        self.left: dict[int, Task] = {}
+
+    def flush(self, pvmd: Pvmd, departure: Departure, host: int) -> None:
+        """Have a host say when all has come there that a frozen task has sent."""
+        answer = ask(pvmd, host, c.DM_MOVE_FLUSH, departure)
+        departure.flushing.add(answer)
+        answer.add_done_callback(departure.flushing.discard)
+
+
+def unneeded(future: asyncio.Future[Any]) -> None:
+    """As a callback of a future: it is no mistake if nobody takes its exception."""
+    if not future.cancelled():
+        future.exception()
+
+
+def ask(pvmd: Pvmd, host: int, tag: int, departure: Departure) -> asyncio.Future[bytes]:
+    """Send a request that names a move to another daemon; nobody may need the answer."""
+    answer = pvmd.peers.ask(host, tag, MoveWord(departure.task.tid, departure.epoch))
+    answer.add_done_callback(unneeded)
+    return answer
+
+
+def can_move(pvmd: Pvmd, host: int) -> bool:
+    """Whether the daemon of a host knows that tasks move."""
+    return bool(pvmd.hosts.capabilities(host) & c.WIRE_DAEMON_CAN_MOVE)
+
+
+# ---- holding -------------------------------------------------------------------------------
+
+
+def hold(pvmd: Pvmd, tid: int, by: int) -> Hold:
+    """Keep what is sent to a task from now on. Refused: that is not possible."""
+    moves = Moves.of(pvmd)
+    known = moves.holds.get(tid)
+    if known is not None and not known.done.done():
+        known.done.set_result(None)
+    kept = moves.holds[tid] = Hold(tid, by, pvmd.loop.create_future())
+    try:
+        pvmd.switch.hold_task(tid)
+    except OSError as error:
+        del moves.holds[tid]
+        raise Refused(c.PvmNoTask, f"{error}") from error
+    return kept
+
+
+def held(pvmd: Pvmd, event: HeldEvent) -> None:
+    """Nothing more goes the old way to a task."""
+    kept = Moves.of(pvmd).holds.get(event.tid)
+    if kept is not None and not kept.done.done():
+        kept.done.set_result(None)
+
+
+def release(pvmd: Pvmd, tid: int) -> None:
+    """Nothing is held any more; the switch knows."""
+    kept = Moves.of(pvmd).holds.pop(tid, None)
+    if kept is not None and not kept.done.done():
+        kept.done.set_result(None)
+
+
+def host_of(request: Request) -> int:
+    """The host whose daemon asks for something."""
+    assert request.host is not None
+    return request.host.tid
+
+
+@handles(c.DM_MOVE_HOLD, MoveWord, hosts=True, reply_tag=c.DM_MOVE_HOLDACK)
+def dm_hold(pvmd: Pvmd, request: Request, body: MoveWord) -> Coroutine[None, None, Status]:
+    """A task may move. What this host's tasks send to it is kept before this is answered."""
+    if not pvmd.hosts.places.begin(body.tid, body.epoch):
+        raise Refused(c.PvmBadParam, f"move {body.epoch} of t{body.tid:x} is old")
+    kept = hold(pvmd, body.tid, host_of(request))
+
+    async def answer() -> Status:
+        await kept.done
+        return Status(0)
+
+    return answer()
+
+
+@handles(c.DM_MOVE_FLUSH, MoveWord, hosts=True, reply_tag=c.DM_MOVE_FLUSHACK)
+def dm_flush(_pvmd: Pvmd, _request: Request, _body: MoveWord) -> Status:
+    """All that the sender's host has sent before is here."""
+    return Status(0)
+
+
+# ---- places --------------------------------------------------------------------------------
+
+
+def tell_all(pvmd: Pvmd, news: Placed, *, but: int = 0) -> None:
+    """Tell all other daemons that know of moves where a task is; not the host `but`."""
+    for host in pvmd.hosts.others():
+        if host.tid != but and can_move(pvmd, host.tid):
+            pvmd.peers.send(host.tid, c.DM_PLACE, news)
+
+
+def introduce(pvmd: Pvmd, host: Host) -> None:
+    """Tell a new host where all tasks are that have moved."""
+    for tid, place, epoch in pvmd.hosts.places if can_move(pvmd, host.tid) else ():
+        pvmd.peers.send(host.tid, c.DM_PLACE, Placed(tid, epoch, place))
+
+
+def placed(pvmd: Pvmd, tid: int, host: int) -> None:
+    """A task is at another host: what is held here goes there.
+
+    Tasks of this host that are frozen may have sent that: it has come when that host says so.
+    """
+    release(pvmd, tid)
+    pvmd.switch.place_task(tid, c.TIDPVMD | host)
+    moves = Moves.of(pvmd)
+    for departure in moves.departures.values():
+        if departure.frozen.done() and departure.task.tid != tid:
+            moves.flush(pvmd, departure, host)
+
+
+@handles(c.DM_PLACE, Placed, hosts=True, reply=False)
+def dm_place(pvmd: Pvmd, _request: Request, body: Placed) -> None:
+    """A task is somewhere now, or has ended. Older news change nothing."""
+    places = pvmd.hosts.places
+    if not body.host:
+        if places.wanders(body.tid) and body.epoch >= places.epoch(body.tid):
+            TASK_GONE.tell(pvmd, body.tid, None)
+        return
+    going_on = places.moving(body.tid) > body.epoch
+    if not places.moved(body.tid, body.host, body.epoch) or going_on:
+        return
+    if pvmd.hosts.get(c.TIDPVMD | body.host) is None and body.host not in pvmd.hosts.pending:
+        TASK_GONE.tell(pvmd, body.tid, None)
+    else:
+        placed(pvmd, body.tid, body.host)
+
+
+# ---- ends ----------------------------------------------------------------------------------
+
+
+@on(TASK_GONE)
+def forget(pvmd: Pvmd, tid: int, task: Task | None) -> None:
+    """A task is gone. Where it was not, the switch may hold something, or know where it is."""
+    if task is None and pvmd.hosts.places.wanders(tid):
+        pvmd.switch.forget(tid)
+
+
+@on(TASK_GONE, Step.MOVES)
+def task_gone(pvmd: Pvmd, tid: int, task: Task | None) -> None:
+    """A task is gone: all daemons are told if they may know of it, and it does not move."""
+    places, moves = pvmd.hosts.places, Moves.of(pvmd)
+    if not places.wanders(tid):
+        return
+    release(pvmd, tid)
+    if task is not None:
+        last = max(places.epoch(tid), places.moving(tid))
+        tell_all(pvmd, Placed(tid, last, 0))
+    left = moves.left.pop(tid, None)
+    for wait in (left.waits or ()) if left is not None else ():
+        wait.cancel()
+    departure = moves.departures.get(tid)
+    if departure is not None:
+        departure.fail(NotMovedError(c.PvmNoTask, 0, "it has ended"))
+
+
+@on(HOST_LOST, Step.MOVES)
+def host_lost(pvmd: Pvmd, host: int) -> None:
+    """A host is gone: its tasks that were about to move do not."""
+    for kept in list(Moves.of(pvmd).holds.values()):
+        if kept.by == host and pvmd.place(kept.tid) == host:
+            TASK_GONE.tell(pvmd, kept.tid, None)
