@@ -47,6 +47,7 @@ from .state.log import DEBUG_MESSAGES, Log
 # Importing all topics fills dispatch.ROUTES and the occasions.
 from .topics import (  # noqa: F401
     addhost,
+    arriving,
     births,
     contexts,
     enrol,
