@@ -7,8 +7,10 @@ and does what that says. So a task is played by the test, wherever its processes
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,8 +18,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pvm3py.wire import constants as c
-from pvm3py.wire.moves import Freeze, Frozen, Go
-from support.impostors.rawtask import Connector, Message, RawTask, message
+from pvm3py.wire.moves import Freeze, Frozen, Go, MoveOrder, MoveReply
+from pvm3py.wire.output import STATUS_WANTED
+from pvm3py.wire.task import SpawnRequest
+from support.impostors.rawtask import Connector, Message, RawTask, enrolled, ints, message
+from support.machines.hosts import Host
+from support.machines.machine import Machine
 from support.machines.vm import VirtualMachine, wait_until
 from support.scoped import Scoped
 from support.system import PATIENCE
@@ -25,11 +31,13 @@ from support.system import PATIENCE
 SIGNAL = 62
 # Signal, and version of images, that such a task announces.
 ANNOUNCED = (SIGNAL, 1)
+# Tag of numbered messages.
+NUMBERED = 70
 
 # As a task: DESK ADDRESS. As the restarter: IMAGE REPORT STREAM; the image is the desk's path and a
 # word, each with a newline, then so many bytes. The word is what it reports, or "ask".
 _PROGRAM = """#!{python} -IS
-import json, os, signal, socket, sys
+import json, os, signal, socket, subprocess, sys, threading
 got = []
 for number in ({signal}, signal.SIGUSR1):
     signal.signal(number, lambda signum, frame: got.append(signum))
@@ -66,6 +74,12 @@ while order := desk.recv(65536).decode():
         tell(text)
     elif word == "exit":
         os._exit(int(text))
+    elif word == "thread":
+        threading.Thread(target=signal.pause, daemon=True).start()
+    elif word == "child":
+        subprocess.Popen(["sleep", "1000"])
+    elif word == "pty":
+        os.dup2(os.openpty()[1], 2)
     desk.send(json.dumps(got).encode())
 signal.pause()
 """
@@ -150,13 +164,30 @@ class Desk(Scoped):
         host.start(self.program, self.path, address, stdout=quiet, stderr=quiet)
         return Wanderer(self, self.body(), host)
 
-    def spawned(self, host: VirtualMachine, parent: RawTask, name: str = "") -> Wanderer:
-        """A task that another one has had spawned, on the host called so."""
-        raise NotImplementedError
+    def spawned(self, host: VirtualMachine, name: str, parent: RawTask) -> Wanderer:
+        """A task that another one spawns on a host of this name, and whose output that collects."""
+        words = [str(self.path), host.sock_file.read_text()]
+        mine = (parent.tid, c.SYSCTX_TC, c.TC_OUTPUT)
+        wanted = [f"{STATUS_WANTED}=1"]
+        order = SpawnRequest(
+            str(self.program), c.PvmTaskHost, name, 1, words, *mine, 0, 0, 0, wanted
+        )
+        parent.send(message(c.TM_SPAWN, order.encode(), src=parent.tid, wid=parent.next_wid()))
+        return Wanderer(self, self.body(), host)
+
+    def end_all(self) -> None:
+        """End the processes that are left, and wait for that."""
+        for body in self._bodies:
+            if body.alive():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(body.pid, signal.SIGKILL)
+        for body in self._bodies:
+            wait_until(lambda body=body: not body.alive(), "the process is gone")
+            body.close()
+        self._bodies.clear()
 
     def leave(self, failed: bool) -> None:
-        for body in self._bodies:
-            body.close()
+        self.end_all()
         self._listener.close()
 
 
@@ -192,20 +223,25 @@ class Wanderer:
         self.send_image(report, size)
         self.say_frozen(order.epoch)
 
+    def connect(self) -> socket.socket:
+        """A connection to where the image is to go."""
+        assert self.order is not None
+        address, _, port = self.order.address.rpartition(":")
+        return socket.create_connection((address, int(port)), PATIENCE)
+
     def send_image(self, report: str = "ready", size: int = 1000, missing: int = 0) -> None:
         """Send the image, the last bytes of which may be missing. report: see the program."""
         assert self.order is not None
-        address, _, port = self.order.address.rpartition(":")
-        self._image = socket.create_connection((address, int(port)), PATIENCE)
+        self._image = self.connect()
         head = f"{self._desk.path}\n{report}\n{size}\n".encode()
         self._image.sendall(self.order.token.encode() + head + bytes(size - missing))
         if missing:
             self.drop_image()
 
     def drop_image(self) -> None:
-        """End the connection that takes the image."""
-        assert self._image is not None
-        self._image.close()
+        """End the connection that takes the image, if there is one."""
+        if self._image is not None:
+            self._image.close()
 
     def say_frozen(self, epoch: int, code: int = 0, reason: int = 0, text: str = "") -> None:
         """Tell the daemon that the task has stopped, or not."""
@@ -218,7 +254,16 @@ class Wanderer:
             self.got.append(came)
         self.drop_image()
 
+    def end(self) -> None:
+        """End without a word."""
+        self.raw.socket.close()
+        self.body.exit(0)
+
     # ---- at the goal ---------------------------------------------------------
+
+    def arrive_to_fail(self) -> Body:
+        """The process that is restarted, which will not be the task."""
+        return self._desk.body()
 
     def arrive(self) -> Body:
         """Be the process that has been restarted; it has not been told to go on."""
@@ -264,3 +309,78 @@ class Wanderer:
 def environment(directory: Path) -> dict[str, str]:
     """What daemons need in their environment that restart such tasks."""
     return {"PVM_TEST_RESTARTER": str(directory / "wanderer")}
+
+
+class Roads(Scoped):
+    """A machine, and raw tasks on its hosts, some of which move."""
+
+    def __init__(self, machine: Machine, desk: Desk, connector: Connector) -> None:
+        self.machine, self.desk, self._connector = machine, desk, connector
+        self.hosts = machine.hosts
+        self.home, self.away = self.hosts[:2]
+        self.last = self.hosts[-1]
+        self._tasks: list[RawTask] = []
+
+    def task(self, host: Host) -> RawTask:
+        """A task that does not move."""
+        task = enrolled(host, self._connector)
+        self._tasks.append(task)
+        return task
+
+    def everywhere(self) -> list[RawTask]:
+        """Such a task on each host."""
+        return [self.task(host) for host in self.hosts]
+
+    def wanderer(self, host: Host | None = None) -> Wanderer:
+        """A task that may move, started by hand; on the master unless told."""
+        return self.desk.by_hand(host or self.home)
+
+    def spawned(self, host: Host, parent: RawTask) -> Wanderer:
+        """A task that may move, spawned on a host."""
+        return self.desk.spawned(host, host.name, parent)
+
+    def leave(self, failed: bool) -> None:
+        if failed:
+            print(self.machine.everything())
+        for task in self._tasks:
+            task.socket.close()
+        self.desk.end_all()
+        assert failed or "Traceback" not in self.machine.everything(), self.machine.everything()
+
+
+def ask(asker: RawTask, tid: int, host: str) -> int:
+    """Ask for a move without waiting; the wait id of the answer."""
+    wid = asker.next_wid()
+    asker.send(message(c.TM_MIGRATE, MoveOrder(tid, host, 0).encode(), src=asker.tid, wid=wid))
+    return wid
+
+
+def answer(asker: RawTask, wid: int) -> MoveReply:
+    """The answer to that; what comes before is dropped."""
+    while (came := asker.receive()).wid != wid or came.tag != c.TM_MIGRATE:
+        pass
+    return MoveReply.decode(came.body)
+
+
+def move(task: Wanderer, asker: RawTask, host: Host) -> Go:
+    """Have a task move as it should."""
+    wid = ask(asker, task.tid, host.name)
+    go = task.move()
+    assert answer(asker, wid) == MoveReply(0)
+    return go
+
+
+def number(sender: RawTask, dst: int, numbers: range) -> None:
+    """Send numbered messages to a task."""
+    for n in numbers:
+        sender.send(message(NUMBERED, ints(n), dst=dst, src=sender.tid, ctx=0))
+
+
+def numbers(task: Wanderer, senders: list[RawTask], count: int) -> dict[int, list[int]]:
+    """The numbers that a task gets of senders, `count` of each, in their order."""
+    got: dict[int, list[int]] = {sender.tid: [] for sender in senders}
+    while any(len(mine) < count for mine in got.values()):
+        came = task.receive()
+        if came.tag == NUMBERED:
+            got[came.src] += came.ints()
+    return got

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+"""Machines of two and three hosts whose daemons restart tasks that are played by the test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.impostors.rawtask import Connector
+from support.impostors.wanderer import Desk, Roads, environment
+from support.machines.machine import Machine
+
+
+@pytest.fixture(scope="package", params=[2, 3], ids=["two", "three"])
+def shared_roads(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Machine, Desk]]:
+    """A machine of so many hosts, and the desk."""
+    directory = tmp_path_factory.mktemp("m")
+    with Desk(directory) as desk:
+        machine = Machine(
+            ("ours",) * request.param, network="loopback", env=environment(directory)
+        )
+        yield machine, desk
+        machine.bed.stop()
+
+
+@pytest.fixture
+def roads(shared_roads: tuple[Machine, Desk], connector: Connector) -> Iterator[Roads]:
+    """The same for one test, which ends all its tasks."""
+    machine, desk = shared_roads
+    with Roads(machine.ready(), desk, connector) as roads:
+        yield roads
