@@ -18,9 +18,7 @@ def shared_roads(
     """A machine of so many hosts, and the desk."""
     directory = tmp_path_factory.mktemp("m")
     with Desk(directory) as desk:
-        machine = Machine(
-            ("ours",) * request.param, network="loopback", env=environment(directory)
-        )
+        machine = Machine(("ours",) * request.param, network="loopback", env=environment(directory))
         yield machine, desk
         machine.bed.stop()
 

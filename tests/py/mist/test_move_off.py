@@ -38,6 +38,7 @@ def breaks_off(task: Wanderer) -> None:
 def is_no_image(task: Wanderer) -> None:
     """The restarter does not like it."""
     task.freeze("not an image of this machine")
+    task.arrive_to_fail()
 
 
 def restarter_dies(task: Wanderer) -> None:

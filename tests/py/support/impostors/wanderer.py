@@ -77,7 +77,8 @@ while order := desk.recv(65536).decode():
     elif word == "thread":
         threading.Thread(target=signal.pause, daemon=True).start()
     elif word == "child":
-        subprocess.Popen(["sleep", "1000"])
+        ends, kept = os.pipe()
+        subprocess.Popen(["cat"], stdin=ends)
     elif word == "pty":
         os.dup2(os.openpty()[1], 2)
     desk.send(json.dumps(got).encode())
