@@ -30,6 +30,13 @@ def task(vm: VirtualMachine, connector: Connector) -> Iterator[RawTask]:
 
 
 @pytest.fixture
+def other(vm: VirtualMachine, connector: Connector) -> Iterator[RawTask]:
+    """Another task, for tests of two."""
+    with RawTask(vm.address, connector) as raw:
+        yield raw.enrol(vm.tmp)
+
+
+@pytest.fixture
 def patched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Patch:
     """Make a daemon that runs this code first; virtual machines are made of it from then on."""
 

@@ -10,6 +10,7 @@ from pvm3py.wire.output import OutputText
 from pvm3py.wire.task import Codes, NotifyRequest, SpawnRequest, TaskEntry, TaskReply, TidBody
 from support.impostors.rawtask import Message, RawTask, ints, message
 
+# Tags of output, and of notices of ends.
 TAG = 44
 EXITED = 45
 
