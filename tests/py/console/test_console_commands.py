@@ -127,6 +127,8 @@ def test_tables_as_json(vm: VirtualMachine) -> None:
     (console,) = json.loads(commands(vm, "ps -ax --json"))
     assert (console["host"], console["program"], console["parent"]) == (HOST, None, None)
     assert json.loads(commands(vm, f"mstat --json {HOST}")) == {HOST: "ok"}
+    assert json.loads(commands(vm, f"mstat {HOST} --json")) == {HOST: "ok"}
+    assert "--json  No such host\n" in pvm(vm, "-c", f"mstat -- {HOST} --json").check(1).out
     found = json.loads(commands(vm, "names --json"))
     assert [entry["name"] for entry in found] == ["###_PVM_NO_RESET_###"]
     assert json.loads(commands(vm, "jobs --json")) == []
