@@ -413,6 +413,25 @@ static void snapshot(void)
 	CHECK_INT(status, 0);
 }
 
+/* The writer is a child of the parent, which waits for it as for any other. */
+static void orphan(void)
+{
+	struct image_report report;
+	struct image_order order = { .how = IMAGE_SNAPSHOT | IMAGE_ORPHAN };
+	int status = 1;
+	pid_t child = fork();
+
+	if (!child && imager_save(image, &order, &report) != 1)
+		_exit(report.writer <= 0);
+	if (!child)
+		return;
+	for (int i = 0; i < 2; i++) {
+		CHECK(wait(&status) > 0);
+		CHECK_INT(status, 0);
+	}
+	CHECK_INT(wait(&status), -1);
+}
+
 /* Descriptors that the caller calls its own are left out. */
 static void own_descriptors(void)
 {
@@ -479,6 +498,7 @@ static const struct {
 	{ "traceless", traceless },
 	{ "extra", extra },
 	{ "snapshot", snapshot },
+	{ "orphan", orphan },
 	{ "own_descriptors", own_descriptors },
 };
 

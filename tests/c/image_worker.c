@@ -125,6 +125,10 @@ int main(void)
 		if (before + 1 != units)
 			wrong("count");
 	}
+	told = 0;
+	raise(SIGUSR1);
+	if (!told)
+		wrong("raise");
 	printf("right, restarted %d\n", imager_restarts());
 	return 0;
 }

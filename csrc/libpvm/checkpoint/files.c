@@ -4,7 +4,6 @@
 #include "checkpoint/inside.h"
 
 #ifdef IMAGE_POSSIBLE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -285,6 +284,14 @@ static int write_content(struct job *job, int fd)
 
 /* ---- all of them ------------------------------------------------------------------ */
 
+/* An entry of a directory, as the kernel has it. */
+struct entry {
+	uint64_t inode, next;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
+
 static bool is_own(const struct job *job, int fd, int listing)
 {
 	if (fd == listing || fd == job->order->fd)
@@ -298,7 +305,7 @@ static bool is_own(const struct job *job, int fd, int listing)
 /* Visit each descriptor that is not the library's own. */
 static int each(struct job *job, int (*visit)(struct job *, int))
 {
-	char entries[1024];
+	char entries[1024] __attribute__((aligned(8)));
 	int listing = (int)raw(SYS_openat, AT_FDCWD, "/proc/self/fd",
 		O_RDONLY | O_CLOEXEC | O_DIRECTORY);
 	int rc = 0;
@@ -309,10 +316,10 @@ static int each(struct job *job, int (*visit)(struct job *, int))
 	job->n_seen = 0;
 	while (rc >= 0 && (n = raw(SYS_getdents64, listing, entries, sizeof entries)) > 0)
 		for (long at = 0; rc >= 0 && at < n;) {
-			const struct dirent64 *entry = (const struct dirent64 *)(entries + at);
-			const char *digits = entry->d_name;
+			const struct entry *entry = (const struct entry *)(entries + at);
+			const char *digits = entry->name;
 
-			at += entry->d_reclen;
+			at += entry->length;
 			if (*digits >= '0' && *digits <= '9') {
 				int fd = (int)pvm__image_number(&digits, 10);
 
