@@ -122,4 +122,14 @@ bool pvm__image_record(struct job *job, uint32_t type, struct piece first, struc
 bool pvm__image_areas_write(struct job *job);
 bool pvm__image_pages_write(struct job *job);
 
+/* ---- where the restarted process begins --------------------------------------------- */
+
+/*
+ * Note registers and place. Returns NULL; and a second time, in the restarted process, with what
+ * the restarter has left. In assembler, and declared to return twice: a compiler that could see
+ * into it would keep in registers what these have lost by then. (mark.c)
+ */
+const struct image_handover *pvm__image_mark(struct image_mark *mark)
+	__attribute__((returns_twice));
+
 #endif

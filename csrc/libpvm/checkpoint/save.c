@@ -9,7 +9,6 @@
 #include <sched.h>
 #include <sys/mman.h>
 
-#include "checkpoint/mark.h"
 #include "crc32c.h"
 
 /* ---- writing ---------------------------------------------------------------------- */
