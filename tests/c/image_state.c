@@ -241,6 +241,8 @@ static void memory(void)
 	shared = pages(fd, MAP_SHARED, 2);
 	own = pages(private, MAP_PRIVATE, 3);
 	strcpy(own + PAGE, "written");
+	CHECK_INT(pwrite(private, "to be cleared", 13, 2 * PAGE), 13);
+	memset(own + 2 * PAGE, 0, PAGE);
 	mprotect(own, 3 * PAGE, PROT_READ);
 	close(fd);
 	close(private);
@@ -255,6 +257,7 @@ static void memory(void)
 	CHECK_TEXT(shared, "shared");
 	CHECK_TEXT(own, "unwritten");
 	CHECK_TEXT(own + PAGE, "written");
+	CHECK_TEXT(own + 2 * PAGE, "");
 	CHECK_TEXT(low, "heap");
 	CHECK_INT(large[(5 << 20) - 1], 3);
 	strcpy(shared + PAGE, imager_restarts() ? "new" : "first");
