@@ -167,6 +167,22 @@ static int find_same(struct job *job, const struct opened *o, int64_t offset)
 
 /* ---- looking at one --------------------------------------------------------------- */
 
+/* Files of /proc about this process will be about the new one, which has another number. */
+static void name_self(char *path, int pid)
+{
+	static const char self[] = "/proc/self";
+	char own[40];
+	const char *behind;
+	unsigned n = sizeof self - 1;
+
+	numbered(own, "/proc/", pid);
+	behind = pvm__image_behind(path, own);
+	if (!behind || *behind != '/')
+		return;
+	__builtin_memmove(path + n, behind, pvm__image_length(behind) + 1);
+	__builtin_memcpy(path, self, n);
+}
+
 static int look(struct job *job, int fd, struct opened *o)
 {
 	char link[40];
@@ -174,11 +190,12 @@ static int look(struct job *job, int fd, struct opened *o)
 
 	o->path = job->part + LINE_ROOM;
 	numbered(link, "/proc/self/fd/", fd);
-	n = raw(SYS_readlink, link, o->path, IMAGE_PATH_MAX - 1);
+	n = raw(SYS_readlink, link, o->path, IMAGE_PATH_MAX - 8);
 	flags = raw(SYS_fcntl, fd, F_GETFL);
 	if (n < 0 || flags < 0 || raw_failed(raw(SYS_fstat, fd, &o->st)))
 		return pvm__image_refuse(job, WHY_NO_PROC, fd, link);
 	o->path[n] = 0;
+	name_self(o->path, (int)raw(SYS_getpid));
 	if (raw(SYS_fcntl, fd, F_GETFD) & FD_CLOEXEC)
 		flags |= O_CLOEXEC;
 	offset = raw(SYS_lseek, fd, 0, SEEK_CUR);

@@ -78,6 +78,8 @@ char *pvm__image_lines_next(struct lines *lines);
 void pvm__image_lines_close(struct lines *lines);
 /* The number at *at in base 10 or 16; *at then is behind it and one character more. */
 uint64_t pvm__image_number(const char **at, unsigned base);
+/* Bytes of a text before its NUL. */
+size_t pvm__image_length(const char *text);
 /* Does a text begin with another? Then what is behind that, else NULL. */
 const char *pvm__image_behind(const char *text, const char *beginning);
 
