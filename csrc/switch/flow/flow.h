@@ -82,6 +82,15 @@ struct enclosure {
 		behind; /* bytes between that byte and the one before with descriptors, or the head */
 };
 
+/* Bytes of an answer that an invitation has. */
+#define INVITATION_MAX 32u
+
+/* A child of the caller that the switch may enrol: its process, and what its answer alone has. */
+struct invitation {
+	uint32_t pid, len;
+	char words[INVITATION_MAX];
+};
+
 /* Output to one connection, or to a task that is expected to connect. */
 struct queue {
 	const struct peer *peer; /* NULL: expected */
@@ -101,6 +110,7 @@ struct queue {
 	struct link touched; /* in flow.touched: to be flushed */
 	struct enclosure
 		*enclosures; /* in the order of their bytes; none in that of one expected */
+	struct invitation *invitation; /* of a task that is expected; NULL: it has none */
 };
 
 /* Local parts of tids, in pages that come into being when needed. */
@@ -285,6 +295,16 @@ static inline bool table_alive(const struct sw *sw, uint32_t tid)
 /* As sw_next_tid. */
 uint32_t table_next_tid(struct sw *);
 void table_set(struct sw *, uint32_t tid, struct queue *);
+/* The queue of a task that is expected to connect; NULL: it is not. */
+static inline struct queue *table_expected(const struct sw *sw, uint32_t tid)
+{
+	struct queue *q = table_find(sw, tid);
+
+	return q && !q->peer ? q : NULL;
+}
+
+/* Free the queue of a task that was expected, with its invitation. */
+void table_free_expected(struct sw *, struct queue *);
 /* tid is gone: nothing is sent to it any more; false: it was not known. */
 bool table_forget(struct sw *, uint32_t tid);
 /* The same, and the task is not alive any more. */

@@ -43,10 +43,10 @@ void table_set(struct sw *sw, uint32_t tid, struct queue *q)
 		flow_of(sw)->alive[(tid & TIDLOCAL) / 64] |= UINT64_C(1) << tid % 64;
 }
 
-/* End the queue of a task that is expected no more. */
-static void drop_expected(struct sw *sw, struct queue *q)
+void table_free_expected(struct sw *sw, struct queue *q)
 {
 	queue_clear(sw, q);
+	free(q->invitation);
 	free(q);
 }
 
@@ -57,7 +57,7 @@ void table_free(struct sw *sw)
 
 		for (uint32_t i = 0; page && i < TABLE_PAGE; i++)
 			if (page[i])
-				drop_expected(sw, page[i]);
+				table_free_expected(sw, page[i]);
 		free(page);
 		flow_of(sw)->table[p] = NULL;
 	}
@@ -94,7 +94,7 @@ bool table_forget(struct sw *sw, uint32_t tid)
 		queue_check_mark(sw, q);
 		q->tid = 0;
 	} else {
-		drop_expected(sw, q);
+		table_free_expected(sw, q);
 	}
 	return true;
 }

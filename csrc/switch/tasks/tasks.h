@@ -180,6 +180,8 @@ void conn_answer_with(struct conn *, const char *head, const char *body, uint32_
 void conn_keep_process(struct conn *, int fd);
 /* It is the task from now on, which may share memory or not. */
 void conn_bind(struct conn *, uint32_t tid, bool shares);
+/* What was kept for its task follows what is queued; that queue is freed. */
+void conn_take_kept(struct conn *, struct queue *expected);
 /* Read no more of it, and end it when all is sent. */
 void conn_close(struct conn *);
 /* Tell the caller of it with SW_OPEN, if it does not know it. */

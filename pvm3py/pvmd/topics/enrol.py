@@ -8,6 +8,8 @@ credentials.
 
 from __future__ import annotations
 
+import struct
+
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import (
     Codes,
@@ -31,6 +33,8 @@ from .tasks import settings
 
 # Seconds from connecting to the end of enrolment.
 TIMEOUT = 30.0
+# The words of an EnrolReply that no other task's has, which follow its first one.
+_OWN_WORDS = struct.Struct(">8i")
 
 
 @on(BEGIN)
@@ -109,23 +113,42 @@ def _welcome(pvmd: Pvmd, request: Request, task: Task, body: EnrolRequest) -> No
     pvmd.trim_later()
     if by_hand and _unnoticed(pvmd):
         pvmd.switch.keep_welcome(request.body, reply, shares=shares)
+    elif child and not _tells_more(pvmd):
+        pvmd.switch.keep_welcome(request.body, reply, shares=shares, child=True)
     if by_hand and task.sched:
         pvmd.send(task.sched, c.SM_EXECACK, c.BASECONTEXT, Codes([task.tid]).encode())
 
 
 def _unnoticed(pvmd: Pvmd) -> bool:
     """Whether tasks that are started by hand are all welcome, and nobody is told of them."""
-    registry = Registry.of(pvmd)
-    if registry.tracer is not None or registry.sched or pvmd.tasks.awaited():
+    if Registry.of(pvmd).tracer is not None or pvmd.tasks.awaited() or _tells_more(pvmd):
         return False
-    limited = pvmd.settings.max_tasks > 0 or pvmd.stopped.done()
-    return not limited and not pvmd.log.mask & DEBUG_MESSAGES
+    return pvmd.settings.max_tasks <= 0 and not pvmd.stopped.done()
+
+
+def _tells_more(pvmd: Pvmd) -> bool:
+    """Whether a task's enrolment is not done with the answer: a manager deals with it, or the log.
+
+    Who changes that, or what all answers have in common, calls Switch.forget_child_welcome.
+    """
+    return Registry.of(pvmd).sched != 0 or bool(pvmd.log.mask & DEBUG_MESSAGES)
+
+
+def invite(pvmd: Pvmd, task: Task) -> None:
+    """Have the switch welcome a child that is expected, if it enrols as others have."""
+    out, trc = task.out, task.trc
+    targets = out.tid, out.ctx, out.tag, trc.tid, trc.ctx, trc.tag
+    pvmd.switch.invite(task.tid, task.pid, _OWN_WORDS.pack(task.tid, task.ptid, *targets))
 
 
 def enrolled(pvmd: Pvmd, event: EnrolledEvent) -> None:
-    """The switch has welcomed a task that was started by hand, as the one before was here."""
-    task = Task(event.tid, 0, event.pid, event.name, conn=event.conn, seen=ticks(event.seen))
-    pvmd.tasks.add(task)
+    """The switch has welcomed a task, as the one before was here."""
+    task = pvmd.tasks.get(event.tid)
+    if task is None:
+        task = Task(event.tid, 0, event.pid, event.name, seen=ticks(event.seen))
+        pvmd.tasks.add(task)
+    task.conn = event.conn
+    pvmd.tasks.enrolled(task)
     pvmd.connections[event.conn] = Connection(event.conn, event.pid, True, task)
     pvmd.trim_later()
 

@@ -24,7 +24,7 @@ from ..state.events import NoProgramEvent
 from ..state.hosts import Host
 from ..state.task import Task
 from ..state.tree import own_directory, own_program
-from . import output, tracing
+from . import enrol, output, tracing
 from .births import Birth, Births
 from .roles import Registry
 
@@ -289,7 +289,9 @@ class _Starter:
         task.pipe = output.OutputPipe(pvmd, task, read_end)
         if nursery:
             self._have_forked(task, nursery, write_end)
-        elif self._is_nursery:
+            return task.tid
+        enrol.invite(pvmd, task)
+        if self._is_nursery:
             Births.of(pvmd).add_nursery(self._job.ptid, task.tid)
         return task.tid
 
