@@ -369,6 +369,15 @@ struct task {
 };
 extern struct task pvm__task;
 
+/*
+ * The tid of the host where a task runs; of the tid of a daemon or host, that host. All that asks
+ * for the host of a tid asks here: today it is always the one whose number the tid bears.
+ */
+static inline int pvm__place(int tid)
+{
+	return tid & TIDHOST;
+}
+
 /* The tracer is another: API_IF_TRACED (api.h) looks at it without the lock. */
 static inline void pvm__set_tracer(int tid)
 {
