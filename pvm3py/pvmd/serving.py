@@ -32,6 +32,7 @@ from .state.events import (
     DrainedEvent,
     EnrolledEvent,
     Event,
+    HeldEvent,
     HostEvent,
     LogEvent,
     MessageEvent,
@@ -197,6 +198,7 @@ _HANDLERS: dict[type[Event], Callable[[Pvmd, Any], None]] = {
     CloseEvent: _closed,
     SpokeEvent: manager.spoke,
     NoProgramEvent: _no_program,
+    HeldEvent: lambda _pvmd, _event: None,  # no task moves yet
     DrainedEvent: lambda pvmd, event: output.Collectors.of(pvmd).drained(event.tid),
     ReadableEvent: output.readable,
     HostEvent: failure.host_event,

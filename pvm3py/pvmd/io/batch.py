@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import Any
 
 from pvm3py._switch import ffi, lib
@@ -15,6 +16,7 @@ from ..state.events import (
     DrainedEvent,
     EnrolledEvent,
     Event,
+    HeldEvent,
     HostEvent,
     LogEvent,
     MessageEvent,
@@ -38,13 +40,14 @@ _NO_PROGRAM: int = lib.SW_NO_PROGRAM
 _SPOKE: int = lib.SW_SPOKE
 _OPEN: int = lib.SW_OPEN
 _PROVEN: int = lib.SW_PROVEN
-_DRAINED: int = lib.SW_DRAINED
 _READABLE: int = lib.SW_READABLE
 _EOF: int = lib.SW_EOF
 _CHILD: int = lib.SW_CHILD
 _ENROLLED: int = lib.SW_ENROLLED
 _CLOSE: int = lib.SW_CLOSE
 _HOST: int = lib.SW_HOST
+_OF_TASK: dict[int, Callable[[int], Event]] = {lib.SW_DRAINED: DrainedEvent, lib.SW_HELD: HeldEvent}
+"""Kinds that tell of a task, and nothing but its tid."""
 _COUNT = ffi.new("uint32_t *")
 _SIZE = ffi.new("size_t *")
 
@@ -88,8 +91,8 @@ def events_of_run(sw: Any) -> list[Event]:
             events.append(NoProgramEvent(conn, src, ctx, wid, enc, file, answered))
         elif kind == _SPOKE:
             events.append(SpokeEvent(dst, src, tag, ctx, wid, body))
-        elif kind == _DRAINED:
-            events.append(DrainedEvent(dst))
+        elif kind in _OF_TASK:
+            events.append(_OF_TASK[kind](dst))
         else:
             events.append(_text_event(kind, conn, reason, dst, body.decode("ascii", "replace")))
     return events
