@@ -288,14 +288,24 @@ void sw_keep_answer(struct sw *, uint32_t tag, const char *body, size_t len, con
 	size_t answer_len);
 void sw_forget_answers(struct sw *);
 /*
- * Keep the body of an answer to a TM_CONN2, as long as other answers: tasks that ask the same, but
- * for process and name, get it with another tid at its second word. They must be tasks that the
- * caller would treat alike, and that nobody is told of. shares: they may share memory. Each is reported
- * with SW_ENROLLED, unless it leaves before the caller is there again: then nothing is. An answer
- * that is too long is not kept.
+ * Keep the body of an answer to a TM_CONN2: tasks that ask the same, but for process, cookie and
+ * name, get it too. They must be tasks that the caller would treat alike, and that nobody is told of.
+ * Each is reported with SW_ENROLLED. flags: SW_BIND_ bits. An answer that is too long is not kept.
+ *
+ * Without SW_BIND_CHILD it is for tasks that name no cookie, as long as other answers: with another
+ * tid at its second word. One that leaves before the caller is there again is not reported.
+ *
+ * With it, it is for tasks that were invited, until sw_forget_child_welcome.
  */
 void sw_keep_welcome(struct sw *, const char *body, size_t len, const char *answer,
-	size_t answer_len, int shares);
+	size_t answer_len, unsigned flags);
+void sw_forget_child_welcome(struct sw *);
+/*
+ * Invite a task that is expected: `pid`, a child of the caller's, if it names that number as its
+ * cookie or, without one, as its process. The answer that is kept for children then has these bytes
+ * from its second word on. 0, -ENOENT: it is not expected, -EINVAL: they are more than 32.
+ */
+int sw_invite(struct sw *, uint32_t tid, uint32_t pid, const char *words, size_t len);
 
 /*
  * Programs. Where tasks may have programs from, directories up to a NULL, for as long as there is no

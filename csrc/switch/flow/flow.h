@@ -83,6 +83,15 @@ struct enclosure {
 		behind; /* bytes between that byte and the one before with descriptors, or the head */
 };
 
+/* Bytes of an answer that an invitation has. */
+#define INVITATION_MAX 32u
+
+/* A child of the caller that the switch may enrol: its process, and what its answer alone has. */
+struct invitation {
+	uint32_t pid, len;
+	char words[INVITATION_MAX];
+};
+
 /* Output to one connection, or what is kept for a task that is expected to connect or that moves. */
 struct queue {
 	const struct peer *peer; /* NULL: kept */
@@ -103,6 +112,7 @@ struct queue {
 	struct enclosure
 		*enclosures;  /* in the order of their bytes; none in that of one expected */
 	struct queue *detour; /* its task moves: what it is sent is kept there; NULL: it does not */
+	struct invitation *invitation; /* of a task that is expected; NULL: it has none */
 };
 
 /* Where a task is that is not, or may soon not be, where the host in its tid says: moved.c alone. */
@@ -367,6 +377,16 @@ static inline bool table_alive(const struct sw *sw, uint32_t tid)
 uint32_t table_next_tid(struct sw *);
 /* Let the route of a task that bears the number of this host lead there; NULL: nowhere. */
 void table_set(struct sw *, uint32_t tid, struct queue *);
+/* The queue of a task that is expected to connect; NULL: it is not. */
+static inline struct queue *table_expected(const struct sw *sw, uint32_t tid)
+{
+	struct queue *q = table_find(sw, tid);
+
+	return q && !q->peer ? q : NULL;
+}
+
+/* Free the queue of a task that was expected, with its invitation. */
+void table_free_expected(struct sw *, struct queue *);
 /* Hold what is sent to a task from now on. */
 struct moved *table_hold(struct sw *, uint32_t tid);
 /* The route leads to the source from now on; nothing is held any more, and the entry may be gone. */

@@ -72,10 +72,10 @@ void table_thaw(struct sw *sw, struct moved *m)
 		table_set(sw, tid, source);
 }
 
-/* End the queue of a task that is expected no more. */
-static void drop_expected(struct sw *sw, struct queue *q)
+void table_free_expected(struct sw *sw, struct queue *q)
 {
 	queue_clear(sw, q);
+	free(q->invitation);
 	free(q);
 }
 
@@ -87,7 +87,7 @@ void table_free(struct sw *sw)
 
 		for (uint32_t i = 0; page && i < TABLE_PAGE; i++)
 			if (page[i])
-				drop_expected(sw, page[i]);
+				table_free_expected(sw, page[i]);
 		free(page);
 		flow_of(sw)->table[p] = NULL;
 	}
@@ -127,7 +127,7 @@ bool table_forget(struct sw *sw, uint32_t tid)
 	if (q->peer)
 		queue_disown(sw, q);
 	else
-		drop_expected(sw, q);
+		table_free_expected(sw, q);
 	return true;
 }
 

@@ -49,11 +49,19 @@ struct welcome {
 	bool shares; /* such a task may share memory */
 };
 
+/* Who is welcome: welcome.c alone. */
+#define INVITED_PLACES 1024u
+struct welcomes {
+	struct welcome by_hand, child;
+	/* Tids that were invited, by process: of two with one place the younger one is. */
+	uint32_t invited[INVITED_PLACES];
+};
+
 /* The state of this floor. */
 struct routing {
 	struct links links;
 	struct answers answers;
-	struct welcome welcome;
+	struct welcomes welcomes;
 	struct contexts contexts;
 	struct notices notices;
 	struct searches searches;
@@ -196,6 +204,7 @@ bool welcome_give(struct conn *, const char *body, uint32_t len);
  * used. False: the caller knows it, or will.
  */
 bool welcome_cancel(struct conn *);
+/* Tasks that are started by hand are welcome no more. */
 void welcome_forget(struct sw *);
 
 /* search.c */

@@ -423,6 +423,12 @@ void conn_bind(struct conn *c, uint32_t tid, bool shares)
 	table_set(c->sw, tid, &c->out);
 }
 
+void conn_take_kept(struct conn *c, struct queue *expected)
+{
+	queue_move(c->sw, expected, &c->out);
+	table_free_expected(c->sw, expected);
+}
+
 int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t len,
 	unsigned flags)
 {
@@ -444,10 +450,8 @@ int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t
 		c->child = flags & SW_BIND_CHILD;
 		if (len && !c->out.broken)
 			queue_copy(sw, &c->out, frames, len);
-		if (q) {
-			queue_move(sw, q, &c->out);
-			free(q);
-		}
+		if (q)
+			conn_take_kept(c, q);
 		queue_flush_touched(sw);
 	}
 	lock_leave(sw);

@@ -211,6 +211,8 @@ void conn_keep_process(struct conn *, int fd);
 /* It is the task from now on, which may share memory or not; the same, and its route leads here. */
 void conn_name(struct conn *, uint32_t tid, bool shares);
 void conn_bind(struct conn *, uint32_t tid, bool shares);
+/* What was kept for its task follows what is queued; that queue is freed. */
+void conn_take_kept(struct conn *, struct queue *expected);
 /*
  * New connection over one end of a socket pair, which it owns from then on; the caller knows it.
  * NULL: there is no memory, or the system cannot watch it (errno); the socket stays open.

@@ -50,6 +50,8 @@ _FD = struct.Struct("ii")
 """struct sw_fd."""
 
 _RUN_EVENTS: int = lib.SW_RUN_EVENTS
+_BIND_SHARES: int = lib.SW_BIND_SHARES
+_BIND_CHILD: int = lib.SW_BIND_CHILD
 _NONE_READY: Sequence[tuple[int, int]] = ()
 
 _SOM = c.FFSOM << 24
@@ -291,7 +293,7 @@ class Switch(Moves):
         ENOENT if the connection has ended, EEXIST if it has a tid or tid has a connection.
         """
         self.flush()
-        flags = (lib.SW_BIND_SHARES if shares else 0) | (lib.SW_BIND_CHILD if child else 0)
+        flags = _bind_flags(shares, child)
         code = lib.sw_bind(self._sw, conn, tid & 0xFFFFFFFF, frames, len(frames), flags)
         check(code, f"bind task {tid:x}")
 
@@ -353,14 +355,32 @@ class Switch(Moves):
         self._has_answers = True
         lib.sw_keep_answer(self._sw, tag & 0xFFFFFFFF, body, len(body), answer, len(answer))
 
-    def keep_welcome(self, body: bytes, answer: bytes, *, shares: bool) -> None:
-        """Give tasks that enrol with such a TM_CONN2 this answer, until `forget_answers` is called.
+    def keep_welcome(
+        self, body: bytes, answer: bytes, *, shares: bool = False, child: bool = False
+    ) -> None:
+        """Give tasks that enrol with such a TM_CONN2 this answer; each becomes an EnrolledEvent.
 
-        Each has a tid of its own, and becomes an EnrolledEvent, unless it leaves before that is
-        told. shares: as in `bind`.
+        Those that are started by hand get a tid of their own, until `forget_answers` is called; one
+        that leaves before it is told of becomes no event. child: those that are invited get their
+        own words, until `forget_child_welcome` is called. shares: as in `bind`.
         """
-        self._has_answers = True
-        lib.sw_keep_welcome(self._sw, body, len(body), answer, len(answer), shares)
+        if not child:
+            self._has_answers = True
+        flags = _bind_flags(shares, child)
+        lib.sw_keep_welcome(self._sw, body, len(body), answer, len(answer), flags)
+
+    def invite(self, tid: int, pid: int, words: bytes) -> None:
+        """Let the child `pid` enrol as the expected task tid, if a welcome for children is kept.
+
+        words: what the answer then has behind its first word, 32 bytes at most. Raises OSError:
+        ENOENT if the task is not expected, EINVAL if there are too many words.
+        """
+        code = lib.sw_invite(self._sw, tid & 0xFFFFFFFF, pid, words, len(words))
+        check(code, f"invite task {tid:x}")
+
+    def forget_child_welcome(self) -> None:
+        """The next child is not to be answered as the last one was."""
+        lib.sw_forget_child_welcome(self._sw)
 
     def forget_answers(self) -> None:
         """What was kept may not be true any more."""
@@ -510,6 +530,11 @@ class Switch(Moves):
         if shared is None:
             return messages[0], size[0]
         return messages[0] + shared.messages, size[0] + shared.bytes
+
+
+def _bind_flags(shares: bool, child: bool) -> int:
+    """What a task may do and is, as the C interface has it."""
+    return (_BIND_SHARES if shares else 0) | (_BIND_CHILD if child else 0)
 
 
 def _report(error: Exception, event: Event) -> None:
