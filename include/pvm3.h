@@ -80,6 +80,12 @@
 /* Beyond PVM 3.4.6, with numbers that it refuses. */
 #define PvmThreadBuffers     1001 /* 1: each thread has active buffers and a context of its own */
 
+#define PvmMovable           1002 /* 1: may be moved; 2: only in calls of the library; 0: not */
+
+/* When pvm_onmigrate calls: before the image is made, and when the task goes on. */
+#define PvmBeforeImage 1
+#define PvmAfterResume 2
+
 /* Whose trace mask: pvm_gettmask, pvm_settmask. */
 #define PvmTaskSelf  0
 #define PvmTaskChild 1
@@ -150,6 +156,9 @@
 #define PvmHostrNMstr   (-34) /* hosters must run on the master host */
 #define PvmParentNotSet (-35) /* parent spawned with PvmNoSpawnParent */
 #define PvmIPLoopback   (-36) /* the master host knows only its loopback address */
+/* Beyond PVM 3.4.6: of tasks that are to be moved. */
+#define PvmNotMovable   (-101) /* the task stays where it is */
+#define PvmBusy         (-102) /* it cannot be moved now; worth another try */
 /* Names that PVM 3.3 had for two of them. */
 #define PvmNoEntry      PvmNotFound
 #define PvmDupEntry     PvmDenied

@@ -36,9 +36,6 @@
 #define WIRE_MOVE_FRAGMENT 512
 /* The signal that a task announces unless PVM_MOVE_SIGNAL says otherwise. */
 #define WIRE_MOVE_SIGNAL 62
-/* The image that the library makes (csrc/wire/image.h). */
-#define WIRE_IMAGE_VERSION 1
-
 /* Reasons of TM_FROZEN: those of images are below WIRE_WHY_TASK (libpvm/checkpoint/checkpoint.h). */
 #define WIRE_WHY_TASK 100
 #define WIRE_WHY_OFF (WIRE_WHY_TASK)        /* PvmMovable is 0 */

@@ -135,6 +135,10 @@ bool pvm__request_reply(struct message *m)
 		manager_ended(m);
 		return true;
 	}
+	if (wire_is_daemon((uint32_t)m->src) && pvm__freeze_heard(m)) {
+		pvm__message_unref(m);
+		return true;
+	}
 	p = answered_by(m);
 	if (p) {
 		p->reply = m;

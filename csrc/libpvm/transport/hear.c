@@ -10,9 +10,14 @@
 
 bool pvm__share_offered;
 
-enum { SETS = 64 }; /* of descriptors that have come */
+enum {
+	SETS = 64, /* of descriptors that have come */
+	LOST = -2, /* instead of one that has not come along in a move */
+};
 
 /* ---- descriptors ------------------------------------------------------------------------- */
+
+_Static_assert(2 * SETS == SHARE_UNHEARD, "room for them");
 
 /* Those that came and belong to what has not been heard yet, oldest first. */
 static int came[SETS][2];
@@ -29,6 +34,18 @@ void pvm__share_descriptors(const int *fds, unsigned n)
 		return;
 	came[ncame][0] = whole ? fds[0] : -1;
 	came[ncame++][1] = whole ? fds[1] : -1;
+}
+
+unsigned pvm__share_unheard(int *fds)
+{
+	memcpy(fds, came, ncame * sizeof came[0]);
+	return 2 * ncame;
+}
+
+void pvm__share_unheard_lost(void)
+{
+	for (unsigned i = 0; i < ncame; i++)
+		came[i][0] = came[i][1] = LOST;
 }
 
 /* Take the oldest; -1 if there are none. */
@@ -68,6 +85,11 @@ static void linked(int peer, uint32_t slot, const int fds[2])
 	if (l && (l->out != LINK_ASKED || l->lender)) {
 		close_both(fds);
 		pvm__share_refuse(peer, pvm__candidate(peer)->never ? SHARE_NEVER : SHARE_LATER);
+		return;
+	}
+	if (pvm__share_withdrawn || (fds[0] == LOST && fds[1] == LOST)) {
+		close_both(fds);
+		pvm__share_refuse(peer, SHARE_LATER);
 		return;
 	}
 	if (fds[0] < 0 || fds[1] < 0 || pvm__task.transport.exact || !pvm__share_wanted() ||
