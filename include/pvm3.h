@@ -1219,7 +1219,7 @@ int pvm_setcontext(int context);
 /*
  * Value of an option of the library.
  *
- * @option: PvmRoute to PvmNoReset, or PvmThreadBuffers
+ * @option: PvmRoute to PvmNoReset, PvmThreadBuffers, or PvmMovable
  * Returns the value.
  * PvmBadParam: there is no such option here.
  * See pvm_setopt
@@ -1232,7 +1232,7 @@ int pvm_getopt(int option);
  * The list of options is in pvm3.h(3). Those of output and trace hold for tasks that are spawned
  * from then on; those named PvmSelf... hold for the caller.
  *
- * @option: PvmRoute to PvmNoReset, or PvmThreadBuffers
+ * @option: PvmRoute to PvmNoReset, PvmThreadBuffers, or PvmMovable
  * @value: the new value
  * Returns the old value.
  * PvmBadParam: there is no such option, or the value makes no sense for it.
@@ -1244,6 +1244,62 @@ int pvm_getopt(int option);
  * See pvm_getopt
  */
 int pvm_setopt(int option, int value);
+
+/* ---- Moving tasks ---- */
+
+/*
+ * Move a task to another host, while it runs.
+ *
+ * The task keeps its tid, its messages, and all that asks for it. It returns when the task runs
+ * there. A task may move itself.
+ *
+ * @tid: the task
+ * @host: name of the host; NULL: whichever is best
+ * @flags: 0
+ * Returns 0.
+ * PvmBadParam: `tid` is no task, or a flag is unknown.
+ * PvmNoTask: there is no such task.
+ * PvmNoHost: there is no such host.
+ * PvmNotMovable: the task, or the host, does not allow it; pvm_canmigrate says why.
+ * PvmBusy: not now; try again.
+ * PvmNotImpl: the daemon cannot.
+ * See pvm_canmigrate, pvm_onmigrate, pvm_setopt
+ */
+int pvm_migrate(int tid, char *host, int flags);
+
+/*
+ * Can a task be moved to a host? Nothing is stopped for the answer.
+ *
+ * @tid: the task
+ * @host: name of the host; NULL: whichever is best
+ * @why: the reason is stored here, in words, cut if need be; may be NULL
+ * @size: bytes that `why` has room for
+ * Returns 0: it can.
+ * PvmBadParam: `tid` is no task, or `size` is negative.
+ * PvmNotMovable: it cannot; this is not printed.
+ * PvmBusy: not now; this is not printed.
+ * PvmNotImpl: the daemon cannot tell.
+ * See pvm_migrate
+ */
+int pvm_canmigrate(int tid, char *host, char *why, int size);
+
+/*
+ * Have a function called when the task is moved.
+ *
+ * With PvmBeforeImage it is called before the task stops, in a call of the library, which a task
+ * with such a function is moved in alone; it may return a number other than 0: not now. With
+ * PvmAfterResume it is called when the task goes on, there or, if nothing came of it, here: in the
+ * next call of the library. At most 16 functions can be given.
+ *
+ * @when: PvmBeforeImage or PvmAfterResume
+ * @f: the function
+ * @arg: its argument
+ * Returns 0.
+ * PvmBadParam: `when` is none of both, or `f` is NULL.
+ * PvmOutOfRes: there are too many.
+ * See pvm_migrate
+ */
+int pvm_onmigrate(int when, int (*f)(void *), void *arg);
 
 /* ---- Mailbox ---- */
 

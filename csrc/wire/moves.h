@@ -31,6 +31,9 @@
 /* Daemon to task, the first fragment of the new stream: i epoch, then what answers TM_GETOPT. */
 #define TM_GO (TM_FIRST + WIRE_OWN_MOVES + 5)
 
+/* Capability bit of the extension block: the daemon serves TM_MIGRATE and TM_CANMIGRATE. */
+#define WIRE_EXT_MOVES 8
+
 #define WIRE_TOKEN 32
 /* Most bytes of a fragment of TM_FREEZE, TM_THAW and TM_GO, without its header. */
 #define WIRE_MOVE_FRAGMENT 512

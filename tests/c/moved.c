@@ -5,11 +5,15 @@
  * with the number if it was the next one, and its bytes right. TAG_END ends it.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
+#include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pvm3.h"
@@ -159,11 +163,10 @@ static void send_large(void)
 /* A request that is answered late. */
 static void ask(void)
 {
-	struct pvmhostinfo *hosts;
-	int n, narch, code = pvm_config(&n, &narch, &hosts);
+	int code = pvm_pstat(pvm_mytid() + 1);
 
-	if (code < 0 || n != next)
-		fail("config", code);
+	if (code)
+		fail("pstat", code);
 	look();
 }
 
@@ -184,6 +187,62 @@ static void select_first(void)
 		fail("select", 0);
 }
 
+static volatile int awake;
+
+static void wake(int number)
+{
+	(void)number;
+	awake = 1;
+}
+
+/* No call is made before SIGUSR1 has come. */
+static void sleep_first(void)
+{
+	const struct timespec while_asleep = { 0, 1000000 };
+
+	signal(SIGUSR1, wake);
+	while (!awake)
+		nanosleep(&while_asleep, NULL);
+	receive();
+}
+
+/* ---- what is against a move --------------------------------------------------------- */
+
+static void own_handler(int number)
+{
+	(void)number;
+}
+
+static void *wait_for_ever(void *unused)
+{
+	for (;;)
+		pause();
+	return unused;
+}
+
+static int say_no(void *unused)
+{
+	(void)unused;
+	return 1;
+}
+
+/* Make the task one that cannot be moved, or not by a signal. */
+static void hinder(const char *what)
+{
+	pthread_t thread;
+
+	if (!strcmp(what, "unmovable"))
+		pvm_setopt(PvmMovable, 0);
+	else if (!strcmp(what, "socket"))
+		socket(AF_INET, SOCK_STREAM, 0);
+	else if (!strcmp(what, "thread"))
+		pthread_create(&thread, NULL, wait_for_ever, NULL);
+	else if (!strcmp(what, "child") && fork() == 0)
+		_exit(0);
+	else if (!strcmp(what, "unwilling"))
+		pvm_onmigrate(PvmBeforeImage, say_no, NULL);
+}
+
 static const struct {
 	const char *name;
 	void (*step)(void);
@@ -196,16 +255,21 @@ static const struct {
 	{ "malloc", allocate },
 	{ "handler", in_handler },
 	{ "large", send_large },
-	{ "config", ask },
+	{ "pstat", ask },
 	{ "select", select_first },
+	{ "sleep", sleep_first },
 };
 
 int main(int argc, char **argv)
 {
+	if (argc > 3 && !strcmp(argv[3], "handled"))
+		signal(62, own_handler);
 	if (pvm_mytid() < 0)
 		return 2;
 	if (argc > 2)
 		pvm_setopt(PvmMovable, atoi(argv[2]));
+	if (argc > 3)
+		hinder(argv[3]);
 	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
 		if (argc > 1 && !strcmp(argv[1], ways[i].name)) {
 			pvm_initsend(PvmDataDefault);

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -214,6 +215,22 @@ class Mover(Scoped):
         token = self._image.recv(c.WIRE_TOKEN, socket.MSG_WAITALL)
         assert token == self.token.encode()
 
+    def swallow_image(self) -> None:
+        """Take all of the image, which nothing is made of."""
+        assert self._image
+        self._image.settimeout(PATIENCE)
+        last = b""
+        while data := self._image.recv(1 << 20):
+            last = data
+        assert last
+
+    def stop_taking(self) -> None:
+        """Nobody accepts the connection of an image any more."""
+        address = self._takes.getsockname()
+        self._takes.close()
+        self._takes = socket.socket()
+        self._takes.bind(address)
+
     def start_restarter(self) -> None:
         """Have a process made of what comes by the connection, until it waits for TM_GO."""
         assert self._image
@@ -249,6 +266,10 @@ class Mover(Scoped):
     def thaw(self) -> None:
         """The move is off."""
         self.send(order(c.TM_THAW, ints(self.epoch)))
+
+    def wake(self) -> None:
+        """Let a task that sleeps go on."""
+        os.kill(self.process.pid, signal.SIGUSR1)
 
     def commit(self) -> None:
         """End the old process, have the new one run."""
