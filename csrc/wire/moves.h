@@ -41,10 +41,10 @@
 #define WIRE_MOVE_SIGNAL 62
 /* Reasons of TM_FROZEN: those of images are below WIRE_WHY_TASK (libpvm/checkpoint/checkpoint.h). */
 #define WIRE_WHY_TASK 100
-#define WIRE_WHY_OFF (WIRE_WHY_TASK)        /* PvmMovable is 0 */
+#define WIRE_WHY_OFF (WIRE_WHY_TASK)          /* PvmMovable is 0 */
 #define WIRE_WHY_CALLBACK (WIRE_WHY_TASK + 1) /* a function of pvm_onmigrate says no */
-#define WIRE_WHY_ROUTES (WIRE_WHY_TASK + 2) /* it has direct routes */
-#define WIRE_WHY_CONNECT (WIRE_WHY_TASK + 3) /* nobody takes the image */
-#define WIRE_WHY_BUSY (WIRE_WHY_TASK + 4)   /* it computes, and is to be moved in calls only */
+#define WIRE_WHY_ROUTES (WIRE_WHY_TASK + 2)   /* it has direct routes */
+#define WIRE_WHY_CONNECT (WIRE_WHY_TASK + 3)  /* nobody takes the image */
+#define WIRE_WHY_BUSY (WIRE_WHY_TASK + 4)     /* it computes, and is to be moved in calls only */
 
 #endif

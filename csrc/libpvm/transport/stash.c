@@ -32,9 +32,9 @@ static bool make_room(struct stash *k, size_t room)
 		return true;
 	while (size - k->end < room)
 		size *= 2;
-	bytes = k->bytes ? mremap(k->bytes, k->size, size, MREMAP_MAYMOVE) :
-			   mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-				   0);
+	bytes = k->bytes ?
+		mremap(k->bytes, k->size, size, MREMAP_MAYMOVE) :
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (bytes == MAP_FAILED)
 		return false;
 	k->bytes = bytes;

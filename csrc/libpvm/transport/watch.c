@@ -146,8 +146,9 @@ bool pvm__watch_renew(void)
 	if (!renumber(epoll_create1(EPOLL_CLOEXEC), w->epoll_fd) ||
 		epoll_add(w, &pvm__task.daemon->way.source) < 0)
 		return false;
-	return w->wake.fd < 0 || (renumber(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), w->wake.fd) &&
-		epoll_add(w, &w->wake) == 0);
+	return w->wake.fd < 0 ||
+		(renumber(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), w->wake.fd) &&
+			epoll_add(w, &w->wake) == 0);
 }
 
 /* ---- interrupting who waits ---------------------------------------------- */

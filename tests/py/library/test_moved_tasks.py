@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tasks that stop, and go on in another process: no message is lost, doubled, out of order, damaged.
+"""Tasks that stop, and go on in another process: no message is lost, doubled or damaged.
 
 Their daemon is an impostor, which moves them by the contract of csrc/wire/moves.h.
 """

@@ -189,9 +189,8 @@ class Mover(Scoped):
         self.epoch += 1
         self.token = secrets.token_hex(c.WIRE_TOKEN // 2)
         host, port = self._takes.getsockname()
-        return order(
-            c.TM_FREEZE, ints(self.epoch, 0) + string(f"{host}:{port}".encode()) + string(self.token.encode())
-        )
+        where = string(f"{host}:{port}".encode())
+        return order(c.TM_FREEZE, ints(self.epoch, 0) + where + string(self.token.encode()))
 
     def order_freeze(self, *, before: bytes = b"", signalled: bool = True) -> None:
         """The signal, then what is ahead of it, then TM_FREEZE."""
