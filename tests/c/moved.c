@@ -2,7 +2,8 @@
 /*
  * A task that is moved while it does the same thing over and over, which its argument names. Its
  * peer sends numbered messages (TAG_WORK: number, bytes, their sum); each is answered by TAG_DONE
- * with the number if it was the next one, and its bytes right. TAG_END ends it.
+ * with the number if it was the next one, and its bytes right. TAG_END ends it. With "peer TID"
+ * it is that peer.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -27,6 +28,14 @@ static void fail(const char *what, int number)
 	printf("%s %d, expected %d, errno %d\n", what, number, next, errno);
 	fflush(stdout);
 	exit(3);
+}
+
+static volatile int awake;
+
+static void wake(int number)
+{
+	(void)number;
+	awake = 1;
 }
 
 /* The message in the receive buffer. */
@@ -187,14 +196,6 @@ static void select_first(void)
 		fail("select", 0);
 }
 
-static volatile int awake;
-
-static void wake(int number)
-{
-	(void)number;
-	awake = 1;
-}
-
 /* No call is made before SIGUSR1 has come. */
 static void sleep_first(void)
 {
@@ -204,6 +205,45 @@ static void sleep_first(void)
 	while (!awake)
 		nanosleep(&while_asleep, NULL);
 	receive();
+}
+
+/* ---- the peer -------------------------------------------------------------------------- */
+
+/* Send the next numbered message, the sizes of which come in turn. */
+static void send_work(int tid, int number)
+{
+	static const int sizes[] = { 0, 12, 300, 1800, 2500, 20000, 100000 };
+	static unsigned char bytes[100000];
+	int length = sizes[number % 7], sum = 0;
+
+	for (int i = 0; i < length; i++)
+		sum += bytes[i] = (unsigned char)(number * 7 + i);
+	pvm_initsend(PvmDataRaw);
+	pvm_pkint(&number, 1, 1);
+	pvm_pkint(&length, 1, 1);
+	pvm_pkint(&sum, 1, 1);
+	pvm_pkbyte((char *)bytes, length, 1);
+	if (pvm_send(tid, TAG_WORK) < 0)
+		fail("send", number);
+}
+
+/* Have numbered messages answered by a task, a few at a time, until SIGUSR1 comes. */
+static int be_peer(int tid)
+{
+	enum { AHEAD = 8 };
+
+	signal(SIGUSR1, wake);
+	for (int done = 0, sent = 0, number; !awake || done < sent; done++) {
+		while (!awake && sent < done + AHEAD)
+			send_work(tid, ++sent);
+		if (pvm_recv(tid, TAG_DONE) < 0 || pvm_upkint(&number, 1, 1))
+			fail("answer", done + 1);
+		if (number != done + 1)
+			fail("answer", number);
+	}
+	pvm_initsend(PvmDataDefault);
+	pvm_send(tid, TAG_END);
+	return 0;
 }
 
 /* ---- what is against a move --------------------------------------------------------- */
@@ -266,6 +306,8 @@ int main(int argc, char **argv)
 		signal(62, own_handler);
 	if (pvm_mytid() < 0)
 		return 2;
+	if (argc > 2 && !strcmp(argv[1], "peer"))
+		return be_peer(atoi(argv[2]));
 	if (argc > 2)
 		pvm_setopt(PvmMovable, atoi(argv[2]));
 	if (argc > 3)

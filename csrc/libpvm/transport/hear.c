@@ -203,26 +203,66 @@ void pvm__share_mark(int peer, uint32_t number)
 		pvm__link_ring(l);
 }
 
-void pvm__share_again(struct stream *s, int peer, uint32_t end)
+/*
+ * Where rings were left before moves. The link may be gone when a copy comes, for that may have been
+ * kept on its way until the move was over.
+ */
+static struct left {
+	int peer; /* 0: none */
+	uint32_t final;
+	const struct stream *copied; /* as of a link */
+} lefts[SHARE_SLOTS];
+
+static struct left *find_left(int peer)
+{
+	for (unsigned i = 0; i < SHARE_SLOTS; i++)
+		if (lefts[i].peer == peer)
+			return &lefts[i];
+	return NULL;
+}
+
+void pvm__share_left_at(int peer, uint32_t final)
+{
+	static unsigned turn;
+	struct left *left = find_left(peer);
+
+	if (!left)
+		left = &lefts[turn++ % SHARE_SLOTS];
+	*left = (struct left){ .peer = peer, .final = final };
+}
+
+/* Where it is noted that a copy comes, if its record ended there: it was taken, or will be. */
+static const struct stream **copied_of(int peer, uint32_t end)
 {
 	struct link *l = pvm__link_find(peer);
+	struct left *left = find_left(peer);
 
-	if (!l || !l->incoming || !(pvm__segment_home()->flags & SHARE_FINAL) ||
-		(int32_t)(l->ours->final - end) < 0)
+	if (l && l->incoming && pvm__segment_home()->flags & SHARE_FINAL)
+		return (int32_t)(l->ours->final - end) < 0 ? NULL : &l->copied;
+	return left && (int32_t)(left->final - end) >= 0 ? &left->copied : NULL;
+}
+
+void pvm__share_again(struct stream *s, int peer, uint32_t end)
+{
+	const struct stream **copied = copied_of(peer, end);
+
+	if (!copied)
 		return;
-	l->copied = s;
+	*copied = s;
 	s->copies = true;
 }
 
 bool pvm__share_is_copy(const struct stream *s, int peer, bool last)
 {
 	struct link *l = s->copies ? pvm__link_find(peer) : NULL;
+	struct left *left = s->copies ? find_left(peer) : NULL;
+	bool of_link = l && l->copied == s, of_left = left && left->copied == s;
 
-	if (!l || l->copied != s)
-		return false;
-	if (last)
+	if (of_link && last)
 		l->copied = NULL;
-	return true;
+	if (of_left && last)
+		left->copied = NULL;
+	return of_link || of_left;
 }
 
 void pvm__share_forget(void)

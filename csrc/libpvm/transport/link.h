@@ -239,6 +239,8 @@ void pvm__share_heard(const unsigned char *body);
 void pvm__share_mark(int peer, uint32_t number);
 /* It has brought TC_AGAIN, about the record of the peer's ring that ends there. */
 void pvm__share_again(struct stream *, int peer, uint32_t end);
+/* The peer's ring was left there for a move. */
+void pvm__share_left_at(int peer, uint32_t final);
 /* Is a fragment, perhaps the `last` of its message, one of a copy that is not to be taken in? */
 bool pvm__share_is_copy(const struct stream *, int peer, bool last);
 /* The connection to the daemon ends; the same in the child of a fork. */

@@ -82,9 +82,14 @@ bool pvm__share_withdraw(void)
 
 	pvm__share_leave();
 	all = pvm__mappings_withdraw(keep_rest);
-	for (unsigned i = 0; i < pvm__links_end; i++)
-		if (pvm__links[i])
-			pvm__link_close(pvm__links[i]);
+	for (unsigned i = 0; i < pvm__links_end; i++) {
+		struct link *l = pvm__links[i];
+
+		if (l && l->incoming)
+			pvm__share_left_at(l->way.turn, l->ours->final);
+		if (l)
+			pvm__link_close(l);
+	}
 	pvm__share_withdrawn = pvm__task.segment != NULL;
 	pvm__share_due();
 	return all;

@@ -61,7 +61,8 @@ class Mover(Scoped):
 
     command  the program, which enrols
     env      more of its environment
-    memory   the daemon shares memory, as far as it grants that it does
+    memory   the daemon says that tasks may share memory
+    tid      of the task
     """
 
     def __init__(
@@ -70,10 +71,12 @@ class Mover(Scoped):
         env: dict[str, str] | None = None,
         *,
         memory: bool = False,
+        tid: int = TID,
     ) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="pv")
         self.tmp = Path(self._directory.name)
-        self._memory = memory
+        self._memory, self.tid = memory, tid
+        self.fds: list[int] = []  # that have come
         self.messages: list[Request] = []
         self.announced: tuple[int, int] = (0, 0)
         self.epoch = 0
@@ -94,7 +97,7 @@ class Mover(Scoped):
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=os.environ | {"PVM_SHM": "off"} | settings | (env or {}),
+                env=os.environ | {"PVM_SHM": "on" if memory else "off"} | settings | (env or {}),
             )
             self._stream, _ = listener.accept()
         self._stream.settimeout(PATIENCE)
@@ -106,6 +109,8 @@ class Mover(Scoped):
             process.wait()
         for end in filter(None, (self._stream, self._takes, self._image, self._pair)):
             end.close()
+        for fd in self.fds:
+            os.close(fd)
         self._directory.cleanup()
 
     def story(self) -> str:
@@ -113,24 +118,43 @@ class Mover(Scoped):
 
     # ---- the stream ----------------------------------------------------------------
 
-    def send(self, data: bytes) -> None:
-        """Write to the task, which may read late."""
+    def send(self, data: bytes, fds: Sequence[int] = ()) -> None:
+        """Write to the task, which may read late; descriptors go with the first byte."""
+        self._stream.settimeout(PATIENCE)
+        if fds:
+            sent = socket.send_fds(self._stream, [data], fds)
+            data = data[sent:]
         self._stream.sendall(data)
+
+    def fileno(self) -> int:
+        """Where what the task says can be read."""
+        return self._stream.fileno()
+
+    def take(self, patience: float = PATIENCE) -> None:
+        """Read once."""
+        self._stream.settimeout(patience)
+        data, fds, _, _ = socket.recv_fds(self._stream, 1 << 18, 16)
+        self.fds += fds
+        if not data:
+            raise EOFError(f"the task has closed; it said {self.output.read_text()!r}")
+        self._buffer += data
+
+    def taken(self) -> bytes | None:
+        """The next fragment of what was read, if it is whole."""
+        if len(self._buffer) < c.TDFRAGHDR:
+            return None
+        whole = c.TDFRAGHDR + struct.unpack_from("!8xi", self._buffer)[0]
+        if len(self._buffer) < whole:
+            return None
+        frame = bytes(self._buffer[:whole])
+        del self._buffer[:whole]
+        return frame
 
     def _fragment(self, deadline: float) -> tuple[bytes, bytes]:
         """Header and body of the next fragment of the task's."""
-        while True:
-            if len(self._buffer) >= c.TDFRAGHDR:
-                whole = c.TDFRAGHDR + struct.unpack_from("!8xi", self._buffer)[0]
-                if len(self._buffer) >= whole:
-                    frame = bytes(self._buffer[:whole])
-                    del self._buffer[:whole]
-                    return frame[: c.TDFRAGHDR], frame[c.TDFRAGHDR :]
-            self._stream.settimeout(max(deadline - time.monotonic(), 0.001))
-            data = self._stream.recv(1 << 18)
-            if not data:
-                raise EOFError(f"the task has closed; it said {self.output.read_text()!r}")
-            self._buffer += data
+        while not (frame := self.taken()):
+            self.take(max(deadline - time.monotonic(), 0.001))
+        return frame[: c.TDFRAGHDR], frame[c.TDFRAGHDR :]
 
     def read(self, patience: float = PATIENCE) -> Request:
         """The next message of the task's; it is in the list, too."""
@@ -157,7 +181,7 @@ class Mover(Scoped):
     def answer(self, request: Request, body: bytes) -> None:
         """Answer a request of the task's."""
         head = struct.pack("!iii4xii8x", c.WIRE_ENC_XDR, request.tag, request.ctx, request.wid, 0)
-        self.send(fragment(TID, c.TIDPVMD, head + body, c.FFSOM | c.FFEOM))
+        self.send(fragment(self.tid, c.TIDPVMD, head + body, c.FFSOM | c.FFEOM))
 
     def _enrol(self) -> None:
         first = self.read()
@@ -174,7 +198,7 @@ class Mover(Scoped):
 
     def _settings(self, first: int) -> bytes:
         """A word, then the settings of a task."""
-        tids = ints(first, TID, 0, 0, 0, 0, 0, 0, 0, 4080, 0x12345)
+        tids = ints(first, self.tid, 0, 0, 0, 0, 0, 0, 0, 4080, 0x12345)
         return tids + string(b"7f000001:4000") + ints(0)
 
     # ---- the steps of a move ---------------------------------------------------------
@@ -200,10 +224,13 @@ class Mover(Scoped):
 
     def await_frozen(self) -> None:
         """Until the task has said that its image is under way; Frozen if it says something else."""
-        answer = self.until(lambda m: m.tag == c.TM_FROZEN)
-        epoch, code, reason, size = struct.unpack_from("!iiii", answer.body)
+        self.check_frozen(self.until(lambda m: m.tag == c.TM_FROZEN).body)
+
+    def check_frozen(self, body: bytes) -> None:
+        """TM_FROZEN has come with this body: Frozen if it is a refusal."""
+        epoch, code, reason, size = struct.unpack_from("!iiii", body)
         assert epoch == self.epoch
-        text = answer.body[16 : 16 + size - 1].decode()
+        text = body[16 : 16 + size - 1].decode()
         if code:
             raise Frozen(code, reason, text)
 
