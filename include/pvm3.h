@@ -80,6 +80,12 @@
 /* Beyond PVM 3.4.6, with numbers that it refuses. */
 #define PvmThreadBuffers     1001 /* 1: each thread has active buffers and a context of its own */
 
+#define PvmMovable           1002 /* 1: may be moved; 2: only in calls of the library; 0: not */
+
+/* When pvm_onmigrate calls: before the image is made, and when the task goes on. */
+#define PvmBeforeImage 1
+#define PvmAfterResume 2
+
 /* Whose trace mask: pvm_gettmask, pvm_settmask. */
 #define PvmTaskSelf  0
 #define PvmTaskChild 1
@@ -150,9 +156,9 @@
 #define PvmHostrNMstr   (-34) /* hosters must run on the master host */
 #define PvmParentNotSet (-35) /* parent spawned with PvmNoSpawnParent */
 #define PvmIPLoopback   (-36) /* the master host knows only its loopback address */
-/* Of moves of tasks, which 3.4.6 does not have. */
-#define PvmNotMovable   (-101) /* the task cannot be moved */
-#define PvmBusy         (-102) /* not now; another try may do */
+/* Beyond PVM 3.4.6: of tasks that are to be moved. */
+#define PvmNotMovable   (-101) /* the task stays where it is */
+#define PvmBusy         (-102) /* it cannot be moved now; worth another try */
 /* Names that PVM 3.3 had for two of them. */
 #define PvmNoEntry      PvmNotFound
 #define PvmDupEntry     PvmDenied
@@ -1213,7 +1219,7 @@ int pvm_setcontext(int context);
 /*
  * Value of an option of the library.
  *
- * @option: PvmRoute to PvmNoReset, or PvmThreadBuffers
+ * @option: PvmRoute to PvmNoReset, PvmThreadBuffers, or PvmMovable
  * Returns the value.
  * PvmBadParam: there is no such option here.
  * See pvm_setopt
@@ -1226,7 +1232,7 @@ int pvm_getopt(int option);
  * The list of options is in pvm3.h(3). Those of output and trace hold for tasks that are spawned
  * from then on; those named PvmSelf... hold for the caller.
  *
- * @option: PvmRoute to PvmNoReset, or PvmThreadBuffers
+ * @option: PvmRoute to PvmNoReset, PvmThreadBuffers, or PvmMovable
  * @value: the new value
  * Returns the old value.
  * PvmBadParam: there is no such option, or the value makes no sense for it.
@@ -1238,6 +1244,62 @@ int pvm_getopt(int option);
  * See pvm_getopt
  */
 int pvm_setopt(int option, int value);
+
+/* ---- Moving tasks ---- */
+
+/*
+ * Move a task to another host, while it runs.
+ *
+ * The task keeps its tid, its messages, and all that asks for it. It returns when the task runs
+ * there. A task may move itself.
+ *
+ * @tid: the task
+ * @host: name of the host; NULL: whichever is best
+ * @flags: 0
+ * Returns 0.
+ * PvmBadParam: `tid` is no task, or a flag is unknown.
+ * PvmNoTask: there is no such task.
+ * PvmNoHost: there is no such host.
+ * PvmNotMovable: the task, or the host, does not allow it; pvm_canmigrate says why.
+ * PvmBusy: not now; try again.
+ * PvmNotImpl: the daemon cannot.
+ * See pvm_canmigrate, pvm_onmigrate, pvm_setopt
+ */
+int pvm_migrate(int tid, char *host, int flags);
+
+/*
+ * Can a task be moved to a host? Nothing is stopped for the answer.
+ *
+ * @tid: the task
+ * @host: name of the host; NULL: whichever is best
+ * @why: the reason is stored here, in words, cut if need be; may be NULL
+ * @size: bytes that `why` has room for
+ * Returns 0: it can.
+ * PvmBadParam: `tid` is no task, or `size` is negative.
+ * PvmNotMovable: it cannot; this is not printed.
+ * PvmBusy: not now; this is not printed.
+ * PvmNotImpl: the daemon cannot tell.
+ * See pvm_migrate
+ */
+int pvm_canmigrate(int tid, char *host, char *why, int size);
+
+/*
+ * Have a function called when the task is moved.
+ *
+ * With PvmBeforeImage it is called before the task stops, in a call of the library, which a task
+ * with such a function is moved in alone; it may return a number other than 0: not now. With
+ * PvmAfterResume it is called when the task goes on, there or, if nothing came of it, here: in the
+ * next call of the library. At most 16 functions can be given.
+ *
+ * @when: PvmBeforeImage or PvmAfterResume
+ * @f: the function
+ * @arg: its argument
+ * Returns 0.
+ * PvmBadParam: `when` is none of both, or `f` is NULL.
+ * PvmOutOfRes: there are too many.
+ * See pvm_migrate
+ */
+int pvm_onmigrate(int when, int (*f)(void *), void *arg);
 
 /* ---- Mailbox ---- */
 

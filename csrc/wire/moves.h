@@ -31,21 +31,21 @@
 /* Daemon to task, the first fragment of the new stream: i epoch, then what answers TM_GETOPT. */
 #define TM_GO (TM_FIRST + WIRE_OWN_MOVES + 5)
 
+/* Capability bit of the extension block: the daemon serves TM_MIGRATE and TM_CANMIGRATE. */
+#define WIRE_EXT_MOVES 8
+
 #define WIRE_TOKEN 32
 /* Most bytes of a fragment of TM_FREEZE, TM_THAW and TM_GO, without its header. */
 #define WIRE_MOVE_FRAGMENT 512
 /* The signal that a task announces unless PVM_MOVE_SIGNAL says otherwise. */
 #define WIRE_MOVE_SIGNAL 62
-/* The image that the library makes (csrc/wire/image.h). */
-#define WIRE_IMAGE_VERSION 1
-
 /* Reasons of TM_FROZEN: those of images are below WIRE_WHY_TASK (libpvm/checkpoint/checkpoint.h). */
 #define WIRE_WHY_TASK 100
-#define WIRE_WHY_OFF (WIRE_WHY_TASK)        /* PvmMovable is 0 */
+#define WIRE_WHY_OFF (WIRE_WHY_TASK)          /* PvmMovable is 0 */
 #define WIRE_WHY_CALLBACK (WIRE_WHY_TASK + 1) /* a function of pvm_onmigrate says no */
-#define WIRE_WHY_ROUTES (WIRE_WHY_TASK + 2) /* it has direct routes */
-#define WIRE_WHY_CONNECT (WIRE_WHY_TASK + 3) /* nobody takes the image */
-#define WIRE_WHY_BUSY (WIRE_WHY_TASK + 4)   /* it computes, and is to be moved in calls only */
+#define WIRE_WHY_ROUTES (WIRE_WHY_TASK + 2)   /* it has direct routes */
+#define WIRE_WHY_CONNECT (WIRE_WHY_TASK + 3)  /* nobody takes the image */
+#define WIRE_WHY_BUSY (WIRE_WHY_TASK + 4)     /* it computes, and is to be moved in calls only */
 
 /*
  * Between daemons, each to one that has said WIRE_DAEMON_CAN_MOVE; bodies are in

@@ -215,6 +215,13 @@ static inline bool pvm__alone(void)
 	return pvm__single_threaded() && pvm__simple == &pvm__self;
 }
 
+/*
+ * The task is to stop for a move as soon as no call is under way, or one waits: then what is called
+ * is pvm__above.stop. Without that nothing is looked at: it makes the usual way unusable.
+ */
+extern volatile sig_atomic_t pvm__stop_due;
+void pvm__stop_later(void);
+
 /* Take the lock, also inside calls. */
 void pvm__lock(void);
 /* In a group call: from now on signals wait, until pvm__unmask; not while the lock is given up. */
@@ -401,6 +408,8 @@ struct above {
 	void (*call_left)(void);
 	/* handler.c: a call was left by a jump. If it was a group call, that is undone. */
 	void (*group_left)(void);
+	/* lock.c: the task is to stop, and is outside calls, or waits. It does so. */
+	void (*stop)(void);
 	/* fragments.c, segment.c: blocks of the arena are wanted. What peers have given back is free. */
 	void (*collect)(void);
 	/* stream.c: a message has come whole. Whoever it is for gets it, and the reference. */
@@ -451,6 +460,11 @@ void pvm__mappings_unpin(unsigned n);
 /* Around a fork: the child has private memory at the same places, with what is in use. */
 void pvm__mappings_before_fork(void);
 void pvm__mappings_after_fork(bool child);
+/*
+ * Have private memory in place of all of them; `more` calls its argument with what is to be kept
+ * besides. Allocates by mmap alone. False: the system has no memory, and some are shared still.
+ */
+bool pvm__mappings_withdraw(void (*more)(void (*keep)(unsigned char *at, size_t size)));
 /* The same for one whose owner is about to use it anew. */
 void pvm__mapping_detach(struct mapping *);
 
@@ -499,10 +513,13 @@ static inline int64_t pvm__clock(clockid_t clock)
 	return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
-/* Monotonic clock, nanoseconds. */
+/* How far the clock of the host where the task began is ahead of the one here, nanoseconds. */
+extern int64_t pvm__clock_ahead;
+
+/* Monotonic clock, nanoseconds; it goes on where it was when the task moves. */
 static inline int64_t pvm__now(void)
 {
-	return pvm__clock(CLOCK_MONOTONIC);
+	return pvm__clock(CLOCK_MONOTONIC) + pvm__clock_ahead;
 }
 
 /* Data signature of this machine, which only this knows. */

@@ -18,6 +18,7 @@
 enum { SIGNAL_FRAME = 512 }; /* bytes of stack that a signal takes, at least, on any machine */
 
 unsigned pvm__owner;
+volatile sig_atomic_t pvm__stop_due;
 struct thread *pvm__simple;
 
 static struct call frameless; /* the call that no public function makes */
@@ -257,10 +258,20 @@ static void lock_first(volatile struct call *call)
 		switch_thread(me);
 }
 
-/* A thread's calls take the usual way if one is suspended, or cancellation is off. */
+/* A thread's calls take another than the usual way if one is suspended, or cancellation is off. */
 static void choose_way(struct thread *me)
 {
 	pvm__simple = me->suspended || me->uncancellable ? NULL : me;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (pvm__stop_due)
+		pvm__simple = NULL;
+}
+
+void pvm__stop_later(void)
+{
+	pvm__stop_due = 1;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	pvm__simple = NULL;
 }
 
 /* The begin of a thread's outermost call. */
@@ -295,6 +306,8 @@ static void unlock_last(void)
 	me->call = NULL;
 	if (cancellable)
 		pthread_setcancelstate(state, NULL);
+	if (pvm__stop_due)
+		pvm__above.stop();
 }
 
 /* A signal handler has left this thread's call, and another one begins. */
@@ -405,6 +418,8 @@ struct held pvm__unlock_all(void)
 	me->call = NULL;
 	if (held.masked)
 		let_signals();
+	if (pvm__stop_due)
+		pvm__above.stop();
 	return held;
 }
 

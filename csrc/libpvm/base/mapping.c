@@ -188,6 +188,18 @@ void pvm__mappings_after_fork(bool child)
 	end_keepsakes(child);
 }
 
+bool pvm__mappings_withdraw(void (*more)(void (*keep)(unsigned char *, size_t)))
+{
+	bool all = true;
+
+	pvm__mappings_before_fork();
+	more(keep);
+	for (struct mapping *m = mappings; m; m = m->next)
+		all = (m->detached || replace(m)) && all;
+	end_keepsakes(true);
+	return all;
+}
+
 void pvm__mapping_detach(struct mapping *m)
 {
 	if (m->detached)

@@ -24,3 +24,4 @@ struct task pvm__task = {
 };
 
 __thread struct thread pvm__self;
+int64_t pvm__clock_ahead;

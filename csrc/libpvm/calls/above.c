@@ -18,6 +18,7 @@ const struct above pvm__above = {
 	.handler_left = pvm__handler_left,
 	.call_left = pvm__call_left,
 	.group_left = pvm__group_left,
+	.stop = pvm__freeze_now,
 	.collect = pvm__links_collect,
 	.complete = pvm__deliver,
 	.full = pvm__await_room,

@@ -111,6 +111,8 @@ static const struct place {
 	[PvmNoReset] = { &pvm__task.option.noreset, false },
 };
 
+static const struct place of_moves = { &pvm__movable, false };
+
 /* What is known of an option; one that does not exist is nowhere. */
 static inline const struct place *place_of(int option)
 {
@@ -118,6 +120,8 @@ static inline const struct place *place_of(int option)
 
 	if ((unsigned)option < sizeof places / sizeof places[0])
 		return &places[option];
+	if (option == PvmMovable)
+		return &of_moves;
 	return option == PvmThreadBuffers ? &of_threads : &nowhere;
 }
 
@@ -145,6 +149,7 @@ static int set(int option, int *place, int value)
 	case PvmSelfTraceTid: return pvm__redirect_trace(value);
 	case PvmSelfTraceCode: return pvm__set_trace_tag(value);
 	case PvmNoReset: return set_noreset(value);
+	case PvmMovable: return set_in_range(place, value, 0, 2);
 	case PvmThreadBuffers: return set_thread_buffers(place, value);
 	case PvmSelfOutputContext:
 	case PvmSelfTraceContext:

@@ -183,6 +183,8 @@ void pvm__writes_left(void);
  * task.engine.routes. Returns how many there are, or PvmSysErr.
  */
 int pvm__route_fds(int *fds);
+/* Is there any that has a socket, or is asked for? */
+bool pvm__routes_any(void);
 /* Is there an open direct route? */
 bool pvm__route_exists(int tid);
 /* Handlers of messages about them: buffer id. 0. */
@@ -293,6 +295,22 @@ int pvm__set_trace_tag(int tag);
 
 /* At enrolment: add the handlers of the library. 0 or PvmNoMem. */
 int pvm__handlers_install(void);
+
+/* ---- moving (freeze.c) ------------------------------------------------------ */
+
+/* At enrolment: have the signal handled that asks this task to stop. Its number; 0: there is none. */
+int pvm__freeze_signal(void);
+/* The version of images that this task makes; WIRE_IMAGE_NONE: it stays where it is. */
+int pvm__freeze_image(void);
+/* No call is under way, or it waits: stop for a move, if TM_FREEZE has come or is about to. */
+void pvm__freeze_now(void);
+/* A message of the daemon's: true if it is about this task's move, and has been noted. */
+bool pvm__freeze_heard(struct message *);
+/* The connection ends, or this is the child of a fork. */
+void pvm__freeze_forget(void);
+extern int pvm__movable; /* the option PvmMovable */
+/* Have a function called before the image is made, or afterwards (PvmBeforeImage ...). 0 or PvmOutOfRes. */
+int pvm__hook_add(int when, int (*f)(void *), void *arg);
 
 /* ---- the connection (enrol.c) ---------------------------------------------- */
 

@@ -215,9 +215,6 @@ static int accept_identity(struct message *m)
 	return 0;
 }
 
-/* No signal asks this task to stop for a move. */
-enum { NO_SIGNAL = 0 };
-
 /* Second round: who we are, and what we can. */
 static int take_identity(void)
 {
@@ -225,7 +222,7 @@ static int take_identity(void)
 	int code = pvm__request(TM_CONN2,
 		pvm__compose("iisiiiii", (int)getpid(), env_int("PVMEPID", 0), pvm__task.name,
 			WIRE_EXT_MAGIC, pvm__share_wanted() ? WIRE_EXT_MEMORY : 0, WIRE_FRAG_LARGE,
-			NO_SIGNAL, WIRE_IMAGE_NONE),
+			pvm__freeze_signal(), pvm__freeze_image()),
 		&reply);
 
 	if (code < 0)
@@ -329,6 +326,7 @@ void pvm__become_child(void)
 {
 	struct task *t = &pvm__task;
 
+	pvm__freeze_forget();
 	pvm__watch_abandon();
 	pvm__share_forget();
 	pvm__routes_abandon();
@@ -464,6 +462,7 @@ void pvm__disconnect(void)
 {
 	struct task *t = &pvm__task;
 
+	pvm__freeze_forget();
 	t->engine.daemon_lost = false;
 	t->session++;
 	pvm__wake_all();

@@ -30,14 +30,23 @@ static bool from_source(const struct message *m, int src)
 	return src == TIDPVMD ? wire_is_daemon((uint32_t)m->src) : m->src == src;
 }
 
+static bool is_about_moving(int tag)
+{
+	return tag == TM_MIGRATE || tag == TM_CANMIGRATE;
+}
+
 /* Does the daemon answer requests with it? */
 static bool is_answer_tag(int tag)
 {
-	return (tag >= TM_FIRST && tag <= TM_LAST) || tag == TM_NOTICES;
+	return (tag >= TM_FIRST && tag <= TM_LAST) || tag == TM_NOTICES || is_about_moving(tag);
 }
 
 static struct pace *pace_of(int tag)
 {
+	static struct pace of_moves;
+
+	if (is_about_moving(tag))
+		return &of_moves;
 	return &paces[(tag == TM_NOTICES ? TM_NOTIFY : tag) - TM_FIRST];
 }
 
@@ -133,6 +142,10 @@ bool pvm__request_reply(struct message *m)
 
 	if (m->tag == SM_TASKX && m->ctx == SYSCTX_TC && wire_is_daemon((uint32_t)m->src)) {
 		manager_ended(m);
+		return true;
+	}
+	if (wire_is_daemon((uint32_t)m->src) && pvm__freeze_heard(m)) {
+		pvm__message_unref(m);
 		return true;
 	}
 	p = answered_by(m);

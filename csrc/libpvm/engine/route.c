@@ -164,6 +164,15 @@ bool pvm__route_exists(int tid)
 	return r && r->state == ROUTE_OPEN;
 }
 
+bool pvm__routes_any(void)
+{
+	for (int i = 0; i < BUCKETS; i++)
+		for (const struct route *r = routes[i]; r; r = r->next)
+			if (r->state != ROUTE_DENIED)
+				return true;
+	return false;
+}
+
 static int descriptor(const struct route *r)
 {
 	return r->stream ? pvm__stream_select_fd(r->stream) : r->meeting.source.fd;

@@ -186,6 +186,17 @@ int pvm__segment_bell(void)
 	return pvm__task.segment->bell;
 }
 
+void pvm__segment_descriptors(int fds[2])
+{
+	fds[0] = pvm__task.segment->fd;
+	fds[1] = pvm__task.segment->bell;
+}
+
+void pvm__segment_uproot(void)
+{
+	pvm__task.segment->fd = pvm__task.segment->bell = -1;
+}
+
 int pvm__segment_gift(void)
 {
 	char path[32];

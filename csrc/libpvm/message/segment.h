@@ -28,6 +28,10 @@ int pvm__segment_gift(void);
 /* Have memory behind these bytes. False: there is none. */
 bool pvm__segment_back(uint32_t offset, uint32_t bytes);
 
+/* Its two descriptors; in a restarted task: they do not exist any more. */
+void pvm__segment_descriptors(int fds[2]);
+void pvm__segment_uproot(void);
+
 /* A block of the arena, one reference; NULL: there is none left. */
 struct block *pvm__segment_block(void);
 /* Where a fragment lies in the arena; false: elsewhere. */

@@ -306,6 +306,9 @@ bool pvm__link_is_empty(const struct link *l)
 
 bool pvm__link_is_exhausted(const struct link *l)
 {
+	/* The stream is to bring the marks yet, and has another host in between. */
+	if (pvm__share_withdrawn)
+		return !l->incoming || l->head == end_of(l);
 	/* To who has left a route may bring a copy of what was taken out of the ring. */
 	if (pvm__link_is_empty(l) && !(pvm__segment_home()->flags & SHARE_LEFT))
 		return true;

@@ -7,7 +7,7 @@
 
 #include "share.h"
 
-bool pvm__share_unwelcome;
+bool pvm__share_unwelcome, pvm__share_withdrawn;
 
 /* ---- settings ---------------------------------------------------------------------------- */
 
@@ -32,7 +32,7 @@ unsigned pvm__share_setting(const char *name, unsigned otherwise, unsigned least
 bool pvm__share_possible(int peer)
 {
 	return pvm__task.capabilities & WIRE_EXT_MEMORY && !pvm__share_unwelcome &&
-		peer != pvmmytid && wire_is_task((uint32_t)peer) &&
+		!pvm__share_withdrawn && peer != pvmmytid && wire_is_task((uint32_t)peer) &&
 		pvm__place(peer) == pvm__place(pvmmytid);
 }
 

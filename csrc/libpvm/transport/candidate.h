@@ -13,6 +13,8 @@ bool pvm__share_wanted(void);
 unsigned pvm__share_setting(const char *name, unsigned otherwise, unsigned least, unsigned most);
 /* The daemon takes no descriptors of this task, or it has none to give. */
 extern bool pvm__share_unwelcome;
+/* The task has left its memory for a move: no link begins before the old ones have ended. */
+extern bool pvm__share_withdrawn;
 /* Can there be a link with that task? */
 bool pvm__share_possible(int peer);
 

@@ -10,9 +10,14 @@
 
 bool pvm__share_offered;
 
-enum { SETS = 64 }; /* of descriptors that have come */
+enum {
+	SETS = 64, /* of descriptors that have come */
+	LOST = -2, /* instead of one that has not come along in a move */
+};
 
 /* ---- descriptors ------------------------------------------------------------------------- */
+
+_Static_assert(2 * SETS == SHARE_UNHEARD, "room for them");
 
 /* Those that came and belong to what has not been heard yet, oldest first. */
 static int came[SETS][2];
@@ -29,6 +34,18 @@ void pvm__share_descriptors(const int *fds, unsigned n)
 		return;
 	came[ncame][0] = whole ? fds[0] : -1;
 	came[ncame++][1] = whole ? fds[1] : -1;
+}
+
+unsigned pvm__share_unheard(int *fds)
+{
+	memcpy(fds, came, ncame * sizeof came[0]);
+	return 2 * ncame;
+}
+
+void pvm__share_unheard_lost(void)
+{
+	for (unsigned i = 0; i < ncame; i++)
+		came[i][0] = came[i][1] = LOST;
 }
 
 /* Take the oldest; -1 if there are none. */
@@ -68,6 +85,11 @@ static void linked(int peer, uint32_t slot, const int fds[2])
 	if (l && (l->out != LINK_ASKED || l->lender)) {
 		close_both(fds);
 		pvm__share_refuse(peer, pvm__candidate(peer)->never ? SHARE_NEVER : SHARE_LATER);
+		return;
+	}
+	if (pvm__share_withdrawn || (fds[0] == LOST && fds[1] == LOST)) {
+		close_both(fds);
+		pvm__share_refuse(peer, SHARE_LATER);
 		return;
 	}
 	if (fds[0] < 0 || fds[1] < 0 || pvm__task.transport.exact || !pvm__share_wanted() ||
@@ -181,26 +203,66 @@ void pvm__share_mark(int peer, uint32_t number)
 		pvm__link_ring(l);
 }
 
-void pvm__share_again(struct stream *s, int peer, uint32_t end)
+/*
+ * Where rings were left before moves. The link may be gone when a copy comes, for that may have been
+ * kept on its way until the move was over.
+ */
+static struct left {
+	int peer; /* 0: none */
+	uint32_t final;
+	const struct stream *copied; /* as of a link */
+} lefts[SHARE_SLOTS];
+
+static struct left *find_left(int peer)
+{
+	for (unsigned i = 0; i < SHARE_SLOTS; i++)
+		if (lefts[i].peer == peer)
+			return &lefts[i];
+	return NULL;
+}
+
+void pvm__share_left_at(int peer, uint32_t final)
+{
+	static unsigned turn;
+	struct left *left = find_left(peer);
+
+	if (!left)
+		left = &lefts[turn++ % SHARE_SLOTS];
+	*left = (struct left){ .peer = peer, .final = final };
+}
+
+/* Where it is noted that a copy comes, if its record ended there: it was taken, or will be. */
+static const struct stream **copied_of(int peer, uint32_t end)
 {
 	struct link *l = pvm__link_find(peer);
+	struct left *left = find_left(peer);
 
-	if (!l || !l->incoming || !(pvm__segment_home()->flags & SHARE_FINAL) ||
-		(int32_t)(l->ours->final - end) < 0)
+	if (l && l->incoming && pvm__segment_home()->flags & SHARE_FINAL)
+		return (int32_t)(l->ours->final - end) < 0 ? NULL : &l->copied;
+	return left && (int32_t)(left->final - end) >= 0 ? &left->copied : NULL;
+}
+
+void pvm__share_again(struct stream *s, int peer, uint32_t end)
+{
+	const struct stream **copied = copied_of(peer, end);
+
+	if (!copied)
 		return;
-	l->copied = s;
+	*copied = s;
 	s->copies = true;
 }
 
 bool pvm__share_is_copy(const struct stream *s, int peer, bool last)
 {
 	struct link *l = s->copies ? pvm__link_find(peer) : NULL;
+	struct left *left = s->copies ? find_left(peer) : NULL;
+	bool of_link = l && l->copied == s, of_left = left && left->copied == s;
 
-	if (!l || l->copied != s)
-		return false;
-	if (last)
+	if (of_link && last)
 		l->copied = NULL;
-	return true;
+	if (of_left && last)
+		left->copied = NULL;
+	return of_link || of_left;
 }
 
 void pvm__share_forget(void)

@@ -64,6 +64,11 @@ bool pvm__share_segment(void)
 	return true;
 }
 
+void pvm__share_bell_gone(void)
+{
+	bell.fd = -1;
+}
+
 /* ---- links -------------------------------------------------------------------------------- */
 
 static struct share_slot *own_slot(int slot)
@@ -268,7 +273,7 @@ void pvm__share_reset(void)
 	pvm__segment_close();
 	pvm__candidates_forget();
 	pvm__place_forget();
-	pvm__share_unwelcome = false;
+	pvm__share_unwelcome = pvm__share_withdrawn = false;
 	nrefusals = 0;
 	pvm__share_take_due();
 }

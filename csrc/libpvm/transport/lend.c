@@ -140,7 +140,7 @@ static void fill(struct share_record *r, const struct link *l, const struct mess
 	r->ctx = (uint32_t)m->ctx;
 	r->wid = (uint32_t)m->wid;
 	r->length = length;
-	r->time = (uint64_t)pvm__now();
+	r->time = (uint64_t)pvm__clock(CLOCK_MONOTONIC);
 }
 
 /*

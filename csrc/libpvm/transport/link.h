@@ -188,6 +188,8 @@ void pvm__links_take_before(int src);
 
 /* Have an own segment. False: that is not possible. */
 bool pvm__share_segment(void);
+/* In a restarted task: the own bell does not exist any more. */
+void pvm__share_bell_gone(void);
 /* A new one that is asked for, NULL: no slot is free, or no memory. */
 struct link *pvm__link_new(int peer);
 /*
@@ -228,11 +230,17 @@ extern bool pvm__share_offered; /* the daemon has own descriptors */
  * who is next to have one has none.
  */
 void pvm__share_descriptors(const int *fds, unsigned n);
+/* Those whose word has not been heard yet, at most SHARE_UNHEARD; they have not come along in a move. */
+enum { SHARE_UNHEARD = 128 };
+unsigned pvm__share_unheard(int *fds);
+void pvm__share_unheard_lost(void);
 /* A stream has brought TC_SHARE with this body; or TC_MARK. */
 void pvm__share_heard(const unsigned char *body);
 void pvm__share_mark(int peer, uint32_t number);
 /* It has brought TC_AGAIN, about the record of the peer's ring that ends there. */
 void pvm__share_again(struct stream *, int peer, uint32_t end);
+/* The peer's ring was left there for a move. */
+void pvm__share_left_at(int peer, uint32_t final);
 /* Is a fragment, perhaps the `last` of its message, one of a copy that is not to be taken in? */
 bool pvm__share_is_copy(const struct stream *, int peer, bool last);
 /* The connection to the daemon ends; the same in the child of a fork. */
@@ -253,6 +261,21 @@ void pvm__share_left(void);
 struct link *pvm__share_link(int peer, uint64_t bytes);
 /* Take no more by memory from now on, but what has come. */
 void pvm__share_leave(void);
+
+/* ---- moving (withdraw.c) ------------------------------------------------------------- */
+
+/*
+ * Leave the memory for a move: what has come lies in private memory from now on, and all links are
+ * closed. Allocates by mmap alone. False: there is no memory; links are closed in any case.
+ */
+bool pvm__share_withdraw(void);
+/* Descriptors of memory, at most SHARE_DESCRIPTORS; some may be negative. */
+enum { SHARE_DESCRIPTORS = SHARE_UNHEARD + SHARE_SLOTS + 2 };
+unsigned pvm__share_own(int *fds);
+/* In a restarted task: all pairs have ended, and those descriptors do not exist. */
+void pvm__share_uproot(void);
+/* The last link of before has ended: there may be new ones, with another segment. */
+void pvm__share_settled(void);
 
 /* ---- sleeping (bell.c) ------------------------------------------------------------ */
 

@@ -255,6 +255,7 @@ void pvm__share_settle(void)
 		if (pvm__links[i] && !pvm__links[i]->user)
 			say_due(pvm__links[i]);
 	pvm__links_reap();
+	pvm__share_settled();
 	ask_for_kept();
 	for (unsigned i = 0; i < pvm__links_end; i++)
 		if (pvm__links[i] && is_unsettled(pvm__links[i]))

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 enum {
@@ -71,6 +70,7 @@ void pvm__stream_free(struct stream *s)
 		return;
 	}
 	close(s->way.source.fd);
+	pvm__stash_end(s);
 	free(s);
 }
 
@@ -412,39 +412,6 @@ static size_t exact_room(const struct stream *s)
 	return head_size(s) - s->end;
 }
 
-/* The daemon may send descriptors, if it shares memory at all. */
-static void expect(const struct stream *s, struct msghdr *h, union descriptors *d)
-{
-	if (!(pvm__task.capabilities & WIRE_EXT_MEMORY) || s->way.turn != (int)TIDPVMD)
-		return;
-	h->msg_control = d->room;
-	h->msg_controllen = sizeof d->room;
-}
-
-/* True: some came, or were lost on the way. A read ends behind them, so there may be more. */
-static bool take_descriptors(struct msghdr *h)
-{
-	int fds[DESCRIPTORS_MAX];
-	bool any = false;
-	unsigned n;
-
-	if (!h->msg_control || !(h->msg_controllen || h->msg_flags & MSG_CTRUNC))
-		return false;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		n = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-		memcpy(fds, CMSG_DATA(c), n * sizeof(int));
-		for (unsigned i = 0; i < n; i++)
-			fds[i] = pvm__off_stdio(fds[i]);
-		pvm__share_descriptors(fds, n);
-		any = true;
-	}
-	if (!any) /* there was no room for any of them in this process */
-		pvm__share_descriptors(NULL, 0);
-	return true;
-}
-
 /*
  * Read once behind what parse has left. True if as much came as there was room for, so that more
  * may be waiting. Sets `lost` at the end of the stream.
@@ -455,7 +422,6 @@ static bool read_once(struct stream *s)
 	struct iovec iov[2] = { { NULL, 0 },
 		{ s->buf + s->end, exact ? exact_room(s) : STREAM_BUFFER - s->end } };
 	struct msghdr h = { .msg_iov = iov + 1, .msg_iovlen = 1 };
-	union descriptors d;
 	struct fragment *f = NULL;
 	size_t direct = 0, room;
 	ssize_t n;
@@ -470,14 +436,12 @@ static bool read_once(struct stream *s)
 		h = (struct msghdr){ .msg_iov = iov, .msg_iovlen = 2 };
 	}
 	room = direct + iov[1].iov_len;
-	expect(s, &h, &d);
-	n = recvmsg(s->way.source.fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	n = pvm__stash_has(s) ? pvm__stash_take(s, &h, &more) : pvm__stream_receive(s, &h, &more);
 	if (n <= 0) {
 		if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
 			pvm__stream_lose(s);
 		return false;
 	}
-	more = take_descriptors(&h);
 	if (f) {
 		size_t in_place = (size_t)n < direct ? (size_t)n : direct;
 
@@ -530,7 +494,7 @@ static bool take(struct way *way)
 		s->more = false;
 		pvm__stream_caught_up(s);
 	}
-	if (!s->whole && (!taken || (s->at == s->end && !s->more)))
+	if (!s->whole && !pvm__stash_has(s) && (!taken || (s->at == s->end && !s->more)))
 		pvm__way_unlist(way);
 	return taken;
 }

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 
 #include "message/message.h"
+#include "moves.h"
 
 /* ---- watching (watch.c) ---------------------------------------------------- */
 
@@ -37,6 +38,10 @@ struct watcher {
 /* Start and stop waiting for a source other than the daemon. 0 or PvmSysErr. */
 int pvm__watch(struct source *);
 void pvm__unwatch(struct source *);
+/* In a restarted task: make the descriptors again, under the numbers that they had. False: not possible. */
+bool pvm__watch_renew(void);
+/* Descriptors of its own: at most two, -1: there is none. */
+void pvm__watch_descriptors(int fds[2]);
 /* A user of the watcher less; the last one closes it. */
 void pvm__watcher_release(struct watcher *);
 /* The connection ends: forget the watcher. */
@@ -125,6 +130,11 @@ struct stream {
 	struct message *msg;       /* NULL: its bytes are skipped */
 	uint32_t left;             /* its bytes yet to come */
 	struct stand_in *stand_in; /* what select sees instead, or NULL */
+	/* Bytes that were read before a move, and come before those of the socket (stash.c). */
+	struct stash {
+		unsigned char *bytes; /* NULL: there are none */
+		size_t at, end, size;
+	} stash;
 	/* Bytes read ahead and not parsed yet. */
 	size_t at, end;
 	unsigned char buf[STREAM_BUFFER];
@@ -163,6 +173,37 @@ static inline int pvm__stream_select_fd(struct stream *s)
 }
 /* Close the descriptor at once, which another process uses too, and lose the stream. */
 void pvm__stream_abandon(struct stream *);
+
+/* ---- reading (receive.c, stash.c) ------------------------------------------- */
+
+/*
+ * Read once from the socket, without waiting. Bytes, 0 at the end, or -1 with errno. *more: a read
+ * ends behind descriptors, so there may be more than it has brought.
+ */
+ssize_t pvm__stream_receive(struct stream *, struct msghdr *, bool *more);
+
+/* The body of a message in one fragment from the daemon, which is about moving. */
+struct move_order {
+	size_t length;
+	unsigned char body[WIRE_MOVE_FRAGMENT];
+};
+
+/*
+ * Have all that comes before the daemon's order with this tag lie in the stash, and take the order
+ * out of the stream. Waits for it until a deadline by pvm__now, or NO_DEADLINE. While nothing is to
+ * be read ahead (task.transport.exact) the order must be what comes next. 1; 0: it has not come;
+ * -1: the stream has ended, or there is no memory. Allocates by mmap alone.
+ */
+int pvm__stash_until(struct stream *, int tag, struct move_order *, int64_t deadline);
+/* Has it something to take in? */
+static inline bool pvm__stash_has(const struct stream *s)
+{
+	return __builtin_expect(s->stash.bytes != NULL, 0);
+}
+/* Take bytes out of it, as pvm__stream_receive. */
+ssize_t pvm__stash_take(struct stream *, const struct msghdr *, bool *more);
+/* Give its memory back. */
+void pvm__stash_end(struct stream *);
 
 /* Room for descriptors that go with bytes, as the system wants it. */
 enum { DESCRIPTORS_MAX = 8 }; /* that one read may bring */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The sources that the wait loop watches, and waking the thread that waits for them. */
+#define _GNU_SOURCE 1 /* dup3 */
 #include "transport/transport.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -108,6 +110,45 @@ void pvm__unwatch(struct source *source)
 		return;
 	w->watched--;
 	watch_less(w);
+}
+
+/* ---- after a restart ------------------------------------------------------ */
+
+void pvm__watch_descriptors(int fds[2])
+{
+	const struct watcher *w = pvm__task.transport.watcher;
+
+	fds[0] = w ? w->epoll_fd : -1;
+	fds[1] = w ? w->wake.fd : -1;
+}
+
+/* Give a new descriptor an old number. */
+static bool renumber(int fd, int number)
+{
+	bool moved;
+
+	if (fd < 0 || fd == number)
+		return fd >= 0;
+	moved = dup3(fd, number, O_CLOEXEC) >= 0;
+	close(fd);
+	return moved;
+}
+
+bool pvm__watch_renew(void)
+{
+	struct watcher *w = pvm__task.transport.watcher;
+
+	/* A wait may still keep one that has ended. */
+	if (pvm__self.watcher && pvm__self.watcher != w)
+		pvm__self.watcher->epoll_fd = pvm__self.watcher->wake.fd = -1;
+	if (!w)
+		return true;
+	if (!renumber(epoll_create1(EPOLL_CLOEXEC), w->epoll_fd) ||
+		epoll_add(w, &pvm__task.daemon->way.source) < 0)
+		return false;
+	return w->wake.fd < 0 ||
+		(renumber(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), w->wake.fd) &&
+			epoll_add(w, &w->wake) == 0);
 }
 
 /* ---- interrupting who waits ---------------------------------------------- */

@@ -182,8 +182,8 @@ class Desk(Scoped):
             if body.alive():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(body.pid, signal.SIGKILL)
+        wait_until(lambda: not any(b.alive() for b in self._bodies), "the processes are gone")
         for body in self._bodies:
-            wait_until(lambda body=body: not body.alive(), "the process is gone")
             body.close()
         self._bodies.clear()
 

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* What freeze.c and passage.c share: orders about a move, and what is said of it. */
+#ifndef PVM3PY_LIBPVM_MOVE_H
+#define PVM3PY_LIBPVM_MOVE_H
+
+#include "checkpoint/checkpoint.h"
+#include "engine/engine.h"
+
+enum { WHY_TEXT = 300 }; /* bytes of a reason in words */
+
+/* Where the image goes: what TM_FREEZE says. */
+struct freeze {
+	int epoch;
+	char address[32]; /* "a.b.c.d:port" */
+	char token[WIRE_TOKEN + 1];
+};
+
+/* Why the task does not move now; code 0: it does. */
+struct objection {
+	int code, reason;
+	char text[WHY_TEXT];
+};
+
+/* ---- passage.c: all of it may run in a signal handler, and allocates nothing --------- */
+
+/* The body of TM_FREEZE. False: it is none. */
+bool pvm__freeze_read(const struct move_order *, struct freeze *);
+/* The epoch in an order; -1: there is none. */
+int pvm__order_epoch(const struct move_order *);
+/* Take over the settings in TM_GO. False: it is not what it must be. */
+bool pvm__settings_take(const struct move_order *);
+/* Write TM_FROZEN to the daemon's stream, which nobody is writing to. False: it is lost. */
+bool pvm__frozen_write(int fd, int epoch, const struct objection *);
+/* Connect to who takes the image, and say the token. A descriptor, or a negative error number. */
+int pvm__passage_open(const struct freeze *);
+/* An objection in words: of a number, or of the image's library. */
+struct objection pvm__objection(int code, int reason);
+struct objection pvm__image_objection(const struct image_report *);
+
+#endif

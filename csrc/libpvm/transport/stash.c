@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The stash of a stream: bytes as they come, without a look at what they are but where each fragment
+ * ends. A task that is to move reads so at any instant; the stream takes them in later, before those
+ * of its socket.
+ */
+#define _GNU_SOURCE 1 /* mremap */
+#include "transport/transport.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum {
+	STASH_FIRST = 128 << 10, /* bytes at first */
+	STASH_READ = 64 << 10,   /* bytes of room for a read */
+	NAP_MS = 1,              /* while a header is not whole */
+	NS_PER_MS = 1000000,
+};
+
+/* ---- memory ------------------------------------------------------------------------ */
+
+/* Have room for so many bytes more. */
+static bool make_room(struct stash *k, size_t room)
+{
+	size_t size = k->size ? k->size : STASH_FIRST;
+	void *bytes;
+
+	if (k->bytes && k->size - k->end >= room)
+		return true;
+	while (size - k->end < room)
+		size *= 2;
+	bytes = k->bytes ?
+		mremap(k->bytes, k->size, size, MREMAP_MAYMOVE) :
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (bytes == MAP_FAILED)
+		return false;
+	k->bytes = bytes;
+	k->size = size;
+	return true;
+}
+
+void pvm__stash_end(struct stream *s)
+{
+	if (s->stash.bytes)
+		munmap(s->stash.bytes, s->stash.size);
+	s->stash = (struct stash){ 0 };
+}
+
+/* What was read ahead comes before what the stash has. */
+static bool gather(struct stream *s)
+{
+	struct stash *k = &s->stash;
+	size_t ahead = s->end - s->at, rest = k->end - k->at;
+
+	if (!make_room(k, ahead))
+		return false;
+	memmove(k->bytes + ahead, k->bytes + k->at, rest);
+	memcpy(k->bytes, s->buf + s->at, ahead);
+	k->at = 0;
+	k->end = ahead + rest;
+	s->at = s->end = 0;
+	return true;
+}
+
+ssize_t pvm__stash_take(struct stream *s, const struct msghdr *h, bool *more)
+{
+	struct stash *k = &s->stash;
+	size_t taken = 0;
+
+	for (size_t i = 0; i < h->msg_iovlen && k->at < k->end; i++) {
+		size_t n = h->msg_iov[i].iov_len;
+
+		n = n < k->end - k->at ? n : k->end - k->at;
+		memcpy(h->msg_iov[i].iov_base, k->bytes + k->at, n);
+		k->at += n;
+		taken += n;
+	}
+	if (k->at == k->end)
+		pvm__stash_end(s);
+	*more = true;
+	return (ssize_t)taken;
+}
+
+/* ---- orders ------------------------------------------------------------------------ */
+
+/* Does a fragment begin, of which there are the two headers, that is an order with this tag? */
+static bool is_order(const unsigned char *p, int tag)
+{
+	uint32_t length = wire_get32(p + WIRE_FRAG_LENGTH);
+
+	return (p[WIRE_FRAG_FLAGS] & (FFSOM | FFEOM)) == (FFSOM | FFEOM) && length >= MSGHDRLEN &&
+		length <= MSGHDRLEN + WIRE_MOVE_FRAGMENT &&
+		wire_is_daemon(wire_get32(p + WIRE_FRAG_SRC)) &&
+		(int)wire_get32(p + TDFRAGHDR + WIRE_MSG_TAG) == tag;
+}
+
+/* Look at the fragments from *at on, which then is where the first one begins that is not whole. */
+static bool find(const struct stash *k, size_t *at, int tag)
+{
+	while (*at + WIRE_HEADROOM <= k->end) {
+		const unsigned char *p = k->bytes + *at;
+		size_t whole = TDFRAGHDR + wire_get32(p + WIRE_FRAG_LENGTH);
+
+		if (is_order(p, tag))
+			return *at + whole <= k->end;
+		*at += whole;
+	}
+	return false;
+}
+
+/* Take the body out of the order at `p`. Returns the bytes of the whole fragment. */
+static size_t take_body(const unsigned char *p, struct move_order *order)
+{
+	order->length = wire_get32(p + WIRE_FRAG_LENGTH) - MSGHDRLEN;
+	memcpy(order->body, p + WIRE_HEADROOM, order->length);
+	return WIRE_HEADROOM + order->length;
+}
+
+/* Cut the order at `at` out of the stash. */
+static void cut(struct stream *s, size_t at, struct move_order *order)
+{
+	struct stash *k = &s->stash;
+	size_t length = take_body(k->bytes + at, order);
+
+	memmove(k->bytes + at, k->bytes + at + length, k->end - at - length);
+	k->end -= length;
+	if (k->at == k->end)
+		pvm__stash_end(s);
+}
+
+/* ---- waiting ----------------------------------------------------------------------- */
+
+/* Wait until there is something to read. 1, 0 at the deadline, -1 for an error. */
+static int await(const struct stream *s, int64_t deadline)
+{
+	struct pollfd p = { .fd = s->way.source.fd, .events = POLLIN };
+	int64_t ms = -1;
+	int n;
+
+	do {
+		if (deadline != NO_DEADLINE) {
+			ms = (deadline - pvm__now() + NS_PER_MS - 1) / NS_PER_MS;
+			ms = ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : ms;
+		}
+		n = poll(&p, 1, (int)ms);
+	} while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/* Read what there is. 1, 0: there was nothing, -1: the end, or no memory. */
+static int read_more(struct stream *s)
+{
+	struct stash *k = &s->stash;
+	struct iovec iov;
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
+	bool more;
+	ssize_t n;
+
+	if (!make_room(k, STASH_READ))
+		return -1;
+	iov = (struct iovec){ k->bytes + k->end, k->size - k->end };
+	n = pvm__stream_receive(s, &h, &more);
+	if (n > 0)
+		k->end += (size_t)n;
+	else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+		return -1;
+	return n > 0;
+}
+
+/* The usual case: anything may be read. */
+static int stash_until(struct stream *s, int tag, struct move_order *order, int64_t deadline)
+{
+	size_t at = s->inside ? s->left : 0;
+	int n;
+
+	/* A part of it has been read as a message: the rest is, too. */
+	if (s->inside && s->msg && s->msg->tag == tag && wire_is_daemon((uint32_t)s->msg->src))
+		return 0;
+	n = gather(s) ? 1 : -1;
+	while (n > 0) {
+		if (find(&s->stash, &at, tag)) {
+			cut(s, at, order);
+			return 1;
+		}
+		n = await(s, deadline);
+		if (n > 0 && read_more(s) < 0)
+			n = -1;
+	}
+	if (s->stash.at == s->stash.end)
+		pvm__stash_end(s);
+	return n;
+}
+
+/* ---- exactly ----------------------------------------------------------------------- */
+
+/* Read so many bytes; they have come, or are about to. */
+static bool read_whole(const struct stream *s, unsigned char *to, size_t length)
+{
+	while (length) {
+		ssize_t n = await(s, NO_DEADLINE) > 0 ?
+			UNINTERRUPTED(recv(s->way.source.fd, to, length, MSG_DONTWAIT)) :
+			-1;
+
+		if (n <= 0 && !(n < 0 && errno == EAGAIN))
+			return false;
+		to += n > 0 ? n : 0;
+		length -= n > 0 ? (size_t)n : 0;
+	}
+	return true;
+}
+
+/*
+ * Nothing may be read but the order: it is there, or will be when what comes before it has been
+ * taken in.
+ */
+static int take_next(const struct stream *s, int tag, struct move_order *order, int64_t deadline)
+{
+	unsigned char fragment[WIRE_HEADROOM + WIRE_MOVE_FRAGMENT];
+	size_t length;
+	ssize_t n;
+
+	if (s->inside || s->at < s->end)
+		return 0;
+	do {
+		if (await(s, deadline) <= 0)
+			return 0;
+		n = UNINTERRUPTED(recv(s->way.source.fd, fragment, WIRE_HEADROOM,
+			MSG_PEEK | MSG_DONTWAIT));
+		if (n > 0 && n < WIRE_HEADROOM)
+			poll(NULL, 0, NAP_MS);
+	} while (n > 0 && n < WIRE_HEADROOM);
+	if (n <= 0)
+		return n < 0 && errno == EAGAIN ? 0 : -1;
+	if (!is_order(fragment, tag))
+		return 0;
+	length = TDFRAGHDR + wire_get32(fragment + WIRE_FRAG_LENGTH);
+	if (!read_whole(s, fragment, length))
+		return -1;
+	take_body(fragment, order);
+	return 1;
+}
+
+int pvm__stash_until(struct stream *s, int tag, struct move_order *order, int64_t deadline)
+{
+	int n;
+
+	if (!pvm__task.transport.exact)
+		return stash_until(s, tag, order, deadline);
+	while (!(n = take_next(s, tag, order, deadline)) && deadline == NO_DEADLINE)
+		poll(NULL, 0, NAP_MS);
+	return n;
+}
