@@ -183,12 +183,15 @@ def _drop(pvmd: Pvmd, arrival: Arrival) -> None:
     tid = arrival.task.tid
     del Moves.of(pvmd).arrivals[tid]
     pvmd.tasks.coming.pop(tid, None)
-    if arrival.work is not None:
-        arrival.work.cancel()
     if arrival.pid and arrival.ended is None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(arrival.pid, signal.SIGKILL)
-    _close(arrival)
+    if arrival.work is None or arrival.work.done():
+        _close(arrival)
+    else:
+        # It has the event loop watch what is closed.
+        arrival.work.add_done_callback(lambda _: _close(arrival))
+        arrival.work.cancel()
 
 
 def _of_move(pvmd: Pvmd, request: Request, tid: int, epoch: int) -> Arrival:
