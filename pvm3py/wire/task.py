@@ -253,5 +253,5 @@ def extension(fragment: int, granted: int = 0) -> Extension:
 
     granted: WIRE_EXT_ bits that only a task gets that has announced them.
     """
-    capabilities = c.WIRE_EXT_MANAGER | c.WIRE_EXT_NOTICES | granted
+    capabilities = c.WIRE_EXT_MANAGER | c.WIRE_EXT_NOTICES | c.WIRE_EXT_MOVES | granted
     return Extension(c.WIRE_EXT_MAGIC, capabilities, fragment)

@@ -116,18 +116,19 @@ def test_busy_listener_is_alive(tmp_path: Path) -> None:
     [
         (
             TASK_GONE,
-            "OUTPUT/output BIRTHS/births TRACE/tracing MAILBOX/mailbox NOTICES/notify "
+            "ANY/placing ANY/arriving OUTPUT/output BIRTHS/births TRACE/tracing MAILBOX/mailbox NOTICES/notify "
             "MANAGERS/manager ROLES/registry REPORT/manager CONTEXTS/contexts FILES/leaving "
-            "PLACES/tasks",
+            "MOVES/placing PLACES/tasks",
         ),
         (TASK_LEFT, "ANY/births MANAGERS/manager ROLES/registry"),
         (
             HOST_LOST,
-            "NOTICES/notify ANSWERS/failure MANAGERS/manager ROLES/registry REPORT/manager "
-            "COLLECTORS/output ADDITION/addhost PEERS/failure",
+            "ANY/arriving ANY/migration NOTICES/notify ANSWERS/failure MANAGERS/manager "
+            "ROLES/registry REPORT/manager COLLECTORS/output ADDITION/addhost PEERS/failure "
+            "MOVES/placing",
         ),
         (HOSTS_ADDED, "NOTICES/notify MANAGERS/manager ROLES/registry"),
-        (END, "PEERS/network TASKS/leaving"),
+        (END, "ANY/arriving ANY/migration PEERS/network TASKS/leaving"),
     ],
     ids=["task gone", "task left", "host lost", "hosts added", "end"],
 )
@@ -169,8 +170,9 @@ def names(tags: Iterable[int]) -> str:
 
 def test_answers_of_other_daemons_are_those_that_handlers_give_them() -> None:
     assert names(ANSWERS) == (
-        "DM_ADDACK DM_DBACK DM_DELHOSTACK DM_EXECACK DM_HOSTSYNCACK "
-        "DM_HTUPDACK DM_NOTIFYACK DM_PSTATACK DM_RESETACK DM_TASKACK"
+        "DM_ADDACK DM_CANMIGRATEACK DM_DBACK DM_DELHOSTACK DM_EXECACK DM_HOSTSYNCACK "
+        "DM_HTUPDACK DM_MIGRATEACK DM_MOVE_ABORTACK DM_MOVE_FLUSHACK DM_MOVE_GOACK "
+        "DM_MOVE_HOLDACK DM_MOVE_RESERVEACK DM_NOTIFYACK DM_PSTATACK DM_RESETACK DM_TASKACK"
     )
 
 

@@ -68,7 +68,7 @@ def test_library_of_either_side_enrols_everywhere(machine: Machine, library: Sid
         assert tid > 0
         if host.side == "ours":
             (line,) = [li for li in listed(host, agent, TASKS) if f"task t{tid:x} " in li]
-            said = "signal=0, image=0)" if library == "ours" else " can None"
+            said = "signal=62, image=1)" if library == "ours" else " can None"
             assert line.endswith(said)
         agent.close()
 

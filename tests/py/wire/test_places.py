@@ -77,13 +77,49 @@ def test_task_at_home_is_not_listed_but_its_epoch_is_known(places: Places, told:
 
 
 @pytest.mark.parametrize("home", [False, True])
-def test_number_of_an_ended_task_is_as_new(places: Places, home: bool) -> None:
+def test_number_of_an_ended_task_is_as_new_but_for_old_news(places: Places, home: bool) -> None:
     if home:
         places.home_again(TASK, 4)
+    last = places.epoch(TASK)
     places.ended(TASK)
     places.ended(TASK)
-    assert (places.place(TASK), places.epoch(TASK), len(places)) == (FIRST, 0, 0)
-    assert places.moved(TASK, SECOND, 1)
+    assert (places.place(TASK), len(places), places.wanders(TASK)) == (FIRST, 0, False)
+    assert not places.moved(TASK, SECOND, last)
+    assert not places.begin(TASK, last)
+    assert places.next_epoch() == last + 1
+    assert places.moved(TASK, SECOND, last + 1)
+
+
+def test_end_during_a_move_outdates_that_move(places: Places) -> None:
+    assert places.begin(TASK, 9)
+    assert (places.moving(TASK), places.wanders(TASK)) == (9, True)
+    places.ended(TASK)
+    assert (places.moving(TASK), places.wanders(TASK)) == (0, False)
+    assert not places.moved(TASK, THIRD, 9)
+
+
+def test_move_that_has_begun_outlasts_news_of_the_one_before(places: Places) -> None:
+    assert places.begin(TASK, 5)
+    assert not places.begin(TASK, 5)
+    assert places.moved(TASK, THIRD, 4)
+    assert places.moving(TASK) == 5
+    assert places.moved(TASK, SECOND, 5)
+    assert places.moving(TASK) == 0
+
+
+def test_ends_of_many_tasks_are_forgotten_in_their_order() -> None:
+    table = Places()
+    for local in range(1, 3000):
+        assert table.moved(FIRST | local, SECOND, local)
+        table.ended(FIRST | local)
+    assert (table.epoch(FIRST | 1), table.epoch(FIRST | 2999)) == (0, 2999)
+    assert table.next_epoch() == 3000
+
+
+def test_all_tasks_of_a_host_that_have_moved_are_known(places: Places) -> None:
+    places.home_again(SECOND | 7, 4)
+    places.begin(SECOND | 8, 5)
+    assert places.at(SECOND) == [TASK, SECOND | 7]
 
 
 def test_lost_host_takes_with_it_what_ran_there_and_nothing_else(places: Places) -> None:
@@ -163,8 +199,10 @@ def test_codes_are_those_of_3_4_6_or_in_the_block_of_this_project(family: str) -
 
 
 def test_no_message_but_those_of_moves_has_a_code_of_their_range() -> None:
+    moves = (ROOT / "csrc/wire/moves.h").read_text(encoding="ascii")
     for family in ("TM", "DM"):
         first = getattr(c, f"{family}_FIRST") + c.WIRE_OWN_MOVES
         taken = [name for name, v in codes(family).items() if first <= v < first + MOVES]
-        assert taken == []
+        assert taken
+        assert [name for name in taken if f"#define {name} " not in moves] == []
     assert c.WIRE_OWN_MOVES + MOVES <= c.WIRE_OWN_FIRST + c.WIRE_OWN_CODES
