@@ -15,7 +15,9 @@ def pvm_root() -> Path:
     for root in (package / "root", package.parents[2]):
         if (root / "lib" / "pvmgetarch").exists():
             return root
-    raise FileNotFoundError(f"{package} is not part of a PVM_ROOT tree; run make")
+    raise FileNotFoundError(
+        f"{package} is not part of a PVM_ROOT tree; run make, and Python in another directory"
+    )
 
 
 def launcher() -> Path:

@@ -2,8 +2,9 @@
 /*
  * The group server: finding it, starting it, asking it.
  *
- * The server's tid lies in the mailbox under "pvmgs".  Who finds none spawns one and
- * waits until one has registered itself, which need not be the same.  The tid is kept
+ * The server's tid lies in the mailbox under "pvmgs".  Who finds none claims the start,
+ * spawns one, and waits until one has registered itself, which need not be the same:
+ * tasks of 3.4.6 claim nothing.  Others wait meanwhile.  The tid is kept
  * as long as the server lives: its exit notice reaches this task as a message,
  * which whoever waits for a reply takes as well.
  */
@@ -17,6 +18,8 @@
 #include "group.h"
 
 static char server_class[] = "pvmgs";
+/* Here is the tid of the task that starts a server. */
+static char claim_class[] = "pvmgs starts";
 
 struct timeval *pvmgs_tmout = NULL;
 
@@ -25,6 +28,9 @@ enum { ATTEMPTS = 3 };
 
 /* Pauses between looks for a server that is starting, in microseconds. */
 enum { PAUSE_FIRST = 500, PAUSE_LAST = 20000 };
+
+/* Microseconds of pauses after which the start of another task is waited for no more. */
+enum { CLAIM_LAST = 5000000 };
 
 /* ---- finding it ---------------------------------------------------------------- */
 
@@ -99,11 +105,13 @@ static int start(void)
 	return PvmSysErr;
 }
 
-static void pause_for(long microseconds)
+/* Sleep for so many microseconds. Returns how many the next pause should have. */
+static long pause_for(long microseconds)
 {
 	struct timespec t = { 0, microseconds * 1000 };
 
 	nanosleep(&t, NULL);
+	return microseconds * 2 < PAUSE_LAST ? microseconds * 2 : PAUSE_LAST;
 }
 
 /*
@@ -112,7 +120,7 @@ static void pause_for(long microseconds)
  */
 static int await_registration(int spawned)
 {
-	for (long pause = PAUSE_FIRST;; pause = pause * 2 < PAUSE_LAST ? pause * 2 : PAUSE_LAST) {
+	for (long pause = PAUSE_FIRST;; pause = pause_for(pause)) {
 		bool alive = pvm_pstat(spawned) == PvmOk;
 		int tid = registered();
 
@@ -120,8 +128,44 @@ static int await_registration(int spawned)
 			return tid;
 		if (!alive)
 			return PvmSysErr;
-		pause_for(pause);
 	}
+}
+
+/* Say in the mailbox that this task starts a server. PvmDenied: another one does. */
+static int claim(void)
+{
+	int me = pvmmytid;
+	int code = pvm_initsend(PvmDataDefault);
+
+	if (code >= 0)
+		code = pvm_pkint(&me, 1, 1);
+	return code < 0 ? code : pvm_putinfo(claim_class, pvm_getsbuf(), PvmMboxDefault);
+}
+
+/*
+ * Have a server started once, by this task or another one. The claim of a task goes with it; one
+ * that has stopped is not waited for long. Returns the tid or an error code.
+ */
+static int start_once(void)
+{
+	long waited = 0;
+	int tid;
+
+	for (long pause = PAUSE_FIRST; claim() == PvmDenied && waited < CLAIM_LAST;) {
+		tid = registered();
+		if (tid != 0)
+			return tid;
+		waited += pause;
+		pause = pause_for(pause);
+	}
+	tid = registered(); /* by whose claim has just been given up */
+	if (tid == 0) {
+		tid = start();
+		if (tid > 0)
+			tid = await_registration(tid);
+	}
+	pvm_delinfo(claim_class, 0, PvmMboxDefault);
+	return tid;
 }
 
 /*
@@ -132,11 +176,8 @@ static int find(void)
 {
 	int tid = registered();
 
-	if (tid == 0) {
-		tid = start();
-		if (tid > 0)
-			tid = await_registration(tid);
-	}
+	if (tid == 0)
+		tid = start_once();
 	if (tid > 0) {
 		int code = pvm_notify(PvmTaskExit, GROUP_SERVER_EXIT, 1, &tid);
 

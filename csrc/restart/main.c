@@ -66,13 +66,26 @@ static void choose_twin(struct restart *r, const struct call *call)
 
 /* ---- the call ------------------------------------------------------------------------- */
 
+static void show_usage(int fd, int status)
+{
+	static const char usage[] =
+		"usage: pvmrestart [-c] IMAGE [REPORT [STREAM]]\n"
+		"       pvmrestart -h | --help\n"
+		"\n"
+		"Make a process of the image that descriptor IMAGE reads. REPORT is a descriptor, too:\n"
+		"what is wrong comes there, or that the process is ready. STREAM is one that takes the place\n"
+		"of the connection of the image's task.\n"
+		"\n"
+		"  -c          only check the image\n"
+		"  -h, --help  show this\n";
+
+	raw(SYS_write, fd, usage, sizeof usage - 1);
+	raw(SYS_exit_group, status);
+}
+
 static void wrong_call(void)
 {
-	static const char usage[] = "usage: pvmrestart [-c] IMAGE [REPORT [STREAM]]\n"
-				    "IMAGE, REPORT and STREAM are numbers of descriptors\n";
-
-	raw(SYS_write, 2, usage, sizeof usage - 1);
-	raw(SYS_exit_group, WRONG_CALL);
+	show_usage(2, WRONG_CALL);
 }
 
 static int descriptor(const char *word)
@@ -90,6 +103,8 @@ static void read_call(struct restart *r, const struct call *call)
 	char **word = call->words + 1;
 
 	r->report = 2;
+	if (*word && (same_text(*word, "-h") || same_text(*word, "--help")))
+		show_usage(1, 0);
 	if (*word && same_text(*word, "-c")) {
 		r->check_only = true;
 		word++;

@@ -132,6 +132,8 @@
 #define WIRE_PKT_WRAPS 12   /* bits of each count of wraps that the check covers */
 #define WIRE_PKT_ASK 32     /* flag: acknowledge (or answer) at once */
 #define WIRE_PKT_CONTROL 64 /* flag: the data are records for the link (WIRE_CONTROL_) */
+#define WIRE_PKT_MOVED 128  /* flag: the receiver is meant, though the task bears another number */
+#define WIRE_PKT_PASSED 192 /* both: the task has moved here from the host that passes this on */
 
 /* Records of a control packet: two words each, what and which address. */
 #define WIRE_CONTROL_PAUSE 1

@@ -75,15 +75,23 @@ class Command:
 
     def parse(self, words: list[str]) -> tuple[Given, list[str]]:
         """Options and operands of the words, and the options that it does not know."""
-        given, unknown = Given([]), []
+        given, unknown = Given([]), list[str]()
         rest = [self._dashed(word) for word in words]
         while rest and self._is_option(rest[0]):
             word = rest.pop(0)
             if word == "--":
-                break
+                given.operands = rest
+                return given, unknown
             unknown += self._take(word, given)
-        given.operands = rest
+        late = self._late(rest)
+        given.options |= dict.fromkeys(late, "")
+        given.operands = [word for word in rest if word not in late]
         return given, unknown
+
+    def _late(self, words: list[str]) -> set[str]:
+        """Long options among operands: people write them last."""
+        long = {option.flag for option in self.options if option.flag.startswith("--")}
+        return set() if self.raw else long.intersection(words)
 
     def _is_option(self, word: str) -> bool:
         """Whether a word is one of options; a dash alone is one without letters."""

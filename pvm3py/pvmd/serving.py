@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from pvm3py.wire import constants as c
@@ -32,6 +32,7 @@ from .state.events import (
     DrainedEvent,
     EnrolledEvent,
     Event,
+    HeldEvent,
     HostEvent,
     LogEvent,
     MessageEvent,
@@ -161,39 +162,49 @@ def _event(pvmd: Pvmd, event: Event) -> None:
         _message(pvmd, event)
         return
     pvmd.switch.forget_answers()
-    if isinstance(event, NoProgramEvent):
-        pvmd.log.about = event.tid
-        spawn.no_program(pvmd, event)
-        pvmd.log.about = None
-    elif isinstance(event, CloseEvent | LogEvent):
-        pvmd.log.about = _STRANGERS
-        _connection_event(pvmd, event)
-        pvmd.log.about = None
-    elif isinstance(event, SpokeEvent):
-        manager.spoke(pvmd, event)
-    elif isinstance(event, OpenEvent):
-        pvmd.connections[event.conn] = Connection(event.conn, event.pid, event.proven)
-    elif isinstance(event, EnrolledEvent):
-        enrol.enrolled(pvmd, event)
-    elif isinstance(event, ChildEvent):
-        CHILD_ENDED.tell(pvmd, *event)
-    elif isinstance(event, ReadableEvent):
-        output.readable(pvmd, event)
-    elif isinstance(event, DrainedEvent):
-        output.Collectors.of(pvmd).drained(event.tid)
-    elif isinstance(event, HostEvent):
-        failure.host_event(pvmd, event)
+    _HANDLERS[type(event)](pvmd, event)
 
 
-def _connection_event(pvmd: Pvmd, event: CloseEvent | LogEvent) -> None:
-    """A connection has ended, or what it sent was refused."""
-    if isinstance(event, LogEvent):
-        pvmd.log(event.text)
-        return
+def _no_program(pvmd: Pvmd, event: NoProgramEvent) -> None:
+    pvmd.log.about = event.tid
+    spawn.no_program(pvmd, event)
+    pvmd.log.about = None
+
+
+def _refused(pvmd: Pvmd, event: LogEvent) -> None:
+    """Something that was sent, or a connection, was refused."""
+    pvmd.log.about = _STRANGERS
+    pvmd.log(event.text)
+    pvmd.log.about = None
+
+
+def _closed(pvmd: Pvmd, event: CloseEvent) -> None:
+    """A connection has ended."""
+    pvmd.log.about = _STRANGERS
     connection = pvmd.connections.pop(event.conn)
     if event.text:
         pvmd.log(f"connection of pid {connection.pid} closed: {event.text}")
     leaving.connection_closed(pvmd, connection)
+    pvmd.log.about = None
+
+
+def _opened(pvmd: Pvmd, event: OpenEvent) -> None:
+    pvmd.connections[event.conn] = Connection(event.conn, event.pid, event.proven)
+
+
+_HANDLERS: dict[type[Event], Callable[[Pvmd, Any], None]] = {
+    OpenEvent: _opened,
+    EnrolledEvent: enrol.enrolled,
+    CloseEvent: _closed,
+    SpokeEvent: manager.spoke,
+    NoProgramEvent: _no_program,
+    HeldEvent: lambda _pvmd, _event: None,  # no task moves yet
+    DrainedEvent: lambda pvmd, event: output.Collectors.of(pvmd).drained(event.tid),
+    ReadableEvent: output.readable,
+    HostEvent: failure.host_event,
+    ChildEvent: lambda pvmd, event: CHILD_ENDED.tell(pvmd, *event),
+    LogEvent: _refused,
+}
 
 
 def _message(pvmd: Pvmd, event: MessageEvent) -> None:

@@ -4,6 +4,7 @@
  *
  * Folders, the lowest first; each has one header, and `make lint-layers` keeps the order:
  *   base       the task's state, the lock, errors, the system, names of trace events
+ *   checkpoint images of the process, written by itself at any instant
  *   message    messages: bytes in fragments, typed items in them, ids
  *   transport  sockets: whole messages out and in, watching, waking; decides nothing
  *   engine     what is done with messages: waiting, ways, requests, handlers, enrolment

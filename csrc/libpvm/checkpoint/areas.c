@@ -197,7 +197,6 @@ static bool write_file(struct job *job, const struct area *area)
 {
 	struct image_file file = { .identity.kind = IMAGE_ANY };
 	struct stat st;
-	size_t length = 0;
 	int fd = (int)raw(SYS_openat, AT_FDCWD, area->path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || raw_failed(raw(SYS_fstat, fd, &st))) {
@@ -208,9 +207,8 @@ static bool write_file(struct job *job, const struct area *area)
 	if (!area->shared || !(area->protection & PROT_WRITE))
 		image_identify(fd, job->part, &file.identity);
 	raw(SYS_close, fd);
-	while (area->path[length++]) {}
 	return pvm__image_record(job, IMAGE_FILE, (struct piece){ &file, sizeof file },
-		(struct piece){ area->path, length });
+		(struct piece){ area->path, pvm__image_length(area->path) + 1 });
 }
 
 static bool write_files(struct job *job)

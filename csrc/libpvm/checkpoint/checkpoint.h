@@ -78,9 +78,8 @@ struct image_extra {
 };
 
 enum image_how {
-	IMAGE_CHECK = 1, /* look for reasons only: nothing is written */
-	IMAGE_INLINE =
-		2, /* also what could be read from files again: no file is needed but open ones */
+	IMAGE_CHECK = 1,  /* look for reasons only: nothing is written */
+	IMAGE_INLINE = 2, /* also what could be read from mapped files again, but shared ones */
 	IMAGE_SNAPSHOT =
 		4,        /* a child without an exit signal writes, and exits with 0 if it could */
 	IMAGE_ORPHAN = 8, /* that child is one of this process's parent, with that one's signal */

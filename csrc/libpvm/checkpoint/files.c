@@ -4,7 +4,6 @@
 #include "checkpoint/inside.h"
 
 #ifdef IMAGE_POSSIBLE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -168,6 +167,22 @@ static int find_same(struct job *job, const struct opened *o, int64_t offset)
 
 /* ---- looking at one --------------------------------------------------------------- */
 
+/* Files of /proc about this process will be about the new one, which has another number. */
+static void name_self(char *path, int pid)
+{
+	static const char self[] = "/proc/self";
+	char own[40];
+	const char *behind;
+	unsigned n = sizeof self - 1;
+
+	numbered(own, "/proc/", pid);
+	behind = pvm__image_behind(path, own);
+	if (!behind || *behind != '/')
+		return;
+	__builtin_memmove(path + n, behind, pvm__image_length(behind) + 1);
+	__builtin_memcpy(path, self, n);
+}
+
 static int look(struct job *job, int fd, struct opened *o)
 {
 	char link[40];
@@ -175,11 +190,12 @@ static int look(struct job *job, int fd, struct opened *o)
 
 	o->path = job->part + LINE_ROOM;
 	numbered(link, "/proc/self/fd/", fd);
-	n = raw(SYS_readlink, link, o->path, IMAGE_PATH_MAX - 1);
+	n = raw(SYS_readlink, link, o->path, IMAGE_PATH_MAX - 8);
 	flags = raw(SYS_fcntl, fd, F_GETFL);
 	if (n < 0 || flags < 0 || raw_failed(raw(SYS_fstat, fd, &o->st)))
 		return pvm__image_refuse(job, WHY_NO_PROC, fd, link);
 	o->path[n] = 0;
+	name_self(o->path, (int)raw(SYS_getpid));
 	if (raw(SYS_fcntl, fd, F_GETFD) & FD_CLOEXEC)
 		flags |= O_CLOEXEC;
 	offset = raw(SYS_lseek, fd, 0, SEEK_CUR);
@@ -285,6 +301,14 @@ static int write_content(struct job *job, int fd)
 
 /* ---- all of them ------------------------------------------------------------------ */
 
+/* An entry of a directory, as the kernel has it. */
+struct entry {
+	uint64_t inode, next;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
+
 static bool is_own(const struct job *job, int fd, int listing)
 {
 	if (fd == listing || fd == job->order->fd)
@@ -298,7 +322,7 @@ static bool is_own(const struct job *job, int fd, int listing)
 /* Visit each descriptor that is not the library's own. */
 static int each(struct job *job, int (*visit)(struct job *, int))
 {
-	char entries[1024];
+	char entries[1024] __attribute__((aligned(8)));
 	int listing = (int)raw(SYS_openat, AT_FDCWD, "/proc/self/fd",
 		O_RDONLY | O_CLOEXEC | O_DIRECTORY);
 	int rc = 0;
@@ -309,10 +333,10 @@ static int each(struct job *job, int (*visit)(struct job *, int))
 	job->n_seen = 0;
 	while (rc >= 0 && (n = raw(SYS_getdents64, listing, entries, sizeof entries)) > 0)
 		for (long at = 0; rc >= 0 && at < n;) {
-			const struct dirent64 *entry = (const struct dirent64 *)(entries + at);
-			const char *digits = entry->d_name;
+			const struct entry *entry = (const struct entry *)(entries + at);
+			const char *digits = entry->name;
 
-			at += entry->d_reclen;
+			at += entry->length;
 			if (*digits >= '0' && *digits <= '9') {
 				int fd = (int)pvm__image_number(&digits, 10);
 

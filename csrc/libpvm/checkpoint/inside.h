@@ -78,6 +78,8 @@ char *pvm__image_lines_next(struct lines *lines);
 void pvm__image_lines_close(struct lines *lines);
 /* The number at *at in base 10 or 16; *at then is behind it and one character more. */
 uint64_t pvm__image_number(const char **at, unsigned base);
+/* Bytes of a text before its NUL. */
+size_t pvm__image_length(const char *text);
 /* Does a text begin with another? Then what is behind that, else NULL. */
 const char *pvm__image_behind(const char *text, const char *beginning);
 
@@ -121,5 +123,15 @@ bool pvm__image_record(struct job *job, uint32_t type, struct piece first, struc
 /* The files of areas, the areas, their pages. (areas.c, pages.c) */
 bool pvm__image_areas_write(struct job *job);
 bool pvm__image_pages_write(struct job *job);
+
+/* ---- where the restarted process begins --------------------------------------------- */
+
+/*
+ * Note registers and place. Returns NULL; and a second time, in the restarted process, with what
+ * the restarter has left. In assembler, and declared to return twice: a compiler that could see
+ * into it would keep in registers what these have lost by then. (mark.c)
+ */
+const struct image_handover *pvm__image_mark(struct image_mark *mark)
+	__attribute__((returns_twice));
 
 #endif

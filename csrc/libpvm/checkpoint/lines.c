@@ -83,6 +83,15 @@ uint64_t pvm__image_number(const char **at, unsigned base)
 	return value;
 }
 
+size_t pvm__image_length(const char *text)
+{
+	size_t length = 0;
+
+	while (text[length])
+		length++;
+	return length;
+}
+
 const char *pvm__image_behind(const char *text, const char *beginning)
 {
 	while (*beginning)

@@ -22,6 +22,7 @@ enum {
 struct reader {
 	struct job *job;
 	int pagemap, memory;
+	bool zeros; /* the area has other content at first, so that pages of zeros count, too */
 	uint64_t *entries; /* the first half of job->part */
 	char *copy;        /* the other */
 };
@@ -44,22 +45,27 @@ static bool write_run(struct job *job, uint64_t address, const void *at, size_t 
 		(struct piece){ at, length });
 }
 
+static bool is_needed(const struct reader *r, const void *page)
+{
+	return r->zeros || !is_zero(page);
+}
+
 /*
- * Write pages of memory that can be read, but those that are zero.
+ * Write pages of memory that can be read, but those that are what they are at first.
  *
  * address  what they are the pages of; at: where they are, or a copy of them
  */
-static bool write_pages(struct job *job, uint64_t address, const char *at, size_t length)
+static bool write_pages(struct reader *r, uint64_t address, const char *at, size_t length)
 {
 	size_t begin = 0, end = 0;
 
 	while (begin < length) {
-		while (begin < length && is_zero(at + begin))
+		while (begin < length && !is_needed(r, at + begin))
 			begin += IMAGE_PAGE;
 		end = begin;
-		while (end < length && end - begin < IMAGE_RUN_MAX && !is_zero(at + end))
+		while (end < length && end - begin < IMAGE_RUN_MAX && is_needed(r, at + end))
 			end += IMAGE_PAGE;
-		if (end > begin && !write_run(job, address + begin, at + begin, end - begin))
+		if (end > begin && !write_run(r->job, address + begin, at + begin, end - begin))
 			return false;
 		begin = end;
 	}
@@ -76,7 +82,7 @@ static bool write_copies(struct reader *r, uint64_t address, size_t length)
 		if (n < IMAGE_PAGE)
 			return true;
 		part = (size_t)n & ~(size_t)(IMAGE_PAGE - 1);
-		if (!write_pages(r->job, address, r->copy, part))
+		if (!write_pages(r, address, r->copy, part))
 			return false;
 		address += part;
 		length -= part;
@@ -116,7 +122,7 @@ static bool write_own(struct reader *r, const struct area *area, uint64_t addres
 		at = address + (uint64_t)begin * IMAGE_PAGE;
 		length = (size_t)(end - begin) * IMAGE_PAGE;
 		if (!(must_copy(r->job, area) ? write_copies(r, at, length) :
-						write_pages(r->job, at, (const char *)at, length)))
+						write_pages(r, at, (const char *)at, length)))
 			return false;
 		begin = end;
 	}
@@ -129,6 +135,7 @@ static bool write_area(struct reader *r, const struct area *area)
 
 	if (area->shared)
 		return true;
+	r->zeros = area->file;
 	if (area->whole)
 		return write_copies(r, at, area->end - at);
 	while (at < area->end) {

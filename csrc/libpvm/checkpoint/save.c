@@ -9,7 +9,6 @@
 #include <sched.h>
 #include <sys/mman.h>
 
-#include "checkpoint/mark.h"
 #include "crc32c.h"
 
 /* ---- writing ---------------------------------------------------------------------- */
@@ -26,15 +25,6 @@ static bool put(struct job *job, uint32_t type, const void *at, size_t length)
 {
 	return pvm__image_record(job, type, (struct piece){ at, length },
 		(struct piece){ NULL, 0 });
-}
-
-static size_t text_length(const char *text)
-{
-	size_t length = 0;
-
-	while (text[length])
-		length++;
-	return length;
 }
 
 /* The auxiliary vector that the kernel tells, as long as it is. */
@@ -78,7 +68,7 @@ static bool write_state(struct job *job)
 		put(job, IMAGE_SIGACTION, job->actions, sizeof job->actions) &&
 		put(job, IMAGE_TIMER, job->timers, sizeof job->timers) &&
 		put(job, IMAGE_PENDING, job->waiting, job->n_waiting * sizeof *job->waiting) &&
-		put(job, IMAGE_CWD, job->cwd, text_length(job->cwd) + 1) &&
+		put(job, IMAGE_CWD, job->cwd, pvm__image_length(job->cwd) + 1) &&
 		pvm__image_areas_write(job) && pvm__image_files_write(job) == 0 &&
 		write_extras(job) && pvm__image_unlinked_write(job) == 0;
 }

@@ -24,9 +24,15 @@ enum {
 	PEERS_REST_MAX = 64, /* no lingering for at most so many times what it took, if to peers, */
 	REST = 32,           /* and at first for so many times, if to others, */
 	REST_MAX_NS = 1000000000,
+	LATELY_SHORT = 1, /* waits.last: the last one was short, the one before was not; */
+	SHORT = 3,        /* both were */
 };
 
-static bool brisk; /* the last wait for a message was short */
+/* Waits for a message: bits of the last two, the youngest lowest, and what followed such two. */
+static struct {
+	unsigned last;         /* a bit is set: that wait was short */
+	bool brisk[SHORT + 1]; /* the next one was short, too */
+} waits = { 0, { [LATELY_SHORT] = true, [SHORT] = true } };
 
 /* ---- looking ------------------------------------------------------------- */
 
@@ -181,7 +187,9 @@ bool pvm__others_compute(int64_t now)
 /* ---- learning --------------------------------------------------------------- */
 
 /*
- * Who waits for a message looks if the last wait for one was short, as it wants that soon. An answer
+ * Who waits for a message looks if the last wait for one was short, as it wants that soon; but not
+ * if the wait was long when this came about before. So a program that waits briefly and for long in
+ * turn, as for the end of a task and for the begin of the next one, does not look in vain. An answer
  * is not to cost more processor time than with a sleep: `pace` says what became of the last ones.
  */
 static unsigned looks_granted(struct pace *pace, int64_t now)
@@ -189,7 +197,7 @@ static unsigned looks_granted(struct pace *pace, int64_t now)
 	if (pvm__others_compute(now) || now < rest.until)
 		return 0;
 	if (!pace)
-		return brisk ? UINT_MAX : 0;
+		return waits.last & LATELY_SHORT && waits.brisk[waits.last] ? UINT_MAX : 0;
 	if (pace->to_sleep) {
 		pace->to_sleep--;
 		return 0;
@@ -211,10 +219,16 @@ static void learn(struct pace *pace, bool found)
 	pace->to_sleep = pace->slept;
 }
 
+static void remember_wait(bool brief)
+{
+	waits.brisk[waits.last] = brief;
+	waits.last = (waits.last << 1 | brief) & SHORT;
+}
+
 void pvm__linger_end(const struct lingered *l, struct pace *pace, int64_t now)
 {
 	if (!pace)
-		brisk = now - l->start < LINGER_NS;
+		remember_wait(now - l->start < LINGER_NS);
 	else if (l->looks)
 		learn(pace, l->found);
 	if (l->yield >= BUSY_NS)

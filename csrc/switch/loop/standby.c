@@ -56,13 +56,13 @@ static void learn(struct sw *sw, bool wanted)
 static void stand_in(struct sw *sw)
 {
 	struct standby *s = &loop_of(sw)->standby;
-	bool worked = false;
+	bool worked = false, helped = false;
 
 	while (!s->stop && !loop_of(sw)->inside) {
 		int64_t away = clock_now() - s->left;
 
 		if (away < s->patience) {
-			learn(sw, worked);
+			learn(sw, helped);
 			set_timer(s, s->patience > away ? s->patience - away : 1);
 			return;
 		}
@@ -70,9 +70,11 @@ static void stand_in(struct sw *sw)
 		pass_run(sw, pass_patience(sw, -1), true);
 		s->waiting = false;
 		worked = true;
+		/* If the caller is back, it could have done that as well. */
+		helped |= !loop_of(sw)->inside;
 	}
 	s->armed = false;
-	learn(sw, worked);
+	learn(sw, helped);
 	if (worked)
 		wake(sw);
 }

@@ -49,11 +49,19 @@ struct welcome {
 	bool shares; /* such a task may share memory */
 };
 
+/* Who is welcome: welcome.c alone. */
+#define INVITED_PLACES 1024u
+struct welcomes {
+	struct welcome by_hand, child;
+	/* Tids that were invited, by process: of two with one place the younger one is. */
+	uint32_t invited[INVITED_PLACES];
+};
+
 /* The state of this floor. */
 struct routing {
 	struct links links;
 	struct answers answers;
-	struct welcome welcome;
+	struct welcomes welcomes;
 	struct contexts contexts;
 	struct notices notices;
 	struct searches searches;
@@ -149,8 +157,8 @@ void remote_notify_drain(struct sw *, uint32_t tid, uint64_t mark);
 /* A whole message to the daemon of another host. */
 void remote_message(struct sw *, uint32_t dst, uint32_t src, const char *head, const char *body,
 	uint32_t len);
-/* Announce a multicast of task `src` to another host's tasks. */
-void remote_announce(struct sw *, uint32_t src, const uint32_t *tids, uint32_t count);
+/* Announce a multicast of task `src` to receivers of another host. */
+void remote_announce(struct sw *, uint32_t src, const struct receiver *, uint32_t count);
 /* Frame of the caller for another host. False: unknown host. */
 bool remote_frame(struct sw *, const char *frame, uint32_t len);
 /* Entries of struct above: room, deliver, and these parts of resume and lost. */
@@ -196,6 +204,7 @@ bool welcome_give(struct conn *, const char *body, uint32_t len);
  * used. False: the caller knows it, or will.
  */
 bool welcome_cancel(struct conn *);
+/* Tasks that are started by hand are welcome no more. */
 void welcome_forget(struct sw *);
 
 /* search.c */

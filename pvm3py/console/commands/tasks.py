@@ -14,7 +14,7 @@ from ..tasktable import TaskTable, parse_tid
 
 _PS_OPTIONS = (
     Option("-a", "tasks of all hosts, not of this one only"),
-    Option("-h", "tasks of the host with this tid", "TID"),
+    Option("-h", "tasks of the host with this tid, 0 for all", "TID"),
     Option("-n", "tasks of the host with this name, . for this one", "HOST"),
     Option("-l", "long: parent and process as well"),
     Option("-x", "this console, too, and what is no task yet"),
@@ -54,7 +54,7 @@ def _where(session: Session, given: Given, hosts: list[pvm.Host]) -> int | None:
         return 0
     if "-h" in given:
         word = given.options["-h"]
-        tid = parse_tid(word)
+        tid = 0 if word == "0" else parse_tid(word)
         if tid is None:
             session.complain(f"-h{word}: no tid; one is like t80000")
         return tid

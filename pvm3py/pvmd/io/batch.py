@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import Any
 
 from pvm3py._switch import ffi, lib
@@ -15,6 +16,7 @@ from ..state.events import (
     DrainedEvent,
     EnrolledEvent,
     Event,
+    HeldEvent,
     HostEvent,
     LogEvent,
     MessageEvent,
@@ -30,9 +32,22 @@ _TIMES = struct.Struct("QQ")
 """struct sw_times."""
 _SEEN = struct.Struct("Q")
 """What comes before the name in SW_ENROLLED."""
+# An attribute of lib costs more than a name.
 _MESSAGE: int = lib.SW_MESSAGE
 _TOO_LONG: int = lib.SW_TOO_LONG
 _ANSWERED: int = lib.SW_ANSWERED
+_NO_PROGRAM: int = lib.SW_NO_PROGRAM
+_SPOKE: int = lib.SW_SPOKE
+_OPEN: int = lib.SW_OPEN
+_PROVEN: int = lib.SW_PROVEN
+_READABLE: int = lib.SW_READABLE
+_EOF: int = lib.SW_EOF
+_CHILD: int = lib.SW_CHILD
+_ENROLLED: int = lib.SW_ENROLLED
+_CLOSE: int = lib.SW_CLOSE
+_HOST: int = lib.SW_HOST
+_OF_TASK: dict[int, Callable[[int], Event]] = {lib.SW_DRAINED: DrainedEvent, lib.SW_HELD: HeldEvent}
+"""Kinds that tell of a task, and nothing but its tid."""
 _COUNT = ffi.new("uint32_t *")
 _SIZE = ffi.new("size_t *")
 
@@ -59,25 +74,25 @@ def events_of_run(sw: Any) -> list[Event]:
             too_long = reason == _TOO_LONG or len(body) < length
             made = AnsweredEvent if reason == _ANSWERED else MessageEvent
             events.append(made(conn, dst, src, enc, tag, ctx, wid, body, too_long))
-        elif kind == lib.SW_NO_PROGRAM:
-            file = body.decode("utf-8", "surrogateescape")
-            answered = reason == _ANSWERED
-            events.append(NoProgramEvent(conn, src, ctx, wid, enc, file, answered))
-        elif kind == lib.SW_SPOKE:
-            events.append(SpokeEvent(dst, src, tag, ctx, wid, body))
-        elif kind == lib.SW_OPEN:
-            events.append(OpenEvent(conn, pid, uid, reason == lib.SW_PROVEN))
-        elif kind == lib.SW_DRAINED:
-            events.append(DrainedEvent(dst))
-        elif kind == lib.SW_READABLE:
-            events.append(ReadableEvent(dst, reason == lib.SW_EOF))
-        elif kind == lib.SW_CHILD:
+        elif kind == _CHILD:
             user, system = _TIMES.unpack(body)
             events.append(ChildEvent(pid, reason, user / 1e6, system / 1e6))
-        elif kind == lib.SW_ENROLLED:
+        elif kind == _READABLE:
+            events.append(ReadableEvent(dst, reason == _EOF))
+        elif kind == _ENROLLED:
             (seen,) = _SEEN.unpack_from(body)
             name = body[_SEEN.size :].decode("utf-8", "surrogateescape")
             events.append(EnrolledEvent(conn, src, pid, seen, name))
+        elif kind == _OPEN:
+            events.append(OpenEvent(conn, pid, uid, reason == _PROVEN))
+        elif kind == _NO_PROGRAM:
+            file = body.decode("utf-8", "surrogateescape")
+            answered = reason == _ANSWERED
+            events.append(NoProgramEvent(conn, src, ctx, wid, enc, file, answered))
+        elif kind == _SPOKE:
+            events.append(SpokeEvent(dst, src, tag, ctx, wid, body))
+        elif kind in _OF_TASK:
+            events.append(_OF_TASK[kind](dst))
         else:
             events.append(_text_event(kind, conn, reason, dst, body.decode("ascii", "replace")))
     return events
@@ -85,9 +100,9 @@ def events_of_run(sw: Any) -> list[Event]:
 
 def _text_event(kind: int, conn: int, reason: int, dst: int, text: str) -> Event:
     """An event with a text for the log."""
-    if kind == lib.SW_CLOSE:
+    if kind == _CLOSE:
         return CloseEvent(conn, reason, text)
-    if kind == lib.SW_HOST:
+    if kind == _HOST:
         return HostEvent(dst, reason, text)
     return LogEvent(conn, text)
 

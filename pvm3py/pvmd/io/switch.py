@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The switch (csrc/switch) as a Python object. Beside it only `batch` and `process` use C.
+"""The switch (csrc/switch) as a Python object. Beside it only `batch`, `moves` and `process` use C.
 
 Tids, tags and all other words of the wire are signed ints here.
 """
@@ -21,6 +21,7 @@ from pvm3py.wire.codec import WireError
 from ..state.events import Event
 from .batch import events_of_run
 from .figures import Limits, Sharing, Statistics
+from .moves import Moves
 from .process import check
 
 EOF: int = lib.SW_EOF
@@ -49,6 +50,8 @@ _FD = struct.Struct("ii")
 """struct sw_fd."""
 
 _RUN_EVENTS: int = lib.SW_RUN_EVENTS
+_BIND_SHARES: int = lib.SW_BIND_SHARES
+_BIND_CHILD: int = lib.SW_BIND_CHILD
 _NONE_READY: Sequence[tuple[int, int]] = ()
 
 _SOM = c.FFSOM << 24
@@ -90,7 +93,7 @@ def frame(
     return b"".join(parts)
 
 
-class Switch:
+class Switch(Moves):
     """A switch over a listening Unix stream socket.
 
     Assign `handler`, which gets every event. Event loops come from
@@ -290,7 +293,7 @@ class Switch:
         ENOENT if the connection has ended, EEXIST if it has a tid or tid has a connection.
         """
         self.flush()
-        flags = (lib.SW_BIND_SHARES if shares else 0) | (lib.SW_BIND_CHILD if child else 0)
+        flags = _bind_flags(shares, child)
         code = lib.sw_bind(self._sw, conn, tid & 0xFFFFFFFF, frames, len(frames), flags)
         check(code, f"bind task {tid:x}")
 
@@ -352,14 +355,32 @@ class Switch:
         self._has_answers = True
         lib.sw_keep_answer(self._sw, tag & 0xFFFFFFFF, body, len(body), answer, len(answer))
 
-    def keep_welcome(self, body: bytes, answer: bytes, *, shares: bool) -> None:
-        """Give tasks that enrol with such a TM_CONN2 this answer, until `forget_answers` is called.
+    def keep_welcome(
+        self, body: bytes, answer: bytes, *, shares: bool = False, child: bool = False
+    ) -> None:
+        """Give tasks that enrol with such a TM_CONN2 this answer; each becomes an EnrolledEvent.
 
-        Each has a tid of its own, and becomes an EnrolledEvent, unless it leaves before that is
-        told. shares: as in `bind`.
+        Those that are started by hand get a tid of their own, until `forget_answers` is called; one
+        that leaves before it is told of becomes no event. child: those that are invited get their
+        own words, until `forget_child_welcome` is called. shares: as in `bind`.
         """
-        self._has_answers = True
-        lib.sw_keep_welcome(self._sw, body, len(body), answer, len(answer), shares)
+        if not child:
+            self._has_answers = True
+        flags = _bind_flags(shares, child)
+        lib.sw_keep_welcome(self._sw, body, len(body), answer, len(answer), flags)
+
+    def invite(self, tid: int, pid: int, words: bytes) -> None:
+        """Let the child `pid` enrol as the expected task tid, if a welcome for children is kept.
+
+        words: what the answer then has behind its first word, 32 bytes at most. Raises OSError:
+        ENOENT if the task is not expected, EINVAL if there are too many words.
+        """
+        code = lib.sw_invite(self._sw, tid & 0xFFFFFFFF, pid, words, len(words))
+        check(code, f"invite task {tid:x}")
+
+    def forget_child_welcome(self) -> None:
+        """The next child is not to be answered as the last one was."""
+        lib.sw_forget_child_welcome(self._sw)
 
     def forget_answers(self) -> None:
         """What was kept may not be true any more."""
@@ -451,12 +472,15 @@ class Switch:
         mtu: int,
         *,
         pending: bool = False,
+        moves: bool = False,
         silence: float = 0.0,
     ) -> None:
         """Add the host of the daemon tid, or change it in place.
 
-        pending: packets are sent to it, but none taken from it. silence: seconds after which a
-        daemon of this project that is not heard of is lost; 0: as 3.4.6 does it. Raises OSError.
+        pending: packets are sent to it, but none taken from it. moves: it knows that tasks move, so
+        its packets may come from, and be for, tasks that bear any host's number. silence: seconds
+        after which a daemon of this project that is not heard of is lost; 0: as 3.4.6 does it.
+        Raises OSError.
         """
         self.flush()
         host = ffi.new("struct sw_host *")
@@ -465,6 +489,7 @@ class Switch:
         host.port = port
         host.mtu = mtu
         host.flags = lib.SW_HOST_PENDING if pending else 0
+        host.flags |= lib.SW_HOST_MOVES if moves else 0
         host.silence_ms = int(silence * 1000)
         check(lib.sw_host(self._sw, host), f"add host {tid & 0xFFFFFFFF:x}")
 
@@ -505,6 +530,11 @@ class Switch:
         if shared is None:
             return messages[0], size[0]
         return messages[0] + shared.messages, size[0] + shared.bytes
+
+
+def _bind_flags(shares: bool, child: bool) -> int:
+    """What a task may do and is, as the C interface has it."""
+    return (_BIND_SHARES if shares else 0) | (_BIND_CHILD if child else 0)
 
 
 def _report(error: Exception, event: Event) -> None:

@@ -8,6 +8,8 @@ credentials.
 
 from __future__ import annotations
 
+import struct
+
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import (
     Codes,
@@ -32,16 +34,19 @@ from .tasks import settings
 
 # Seconds from connecting to the end of enrolment.
 TIMEOUT = 30.0
+# The words of an EnrolReply that no other task's has, which follow its first one.
+_OWN_WORDS = struct.Struct(">8i")
 
 
 class Welcome(Table):
-    """What the switch welcomes tasks for in this daemon's place.
+    """What the libraries of tasks can that the switch welcomes in this daemon's place.
 
-    announced: what the libraries of such tasks can.
+    by_hand: of those that are started by hand; child: of those that were invited.
     """
 
     def __init__(self) -> None:
-        self.announced: Extension | None = None
+        self.by_hand: Extension | None = None
+        self.child: Extension | None = None
 
 
 @on(BEGIN)
@@ -86,21 +91,13 @@ def _new_task(pvmd: Pvmd, connection: Connection, body: EnrolRequest) -> Task:
 def _welcome(pvmd: Pvmd, request: Request, task: Task, body: EnrolRequest) -> None:
     """Answer, then let follow what waits for the task, and tell who wants to know."""
     connection = request.connection
-    asked = body.extension
-    extra, granted = None, 0
-    if asked is not None and asked.magic == c.WIRE_EXT_MAGIC:
-        task.announced = asked
-        size = min(asked.fragment, c.WIRE_FRAG_LARGE)
-        granted = asked.capabilities & (c.WIRE_EXT_MEMORY if pvmd.settings.share_memory else 0)
-        extra = extension(max(size, c.WIRE_FRAG_DEFAULT), granted)
-    known = settings(pvmd, task, c.WIRE_FRAG_DEFAULT)
-    reply = EnrolReply(1, known, extra).encode()
+    extra, shares = _grant(pvmd, task, body.extension)
+    reply = EnrolReply(1, settings(pvmd, task, c.WIRE_FRAG_DEFAULT), extra).encode()
     task.dealings = manager.begin(pvmd, connection)
     answer = frame(task.tid, c.TIDPVMD, request.tag, request.ctx, request.wid, reply)
     by_hand = task.ptid == 0 and not task.cookie
     if by_hand:
         _announce(pvmd, task)
-    shares = bool(granted & c.WIRE_EXT_MEMORY)
     births.Births.of(pvmd).enrols(pvmd, task, connection.pid)
     child = task.forked and task.pid == connection.pid
     try:
@@ -115,33 +112,68 @@ def _welcome(pvmd: Pvmd, request: Request, task: Task, body: EnrolRequest) -> No
         pvmd.tasks.add(task)
     elif connection.pid != task.pid:
         pvmd.tasks.disown(task, connection.pid)
-    task.conn = connection.conn
-    pvmd.tasks.enrolled(task)
-    connection.task = task
-    pvmd.trim_later()
+    _connected(pvmd, task, connection)
     if by_hand and _unnoticed(pvmd):
-        Welcome.of(pvmd).announced = task.announced
+        Welcome.of(pvmd).by_hand = task.announced
         pvmd.switch.keep_welcome(request.body, reply, shares=shares)
+    elif child and not _tells_more(pvmd):
+        Welcome.of(pvmd).child = task.announced
+        pvmd.switch.keep_welcome(request.body, reply, shares=shares, child=True)
     if by_hand and task.sched:
         pvmd.send(task.sched, c.SM_EXECACK, c.BASECONTEXT, Codes([task.tid]).encode())
 
 
+def _grant(pvmd: Pvmd, task: Task, asked: Extension | None) -> tuple[Extension | None, bool]:
+    """What the daemon says to a library that says what it can; whether it may share memory."""
+    if asked is None or asked.magic != c.WIRE_EXT_MAGIC:
+        return None, False
+    task.announced = asked
+    size = min(asked.fragment, c.WIRE_FRAG_LARGE)
+    granted = asked.capabilities & (c.WIRE_EXT_MEMORY if pvmd.settings.share_memory else 0)
+    return extension(max(size, c.WIRE_FRAG_DEFAULT), granted), bool(granted & c.WIRE_EXT_MEMORY)
+
+
+def _connected(pvmd: Pvmd, task: Task, connection: Connection) -> None:
+    """A task in the table has a connection."""
+    task.conn = connection.conn
+    connection.task = task
+    pvmd.tasks.enrolled(task)
+    pvmd.trim_later()
+
+
 def _unnoticed(pvmd: Pvmd) -> bool:
     """Whether tasks that are started by hand are all welcome, and nobody is told of them."""
-    registry = Registry.of(pvmd)
-    if registry.tracer is not None or registry.sched or pvmd.tasks.awaited():
+    if Registry.of(pvmd).tracer is not None or pvmd.tasks.awaited() or _tells_more(pvmd):
         return False
-    limited = pvmd.settings.max_tasks > 0 or pvmd.stopped.done()
-    return not limited and not pvmd.log.mask & DEBUG_MESSAGES
+    return pvmd.settings.max_tasks <= 0 and not pvmd.stopped.done()
+
+
+def _tells_more(pvmd: Pvmd) -> bool:
+    """Whether a task's enrolment is not done with the answer: a manager deals with it, or the log.
+
+    Who changes that, or what all answers have in common, calls Switch.forget_child_welcome.
+    """
+    return Registry.of(pvmd).sched != 0 or bool(pvmd.log.mask & DEBUG_MESSAGES)
+
+
+def invite(pvmd: Pvmd, task: Task) -> None:
+    """Have the switch welcome a child that is expected, if it enrols as others have."""
+    out, trc = task.out, task.trc
+    targets = out.tid, out.ctx, out.tag, trc.tid, trc.ctx, trc.tag
+    pvmd.switch.invite(task.tid, task.pid, _OWN_WORDS.pack(task.tid, task.ptid, *targets))
 
 
 def enrolled(pvmd: Pvmd, event: EnrolledEvent) -> None:
-    """The switch has welcomed a task that was started by hand, as the one before was here."""
-    task = Task(event.tid, 0, event.pid, event.name, conn=event.conn, seen=ticks(event.seen))
-    task.announced = Welcome.of(pvmd).announced
-    pvmd.tasks.add(task)
-    pvmd.connections[event.conn] = Connection(event.conn, event.pid, True, task)
-    pvmd.trim_later()
+    """The switch has welcomed a task, as the one before was here."""
+    known, task = Welcome.of(pvmd), pvmd.tasks.get(event.tid)
+    if task is None:
+        task = Task(event.tid, 0, event.pid, event.name, seen=ticks(event.seen))
+        task.announced = known.by_hand
+        pvmd.tasks.add(task)
+    else:
+        task.announced = known.child
+    connection = pvmd.connections[event.conn] = Connection(event.conn, event.pid, True)
+    _connected(pvmd, task, connection)
 
 
 def _announce(pvmd: Pvmd, task: Task) -> None:

@@ -53,7 +53,7 @@ def _announce(pvmd: Pvmd) -> None:
 def register_sched(pvmd: Pvmd, request: Request, _body: Empty) -> SchedReply:
     """Become the resource manager, in place of the one before; all hosts are told."""
     previous = Registry.of(pvmd).sched
-    Registry.of(pvmd).managers.register(request.src)
+    Registry.of(pvmd).managers.register(pvmd, request.src)
     _announce(pvmd)
     master = pvmd.hosts.get(pvmd.hosts.master) or pvmd.hosts.own
     return SchedReply(

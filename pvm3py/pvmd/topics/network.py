@@ -187,6 +187,7 @@ def attach(pvmd: Pvmd, sock: socket.socket) -> None:
     own = pvmd.hosts.own
     own.port = sock.getsockname()[1]
     pvmd.udp = sock
+    pvmd.switch.forget_child_welcome()
     pvmd.switch.network(sock.fileno(), own.mtu)
     pvmd.log(f"{own.name} ({own.address}:{own.port}) talks to other hosts")
 
@@ -249,6 +250,7 @@ def settle_address(pvmd: Pvmd, targets: list[str]) -> None:
     if way is not None:
         pvmd.log(f"host name {own.name} has address {own.address}, using {way} for other hosts")
         own.address = way
+        pvmd.switch.forget_child_welcome()
 
 
 def loopback_advice(pvmd: Pvmd, target: str) -> str:

@@ -145,12 +145,12 @@ class Pipes(Table):
 
 
 def readable(pvmd: Pvmd, event: ReadableEvent) -> None:
-    """Something is in a pipe, or it has ended, which takes no time to see."""
+    """Something is in a pipe, or it has ended."""
     pipe = Pipes.of(pvmd).open.get(event.fd)
     if pipe is None:
         return
     if event.ended:
-        pipe.turn(0.0)
+        pipe.ended()
     else:
         Turns.of(pvmd).add(pipe)
 
@@ -257,6 +257,12 @@ class OutputPipe:
         for _ in range(0, held[0], TEXT_MAX):
             self._pass_on()
         self._close()
+
+    def ended(self) -> None:
+        """Its end can be read. If it has the number of another one that ended, it goes on."""
+        self._pass_on()
+        self.resume()
+        self._end_if_closed()
 
     def turn(self, until: float) -> None:
         """Read some, but no longer than until that time of the loop."""

@@ -40,9 +40,10 @@ class Managers:
         """The resource manager of this host, 0: none."""
         return self._own or (self._others[-1] if self._others else 0)
 
-    def register(self, tid: int) -> None:
+    def register(self, pvmd: Pvmd, tid: int) -> None:
         """A task of this host becomes manager."""
         self._own = tid
+        pvmd.switch.forget_child_welcome()
 
     def announced(self, pvmd: Pvmd, tid: int, by: int) -> None:
         """The daemon of host `by` says who is manager there; 0: nobody any more."""
@@ -51,6 +52,7 @@ class Managers:
             self.forget(tid)
             self._others.append(tid)
             self.watch(pvmd)
+            pvmd.switch.forget_child_welcome()
 
     def hand_over(self, pvmd: Pvmd, tid: int) -> None:
         """The current manager names the next one, of any host."""

@@ -24,7 +24,7 @@ from ..state.events import NoProgramEvent
 from ..state.hosts import Host
 from ..state.task import Task
 from ..state.tree import own_directory, own_program
-from . import output, tracing
+from . import enrol, output, tracing
 from .births import Birth, Births
 from .roles import Registry
 
@@ -116,14 +116,9 @@ def _none(job: ExecRequest, block: Block[Host], code: int, why: str) -> Started:
 
 def _reason(job: ExecRequest, host: Host, why: str) -> str | None:
     """A line about what a host could not start, if the spawner wants to be told."""
-    if not _wants(job, REASONS_WANTED):
+    if not any(text.startswith(f"{REASONS_WANTED}=") for text in job.env):
         return None
     return f"{host.name}\t{why.replace(chr(10), ' ')[:_REASON_MAX]}\n"
-
-
-def _wants(job: ExecRequest, variable: str) -> bool:
-    """Whether the request has this variable in its environment."""
-    return any(text.startswith(f"{variable}=") for text in job.env)
 
 
 def _start_block(
@@ -220,9 +215,10 @@ class _Starter:
             names = ("PVMTMASK=", "PVMTRCBUF=", "PVMTRCOPT=")
             own = [text for text in job.env if not text.startswith(names)]
             self._strings = tracer.environment() + own
-        self._tells_status = _wants(job, STATUS_WANTED)
-        self._is_nursery = _wants(job, NURSERY)
-        self._forkable = _wants(job, FORK_WANTED) and not job.flags & c.PvmTaskDebug
+        named = {text.partition("=")[0] for text in job.env}
+        self._tells_status = STATUS_WANTED in named
+        self._is_nursery = NURSERY in named
+        self._forkable = FORK_WANTED in named and not job.flags & c.PvmTaskDebug
         self._cwd = working_directory(self._strings)
         self._program = ""
         self._argv: list[str] = []
@@ -289,7 +285,9 @@ class _Starter:
         task.pipe = output.OutputPipe(pvmd, task, read_end)
         if nursery:
             self._have_forked(task, nursery, write_end)
-        elif self._is_nursery:
+            return task.tid
+        enrol.invite(pvmd, task)
+        if self._is_nursery:
             Births.of(pvmd).add_nursery(self._job.ptid, task.tid)
         return task.tid
 

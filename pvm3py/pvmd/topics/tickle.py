@@ -60,6 +60,7 @@ def _get_mask(pvmd: Pvmd, _args: list[int]) -> list[int]:
 
 def _set_mask(pvmd: Pvmd, args: list[int]) -> list[int]:
     pvmd.log.mask = args[1] if len(args) > 1 else 0
+    pvmd.switch.forget_child_welcome()
     pvmd.log(f"debug mask is {mask_text(pvmd.log.mask)}")
     return []
 

@@ -2,7 +2,7 @@
 """Programs of several languages image themselves at random instants, and go on elsewhere.
 
 Each of them checks all its work. PVM3PY_IMAGES is how many images are made and restarted of each
-(10; 1,000 of each of ten are the 10,000 that were tried at once).
+(15).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from support.images import restarts
 
-IMAGES = int(os.environ.get("PVM3PY_IMAGES", "10"))
+IMAGES = int(os.environ.get("PVM3PY_IMAGES", "15"))
 SEED = int(os.environ.get("PVM3PY_IMAGES_SEED") or random.randrange(1 << 30))
 # Images that one run of a program leaves.
 BATCH = 20
@@ -25,6 +25,7 @@ PROGRAMS: dict[str, Callable[[], list[object]]] = {
     "fixed": lambda: [restarts.c_program("image_worker", "-no-pie", "-fno-pie")],
     "static": lambda: [restarts.c_program("image_worker", "-static")],
     "static-pie": lambda: [restarts.c_program("image_worker", "-static-pie", "-fPIE")],
+    "musl": lambda: [restarts.foreign_program("image_worker", "musl-gcc", "musl-tools")],
     "C++": lambda: [restarts.c_program("image_thrown")],
     "Fortran": lambda: [restarts.fortran_program("image_worker")],
     "Python": lambda: [*restarts.python_worker()],

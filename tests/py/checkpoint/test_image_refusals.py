@@ -44,7 +44,7 @@ REFUSALS = {
 }
 # Those that a test cannot provoke everywhere, or at all.
 UNPROVOKED = {
-    "WHY_MACHINE": "another architecture",
+    "WHY_MACHINE": "another architecture, which has a test of its own",
     "WHY_SYSTEM": "a system call that fails",
     "WHY_NO_PROC": "no /proc",
     "WHY_SHADOW_STACK": "a processor and a system with shadow stacks",
@@ -65,6 +65,13 @@ def test_refusal_has_reason_and_changes_nothing(case: str) -> None:
     assert re.fullmatch(rf"refused \d+: {REFUSALS[case]}", lines[0])
     assert lines[-1] == "went on"
     assert ended.status == 0
+
+
+def test_other_architecture_is_refused() -> None:
+    program = restarts.foreign_program("image_refused", "i686-linux-gnu-gcc", "gcc-i686-linux-gnu")
+    ended = restarts.run([program, "sockets"])
+    reason = "a process of this build cannot be imaged on this architecture"
+    assert ended.lines() == [f"refused 1: {reason}: 0: ", "went on"]
 
 
 def test_each_reason_has_words_and_is_provoked() -> None:

@@ -15,7 +15,7 @@ from support.system import C_SOURCES, SIDES, Side, require_library
 
 # What exchanges messages most; all of them with PVM3PY_WAYS=all.
 OFTEN = ("check_messages", "check_routes", "check_memory", "check_handlers", "check_forks")
-BLOCKING = ("check_reentry",)
+BLOCKING = ("check_reentry", "check_signals")
 PROGRAMS = sorted(path.stem for path in C_SOURCES.glob("check_*.c"))
 
 

@@ -71,6 +71,7 @@ ps -x
 ps -axl
 ps -n.
 ps -nfoo
+ps -h0
 ps -h40000
 ps -h80000
 ps -z

@@ -127,6 +127,8 @@ def test_tables_as_json(vm: VirtualMachine) -> None:
     (console,) = json.loads(commands(vm, "ps -ax --json"))
     assert (console["host"], console["program"], console["parent"]) == (HOST, None, None)
     assert json.loads(commands(vm, f"mstat --json {HOST}")) == {HOST: "ok"}
+    assert json.loads(commands(vm, f"mstat {HOST} --json")) == {HOST: "ok"}
+    assert "--json  No such host\n" in pvm(vm, "-c", f"mstat -- {HOST} --json").check(1).out
     found = json.loads(commands(vm, "names --json"))
     assert [entry["name"] for entry in found] == ["###_PVM_NO_RESET_###"]
     assert json.loads(commands(vm, "jobs --json")) == []
@@ -205,8 +207,18 @@ def test_dash_alone_is_no_option_and_no_operand(vm: VirtualMachine) -> None:
 def test_host_of_ps_that_is_no_tid_is_said(vm: VirtualMachine) -> None:
     assert pvm(vm, "-c", "ps -hzz").check(1).out == "-hzz: no tid; one is like t80000\n"
     assert pvm(vm, "-c", "ps -h").check(1).out == "-h: no tid; one is like t80000\n"
+    assert commands(vm, "ps -h0") == commands(vm, "ps -a")
     unknown = pvm(vm, "-c", "ps -hffffff").check(1)
     assert unknown.out == "" and "pvm_tasks(): No such host" in unknown.err
+
+
+def test_words_that_are_no_tid_are_said_and_the_rest_is_done(vm: VirtualMachine) -> None:
+    done = pvm(vm, "-c", "pstat zz 40001").check(1)
+    assert done.out == "zz: no tid; one is like t40001\nt   40001  run\n"
+
+
+def test_options_may_be_several_words(vm: VirtualMachine) -> None:
+    assert commands(vm, "ps -a -l; jobs -l -l") == commands(vm, "ps -al; jobs -l")
 
 
 def test_options_that_leave_no_operand_are_an_incorrect_count(vm: VirtualMachine) -> None:

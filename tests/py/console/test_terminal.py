@@ -455,18 +455,25 @@ def test_console_that_ignores_the_hang_up_ends_all_the_same(
         wait_until(lambda: desk.process.poll() is not None, "the console has ended")
 
 
-@every_face
-def test_terminal_is_as_before_when_the_machine_is_halted_by_others(
-    ours: VirtualMachine, face: Face
-) -> None:
-    with console(ours, face) as desk:
+@contextlib.contextmanager
+def ended_in_half_a_line(vm: VirtualMachine, face: Face) -> Iterator[Desk]:
+    """A console on whose line something was typed; the block ends it."""
+    with console(vm, face) as desk:
         before = desk.flags()
         desk.see_last(PROMPT)
         desk.type("half a li")
         desk.see_last("pvm> half a li")
+        yield desk
+        assert desk.flags() == before
+
+
+@every_face
+def test_terminal_is_as_before_when_the_machine_is_halted_by_others(
+    ours: VirtualMachine, face: Face
+) -> None:
+    with ended_in_half_a_line(ours, face) as desk:
         ours.process.send_signal(signal.SIGTERM)
         desk.end()
-        assert desk.flags() == before
 
 
 @every_face
@@ -474,14 +481,16 @@ def test_terminal_is_as_before_when_the_machine_is_halted_by_others(
 def test_terminal_is_as_before_when_a_signal_ends_the_console(
     ours: VirtualMachine, face: Face, number: signal.Signals
 ) -> None:
-    with console(ours, face) as desk:
-        before = desk.flags()
-        desk.see_last(PROMPT)
-        desk.type("half a li")
-        desk.see_last("pvm> half a li")
+    with ended_in_half_a_line(ours, face) as desk:
         desk.process.send_signal(number)
         assert desk.end() == -number
-        assert desk.flags() == before
+
+
+def remove_left_files(vm: VirtualMachine) -> None:
+    """Remove what a daemon leaves that was killed."""
+    vm.sock_file.unlink()
+    for left in vm.tmp.glob("pvmtmp*"):
+        left.unlink()
 
 
 @every_face
@@ -493,9 +502,7 @@ def test_daemon_that_dies_under_the_prompt_is_said(ours: VirtualMachine, face: F
         assert "the daemon of this host has ended" in text
         assert "Traceback" not in text
         assert desk.flags() & termios.ECHO
-    ours.sock_file.unlink()
-    for left in ours.tmp.glob("pvmtmp*"):
-        left.unlink()
+    remove_left_files(ours)
 
 
 @pytest.mark.parametrize(
@@ -514,9 +521,7 @@ def test_daemon_that_dies_under_a_command_is_said_once(
         assert "libpvm" not in "\n".join(desk.lines())
     for pid in ours.running("sleep") + ours.running("tail"):
         os.kill(pid, signal.SIGKILL)
-    ours.sock_file.unlink()
-    for left in ours.tmp.glob("pvmtmp*"):
-        left.unlink()
+    remove_left_files(ours)
 
 
 # ---- progress ----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.impostors.rawtask import Connector, RawTask
+from support.impostors.target import Target
 from support.machines.patched import Patch
 from support.machines.sharing import ON
 from support.machines.vm import VirtualMachine
@@ -27,6 +28,29 @@ def vm() -> Iterator[VirtualMachine]:
 def task(vm: VirtualMachine, connector: Connector) -> Iterator[RawTask]:
     with RawTask(vm.address, connector) as raw:
         yield raw.enrol(vm.tmp)
+
+
+@pytest.fixture
+def other(vm: VirtualMachine, connector: Connector) -> Iterator[RawTask]:
+    """Another task, for tests of two."""
+    with RawTask(vm.address, connector) as raw:
+        yield raw.enrol(vm.tmp)
+
+
+@pytest.fixture(scope="module")
+def shared_target() -> Iterator[Target]:
+    """A daemon that the tests of a file attack."""
+    target = Target()
+    yield target
+    target.close()
+
+
+@pytest.fixture
+def target(shared_target: Target) -> Iterator[Target]:
+    """The same, whole before and after a test."""
+    shared_target.ensure()
+    yield shared_target
+    shared_target.check_unharmed()
 
 
 @pytest.fixture

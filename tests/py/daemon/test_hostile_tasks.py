@@ -8,17 +8,10 @@ something that has an answer got it, or lost the connection: nobody waits for ev
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import random
-import struct
-from collections.abc import Callable, Iterator
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from support.impostors.rawtask import (
     ClosedError,
     Connector,
@@ -28,61 +21,16 @@ from support.impostors.rawtask import (
     message,
     string,
 )
-from support.impostors.target import Target, attacks, embedded_message, exchange
-from support.machines.vm import wait_until
-from support.system import VECTORS, missing
+from support.impostors.target import Target, await_fate, embedded_message, exchange, request_vectors
+from support.system import missing
 
 from pvm3py.wire import constants as c
 
 GIANT = (0x7FFFFFFF, 0xFFFFFFFF, 0x80000000, 0x40000000)
-# Tags that have no answer, or whose answer is that everything ends.
-NO_REPLY = {c.TM_HALT, c.TM_MCA, c.TM_NOTIFY, c.TM_SHMCONN}
 ENROLMENT = {c.TM_CONNECT, c.TM_CONN2}
 # An interpreter that every user may run; the one that runs the tests may be private.
 PUBLIC_PYTHON = "/usr/bin/python3"
 HEADER = c.TDFRAGHDR + c.MSGHDRLEN
-
-property_test = attacks(60)
-
-
-@pytest.fixture(scope="module")
-def shared_target() -> Iterator[Target]:
-    target = Target()
-    yield target
-    target.close()
-
-
-@pytest.fixture
-def target(shared_target: Target) -> Iterator[Target]:
-    shared_target.ensure()
-    yield shared_target
-    shared_target.check_unharmed()
-
-
-@cache
-def request_vectors() -> dict[int, bytes]:
-    """The recorded request with the longest body of each tag, whole fragments."""
-    found: dict[int, bytes] = {}
-    for path in sorted((VECTORS / "task").glob("*.json")):
-        vector = json.loads(path.read_text())
-        data = bytes.fromhex(vector["hex"])
-        tag = struct.unpack_from("!i", data, c.TDFRAGHDR + c.WIRE_MSG_TAG)[0]
-        asked = vector["direction"] == "task->pvmd" and c.TM_FIRST <= tag <= c.TM_LAST
-        if asked and len(data) > len(found.get(tag, b"")):
-            found[tag] = data
-    assert len(found) > 15, "vectors of requests are missing"
-    return found
-
-
-def await_fate(task: RawTask, tag: int, wid: int) -> None:
-    """Wait until the request has been answered or the connection closed."""
-    try:
-        seen = task.sync()
-        while tag not in NO_REPLY and (tag, wid) not in seen:
-            answer = task.receive()
-            seen.add((answer.tag, answer.wid))
-    except ClosedError:
-        pass
 
 
 # ---- requests -------------------------------------------------------------------
@@ -378,234 +326,3 @@ def test_another_user_gets_nothing(target: Target) -> None:
         path.unlink()
         os.chmod(target.vm.address, 0o700)
         target.vm.tmp.chmod(0o700)
-
-
-# ---- authentication files -------------------------------------------------------
-
-
-def foreign_file(directory: Path) -> Path:
-    path = directory / "foreign"
-    path.write_bytes(b"precious")
-    return path
-
-
-def link_to_foreign_file(directory: Path) -> Path:
-    path = directory / "link"
-    path.symlink_to(foreign_file(directory))
-    return path
-
-
-def fifo_without_reader(directory: Path) -> Path:
-    path = directory / "fifo"
-    os.mkfifo(path)
-    return path
-
-
-def link_to_nowhere(directory: Path) -> Path:
-    path = directory / "dangling"
-    path.symlink_to(directory / "created-by-daemon")
-    return path
-
-
-AUTH_FILES: list[Callable[[Path], Path]] = [
-    foreign_file,
-    link_to_foreign_file,
-    link_to_nowhere,
-    fifo_without_reader,
-    lambda directory: directory,
-    lambda directory: directory / "absent",
-    lambda directory: Path("/dev/full"),
-    lambda directory: Path("/dev/ptmx"),
-    lambda directory: Path("/proc/self/oom_score_adj"),
-    lambda directory: Path("x" * 3900),
-    lambda directory: Path("relative"),
-    lambda directory: directory / "\udcff\udc80",
-]
-
-
-@pytest.mark.parametrize("make", AUTH_FILES)
-@pytest.mark.parametrize("inside", [True, False], ids=["in PVM_TMP", "elsewhere"])
-def test_auth_file_that_is_a_trap_is_refused(
-    target: Target, make: Callable[[Path], Path], inside: bool, tmp_path: Path
-) -> None:
-    directory = target.vm.tmp / "trap" if inside else tmp_path / "trap"
-    directory.mkdir()
-    path = make(directory)
-    try:
-        with target.connect() as task:
-            body = ints(c.TDPROTOCOL) + string(os.fsencode(path))
-            task.send(message(c.TM_CONNECT, body, wid=1))
-            with contextlib.suppress(ClosedError):
-                assert task.receive().ints()[1] == 0
-            task.wait_closed()
-        foreign = directory / "foreign"
-        assert not foreign.exists() or foreign.read_bytes() == b"precious"
-        assert not (directory / "absent").exists()
-        assert not (directory / "created-by-daemon").exists()
-    finally:
-        for entry in directory.iterdir():
-            entry.unlink()
-        directory.rmdir()
-
-
-def test_enrolment_without_writing_the_daemons_file_is_not_enrolled(target: Target) -> None:
-    with target.connect() as task:
-        path = target.vm.tmp / "auth"
-        path.touch(0o600)
-        assert task.request(c.TM_CONNECT, ints(c.TDPROTOCOL) + string(bytes(path))).ints()[1]
-        path.unlink()
-        task.send(message(c.TM_CONN2, ints(target.connector.pid, 0) + string(b""), wid=2))
-        task.wait_closed()
-    wait_until(lambda: not _auth_files(target), "the daemon's authentication file removed")
-
-
-def test_enrolment_given_up_halfway_leaves_no_file(target: Target) -> None:
-    path = target.vm.tmp / "auth"
-    path.touch(0o600)
-    for _ in range(20):
-        path.write_bytes(b"")
-        with target.connect() as task:
-            task.request(c.TM_CONNECT, ints(c.TDPROTOCOL) + string(bytes(path)))
-    path.unlink()
-    wait_until(lambda: not _auth_files(target), "the daemon's authentication files removed")
-
-
-def _first_round(task: RawTask, path: Path) -> str:
-    """Path of the file that the daemon has made."""
-    path.write_bytes(b"")
-    answer = task.request(c.TM_CONNECT, ints(c.TDPROTOCOL) + string(bytes(path)))
-    protocol, accepted, size = answer.ints()[:3]
-    assert (protocol, accepted) == (c.TDPROTOCOL, 1)
-    return answer.body[12 : 12 + size - 1].decode()
-
-
-def test_every_first_round_has_a_file_of_its_own_and_one_is_left(target: Target) -> None:
-    path = target.vm.tmp / "auth"
-    path.touch(0o600)
-    with target.connect() as task:
-        names = [_first_round(task, path) for _ in range(20)]
-        assert len({*names}) == 20
-        assert _auth_files(target) == [Path(names[-1])]
-        status = os.lstat(names[-1])
-        assert (status.st_mode & 0o777, status.st_size) == (0o600, 0)
-        path.unlink()
-
-
-def test_names_of_authentication_files_begin_again(target: Target) -> None:
-    """One of them is that of the daemon's socket, which is passed over.
-
-    A connection that stays without a task has a time limit, so there is a new one now and then.
-    """
-    path = target.vm.tmp / "auth"
-    path.touch(0o600)
-    names = []
-    for _ in range(100):
-        with target.connect() as task:
-            names += [_first_round(task, path) for _ in range(100)]
-    assert names[-1] == names[0]
-    assert target.vm.address not in names
-    path.unlink()
-
-
-def test_authentication_file_gets_another_name_if_many_are_taken(target: Target) -> None:
-    path = target.vm.tmp / "auth"
-    path.touch(0o600)
-    with target.connect() as task:
-        stem, _, number = _first_round(task, path).rpartition(".")
-        taken = [Path(f"{stem}.{int(number) + 1 + following}") for following in range(16)]
-        for name in taken:
-            name.write_bytes(b"")
-        assert not _first_round(task, path).rpartition(".")[2].isdigit()
-        assert all(name.exists() for name in taken)
-        for name in (*taken, path):
-            name.unlink()
-
-
-def _auth_files(target: Target) -> list[Path]:
-    return [p for p in target.vm.tmp.glob("pvmtmp*") if p.is_file()]
-
-
-# ---- arbitrary input ------------------------------------------------------------
-
-
-@property_test
-@given(data=st.binary(max_size=600))
-def test_any_bytes_from_a_stranger(target: Target, data: bytes) -> None:
-    with target.connect() as task:
-        task.send(data)
-        task.finish()
-
-
-@property_test
-@given(seed=st.integers(0, 2**32 - 1), vectors=st.lists(st.integers(0, 999), max_size=6))
-def test_mutated_requests_of_a_task(target: Target, seed: int, vectors: list[int]) -> None:
-    rng = random.Random(seed)
-    requests = [v for tag, v in sorted(request_vectors().items()) if tag != c.TM_HALT]
-    with target.task() as task:
-        for number in vectors:
-            data = bytearray(requests[number % len(requests)])
-            for _ in range(rng.randint(1, 4)):
-                mutate(data, rng)
-            if not is_dangerous(data):
-                task.send(bytes(data))
-        task.finish()
-
-
-def mutate(data: bytearray, rng: random.Random) -> None:
-    """Change something somewhere, mostly in the body."""
-    at = rng.randrange(len(data)) if data else 0
-    kind = rng.randrange(5)
-    if kind == 0 and data:
-        data[at] ^= 1 << rng.randrange(8)
-    elif kind == 1:
-        data[at : at + rng.randrange(8)] = b""
-    elif kind == 2:
-        data[at:at] = rng.randbytes(rng.randrange(8))
-    elif kind == 3:
-        word = rng.choice((0, -1, 1, 2**31 - 1, -(2**31), 4096, rng.getrandbits(31)))
-        data[at // 4 * 4 : at // 4 * 4 + 4] = ints(word)
-    else:
-        data[at:] = data[at : at + 8]
-
-
-def is_dangerous(data: bytes) -> bool:
-    """Whether it could end the machine, signal a process or reach another host."""
-    words = struct.unpack(f"!{len(data) // 4}i", data[: len(data) // 4 * 4])
-    return not {c.TM_HALT, c.TM_SENDSIG, c.TM_ADDHOST}.isdisjoint(words)
-
-
-FIELD = st.one_of(
-    st.integers(-(2**31), 2**31 - 1).map(ints),
-    st.sampled_from([0, 1, 2, -1, 0x40000, 0x40001, c.TIDPVMD, 2**31 - 1]).map(ints),
-    st.sampled_from([b"", b"nosuch", b"*", b"a" * 300, b"\xff\xfe", b"../x", b":/"]).map(string),
-    st.binary(max_size=9),
-)
-TAG = st.sampled_from(sorted(set(range(c.TM_EXIT, c.TM_LAST + 1)) - {c.TM_HALT, c.TM_SENDSIG}))
-
-
-@settings(property_test, max_examples=200)
-@given(tag=TAG, fields=st.lists(FIELD, max_size=12))
-def test_any_fields_in_a_request_are_answered_or_closed(
-    target: Target, tag: int, fields: list[bytes]
-) -> None:
-    body = b"".join(fields)
-    waits = tag == c.TM_DB  # a get with WaitForInfo rightly has no answer
-    with target.task() as task:
-        task.send(message(tag, body, src=task.tid, wid=77))
-        await_fate(task, c.TM_MCA if waits else tag, 77)
-
-
-@property_test
-@given(
-    tag=st.integers(-(2**31), 2**31 - 1).filter(lambda t: t not in (c.TM_HALT, c.TM_SENDSIG)),
-    dst=st.integers(-(2**31), 2**31 - 1),
-    flags=st.integers(0, 255),
-    data=st.binary(max_size=200),
-)
-def test_any_header_from_a_task(
-    target: Target, tag: int, dst: int, flags: int, data: bytes
-) -> None:
-    with target.task() as task:
-        start = struct.pack("!iii4xii8x", c.WIRE_ENC_XDR, tag, 0, 1, 0)
-        task.send(fragment(dst, task.tid, start + data, flags))
-        task.finish()

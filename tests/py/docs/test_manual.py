@@ -36,8 +36,8 @@ def groff(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def shown(page: str, cwd: Path) -> str:
-    """The words of a page as a reader sees them; bold letters are struck twice."""
-    return " ".join(re.sub(".\x08", "", groff(page, cwd=cwd).stdout).split())
+    """The words of a page as a reader sees them; bold letters are struck twice, not coloured."""
+    return " ".join(re.sub(".\x08", "", groff("-P-c", page, cwd=cwd).stdout).split())
 
 
 def test_troff_has_no_warning_about_any_page(manual: Path) -> None:

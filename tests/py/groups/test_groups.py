@@ -22,6 +22,7 @@ from support.programs.groups import (
     server_dir,
     wait_for_arrivals,
 )
+from support.screens.console import Console, console_program
 from support.system import (
     ARCH,
     PATIENCE,
@@ -171,6 +172,26 @@ def test_member_dies_while_others_wait_at_a_barrier(
     assert waiters.result(1) == code
 
 
+def test_members_that_come_at_once_start_one_server(own_machine: VirtualMachine) -> None:
+    """Each task has a number, so that of a new one tells how many there were."""
+    waiters = Waiters(own_machine, 8, 8, "join", "ours")
+    out = own_machine.run(console_program("ours"), "-c", "id").check().out
+    assert int(out.removeprefix("t"), 16) - 0x40000 == 8 + 1 + 1
+    for index in range(8):
+        waiters.go(index)
+    assert [waiters.result(index) for index in range(8)] == [0] * 8
+
+
+def test_start_is_not_waited_for_when_its_task_has_stopped(own_machine: VirtualMachine) -> None:
+    """What it has put into the mailbox tells of the start, for which others wait."""
+    with Console(own_machine, "ours", "ours") as console:
+        console.do('put "pvmgs starts" 0 x')
+        waiters = Waiters(own_machine, 2, 2, "join", "ours")
+    for index in range(2):
+        waiters.go(index)
+    assert [waiters.result(index) for index in range(2)] == [0] * 2
+
+
 def test_server_dies_while_a_member_waits(own_machine: VirtualMachine) -> None:
     waiters = Waiters(own_machine, 2, 2, "join", "ours")
     waiters.go(0)
@@ -179,10 +200,8 @@ def test_server_dies_while_a_member_waits(own_machine: VirtualMachine) -> None:
     def servers_running() -> list[int]:
         return [pid for pid in own_machine.processes() if _runs(pid, "pvmgs.py")]
 
-    # Both members may have started one; who comes second ends.
-    wait_until(lambda: len(servers_running()) == 1, "one group server")
-    servers = servers_running()
-    own_machine.run("/bin/kill", "-9", servers[0]).check()
+    (server,) = servers_running()
+    own_machine.run("/bin/kill", "-9", server).check()
     assert waiters.result(0) == -19
     waiters.go(1)
     assert waiters.result(1) == -19

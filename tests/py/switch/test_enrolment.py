@@ -177,14 +177,14 @@ def test_malformed_first_round_is_refused(bed: Bed, body: bytes) -> None:
 
 
 def test_who_is_not_bound_in_time_is_ended(bed: Bed) -> None:
-    bed.switch.serve_enrolments(f"{bed.dir}/file.", 0.05)
+    bed.switch.serve_enrolments(f"{bed.dir}/file.", 1)
     silent, half = stranger(bed), stranger(bed)
     connect(bed, half, own_file(bed))
     known, _ = introduced(bed, written=False)
     for peer in (silent, half, known):
         bed.until(peer.ended)
     logged = bed.wait(LogEvent, 2)
-    why = "not enrolled within 0.05 s"
+    why = "not enrolled within 1 s"
     assert [event.text for event in logged] == [
         f"connection of pid {os.getpid()} closed: {why}"
     ] * 2
@@ -192,7 +192,7 @@ def test_who_is_not_bound_in_time_is_ended(bed: Bed) -> None:
 
 
 def test_bound_connection_has_all_the_time(bed: Bed) -> None:
-    bed.switch.serve_enrolments(f"{bed.dir}/file.", 0.05)
+    bed.switch.serve_enrolments(f"{bed.dir}/file.", 1)
     peer = enrolled(bed, A)
     late = stranger(bed)
     bed.until(late.ended)

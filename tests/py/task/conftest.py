@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""The machine of tests whose tasks are Python texts."""
+"""Machines of tests whose tasks are Python texts."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from support.programs.scripts import ScriptMachine
+from support.programs.scripts import ScriptMachine, script_machine
 
 
 @pytest.fixture
 def machine() -> Iterator[ScriptMachine]:
-    """Our daemon; its end must leave nothing."""
-    started = ScriptMachine()
-    try:
-        with started.vm:
-            yield started
-    finally:
-        shutil.rmtree(started.programs)
+    """A machine of our daemon."""
+    with script_machine() as started:
+        yield started
+
+
+@pytest.fixture
+def debian() -> Iterator[ScriptMachine]:
+    """A machine of 3.4.6."""
+    with script_machine("debian") as started:
+        yield started

@@ -3,11 +3,8 @@
 
 from __future__ import annotations
 
-import shutil
 import textwrap
-from collections.abc import Iterator
 
-import pytest
 from support.machines.vm import VirtualMachine
 from support.programs.scripts import ScriptMachine
 
@@ -381,17 +378,6 @@ def test_block_that_an_exception_ends_does_not_wait_for_tasks(machine: ScriptMac
             task.notify_exit(sleeper).next()
         """,
     )
-
-
-@pytest.fixture
-def debian() -> Iterator[ScriptMachine]:
-    """The daemon of 3.4.6."""
-    started = ScriptMachine("debian")
-    try:
-        with started.vm:
-            yield started
-    finally:
-        shutil.rmtree(started.programs)
 
 
 def test_daemon_of_3_4_6_starts_functions_and_says_what_it_can(debian: ScriptMachine) -> None:

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-from collections.abc import Iterator
 
 import pytest
 from support.machines.hosts import Bed
@@ -13,19 +11,8 @@ from support.programs.scripts import ScriptMachine
 from support.system import Side, modules_dir
 
 
-@pytest.fixture
-def machine() -> Iterator[ScriptMachine]:
-    """A machine of 3.4.6."""
-    started = ScriptMachine("debian")
-    try:
-        with started.vm:
-            yield started
-    finally:
-        shutil.rmtree(started.programs)
-
-
-def test_tasks_exchange_objects_buffers_and_notices(machine: ScriptMachine) -> None:
-    machine.run("""
+def test_tasks_exchange_objects_buffers_and_notices(debian: ScriptMachine) -> None:
+    debian.run("""
         from pvm3py import Message, Task
         def work(numbers):
             with Task() as task:
@@ -46,8 +33,8 @@ def test_tasks_exchange_objects_buffers_and_notices(machine: ScriptMachine) -> N
     """)
 
 
-def test_group_does_collective_calls(machine: ScriptMachine) -> None:
-    machine.run("""
+def test_group_does_collective_calls(debian: ScriptMachine) -> None:
+    debian.run("""
         from pvm3py import Task
         def member():
             with Task() as task, task.group("grid") as group:
@@ -65,8 +52,8 @@ def test_group_does_collective_calls(machine: ScriptMachine) -> None:
     """)
 
 
-def test_pool_loses_no_call_when_a_worker_is_killed(machine: ScriptMachine) -> None:
-    machine.run("""
+def test_pool_loses_no_call_when_a_worker_is_killed(debian: ScriptMachine) -> None:
+    debian.run("""
         import time
         from pvm3py import Task
         from pvm3py.futures import PvmPoolExecutor
@@ -84,8 +71,8 @@ def test_pool_loses_no_call_when_a_worker_is_killed(machine: ScriptMachine) -> N
     """)
 
 
-def test_awaited_calls_get_what_tasks_send(machine: ScriptMachine) -> None:
-    machine.run("""
+def test_awaited_calls_get_what_tasks_send(debian: ScriptMachine) -> None:
+    debian.run("""
         import asyncio
         from pvm3py import aio
         def echo(n):

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from support.system import ARCH, PATIENCE, modules_dir, pvm_root, require_daemon
+from support.system import ARCH, PATIENCE, PROJECT, modules_dir, pvm_root, require_daemon
 
 from pvm3py import __version__
 
@@ -174,3 +174,14 @@ def test_source_that_is_not_built_says_so(tmp: Path) -> None:
     env = {"PYTHONPATH": str(tmp)}
     done = subprocess.run(command, cwd="/", env=env, capture_output=True, text=True)
     assert f"{tmp}/pvm3py has no compiled modules: it is the source" in done.stderr
+
+
+def test_sources_have_no_tree_and_say_what_to_do() -> None:
+    command = [sys.executable, "-m", "pvm3py", "config", "--libs"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    place = PROJECT / "pvm3py"
+    assert done.stderr == (
+        f"python -m pvm3py: {place} is not part of a PVM_ROOT tree; run make, and Python in "
+        "another directory\n"
+    )
+    assert done.returncode != 0

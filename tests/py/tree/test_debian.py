@@ -36,6 +36,9 @@ def built(target: Path, **settings: str) -> Path:
     """The packages, built in a directory."""
     require_program("dh", "debhelper")
     require_program("dh_python3", "dh-python")
+    # Not its programs: dpkg-buildpackage asks whether this package is installed.
+    if subprocess.run(["dpkg", "-s", "build-essential"], capture_output=True).returncode:
+        missing("the package build-essential is not installed")
     if subprocess.run(["/usr/bin/python3", "-c", "import cffi, setuptools"]).returncode:
         pytest.skip(
             "/usr/bin/python3 has no cffi and setuptools (python3-cffi, python3-setuptools)"

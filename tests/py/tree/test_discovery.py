@@ -142,6 +142,10 @@ def test_pkg_config_finds_a_moved_tree(
     assert run("pkg-config", "--modversion", package, cwd=tmp_path, env=env) == "3.4.6\n"
     flags = shlex.split(run("pkg-config", "--cflags", "--libs", package, cwd=tmp_path, env=env))
     assert ("-lfpvm3" in flags) == (package == "fpvm3")
+    # Debian's pvm-dev may be installed as well, where a compiler finds header and library, too.
+    (include,) = (Path(flag[2:]) for flag in flags if flag.startswith("-I"))
+    (libraries,) = {Path(flag[2:]) for flag in flags if flag.startswith("-L")}
+    assert (include / "pvm3.h").exists() and (libraries / f"lib{package}.a").exists()
     run("cc", "program.c", "-o", "program", *flags, cwd=tmp_path)
 
 

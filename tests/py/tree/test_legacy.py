@@ -68,7 +68,7 @@ def test_old_tree_fails_without_the_compilers_of_aimk(legacy: Path) -> None:
     """Else the tests above would test nothing: C's common blocks, Fortran's arguments."""
     home = str(legacy.parent / "home")
     env = {"HOME": home, "PVM_ROOT": str(pvm_root()), "PVM_ARCH": ARCH}
-    done = attempt("make", "CC=gcc -w", cwd=legacy, env=env)
+    done = attempt("make", "CC=gcc -w -std=gnu89", cwd=legacy, env=env)
     assert done.returncode != 0
     assert "multiple definition" in done.stderr
 

@@ -97,6 +97,14 @@ def c_program(name: str, *flags: str) -> Path:
     return compiler.compiled(f"imaged-{label}/{name}", command)
 
 
+def foreign_program(name: str, command: str, package: str) -> Path:
+    """The program tests/c/NAME.c with the checkpointer, static, by another compiler."""
+    require_program(command, package)
+    words = [command, "-std=gnu11", "-O2", "-static", *INCLUDE]
+    words += [str(C_SOURCES / f"{name}.c"), *checkpointer(), "-pthread", "-lm"]
+    return compiler.compiled(f"imaged-{command}/{name}", words)
+
+
 def fortran_program(name: str) -> Path:
     """The program tests/fortran/NAME.f90 with the checkpointer in it."""
     require_program("gfortran", "gfortran")

@@ -3,17 +3,22 @@
 
 from __future__ import annotations
 
+import json
+import struct
 from collections.abc import Mapping
+from functools import cache
 
 from hypothesis import HealthCheck, settings
 
 from pvm3py.wire import constants as c
-from support.impostors.rawtask import Connector, RawTask, ints, message
+from support.impostors.rawtask import ClosedError, Connector, RawTask, ints, message
 from support.machines.vm import VirtualMachine, wait_until
-from support.system import Side
+from support.system import VECTORS, Side
 
 # What a daemon may keep of memory after an attack, bytes.
 RSS_SLACK = 24 << 20
+# Tags that have no answer, or whose answer is that everything ends.
+NO_REPLY = {c.TM_HALT, c.TM_MCA, c.TM_NOTIFY, c.TM_SHMCONN}
 
 
 def attacks(count: int) -> settings:
@@ -96,3 +101,29 @@ def exchange(sender: RawTask, receiver: RawTask, body: bytes) -> None:
 def embedded_message(data: bytes) -> bytes:
     """A message as TM_DB carries it."""
     return ints(len(data), 0, 0, 0, c.WIRE_ENC_XDR, 0, 0, 0, len(data)) + data
+
+
+@cache
+def request_vectors() -> dict[int, bytes]:
+    """The recorded request with the longest body of each tag, whole fragments."""
+    found: dict[int, bytes] = {}
+    for path in sorted((VECTORS / "task").glob("*.json")):
+        vector = json.loads(path.read_text())
+        data = bytes.fromhex(vector["hex"])
+        tag = struct.unpack_from("!i", data, c.TDFRAGHDR + c.WIRE_MSG_TAG)[0]
+        asked = vector["direction"] == "task->pvmd" and c.TM_FIRST <= tag <= c.TM_LAST
+        if asked and len(data) > len(found.get(tag, b"")):
+            found[tag] = data
+    assert len(found) > 15, "vectors of requests are missing"
+    return found
+
+
+def await_fate(task: RawTask, tag: int, wid: int) -> None:
+    """Wait until the request has been answered or the connection closed."""
+    try:
+        seen = task.sync()
+        while tag not in NO_REPLY and (tag, wid) not in seen:
+            answer = task.receive()
+            seen.add((answer.tag, answer.wid))
+    except ClosedError:
+        pass

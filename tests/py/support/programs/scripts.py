@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from support.machines.vm import VirtualMachine
@@ -28,6 +31,8 @@ def raises(kind, call, *words):
         return error
     raise SystemExit(f"{kind.__name__} is not raised")
 """
+
+_FACE = "from pvm3py import *\nimport pvm3py\nfrom pvm3py import classic\n"
 
 
 class ScriptMachine:
@@ -53,3 +58,23 @@ class ScriptMachine:
         for name, child in children.items():
             self.script(name, child)
         return self.vm.run(self.script("main_task", text)).check().out
+
+
+@contextmanager
+def script_machine(daemon: Side = "ours") -> Iterator[ScriptMachine]:
+    """A machine of this daemon; its end must leave nothing."""
+    started = ScriptMachine(daemon)
+    try:
+        with started.vm:
+            yield started
+    finally:
+        shutil.rmtree(started.programs)
+
+
+def run_face(machine: ScriptMachine, text: str, **children: str) -> str:
+    """Run a task as `ScriptMachine.run` does; the texts have the names of pvm3py, and `raises`."""
+
+    def whole(part: str) -> str:
+        return _FACE + RAISES + textwrap.dedent(part)
+
+    return machine.run(whole(text), **{name: whole(child) for name, child in children.items()})
