@@ -73,8 +73,8 @@ static void show_usage(int fd, int status)
 		"       pvmrestart -h | --help\n"
 		"\n"
 		"Make a process of the image that descriptor IMAGE reads. REPORT is a descriptor, too:\n"
-		"what is wrong comes there, or that the process is ready. STREAM is one that takes\n"
-		"the place of a task's connection to its daemon.\n"
+		"what is wrong comes there, or that the process is ready. STREAM is one that takes the place\n"
+		"of the connection of the image's task.\n"
 		"\n"
 		"  -c          only check the image\n"
 		"  -h, --help  show this\n";

@@ -202,6 +202,8 @@ static void sleep_first(void)
 	const struct timespec while_asleep = { 0, 1000000 };
 
 	signal(SIGUSR1, wake);
+	printf("asleep\n");
+	fflush(stdout);
 	while (!awake)
 		nanosleep(&while_asleep, NULL);
 	receive();
@@ -246,6 +248,27 @@ static int be_peer(int tid)
 	return 0;
 }
 
+/* ---- asking for moves ------------------------------------------------------------------ */
+
+/* Ask for another task. */
+static int ask_for_peer(void)
+{
+	int peer = pvm_mytid() + 1;
+	char why[100];
+
+	pvm_setopt(PvmAutoErr, 0);
+	printf("%d\n", pvm_migrate(peer, (char *)"far", 0));
+	printf("%d", pvm_canmigrate(peer, NULL, why, sizeof why));
+	printf(" %s\n", why);
+	return 0;
+}
+
+static int go(void)
+{
+	printf("%d\n", pvm_migrate(pvm_mytid(), NULL, 0));
+	return 0;
+}
+
 /* ---- what is against a move --------------------------------------------------------- */
 
 static void own_handler(int number)
@@ -266,7 +289,14 @@ static int say_no(void *unused)
 	return 1;
 }
 
-/* Make the task one that cannot be moved, or not by a signal. */
+static int say(void *what)
+{
+	printf("%s\n", (char *)what);
+	fflush(stdout);
+	return 0;
+}
+
+/* Make the task one that cannot be moved, or not by a signal, or that looks on. */
 static void hinder(const char *what)
 {
 	pthread_t thread;
@@ -281,6 +311,10 @@ static void hinder(const char *what)
 		_exit(0);
 	else if (!strcmp(what, "unwilling"))
 		pvm_onmigrate(PvmBeforeImage, say_no, NULL);
+	else if (!strcmp(what, "watchful")) {
+		pvm_onmigrate(PvmBeforeImage, say, (void *)"before");
+		pvm_onmigrate(PvmAfterResume, say, (void *)"after");
+	}
 }
 
 static const struct {
@@ -308,6 +342,10 @@ int main(int argc, char **argv)
 		return 2;
 	if (argc > 2 && !strcmp(argv[1], "peer"))
 		return be_peer(atoi(argv[2]));
+	if (argc > 1 && !strcmp(argv[1], "asks"))
+		return ask_for_peer();
+	if (argc > 1 && !strcmp(argv[1], "goes"))
+		return go();
 	if (argc > 2)
 		pvm_setopt(PvmMovable, atoi(argv[2]));
 	if (argc > 3)

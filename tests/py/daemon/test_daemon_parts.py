@@ -117,8 +117,8 @@ def test_busy_listener_is_alive(tmp_path: Path) -> None:
         (
             TASK_GONE,
             "ANY/placing ANY/arriving OUTPUT/output BIRTHS/births TRACE/tracing MAILBOX/mailbox "
-            "NOTICES/notify MANAGERS/manager ROLES/registry REPORT/manager CONTEXTS/contexts FILES/leaving "
-            "MOVES/placing PLACES/tasks",
+            "NOTICES/notify MANAGERS/manager ROLES/registry REPORT/manager CONTEXTS/contexts "
+            "FILES/leaving MOVES/placing PLACES/tasks",
         ),
         (TASK_LEFT, "ANY/births MANAGERS/manager ROLES/registry"),
         (

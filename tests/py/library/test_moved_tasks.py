@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import random
 import struct
+import time
 
 import pytest
 from support.compiler import test_program
 from support.images.restarts import require_restarter
 from support.impostors.mover import PEER, Frozen, Mover, from_peer
-from support.impostors.rawtask import ints
+from support.impostors.rawtask import ints, string
+from support.system import PATIENCE
 
 from pvm3py.wire import constants as c
 
@@ -65,9 +67,10 @@ def begun(mover: Mover) -> Checked:
     return Checked(mover)
 
 
-def task(way: str, *more: object, **settings: object) -> Mover:
+def task(way: str, *more: object, env: dict[str, str] | None = None, moves: bool = False) -> Mover:
+    """A task that is to be moved."""
     require_restarter()
-    return Mover([test_program("moved", "ours"), way, *more], **settings)
+    return Mover([test_program("moved", "ours"), way, *more], env, moves=moves)
 
 
 def finish(checked: Checked) -> None:
@@ -230,3 +233,61 @@ def test_task_that_cannot_move_says_why_and_goes_on(what: str, code: int, words:
             assert words in refused.value.text
             mover.send(checked.work())
         finish(checked)
+
+
+# ---- calls ------------------------------------------------------------------------------
+
+
+def test_functions_of_the_program_are_called_before_and_afterwards() -> None:
+    with task("recv", 1, "watchful") as mover:
+        checked = begun(mover)
+        mover.move(before=checked.work(), held=checked.work())
+        checked.settle()
+        mover.order_freeze()
+        mover.await_frozen()
+        mover.take_image()
+        mover.give_up_image()
+        mover.thaw()
+        mover.send(checked.work())
+        finish(checked)
+        assert mover.output.read_text() == "before\nafter\n" * 2
+
+
+def test_task_that_is_to_move_in_calls_only_does_not_while_it_computes() -> None:
+    with task("sleep", 2) as mover:
+        checked = begun(mover)
+        while not mover.output.read_text():
+            time.sleep(0.01)
+        mover.order_freeze(before=checked.work())
+        with pytest.raises(TimeoutError):
+            mover.read(0.3)
+        mover.wake()
+        mover.finish(checked.work())
+        finish(checked)
+
+
+def test_daemon_is_asked_to_move_a_task_and_says_why_not() -> None:
+    with task("asks", moves=True) as mover:
+        request = mover.until(lambda m: m.tag == c.TM_MIGRATE)
+        assert request.body == ints(PEER) + string(b"far") + ints(0)
+        mover.answer(request, ints(c.PvmNotMovable, 7) + string(b"it is heavy"))
+        request = mover.until(lambda m: m.tag == c.TM_CANMIGRATE)
+        assert request.body == ints(PEER) + string(b"")
+        mover.answer(request, ints(c.PvmBusy, 8) + string(b"it is busy") + ints(0, 4096))
+        assert mover.process.wait(PATIENCE) == 0
+        assert mover.output.read_text() == "-101\n-102 it is busy\n"
+
+
+def test_task_is_moved_by_its_own_wish() -> None:
+    with task("goes", moves=True) as mover:
+        request = mover.until(lambda m: m.tag == c.TM_MIGRATE)
+        mover.move()
+        mover.answer(request, ints(0, 0) + string(b""))
+        assert mover.process.wait(PATIENCE) == 0
+        assert mover.output.read_text() == "0\n"
+
+
+def test_daemon_that_moves_nothing_is_not_asked() -> None:
+    with task("asks") as mover:
+        assert mover.process.wait(PATIENCE) == 0
+        assert mover.output.read_text() == "-24\n-24 \n"

@@ -204,19 +204,24 @@ def restart_from(
     *,
     before: Iterable[str] = (),
     only_check: bool = False,
+    stream: int | None = None,
 ) -> Ended:
-    """The same with an open descriptor: a file or a socket."""
+    """The same with an open descriptor: a file or a socket.
+
+    stream  takes the place of the task's connection to its daemon
+    """
     program = program or require_restarter()
     reading, writing = os.pipe()
+    given = (image, writing, *(() if stream is None else (stream,)))
     with open(reading) as report:
         try:
             command = [*before, str(program), *(["-c"] if only_check else [])]
             process = subprocess.Popen(
-                [*command, str(image), str(writing)],
+                [*command, *map(str, given)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                pass_fds=(image, writing),
+                pass_fds=given,
                 start_new_session=True,
                 text=True,
             )

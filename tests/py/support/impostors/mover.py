@@ -62,6 +62,7 @@ class Mover(Scoped):
     command  the program, which enrols
     env      more of its environment
     memory   the daemon says that tasks may share memory
+    moves    it says that it moves tasks if it is asked to
     tid      of the task
     """
 
@@ -71,11 +72,15 @@ class Mover(Scoped):
         env: dict[str, str] | None = None,
         *,
         memory: bool = False,
+        moves: bool = False,
         tid: int = TID,
     ) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="pv")
         self.tmp = Path(self._directory.name)
-        self._memory, self.tid = memory, tid
+        self.tid = tid
+        self._capabilities = (c.WIRE_EXT_MEMORY if memory else 0) | (
+            c.WIRE_EXT_MOVES if moves else 0
+        )
         self.fds: list[int] = []  # that have come
         self.messages: list[Request] = []
         self.announced: tuple[int, int] = (0, 0)
@@ -192,8 +197,7 @@ class Mover(Scoped):
         second = self.read()
         assert second.tag == c.TM_CONN2
         self.announced = struct.unpack("!ii", second.body[-8:])
-        capabilities = c.WIRE_EXT_MEMORY if self._memory else 0
-        extension = ints(c.WIRE_EXT_MAGIC, capabilities, c.WIRE_FRAG_LARGE)
+        extension = ints(c.WIRE_EXT_MAGIC, self._capabilities, c.WIRE_FRAG_LARGE)
         self.answer(second, self._settings(1) + extension)
 
     def _settings(self, first: int) -> bytes:
@@ -263,13 +267,13 @@ class Mover(Scoped):
         self._pair, far = socket.socketpair()
         reading, writing = os.pipe()
         with far, self._image, self.output.open("ab") as output:
-            words = [require_restarter(), self._image.fileno(), writing, far.fileno()]
+            fds = [self._image.fileno(), writing, far.fileno()]
             self._restarter = subprocess.Popen(
-                [str(word) for word in words],
+                [str(require_restarter()), *map(str, fds)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                pass_fds=words[1:],
+                pass_fds=fds,
             )
             os.close(writing)
         self._image = None
