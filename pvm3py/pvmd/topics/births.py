@@ -60,10 +60,6 @@ class Births(Table):
         task = pvmd.tasks.get(tid)
         return tid if task is not None and task.conn is not None else 0
 
-    def is_nursery(self, tid: int) -> bool:
-        """Whether a task is the nursery of a spawner here."""
-        return tid in self._nurseries.values()
-
     def begin(self, pvmd: Pvmd, birth: Birth, order: ForkTask) -> None:
         """Have the nursery fork a task."""
         birth.task.unborn = []
@@ -97,6 +93,10 @@ class Births(Table):
         if pvmd.tasks.child(pid) is not None:
             return False
         return pid in self._ends or process_parent(pid) == os.getpid()
+
+    def is_nursery(self, tid: int) -> bool:
+        """Whether a task is the nursery of a spawner here."""
+        return tid in self._nurseries.values()
 
     def ended(self, pid: int, status: int, user: float, system: float) -> None:
         """A child of no known task has ended, perhaps of one that is not reported yet."""
