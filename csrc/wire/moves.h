@@ -79,8 +79,8 @@
 #define WIRE_WHY_STARTING (WIRE_WHY_DAEMON + 1) /* it has not enrolled yet */
 #define WIRE_WHY_THREADS (WIRE_WHY_DAEMON + 2)
 #define WIRE_WHY_CHILDREN (WIRE_WHY_DAEMON + 3)
-#define WIRE_WHY_TRACED (WIRE_WHY_DAEMON + 4)   /* by a debugger */
-#define WIRE_WHY_USERS (WIRE_WHY_DAEMON + 5)    /* it has changed its user or group */
+#define WIRE_WHY_TRACED (WIRE_WHY_DAEMON + 4) /* by a debugger */
+#define WIRE_WHY_USERS (WIRE_WHY_DAEMON + 5)  /* it has changed its user or group */
 #define WIRE_WHY_SECCOMP (WIRE_WHY_DAEMON + 6)
 #define WIRE_WHY_TERMINAL (WIRE_WHY_DAEMON + 7) /* it is one of its standard streams */
 #define WIRE_WHY_ROLE (WIRE_WHY_DAEMON + 8)     /* it serves this host */
@@ -90,9 +90,9 @@
 #define WIRE_WHY_RESTART (WIRE_WHY_DAEMON + 12) /* the image cannot be restarted there */
 #define WIRE_WHY_NO_GOAL (WIRE_WHY_DAEMON + 13) /* there is no other host */
 /* The same with PvmBusy: another try may do. */
-#define WIRE_WHY_HOSTS (WIRE_WHY_DAEMON + 14)   /* hosts are being added */
-#define WIRE_WHY_SLOW (WIRE_WHY_DAEMON + 15)    /* it does not stop, or the image makes no progress */
-#define WIRE_WHY_FULL (WIRE_WHY_DAEMON + 16)    /* the goal has no room for it */
-#define WIRE_WHY_LOST (WIRE_WHY_DAEMON + 17)    /* the goal has been lost */
+#define WIRE_WHY_HOSTS (WIRE_WHY_DAEMON + 14) /* hosts are being added */
+#define WIRE_WHY_SLOW (WIRE_WHY_DAEMON + 15)  /* it does not stop, or the image makes no progress */
+#define WIRE_WHY_FULL (WIRE_WHY_DAEMON + 16)  /* the goal has no room for it */
+#define WIRE_WHY_LOST (WIRE_WHY_DAEMON + 17)  /* the goal has been lost */
 
 #endif

@@ -200,6 +200,18 @@ static void do_sendsig(int n, char **word)
 	say("%d", pvm_sendsig(number(word[0]), number(word[1])));
 }
 
+/* migrate TID HOST */
+static void do_migrate(int n, char **word)
+{
+	(void)n;
+#ifdef PvmNotMovable
+	say("%d", pvm_migrate(number(word[0]), word[1], 0));
+#else
+	say("%d", PvmNotImpl);
+	(void)word;
+#endif
+}
+
 /* notify WHAT TAG COUNT-OR-TID... */
 static void do_notify(int n, char **word)
 {
@@ -415,6 +427,7 @@ static const struct {
 	{ "pstat", 1, do_pstat },
 	{ "kill", 1, do_kill },
 	{ "sendsig", 2, do_sendsig },
+	{ "migrate", 2, do_migrate },
 	{ "notify", 3, do_notify },
 	{ "setopt", 2, do_setopt },
 	{ "catchout", 1, do_catchout },

@@ -89,7 +89,8 @@ int main(int argc, char **argv)
 	if (!count)
 		return be_member();
 	for (int i = 0; i < count; i++)
-		if (pvm_spawn("roamer", NULL, PvmTaskHost, argv[3 + i % (argc - 3)], 1, tids + i) != 1)
+		if (pvm_spawn("roamer", NULL, PvmTaskHost, argv[3 + i % (argc - 3)], 1, tids + i) !=
+			1)
 			fail("spawn", tids[i], 1);
 	printf("ring");
 	for (int i = 0; i < count; i++) {

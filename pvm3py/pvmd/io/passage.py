@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import hmac
 import os
 import signal
 import socket
@@ -76,7 +75,7 @@ async def _says(sock: socket.socket, token: bytes) -> bool:
         if not more:
             return False
         said += more
-    return hmac.compare_digest(said, token)
+    return said == token
 
 
 def received(sock: socket.socket) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import binascii
 import os
 
 from pvm3py.wire import constants as c
@@ -34,7 +34,7 @@ def _processor() -> str:
     """A short word that differs if the kind of the processor does."""
     lines = _read("/proc/cpuinfo", _CPU_BYTES).splitlines()
     kinds = [line for line in lines if line.startswith(("model name", "flags", "Features"))]
-    return hashlib.blake2b("\n".join(kinds[:2]).encode(), digest_size=4).hexdigest()
+    return f"{binascii.crc32(chr(10).join(kinds[:2]).encode()):08x}"
 
 
 def _read(path: str, size: int = 1 << 16) -> str:

@@ -12,6 +12,7 @@ from support.machines.agent import Remote
 from support.machines.hosts import Host
 from support.machines.machine import Machine
 
+from pvm3py.wire import constants as c
 from pvm3py.wire.moves import MoveReply
 
 RAW, TAG, EXIT_TAG, TASK_EXIT = 1, 60, 61, 1
@@ -63,3 +64,13 @@ def test_end_of_a_moved_task_is_told_to_its_parent(machine: Machine, connector: 
     assert machine.here.notice(EXIT_TAG) == [mover.tid]
     assert machine.agents[2].code("pstat", mover.tid) == -31
     asker.socket.close()
+
+
+def test_task_of_c_moves_others_and_itself(machine: Machine) -> None:
+    (mover,) = machine.here.agents(machine.hosts[1].name)
+    assert machine.agents[2].code("migrate", mover.tid, machine.hosts[2].name) == 0
+    for host in (machine.hosts[0], machine.hosts[1], machine.hosts[2]):
+        assert mover.code("migrate", mover.tid, host.name) == 0
+        exchange(machine, mover)
+    assert machine.here.code("migrate", mover.tid, "nowhere") == c.PvmNoHost
+    assert machine.here.code("migrate", mover.tid + 1000, machine.hosts[0].name) == c.PvmNoTask
