@@ -47,7 +47,6 @@ from .state.log import DEBUG_MESSAGES, Log
 # Importing all topics fills dispatch.ROUTES and the occasions.
 from .topics import (  # noqa: F401
     addhost,
-    arriving,
     births,
     contexts,
     enrol,
@@ -58,7 +57,6 @@ from .topics import (  # noqa: F401
     lifeline,
     mailbox,
     manager,
-    migration,
     network,
     notify,
     output,
@@ -82,6 +80,8 @@ _OTHERS = (
 # Signals that end the daemon in order. They are blocked before run() and after it, while the start
 # and the end of the daemon must not be cut short.
 ENDING = tuple(sorted(signal.valid_signals().difference(_OTHERS)))
+# Numbers in a family of messages that are about moves, as a topic may serve that is not loaded yet.
+_MOVES = range(c.WIRE_OWN_MOVES, c.WIRE_OWN_FIRST + c.WIRE_OWN_CODES)
 # What the log calls those whose connection is no task.
 _STRANGERS = "connections"
 
@@ -210,6 +210,20 @@ _HANDLERS: dict[type[Event], Callable[[Pvmd, Any], None]] = {
 }
 
 
+def _route(tag: int) -> Route | None:
+    """Who serves a message; None: nobody.
+
+    Most daemons never move a task: what does that is loaded when it is called for, or some time
+    after the start (preload.py).
+    """
+    route = ROUTES.get(tag)
+    if route is None and (tag - c.TM_FIRST in _MOVES or tag - c.DM_FIRST in _MOVES):
+        from .topics import arriving, migration  # noqa: F401, PLC0415
+
+        route = ROUTES.get(tag)
+    return route
+
+
 def _message(pvmd: Pvmd, event: MessageEvent) -> None:
     """A message to the daemon: an answer that is awaited, or a request."""
     if pvmd.log.mask & DEBUG_MESSAGES:
@@ -240,7 +254,7 @@ def _serve(pvmd: Pvmd, request: Request) -> None:
     reached.clear()
     log.about = _asker(request)
     try:
-        _handle(pvmd, request, ROUTES.get(request.tag))
+        _handle(pvmd, request, _route(request.tag))
     finally:
         log.about = None
     reached.discard(request.src)

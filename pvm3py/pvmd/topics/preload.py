@@ -30,6 +30,9 @@ MODULES = (
     # starts of hosts
     "shlex",
     "pvm3py.pvmd.topics.handstart",
+    # moves of tasks; who asks for one is served by the second, which needs the answers of the first
+    "pvm3py.pvmd.topics.arriving",
+    "pvm3py.pvmd.topics.migration",
     # trace events
     "copy",
     "dataclasses",
