@@ -189,7 +189,7 @@ static void be_patient(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 }
 
-int pvm__passage_open(const struct freeze *freeze)
+int pvm__journey_open(const struct freeze *freeze)
 {
 	struct sockaddr_in to;
 	int fd, error;
