@@ -123,6 +123,11 @@ ifeq ($(SANITIZE),)
 LIB_LDFLAGS := -Wl,-z,defs
 else
 LIB_CFLAGS += -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+# The library compares the places of calls on the stack, so its variables must be there.
+ifneq ($(findstring address,$(SANITIZE)),)
+LIB_CFLAGS += $(if $(findstring clang,$(CC)),-fsanitize-address-use-after-return=never,\
+	--param asan-use-after-return=0)
+endif
 LIB_LDFLAGS := -fsanitize=$(SANITIZE)
 endif
 
