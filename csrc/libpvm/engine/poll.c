@@ -79,10 +79,12 @@ static bool is_any(const struct news *news, const struct watcher *w)
  */
 static bool look_around(void)
 {
-	const struct watcher *w = pvm__task.transport.watcher;
+	const struct watcher *w;
 	struct news news = { .n = 1 };
 	bool any = false;
 
+	pvm__watch_late();
+	w = pvm__task.transport.watcher;
 	if (w) {
 		pvm__look(&news, w, -1);
 		any = is_any(&news, w);
@@ -244,12 +246,20 @@ static void sleep_for_news(struct news *news, const struct watcher *w, int ms)
 		news->n = news->n < 0 || p[0].revents;
 }
 
-/* How long to sleep at most if it may be `ms`: a task that waits gives memory back meanwhile. */
+static int shorter(int ms, int most)
+{
+	return ms < 0 || ms > most ? most : ms;
+}
+
+/*
+ * How long to sleep at most if it may be `ms`: a task that waits gives memory back meanwhile, and
+ * looks at what cannot be watched.
+ */
 static int ms_of_rest(int ms, int64_t now)
 {
-	if (!pvm__task.segment || !pvm__segment_rest(now))
-		return ms;
-	return ms < 0 || ms > REST_MS ? REST_MS : ms;
+	if (pvm__task.segment && pvm__segment_rest(now))
+		ms = shorter(ms, REST_MS);
+	return pvm__watch_is_late() ? shorter(ms, LATE_MS) : ms;
 }
 
 /* No handler runs. Another thread may have read the news, or ended the connection, before. */
@@ -274,8 +284,8 @@ void pvm__await_news(int64_t deadline)
 	prepare_sleep(w, daemon_fd);
 	if (!alone)
 		held = pvm__unlock_all();
-	else if (ms < 0 || ms > LOCKED_MS_MAX)
-		ms = LOCKED_MS_MAX;
+	else
+		ms = shorter(ms, LOCKED_MS_MAX);
 	if (!pvm__linger(&lingered, &news, &o, w, daemon_fd)) {
 		sleep_for_news(&news, w, pvm__lookout_sleep(&o) ? ms : 0);
 		pvm__lookout_wake(&o);
@@ -293,6 +303,7 @@ void pvm__await_news(int64_t deadline)
 			take_news(&news, w);
 		else
 			look_around();
+		pvm__watch_late();
 	}
 	drop_watcher(outer);
 	blind_passes = 0;
