@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,6 +183,10 @@ CALL(int, poll, (struct pollfd * p, nfds_t n, int ms), (p, n, ms), .interrupted 
 CALL(int, epoll_create1, (int flags), (flags), .resources = EMFILE)
 CALL(int, epoll_wait, (int fd, struct epoll_event *e, int n, int ms), (fd, e, n, ms),
 	.interrupted = EINTR)
+CALL(int, epoll_pwait, (int fd, struct epoll_event *e, int n, int ms, const sigset_t *mask),
+	(fd, e, n, ms, mask), .interrupted = EINTR)
+CALL(int, ppoll, (struct pollfd * p, nfds_t n, const struct timespec *limit, const sigset_t *mask),
+	(p, n, limit, mask), .interrupted = EINTR, .resources = ENOMEM)
 CALL(ssize_t, read, (int fd, void *p, size_t n), (fd, p, n), .interrupted = EINTR, .broken = EIO)
 CALL(ssize_t, write, (int fd, const void *p, size_t n), (fd, p, n), .interrupted = EINTR,
 	.resources = ENOSPC, .broken = EIO)

@@ -5,12 +5,14 @@
  * sent); with direct routes, or several threads, an epoll_wait and a recvmsg for each socket
  * with news.
  */
+#define _GNU_SOURCE 1 /* ppoll */
 #include "engine/linger.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 
 #define NS_PER_MS 1000000
 
@@ -246,6 +248,23 @@ static void sleep_for_news(struct news *news, const struct watcher *w, int ms)
 		news->n = news->n < 0 || p[0].revents;
 }
 
+/*
+ * The same in a group call, which holds signals off until here. So no handler runs between the last
+ * look and the sleep.
+ */
+static void sleep_with_signals(struct news *news, const struct watcher *w, int daemon_fd, int ms)
+{
+	const struct timespec limit = { ms / 1000, ms % 1000 * NS_PER_MS };
+	const sigset_t *mask = &pvm__self.mask;
+	struct pollfd p = { .fd = daemon_fd, .events = POLLIN };
+
+	if (w)
+		news->n = epoll_pwait(w->epoll_fd, news->events, EVENTS, ms, mask);
+	else
+		news->n = ppoll(&p, 1, ms < 0 ? NULL : &limit, mask);
+	pvm__looked(news, w);
+}
+
 static int shorter(int ms, int most)
 {
 	return ms < 0 || ms > most ? most : ms;
@@ -283,17 +302,23 @@ void pvm__await_news(int64_t deadline)
 	pvm__self.reading = true;
 	prepare_sleep(w, daemon_fd);
 	if (!alone)
-		held = pvm__unlock_all();
+		held = pvm__unlock_unheard();
 	else
 		ms = shorter(ms, LOCKED_MS_MAX);
 	if (!pvm__linger(&lingered, &news, &o, w, daemon_fd)) {
-		sleep_for_news(&news, w, pvm__lookout_sleep(&o) ? ms : 0);
+		ms = pvm__lookout_sleep(&o) ? ms : 0;
+		if (!alone && held.masked)
+			sleep_with_signals(&news, w, daemon_fd, ms);
+		else
+			sleep_for_news(&news, w, ms);
 		pvm__lookout_wake(&o);
 		now = pvm__now();
 	}
-	if (alone)
+	if (alone) {
 		held = pvm__unlock_all();
-	pvm__relock(&held);
+		pvm__relock(&held);
+	} else
+		pvm__relock_unheard(&held);
 	pvm__self.reading = false;
 	pvm__lookout_end(&o);
 	pvm__self.signalled |= news.error == EINTR;

@@ -44,10 +44,18 @@ void pvm__unwatch(struct source *);
  */
 void pvm__watch_when_possible(struct source *);
 /* Is any source late? Who sleeps then does so for LATE_MS at most. */
-bool pvm__watch_is_late(void);
+static inline bool pvm__watch_is_late(void)
+{
+	return pvm__task.transport.late;
+}
 enum { LATE_MS = 10 };
 /* Try again to watch the late ones; those that are late still count as readable. */
-void pvm__watch_late(void);
+void pvm__watch_late_ones(void);
+static inline void pvm__watch_late(void)
+{
+	if (pvm__watch_is_late())
+		pvm__watch_late_ones();
+}
 /* A user of the watcher less; the last one closes it. */
 void pvm__watcher_release(struct watcher *);
 /* The connection ends: forget the watcher. */

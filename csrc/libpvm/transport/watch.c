@@ -9,8 +9,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static struct source *late; /* those that memory did not suffice to watch */
-
 /* ---- sources ------------------------------------------------------------- */
 
 static int epoll_add(const struct watcher *w, struct source *source)
@@ -71,7 +69,7 @@ void pvm__watch_end(void)
 
 void pvm__watch_abandon(void)
 {
-	late = NULL;
+	pvm__task.transport.late = NULL;
 	if (pvm__task.transport.watcher)
 		pvm__task.transport.watcher->users = 1;
 	pvm__watch_end();
@@ -101,7 +99,7 @@ int pvm__watch(struct source *source)
 /* Take a source from the late ones. False: it is none of them. */
 static bool forget_late(const struct source *source)
 {
-	struct source **p = &late;
+	struct source **p = &pvm__task.transport.late;
 
 	while (*p && *p != source)
 		p = &(*p)->next_late;
@@ -134,29 +132,25 @@ void pvm__watch_when_possible(struct source *source)
 
 	if (pvm__watch(source) == 0)
 		return;
-	source->next_late = late;
-	late = source;
+	source->next_late = pvm__task.transport.late;
+	pvm__task.transport.late = source;
 	/* It is to sleep no longer than until the next try. */
 	if (reader && reader != &pvm__self && reader->reading)
 		pvm__interrupt_reader();
 }
 
-bool pvm__watch_is_late(void)
+void pvm__watch_late_ones(void)
 {
-	return late;
-}
+	struct task *t = &pvm__task;
+	struct source *source = t->transport.late, *next;
 
-void pvm__watch_late(void)
-{
-	struct source *source = late, *next;
-
-	late = NULL;
+	t->transport.late = NULL;
 	for (; source; source = next) {
 		next = source->next_late;
 		if (pvm__watch(source) == 0)
 			continue;
-		source->next_late = late;
-		late = source;
+		source->next_late = t->transport.late;
+		t->transport.late = source;
 		source->ready(source);
 	}
 }
