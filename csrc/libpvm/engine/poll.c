@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Looking for news of the sockets, sleeping on them, and taking in what is there. While the daemon is the only peer that is a poll
- * and a recvmsg (a blocking recvmsg is woken in vain when the daemon reads what this task
- * sent); with direct routes, or several threads, an epoll_wait and a recvmsg for each socket
- * with news.
+ * Looking for news of the sockets, sleeping on them, and taking in what is there. While the daemon is
+ * the only peer that is a poll and a recvmsg (a blocking recvmsg is woken in vain when the daemon reads
+ * what this task sent); with direct routes, or several threads, an epoll_wait and a recvmsg for each
+ * socket with news.
  */
 #define _GNU_SOURCE 1 /* ppoll */
 #include "engine/linger.h"
