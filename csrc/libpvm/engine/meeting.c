@@ -79,7 +79,7 @@ static bool await_task(struct route *r, const char *wanted)
 
 static bool same_host(int tid)
 {
-	return (tid & TIDHOST) == (pvmmytid & TIDHOST);
+	return pvm__place(tid) == pvm__place(pvmmytid);
 }
 
 /* Be told of what ends a route: one to a lost host would not end by itself. 0 or an error code. */
@@ -88,7 +88,7 @@ static int watch_peer(int tid)
 	int code = pvm__ask_notice(PvmTaskExit, tid, TC_TASKEXIT);
 
 	if (code >= 0 && !same_host(tid))
-		code = pvm__ask_notice(PvmHostDelete, tid & (int)TIDHOST, TC_TASKEXIT);
+		code = pvm__ask_notice(PvmHostDelete, pvm__place(tid), TC_TASKEXIT);
 	return code;
 }
 

@@ -152,7 +152,7 @@ void pvm__routes_notice(struct message *m)
 		!(host & (int)TIDLOCAL))
 		for (int i = 0; i < BUCKETS; i++)
 			for (struct route *r = routes[i]; r; r = r->next)
-				if (r->stream && (r->tid & (int)TIDHOST) == host)
+				if (r->stream && pvm__place(r->tid) == host)
 					pvm__stream_end(r->stream);
 	pvm__message_rewind(m);
 }
