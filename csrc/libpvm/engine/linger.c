@@ -44,6 +44,11 @@ void pvm__look(struct news *news, const struct watcher *w, int daemon_fd)
 		news->n = epoll_wait(w->epoll_fd, news->events, EVENTS, 0);
 	else
 		news->n = poll(&p, 1, 0);
+	pvm__looked(news, w);
+}
+
+void pvm__looked(struct news *news, const struct watcher *w)
+{
 	news->error = news->n < 0 ? errno : 0;
 	/* A poll that cannot tell, for want of memory, is news: reading tells. */
 	if (!w && news->n < 0 && news->error != EINTR)

@@ -179,7 +179,8 @@ FAULT_WRAPPED = (
     *("malloc", "calloc", "realloc", "strdup", "strndup", "setenv", "putenv", "pthread_atfork"),
     *("socket", "connect", "bind", "listen", "accept4", "getsockname", "getpeername"),
     *("getsockopt", "setsockopt", "sendmsg", "recvmsg", "poll", "epoll_create1", "epoll_ctl"),
-    *("epoll_wait", "open", "read", "write", "close", "unlink", "stat", "fcntl", "pipe2", "dup2"),
+    *("epoll_wait", "epoll_pwait", "ppoll"),
+    *("open", "read", "write", "close", "unlink", "stat", "fcntl", "pipe2", "dup2"),
     *("fork", "waitpid", "execv", "execvp", "sleep"),
     *("fstat", "eventfd", "ftruncate", "fallocate", "mmap", "syscall"),
 )
