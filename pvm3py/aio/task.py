@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, ParamSpec, Self, TypeV
 from pvm3py import classic
 from pvm3py import task as sync
 from pvm3py.binding.errors import NoTask, Timeout
+from pvm3py.binding.items import in_memory
 from pvm3py.task.context import within
 from pvm3py.task.message import Message, Received, receive_into
 from pvm3py.task.spawning import What
@@ -212,10 +213,8 @@ class Task:
         Raises Timeout; NoTask as `recv`; Mismatch, before anything is written, if what came does
         not fit.
         """
-        message = await self.receive(source, tag, timeout=timeout)
-        count = receive_into(message, buf)
-        message.release()
-        return Received(message.source, message.tag, count)
+        place = in_memory(buf, writable=True)
+        return receive_into(await self.receive(source, tag, timeout=timeout), place)
 
     async def probe(
         self, source: int = ANY, tag: int = ANY, *, timeout: float | None = 0

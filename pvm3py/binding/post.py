@@ -50,6 +50,7 @@ def _named(tids: Sequence[int]) -> str:
     return f"to {', '.join(f't{tid:x}' for tid in tids[:3])}{', ...' * (len(tids) > 3)}"
 
 
-def read_into(bufid: int, offset: int, memory: Any) -> None:
-    """Fill memory, a C array of char, with a received body's bytes."""
-    check("upkbyte", lib.pvmread(bufid, offset, memory, len(memory)))
+def read_into(bufid: int, offset: int, memory: Any, length: int | None = None) -> None:
+    """Fill memory with a received body's bytes: an array of char, or so many bytes elsewhere."""
+    size = len(memory) if length is None else length
+    check("upkbyte", lib.pvmread(bufid, offset, memory, size))

@@ -19,6 +19,7 @@ from pvm3py.binding import groups
 from pvm3py.binding.enums import Code
 from pvm3py.binding.errors import DupGroup, NoTask, NotFound, NotInGroup, PvmError, Timeout
 from pvm3py.binding.groups import Items
+from pvm3py.binding.items import in_memory
 from pvm3py.binding.post import send_object
 from pvm3py.wire import constants as c
 
@@ -202,10 +203,8 @@ class Group:
             if others:
                 Message().pack(buf).deliver(others, tag)
             return
-        sender = self[root]
-        message = self._awaited(partial(take, "Bcast"), "Bcast", sender, tag)
-        receive_into(message, buf)
-        message.release()
+        place = in_memory(buf, writable=True)
+        receive_into(self._awaited(partial(take, "Bcast"), "Bcast", self[root], tag), place)
 
     def Gather(
         self, sendbuf: Buffer, recvbuf: Buffer | None = None, root: int = 0, tag: int = 0

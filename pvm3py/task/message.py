@@ -14,7 +14,7 @@ from pvm3py.binding import objects
 from pvm3py.binding.enums import Code
 from pvm3py.binding.errors import BadMsg, Mismatch, NoSuchBuf, Overflow, check
 from pvm3py.binding.items import ITEMS, Item, Kind, in_memory, item_of
-from pvm3py.binding.post import send_parts
+from pvm3py.binding.post import read_into, send_parts
 
 from .html import table
 from .members import Tid
@@ -90,6 +90,7 @@ class Message:
         self._in_place = encoding == "in place"
         self._xdr = encoding == "xdr"
         self._queued = self._borrowed = False
+        self._received: int | None = None
         self._id = check("mkbuf", lib.pvm_mkbuf(_ENCODINGS[encoding]))
 
     @classmethod
@@ -103,6 +104,7 @@ class Message:
         self._xdr = arrival.encoding == lib.PvmDataDefault
         self._queued = queued
         self._borrowed = queued
+        self._received = None if queued else arrival.length
         return self
 
     @classmethod
@@ -133,6 +135,8 @@ class Message:
     @property
     def length(self) -> int:
         """Bytes of its body. Raises NoSuchBuf: it was looked at only, and is gone."""
+        if self._received is not None and self._id:
+            return self._received
         return int(self._described().length)
 
     @property
@@ -257,7 +261,11 @@ class Message:
 
         Raises NoData if the message has fewer.
         """
-        item, memory, number = in_memory(buffer, writable=True)
+        return self.unpack_items(in_memory(buffer, writable=True))
+
+    def unpack_items(self, place: tuple[Item, Any, int]) -> int:
+        """The same of a buffer that in_memory has described."""
+        item, memory, number = place
         with self._receiving():
             check(f"upk{item.kind}", getattr(lib, f"pvm_upk{item.kind}")(memory, number, 1))
         return number
@@ -374,19 +382,23 @@ def send_buffer(tids: Sequence[int], tag: int, buffer: Buffer) -> None:
     send_parts(tids, tag, [ffi.buffer(memory)])
 
 
-def receive_into(message: Message, buffer: Buffer) -> int:
-    """Fill a buffer with a message that must fit it exactly; the number of items.
+def receive_into(message: Message, place: tuple[Item, Any, int]) -> Received:
+    """Fill a buffer, described by in_memory, with a message that must fit it; free the message.
 
     Raises Mismatch, before anything is written: the item's type or their number differ.
     """
-    view = memoryview(buffer)
-    item = item_of(view)
-    wanted = view.nbytes // item.size
-    length = item.length(wanted, xdr=message.encoding == "xdr")
+    item, memory, wanted = place
+    xdr = message.encoding == "xdr"
+    length = item.length(wanted, xdr=xdr)
     if message.length != length:
         fit = f"{wanted} items of type {item.kind} have {length}"
         raise NoFit(message, f"{message.length} bytes came, and {fit}")
-    return message.unpack_into(buffer)
+    if xdr:
+        message.unpack_items(place)
+    else:
+        read_into(message.id, 0, ffi.cast("char *", memory), length)
+    message.release()
+    return Received(message.source, message.tag, wanted)
 
 
 def message_of(number: int) -> Message:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TextIO
 from pvm3py import classic
 from pvm3py._task import lib
 from pvm3py.binding.errors import Timeout, check
+from pvm3py.binding.items import in_memory
 from pvm3py.binding.post import send_object, send_to_one
 
 from . import context, spawning, take
@@ -227,14 +228,14 @@ class Task:
         Raises Timeout; NoTask as `recv`; Mismatch, before anything is written, if what came does
         not fit. The error's `message` has it then.
         """
-        message = take.from_living(_RECV, "Recv", source, tag, timeout)
-        count = receive_into(message, buf)
-        message.release()
-        return Received(message.source, message.tag, count)
+        place = in_memory(buf, writable=True)
+        return receive_into(take.from_living(_RECV, "Recv", source, tag, timeout), place)
 
     def _one_signature(self, receivers: list[int]) -> bool:
         """Whether the hosts of these tasks and the own one have one data signature."""
-        hosts = {classic.tidtohost(tid) for tid in receivers} | {classic.tidtohost(self.tid)}
+        hosts = {classic.tidtohost(tid) for tid in (classic.mytid(), *receivers)}
+        if len(hosts) == 1:
+            return True
         if not hosts <= _signatures.keys():
             _signatures.update((host.tid, host.dsig) for host in classic.config())
         return len({_signatures.get(host) for host in hosts}) == 1
