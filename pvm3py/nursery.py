@@ -28,9 +28,11 @@ from pvm3py.task.spawning import MAIN
 from pvm3py.task.take import take, take_object
 from pvm3py.task.warm import FIT, MODULES, UNFIT
 from pvm3py.wire import constants as c
+from pvm3py.wire.output import NURSERY
 from pvm3py.wire.system import Forked, ForkTask
 
 _PARENT_ENDED = 1
+_NO_PARENT = 1
 # Variables that Python, the C library or libpvm3 has looked at before a function runs.
 _EARLY = re.compile(r"PYTHON|PVM|LD_|LC_|LANG|MALLOC_|GLIBC_|TZ|HOME")
 # The same names, but looked at only when a task enrols, or by it.
@@ -39,9 +41,11 @@ _LATE = re.compile(r"PVM(EPID|SPAWNWD|CTX|TMASK|TRCBUF|TRCOPT|3PY_)")
 
 def main() -> int:
     """Serve until the parent has ended; in each process that is forked, run its function."""
+    parent = classic.parent() if NURSERY in os.environ else None
+    if parent is None:
+        print("pvm3py.nursery is started by Task.spawn", file=sys.stderr)
+        return _NO_PARENT
     context = int(sys.argv[1])
-    parent = classic.parent()
-    assert parent is not None
     lib.pvm_setcontext(c.BASECONTEXT)
     classic.notify(Event.TASK_EXIT, _PARENT_ENDED, [parent])
     # The daemon is spoken to.
@@ -71,14 +75,15 @@ def _load(modules: list[str]) -> bool:
 def _serve() -> bool:
     """Fork what the daemon asks for, until the parent has ended. True: this is a child."""
     while (message := take("nursery")).tag != _PARENT_ENDED:
-        body = _body(message) if message.tag == c.SM_STTASK else None
+        body = body_of(message) if message.tag == c.SM_STTASK else None
         message.release()
         if body is not None and _fork(ForkTask.decode(body)):
             return True
     return False
 
 
-def _body(message: Message) -> bytes:
+def body_of(message: Message) -> bytes:
+    """The body of a message as it came."""
     memory = ffi.new("char[]", message.length)
     read_into(message.id, 0, memory)
     return bytes(ffi.buffer(memory))
