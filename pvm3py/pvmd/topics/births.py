@@ -120,7 +120,7 @@ class Births(Table):
 
 
 def _give_up(pvmd: Pvmd, nursery: int) -> None:
-    """A nursery does not fork, perhaps since it was stopped: end it. Then its tasks are executed."""
+    """A nursery does not fork, perhaps since it was stopped: end it, which has them executed."""
     task = pvmd.tasks.get(nursery)
     if task is not None:
         pvmd.log(f"nursery t{nursery:x} forks nothing for {_PATIENCE:g} s: it is killed")
