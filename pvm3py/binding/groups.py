@@ -41,6 +41,11 @@ def members(group: str) -> list[int]:
         room = count
 
 
+def deaths(group: str) -> int:
+    """How many members have died, as far as the server tells. Raises NoGroup."""
+    return check("gsize", lib.gs_deaths(name_of(group)))
+
+
 class Items:
     """A buffer as the collective calls take it. TypeError: they have no such item type."""
 

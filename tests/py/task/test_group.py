@@ -313,3 +313,95 @@ def test_death_of_a_member_ends_all_waits_for_it(machine: ScriptMachine) -> None
                     together(member, 3, call)
         """,
     )
+
+
+def test_death_in_a_group_that_is_not_frozen_is_told_once_to_each(machine: ScriptMachine) -> None:
+    """The dead member is none any more when the others call: without that they would not know."""
+    run(
+        machine,
+        """
+        import time
+        def member(group, call):
+            if group.instance == 1:
+                os._exit(3)
+            while group.size == 3:
+                time.sleep(0.01)
+            error = failing(MemberDied, lambda: CALLS[call](group))
+            assert error.group == group.name
+            group.barrier()
+            for again in CALLS.values():
+                again(group)
+            assert group.allgather(group.instance) == [0, 2]
+        def buf(n=1):
+            return array.array("i", [0]) * n
+        def reduced(group):
+            one = array.array("i", [1])
+            group.Reduce(one, "sum", tag=5)
+            assert group.instance or one[0] == 2
+        CALLS = {
+            "barrier": lambda group: group.barrier(),
+            "gather": lambda group: group.gather(1),
+            "bcast": lambda group: group.bcast(1),
+            "scatter": lambda group: group.scatter([1] * 2),
+            "reduce": lambda group: group.reduce(1),
+            "allreduce": lambda group: group.allreduce(1),
+            "allgather": lambda group: group.allgather(1),
+            "Bcast": lambda group: group.Bcast(buf()),
+            "Reduce": reduced,
+        }
+        if __name__ == "__main__":
+            for call in CALLS:
+                with Task() as task:
+                    together(member, 3, call)
+        """,
+    )
+
+
+def test_member_that_waits_for_one_who_was_told_of_a_death_is_told_too(
+    machine: ScriptMachine,
+) -> None:
+    """The root waits for the first member, which knows of the other's death and sends nothing."""
+    run(
+        machine,
+        """
+        import time
+        def member(group):
+            task = Task()
+            if group.instance == 0:
+                failing(MemberDied, lambda: group.gather(0))
+                task.send("told", group[1])
+            elif group.instance == 1:
+                task.recv(group[2], timeout=100)
+                while group.size == 3:
+                    time.sleep(0.01)
+                failing(MemberDied, lambda: group.gather(0))
+                task.recv(group[0], timeout=100)
+            else:
+                time.sleep(0.2)
+                task.send("dies", group[1])
+                os._exit(3)
+        if __name__ == "__main__":
+            with Task() as task:
+                together(member, 3)
+        """,
+    )
+
+
+def test_member_that_leaves_is_no_death(machine: ScriptMachine) -> None:
+    run(
+        machine,
+        """
+        import time
+        def member(group):
+            if group.instance == 2:
+                group.leave()
+                return
+            while group.size == 3:
+                time.sleep(0.01)
+            assert group.allgather(group.instance) == [0, 1]
+            group.barrier()
+        if __name__ == "__main__":
+            with Task() as task:
+                together(member, 3)
+        """,
+    )
