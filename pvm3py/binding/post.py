@@ -38,11 +38,17 @@ def send_bytes(tid: int, tag: int, data: bytes) -> None:
 
 
 def send_parts(tids: Sequence[int], tag: int, parts: Sequence[Any]) -> None:
-    """Send contiguous buffers as one message, each begun at a multiple of objects.ALIGN."""
+    """Send contiguous buffers as one message, each begun at a multiple of objects.ALIGN.
+
+    Of several receivers the caller may be one.
+    """
     memory = [ffi.from_buffer(part) for part in parts]
     table = ffi.new("struct pvmpart[]", [(piece, len(piece)) for piece in memory])
     code = lib.pvmsendparts(tids, len(tids), tag, table, len(parts))
     check("send", code, None if code == 0 else f"{_named(tids)} (tag {tag})")
+    if len(tids) > 1 and lib.pvmmytid in tids:
+        # A multicast leaves it out.
+        send_parts((lib.pvmmytid,), tag, parts)
 
 
 def _named(tids: Sequence[int]) -> str:

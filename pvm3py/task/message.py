@@ -302,12 +302,14 @@ class Message:
     # ---- the buffer -------------------------------------------------------------------
 
     def deliver(self, tids: Sequence[int], tag: int) -> None:
-        """Send it to tasks; it stays as it is, and can be sent again."""
+        """Send it to tasks, also to this one; it stays as it is, and can be sent again."""
         with self._sending():
             if len(tids) == 1:
                 check("send", lib.pvm_send(tids[0], tag), f"to t{tids[0]:x} (tag {tag})")
             else:
                 check("mcast", lib.pvm_mcast(list(tids), len(tids), tag), f"(tag {tag})")
+                if lib.pvmmytid in tids:  # which a multicast leaves out
+                    check("send", lib.pvm_send(lib.pvmmytid, tag))
 
     def copy(self) -> Message:
         """A message to be sent with the same body; what is in place stays shared with it."""

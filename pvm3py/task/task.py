@@ -151,8 +151,9 @@ class Task:
     def send(self, obj: object, to: int | Iterable[int], tag: int = 0) -> None:
         """Send any object that pickle takes to a task, or to several by one multicast.
 
-        Large buffers in it, as of numpy arrays, are not copied before. The object may be changed
-        when this returns. TypeError: `to` is no tid.
+        This task may be one of them, other than with pvm_mcast. Large buffers in the object, as of
+        numpy arrays, are not copied before; it may be changed when this returns. TypeError: `to` is
+        no tid.
         """
         if isinstance(to, int):
             send_to_one(to, tag, obj)
@@ -205,6 +206,7 @@ class Task:
     ) -> None:
         """Send the items of a buffer, or a message, which can be sent again.
 
+        to        a task, or several, of which this one may be one
         encoding  of a buffer's items; "auto": raw if the receivers' hosts understand that
 
         A C or Fortran task receives them with the unpacking function of their type. TypeError: the

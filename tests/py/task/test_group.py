@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import textwrap
 
-from support.programs.scripts import ScriptMachine
+from support.programs.scripts import STRUCK, ScriptMachine
 
 PRELUDE = """
 from pvm3py import *
@@ -43,7 +43,7 @@ def begin(member, n, *args):
 
 def run(machine: ScriptMachine, text: str) -> str:
     """Run a task with these functions; the text begins with definitions."""
-    return machine.run(PRELUDE + textwrap.dedent(text))
+    return machine.run(PRELUDE + STRUCK + textwrap.dedent(text))
 
 
 # ---- members ---------------------------------------------
@@ -109,21 +109,9 @@ def test_ctrl_c_ends_a_barrier_with_a_time_limit_and_it_stands(machine: ScriptMa
     run(
         machine,
         """
-        armed = []
-        def strike(*_):
-            if armed:
-                armed.pop()
-                raise KeyboardInterrupt
-        def wait(group):
-            armed.append(group)
-            group.barrier(2, timeout=100)
         def member(group):
             if group.instance == 0:
-                signal.signal(signal.SIGALRM, strike)
-                # Again and again: the call need not have begun to wait at the first signal.
-                signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)
-                failing(KeyboardInterrupt, lambda: wait(group))
-                signal.setitimer(signal.ITIMER_REAL, 0)
+                struck(lambda: group.barrier(2, timeout=100))
                 Task().send("go", group[1], 5)
             else:
                 assert Task().recv(group[0], 5) == "go"

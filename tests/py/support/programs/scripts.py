@@ -29,6 +29,23 @@ def raises(kind, call, *words):
     raise SystemExit(f"{kind.__name__} is not raised")
 """
 
+# For texts that interrupt a call: it must end by that. The signal may come before it waits.
+STRUCK = """
+def struck(call):
+    armed = [call]
+    def strike(*_):
+        if armed:
+            armed.pop()
+            raise KeyboardInterrupt
+    signal.signal(signal.SIGALRM, strike)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return
+    raise SystemExit("not interrupted")
+"""
+
 
 class ScriptMachine:
     """A virtual machine whose tasks are Python texts."""
