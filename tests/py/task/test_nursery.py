@@ -269,6 +269,36 @@ def test_nursery_ends_with_its_spawner_however_that_ends(machine: ScriptMachine)
     )
 
 
+def test_exit_of_a_forked_function_is_the_processs(machine: ScriptMachine) -> None:
+    """By numbers, words or None, and what it has printed comes before."""
+    run(
+        machine,
+        """
+        from pvm3py.task import spawning
+        class Taker:
+            def __init__(self): self.lines = []
+            def line(self, tid, text): self.lines.append(text)
+            def ended(self, tid, status): self.status = status
+        def end(how):
+            assert forked(os.getpid())
+            sys.stdout.write("without an end of line")
+            sys.exit(how)
+        if __name__ == "__main__":
+            with Task() as task:
+                task.spawn(print, n=4)
+                for how, status in ((None, 0), (0, 0), (3, 3), (True, 1), ("words", 1)):
+                    taker = Taker()
+                    task.start(
+                        spawning.launch_of(end, (how,)), taker, n=1,
+                        place=spawning.place(None, None))
+                    wait_for(lambda: task.probe() is None and hasattr(taker, "status"), how)
+                    assert taker.status == status, (how, taker.status)
+                    text = "without an end of line" + ("words" if how == "words" else "")
+                    assert taker.lines == [text], taker.lines
+        """,
+    )
+
+
 def test_forked_functions_end_as_processes_do(machine: ScriptMachine) -> None:
     """Threads end first, then come functions of atexit; files that are open are written."""
     run(
