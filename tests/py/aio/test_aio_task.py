@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 from support.programs import awaited
 
 from pvm3py import ConnectionLost, NotAnObject, NoTask, Tid, Timeout, VirtualMachine, aio
@@ -20,6 +21,9 @@ from pvm3py import Task as BlockingTask
 
 # Cancels under a counting sender; 100,000 take some minutes.
 CANCELS = int(os.environ.get("PVM3PY_AIO_CANCELS", "3000"))
+
+# libuv keeps some descriptors from its first loop on.
+uvloop.run(asyncio.sleep(0))
 
 pytestmark = pytest.mark.usefixtures("machine")
 
@@ -275,6 +279,33 @@ def test_it_can_be_entered_again_in_another_loop() -> None:
 
     in_loop(main)
     in_loop(main)
+
+
+def test_the_loop_may_be_uvloops() -> None:
+    """Messages come while it sleeps, while it looks, and while a request waits; none is lost."""
+
+    async def main() -> None:
+        async with aio.Task() as task:
+            (them,) = await task.spawn(awaited.echo)
+            for number in range(500):
+                await task.send(number, them)
+                receive = asyncio.create_task(task.recv(them))
+                await asyncio.sleep(0)
+                if number % 2:
+                    receive.cancel()
+                (result,) = await asyncio.gather(receive, return_exceptions=True)
+                if isinstance(result, asyncio.CancelledError):
+                    result = await task.recv(them)
+                assert result == number
+            receive = asyncio.create_task(task.recv(them))
+            await asyncio.sleep(0.1)
+            async with task.group("uv") as group:
+                await task.send(bytes(300_000), them)
+                await group.barrier(1)
+            assert await receive == bytes(300_000)
+            await task.send(None, them)
+
+    uvloop.run(main())
 
 
 def test_who_waits_at_the_end_is_cancelled() -> None:

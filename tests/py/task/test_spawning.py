@@ -157,8 +157,8 @@ def test_functions_without_a_name_travel_with_cloudpickle(machine: ScriptMachine
                 assert task.recv(timeout=100) == "came"
                 task.spawn(closure(40), task.tid)
                 assert task.recv(timeout=100) == 42
-                task.spawn(lambda tid, obj: Task().send(obj.word, tid), task.tid, Local("of a class"))
-                assert task.recv(timeout=100) == "of a class"
+                task.spawn(lambda tid, obj: Task().send(obj.word, tid), task.tid, Local("local"))
+                assert task.recv(timeout=100) == "local"
             done = subprocess.run([sys.executable, "-"], input=typed.format(path=sys.path),
                                   capture_output=True, text=True)
             assert done.stdout == "typed\\n", done
