@@ -7,6 +7,7 @@ from typing import Any
 
 from pvm3py._task import ffi, lib
 from pvm3py.binding.errors import check
+from pvm3py.binding.strings import c_string
 
 from .items import Item, in_memory
 
@@ -27,7 +28,7 @@ _CODES = {
 
 def name_of(group: str) -> Any:
     """The name as C has it."""
-    return ffi.new("char[]", group.encode())
+    return c_string(group)
 
 
 def members(group: str) -> list[int]:

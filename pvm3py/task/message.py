@@ -15,6 +15,7 @@ from pvm3py.binding.enums import Code
 from pvm3py.binding.errors import BadMsg, Mismatch, NoSuchBuf, Overflow, check
 from pvm3py.binding.items import ITEMS, Item, Kind, in_memory, item_of
 from pvm3py.binding.post import read_into, send_parts
+from pvm3py.binding.strings import c_string
 
 from .html import table
 from .members import Tid
@@ -202,10 +203,7 @@ class Message:
 
     def pack_str(self, text: str, encoding: str = "utf-8") -> Self:
         """Append a string, as C has them. ValueError: it contains a NUL."""
-        data = text.encode(encoding)
-        if b"\0" in data:
-            raise ValueError("a PVM string cannot contain NUL")
-        memory = ffi.new("char[]", data)
+        memory = c_string(text.encode(encoding))
         with self._sending():
             check("pkstr", lib.pvm_pkstr(memory))
         if self._in_place:
