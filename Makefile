@@ -140,7 +140,12 @@ ifeq ($(origin AR),default)
 AR = $(shell $(CC) -print-prog-name=ar)
 endif
 
-lib: $(LIBS) $(HEADERS) $(TOOLS)
+# Processes can be restarted where they can be imaged: IMAGE_POSSIBLE of csrc/wire/image.h.
+ifeq ($(MACHINE)$(filter -m32 -mx32,$(CC) $(CFLAGS)),x86_64)
+RESTARTERS := $(LIBDIR)/pvmrestart $(LIBDIR)/pvmrestart-low
+endif
+
+lib: $(LIBS) $(HEADERS) $(TOOLS) $(RESTARTERS)
 
 # Libraries and programs are linked with the caller's flags.
 LINK = $(CC) $(CFLAGS) $(LDFLAGS) $(LIB_LDFLAGS)
@@ -170,11 +175,19 @@ FPVM_OBJ := $(call objects,libfpvm)
 # The switch is compiled for Python by cffi; these objects are for the checks.
 SWITCH_OBJ := $(call objects,switch)
 
--include $(patsubst %.o,%.d,$(LIB_OBJ) $(GPVM_OBJ) $(FPVM_OBJ) $(SWITCH_OBJ))
+RESTART_OBJ := $(call objects,restart)
+
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(GPVM_OBJ) $(FPVM_OBJ) $(SWITCH_OBJ) $(RESTART_OBJ))
 
 # Headers of a part are named from its top.
 $(LIB_OBJ): LIB_CFLAGS += -Icsrc/libpvm
 $(SWITCH_OBJ): LIB_CFLAGS += -Icsrc/switch
+
+# A program without libc and its start, in which nothing can be that the caller's flags bring along.
+$(RESTART_OBJ): override CPPFLAGS :=
+$(RESTART_OBJ): override CFLAGS := -O2
+$(RESTART_OBJ): LIB_CFLAGS := -std=gnu11 -ffreestanding -fno-builtin -fno-stack-protector -fPIE \
+	-fvisibility=hidden -fno-asynchronous-unwind-tables -Wall -Wextra $(WERROR) -Icsrc/wire
 
 $(LIBDIR)/libpvm3.so.3: $(LIB_OBJ) csrc/libpvm/libpvm.map
 	@mkdir -p $(@D)
@@ -216,6 +229,14 @@ $(TOOLS): $(LIBDIR)/%: csrc/tools/%.c $(LIBDIR)/libgpvm3.a $(LIBDIR)/libpvm3.a p
 		csrc/tools/options.h
 	$(LINK) $(CPPFLAGS) $(LIB_CFLAGS) -DPVM3PY_VERSION='"$(VERSION)"' -o $@ \
 		$(filter %.c %.a,$^)
+
+# At addresses that programs leave free, and at the lowest ones: csrc/restart/restart.h.
+$(LIBDIR)/pvmrestart: RESTART_BASE := 0x200000000000
+$(LIBDIR)/pvmrestart-low: RESTART_BASE := 0x10000
+$(RESTARTERS): $(RESTART_OBJ)
+	@mkdir -p $(@D)
+	$(CC) -nostdlib -static -Wl,-Ttext-segment=$(RESTART_BASE) -Wl,-z,norelro \
+		-Wl,-z,noexecstack -Wl,--build-id=none -o $@ $^
 
 $(TREE)/include/%.h: include/%.h
 	@mkdir -p $(@D)

@@ -16,26 +16,32 @@ struct parties {
 	int ncoordinators;
 };
 
+/* By hosts, then by tids. */
 static int compare_tids(const void *a, const void *b)
 {
 	int x = *(const int *)a, y = *(const int *)b;
+	int xs_host = pvm_tidtohost(x), ys_host = pvm_tidtohost(y);
 
-	return (x > y) - (x < y);
+	return xs_host != ys_host ? (xs_host > ys_host) - (xs_host < ys_host) : (x > y) - (x < y);
 }
 
 /* Find the parties in all n tids of a group, which are put in order. 0 or PvmNoMem. */
 static int find_parties(struct parties *p, int *tids, int n)
 {
+	int here = pvm_tidtohost(pvmmytid);
+	int last = 0;
+
 	*p = (struct parties){ .peers = malloc(2 * (size_t)n * sizeof *tids + 1) };
 	if (!p->peers)
 		return PvmNoMem;
 	p->coordinators = p->peers + n;
 	qsort(tids, (size_t)n, sizeof *tids, compare_tids);
 	for (int i = 0; i < n; i++) {
-		int host = tids[i] & TIDHOST;
-		bool first = i == 0 || host != (tids[i - 1] & TIDHOST);
+		int host = pvm_tidtohost(tids[i]);
+		bool first = host != last;
 
-		if (host != (pvmmytid & TIDHOST)) {
+		last = host;
+		if (host != here) {
 			if (first)
 				p->coordinators[p->ncoordinators++] = tids[i];
 		} else if (first) {

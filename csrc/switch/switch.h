@@ -54,6 +54,9 @@ struct sw;
  */
 #define SW_READABLE 11
 
+/* nothing more goes the old way to task dst, see sw_task_hold */
+#define SW_HELD 12
+
 /* Why a connection closed (field reason of SW_CLOSE). */
 #define SW_EOF 0      /* the peer closed or died */
 #define SW_PROTOCOL 1 /* it sent what the protocol does not allow; text in data */
@@ -362,12 +365,54 @@ void sw_mail_reset(struct sw *, const char *name, size_t name_len, int32_t index
 	const int32_t *keep, uint32_t kept);
 
 /*
+ * Tasks that move. Where a task is is told by its tid, unless the switch knows better: that it is at
+ * another host (sw_task_place), or connected here though it bears another number, or that what is
+ * sent to it is held. All that other functions say of a tid is true for such a task, too. sw_forget:
+ * it has ended. The daemons agree on who does what when; docs/architecture.md has the order.
+ *
+ * sw_task_hold: keep what is sent to a task from now on, up to the first bound of a queue; then
+ * senders wait. SW_HELD follows, when multicasts that go the old way have ended: what the caller
+ * sends from then on comes behind all that had been sent to the task before. If the task is
+ * connected here, there are no bounds for what it sends, so that it can end its message, and the
+ * answers to its requests are held, too; sw_send_conn reaches it nevertheless. -ENOENT: it bears
+ * the number of this host, and is not connected. -EINVAL: not a task.
+ *
+ * sw_task_adopt: one end of a socket pair, which is the switch's from then on, is the connection of
+ * a held task, as if it had been connected before sw_task_hold; *conn is set. flags: SW_BIND_ bits.
+ * -ENOENT: it is not held. -EEXIST: it has a connection.
+ *
+ * sw_task_thaw: what was held follows what is queued on the task's connection, and so does what is
+ * sent to it from then on. -ENOENT: it is not held, or has no connection.
+ *
+ * sw_task_place: it is at another host: what was held goes there, and what is sent to it from then
+ * on. Its connection here is no task's any more. At home it needs no word, which is the same as to
+ * say so. -EINVAL: not a task, or that host is unknown or does not know that tasks move; -EBUSY: it
+ * is connected or expected here, and not held.
+ *
+ * sw_task_hand_over: what a task here, which is frozen, has sent to tasks that are held here is to
+ * be held at another host, where it will send more. -EINVAL: as sw_task_place.
+ *
+ * What is sent to another host's daemon, or to a connection, comes behind all that the switch had
+ * accepted for that host, or that connection: so sw_send and sw_send_conn mark a place in both.
+ */
+int sw_task_hold(struct sw *, uint32_t tid);
+int sw_task_adopt(struct sw *, int fd, uint32_t tid, unsigned flags, uint64_t *conn);
+int sw_task_thaw(struct sw *, uint32_t tid);
+int sw_task_place(struct sw *, uint32_t tid, uint32_t host);
+int sw_task_hand_over(struct sw *, uint32_t tid, uint32_t host);
+
+/*
  * Other hosts. Packets are exchanged with the hosts that were named by sw_host;
  * those of strangers change nothing.
  */
 
 /* Flag: packets are sent to it, but what it sends is dropped unacknowledged. */
 #define SW_HOST_PENDING 1
+/*
+ * Flag: it knows that tasks move. Its packets are known by their address whatever task they come
+ * from, and it may send what is for a task that bears another host's number.
+ */
+#define SW_HOST_MOVES 2
 
 struct sw_host {
 	uint32_t tid;     /* its daemon: 0x80000000 | index << 18 */

@@ -55,6 +55,9 @@
  * WIRE_EXT_MAGIC, a set of WIRE_EXT_ capability bits, and a fragment size.  The
  * library names the largest fragment it likes to
  * send, the daemon answers with the one to use.
+ *
+ * Two more ints follow those of the request: the signal that asks the task to stop for a move (0: it
+ * heeds none), and the version of the images that its library makes.
  */
 #define WIRE_EXT_MAGIC 0x70334578
 /*
@@ -70,8 +73,28 @@
  * only to who has asked for it.
  */
 #define WIRE_TO_STATUS (-3)
+/* This version of the library makes no images, so its tasks stay where they are. */
+#define WIRE_IMAGE_NONE 0
 /* Fragment size that this project's library and daemon agree on. */
 #define WIRE_FRAG_LARGE 65536
+
+/*
+ * What a daemon can: WIRE_DAEMON_CAN_ bits, 0: no more than 3.4.6.  A slave says it in its greeting,
+ * in front of the last field, where it is read whenever the greeting is whole: "can:1 dsig<...>".  A
+ * master says it of all hosts that DM_HTUPD lists, behind the last of them: WIRE_EXT_MAGIC, a count,
+ * then index and bits of each that has some.
+ */
+/* It says what it can, and takes that list. */
+#define WIRE_DAEMON_CAN_TELL 1
+
+/*
+ * Codes of this project.  Each family, TM_ DM_ SM_ TC_, has a block of WIRE_OWN_CODES from its
+ * FIRST + WIRE_OWN_FIRST on, and they are sent only to who has said that it takes them.  The codes
+ * below and in share.h are in the first 16 of them; the next 32 are kept for tasks that move.
+ */
+#define WIRE_OWN_FIRST 64
+#define WIRE_OWN_CODES 64
+#define WIRE_OWN_MOVES 80
 
 /*
  * TM_NOTIFY has no answer, so a library of this project asks with TM_NOTICES, which has the same
@@ -109,6 +132,8 @@
 #define WIRE_PKT_WRAPS 12   /* bits of each count of wraps that the check covers */
 #define WIRE_PKT_ASK 32     /* flag: acknowledge (or answer) at once */
 #define WIRE_PKT_CONTROL 64 /* flag: the data are records for the link (WIRE_CONTROL_) */
+#define WIRE_PKT_MOVED 128  /* flag: the receiver is meant, though the task bears another number */
+#define WIRE_PKT_PASSED 192 /* both: the task has moved here from the host that passes this on */
 
 /* Records of a control packet: two words each, what and which address. */
 #define WIRE_CONTROL_PAUSE 1

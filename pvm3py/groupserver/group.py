@@ -13,6 +13,11 @@ ALL = -1
 _GROWTH = 10
 
 
+def host_of(tid: int) -> int:
+    """The tid of the host where a task runs."""
+    return int(lib.pvm_tidtohost(tid))
+
+
 class GroupError(Exception):
     """A request is refused with an error code of pvm3.h."""
 
@@ -241,5 +246,5 @@ class Group:
         """Hosts with members, in the order of their tids: the members' tids, in order."""
         by_host: dict[int, list[int]] = {}
         for tid in sorted(self._instances):
-            by_host.setdefault(tid & c.TIDHOST, []).append(tid)
+            by_host.setdefault(host_of(tid), []).append(tid)
         return by_host

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
-from pvm3py.groupserver.group import Group, GroupError, Rendezvous
+from pvm3py.groupserver.group import Group, GroupError, Rendezvous, host_of
 from pvm3py.groupserver.messages import (
     AllHosts,
     Coordinators,
@@ -287,7 +287,7 @@ class GroupServer:
     @_serves(c.GROUP_BARRIERV, GroupNumber)
     def _host_barrier(self, caller: int, request: GroupNumber) -> None:
         group = self.groups.get(request.group)
-        here = group.hosts().get(caller & c.TIDHOST, []) if group else []
+        here = group.hosts().get(host_of(caller), []) if group else []
         self._arrive_at_barrier(request, caller, here)
 
     def _arrive_at_barrier(self, request: GroupNumber, caller: int, members: list[int]) -> bool:

@@ -30,9 +30,9 @@ _TRIM_SECONDS = 2.0
 class Pvmd:
     """One daemon; serving.py drives it.
 
-    connections: by the switch's numbers; tables: those of topics, see Table; udp: the socket for
-    other hosts, once there is one; terminal: standard input and error, if somebody can be asked
-    there; stopped: the exit status, once the daemon is to end.
+    place: where a task runs, see Places; connections: by the switch's numbers; tables: those of
+    topics, see Table; udp: the socket for other hosts, once there is one; terminal: standard input
+    and error, if somebody can be asked there; stopped: the exit status, once the daemon is to end.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Pvmd:
         self.log = log
         self.daemon_tid = c.TIDPVMD | own.tid
         self.hosts = HostTable(own)
+        self.place = self.hosts.places.place
         self.tasks = TaskTable()
         self.connections: dict[int, Connection] = {}
         self.tables: dict[type[Table], Any] = {}
@@ -93,8 +94,8 @@ class Pvmd:
     # What handlers ask for.
 
     def owns(self, tid: int) -> bool:
-        """Whether a tid of a task, a daemon or a host is of this host."""
-        return tid & c.TIDHOST == self.hosts.own.tid
+        """Whether a task runs on this host; of a daemon's or host's tid, whether it is this one."""
+        return self.hosts.places.place(tid) == self.hosts.own.tid
 
     def next_tid(self) -> int:
         """Use up the tid of a task of this host. Refused: all are in use."""

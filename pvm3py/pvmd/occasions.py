@@ -53,6 +53,8 @@ class Step(Enum):
     CONTEXTS = auto()
     # Files that a task has left are removed.
     FILES = auto()
+    # Where a task was is forgotten.
+    PLACES = auto()
     # Tasks end with their daemon.
     TASKS = auto()
 

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Coroutine
 from typing import TypeVar
 
+from pvm3py.places import birth_host
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.hosts import SlaveSettings
@@ -52,9 +53,9 @@ class Peers:
         self.serving: defaultdict[int, set[asyncio.Task[None]]] = defaultdict(set)
 
     def send(self, host: int, tag: int, body: Record | bytes, wid: int = 0, ctx: int = 0) -> None:
-        """A message to the daemon of another host, which is given by any tid of it."""
+        """A message to the daemon of another host, given by its tid or that of a task there."""
         data = body if isinstance(body, bytes) else body.encode()
-        dst = c.TIDPVMD | host & c.TIDHOST
+        dst = c.TIDPVMD | self._hosts.places.place(host)
         self._switch.send(dst, c.TIDPVMD | self._hosts.own.tid, tag, ctx, wid, data)
 
     def tell_all(self, setting: int, text: str) -> None:
@@ -68,7 +69,7 @@ class Peers:
 
         HostFailed is set if the host is not in the machine, or ceases to be before it has answered.
         """
-        host &= c.TIDHOST
+        host = self._hosts.places.place(host)
         answer: asyncio.Future[bytes] = self._loop.create_future()
         if self._hosts.get(host) is None:
             answer.set_exception(HostFailed(f"no host {host:x}"))
@@ -85,13 +86,14 @@ class Peers:
 
         Raises HostFailed, and Refused if the answer is not a `reply`.
         """
-        answer = self.ask(host, tag, body)
+        place = self._hosts.places.place(host)
+        answer = self.ask(place, tag, body)
 
         async def decoded() -> Reply:
             try:
                 return reply.decode(await answer)
             except WireError as error:
-                who = f"t{(c.TIDPVMD | host & c.TIDHOST) & 0xFFFFFFFF:x}"
+                who = f"t{(c.TIDPVMD | place) & 0xFFFFFFFF:x}"
                 self._log(f"{c.message_name(tag + 1)} of {who}, malformed: {error}")
                 raise Refused(c.PvmDSysErr, f"the answer of {who} is malformed") from error
 
@@ -100,7 +102,7 @@ class Peers:
     def answered(self, event: MessageEvent) -> None:
         """An answer of another daemon has come."""
         wait = self._waits.get(event.wid)
-        if wait is None or (event.tag, event.src & c.TIDHOST) != (wait.tag, wait.host):
+        if wait is None or (event.tag, birth_host(event.src)) != (wait.tag, wait.host):
             name, src = c.message_name(event.tag), event.src & 0xFFFFFFFF
             self._log(f"{name} of t{src:x} answers no request ({event.wid:x}), ignored")
             return
@@ -114,9 +116,8 @@ class Peers:
 
     def host_lost(self, host: int) -> None:
         """A host is gone: so are all requests to it, and who would get answers from here."""
-        for job in self.serving.pop(host & c.TIDHOST, ()):
+        for job in self.serving.pop(host, ()):
             job.cancel()
-        host &= c.TIDHOST
         for wid in [wid for wid, wait in self._waits.items() if wait.host == host]:
             answer = self._waits.pop(wid).answer
             if not answer.done():

@@ -11,6 +11,7 @@ import time
 import traceback
 
 from pvm3py import __version__
+from pvm3py.places import host_tid
 
 from . import serving
 from .io.door import Door
@@ -26,7 +27,7 @@ from .state.config import (
     expand,
 )
 from .state.hostfile import HostFile, HostLine, read_host_file
-from .state.hosts import FIRST_HOST, INDEX_SHIFT, LOOPBACK, Host
+from .state.hosts import FIRST_HOST, LOOPBACK, Host
 from .state.log import Log, start_log
 from .topics import addhost, keeping, lifeline, network, slave
 
@@ -123,7 +124,7 @@ def _give_up_files(log: Log, last: bytes = b"") -> None:
 def _slave_host(settings: Settings, start: SlaveStart) -> Host:
     """This host, as the master numbers it."""
     name = settings.name or socket.gethostname()
-    tid = start.index << INDEX_SHIFT
+    tid = host_tid(start.index)
     return Host(tid, name, settings.arch, start.address, DEFAULT_SPEED, data_signature())
 
 

@@ -321,7 +321,7 @@ def _await_result(
     """Answer when a handler that waits is done, unless its requester is gone before."""
     task, size = request.task, len(request.body)
     if task is None:
-        waits = pvmd.peers.serving[request.src & c.TIDHOST]
+        waits = pvmd.peers.serving[pvmd.place(request.src)]
     elif (waits := task.waiting()) and (
         len(waits) >= WAITS_MAX or task.waiting_bytes + size > WAITS_BYTES
     ):

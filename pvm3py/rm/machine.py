@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pvm3py import placement
+from pvm3py.places import Places
 from pvm3py.wire import constants as c
 from pvm3py.wire.system import ExecRequest, exec_request
 from pvm3py.wire.task import SpawnRequest
@@ -46,14 +47,15 @@ class Order:
 
 
 class Machine:
-    """The hosts by tid."""
+    """The hosts by tid, and where tasks run."""
 
     def __init__(self) -> None:
         self.hosts: dict[int, Host] = {}
+        self.places = Places()
 
     def host_of(self, tid: int) -> Host | None:
-        """The host that a tid of a task, a daemon or a host belongs to."""
-        return self.hosts.get(tid & c.TIDHOST)
+        """The host where a task runs, or that of a daemon's or host's tid."""
+        return self.hosts.get(self.places.place(tid))
 
     def selected(self, flags: int, where: str, home: int) -> list[Host]:
         """The hosts that a spawn allows, in the order of their tids; "." is the host `home`."""

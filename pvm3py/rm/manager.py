@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import pvm3py.classic as pvm
+from pvm3py.places import birth_host
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.daemon import RestBody
@@ -228,6 +229,7 @@ class ResourceManager:
         if host is not None and tid in host.tasks:
             host.tasks.remove(tid)
             self.task_ended(tid, host, status)
+        self.machine.places.ended(tid)
 
     # ---- spawn -------------------------------------------------------------
 
@@ -326,7 +328,7 @@ class ResourceManager:
     @_serves(link.HOST_LOST, TidBody, daemon=True)
     def _host_lost(self, _message: Received, body: TidBody) -> None:
         """Told by the master and by the own daemon; whichever is first counts."""
-        tid = body.tid & c.TIDHOST
+        tid = birth_host(body.tid)
         host = self.hosts.pop(tid, None)
         if host is None:
             return
@@ -334,6 +336,7 @@ class ResourceManager:
             host.tasks.remove(task)
             self.task_ended(task, host, 0)
         self.host_lost(host)
+        self.machine.places.host_lost(tid)
         self.notices.host_lost(tid)
         lost = [wid for wid, start in self._starts.items() if start.host is host]
         for start in [self._starts.pop(wid) for wid in lost]:

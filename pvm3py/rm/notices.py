@@ -7,6 +7,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 import pvm3py.classic as pvm
+from pvm3py.places import birth_host
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.task import Codes, NotifyRequest, TidBody
@@ -55,7 +56,7 @@ class Notices:
                 if wish in wishes:
                     wishes.remove(wish)
                     wish.grant()
-            elif what == c.PvmHostDelete and tid & c.TIDHOST not in hosts:
+            elif what == c.PvmHostDelete and birth_host(tid) not in hosts:
                 wish.grant()
             else:
                 wishes.append(wish)
@@ -70,7 +71,7 @@ class Notices:
 
     def host_lost(self, host: int) -> None:
         """A host is gone."""
-        for wish in [wish for wish in self._hosts if wish.tid & c.TIDHOST == host]:
+        for wish in [wish for wish in self._hosts if birth_host(wish.tid) == host]:
             self._hosts.remove(wish)
             wish.grant()
 

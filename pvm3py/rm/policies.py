@@ -6,7 +6,6 @@ from __future__ import annotations
 import heapq
 
 from pvm3py.placement import Placement
-from pvm3py.wire import constants as c
 
 from .load import LoadWatch
 from .machine import Host, Order
@@ -22,7 +21,7 @@ class RoundRobin(ResourceManager):
 
     def place(self, order: Order) -> list[Host]:
         """Each host has a turn of its own for what its tasks spawn, as daemons have."""
-        home = order.task & c.TIDHOST
+        home = self.machine.places.place(order.task)
         turn = self._turns.setdefault(home, Placement(home))
         blocks = turn.blocks(order.hosts, order.count)
         return [block.host for block in blocks for _ in range(block.count)]

@@ -11,6 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from typing import Any
 
+from pvm3py.places import host_number
 from pvm3py.wire import constants as c
 
 from .message import Event
@@ -31,10 +32,6 @@ def convert(events: Iterable[Event]) -> Entry:
 
 def _time(event: Event) -> int:
     return event.time
-
-
-def _host(tid: int) -> int:
-    return (tid & c.TIDHOST) // (c.TIDLOCAL + 1)
 
 
 class _Converter:
@@ -58,17 +55,18 @@ class _Converter:
                 self._bar(call, self._last[tid], {})
         names = [self._label("process_name", host, 0, text) for host, text in self._hosts.items()]
         names += [
-            self._label("thread_name", _host(tid), tid, text) for tid, text in self._tasks.items()
+            self._label("thread_name", host_number(tid), tid, text)
+            for tid, text in self._tasks.items()
         ]
         return {"displayTimeUnit": "ms", "traceEvents": names + self._entries}
 
     def _add(self, event: Event) -> None:
         if event.name == "host_add":
-            self._hosts[_host(event.tid)] = event["HN"]
+            self._hosts[host_number(event.tid)] = event["HN"]
             return
         tid = event.tid
         if tid & c.TIDLOCAL:
-            self._hosts.setdefault(_host(tid), f"host {_host(tid)}")
+            self._hosts.setdefault(host_number(tid), f"host {host_number(tid)}")
             self._tasks.setdefault(tid, f"t{tid:x}")
         if event.name == "newtask" and event["TN"] != "-":
             self._tasks[tid] = f"t{tid:x} {event['TN']}"
@@ -115,14 +113,14 @@ class _Converter:
             return
         number, sent = queue.popleft()
         flow = {"cat": "message", "name": f"tag {event['MC']}", "id": number}
-        source = {"pid": _host(event["SRC"]), "tid": event["SRC"], "ts": sent}
+        source = {"pid": host_number(event["SRC"]), "tid": event["SRC"], "ts": sent}
         self._entries.append(flow | source | {"ph": "s"})
-        target = {"pid": _host(event.tid), "tid": event.tid, "ts": event.time}
+        target = {"pid": host_number(event.tid), "tid": event.tid, "ts": event.time}
         self._entries.append(flow | target | {"ph": "f", "bp": "e"})
 
     def _put(self, event: Event, phase: str, ts: int, **more: Any) -> None:
         tid = event.tid
-        place = {"pid": _host(tid), "tid": tid, "ts": ts}
+        place = {"pid": host_number(tid), "tid": tid, "ts": ts}
         self._entries.append({"name": event.name, "cat": "pvm", "ph": phase} | place | more)
 
     def _label(self, what: str, pid: int, tid: int, text: str) -> Entry:

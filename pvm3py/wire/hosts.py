@@ -17,6 +17,11 @@ _ADDRESS = r"([0-9a-fA-F]{8}):([0-9a-fA-F]{1,4})(?![0-9a-fA-F])"
 _FIELD = r"<([^<>]*)>"
 _DIGITS = r"\d{1,10}"
 _GREETING_MAX = 255
+# In front of the last field, so that it is there as soon as all fields are.
+_CAPABILITIES = re.compile(r">[^<>]*\bcan:([0-9a-f]{1,8}) dsig[^<>]*<[^<>]*>[^<>]*$")
+
+# What a daemon of this version can.
+OWN_CAPABILITIES = c.WIRE_DAEMON_CAN_TELL
 
 
 class _Items:
@@ -60,13 +65,44 @@ class TableEntry(Record):
     signature: I32
 
 
+class DaemonCapabilities(Record):
+    """What the daemon of a host can, WIRE_DAEMON_CAN_ bits."""
+
+    index: I32
+    bits: I32
+
+
+class CapabilityList(Record):
+    """What the daemons of some hosts can; the magic number is WIRE_EXT_MAGIC."""
+
+    magic: I32
+    hosts: Annotated[list[DaemonCapabilities], Counted(DaemonCapabilities)]
+
+
 class TableUpdate(Record):
-    """DM_HTUPD: all hosts to a new one, only the new ones to the others."""
+    """DM_HTUPD: all hosts to a new one, only the new ones to the others.
+
+    capabilities: of the hosts that are listed, from a master of this project.
+    """
 
     serial: I32
     master: I32
     console: I32
     hosts: Annotated[list[TableEntry], Counted(TableEntry)]
+    capabilities: Annotated[CapabilityList | None, Trailing(CapabilityList)] = None
+
+    def bits(self) -> dict[int, int]:
+        """What daemons can, by the indexes of their hosts; those without any are left out."""
+        known = self.capabilities
+        if known is None or known.magic != c.WIRE_EXT_MAGIC:
+            return {}
+        return {host.index: host.bits for host in known.hosts}
+
+
+def capability_list(bits: dict[int, int]) -> CapabilityList:
+    """The list of what daemons can, by the indexes of their hosts; who can nothing is left out."""
+    some = [DaemonCapabilities(index, can) for index, can in bits.items() if can]
+    return CapabilityList(c.WIRE_EXT_MAGIC, some)
 
 
 class UpdateReply(Record):
@@ -183,7 +219,7 @@ def _number(text: str) -> int:
 
 
 class Greeting(NamedTuple):
-    """The line that a new slave daemon prints: its protocol, machine and UDP socket."""
+    """The line that a new slave daemon prints: its protocol, machine, UDP socket, abilities."""
 
     protocol: int
     arch: str
@@ -191,13 +227,15 @@ class Greeting(NamedTuple):
     port: int
     mtu: int
     signature: int
+    capabilities: int = 0
 
     def line(self) -> str:
         """As it is printed, without its end."""
         where = address_text(self.address, self.port)
+        can = f"can:{self.capabilities & 0xFFFFFFFF:x} " if self.capabilities else ""
         return (
             f"ddpro<{self.protocol}> arch<{self.arch}> ip<{where}> "
-            f"mtu<{self.mtu}> dsig<{self.signature}>"
+            f"mtu<{self.mtu}> {can}dsig<{self.signature}>"
         )
 
     @classmethod
@@ -213,4 +251,6 @@ class Greeting(NamedTuple):
             raise WireError(f"answer {line!r} has {len(fields)} fields, not 5")
         protocol, arch, where, mtu, signature = fields
         address, port = parse_address(where)
-        return cls(_number(protocol), arch, address, port, _number(mtu), _number(signature))
+        match = _CAPABILITIES.search(line)
+        can = c.signed(int(match[1], 16)) if match else 0
+        return cls(_number(protocol), arch, address, port, _number(mtu), _number(signature), can)

@@ -25,11 +25,16 @@ class TidBody(Record):
 
 
 class Extension(Record):
-    """This project's block behind the known fields of enrolment (csrc/wire/layout.h)."""
+    """This project's block behind the known fields of enrolment (csrc/wire/layout.h).
+
+    signal, image: of a task, as far as its library is new enough to say them.
+    """
 
     magic: I32
     capabilities: I32
     fragment: I32
+    signal: OptionalI32 = None
+    image: OptionalI32 = None
 
 
 OptionalExtension = Annotated[Extension | None, Trailing(Extension)]

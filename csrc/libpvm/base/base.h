@@ -4,6 +4,7 @@
  *
  * Folders, the lowest first; each has one header, and `make lint-layers` keeps the order:
  *   base       the task's state, the lock, errors, the system, names of trace events
+ *   checkpoint images of the process, written by itself at any instant
  *   message    messages: bytes in fragments, typed items in them, ids
  *   transport  sockets: whole messages out and in, watching, waking; decides nothing
  *   engine     what is done with messages: waiting, ways, requests, handlers, enrolment
@@ -368,6 +369,15 @@ struct task {
 	} engine;
 };
 extern struct task pvm__task;
+
+/*
+ * The tid of the host where a task runs; of the tid of a daemon or host, that host. All that asks
+ * for the host of a tid asks here: today it is always the one whose number the tid bears.
+ */
+static inline int pvm__place(int tid)
+{
+	return tid & TIDHOST;
+}
 
 /* The tracer is another: API_IF_TRACED (api.h) looks at it without the lock. */
 static inline void pvm__set_tracer(int tid)

@@ -139,7 +139,7 @@ int pvm_archcode(char *arch)
 /* Tid of the daemon of the host that a task runs on. */
 int pvm_tidtohost(int tid)
 {
-	return tid & TIDHOST;
+	return pvm__place(tid);
 }
 
 /* ---- adding and deleting ------------------------------------------------- */

@@ -215,13 +215,17 @@ static int accept_identity(struct message *m)
 	return 0;
 }
 
+/* No signal asks this task to stop for a move. */
+enum { NO_SIGNAL = 0 };
+
 /* Second round: who we are, and what we can. */
 static int take_identity(void)
 {
 	struct message *reply;
 	int code = pvm__request(TM_CONN2,
-		pvm__compose("iisiii", (int)getpid(), env_int("PVMEPID", 0), pvm__task.name,
-			WIRE_EXT_MAGIC, pvm__share_wanted() ? WIRE_EXT_MEMORY : 0, WIRE_FRAG_LARGE),
+		pvm__compose("iisiiiii", (int)getpid(), env_int("PVMEPID", 0), pvm__task.name,
+			WIRE_EXT_MAGIC, pvm__share_wanted() ? WIRE_EXT_MEMORY : 0, WIRE_FRAG_LARGE,
+			NO_SIGNAL, WIRE_IMAGE_NONE),
 		&reply);
 
 	if (code < 0)

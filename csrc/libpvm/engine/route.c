@@ -252,7 +252,7 @@ int pvm__routes_prepare(void)
 
 static bool same_host(int tid)
 {
-	return (tid & TIDHOST) == (pvmmytid & TIDHOST);
+	return pvm__place(tid) == pvm__place(pvmmytid);
 }
 
 /* Be told of what ends a route: one to a lost host would not end by itself. 0 or an error code. */
@@ -261,7 +261,7 @@ static int watch_peer(int tid)
 	int code = pvm__ask_notice(PvmTaskExit, tid, TC_TASKEXIT);
 
 	if (code >= 0 && !same_host(tid))
-		code = pvm__ask_notice(PvmHostDelete, tid & (int)TIDHOST, TC_TASKEXIT);
+		code = pvm__ask_notice(PvmHostDelete, pvm__place(tid), TC_TASKEXIT);
 	return code;
 }
 
@@ -385,7 +385,7 @@ void pvm__routes_notice(struct message *m)
 		!(host & (int)TIDLOCAL))
 		for (int i = 0; i < BUCKETS; i++)
 			for (struct route *r = routes[i]; r; r = r->next)
-				if (r->stream && (r->tid & (int)TIDHOST) == host)
+				if (r->stream && pvm__place(r->tid) == host)
 					pvm__stream_end(r->stream);
 	pvm__message_rewind(m);
 }

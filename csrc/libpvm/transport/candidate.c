@@ -33,7 +33,7 @@ bool pvm__share_possible(int peer)
 {
 	return pvm__task.capabilities & WIRE_EXT_MEMORY && !pvm__share_unwelcome &&
 		peer != pvmmytid && wire_is_task((uint32_t)peer) &&
-		!((peer ^ pvmmytid) & (int)TIDHOST);
+		pvm__place(peer) == pvm__place(pvmmytid);
 }
 
 /* ---- traffic ------------------------------------------------------------------------------ */

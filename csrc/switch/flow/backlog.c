@@ -56,7 +56,7 @@ void backlog_watch(struct sw *sw, struct backlog *b)
 	struct stalls *stalls = &flow_of(sw)->stalls;
 
 	sw->stats.parked++;
-	if (b->stalled.next)
+	if (b->fixed || b->stalled.next)
 		return;
 	if (list_empty(&stalls->list))
 		stalls->check = clock_now() + STALL_NS;

@@ -48,6 +48,7 @@ struct assembly {
 struct backlog {
 	uint64_t bytes;
 	uint64_t bound;      /* with more bytes than this, senders are parked */
+	bool fixed;          /* the bound never grows */
 	bool progress;       /* something was sent since the last stall check */
 	struct link waiters; /* places of connections that are parked here */
 	struct link remotes; /* struct pause (remote.c): hosts that were asked to hold back */
@@ -82,9 +83,9 @@ struct enclosure {
 		behind; /* bytes between that byte and the one before with descriptors, or the head */
 };
 
-/* Output to one connection, or to a task that is expected to connect. */
+/* Output to one connection, or what is kept for a task that is expected to connect or that moves. */
 struct queue {
-	const struct peer *peer; /* NULL: expected */
+	const struct peer *peer; /* NULL: kept */
 	uint32_t tid;            /* whose route leads here; 0: none */
 	struct span *spans;      /* ring of `size` (a power of two) */
 	uint32_t size, head, count;
@@ -100,8 +101,21 @@ struct queue {
 	uint32_t speaker;    /* task whose messages are reported (manager.c); 0: none */
 	struct link touched; /* in flow.touched: to be flushed */
 	struct enclosure
-		*enclosures; /* in the order of their bytes; none in that of one expected */
+		*enclosures;  /* in the order of their bytes; none in that of one expected */
+	struct queue *detour; /* its task moves: what it is sent is kept there; NULL: it does not */
 };
+
+/* Where a task is that is not, or may soon not be, where the host in its tid says: moved.c alone. */
+struct moved {
+	struct moved *next; /* at its place */
+	uint32_t tid;
+	uint32_t host;       /* daemon of the other host where it is; 0: none */
+	struct queue *queue; /* of its connection, or, without a peer, what is held; NULL: away */
+	struct queue
+		*source;  /* while that is held: of the connection that a thaw leads to, or NULL */
+	uint32_t awaited; /* while that is held: multicasts under way that go the old way */
+};
+#define MOVED_PLACES 1024u
 
 /* Local parts of tids, in pages that come into being when needed. */
 #define TABLE_PAGE 1024u
@@ -126,7 +140,11 @@ struct flow {
 	/* a bit for each local number: it is a task's, from sw_expect or sw_bind to sw_forget */
 	uint64_t alive[(TIDLOCAL + 1u) / 64];
 	uint32_t last_number; /* the local number given last */
-	uint64_t assembled;   /* bytes of all unfinished messages for the daemon: events.c alone */
+	struct {
+		struct moved *places[MOVED_PLACES];
+		uint32_t count;
+	} moved;
+	uint64_t assembled; /* bytes of all unfinished messages for the daemon: events.c alone */
 };
 
 static inline struct flow *flow_of(const struct sw *sw)
@@ -235,6 +253,16 @@ void queue_copy(struct sw *, struct queue *, const char *data, size_t len);
 /* Add a multicast fragment, header first, for one of its receivers; a long body is shared. */
 void queue_multicast(struct sw *, struct queue *, uint32_t dst, struct chunk *, uint32_t off,
 	uint32_t len);
+/*
+ * Take the first frame, header first, off a queue of whole frames: in one piece, and with a
+ * reference to its chunk. False: the queue is empty.
+ */
+bool queue_take(struct sw *, struct queue *, struct span *frame);
+/* Where what is sent to a connection's task goes: its queue, or what is held for it. */
+static inline struct queue *queue_way(struct queue *q)
+{
+	return q->detour ? q->detour : q;
+}
 /* Move everything, waiting senders too, from one queue to the end of another. */
 void queue_move(struct sw *, struct queue *from, struct queue *to);
 /* Send what the socket takes. True: that was all, or the peer is gone. */
@@ -243,29 +271,82 @@ bool queue_flush(struct sw *, struct queue *);
 bool queue_writable(struct sw *, struct queue *);
 /* Flush all queues that were added to. */
 void queue_flush_touched(struct sw *);
+/* The queue of a connection is no task's any more. */
+void queue_disown(struct sw *, struct queue *);
 /* Report SW_DRAINED if it is due. */
 void queue_check_mark(struct sw *, struct queue *);
 
+/* moved.c */
+
+/* What is known of a task that has moved or is about to; NULL: nothing. */
+struct moved *moved_find(const struct sw *, uint32_t tid);
+/* Is what is sent to it held? */
+static inline bool moved_held(const struct moved *m)
+{
+	return m->queue && !m->queue->peer;
+}
+/* table_hold and table_thaw but for the table. */
+struct moved *moved_hold(struct sw *, uint32_t tid);
+/* A connection's queue is the source of a held task. */
+void moved_attach(struct moved *, struct queue *source);
+void moved_thaw(struct sw *, struct moved *);
+/* The task is at another host, whose daemon is given. The same; m NULL: nothing was known of tid. */
+void moved_place(struct sw *, struct moved *m, uint32_t tid, uint32_t host);
+/* A multicast that named a task as one of another host, and was begun before the hold, has ended. */
+void moved_arrived(struct sw *, uint32_t tid);
+/* Report SW_HELD if no multicast is awaited. */
+void moved_check(struct sw *, const struct moved *);
+/* The task has ended. */
+void moved_forget(struct sw *, struct moved *);
+/* A connection ends, with its queue: it is no task's any more. */
+void moved_unbind(struct sw *, struct moved *, const struct queue *);
+/* Hand each task that is held to a function. */
+void moved_each_held(struct sw *, void (*visit)(struct sw *, struct queue *held, void *arg),
+	void *arg);
+/* Free all. */
+void moved_free(struct sw *);
+
 /* table.c */
 
-/* Is tid a task of this host? */
+/* Does tid bear the number of this host? It is one of its tasks then, unless it has moved. */
 static inline bool table_local(const struct sw *sw, uint32_t tid)
 {
 	return wire_is_task(tid) && (tid & TIDHOST) == (sw->own_tid & TIDHOST);
 }
 
-/* Where messages for the tid go; NULL: unknown. */
+/* Where messages for the tid go; NULL: unknown, or to another host. */
 static inline struct queue *table_find(const struct sw *sw, uint32_t tid)
 {
+	const struct moved *m = flow_of(sw)->moved.count ? moved_find(sw, tid) : NULL;
 	struct queue **page;
 
+	if (m)
+		return m->queue;
 	if (!table_local(sw, tid))
 		return NULL;
 	page = flow_of(sw)->table[(tid & TIDLOCAL) / TABLE_PAGE];
 	return page ? page[(tid & TIDLOCAL) % TABLE_PAGE] : NULL;
 }
 
-/* The same for a fragment that is on its way; without a receiver it is counted as dropped. */
+/* Where a task is that has moved to another host: the daemon there; 0: it has not. */
+static inline uint32_t table_moved(const struct sw *sw, uint32_t tid)
+{
+	const struct moved *m = flow_of(sw)->moved.count ? moved_find(sw, tid) : NULL;
+
+	return m ? m->host : 0;
+}
+
+/* A tid of the other host where a task is; 0: it is here, or its messages are held here. */
+static inline uint32_t table_elsewhere(const struct sw *sw, uint32_t tid)
+{
+	const struct moved *m = flow_of(sw)->moved.count ? moved_find(sw, tid) : NULL;
+
+	if (m)
+		return m->host;
+	return wire_is_task(tid) && !table_local(sw, tid) ? tid : 0;
+}
+
+/* table_find for a fragment that is on its way; without a receiver it is counted as dropped. */
 static inline struct queue *table_receiver(struct sw *sw, uint32_t tid)
 {
 	struct queue *q = table_find(sw, tid);
@@ -284,7 +365,14 @@ static inline bool table_alive(const struct sw *sw, uint32_t tid)
 
 /* As sw_next_tid. */
 uint32_t table_next_tid(struct sw *);
+/* Let the route of a task that bears the number of this host lead there; NULL: nowhere. */
 void table_set(struct sw *, uint32_t tid, struct queue *);
+/* Hold what is sent to a task from now on. */
+struct moved *table_hold(struct sw *, uint32_t tid);
+/* The route leads to the source from now on; nothing is held any more, and the entry may be gone. */
+void table_thaw(struct sw *, struct moved *);
+/* A connection's queue ends: if it is a task's, its route does. */
+void table_unbind(struct sw *, const struct queue *);
 /* tid is gone: nothing is sent to it any more; false: it was not known. */
 bool table_forget(struct sw *, uint32_t tid);
 /* The same, and the task is not alive any more. */

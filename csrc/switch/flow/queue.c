@@ -44,6 +44,13 @@ void queue_check_mark(struct sw *sw, struct queue *q)
 	}
 }
 
+void queue_disown(struct sw *sw, struct queue *q)
+{
+	q->mark = UINT64_MAX;
+	queue_check_mark(sw, q);
+	q->tid = 0;
+}
+
 /* Give back what an empty queue does not need. */
 static void settle_empty(struct sw *sw, struct queue *q)
 {
@@ -227,6 +234,39 @@ void queue_multicast(struct sw *sw, struct queue *q, uint32_t dst, struct chunk 
 	queue_copy(sw, q, frag, own);
 	if (own < len)
 		queue_ref(sw, q, ck, off + own, len - own);
+}
+
+/* Copy so many bytes from the head, which stay there. */
+static void copy_out(const struct queue *q, char *to, uint32_t len)
+{
+	for (uint32_t i = 0, n; len; i++, to += n, len -= n) {
+		const struct span *s = span_at(q, i);
+
+		n = len < s->len ? len : s->len;
+		memcpy(to, s->chunk->data + s->off, n);
+	}
+}
+
+bool queue_take(struct sw *sw, struct queue *q, struct span *frame)
+{
+	char head[TDFRAGHDR];
+
+	if (!q->count)
+		return false;
+	copy_out(q, head, sizeof head);
+	*frame = *span_at(q, 0);
+	frame->chunk->refs++;
+	if (frame->len < TDFRAGHDR + wire_get32(head + WIRE_FRAG_LENGTH)) {
+		chunk_unref(sw, frame->chunk);
+		frame->len = TDFRAGHDR + wire_get32(head + WIRE_FRAG_LENGTH);
+		frame->chunk = chunk_new(sw, frame->len);
+		frame->chunk->used = frame->len;
+		frame->off = 0;
+		copy_out(q, frame->chunk->data, frame->len);
+	}
+	frame->len = TDFRAGHDR + wire_get32(head + WIRE_FRAG_LENGTH);
+	consume(sw, q, frame->len);
+	return true;
 }
 
 void queue_move(struct sw *sw, struct queue *from, struct queue *to)

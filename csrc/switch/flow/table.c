@@ -43,6 +43,35 @@ void table_set(struct sw *sw, uint32_t tid, struct queue *q)
 		flow_of(sw)->alive[(tid & TIDLOCAL) / 64] |= UINT64_C(1) << tid % 64;
 }
 
+void table_unbind(struct sw *sw, const struct queue *q)
+{
+	struct moved *m = moved_find(sw, q->tid);
+
+	if (m)
+		moved_unbind(sw, m, q);
+	else if (q->tid)
+		table_set(sw, q->tid, NULL);
+}
+
+struct moved *table_hold(struct sw *sw, uint32_t tid)
+{
+	struct moved *m = moved_hold(sw, tid);
+
+	if (m->source && table_local(sw, tid))
+		table_set(sw, tid, NULL);
+	return m;
+}
+
+void table_thaw(struct sw *sw, struct moved *m)
+{
+	struct queue *source = m->source;
+	uint32_t tid = m->tid;
+
+	moved_thaw(sw, m);
+	if (table_local(sw, tid))
+		table_set(sw, tid, source);
+}
+
 /* End the queue of a task that is expected no more. */
 static void drop_expected(struct sw *sw, struct queue *q)
 {
@@ -52,6 +81,7 @@ static void drop_expected(struct sw *sw, struct queue *q)
 
 void table_free(struct sw *sw)
 {
+	moved_free(sw);
 	for (uint32_t p = 0; p < TABLE_PAGES; p++) {
 		struct queue **page = flow_of(sw)->table[p];
 
@@ -84,18 +114,20 @@ int sw_expect(struct sw *sw, uint32_t tid)
 
 bool table_forget(struct sw *sw, uint32_t tid)
 {
+	struct moved *m = moved_find(sw, tid);
 	struct queue *q = table_find(sw, tid);
 
+	if (m) {
+		moved_forget(sw, m);
+		return true;
+	}
 	if (!q)
 		return false;
 	table_set(sw, tid, NULL);
-	if (q->peer) {
-		q->mark = UINT64_MAX;
-		queue_check_mark(sw, q);
-		q->tid = 0;
-	} else {
+	if (q->peer)
+		queue_disown(sw, q);
+	else
 		drop_expected(sw, q);
-	}
 	return true;
 }
 

@@ -22,6 +22,40 @@ struct host *host_find(const struct sw *sw, uint32_t tid)
 	return net ? net->hosts[HOST_INDEX(tid)] : NULL;
 }
 
+static struct host **place(const struct net *net, const struct sockaddr_in *address)
+{
+	uint32_t at = ntohl(address->sin_addr.s_addr) * 31u + ntohs(address->sin_port);
+	struct host *const *first = &net->addresses[at % HOST_PLACES];
+
+	return (struct host **)first;
+}
+
+struct host *host_at(const struct net *net, const struct sockaddr_in *address)
+{
+	struct host *h = *place(net, address);
+
+	while (h && !(h->moves && host_is_at(h, address)))
+		h = h->next;
+	return h;
+}
+
+void host_locate(struct host *h, const struct sockaddr_in *address)
+{
+	struct net *net = net_of(h->sw);
+	struct host **at = place(net, &h->address);
+
+	while (*at && *at != h)
+		at = &(*at)->next;
+	if (*at)
+		*at = h->next;
+	if (!address)
+		return;
+	h->address = *address;
+	at = place(net, address);
+	h->next = *at;
+	*at = h;
+}
+
 void host_touch(struct host *h)
 {
 	if (!h->touched.next)

@@ -32,6 +32,8 @@ static uint32_t span(const struct host *h)
 
 static void add_fragment(struct host *h, struct fragment f)
 {
+	if (wire_is_task(f.dst) && (f.dst ^ h->tid) & TIDHOST)
+		f.flags |= WIRE_PKT_MOVED;
 	if (h->waiting_count == h->waiting_size) {
 		uint32_t size = h->waiting_size ? h->waiting_size * 2 : 8;
 		struct fragment *ring = mem_new(size * sizeof *ring);

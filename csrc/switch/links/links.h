@@ -22,6 +22,7 @@
 
 /* Indexes of hosts. */
 #define HOSTS_MAX 4096u
+#define HOST_PLACES 256u
 #define HOST_INDEX(tid) (((tid) & TIDHOST) >> 18)
 
 /* Packets sent with one system call. */
@@ -63,10 +64,12 @@ struct host {
 	struct sw *sw;
 	uint32_t tid; /* of its daemon */
 	struct sockaddr_in address;
-	uint32_t mtu; /* longest packet for it */
+	struct host *next; /* at the same place of net.addresses: host.c alone */
+	uint32_t mtu;      /* longest packet for it */
 	uint32_t silence_ms;
 	bool pending, extended;
 	bool plain;   /* a daemon of this project whose checks do not cover wraps */
+	bool moves;   /* it knows that tasks move (SW_HOST_MOVES) */
 	bool closing; /* our FIN is under way */
 	bool lost;    /* reported: nothing is sent any more, what comes is ignored */
 	bool heard;   /* something has come from it */
@@ -118,6 +121,7 @@ struct host {
 		struct link multicasts; /* struct multicast: announced, not complete */
 		struct link stops;      /* struct stop: receivers there that wish no more */
 		uint32_t multicast_count, stop_count;
+		bool passed; /* what is being delivered has come here by the task's last host */
 	} remote;
 };
 
@@ -129,6 +133,7 @@ struct net {
 	uint32_t window; /* what this socket takes */
 	bool readable, blocked, offload;
 	struct host *hosts[HOSTS_MAX];
+	struct host *addresses[HOST_PLACES]; /* the same by address: host.c alone */
 	struct link touched, timed;
 	struct link owing; /* hosts to be acknowledged later, the first due first */
 	int64_t timer;     /* no timer of `timed` is due earlier, ns */
@@ -170,6 +175,16 @@ static inline struct net *net_of(const struct sw *sw)
 
 /* The host of a tid, of any kind; NULL: unknown. */
 struct host *host_find(const struct sw *, uint32_t tid);
+/* The host with an address that knows that tasks move; NULL: there is none. */
+struct host *host_at(const struct net *, const struct sockaddr_in *);
+/* It has this address from now on; NULL: it has none any more. */
+void host_locate(struct host *, const struct sockaddr_in *);
+/* Is that its address? */
+static inline bool host_is_at(const struct host *h, const struct sockaddr_in *address)
+{
+	return h->address.sin_addr.s_addr == address->sin_addr.s_addr &&
+		h->address.sin_port == address->sin_port;
+}
 /* The host has something to send. */
 void host_touch(struct host *);
 /* Log event about the network, not more than a few a second. */
@@ -221,8 +236,9 @@ void socket_control(struct host *, unsigned flags, uint32_t ack);
 /* link.c */
 
 /*
- * Queue data: flags FFSOM, FFEOM, WIRE_PKT_CONTROL. A reference to the chunk is
- * taken if it is long, else a copy.
+ * Queue data: flags FFSOM, FFEOM, WIRE_PKT_CONTROL, WIRE_PKT_PASSED. link_push takes a reference
+ * to the chunk if it is long, else a copy. What has come by a link must be copied: a packet that
+ * acknowledges it could not be told from one of which nothing is kept (socket.c).
  */
 void link_push(struct host *, uint32_t dst, uint32_t src, unsigned flags, struct chunk *,
 	uint32_t off, uint32_t len);

@@ -180,7 +180,6 @@ static struct host *new_host(struct sw *sw, uint32_t tid)
 	h->window = LINK_WINDOW_FIRST;
 	h->threshold = UINT64_MAX;
 	h->due = NEVER;
-	h->address.sin_family = AF_INET;
 	backlog_init(sw, &h->load);
 	list_init(&h->remote.multicasts);
 	list_init(&h->remote.stops);
@@ -197,6 +196,7 @@ static void end_host(struct host *h)
 	h->lost = true;
 	sw__above.lost(h);
 	set_silence(net, h, 0);
+	host_locate(h, NULL);
 	net->hosts[HOST_INDEX(h->tid)] = NULL;
 	free(h);
 }
@@ -263,8 +263,11 @@ int sw_host(struct sw *sw, const struct sw_host *host)
 		h = host_find(sw, host->tid);
 		if (!h)
 			h = new_host(sw, host->tid);
-		h->address.sin_addr.s_addr = htonl(host->address);
-		h->address.sin_port = htons((uint16_t)host->port);
+		host_locate(h,
+			&(struct sockaddr_in){ .sin_family = AF_INET,
+				.sin_addr = { htonl(host->address) },
+				.sin_port = htons((uint16_t)host->port) });
+		h->moves = host->flags & SW_HOST_MOVES;
 		h->pending = host->flags & SW_HOST_PENDING;
 		if (!h->extended)
 			h->mtu = host->mtu < net_of(sw)->mtu ? host->mtu : net_of(sw)->mtu;

@@ -50,22 +50,41 @@ static uint32_t wraps_of(const struct host *h, const char *packet, uint32_t len,
 		packet_number(h->tx_first, wire_get16(packet + DDFRAGHDR + WIRE_LINK_EXPECTED)));
 }
 
+/* Whose packet it is: that of its sender, unless tasks may move, and else that of its address. */
+static struct host *owner(struct net *net, uint32_t src, const struct sockaddr_in *from)
+{
+	struct host *h = wire_is_daemon(src) || wire_is_task(src) ? host_find(net->sw, src) : NULL;
+
+	if (!h || !host_is_at(h, from))
+		h = host_at(net, from);
+	return h && !h->pending ? h : NULL;
+}
+
+/* Is this host meant, by a daemon that may say so? */
+static bool addressed(const struct host *h, const char *head)
+{
+	uint32_t dst = wire_get32(head + WIRE_PKT_DST), src = wire_get32(head + WIRE_PKT_SRC);
+
+	if (wire_is_daemon(dst) && wire_is_daemon(src) && src != h->tid)
+		return false;
+	if (wire_is_multicast(dst) || HOST_INDEX(dst) == HOST_INDEX(h->sw->own_tid))
+		return true;
+	return h->moves && head[WIRE_PKT_FLAGS] & WIRE_PKT_MOVED;
+}
+
 /* The committed host that sent a packet, and its numbers; NULL: it is to be dropped. */
 static struct host *sender(struct net *net, const char *head, uint32_t len,
 	const struct sockaddr_in *from, struct numbers *numbers)
 {
 	struct host *h;
 	bool sealed, intact;
-	uint32_t src, dst;
 
 	if (len < DDFRAGHDR) {
 		stranger(net, from, "short packet");
 		return NULL;
 	}
-	src = wire_get32(head + WIRE_PKT_SRC);
-	h = wire_is_daemon(src) || wire_is_task(src) ? host_find(net->sw, src) : NULL;
-	if (!h || h->pending || h->address.sin_addr.s_addr != from->sin_addr.s_addr ||
-		h->address.sin_port != from->sin_port) {
+	h = owner(net, wire_get32(head + WIRE_PKT_SRC), from);
+	if (!h) {
 		stranger(net, from, "packet of a stranger");
 		return NULL;
 	}
@@ -77,8 +96,7 @@ static struct host *sender(struct net *net, const char *head, uint32_t len,
 		return NULL;
 	}
 	/* A daemon that had this address and port before was another host. */
-	dst = wire_get32(head + WIRE_PKT_DST);
-	if (!wire_is_multicast(dst) && HOST_INDEX(dst) != HOST_INDEX(net->sw->own_tid)) {
+	if (!addressed(h, head)) {
 		stranger(net, from, "packet for another host");
 		return NULL;
 	}

@@ -10,6 +10,7 @@ void budget_hold(struct conn *c)
 	if (c->finishing)
 		return;
 	list_remove(&c->place);
+	c->parked = false;
 	list_append(&tasks_of(c->sw)->held, &c->place);
 }
 

@@ -16,7 +16,9 @@
  */
 static bool orphaned(const struct sw *sw, const struct mail_entry *e)
 {
-	return table_local(sw, (uint32_t)e->owner) && !table_find(sw, (uint32_t)e->owner);
+	uint32_t owner = (uint32_t)e->owner;
+
+	return table_local(sw, owner) && !table_find(sw, owner) && !table_moved(sw, owner);
 }
 
 /* A get that waits until there is an entry? */

@@ -53,11 +53,9 @@ static struct party *party_of(struct sw *sw, uint32_t tid)
 /* Send the message that a notice promises. */
 static void tell(struct sw *sw, const struct sw_notice *n)
 {
-	struct queue *q = table_receiver(sw, n->owner);
 	char frag[TDFRAGHDR + MSGHDRLEN + 4] = { 0 }, *head = frag + TDFRAGHDR;
+	struct queue *q;
 
-	if (!q)
-		return;
 	wire_put32(frag + WIRE_FRAG_DST, n->owner);
 	wire_put32(frag + WIRE_FRAG_SRC, TID_DAEMON);
 	wire_put32(frag + WIRE_FRAG_LENGTH, MSGHDRLEN + 4);
@@ -67,7 +65,11 @@ static void tell(struct sw *sw, const struct sw_notice *n)
 	wire_put32(head + WIRE_MSG_CTX, n->ctx);
 	wire_put32(head + WIRE_MSG_WID, n->wid);
 	wire_put32(head + MSGHDRLEN, n->tid);
-	queue_copy(sw, q, frag, sizeof frag);
+	if (remote_frame(sw, frag, sizeof frag))
+		return;
+	q = table_receiver(sw, n->owner);
+	if (q)
+		queue_copy(sw, q, frag, sizeof frag);
 }
 
 static void drop(struct notice *n)

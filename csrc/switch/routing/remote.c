@@ -4,8 +4,6 @@
 
 #include <stdlib.h>
 
-#define HOST_DAEMON(tid) (((tid) & TIDHOST) | TID_DAEMON)
-
 /* Multicasts that a host has announced and not finished. */
 #define MULTICASTS_MAX 1024u
 /* Bytes of events that messages from other hosts have made for the caller. */
@@ -39,6 +37,12 @@ struct stop {
 
 /* Sending. */
 
+/* The other host where a task is, or a daemon's; NULL: unknown, or this one. */
+static struct host *host_of(const struct sw *sw, uint32_t tid)
+{
+	return host_find(sw, wire_is_task(tid) ? table_elsewhere(sw, tid) : tid);
+}
+
 static struct stop *stop_of(const struct host *h, uint32_t key)
 {
 	for (struct link *l = h->remote.stops.next; l != &h->remote.stops; l = l->next)
@@ -52,11 +56,11 @@ static void hold(struct conn *c, struct host *h, uint32_t dst)
 {
 	struct stop *stop;
 
-	if (c->finishing || c->place.next)
+	if (conn_unbounded(c) || c->place.next)
 		return;
 	stop = stop_of(h, dst);
 	if (stop) {
-		list_append(&stop->waiters, &c->place);
+		conn_wait_among(c, &stop->waiters);
 		c->sw->stats.parked++;
 	} else if (backlog_full(c->sw, &h->load)) {
 		conn_park(c, &h->load);
@@ -78,7 +82,7 @@ void remote_fragment(struct conn *c, uint32_t host, uint32_t dst, uint32_t off, 
 
 void remote_hold(struct conn *c, uint32_t dst)
 {
-	struct host *h = host_find(c->sw, dst);
+	struct host *h = host_of(c->sw, dst);
 
 	if (h && !h->lost)
 		hold(c, h, dst);
@@ -86,14 +90,14 @@ void remote_hold(struct conn *c, uint32_t dst)
 
 bool remote_full(const struct sw *sw, uint32_t dst)
 {
-	const struct host *h = host_find(sw, dst);
+	const struct host *h = host_of(sw, dst);
 
 	return h && !h->lost && (stop_of(h, dst) || backlog_full(sw, &h->load));
 }
 
 uint64_t remote_queued(const struct sw *sw, uint32_t tid)
 {
-	const struct host *h = host_find(sw, tid);
+	const struct host *h = host_of(sw, tid);
 
 	if (!h)
 		return 0;
@@ -102,7 +106,7 @@ uint64_t remote_queued(const struct sw *sw, uint32_t tid)
 
 void remote_notify_drain(struct sw *sw, uint32_t tid, uint64_t mark)
 {
-	struct host *h = host_find(sw, tid);
+	struct host *h = host_of(sw, tid);
 	struct stop *stop = h ? stop_of(h, tid) : NULL;
 
 	if (!h || h->lost) {
@@ -133,7 +137,7 @@ void remote_message(struct sw *sw, uint32_t dst, uint32_t src, const char *head,
 	free(whole);
 }
 
-void remote_announce(struct sw *sw, uint32_t src, const uint32_t *tids, uint32_t count)
+void remote_announce(struct sw *sw, uint32_t src, const struct receiver *list, uint32_t count)
 {
 	uint32_t size = 8 + 4 * count;
 	char head[MSGHDRLEN] = { 0 }, *body = mem_new(size);
@@ -143,14 +147,14 @@ void remote_announce(struct sw *sw, uint32_t src, const uint32_t *tids, uint32_t
 	wire_put32(body, src | TIDGID);
 	wire_put32(body + 4, count);
 	for (uint32_t i = 0; i < count; i++)
-		wire_put32(body + 8 + 4 * i, tids[i]);
-	remote_message(sw, HOST_DAEMON(tids[0]), sw->own_tid, head, body, size);
+		wire_put32(body + 8 + 4 * i, list[i].tid);
+	remote_message(sw, list->host, sw->own_tid, head, body, size);
 	free(body);
 }
 
 bool remote_frame(struct sw *sw, const char *frame, uint32_t len)
 {
-	struct host *h = host_find(sw, wire_get32(frame + WIRE_FRAG_DST));
+	struct host *h = host_of(sw, wire_get32(frame + WIRE_FRAG_DST));
 
 	if (!h)
 		return false;
@@ -230,12 +234,12 @@ static void obey(struct host *h, const char *data, uint32_t len)
 	}
 }
 
-static void added(struct host *h, struct queue *q, uint32_t key)
+static void added(struct host *h, struct backlog *b, uint32_t key)
 {
-	if (!h->extended || !backlog_full(h->sw, &q->load))
+	if (!h->extended || !backlog_full(h->sw, b))
 		return;
-	ask_pause(h, &q->load, key);
-	backlog_watch(h->sw, &q->load);
+	ask_pause(h, b, key);
+	backlog_watch(h->sw, b);
 }
 
 /* The caller gets an event with so many bytes. */
@@ -249,10 +253,42 @@ static void count_event(struct host *h, uint32_t bytes)
 		ask_pause(h, &routing_of(sw)->inbox, sw->own_tid);
 }
 
+/* Where a task is for which the host has sent something; 0: here, or nowhere. */
+static uint32_t onward(const struct host *h, uint32_t tid)
+{
+	return h->moves ? table_elsewhere(h->sw, tid) : table_moved(h->sw, tid);
+}
+
+/*
+ * A fragment for a task that has moved on: who has sent it here does not know of that. This happens
+ * once to it, since all hosts that know hold what they have before a task moves; if two mean each
+ * other, it would never end.
+ */
+static void pass_on(struct host *h, uint32_t host, const struct span *frag, uint32_t tid)
+{
+	const char *head = frag->chunk->data + frag->off;
+	struct host *to = host_find(h->sw, host);
+
+	if (!to || !to->moves || to->lost || h->remote.passed) {
+		h->sw->stats.dropped++;
+		return;
+	}
+	link_push_copy(to, tid, wire_get32(head + WIRE_FRAG_SRC),
+		(unsigned char)head[WIRE_FRAG_FLAGS] | WIRE_PKT_PASSED, head + TDFRAGHDR,
+		frag->len - TDFRAGHDR);
+	added(h, &to->load, tid);
+}
+
 static void to_task(struct host *h, struct chunk *ck, uint32_t off, uint32_t len, uint32_t tid)
 {
-	struct queue *q = table_receiver(h->sw, tid);
+	uint32_t host = onward(h, tid);
+	struct queue *q;
 
+	if (host) {
+		pass_on(h, host, &(struct span){ ck, off, len }, tid);
+		return;
+	}
+	q = table_receiver(h->sw, tid);
 	if (!q)
 		return;
 	if (q->speaker == wire_get32(ck->data + off + WIRE_FRAG_SRC) &&
@@ -262,7 +298,7 @@ static void to_task(struct host *h, struct chunk *ck, uint32_t off, uint32_t len
 		queue_copy(h->sw, q, ck->data + off, len);
 	else
 		queue_ref(h->sw, q, ck, off, len);
-	added(h, q, tid);
+	added(h, &q->load, tid);
 }
 
 static void end_multicast(struct host *h, struct multicast *m)
@@ -291,12 +327,15 @@ static void to_receivers(struct host *h, struct chunk *ck, uint32_t off, uint32_
 		return;
 	}
 	for (uint32_t i = 0; i < m->count; i++) {
-		struct queue *q = table_receiver(h->sw, m->tids[i]);
+		uint32_t host = onward(h, m->tids[i]);
+		struct queue *q = host ? NULL : table_receiver(h->sw, m->tids[i]);
 
+		if (host)
+			pass_on(h, host, &(struct span){ ck, off, len }, m->tids[i]);
 		if (!q)
 			continue;
 		queue_multicast(h->sw, q, m->tids[i], ck, off, len);
-		added(h, q, address);
+		added(h, &q->load, address);
 	}
 	if (ck->data[off + WIRE_FRAG_FLAGS] & FFEOM)
 		end_multicast(h, m);
@@ -401,7 +440,7 @@ static bool crowded(const struct sw *sw, uint32_t tid)
 {
 	const struct queue *q = table_find(sw, tid);
 
-	return q && backlog_full(sw, &q->load);
+	return q ? backlog_full(sw, &q->load) : table_moved(sw, tid) && remote_full(sw, tid);
 }
 
 /*
@@ -432,7 +471,8 @@ void remote_deliver(struct host *h, struct chunk *ck, uint32_t off, uint32_t len
 
 	h->sw->stats.fragments++;
 	h->sw->stats.bytes += len;
-	if (flags & WIRE_PKT_CONTROL && h->extended) {
+	h->remote.passed = (flags & WIRE_PKT_PASSED) == WIRE_PKT_PASSED;
+	if (flags & WIRE_PKT_CONTROL && h->extended && !h->remote.passed) {
 		obey(h, head + DDFRAGHDR, len - DDFRAGHDR);
 		return;
 	}

@@ -7,6 +7,7 @@
 
 static void to_task(struct conn *c, uint32_t tid, uint32_t off, uint32_t len)
 {
+	uint32_t host = table_elsewhere(c->sw, tid);
 	char *frag = c->chunk->data + off;
 	struct queue *q;
 
@@ -14,8 +15,8 @@ static void to_task(struct conn *c, uint32_t tid, uint32_t off, uint32_t len)
 		inbox_fragment(c, frag, len);
 		return;
 	}
-	if (wire_is_task(tid) && !table_local(c->sw, tid)) {
-		remote_fragment(c, tid, tid, off, len);
+	if (host) {
+		remote_fragment(c, host, tid, off, len);
 		return;
 	}
 	q = table_receiver(c->sw, tid);
@@ -27,27 +28,39 @@ static void to_task(struct conn *c, uint32_t tid, uint32_t off, uint32_t len)
 	conn_hold_back(c, q);
 }
 
-/* One copy for each receiver that TM_MCA announced: a header of its own, the body shared. */
+/* A copy for a receiver that was here, or held, when TM_MCA named it: with a header of its own. */
+static void to_receiver(struct conn *c, uint32_t tid, uint32_t off, uint32_t len)
+{
+	uint32_t host = table_elsewhere(c->sw, tid);
+	struct queue *q;
+
+	if (host) {
+		remote_fragment(c, host, tid, off, len);
+		return;
+	}
+	q = table_receiver(c->sw, tid);
+	if (!q)
+		return;
+	queue_multicast(c->sw, q, tid, c->chunk, off, len);
+	conn_hold_back(c, q);
+}
+
+/* One copy for each receiver here and for each other host; the body is shared. */
 static void to_receivers(struct conn *c, uint32_t off, uint32_t len)
 {
-	for (uint32_t i = 0; i < c->receiver_count; i++) {
-		struct queue *q;
+	const struct receivers *all = c->receivers;
 
-		if (wire_is_daemon(c->receivers[i])) {
-			remote_fragment(c, c->receivers[i], c->tid | TIDGID, off, len);
-			continue;
-		}
-		q = table_receiver(c->sw, c->receivers[i]);
-		if (!q)
-			continue;
-		queue_multicast(c->sw, q, c->receivers[i], c->chunk, off, len);
-		conn_hold_back(c, q);
+	for (uint32_t i = 0; all && i < all->count;) {
+		uint32_t host = all->list[i].host;
+
+		if (host)
+			remote_fragment(c, host, c->tid | TIDGID, off, len);
+		else
+			to_receiver(c, all->list[i].tid, off, len);
+		i = host ? receivers_end(all, i) : i + 1;
 	}
-	if (c->chunk->data[off + WIRE_FRAG_FLAGS] & FFEOM) {
-		free(c->receivers);
-		c->receivers = NULL;
-		c->receiver_count = 0;
-	}
+	if (c->chunk->data[off + WIRE_FRAG_FLAGS] & FFEOM)
+		receivers_drop(c);
 }
 
 void route_fragment(struct conn *c, uint32_t off, uint32_t len)

@@ -149,8 +149,8 @@ void remote_notify_drain(struct sw *, uint32_t tid, uint64_t mark);
 /* A whole message to the daemon of another host. */
 void remote_message(struct sw *, uint32_t dst, uint32_t src, const char *head, const char *body,
 	uint32_t len);
-/* Announce a multicast of task `src` to another host's tasks. */
-void remote_announce(struct sw *, uint32_t src, const uint32_t *tids, uint32_t count);
+/* Announce a multicast of task `src` to receivers of another host. */
+void remote_announce(struct sw *, uint32_t src, const struct receiver *, uint32_t count);
 /* Frame of the caller for another host. False: unknown host. */
 bool remote_frame(struct sw *, const char *frame, uint32_t len);
 /* Entries of struct above: room, deliver, and these parts of resume and lost. */

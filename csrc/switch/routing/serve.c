@@ -18,36 +18,32 @@
 #define SO_PEERPIDFD 77
 #endif
 
-static int by_number(const void *a, const void *b)
+static int by_host(const void *a, const void *b)
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	const struct receiver *x = a, *y = b;
 
-	return x < y ? -1 : x > y;
+	if (x->host != y->host)
+		return x->host < y->host ? -1 : 1;
+	return x->tid < y->tid ? -1 : x->tid > y->tid;
 }
 
-/* Announce the multicast to each other host of the sorted list, which is left with its daemon. */
-static uint32_t announce(struct conn *c, uint32_t *tids, uint32_t count)
+/* Announce the multicast to each other host of the sorted list. */
+static void announce(const struct conn *c, const struct receivers *all)
 {
-	uint32_t n = 0, end;
+	uint32_t end;
 
-	for (uint32_t i = 0; i < count; i = end) {
-		for (end = i + 1; end < count && !((tids[end] ^ tids[i]) & TIDHOST);)
-			end++;
-		if (!table_local(c->sw, tids[i])) {
-			remote_announce(c->sw, c->tid, tids + i, end - i);
-			tids[n++] = (tids[i] & TIDHOST) | TID_DAEMON;
-			continue;
-		}
-		for (uint32_t k = i; k < end; k++)
-			tids[n++] = tids[k];
+	for (uint32_t i = 0; i < all->count; i = end) {
+		end = receivers_end(all, i);
+		if (all->list[i].host)
+			remote_announce(c->sw, c->tid, all->list + i, end - i);
 	}
-	return n;
 }
 
 /* TM_MCA: who receives the sender's next multicast message. */
 static void set_receivers(struct conn *c, const char *body, uint32_t len)
 {
-	uint32_t count = len >= 4 ? wire_get32(body) : 0, n = 0;
+	uint32_t count = len >= 4 ? wire_get32(body) : 0;
+	struct receivers *all;
 
 	if (!c->tid) {
 		conn_end(c, SW_PROTOCOL, "multicast before enrolment");
@@ -59,21 +55,21 @@ static void set_receivers(struct conn *c, const char *body, uint32_t len)
 						     "malformed multicast list dropped");
 		return;
 	}
-	free(c->receivers);
-	c->receiver_count = 0;
-	c->receivers = malloc((count ? count : 1) * sizeof *c->receivers);
-	if (!c->receivers) {
+	if (!receivers_new(c, count)) {
 		conn_end(c, SW_PROTOCOL, "no memory for its multicast list");
 		return;
 	}
+	all = c->receivers;
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t tid = wire_get32(body + 4 + 4 * i);
+		uint32_t tid = wire_get32(body + 4 + 4 * i), host = table_elsewhere(c->sw, tid);
 
 		if (wire_is_task(tid))
-			c->receivers[n++] = tid;
+			all->list[all->count++] = (struct receiver){
+				host ? (host & TIDHOST) | TID_DAEMON : 0, tid
+			};
 	}
-	qsort(c->receivers, n, sizeof *c->receivers, by_number);
-	c->receiver_count = announce(c, c->receivers, n);
+	qsort(all->list, all->count, sizeof *all->list, by_host);
+	announce(c, all);
 }
 
 /*

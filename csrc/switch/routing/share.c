@@ -79,9 +79,10 @@ static uint32_t objection(const struct conn *c, uint32_t tid)
 	const struct queue *q = table_find(c->sw, tid);
 	const struct conn *peer = q && q->peer ? conn_of(q) : NULL;
 
-	if (!table_local(c->sw, tid))
+	if (table_elsewhere(c->sw, tid) == tid)
 		return SHARE_NEVER;
-	if (!peer || peer->closing || q->broken)
+	/* A task that is about to move takes no links with it. */
+	if (!peer || peer->closing || q->broken || c->out.detour)
 		return SHARE_LATER;
 	if (!peer->sharing || kept_apart(c, peer))
 		return SHARE_NEVER;

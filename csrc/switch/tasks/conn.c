@@ -67,18 +67,15 @@ static void refuse(struct sw *sw, int fd, const char *why)
 	events_text(sw, SW_LOG, 0, why);
 }
 
-/* New connection over a connected socket, which it owns from then on. */
-static void add_conn(struct sw *sw, int fd, uint32_t pid, uint32_t uid)
+/* New connection over a connected socket, which it owns from then on; NULL: no memory. */
+static struct conn *new_conn(struct sw *sw, int fd)
 {
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET };
 	struct slots *s = &tasks_of(sw)->slots;
 	struct conn *c = malloc(sizeof *c);
 	uint32_t slot;
 
-	if (!c) {
-		refuse(sw, fd, "connection refused: no memory");
-		return;
-	}
+	if (!c)
+		return NULL;
 	if (!s->free_count && s->used == s->size)
 		grow_slots(s);
 	slot = s->free_count ? s->free[--s->free_count] : s->used++;
@@ -91,13 +88,50 @@ static void add_conn(struct sw *sw, int fd, uint32_t pid, uint32_t uid)
 	s->conns[slot] = c;
 	sw->stats.connections++;
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){ SEND_BUFFER }, sizeof(int));
+	return c;
+}
+
+/* Have the loop serve it. 0; -1: errno says why. */
+static int watch(const struct conn *c)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET,
+		.data.u64 = c->peer.id };
+
+	return epoll_ctl(c->sw->epoll_fd, EPOLL_CTL_ADD, c->peer.fd, &ev);
+}
+
+/* A peer has connected. */
+static void add_conn(struct sw *sw, int fd, uint32_t pid, uint32_t uid)
+{
+	struct conn *c = new_conn(sw, fd);
+
+	if (!c) {
+		refuse(sw, fd, "connection refused: no memory");
+		return;
+	}
 	c->pid = pid;
 	c->uid = uid;
 	if (!stranger_begin(c))
 		conn_announce(c, 0);
-	ev.data.u64 = c->peer.id;
-	if (epoll_ctl(sw->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
+	if (watch(c))
 		conn_end(c, SW_CLOSED, "cannot be watched");
+}
+
+struct conn *conn_adopt(struct sw *sw, int fd)
+{
+	struct conn *c = new_conn(sw, fd);
+	int e;
+
+	if (c && watch(c)) {
+		e = errno;
+		c->peer.fd = -1;
+		conn_end(c, SW_CLOSED, NULL);
+		errno = e;
+		return NULL;
+	}
+	if (c)
+		c->announced = true;
+	return c;
 }
 
 struct conn *conn_find(struct sw *sw, uint64_t id)
@@ -169,6 +203,7 @@ void conn_accept(struct sw *sw)
 void conn_ready(struct conn *c)
 {
 	list_remove(&c->place);
+	c->parked = false;
 	list_append(&tasks_of(c->sw)->ready, &c->place);
 }
 
@@ -179,17 +214,44 @@ void conn_resume(struct conn *c)
 		conn_ready(c);
 }
 
-void conn_park(struct conn *c, struct backlog *b)
+void conn_wait_among(struct conn *c, struct link *waiters)
 {
 	list_remove(&c->place);
-	list_append(&b->waiters, &c->place);
+	list_append(waiters, &c->place);
+	c->parked = true;
+}
+
+void conn_unpark(struct conn *c)
+{
+	if (c->place.next && c->parked)
+		conn_ready(c);
+}
+
+uint32_t conn_await(struct sw *sw, uint32_t tid)
+{
+	const struct slots *s = &tasks_of(sw)->slots;
+	uint32_t n, sum = 0;
+
+	for (uint32_t slot = 0; slot < s->used; slot++) {
+		struct conn *c = s->conns[slot];
+
+		n = c && c->receivers ? receivers_await(c->receivers, tid) : 0;
+		if (n)
+			conn_unpark(c);
+		sum += n;
+	}
+	return sum;
+}
+
+void conn_park(struct conn *c, struct backlog *b)
+{
+	conn_wait_among(c, &b->waiters);
 	backlog_watch(c->sw, b);
 }
 
 void conn_wait(struct conn *c, struct queue *q)
 {
-	list_remove(&c->place);
-	list_append(&q->load.waiters, &c->place);
+	conn_wait_among(c, &q->load.waiters);
 	c->sw->stats.parked++;
 }
 
@@ -227,9 +289,9 @@ void conn_answer_with(struct conn *c, const char *head, const char *body, uint32
 	char frag[TDFRAGHDR + MSGHDRLEN];
 
 	begin_answer(c, head, len, frag);
-	queue_copy(c->sw, &c->out, frag, sizeof frag);
+	queue_copy(c->sw, queue_way(&c->out), frag, sizeof frag);
 	if (len)
-		queue_copy(c->sw, &c->out, body, len);
+		queue_copy(c->sw, queue_way(&c->out), body, len);
 	conn_hold_asker(c);
 }
 
@@ -239,9 +301,9 @@ void conn_answer(struct conn *c, const char *head, int32_t number, const char *d
 
 	begin_answer(c, head, 4 + len, frag);
 	wire_put32(frag + TDFRAGHDR + MSGHDRLEN, (uint32_t)number);
-	queue_copy(c->sw, &c->out, frag, sizeof frag);
+	queue_copy(c->sw, queue_way(&c->out), frag, sizeof frag);
 	if (len)
-		queue_copy(c->sw, &c->out, data, len);
+		queue_copy(c->sw, queue_way(&c->out), data, len);
 	conn_hold_asker(c);
 }
 
@@ -275,9 +337,7 @@ void conn_keep_process(struct conn *c, int fd)
 static void free_input(struct conn *c)
 {
 	assembly_drop(c->sw, &c->in);
-	free(c->receivers);
-	c->receivers = NULL;
-	c->receiver_count = 0;
+	receivers_drop(c);
 }
 
 /* The caller learns of the end of what it knows, and why another connection has ended. */
@@ -302,14 +362,14 @@ void conn_end(struct conn *c, uint32_t reason, const char *text)
 	tell_end(c, reason, text ? text : "");
 	stranger_end(c);
 	drop_process(c);
-	close(c->peer.fd);
+	if (c->peer.fd >= 0)
+		close(c->peer.fd);
 	c->peer.fd = -1;
 	if (c->sharing) {
 		sw__above.ended(c);
 		sharing_end(c);
 	}
-	if (c->out.tid)
-		table_set(sw, c->out.tid, NULL);
+	table_unbind(sw, &c->out);
 	queue_clear(sw, &c->out);
 	free_input(c);
 	s->conns[slot] = NULL;
@@ -349,13 +409,18 @@ void conn_bury(struct sw *sw)
 	}
 }
 
-void conn_bind(struct conn *c, uint32_t tid, bool shares)
+void conn_name(struct conn *c, uint32_t tid, bool shares)
 {
 	c->tid = c->out.tid = tid;
 	stranger_end(c);
-	table_set(c->sw, tid, &c->out);
 	if (shares)
 		sharing_begin(c);
+}
+
+void conn_bind(struct conn *c, uint32_t tid, bool shares)
+{
+	conn_name(c, tid, shares);
+	table_set(c->sw, tid, &c->out);
 }
 
 int sw_bind(struct sw *sw, uint64_t id, uint32_t tid, const char *frames, size_t len,

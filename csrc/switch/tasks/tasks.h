@@ -54,6 +54,19 @@ struct stranger {
 	uint32_t len;
 };
 
+/*
+ * Who gets a multicast message, sorted by hosts: tasks here, whose host is 0, then those that a
+ * host was told of, which gets one copy for all of them.
+ */
+struct receivers {
+	bool awaited; /* a task that it names as one of another host is held */
+	uint32_t count;
+	struct receiver {
+		uint32_t host; /* its daemon */
+		uint32_t tid;
+	} list[];
+};
+
 #define EAGER_HANGUP 1      /* the peer has hung up */
 #define EAGER_DESCRIPTORS 2 /* the last read has ended behind descriptors */
 
@@ -73,6 +86,7 @@ struct conn {
 	bool finishing; /* sw_finish: no bounds */
 	bool child;     /* SW_BIND_CHILD */
 	bool muted;     /* sw_mute: the caller logs nothing about its spawns */
+	bool parked;    /* it waits for a backlog, or for a receiver at another host */
 	struct link
 		place; /* in tasks.ready, held, dead or strangers.asking, or among those who wait */
 	uint32_t pid, uid;         /* the peer process */
@@ -80,9 +94,8 @@ struct conn {
 	struct stranger *stranger; /* NULL: it is a task, or the caller serves enrolments */
 	struct queue out;
 	struct assembly in;
-	uint32_t *receivers; /* of the next multicast message: tasks here, daemons of other hosts */
-	uint32_t receiver_count;
-	struct sharing *sharing; /* NULL: the task cannot share memory */
+	struct receivers *receivers; /* of the next multicast message; NULL: none is announced */
+	struct sharing *sharing;     /* NULL: the task cannot share memory */
 	/* What it has sent to tasks and groups of them so far: whole messages, bytes with headers. */
 	uint64_t sent_messages, sent_bytes;
 	uint64_t batch; /* batch that these count in: */
@@ -145,12 +158,29 @@ void conn_accept(struct sw *);
 void conn_ready(struct conn *);
 /* It waits no longer: it is ready if it has input. */
 void conn_resume(struct conn *);
+/* Let it wait in the list of those who wait for the same. */
+void conn_wait_among(struct conn *, struct link *waiters);
+/* It waits for nothing that is full: there are no bounds for it any more. */
+void conn_unpark(struct conn *);
+/*
+ * How often multicasts under way name a task as one of another host. They end whatever the bounds:
+ * who sends one might wait for another task that moves, and that for this one.
+ */
+uint32_t conn_await(struct sw *, uint32_t tid);
 /* Let it wait until the backlog has drained. */
 void conn_park(struct conn *, struct backlog *);
+/*
+ * Are there no bounds: because its process is dead, or what it sends must end before a task moves,
+ * which may be itself?
+ */
+static inline bool conn_unbounded(const struct conn *c)
+{
+	return c->finishing || c->out.detour || (c->receivers && c->receivers->awaited);
+}
 /* Let it wait if the queue that it has added to is full. */
 static inline void conn_hold_back(struct conn *c, struct queue *q)
 {
-	if (!c->finishing && !c->place.next && backlog_full(c->sw, &q->load))
+	if (!conn_unbounded(c) && !c->place.next && backlog_full(c->sw, &q->load))
 		conn_park(c, &q->load);
 }
 /*
@@ -159,7 +189,7 @@ static inline void conn_hold_back(struct conn *c, struct queue *q)
  */
 static inline bool conn_asks_too_much(const struct conn *c, const struct queue *q)
 {
-	return !c->finishing && q->load.bytes > c->sw->cf.queue_low;
+	return !conn_unbounded(c) && q->load.bytes > c->sw->cf.queue_low;
 }
 /* Let it wait, in whatever list it is, until there is less in the queue. */
 void conn_wait(struct conn *, struct queue *);
@@ -178,8 +208,14 @@ void conn_answer_with(struct conn *, const char *head, const char *body, uint32_
  * until the connection ends, or others need the place.
  */
 void conn_keep_process(struct conn *, int fd);
-/* It is the task from now on, which may share memory or not. */
+/* It is the task from now on, which may share memory or not; the same, and its route leads here. */
+void conn_name(struct conn *, uint32_t tid, bool shares);
 void conn_bind(struct conn *, uint32_t tid, bool shares);
+/*
+ * New connection over one end of a socket pair, which it owns from then on; the caller knows it.
+ * NULL: there is no memory, or the system cannot watch it (errno); the socket stays open.
+ */
+struct conn *conn_adopt(struct sw *, int fd);
 /* Read no more of it, and end it when all is sent. */
 void conn_close(struct conn *);
 /* Tell the caller of it with SW_OPEN, if it does not know it. */
@@ -190,6 +226,17 @@ void conn_expire(struct sw *);
 void conn_end(struct conn *, uint32_t reason, const char *text);
 /* Free ended connections. */
 void conn_bury(struct sw *);
+
+/* receivers.c */
+
+/* A multicast with so many receivers, to be filled in. False: there is no memory. */
+bool receivers_new(struct conn *, uint32_t count);
+/* Its message has ended, or will not come. */
+void receivers_drop(struct conn *);
+/* Where the next host's receivers begin behind one at `i`; tasks here are those of a host, too. */
+uint32_t receivers_end(const struct receivers *, uint32_t i);
+/* How often they name a task as one of another host; if at all, their message is awaited. */
+uint32_t receivers_await(struct receivers *, uint32_t tid);
 
 /* sharing.c */
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import Any
 
 from pvm3py._switch import ffi, lib
@@ -15,6 +16,7 @@ from ..state.events import (
     DrainedEvent,
     EnrolledEvent,
     Event,
+    HeldEvent,
     HostEvent,
     LogEvent,
     MessageEvent,
@@ -33,6 +35,8 @@ _SEEN = struct.Struct("Q")
 _MESSAGE: int = lib.SW_MESSAGE
 _TOO_LONG: int = lib.SW_TOO_LONG
 _ANSWERED: int = lib.SW_ANSWERED
+_OF_TASK: dict[int, Callable[[int], Event]] = {lib.SW_DRAINED: DrainedEvent, lib.SW_HELD: HeldEvent}
+"""Kinds that tell of a task, and nothing but its tid."""
 _COUNT = ffi.new("uint32_t *")
 _SIZE = ffi.new("size_t *")
 
@@ -67,8 +71,8 @@ def events_of_run(sw: Any) -> list[Event]:
             events.append(SpokeEvent(dst, src, tag, ctx, wid, body))
         elif kind == lib.SW_OPEN:
             events.append(OpenEvent(conn, pid, uid, reason == lib.SW_PROVEN))
-        elif kind == lib.SW_DRAINED:
-            events.append(DrainedEvent(dst))
+        elif kind in _OF_TASK:
+            events.append(_OF_TASK[kind](dst))
         elif kind == lib.SW_READABLE:
             events.append(ReadableEvent(dst, reason == lib.SW_EOF))
         elif kind == lib.SW_CHILD:

@@ -13,7 +13,7 @@ import socket
 import sys
 
 from pvm3py.wire import constants as c
-from pvm3py.wire.hosts import Greeting
+from pvm3py.wire.hosts import OWN_CAPABILITIES, Greeting
 
 from ..state.config import Settings, SlaveStart, StartError, data_signature
 
@@ -53,9 +53,8 @@ def greet(settings: Settings, start: SlaveStart) -> socket.socket:
         raise StartError(why) from error
     port = sock.getsockname()[1]
     signature = data_signature()
-    greeting = Greeting(
-        c.DDPROTOCOL, settings.arch, start.address, port, c.WIRE_FRAG_DEFAULT, signature
-    )
+    mtu, can = c.WIRE_FRAG_DEFAULT, OWN_CAPABILITIES
+    greeting = Greeting(c.DDPROTOCOL, settings.arch, start.address, port, mtu, signature, can)
     os.write(1, greeting.line().encode() + b"\n")
     return sock
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The switch (csrc/switch) as a Python object. Beside it only `batch` and `process` use C.
+"""The switch (csrc/switch) as a Python object. Beside it only `batch`, `moves` and `process` use C.
 
 Tids, tags and all other words of the wire are signed ints here.
 """
@@ -21,6 +21,7 @@ from pvm3py.wire.codec import WireError
 from ..state.events import Event
 from .batch import events_of_run
 from .figures import Limits, Sharing, Statistics
+from .moves import Moves
 from .process import check
 
 EOF: int = lib.SW_EOF
@@ -90,7 +91,7 @@ def frame(
     return b"".join(parts)
 
 
-class Switch:
+class Switch(Moves):
     """A switch over a listening Unix stream socket.
 
     Assign `handler`, which gets every event. Event loops come from
@@ -451,12 +452,15 @@ class Switch:
         mtu: int,
         *,
         pending: bool = False,
+        moves: bool = False,
         silence: float = 0.0,
     ) -> None:
         """Add the host of the daemon tid, or change it in place.
 
-        pending: packets are sent to it, but none taken from it. silence: seconds after which a
-        daemon of this project that is not heard of is lost; 0: as 3.4.6 does it. Raises OSError.
+        pending: packets are sent to it, but none taken from it. moves: it knows that tasks move, so
+        its packets may come from, and be for, tasks that bear any host's number. silence: seconds
+        after which a daemon of this project that is not heard of is lost; 0: as 3.4.6 does it.
+        Raises OSError.
         """
         self.flush()
         host = ffi.new("struct sw_host *")
@@ -465,6 +469,7 @@ class Switch:
         host.port = port
         host.mtu = mtu
         host.flags = lib.SW_HOST_PENDING if pending else 0
+        host.flags |= lib.SW_HOST_MOVES if moves else 0
         host.silence_ms = int(silence * 1000)
         check(lib.sw_host(self._sw, host), f"add host {tid & 0xFFFFFFFF:x}")
 

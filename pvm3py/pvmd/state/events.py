@@ -91,6 +91,12 @@ class DrainedEvent(NamedTuple):
     tid: int
 
 
+class HeldEvent(NamedTuple):
+    """Nothing more goes the old way to a task that was given to `hold_task`."""
+
+    tid: int
+
+
 class ReadableEvent(NamedTuple):
     """A pipe that was given to `await_pipe`; ended: nothing is in it, and nobody has it to write.
 
@@ -136,6 +142,7 @@ Event = (
     | SpokeEvent
     | NoProgramEvent
     | DrainedEvent
+    | HeldEvent
     | ReadableEvent
     | HostEvent
     | ChildEvent

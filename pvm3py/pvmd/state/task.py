@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from pvm3py.wire import constants as c
+from pvm3py.wire.task import Extension
 
 from .dealings import Dealings
 from .plain import Plain, field
@@ -57,7 +58,8 @@ class Task(Plain):
     -1 if it was not. begun: the tracer that was told of its begin. sched: the resource manager to
     tell of its end; dealings: what it has open with the one that it was told of. tells_status: its
     collector is told the status. waits: its requests that wait for something here, with bodies of
-    waiting_bytes together. unborn: its process is not known yet, but the signals that it is to get.
+    waiting_bytes together. announced: what its library can, None: no more than 3.4.6. unborn: its
+    process is not known yet, but the signals that it is to get.
     """
 
     tid: int
@@ -85,6 +87,7 @@ class Task(Plain):
     dealings: Dealings | None = None
     waits: set[asyncio.Task[None]] | None = None
     waiting_bytes: int = 0
+    announced: Extension | None = None
     unborn: list[int] | None = None
 
     def runs(self) -> bool:
@@ -174,6 +177,11 @@ class TaskTable:
     def get(self, tid: int) -> Task | None:
         """The task with this tid."""
         return self._tasks.get(tid)
+
+    def capabilities(self, tid: int) -> int:
+        """What the library of a task can, WIRE_EXT_ bits; 0: 3.4.6's rules, or no such task."""
+        task = self.get(tid)
+        return task.announced.capabilities if task is not None and task.announced else 0
 
     def started(self, cookie: int) -> Task | None:
         """The task that was started with this cookie and has not enrolled."""

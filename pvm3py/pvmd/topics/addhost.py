@@ -13,6 +13,7 @@ import errno
 import os
 import re
 
+from pvm3py.places import host_number, host_tid
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.daemon import RestBody
@@ -25,6 +26,7 @@ from pvm3py.wire.hosts import (
     TableDelete,
     TableUpdate,
     UpdateReply,
+    capability_list,
     is_host_address,
 )
 from pvm3py.wire.record import Record
@@ -37,7 +39,7 @@ from ..occasions import HOST_LOST, HOSTS_ADDED, ROLE_FREE, Step, on
 from ..state.config import ANSWER_FACTOR, DEFAULT_SPEED, c_number
 from ..state.errors import HostFailed, Refused
 from ..state.hostfile import HostFile, HostLine
-from ..state.hosts import HOSTS_MAX, INDEX_SHIFT, Host
+from ..state.hosts import HOSTS_MAX, Host
 from ..state.plain import Plain
 from ..state.tree import tree
 from . import failure, network
@@ -264,7 +266,7 @@ def _give_indexes(pvmd: Pvmd, chosen: list[_Candidate]) -> None:
             if addition.index not in used:
                 break
         used.add(addition.index)
-        one.tid = addition.index << INDEX_SHIFT
+        one.tid = host_tid(addition.index)
 
 
 # ---- starting ------------------------------------------------------------------------------
@@ -297,7 +299,7 @@ def _order(pvmd: Pvmd, one: _Candidate) -> Start:
     address = Host(0, "", "", one.address, 0, 0).address_text()
     words = (
         f"{switch} -d{mask:#x} -n{name} {own.index} {own.address_text()} {own.mtu} "
-        f"{one.tid >> INDEX_SHIFT} {address}"
+        f"{host_number(one.tid)} {address}"
     )
     windows = os.environ.get("PVM_WINDPATH", "")
     login = options.get("lo", "")
@@ -401,6 +403,7 @@ def _judge(pvmd: Pvmd, one: _Candidate, outcome: Outcome, known: list[Host]) -> 
         greeting.signature,
         greeting.port,
         greeting.mtu,
+        greeting.capabilities,
     )
 
 
@@ -505,7 +508,8 @@ def note_loss(pvmd: Pvmd, host: int) -> None:
 def _update(pvmd: Pvmd, listed: list[Host]) -> TableUpdate:
     master = pvmd.hosts.own.index
     entries = [host.table_entry() for host in listed]
-    return TableUpdate(pvmd.hosts.serial + 1, master, master, entries)
+    can = capability_list({host.index: host.capabilities for host in listed})
+    return TableUpdate(pvmd.hosts.serial + 1, master, master, entries, can)
 
 
 def _settings(pvmd: Pvmd, line: HostLine | None) -> SlaveSettings:

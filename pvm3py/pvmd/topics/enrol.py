@@ -13,11 +13,12 @@ from pvm3py.wire.task import (
     Codes,
     EnrolReply,
     EnrolRequest,
+    Extension,
     Settings,
     extension,
 )
 
-from ..core import Pvmd
+from ..core import Pvmd, Table
 from ..dispatch import Request, handles
 from ..io.switch import frame
 from ..occasions import BEGIN, on
@@ -31,6 +32,16 @@ from .tasks import settings
 
 # Seconds from connecting to the end of enrolment.
 TIMEOUT = 30.0
+
+
+class Welcome(Table):
+    """What the switch welcomes tasks for in this daemon's place.
+
+    announced: what the libraries of such tasks can.
+    """
+
+    def __init__(self) -> None:
+        self.announced: Extension | None = None
 
 
 @on(BEGIN)
@@ -78,6 +89,7 @@ def _welcome(pvmd: Pvmd, request: Request, task: Task, body: EnrolRequest) -> No
     asked = body.extension
     extra, granted = None, 0
     if asked is not None and asked.magic == c.WIRE_EXT_MAGIC:
+        task.announced = asked
         size = min(asked.fragment, c.WIRE_FRAG_LARGE)
         granted = asked.capabilities & (c.WIRE_EXT_MEMORY if pvmd.settings.share_memory else 0)
         extra = extension(max(size, c.WIRE_FRAG_DEFAULT), granted)
@@ -108,6 +120,7 @@ def _welcome(pvmd: Pvmd, request: Request, task: Task, body: EnrolRequest) -> No
     connection.task = task
     pvmd.trim_later()
     if by_hand and _unnoticed(pvmd):
+        Welcome.of(pvmd).announced = task.announced
         pvmd.switch.keep_welcome(request.body, reply, shares=shares)
     if by_hand and task.sched:
         pvmd.send(task.sched, c.SM_EXECACK, c.BASECONTEXT, Codes([task.tid]).encode())
@@ -125,6 +138,7 @@ def _unnoticed(pvmd: Pvmd) -> bool:
 def enrolled(pvmd: Pvmd, event: EnrolledEvent) -> None:
     """The switch has welcomed a task that was started by hand, as the one before was here."""
     task = Task(event.tid, 0, event.pid, event.name, conn=event.conn, seen=ticks(event.seen))
+    task.announced = Welcome.of(pvmd).announced
     pvmd.tasks.add(task)
     pvmd.connections[event.conn] = Connection(event.conn, event.pid, True, task)
     pvmd.trim_later()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 
+from pvm3py.places import birth_host
 from pvm3py.wire import constants as c
 from pvm3py.wire.daemon import RestBody
 from pvm3py.wire.hosts import TableDelete
@@ -29,7 +30,7 @@ from ..state.hosts import HOSTS_MAX
 
 def host_event(pvmd: Pvmd, event: HostEvent) -> None:
     """The link to a host has ended."""
-    tid = event.tid & c.TIDHOST
+    tid = birth_host(event.tid)
     hosts = pvmd.hosts
     if tid == hosts.master:
         _master_lost(pvmd, event)

@@ -207,7 +207,7 @@ def report_task(pvmd: Pvmd, tid: int, task: Task | None) -> None:
 @on(HOST_LOST, Step.MANAGERS)
 def host_lost(pvmd: Pvmd, host: int) -> None:
     """Tasks of a lost host are managers no more."""
-    Registry.of(pvmd).managers.host_lost(host)
+    Registry.of(pvmd).managers.host_lost(pvmd, host)
 
 
 @on(HOST_LOST, Step.REPORT)
@@ -215,7 +215,7 @@ def report_host(pvmd: Pvmd, host: int) -> None:
     """The manager is told of the loss by the master."""
     manager = Registry.of(pvmd).sched
     if manager and pvmd.hosts.is_master:
-        body = TidBody(c.TIDPVMD | host & c.TIDHOST).encode()
+        body = TidBody(c.TIDPVMD | host).encode()
         pvmd.send(manager, c.SM_HOSTX, c.BASECONTEXT, body)
 
 

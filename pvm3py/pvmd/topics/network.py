@@ -109,12 +109,29 @@ def resolve(name: str) -> str | None:
         return None
 
 
-def resolve_in_time(names: list[str], seconds: float) -> dict[str, str | None]:
-    """Addresses of names, as many as can be had in that time. Names in files take none."""
+def _addresses(names: Iterable[str]) -> tuple[dict[str, str | None], list[str]]:
+    """The names that are addresses, with these, and the others."""
     found: dict[str, str | None] = {}
+    missing = []
+    for name in names:
+        try:
+            found[name] = socket.inet_ntoa(socket.inet_pton(socket.AF_INET, name))
+        except (OSError, ValueError):
+            missing.append(name)
+    return found, missing
+
+
+def resolve_in_time(names: list[str], seconds: float) -> dict[str, str | None]:
+    """Addresses of names, as many as can be had in that time. Names in files take little.
+
+    What is an address needs no time: a busy machine may not run the thread soon enough.
+    """
+    found, missing = _addresses(names)
+    if not missing:
+        return found
 
     def work() -> None:
-        for name in names:
+        for name in missing:
             found[name] = resolve(name)
 
     thread = threading.Thread(target=work, daemon=True)
@@ -130,13 +147,7 @@ async def resolve_all(
 
     An executor would keep the daemon from ending while a name server is silent.
     """
-    found: dict[str, str | None] = {}
-    missing = []
-    for name in set(names):
-        try:
-            found[name] = socket.inet_ntoa(socket.inet_pton(socket.AF_INET, name))
-        except (OSError, ValueError):
-            missing.append(name)
+    found, missing = _addresses(set(names))
     if missing:
         done: asyncio.Future[None] = loop.create_future()
         left = len(missing)

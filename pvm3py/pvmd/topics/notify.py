@@ -11,6 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Coroutine
 
+from pvm3py.places import birth_host
 from pvm3py.wire import constants as c
 from pvm3py.wire.daemon import WatchRequest
 from pvm3py.wire.task import Codes, NotifyRequest, Status, TidBody
@@ -145,11 +146,10 @@ class Notices(Table):
 
     def host_lost(self, pvmd: Pvmd, host: int) -> None:
         """A host is gone: tell of the ends of its tasks, then of its own."""
-        part = host & c.TIDHOST
-        self.tasks.forget_owner(c.TIDPVMD | part)
-        for tid in sorted(tid for tid in self._watched if tid & c.TIDHOST == part):
+        self.tasks.forget_owner(c.TIDPVMD | host)
+        for tid in sorted(tid for tid in self._watched if pvmd.place(tid) == host):
             TASK_GONE.tell(pvmd, tid, None)
-        for notice in self.hosts.take(part):
+        for notice in self.hosts.take(host):
             deliver(pvmd, notice)
 
 
@@ -252,7 +252,7 @@ def _keep(pvmd: Pvmd, what: int, notice: Notice) -> None:
     """Tell of the end of a task or host when it comes."""
     kept, tid = Notices.of(pvmd), notice.tid
     if what == c.PvmHostDelete:
-        kept.hosts.add(tid & c.TIDHOST, notice)
+        kept.hosts.add(birth_host(tid), notice)
     elif pvmd.owns(tid):
         pvmd.switch.notify(notice.owner, tid, notice.ctx, notice.tag, notice.wid)
     else:
@@ -266,7 +266,7 @@ def _cancel(pvmd: Pvmd, what: int, like: Notice) -> None:
     if what == c.PvmTaskExit and pvmd.owns(tid) and is_task(tid):
         pvmd.switch.notify(like.owner, tid, like.ctx, like.tag, like.wid, cancel=True)
         return
-    table, key = (kept.hosts, tid & c.TIDHOST) if what == c.PvmHostDelete else (kept.tasks, tid)
+    table, key = (kept.hosts, birth_host(tid)) if what == c.PvmHostDelete else (kept.tasks, tid)
     found = table.cancel(key, like)
     if found is not None:
         deliver(pvmd, found)
@@ -280,9 +280,11 @@ def about_tids(body: NotifyRequest) -> bool:
 
 def _gone(pvmd: Pvmd, what: int, tid: int) -> bool:
     """Whether a host, or a task as far as this daemon knows, is not there."""
-    if what == c.PvmTaskExit and not is_task(tid):
+    if what == c.PvmHostDelete:
+        return pvmd.hosts.get(birth_host(tid)) is None
+    if not is_task(tid):
         return True
-    if what == c.PvmTaskExit and pvmd.owns(tid):
+    if pvmd.owns(tid):
         return pvmd.tasks.get(tid) is None
     return pvmd.hosts.get(tid) is None
 

@@ -108,16 +108,16 @@ class Collectors(Table):
         for resume in self._waiting.pop(collector, ()):
             resume()
 
-    def host_lost(self, host: int) -> None:
+    def host_lost(self, pvmd: Pvmd, host: int) -> None:
         """What waited for tasks of a host goes on."""
-        for tid in [tid for tid in self._waiting if tid & c.TIDHOST == host & c.TIDHOST]:
+        for tid in [tid for tid in self._waiting if pvmd.place(tid) == host]:
             self.drained(tid)
 
 
 @on(HOST_LOST, Step.COLLECTORS)
 def host_lost(pvmd: Pvmd, host: int) -> None:
     """A host is gone, and with it the collectors there."""
-    Collectors.of(pvmd).host_lost(host)
+    Collectors.of(pvmd).host_lost(pvmd, host)
 
 
 @on(TASK_GONE, Step.OUTPUT)

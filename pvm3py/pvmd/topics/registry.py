@@ -58,7 +58,7 @@ def hosts_added(pvmd: Pvmd, hosts: list[Host]) -> None:
 def host_lost(pvmd: Pvmd, host: int) -> None:
     """A host is gone: a tracer there is none any more."""
     registry = Registry.of(pvmd)
-    if registry.tracer is not None and registry.tracer.tid & c.TIDHOST == host & c.TIDHOST:
+    if registry.tracer is not None and pvmd.place(registry.tracer.tid) == host:
         registry.tracer = None
 
 

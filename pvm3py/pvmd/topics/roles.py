@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pvm3py.places import birth_host
 from pvm3py.wire import constants as c
 from pvm3py.wire.hosts import TraceTargets
 from pvm3py.wire.system import ExecRequest
@@ -45,7 +46,7 @@ class Managers:
 
     def announced(self, pvmd: Pvmd, tid: int, by: int) -> None:
         """The daemon of host `by` says who is manager there; 0: nobody any more."""
-        self.host_lost(by)
+        self.host_lost(pvmd, birth_host(by))
         if tid and not pvmd.owns(tid):
             self.forget(tid)
             self._others.append(tid)
@@ -77,10 +78,9 @@ class Managers:
             return False
         return True
 
-    def host_lost(self, host: int) -> None:
+    def host_lost(self, pvmd: Pvmd, host: int) -> None:
         """The tasks of another host are managers no more."""
-        part = host & c.TIDHOST
-        self._others = [tid for tid in self._others if tid & c.TIDHOST != part]
+        self._others = [tid for tid in self._others if pvmd.place(tid) != host]
 
 
 def manager_setting(tid: int) -> tuple[int, str]:

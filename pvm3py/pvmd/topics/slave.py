@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import socket
 
+from pvm3py.places import birth_host, host_tid
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.hosts import (
@@ -24,7 +25,7 @@ from ..dispatch import Request, handles
 from ..occasions import HOSTS_ADDED
 from ..state.config import SlaveStart, expand
 from ..state.errors import Refused
-from ..state.hosts import HOSTS_MAX, INDEX_SHIFT, Host
+from ..state.hosts import HOSTS_MAX, Host
 from ..state.task import is_task
 from . import failure, network
 from .roles import Registry
@@ -34,7 +35,7 @@ def join(pvmd: Pvmd, start: SlaveStart, sock: socket.socket) -> None:
     """Be a host of the master's machine; it has some time to send the table."""
     network.attach(pvmd, sock)
     master = Host(
-        start.master << INDEX_SHIFT,
+        host_tid(start.master),
         "?",
         "",
         start.master_address,
@@ -74,7 +75,8 @@ def update_table(pvmd: Pvmd, request: Request, body: TableUpdate) -> UpdateReply
     hosts = pvmd.hosts
     if not _from_master(pvmd, request):
         return None
-    entries = [_checked(pvmd, entry) for entry in body.hosts]
+    bits = body.bits()
+    entries = [_checked(entry, bits.get(entry.index, 0)) for entry in body.hosts]
     if hosts.join_timer is not None:
         hosts.join_timer.cancel()
         hosts.join_timer = None
@@ -97,7 +99,7 @@ def _from_master(pvmd: Pvmd, request: Request) -> bool:
     return False
 
 
-def _checked(pvmd: Pvmd, entry: TableEntry) -> Host:
+def _checked(entry: TableEntry, capabilities: int) -> Host:
     """A host of the table. Refused, and the table with it: it cannot be one."""
     try:
         address, port = parse_address(entry.address)
@@ -108,7 +110,7 @@ def _checked(pvmd: Pvmd, entry: TableEntry) -> Host:
         why = f"host table of the master refused: host {entry.name}: {error}"
         raise Refused(c.PvmBadParam, why) from error
     return Host(
-        entry.index << INDEX_SHIFT,
+        host_tid(entry.index),
         entry.name,
         entry.arch,
         address,
@@ -116,6 +118,7 @@ def _checked(pvmd: Pvmd, entry: TableEntry) -> Host:
         entry.signature,
         port,
         entry.mtu,
+        capabilities,
     )
 
 
@@ -124,7 +127,10 @@ def _change(pvmd: Pvmd, known: Host, host: Host) -> None:
     known.name, known.arch = host.name, host.arch
     known.speed, known.signature = host.speed, host.signature
     moved = (known.address, known.port, known.mtu) != (host.address, host.port, host.mtu)
-    if known is not pvmd.hosts.own and moved:
+    if known is pvmd.hosts.own:
+        return
+    known.capabilities = host.capabilities
+    if moved:
         known.address, known.port, known.mtu = host.address, host.port, host.mtu
         network.link(pvmd, known)
 
@@ -157,7 +163,7 @@ def delete_from_table(pvmd: Pvmd, request: Request, body: TableDelete) -> None:
     if body.serial not in (hosts.serial, hosts.pending_serial):
         return
     for word in body.hosts:
-        tid = word & c.TIDHOST
+        tid = birth_host(word)
         if tid in hosts.pending:
             del hosts.pending[tid]
             pvmd.switch.forget_host(c.TIDPVMD | tid)

@@ -24,6 +24,7 @@ from pvm3py.wire.task import (
 
 from ..core import Pvmd
 from ..dispatch import Request, handles
+from ..occasions import TASK_GONE, Step, on
 from ..state.config import data_signature
 from ..state.errors import HostFailed, Refused
 from ..state.task import Task, is_task
@@ -49,6 +50,12 @@ def _entries(pvmd: Pvmd, where: int) -> list[TaskEntry]:
         task = pvmd.tasks.get(where)
         return [_entry(pvmd, task)] if task else []
     return [_entry(pvmd, task) for task in pvmd.tasks]
+
+
+@on(TASK_GONE, Step.PLACES)
+def task_gone(pvmd: Pvmd, tid: int, _task: Task | None) -> None:
+    """A task of any host is gone: it has no place."""
+    pvmd.hosts.places.ended(tid)
 
 
 @handles(c.TM_TASK, TidBody, kept=True)

@@ -36,7 +36,7 @@ def _dump_tasks(pvmd: Pvmd, _args: list[int]) -> list[int]:
     for task in pvmd.tasks:
         pvmd.log(
             f"task t{task.tid:x} parent {task.ptid & 0xFFFFFFFF:x} pid {task.pid} "
-            f"{task.name or '-'} out {task.out} trc {task.trc}"
+            f"{task.name or '-'} out {task.out} trc {task.trc} can {task.announced}"
         )
     return []
 

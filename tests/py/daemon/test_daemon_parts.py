@@ -117,7 +117,8 @@ def test_busy_listener_is_alive(tmp_path: Path) -> None:
         (
             TASK_GONE,
             "OUTPUT/output BIRTHS/births TRACE/tracing MAILBOX/mailbox NOTICES/notify "
-            "MANAGERS/manager ROLES/registry REPORT/manager CONTEXTS/contexts FILES/leaving",
+            "MANAGERS/manager ROLES/registry REPORT/manager CONTEXTS/contexts FILES/leaving "
+            "PLACES/tasks",
         ),
         (TASK_LEFT, "ANY/births MANAGERS/manager ROLES/registry"),
         (

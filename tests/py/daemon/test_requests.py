@@ -104,6 +104,37 @@ def test_daemon_without_memory_grants_it_to_nobody(connector: Connector) -> None
 
 
 @pytest.mark.parametrize(
+    ("announced", "further", "said"),
+    [
+        (None, (), "None"),
+        (6, (), "capabilities=6, fragment=65536, signal=None, image=None"),
+        (-1, (62,), "capabilities=-1, fragment=65536, signal=62, image=None"),
+        (2, (62, 3), "capabilities=2, fragment=65536, signal=62, image=3"),
+        (2, (62, 3, 99), "capabilities=2, fragment=65536, signal=62, image=3"),
+    ],
+    ids=["3.4.6", "no further word", "one", "two", "more than are known"],
+)
+def test_what_a_library_can_is_kept(
+    vm: VirtualMachine,
+    connector: Connector,
+    announced: int | None,
+    further: tuple[int, ...],
+    said: str,
+) -> None:
+    with RawTask(vm.address, connector).enrol(vm.tmp, 0, announced, further) as task:
+        assert said in announced_by(vm, task)
+
+
+def announced_by(vm: VirtualMachine, task: RawTask) -> str:
+    """What the daemon's list of tasks says of the library of one, which asks for it."""
+    before = len(vm.log())
+    assert task.request(c.TM_TICKLE, ints(1, 2)).ints() == (0,)
+    lines = vm.log()[before:].splitlines()
+    (line,) = [line for line in lines if f"task t{task.tid:x} " in line]
+    return line.partition(" can ")[2]
+
+
+@pytest.mark.parametrize(
     "body",
     [
         ints(c.TDPROTOCOL + 1) + string(b"/tmp/x"),

@@ -46,11 +46,15 @@ def settings(task: RawTask) -> Settings:
     return Settings.decode(task.request(c.TM_GETOPT).body)
 
 
-def welcome(machine: VirtualMachine, connector: Connector) -> RawTask:
+def welcome(machine: VirtualMachine, connector: Connector, announced: int | None = None) -> RawTask:
     """A task that the switch has enrolled; the daemon has been told."""
+
+    def one() -> RawTask:
+        return RawTask(machine.address, connector).enrol(machine.tmp, 0, announced)
+
     for _ in range(TRIES):
-        with enrolled(machine, connector):
-            task = enrolled(machine, connector)
+        with one():
+            task = one()
         if welcomed(machine, task):
             return task
         task.socket.close()
@@ -68,6 +72,18 @@ def test_daemon_knows_a_task_of_the_switch(machine: VirtualMachine, connector: C
         assert told.tid == task.tid
         own.tid = told.tid
         assert told == own
+
+
+@pytest.mark.parametrize("announced", [None, 0, 6])
+def test_daemon_knows_what_the_library_of_a_task_of_the_switch_can(
+    machine: VirtualMachine, connector: Connector, announced: int | None
+) -> None:
+    with welcome(machine, connector, announced) as task:
+        before = len(machine.log())
+        assert task.request(c.TM_TICKLE, ints(1, 2)).ints() == (0,)
+        (line,) = [li for li in machine.log()[before:].splitlines() if f" t{task.tid:x} " in li]
+        said = line.partition(" can ")[2]
+        assert said == "None" if announced is None else f"capabilities={announced}," in said
 
 
 def test_who_asks_sees_all_that_have_enrolled_before(

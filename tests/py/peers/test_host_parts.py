@@ -4,18 +4,21 @@
 from __future__ import annotations
 
 import random
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.system import PATIENCE
 from support.vectors.daemon_vectors import recording
 
+from pvm3py.places import host_tid
 from pvm3py.pvmd.io.shell_output import GreetingFinder
 from pvm3py.pvmd.state import config
 from pvm3py.pvmd.state.config import Settings, StartError
 from pvm3py.pvmd.state.hostfile import HostLine, read_host_file
-from pvm3py.pvmd.state.hosts import HOSTS_MAX, INDEX_SHIFT, Host, HostTable
+from pvm3py.pvmd.state.hosts import HOSTS_MAX, Host, HostTable
 from pvm3py.pvmd.topics import addhost, hoster, network
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
@@ -46,7 +49,7 @@ def test_trace_targets_survive_their_text() -> None:
 
 def test_greeting_is_read_and_written_as_recorded() -> None:
     greeting = Greeting.parse(GREETING)
-    assert greeting == (2316, "LINUX64", "10.77.0.2", 0xE245, 4080, 4230209)
+    assert greeting == (2316, "LINUX64", "10.77.0.2", 0xE245, 4080, 4230209, 0)
     assert greeting.line() == GREETING
 
 
@@ -188,23 +191,35 @@ def test_impossible_name_has_no_address(name: str) -> None:
     assert network.resolve(name) is None
 
 
+def test_address_needs_no_time_to_be_resolved() -> None:
+    found = network.resolve_in_time(["127.5.6.7", "10.0.0.1"], 0)
+    assert found == {"127.5.6.7": "127.5.6.7", "10.0.0.1": "10.0.0.1"}
+
+
+def test_names_that_are_not_resolved_in_time_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(network, "resolve", lambda _name: over.wait(PATIENCE))
+    assert network.resolve_in_time(["name", "127.5.6.7"], 0) == {"127.5.6.7": "127.5.6.7"}
+    over.set()
+
+
 def test_table_keeps_its_order_and_finds_hosts() -> None:
-    own = Host(1 << INDEX_SHIFT, "a", "LINUX64", "10.0.0.1", 1000, 0)
+    own = Host(host_tid(1), "a", "LINUX64", "10.0.0.1", 1000, 0)
     table = HostTable(own)
     for index in (4, 2, 3):
-        tid = index << INDEX_SHIFT
+        tid = host_tid(index)
         table.add(Host(tid, f"h{index}", "LINUX64", f"10.0.0.{index}", 1000, 0))
     assert [host.index for host in table.hosts] == [1, 2, 3, 4]
     assert [host.index for host in table.others()] == [4, 3, 2]
-    found = table.get((3 << INDEX_SHIFT) + 17)
+    found = table.get(host_tid(3) + 17)
     assert found is not None and found.name == "h3"
-    table.remove(3 << INDEX_SHIFT)
+    table.remove(host_tid(3))
     assert table.named("h3") is None and table.named(".") is own and table.is_master
 
 
 def test_full_machine_takes_no_more_hosts() -> None:
     def host(index: int) -> Host:
-        return Host(index << INDEX_SHIFT, f"h{index}", "LINUX64", "10.0.0.1", 1000, 0)
+        return Host(host_tid(index), f"h{index}", "LINUX64", "10.0.0.1", 1000, 0)
 
     table = HostTable(host(1))
     for index in range(2, HOSTS_MAX):
@@ -213,7 +228,7 @@ def test_full_machine_takes_no_more_hosts() -> None:
     pvmd: Any = SimpleNamespace(hosts=table, tables={}, log=log.append)
     last, further = (addhost._Candidate(name, HostLine(name, {})) for name in ("last", "further"))
     addhost._give_indexes(pvmd, [last, further])
-    assert (last.code, last.tid) == (0, HOSTS_MAX << INDEX_SHIFT)
+    assert (last.code, last.tid) == (0, host_tid(HOSTS_MAX))
     assert further.code == c.PvmOutOfRes
     assert log == ["cannot add host further: the machine has 4095 hosts"]
 

@@ -18,7 +18,7 @@ from support.machines.vm import wait_until
 from support.vectors.daemon_vectors import BODIES, link_packets, recording
 
 from pvm3py.wire import constants as c
-from pvm3py.wire.hosts import SlaveSettings, TraceTargets
+from pvm3py.wire.hosts import OWN_CAPABILITIES, SlaveSettings, TraceTargets, capability_list
 from pvm3py.wire.system import ExecRequest
 
 FIN_ACK = c.FFFIN | c.FFACK
@@ -92,8 +92,10 @@ def test_first_messages_to_a_new_host(master: MasterTarget) -> None:
     entries[1].name, entries[1].address = master.own, f"{own}:{port}"
     for entry, peer in ((entries[0], node1), (entries[2], node2)):
         entry.name, entry.address = peer.address, peer.entry("").address
-    compare(arrived(node2, c.DM_HTUPD), "htupd-full-table", hosts=entries)
-    compare(arrived(node1, c.DM_HTUPD), "htupd-delta", hosts=entries[2:])
+    can, nothing = capability_list({1: OWN_CAPABILITIES}), capability_list({})
+    table = {"hosts": entries, "capabilities": can}
+    compare(arrived(node2, c.DM_HTUPD), "htupd-full-table", **table)
+    compare(arrived(node1, c.DM_HTUPD), "htupd-delta", hosts=entries[2:], capabilities=nothing)
     commit = arrived(node2, c.DM_HTCOMMIT)
     assert (commit.body, commit.ctx, commit.wid) == (recording("htcommit").body, 0, 0)
 

@@ -15,12 +15,15 @@ from pvm3py.pvmd.peers import Peers
 from pvm3py.pvmd.state.errors import HostFailed
 from pvm3py.pvmd.state.events import MessageEvent
 from pvm3py.pvmd.state.hosts import Host, HostTable
+from pvm3py.pvmd.topics import notify
 from pvm3py.pvmd.topics.mailbox import Mailbox
 from pvm3py.pvmd.topics.notify import Notice, Notices
+from pvm3py.pvmd.topics.output import Collectors
+from pvm3py.pvmd.topics.roles import Managers
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import INT
 from pvm3py.wire.daemon import WatchRequest
-from pvm3py.wire.task import Status, TidBody
+from pvm3py.wire.task import NotifyRequest, Status, TidBody
 
 OWN, SECOND, THIRD = (index << 18 for index in (1, 2, 3))
 TASK = SECOND | 7
@@ -41,8 +44,9 @@ class FakePvmd(SimpleNamespace):
         self.hosts = HostTable(host(OWN))
         for tid in (SECOND, THIRD):
             self.hosts.add(host(tid))
+        self.place = self.hosts.places.place
         self.daemon_tid = c.TIDPVMD | OWN
-        self.switch = SimpleNamespace(send=self._switch_send)
+        self.switch = SimpleNamespace(send=self._switch_send, notices=lambda _owner: 0)
         self.log = self.logged.append
         self.ended: list[int] = []
         self.tables = {Mailbox: SimpleNamespace(owner_ended=self.ended.append)}
@@ -223,3 +227,54 @@ def test_hosts_are_selected_by_name_architecture_and_complement() -> None:
     assert names(c.PvmTaskHost | c.PvmHostCompl, "h2") == ["h1", "h3"]
     assert names(c.PvmTaskArch, "CRAY") == ["h2"]
     assert names(c.PvmTaskArch | c.PvmHostCompl, "CRAY") == ["h1", "h3"]
+
+
+# ---- tasks that have moved -------------------------------------------------------------------
+
+
+@pytest.fixture
+def away(pvmd: FakePvmd) -> FakePvmd:
+    """A daemon that knows that TASK has moved from the second host to the third."""
+    assert pvmd.hosts.places.moved(TASK, THIRD, 1)
+    return pvmd
+
+
+def test_what_is_asked_about_a_moved_task_goes_to_its_place(away: FakePvmd) -> None:
+    work = away.peers.request(TASK, c.DM_PSTAT, TidBody(TASK), Status)
+    job = away.loop.create_task(work)
+    ((dst, *_, wid, _),) = away.sent
+    assert dst == c.TIDPVMD | THIRD
+    assert away.hosts.get(TASK) is away.hosts.get(THIRD)
+    away.answer(THIRD, c.DM_PSTATACK, wid, INT.pack(0))
+    assert job.result() == Status(0)
+
+
+def test_moved_task_does_not_end_with_its_birth_host(away: FakePvmd) -> None:
+    watch(away, OWN | 1, 51)
+    away.notices.host_lost(away, SECOND)  # type: ignore[arg-type]
+    away.hosts.remove(SECOND)
+    assert told(away) == [] and away.hosts.get(TASK) is away.hosts.get(THIRD)
+    away.notices.host_lost(away, THIRD)  # type: ignore[arg-type]
+    away.hosts.remove(THIRD)
+    assert told(away) == [(OWN | 1, 51)]
+    assert list(away.hosts.places) == []
+
+
+def test_notices_about_a_host_are_about_the_one_that_was_named(away: FakePvmd) -> None:
+    body = NotifyRequest(c.PvmHostDelete, 0, 61, 1, [TASK])
+    notify._ask(away, OWN | 1, 0, body)  # type: ignore[arg-type]
+    away.notices.host_lost(away, THIRD)  # type: ignore[arg-type]
+    assert told(away) == []
+    away.notices.host_lost(away, SECOND)  # type: ignore[arg-type]
+    assert told(away) == [(OWN | 1, 61)]
+
+
+def test_collectors_and_managers_go_with_the_host_where_they_run(away: FakePvmd) -> None:
+    collectors, managers, resumed = Collectors(), Managers(), []
+    collectors.wait(TASK, lambda: resumed.append(TASK))
+    managers._others = [TASK, SECOND | 8]
+    for host_tid, left in ((SECOND, [TASK]), (THIRD, [])):
+        collectors.host_lost(away, host_tid)  # type: ignore[arg-type]
+        managers.host_lost(away, host_tid)  # type: ignore[arg-type]
+        assert managers._others == left
+        assert resumed == ([] if left else [TASK])

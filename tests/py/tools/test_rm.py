@@ -18,6 +18,7 @@ from support.screens.console import Console
 from support.system import PATIENCE, spawn_dir
 
 from pvm3py.rm import Host, LeastLoaded, Order, ResourceManager
+from pvm3py.rm.machine import Machine
 from pvm3py.wire import constants as c
 
 PVMRM = spawn_dir() / "pvmrm"
@@ -177,6 +178,15 @@ def host(name: str, tasks: int = 0, load: float = 0.0, cores: int = 1, speed: in
 )
 def test_least_loaded_chooses(hosts: list[Host], count: int, expected: str) -> None:
     assert "".join(chosen(hosts, count)) == expected
+
+
+def test_manager_counts_a_moved_task_where_it_runs() -> None:
+    first, second = host("a"), host("b")
+    machine, task = Machine(), first.tid | 5
+    machine.hosts = {first.tid: first, second.tid: second}
+    machine.places.moved(task, second.tid, 1)
+    assert machine.host_of(task) is second and machine.host_of(task + 1) is first
+    assert machine.selected(c.PvmTaskHost, ".", task) == [second]
 
 
 def test_base_class_alone_places_nothing() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pvm3py.wire import constants as c
@@ -45,6 +45,10 @@ class Host(Bed):
         super().leave(failed)
         self.udp.close()
 
+    def knows(self, other: Host, *, moves: bool = False) -> None:
+        """The other one is a host of the machine from now on; moves as `Switch.host` has it."""
+        self.switch.host(other.tid, "127.0.0.1", other.port, c.WIRE_PKT_DEFAULT, moves=moves)
+
     def found(self, kind: type[Any]) -> list[Any]:
         """The events of a kind so far."""
         return [e for e in self.events if isinstance(e, kind)]
@@ -81,7 +85,45 @@ class Relay(Scoped):
                 continue
 
 
-class Pair(Scoped):
+class Hosts(Scoped):
+    """Hosts that run together."""
+
+    hosts: Sequence[Host]
+    relay: Relay | None = None
+
+    def leave(self, failed: bool) -> None:
+        for host in self.hosts:
+            host.leave(failed)
+
+    def turn(self) -> None:
+        """Let writers write what goes, and run each switch once."""
+        for host in self.hosts:
+            for peer in host.peers:
+                peer.pump()
+            if self.relay:
+                self.relay.pump()
+            host.run(0.0005)
+
+    def until(self, condition: Callable[[], Any]) -> None:
+        """Run the switches until the condition holds."""
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < end, "condition never held"
+            self.turn()
+
+
+class Mesh(Hosts):
+    """So many hosts that know each other, and that tasks move; options: limits of the switches."""
+
+    def __init__(self, count: int, **options: Any) -> None:
+        self.hosts = [Host(index, **options) for index in range(1, count + 1)]
+        for host in self.hosts:
+            for other in self.hosts:
+                if other is not host:
+                    host.knows(other, moves=True)
+
+
+class Pair(Hosts):
     """Two hosts that know each other, directly or through a relay; `silence` as `Switch.host`.
 
     options: limits of both switches.
@@ -96,19 +138,3 @@ class Pair(Scoped):
             relay.targets = [("127.0.0.1", one.port), ("127.0.0.1", two.port)]
         one.switch.host(two.tid, "127.0.0.1", ports[1], c.WIRE_PKT_DEFAULT, silence=silence)
         two.switch.host(one.tid, "127.0.0.1", ports[0], c.WIRE_PKT_DEFAULT, silence=silence)
-
-    def leave(self, failed: bool) -> None:
-        for host in self.hosts:
-            host.leave(failed)
-
-    def until(self, condition: Callable[[], Any]) -> None:
-        """Run both switches until the condition holds."""
-        end = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < end, "condition never held"
-            for host in self.hosts:
-                for peer in host.peers:
-                    peer.pump()
-                if self.relay:
-                    self.relay.pump()
-                host.run(0.0005)

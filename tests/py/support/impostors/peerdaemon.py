@@ -28,7 +28,10 @@ ARCH, SIGNATURE = "LINUX64", 0x00408C41
 
 
 class PeerDaemon:
-    """One daemon. `index` is its host's, `other` the index of the daemon it talks to."""
+    """One daemon. `index` is its host's, `other` the index of the daemon it talks to.
+
+    capabilities: what its greeting says that it can; updates: the tables announced to it.
+    """
 
     def __init__(self, address: str, index: int, other: int) -> None:
         self.index, self.tid, self.other = index, daemon(index), daemon(other)
@@ -37,6 +40,8 @@ class PeerDaemon:
         self.socket.bind((address, 0))
         self.port: int = self.socket.getsockname()[1]
         self.there = ("", 0)
+        self.capabilities = 0
+        self.updates: list[TableUpdate] = []
         self.messages: list[Message] = []
         self.packets: list[Packet] = []
         self._seq = 0
@@ -51,8 +56,8 @@ class PeerDaemon:
 
     def greeting(self) -> str:
         """The line that a starter reads."""
-        greeting = Greeting(c.DDPROTOCOL, ARCH, self.address, self.port, 4080, SIGNATURE)
-        return greeting.line()
+        where, can = (self.address, self.port), self.capabilities
+        return Greeting(c.DDPROTOCOL, ARCH, *where, 4080, SIGNATURE, can).line()
 
     def entry(self, name: str) -> TableEntry:
         """Its line of the host table."""
@@ -223,7 +228,9 @@ class MasterTarget(VirtualMachine):
             port = int(line.split(")")[0].rpartition(":")[2])
             peer.there = (self.own, port)
             for host in (peer, *self.peers):
-                host.send(c.DM_HTUPDACK, wid=host.expect(c.DM_HTUPD).wid)
+                update = host.expect(c.DM_HTUPD)
+                host.updates.append(TableUpdate.decode(update.body))
+                host.send(c.DM_HTUPDACK, wid=update.wid)
             for host in (peer, *self.peers):
                 host.expect(c.DM_HTCOMMIT)
             assert task.receive().ints()[2] == peer.index << 18

@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -221,12 +222,16 @@ class RawTask(Scoped):
         return answer
 
     def enrol(
-        self, directory: Path | None = None, cookie: int = 0, announced: int | None = None
+        self,
+        directory: Path | None = None,
+        cookie: int = 0,
+        announced: int | None = None,
+        further: Iterable[int] = (),
     ) -> RawTask:
         """Become a task, as a well-behaved library does it; auth file in `directory`.
 
         cookie: PVMEPID of the task that this is, if the daemon has started it; announced: the
-        library's capabilities, None: it is that of 3.4.6.
+        library's capabilities, None: it is that of 3.4.6; further: what it says behind those.
         """
         handle, name = tempfile.mkstemp(prefix="auth", dir=directory)
         try:
@@ -241,7 +246,7 @@ class RawTask(Scoped):
             theirs.write(b"/")
         body = ints(self._connector.pid, cookie) + string(b"")
         if announced is not None:
-            body += ints(c.WIRE_EXT_MAGIC, announced, c.WIRE_FRAG_LARGE)
+            body += ints(c.WIRE_EXT_MAGIC, announced, c.WIRE_FRAG_LARGE, *further)
         reply = self.request(c.TM_CONN2, body)
         assert reply.ints()[0] == 1, f"refused: {reply}"
         words = reply.ints() if announced is None else reply.ints()[:-3]

@@ -204,6 +204,14 @@ class Bed(Scoped):
         sock.setblocking(False)
         return sock
 
+    def adopt(self, task: int) -> Peer:
+        """The connection of a task that is held: one end of a socket pair."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        peer = Peer(self, ours, self.switch.adopt_task(theirs.detach(), task))
+        self.peers.append(peer)
+        return peer
+
     def peer(self, task: int = 0) -> Peer:
         """A new connection, bound to the tid if one is given."""
         sock = self.socket()

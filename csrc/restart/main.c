@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* The steps of a restart: restart.h says how it is called. */
+#define _GNU_SOURCE 1
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#include "restart.h"
+
+enum { STACK = 64 << 10 };
+
+/* What the kernel has left on the first stack. */
+struct call {
+	long count;
+	char **words, **environment;
+};
+
+_Noreturn void restart_main(long *first);
+
+/* On a stack of our own, for the first one goes. */
+__attribute__((used, aligned(16))) static char stack[STACK];
+
+__asm__(".globl _start\n"
+	".type _start, @function\n"
+	"_start:\n\t"
+	"xor %ebp, %ebp\n\t"
+	"mov %rsp, %rdi\n\t"
+	"lea stack(%rip), %rsp\n\t"
+	"add $65536, %rsp\n\t"
+	"call restart_main\n\t"
+	"hlt\n");
+
+/* ---- the twin ------------------------------------------------------------------------- */
+
+/* Run another program in place of this one, at addresses that are not random. */
+static void run_instead(const struct restart *r, const char *path, const struct call *call)
+{
+	long rc;
+
+	raw(SYS_personality, raw(SYS_personality, 0xffffffffUL) | ADDR_NO_RANDOMIZE);
+	rc = raw(SYS_execve, path, call->words, call->environment);
+	refuse(r, "%s cannot be run: error %u", path, -rc);
+}
+
+/* The kernel must take the layout of a program; else the twin can do it, which must not be moved. */
+static void choose_twin(struct restart *r, const struct call *call)
+{
+	static const char ending[] = "-low";
+	char path[IMAGE_PATH_MAX + sizeof ending];
+	uint32_t size;
+	long n;
+
+	if (r->low) {
+		if (!(raw(SYS_personality, 0xffffffffUL) & ADDR_NO_RANDOMIZE))
+			run_instead(r, "/proc/self/exe", call);
+		return;
+	}
+	if (!raw(SYS_prctl, PR_SET_MM, PR_SET_MM_MAP_SIZE, &size))
+		return;
+	n = raw(SYS_readlink, "/proc/self/exe", path, IMAGE_PATH_MAX);
+	if (n < 0)
+		refuse(r, "/proc cannot be read: error %u", -n);
+	memcpy(path + n, ending, sizeof ending);
+	run_instead(r, path, call);
+}
+
+/* ---- the call ------------------------------------------------------------------------- */
+
+static void show_usage(int fd, int status)
+{
+	static const char usage[] =
+		"usage: pvmrestart [-c] IMAGE [REPORT]\n"
+		"       pvmrestart -h | --help\n"
+		"\n"
+		"Make a process of the image that descriptor IMAGE reads. REPORT is a descriptor, too:\n"
+		"what is wrong comes there, or that the process is ready.\n"
+		"\n"
+		"  -c          only check the image\n"
+		"  -h, --help  show this\n";
+
+	raw(SYS_write, fd, usage, sizeof usage - 1);
+	raw(SYS_exit_group, status);
+}
+
+static void wrong_call(void)
+{
+	show_usage(2, WRONG_CALL);
+}
+
+static int descriptor(const char *word)
+{
+	const char *at = word;
+	uint64_t number = take_number(&at, 10);
+
+	if (at == word || *at || at - word > 9)
+		wrong_call();
+	return (int)number;
+}
+
+static void read_call(struct restart *r, const struct call *call)
+{
+	char **word = call->words + 1;
+
+	r->report = 2;
+	if (*word && (same_text(*word, "-h") || same_text(*word, "--help")))
+		show_usage(1, 0);
+	if (*word && same_text(*word, "-c")) {
+		r->check_only = true;
+		word++;
+	}
+	if (!*word)
+		wrong_call();
+	r->image = descriptor(*word++);
+	if (*word) {
+		r->report = descriptor(*word++);
+		r->told = true;
+	}
+	if (*word || r->image == r->report)
+		wrong_call();
+}
+
+static void look_at_image(struct restart *r)
+{
+	struct stat st;
+	long rc = raw(SYS_fstat, r->image, &st);
+
+	if (rc)
+		refuse(r, "descriptor %u is no image: error %u", (uint64_t)r->image, -rc);
+	r->regular = S_ISREG(st.st_mode);
+}
+
+/* ---- all steps ------------------------------------------------------------------------- */
+
+static void check(struct restart *r)
+{
+	take_header(r);
+	collect(r);
+	check_kept(r);
+	if (r->regular || r->check_only)
+		check_rest(r);
+	check_machine(r);
+	check_files(r);
+}
+
+void restart_main(long *first)
+{
+	static struct restart state;
+	struct restart *r = &state;
+	struct call call = { first[0], (char **)first + 1, (char **)first + 2 + first[0] };
+	uint64_t all = ~0ULL;
+
+	raw(SYS_rt_sigprocmask, 0 /* SIG_BLOCK */, &all, 0, SIGNALS_BYTES);
+	read_call(r, &call);
+	make_arena(r);
+	choose_twin(r, &call);
+	look_at_image(r);
+	close_others(r);
+	check(r);
+	if (r->check_only) {
+		tell(r, "right");
+		raw(SYS_exit_group, 0);
+	}
+	open_files(r);
+	rebuild(r);
+	finish_files(r);
+	restore(r);
+	leave(r);
+}

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""The part of the switch that is about tasks that move."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pvm3py._switch import ffi, lib
+
+from .process import check
+
+
+class Moves:
+    """What a switch is told of tasks that are not, or may soon not be, where their tids say.
+
+    docs/architecture.md has the order in which daemons do these things. What `send` and `send_conn`
+    send comes behind all that the switch had accepted for that host, task or connection before.
+    """
+
+    _sw: Any
+    """struct sw of the switch."""
+
+    def flush(self) -> None:
+        """Hand what was collected to the switch."""
+        raise NotImplementedError
+
+    def hold_task(self, tid: int) -> None:
+        """Keep what is sent to a task, of any host, from now on.
+
+        A HeldEvent follows when multicasts have ended that go the old way. A task that is connected
+        here can end what it is sending whatever the bounds; `send_conn` reaches it. Raises OSError:
+        ENOENT if it would be here and is not connected.
+        """
+        self.flush()
+        check(lib.sw_task_hold(self._sw, tid & 0xFFFFFFFF), f"hold task {tid:x}")
+
+    def adopt_task(self, fd: int, tid: int, *, shares: bool = False, child: bool = False) -> int:
+        """One end of a socket pair is the connection of a held task: its identity.
+
+        The switch closes it in the end. shares, child: as in `bind`. What is held stays so until
+        `thaw_task`. Raises OSError: ENOENT if the task is not held, EEXIST if it is connected; then
+        fd stays the caller's.
+        """
+        self.flush()
+        flags = (lib.SW_BIND_SHARES if shares else 0) | (lib.SW_BIND_CHILD if child else 0)
+        conn = ffi.new("uint64_t *")
+        code = lib.sw_task_adopt(self._sw, fd, tid & 0xFFFFFFFF, flags, conn)
+        check(code, f"adopt task {tid:x}")
+        return int(conn[0])
+
+    def thaw_task(self, tid: int) -> None:
+        """What was held goes to the task's connection here, and what is sent to it from now on.
+
+        Raises OSError: ENOENT if the task is not held or has no connection.
+        """
+        self.flush()
+        check(lib.sw_task_thaw(self._sw, tid & 0xFFFFFFFF), f"thaw task {tid:x}")
+
+    def place_task(self, tid: int, host: int) -> None:
+        """A task is at the host of this daemon: what was held goes there, and what is sent to it.
+
+        Its connection here is no task's any more. `forget` ends what is known of it. Raises
+        OSError: EINVAL if the host does not know that tasks move, EBUSY if the task is connected
+        here and not held.
+        """
+        self.flush()
+        code = lib.sw_task_place(self._sw, tid & 0xFFFFFFFF, host & 0xFFFFFFFF)
+        check(code, f"place task {tid:x}")
+
+    def hand_over(self, tid: int, host: int) -> None:
+        """What a frozen task here has sent to held tasks is to be held at the host of this daemon.
+
+        Raises OSError: EINVAL as `place_task`.
+        """
+        self.flush()
+        code = lib.sw_task_hand_over(self._sw, tid & 0xFFFFFFFF, host & 0xFFFFFFFF)
+        check(code, f"hand over what task {tid:x} has sent")

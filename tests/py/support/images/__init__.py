@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Images of processes: reading them, and restarting processes from them."""
