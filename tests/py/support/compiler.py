@@ -40,7 +40,11 @@ OLD_C = (
     "-DNOTMPNAM",
 )
 OLD_FORTRAN = ("-w", "-std=legacy", "-fallow-argument-mismatch")
-SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g")
+# Variables stay on the stack, as programs jump over frames there, and fill it.
+SANITIZE = (
+    *("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g"),
+    *("--param", "asan-use-after-return=0"),
+)
 
 
 # Names the directory to the processes that run tests; it belongs to one user.
