@@ -416,6 +416,8 @@ struct held pvm__unlock_unheard(void)
 	release();
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	me->call = NULL;
+	if (pvm__stop_is_due())
+		pvm__above.stop();
 	return held;
 }
 
@@ -425,8 +427,6 @@ struct held pvm__unlock_all(void)
 
 	if (held.masked)
 		let_signals();
-	if (pvm__stop_is_due())
-		pvm__above.stop();
 	return held;
 }
 

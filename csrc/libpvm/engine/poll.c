@@ -306,6 +306,9 @@ void pvm__await_news(int64_t deadline)
 	else
 		ms = shorter(ms, LOCKED_MS_MAX);
 	if (!pvm__linger(&lingered, &news, &o, w, daemon_fd)) {
+		/* Something else has run meanwhile, and may have taken in what this waits for. */
+		if (pvm__self.polled[1].fd >= 0)
+			ms = 0;
 		ms = pvm__lookout_sleep(&o) ? ms : 0;
 		if (!alone && held.masked)
 			sleep_with_signals(&news, w, daemon_fd, ms);
