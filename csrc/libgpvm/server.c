@@ -324,16 +324,27 @@ static int await_last_reply(int server, int request)
 	return code;
 }
 
-/* Read what kind of group a reply is about, and what follows. 0 or an error code. */
-static int read_state(void)
+/* Has the reply more than so many words? Reading behind its end would be told to the user. */
+static bool has_more(int words)
+{
+	int bytes;
+
+	return pvm_bufinfo(pvm_getrbuf(), &bytes, NULL, NULL) >= 0 && bytes / 4 > words;
+}
+
+/*
+ * Read what kind of group a reply is about, behind so many words, and what follows. A server of 3.4.6
+ * does not tell of deaths. 0 or an error code.
+ */
+static int read_state(int before)
 {
 	int state, deaths = 0;
 	int code = pvm_upkint(&state, 1, 1);
 
 	if (code >= 0 && state == GROUP_STATIC)
 		code = gs__cache_read();
-	if (code >= 0 && state == GROUP_DYNAMIC)
-		pvm_upkint(&deaths, 1, 1);
+	if (code >= 0 && state == GROUP_DYNAMIC && has_more(before + 1))
+		code = pvm_upkint(&deaths, 1, 1);
 	gs__state.deaths = deaths;
 	return code;
 }
@@ -343,17 +354,18 @@ static int read_reply(int request, int **list)
 {
 	const struct shape *shape = &shapes[request];
 	int *ints = NULL;
-	int result;
+	int result, n;
 	int code = pvm_upkint(&result, 1, 1);
 
 	if (code < 0 || result < 0)
 		return code < 0 ? code : result;
 	if (shape->each > 0 && result > 0x7fffffff / shape->each - shape->fixed)
 		return PvmBadMsg;
+	n = shape->fixed + shape->each * result;
 	if (shape->fixed || shape->each)
-		code = gs__read_ints(shape->fixed + shape->each * result, &ints);
+		code = gs__read_ints(n, &ints);
 	if (code >= 0 && shape->state)
-		code = read_state();
+		code = read_state(1 + n);
 	if (code < 0 || !list) {
 		free(ints);
 		return code < 0 ? code : result;
