@@ -18,7 +18,7 @@
 enum { SIGNAL_FRAME = 512 }; /* bytes of stack that a signal takes, at least, on any machine */
 
 unsigned pvm__owner;
-volatile sig_atomic_t pvm__stop_due;
+sig_atomic_t pvm__stop_due;
 struct thread *pvm__simple;
 
 static struct call frameless; /* the call that no public function makes */
@@ -263,13 +263,13 @@ static void choose_way(struct thread *me)
 {
 	pvm__simple = me->suspended || me->uncancellable ? NULL : me;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (pvm__stop_due)
+	if (pvm__stop_is_due())
 		pvm__simple = NULL;
 }
 
 void pvm__stop_later(void)
 {
-	pvm__stop_due = 1;
+	__atomic_store_n(&pvm__stop_due, 1, __ATOMIC_RELAXED);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	pvm__simple = NULL;
 }
@@ -306,7 +306,7 @@ static void unlock_last(void)
 	me->call = NULL;
 	if (cancellable)
 		pthread_setcancelstate(state, NULL);
-	if (pvm__stop_due)
+	if (pvm__stop_is_due())
 		pvm__above.stop();
 }
 
@@ -402,7 +402,7 @@ void pvm__unlock_any(void)
 		unlock_last();
 }
 
-struct held pvm__unlock_all(void)
+struct held pvm__unlock_unheard(void)
 {
 	struct thread *me = &pvm__self;
 	struct held held = { me->call, me->suspended, me->depth, me->open, me->masked };
@@ -416,19 +416,31 @@ struct held pvm__unlock_all(void)
 	release();
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	me->call = NULL;
+	if (pvm__stop_is_due())
+		pvm__above.stop();
+	return held;
+}
+
+struct held pvm__unlock_all(void)
+{
+	struct held held = pvm__unlock_unheard();
+
 	if (held.masked)
 		let_signals();
-	if (pvm__stop_due)
-		pvm__above.stop();
 	return held;
 }
 
 void pvm__relock(const struct held *held)
 {
-	struct thread *me = &pvm__self;
-
 	if (held->masked)
 		hold_signals();
+	pvm__relock_unheard(held);
+}
+
+void pvm__relock_unheard(const struct held *held)
+{
+	struct thread *me = &pvm__self;
+
 	lock_first(held->call);
 	me->masked = held->masked;
 	me->suspended = held->suspended;
