@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -347,6 +348,8 @@ def write_json(path: Path, bench: Bench) -> None:
 
 def main() -> int:
     """Run all and print the table; status 1 if a measurement failed."""
+    # So that what was started is ended, and networks are removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     options = arguments()
     os.environ["PVM3PY_ROOT"] = str(options.tree)  # for machines of several hosts
     installations = find_installations(options.tree)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,15 +63,21 @@ class Hosts:
         names = [slave.name for slave in self._bed.slaves]
         self._bed.master.set_env({"BENCH_HOSTS": " ".join(names)})
         try:
-            for host in self._bed.hosts if kind.shaped else ():
-                _shape(host, kind.shaped)
-            agent = self._bed.start().master.agent()
-            if kind.joined:
-                agent.add(*names)
-            agent.close()
-        except (AssertionError, OSError, subprocess.SubprocessError) as error:
+            self._form(kind, names)
+        except BaseException as error:
             self._bed.stop(check=False)
-            raise MeasurementError(f"{installation.name}, {network}: {error}") from error
+            if isinstance(error, (AssertionError, OSError, subprocess.SubprocessError)):
+                raise MeasurementError(f"{installation.name}, {network}: {error}") from error
+            raise
+
+    def _form(self, kind: Kind, names: Sequence[str]) -> None:
+        """Start the daemons on their network."""
+        for host in self._bed.hosts if kind.shaped else ():
+            _shape(host, kind.shaped)
+        agent = self._bed.start().master.agent()
+        if kind.joined:
+            agent.add(*names)
+        agent.close()
 
     def __enter__(self) -> Hosts:
         return self
