@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -21,8 +22,21 @@ from pathlib import Path
 from bench import machine
 from bench.machine import Daemon, Installation, MeasurementError
 from bench.mpich import Mpich, Unavailable
-from bench.network import Hosts, begin_session
-from bench.rows import COST, FORTRAN, MPICH, OURS, PURE, ROWS, Party, Row, cost_rows, mpich_rows
+from bench.network import Hosts, begin_session, can_make_namespaces
+from bench.rows import (
+    BARE,
+    COST,
+    FORTRAN,
+    GIBIBYTE,
+    MPICH,
+    OURS,
+    PURE,
+    ROWS,
+    Party,
+    Row,
+    cost_rows,
+    mpich_rows,
+)
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 IDLE_SECONDS = 10.0
@@ -30,6 +44,9 @@ IDLE_SECONDS = 10.0
 TIMES = {"late": 4, "waiting": 4, COST: 0.2}
 # Absolute bounds: resident MB, seconds until ready, ticks in IDLE_SECONDS.
 IDLE_MB, READY_SECONDS, IDLE_TICKS = 25.0, 0.2, 0
+
+# Bytes that must be free for a task of 1 GiB, which is there twice for a moment.
+MEMORY_OF_GIBIBYTE = 4 << 30
 
 Figures = dict[tuple[str, Party], list[float | None]]
 
@@ -57,7 +74,8 @@ class Bench:
         """Whether all that take part are installed."""
         if party == MPICH:
             return self.mpich is not None
-        return {party.daemon, party.driver, party.peer} <= set(self.installations)
+        programs = set() if party == BARE else {party.driver, party.peer}
+        return {party.daemon, *programs} <= set(self.installations)
 
     def machine(self, party: Party) -> Daemon | Hosts:
         """The running daemon or daemons; started when first asked for."""
@@ -83,6 +101,8 @@ class Bench:
         seconds = self.seconds * TIMES.get(name, 1)
         if party == MPICH and self.mpich:
             return self.mpich.run(seconds, args)
+        if party == BARE:
+            return self._time_bare(party, int(rest))
         driver = self.installations[party.driver].program(
             self.build, name if name in (FORTRAN, COST) else "driver"
         )
@@ -91,6 +111,12 @@ class Bench:
         )
         words = rest.split() if name == COST else args.split()
         return self.machine(party).run(str(driver), str(peer), str(seconds), *words)
+
+    def _time_bare(self, party: Party, count: int) -> str:
+        """Seconds that bytes take without PVM on the network of a party."""
+        hosts = self.machine(party)
+        assert isinstance(hosts, Hosts)
+        return str(hosts.time_bare(count))
 
     def round(self, rows: list[Row], number: int) -> None:
         """Measure all that the rows need once."""
@@ -121,12 +147,21 @@ def show(value: float | None, unit: str) -> str:
     """A figure for a reader."""
     if value is None:
         return "-"
-    if unit == "share":
-        return f"{value:.3%}"
-    if unit == "B":
-        return f"{value / 1024:.1f} KiB"
+    if unit == "s":
+        return show_seconds(value)
     if unit == "/s":
         return f"{value / 1000:.1f} k/s" if value >= 10000 else f"{value:.0f} /s"
+    return {
+        "share": f"{value:.3%}",
+        "B": f"{value / 1024:.1f} KiB",
+        "B/s": f"{value / 1e9:.2f} GB/s",
+    }[unit]
+
+
+def show_seconds(value: float) -> str:
+    """A time for a reader."""
+    if value >= 1:
+        return f"{value:.3f} s"
     if value < 1e-6:
         return f"{value * 1e9:.1f} ns"
     return f"{value * 1000:.3f} ms" if value >= 1e-3 else f"{value * 1e6:.1f} us"
@@ -266,6 +301,7 @@ def find_installations(tree: Path) -> dict[str, Installation]:
     found: dict[str, Installation] = {}
     if (tree / "lib/pvmgetarch").exists():
         found["ours"] = machine.ours(tree.resolve())
+        found["fixed"] = machine.ours_fixed(tree.resolve())
         found["sleeping"] = machine.ours_sleeping(tree.resolve())
     else:
         print(f"bench: {tree} is not built (make): measuring 3.4.6 alone", file=sys.stderr)
@@ -291,6 +327,19 @@ def find_mpich(rows: list[Row], build: Path) -> Mpich | None:
         return None
 
 
+def without_impossible(rows: list[Row]) -> list[Row]:
+    """Rows but those of moves that cannot be here, with a line that says why."""
+    big = [row for row in rows if row.args == GIBIBYTE]
+    if big and machine.available_memory() < MEMORY_OF_GIBIBYTE:
+        print("bench: less than 4 GiB of memory are available: no task of 1 GiB", file=sys.stderr)
+        rows = [row for row in rows if row not in big]
+    slow = [row for row in rows if row.party.network == BARE.network]
+    if slow and not can_make_namespaces():
+        print("bench: no network namespaces (needs root): no moves at 10 Mb/s", file=sys.stderr)
+        rows = [row for row in rows if row not in slow]
+    return rows
+
+
 def write_json(path: Path, bench: Bench) -> None:
     """All figures of all rounds."""
     data = [{"measured": args, **asdict(p), "figures": v} for (args, p), v in bench.figures.items()]
@@ -299,6 +348,8 @@ def write_json(path: Path, bench: Bench) -> None:
 
 def main() -> int:
     """Run all and print the table; status 1 if a measurement failed."""
+    # So that what was started is ended, and networks are removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     options = arguments()
     os.environ["PVM3PY_ROOT"] = str(options.tree)  # for machines of several hosts
     installations = find_installations(options.tree)
@@ -310,6 +361,7 @@ def main() -> int:
     if not machine.has_fortran():
         print("bench: gfortran is not installed: no Fortran row", file=sys.stderr)
         rows = [r for r in rows if r.args != FORTRAN]
+    rows = without_impossible(rows)
     mpich = find_mpich(rows, options.build.absolute())
     if mpich is None:
         rows = [row for row in rows if row.base != MPICH]

@@ -16,6 +16,9 @@
  *   driver PEER SECONDS request                                 seconds, round trip of pvm_pstat
  *   driver PEER SECONDS mailbox                                 seconds, pvm_putinfo + pvm_recvinfo
  *   driver PEER SECONDS barrier|bcast|reduce MEMBERS            seconds, one collective call
+ *   driver PEER SECONDS move|moved BYTES                        seconds until a task of another host
+ *                                                               that has so much data is here, or
+ *                                                               the bytes of that data a second
  * PEER is the path of the peer program, SECONDS the time to measure for. The
  * figure goes to stdout. What arrives is compared with what was sent; a
  * difference or a failed call ends the program with status 1.  BENCH_HOSTS names the other
@@ -408,6 +411,10 @@ static double measure_others(char **words, int n)
 		return measure_waiting();
 	if (strcmp(words[0], "linked") == 0 && n == 2)
 		return measure_linked(atoi(words[1]));
+	if (strcmp(words[0], "move") == 0 && n == 2)
+		return measure_move(atoi(words[1]), hosts[0]);
+	if (strcmp(words[0], "moved") == 0 && n == 2)
+		return atoi(words[1]) / measure_move(atoi(words[1]), hosts[0]);
 	return strcmp(words[0], "idle") == 0 && n == 2 ? measure_idle(atoi(words[1])) : -1;
 }
 

@@ -20,4 +20,13 @@ double measure_waiting(void);
 double measure_linked(int tasks);
 double measure_idle(int tasks);
 
+/* ---- moves.c ---------------------------------------------------------------------- */
+
+/*
+ * Seconds that a move takes: the median of moves to and fro, one at least.
+ *
+ * bytes  of the task's data; there: the host where it begins. Returns -1 if tasks cannot move.
+ */
+double measure_move(int bytes, const char *there);
+
 #endif

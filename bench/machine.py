@@ -13,11 +13,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PROGRAMS = {"driver": ("driver.c", "several.c"), "peer": ("peer.c",)}
+PROGRAMS = {"driver": ("driver.c", "several.c", "moves.c"), "peer": ("peer.c",)}
 READY_TIMEOUT = 120.0  # seconds until a daemon must serve
 DRIVER_TIMEOUT = 120.0  # seconds until a measurement must have ended
 
@@ -40,6 +40,7 @@ class Installation:
     include: Path
     libdir: Path | None  # None: the compiler's default
     programs: Path  # directory of the group server
+    env: tuple[tuple[str, str], ...] = ()  # of the daemon and its tasks, besides
 
     def compile(self, build: Path) -> None:
         """Compile the programs against this library into build/NAME."""
@@ -80,6 +81,14 @@ def has_fortran() -> bool:
     return shutil.which("gfortran") is not None
 
 
+def available_memory() -> int:
+    """Bytes of memory that programs can have without swapping."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    raise MeasurementError("no MemAvailable in /proc")
+
+
 def ours(tree: Path) -> Installation:
     """This project's tree."""
     arch = subprocess.check_output([tree / "lib" / "pvmgetarch"], text=True).strip()
@@ -93,6 +102,11 @@ def ours_sleeping(tree: Path) -> Installation:
     daemon = (sys.executable, "-I", "-S", str(HERE / "slow_daemon.py"), str(tree / "lib/python"))
     base = ours(tree)
     return Installation("sleeping", tree, daemon, base.include, base.libdir, base.programs)
+
+
+def ours_fixed(tree: Path) -> Installation:
+    """This project's tree, with tasks that cannot move."""
+    return replace(ours(tree), name="fixed", env=(("PVM_MIST", "0"),))
 
 
 def debian() -> Installation | None:
@@ -136,6 +150,7 @@ class Daemon:
             "PVM_ALLOW_ROOT": "1",
             # Where each side's own group server is.
             "PVM_PATH": str(installation.programs),
+            **dict(installation.env),
         }
         started = time.monotonic()
         with open(self.tmp / "stderr", "wb") as errors:

@@ -6,6 +6,7 @@
  *   taker - - ROUTE           answers every TAG_SMALL with its first and last int
  *   reporter - - ROUTE        answers every TAG_PING with its processor time and process id
  *   source                    sends TAG_SMALL when asked by TAG_FLOOD
+ *   mover BYTES               has so much data, and answers TAG_SUM with its checksum
  *   sink                      takes TAG_SMALL and gives credit
  *   hello                     says TAG_HELLO and exits
  *   member OPERATION MEMBERS  does a group operation as often as the driver tells
@@ -167,6 +168,28 @@ static void serve_reporter(void)
 	}
 }
 
+static void serve_mover(int bytes)
+{
+	int n = bytes / (int)sizeof(int);
+	int *items = malloc(((size_t)n + 1) * sizeof *items);
+
+	CHECK(items);
+	fill(items, n, 1);
+	for (;;) {
+		int bufid = pvm_recv(-1, -1);
+		int tag, sum;
+
+		CHECK(bufid > 0 && pvm_bufinfo(bufid, NULL, &tag, NULL) == 0);
+		if (tag != TAG_SUM)
+			break;
+		sum = (int)checksum(items, n);
+		pvm_initsend(PvmDataDefault);
+		pvm_pkint(&sum, 1, 1);
+		CHECK(pvm_send(parent, TAG_SUM) == 0);
+	}
+	free(items);
+}
+
 /* Member of the group: TAG_FLOOD says how often to do the operation. */
 static void serve_member(const char *name, int members)
 {
@@ -209,6 +232,8 @@ int main(int argc, char **argv)
 		serve_taker();
 	else if (strcmp(role, "reporter") == 0)
 		serve_reporter();
+	else if (strcmp(role, "mover") == 0)
+		serve_mover(atoi(argv[2]));
 	else if (strcmp(role, "source") == 0)
 		serve_source();
 	else if (strcmp(role, "sink") == 0)

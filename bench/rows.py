@@ -27,6 +27,8 @@ OURS = Party("ours", "ours", "ours")
 PURE = Party("pvm346", "pvm346", "pvm346")
 MPICH = Party("mpich", "mpich", "mpich")
 SLEEPING = Party("sleeping", "ours", "ours")
+BARE = Party("ours", "bare TCP", "bare TCP", "two at 10 Mb/s")
+FIXED = Party("fixed", "ours", "ours")
 OUR_LIBRARY = Party("pvm346", "ours", "ours")
 OUR_DAEMON = Party("ours", "pvm346", "pvm346")
 ONE_TASK_EACH = Party("ours", "ours", "pvm346")
@@ -37,7 +39,8 @@ class Row:
     """A line of the table.
 
     args    what the driver is told to measure
-    unit    "s": seconds, less is better; "/s": a rate; "share": absolute share; "B": bytes
+    unit    "s": seconds, less is better; "/s": a rate; "share": absolute share; "B": bytes;
+            "B/s": bytes a second
     target  bound of the ratio party/base; of the figure itself if base is None; None: no target
     """
 
@@ -57,7 +60,12 @@ class Row:
         if self.target is None:
             return None
         value = round(value, 2) if self.base else value
-        return value >= self.target if self.unit == "/s" else value <= self.target
+        return value >= self.target if self.more_is_better else value <= self.target
+
+    @property
+    def more_is_better(self) -> bool:
+        """Whether it is a rate."""
+        return self.unit.endswith("/s")
 
     def beside_mpich(self, target: float | None) -> Row:
         """The same compared with MPICH."""
@@ -72,7 +80,11 @@ class Row:
             return f"< {self.target:.1%}"
         if self.unit == "B" and self.base is None:
             return f"<= {self.target / 1024:.0f} KiB"
-        return f"{'>=' if self.unit == '/s' else '<='} {self.target:.3g}"
+        if self.unit == "B/s" and self.base is None:
+            return f">= {self.target / 1e9:.3g} GB/s"
+        if self.unit == "s" and self.base is None:
+            return f"<= {self.target:g} s"
+        return f"{'>=' if self.more_is_better else '<='} {self.target:.3g}"
 
 
 FORTRAN = "fortran"  # a program of its own: bench/fortran.f
@@ -80,6 +92,7 @@ COST = "cost"  # another one: bench/cost
 SMALL = "roundtrip 8 raw daemon"
 MEDIUM = "roundtrip 65536 raw daemon"
 LARGE = "roundtrip 1048576 raw daemon"
+GIBIBYTE = f"moved {1 << 30}"
 
 
 def _mixed(key: str, title: str, party: Party, sizes: dict[str, str]) -> tuple[Row, ...]:
@@ -132,6 +145,22 @@ def _between_hosts() -> tuple[Row, ...]:
             lossy,
             two[0],
         ),
+    )
+
+
+def _of_moves() -> tuple[Row, ...]:
+    """Rows of tasks that move between two hosts, and of what it costs that they could."""
+    loopback = Party("ours", "ours", "ours", "two on loopback")
+    shaped = Party("ours", "ours", "ours", BARE.network)
+    slowly = f"move {8 * 10**6}"
+    title = "moving a task of 8,000,000 bytes at 10 Mb/s"
+    return (
+        Row("move-small", "moving a small task", "move 0", "s", 0.008, loopback, None),
+        Row("move-8M", "moving a task of 8 MiB", f"move {8 << 20}", "s", 0.05, loopback, None),
+        Row("move-1G", "moving a task of 1 GiB", GIBIBYTE, "B/s", 0.8e9, loopback, None),
+        Row("move-8MB-10Mb", title, slowly, "s", 7.0, shaped, None),
+        Row("move-8MB-10Mb-bare", f"{title}; compared with TCP", slowly, "s", 1.04, shaped, BARE),
+        Row("unused", "8 B; compared with tasks that cannot move", SMALL, "s", 1.01, OURS, FIXED),
     )
 
 
@@ -203,6 +232,7 @@ ROWS = (
         for members, target in zip((2, 8, 32), targets, strict=True)
     ),
     *_between_hosts(),
+    *_of_moves(),
     *_mixed("our-lib", "our library, daemon 3.4.6", OUR_LIBRARY, THROUGH_DAEMON),
     *_mixed("our-daemon", "library 3.4.6, our daemon", OUR_DAEMON, THROUGH_DAEMON),
     *_mixed(

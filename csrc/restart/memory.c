@@ -6,6 +6,11 @@
 
 #include "restart.h"
 
+/* Older C libraries do not know it. */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
 /* In an area's flags: it is writable for now. Images cannot have it. */
 #define OPENED 0x80000000U
 
@@ -110,6 +115,8 @@ static void fill_run(struct restart *r, struct image_vma *area, uint64_t address
 		protect(r, area, PROT_READ | PROT_WRITE);
 		area->flags |= OPENED;
 	}
+	/* All its pages at once, not at a fault each; kernels before 5.14 refuse that. */
+	raw(SYS_madvise, address, n, MADV_POPULATE_WRITE);
 	take(r, (void *)address, n);
 }
 
