@@ -25,7 +25,7 @@ WORDS = {
     c.WIRE_WHY_RESTART: "its image cannot be restarted there",
     c.WIRE_WHY_NO_GOAL: "there is no other host",
     c.WIRE_WHY_HOSTS: "hosts are being added",
-    c.WIRE_WHY_SLOW: "it does not stop in time",
+    c.WIRE_WHY_SLOW: "it takes too long",
     c.WIRE_WHY_FULL: "there is no room for it",
     c.WIRE_WHY_LOST: "the host has been lost",
 }

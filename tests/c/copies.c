@@ -23,6 +23,7 @@ enum {
 
 /* ---- what the file needs ------------------------------------------------------------------- */
 
+int64_t pvm__clock_ahead;
 static int64_t clock_ns = 1;
 static bool in_arena = true;
 

@@ -219,8 +219,12 @@ static inline bool pvm__alone(void)
  * The task is to stop for a move as soon as no call is under way, or one waits: then what is called
  * is pvm__above.stop. Without that nothing is looked at: it makes the usual way unusable.
  */
-extern volatile sig_atomic_t pvm__stop_due;
+extern sig_atomic_t pvm__stop_due;
 void pvm__stop_later(void);
+static inline bool pvm__stop_is_due(void)
+{
+	return __builtin_expect(__atomic_load_n(&pvm__stop_due, __ATOMIC_RELAXED), 0);
+}
 
 /* Take the lock, also inside calls. */
 void pvm__lock(void);

@@ -18,7 +18,7 @@
 enum { SIGNAL_FRAME = 512 }; /* bytes of stack that a signal takes, at least, on any machine */
 
 unsigned pvm__owner;
-volatile sig_atomic_t pvm__stop_due;
+sig_atomic_t pvm__stop_due;
 struct thread *pvm__simple;
 
 static struct call frameless; /* the call that no public function makes */
@@ -263,13 +263,13 @@ static void choose_way(struct thread *me)
 {
 	pvm__simple = me->suspended || me->uncancellable ? NULL : me;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (pvm__stop_due)
+	if (pvm__stop_is_due())
 		pvm__simple = NULL;
 }
 
 void pvm__stop_later(void)
 {
-	pvm__stop_due = 1;
+	__atomic_store_n(&pvm__stop_due, 1, __ATOMIC_RELAXED);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	pvm__simple = NULL;
 }
@@ -306,7 +306,7 @@ static void unlock_last(void)
 	me->call = NULL;
 	if (cancellable)
 		pthread_setcancelstate(state, NULL);
-	if (pvm__stop_due)
+	if (pvm__stop_is_due())
 		pvm__above.stop();
 }
 
@@ -418,7 +418,7 @@ struct held pvm__unlock_all(void)
 	me->call = NULL;
 	if (held.masked)
 		let_signals();
-	if (pvm__stop_due)
+	if (pvm__stop_is_due())
 		pvm__above.stop();
 	return held;
 }

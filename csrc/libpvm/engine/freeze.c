@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 enum {
-	ORDER_NS = 2 * NS_PER_S, /* from the signal to the order */
+	ORDER_MS = 5000, /* without a byte, from the signal to the order */
 	HOOKS_MAX = 16,
 };
 
@@ -183,7 +183,7 @@ static void await_thaw(bool written)
 	int found;
 
 	do
-		found = pvm__stash_until(s, TM_THAW, &order, NO_DEADLINE);
+		found = pvm__stash_until(s, TM_THAW, &order, -1);
 	while (found > 0 && pvm__order_epoch(&order) != freeze.epoch);
 	if (found < 0 && written)
 		_exit(1);
@@ -197,7 +197,7 @@ static void arrive(int64_t before)
 
 	pvm__clock_ahead = before - (pvm__now() - pvm__clock_ahead);
 	pvm__share_uproot();
-	if (!pvm__watch_renew() || pvm__stash_until(s, TM_GO, &order, NO_DEADLINE) < 0 ||
+	if (!pvm__watch_renew() || pvm__stash_until(s, TM_GO, &order, -1) < 0 ||
 		!pvm__settings_take(&order))
 		_exit(1);
 }
@@ -226,8 +226,7 @@ static bool find_order(void)
 	struct move_order order;
 
 	if (!ordered)
-		ordered = pvm__stash_until(pvm__task.daemon, TM_FREEZE, &order,
-				  pvm__now() + ORDER_NS) > 0 &&
+		ordered = pvm__stash_until(pvm__task.daemon, TM_FREEZE, &order, ORDER_MS) > 0 &&
 			pvm__freeze_read(&order, &freeze);
 	return ordered;
 }
@@ -317,7 +316,7 @@ void pvm__freeze_now(void)
 {
 	int error = errno;
 
-	pvm__stop_due = 0;
+	__atomic_store_n(&pvm__stop_due, 0, __ATOMIC_RELAXED);
 	if (stopping)
 		return;
 	if (!is_single()) {
@@ -345,7 +344,7 @@ static void on_signal(int number)
 	(void)number;
 	if (pvmmytid == -1 || stopping || !is_single())
 		return;
-	if (pvm__self.call || !is_ready() || pvm__stop_due) {
+	if (pvm__self.call || !is_ready() || pvm__stop_is_due()) {
 		pvm__stop_later();
 		return;
 	}
@@ -372,7 +371,7 @@ bool pvm__freeze_heard(struct message *m)
 void pvm__freeze_forget(void)
 {
 	ordered = resumed = false;
-	pvm__stop_due = 0;
+	__atomic_store_n(&pvm__stop_due, 0, __ATOMIC_RELAXED);
 }
 
 /* ---- enrolment ----------------------------------------------------------------------------- */

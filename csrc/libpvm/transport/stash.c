@@ -8,7 +8,6 @@
 #include "transport/transport.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,7 +16,6 @@ enum {
 	STASH_FIRST = 128 << 10, /* bytes at first */
 	STASH_READ = 64 << 10,   /* bytes of room for a read */
 	NAP_MS = 1,              /* while a header is not whole */
-	NS_PER_MS = 1000000,
 };
 
 /* ---- memory ------------------------------------------------------------------------ */
@@ -133,21 +131,12 @@ static void cut(struct stream *s, size_t at, struct move_order *order)
 
 /* ---- waiting ----------------------------------------------------------------------- */
 
-/* Wait until there is something to read. 1, 0 at the deadline, -1 for an error. */
-static int await(const struct stream *s, int64_t deadline)
+/* Wait until there is something to read, at most `ms`. 1, 0: there is nothing, -1 for an error. */
+static int await(const struct stream *s, int ms)
 {
 	struct pollfd p = { .fd = s->way.source.fd, .events = POLLIN };
-	int64_t ms = -1;
-	int n;
 
-	do {
-		if (deadline != NO_DEADLINE) {
-			ms = (deadline - pvm__now() + NS_PER_MS - 1) / NS_PER_MS;
-			ms = ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : ms;
-		}
-		n = poll(&p, 1, (int)ms);
-	} while (n < 0 && errno == EINTR);
-	return n;
+	return (int)UNINTERRUPTED(poll(&p, 1, ms));
 }
 
 /* Read what there is. 1, 0: there was nothing, -1: the end, or no memory. */
@@ -171,7 +160,7 @@ static int read_more(struct stream *s)
 }
 
 /* The usual case: anything may be read. */
-static int stash_until(struct stream *s, int tag, struct move_order *order, int64_t deadline)
+static int stash_until(struct stream *s, int tag, struct move_order *order, int ms)
 {
 	size_t at = s->inside ? s->left : 0;
 	int n;
@@ -185,7 +174,7 @@ static int stash_until(struct stream *s, int tag, struct move_order *order, int6
 			cut(s, at, order);
 			return 1;
 		}
-		n = await(s, deadline);
+		n = await(s, ms);
 		if (n > 0 && read_more(s) < 0)
 			n = -1;
 	}
@@ -200,7 +189,7 @@ static int stash_until(struct stream *s, int tag, struct move_order *order, int6
 static bool read_whole(const struct stream *s, unsigned char *to, size_t length)
 {
 	while (length) {
-		ssize_t n = await(s, NO_DEADLINE) > 0 ?
+		ssize_t n = await(s, -1) > 0 ?
 			UNINTERRUPTED(recv(s->way.source.fd, to, length, MSG_DONTWAIT)) :
 			-1;
 
@@ -216,7 +205,7 @@ static bool read_whole(const struct stream *s, unsigned char *to, size_t length)
  * Nothing may be read but the order: it is there, or will be when what comes before it has been
  * taken in.
  */
-static int take_next(const struct stream *s, int tag, struct move_order *order, int64_t deadline)
+static int take_next(const struct stream *s, int tag, struct move_order *order, int ms)
 {
 	unsigned char fragment[WIRE_HEADROOM + WIRE_MOVE_FRAGMENT];
 	size_t length;
@@ -225,7 +214,7 @@ static int take_next(const struct stream *s, int tag, struct move_order *order, 
 	if (s->inside || s->at < s->end)
 		return 0;
 	do {
-		if (await(s, deadline) <= 0)
+		if (await(s, ms) <= 0)
 			return 0;
 		n = UNINTERRUPTED(recv(s->way.source.fd, fragment, WIRE_HEADROOM,
 			MSG_PEEK | MSG_DONTWAIT));
@@ -243,13 +232,13 @@ static int take_next(const struct stream *s, int tag, struct move_order *order, 
 	return 1;
 }
 
-int pvm__stash_until(struct stream *s, int tag, struct move_order *order, int64_t deadline)
+int pvm__stash_until(struct stream *s, int tag, struct move_order *order, int ms)
 {
 	int n;
 
 	if (!pvm__task.transport.exact)
-		return stash_until(s, tag, order, deadline);
-	while (!(n = take_next(s, tag, order, deadline)) && deadline == NO_DEADLINE)
+		return stash_until(s, tag, order, ms);
+	while (!(n = take_next(s, tag, order, ms)) && ms < 0)
 		poll(NULL, 0, NAP_MS);
 	return n;
 }

@@ -190,11 +190,11 @@ struct move_order {
 
 /*
  * Have all that comes before the daemon's order with this tag lie in the stash, and take the order
- * out of the stream. Waits for it until a deadline by pvm__now, or NO_DEADLINE. While nothing is to
+ * out of the stream. Waits for it as long as something comes within `ms`, -1: for ever. While nothing is to
  * be read ahead (task.transport.exact) the order must be what comes next. 1; 0: it has not come;
  * -1: the stream has ended, or there is no memory. Allocates by mmap alone.
  */
-int pvm__stash_until(struct stream *, int tag, struct move_order *, int64_t deadline);
+int pvm__stash_until(struct stream *, int tag, struct move_order *, int ms);
 /* Has it something to take in? */
 static inline bool pvm__stash_has(const struct stream *s)
 {

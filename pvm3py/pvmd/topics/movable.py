@@ -73,7 +73,8 @@ def check(pvmd: Pvmd, task: Task) -> None:
 
 def _check_process(pid: int) -> None:
     """Raises NotMovedError for what its process is."""
-    status = dict(line.split(":\t", 1) for line in _read(f"/proc/{pid}/status").splitlines())
+    lines = [line.partition(":\t") for line in _read(f"/proc/{pid}/status").splitlines()]
+    status = {name: value for name, _, value in lines}
     threads = status.get("Threads", "1")
     if threads != "1":
         raise never(c.WIRE_WHY_THREADS, threads)

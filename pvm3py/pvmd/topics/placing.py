@@ -23,7 +23,8 @@ from ..state.errors import Refused
 from ..state.events import HeldEvent
 from ..state.hosts import Host
 from ..state.moves import Arrival, Departure, Hold, NotMovedError
-from ..state.task import Task
+from ..state.task import Task, is_task
+from .output import Collectors
 
 
 class Moves(Table):
@@ -144,6 +145,8 @@ def placed(pvmd: Pvmd, tid: int, host: int) -> None:
     """
     release(pvmd, tid)
     pvmd.switch.place_task(tid, c.TIDPVMD | host)
+    # What waits for room in the queue that it had here looks at the other host's.
+    Collectors.of(pvmd).drained(tid)
     moves = Moves.of(pvmd)
     for departure in moves.departures.values():
         if departure.frozen.done() and departure.task.tid != tid:
@@ -154,6 +157,8 @@ def placed(pvmd: Pvmd, tid: int, host: int) -> None:
 def dm_place(pvmd: Pvmd, _request: Request, body: Placed) -> None:
     """A task is somewhere now, or has ended. Older news change nothing."""
     places = pvmd.hosts.places
+    if not is_task(body.tid) or body.host == pvmd.hosts.own.tid:
+        raise Refused(c.PvmBadParam, f"t{body.tid & 0xFFFFFFFF:x} is not here")
     if not body.host:
         if places.wanders(body.tid) and body.epoch >= places.epoch(body.tid):
             TASK_GONE.tell(pvmd, body.tid, None)

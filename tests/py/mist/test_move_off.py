@@ -61,7 +61,7 @@ def restarter_dies(task: Wanderer) -> None:
 
 ENDS: list[tuple[Callable[[Wanderer], None], tuple[int, int, str]]] = [
     (refuses, (c.PvmNotMovable, c.WIRE_WHY_OFF, "no, thank you")),
-    (is_silent, (c.PvmBusy, c.WIRE_WHY_SLOW, "does not stop in time")),
+    (is_silent, (c.PvmBusy, c.WIRE_WHY_SLOW, "takes too long")),
     (breaks_off, (c.PvmNotMovable, c.WIRE_WHY_RESTART, "the restarter has ended")),
     (is_no_image, (c.PvmNotMovable, c.WIRE_WHY_RESTART, "not an image of this machine")),
     (restarter_dies, (c.PvmNotMovable, c.WIRE_WHY_RESTART, "the restarter has ended")),
@@ -94,6 +94,22 @@ def test_move_that_is_off_changes_nothing(
     move(task, asker, roads.away)
     send(150)
     assert set(map(tuple, numbers(task, senders, 50).values())) == {tuple(range(150, 200))}
+
+
+@pytest.mark.slow
+def test_image_that_makes_no_progress_ends_the_move(roads: Roads) -> None:
+    """After 10 s; the connection is there all the time."""
+    task, asker = roads.wanderer(), roads.task(roads.last)
+    wid = ask(asker, task.tid, roads.away.name)
+    order = task.await_freeze()
+    task.say_frozen(order.epoch)
+    with task.connect() as stalled:
+        stalled.sendall(order.token.encode() + b"half of it")
+        reply = answer(asker, wid)
+    assert (reply.code, reply.reason) == (c.PvmBusy, c.WIRE_WHY_SLOW)
+    assert "no progress" in reply.text
+    task.await_thaw()
+    move(task, asker, roads.away)
 
 
 def test_task_moves_once_at_a_time(roads: Roads) -> None:

@@ -208,7 +208,7 @@ def test_output_follows_the_task_and_its_end_is_told_once(roads: Roads) -> None:
     task.body.order("print", "three")
     task.body.exit(3)
     text, ends, answers = b"", [], []
-    while c.WIRE_TO_STATUS not in ends:
+    while c.WIRE_TO_STATUS not in ends or not answers:
         came = parent.receive()
         if came.tag == c.TM_MIGRATE:
             answers.append((came.wid, MoveReply.decode(came.body)))

@@ -46,7 +46,8 @@ class FakePvmd(SimpleNamespace):
             self.hosts.add(host(tid))
         self.place = self.hosts.places.place
         self.daemon_tid = c.TIDPVMD | OWN
-        self.switch = SimpleNamespace(send=self._switch_send, notices=lambda _owner: 0)
+        nothing = dict.fromkeys(("forget", "notify_end", "free_contexts"), lambda _tid: None)
+        self.switch = SimpleNamespace(send=self._switch_send, notices=lambda _: 0, **nothing)
         self.log = self.logged.append
         self.ended: list[int] = []
         self.tables = {Mailbox: SimpleNamespace(owner_ended=self.ended.append)}

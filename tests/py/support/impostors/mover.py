@@ -138,7 +138,10 @@ class Mover(Scoped):
     def take(self, patience: float = PATIENCE) -> None:
         """Read once."""
         self._stream.settimeout(patience)
-        data, fds, _, _ = socket.recv_fds(self._stream, 1 << 18, 16)
+        try:
+            data, fds, _, _ = socket.recv_fds(self._stream, 1 << 18, 16)
+        except ConnectionResetError:
+            data, fds = b"", []
         self.fds += fds
         if not data:
             raise EOFError(f"the task has closed; it said {self.output.read_text()!r}")
