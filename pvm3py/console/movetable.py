@@ -9,6 +9,8 @@ import pvm3py.classic as pvm
 from pvm3py.binding import moves
 from pvm3py.binding.errors import NotMoved
 from pvm3py.classic import ConnectionLost, PvmError
+from pvm3py.wire import constants as c
+from pvm3py.wire.moves import WORDS
 
 from .output import HOST, STATUS, Column, size_text
 from .tasktable import TaskTable, connected
@@ -44,7 +46,7 @@ class MoveTable(TaskTable):
 def _look(task: pvm.TaskInfo) -> tuple[int | None, str | None]:
     """Bytes of memory of a task, and why it cannot be moved. Daemons wait for one that enrols."""
     if not connected(task):
-        return None, "it has not enrolled yet"
+        return None, WORDS[c.WIRE_WHY_STARTING]
     try:
         look = moves.look(task.tid, None)
     except ConnectionLost:
