@@ -17,7 +17,7 @@ SOURCES = ("csrc/libpvm/engine/passage.c", "csrc/libpvm/checkpoint/reasons.c")
 def rows(section: str) -> list[str]:
     """The first cells of the tables that follow a line of the document, without titles."""
     text = (PROJECT / "docs" / "mist.md").read_text().split(f"\n{section}\n")[1]
-    table = text.split("\n\n")[1]
+    table = text.lstrip().split("\n\n")[0]
     return [row for row in ROW.findall(table) if row not in ("text", "---")]
 
 
