@@ -4,6 +4,7 @@
 #   make            the tree; Python and C tools come from a virtual environment in build/venv
 #   make demo       build, compile examples/ as a user would, run them under a daemon of their own
 #   make test       lint and all tests; as root, installs the Debian packages they use
+#   make test-memory   tests of tasks without memory between them, and with it from the first message
 #   make docs       the documents with the reference of all functions as a site, in build/site
 #   make man        manual pages, in build/man
 #   make pictures   renew docs/images from a session with the console
@@ -123,6 +124,11 @@ ifeq ($(SANITIZE),)
 LIB_LDFLAGS := -Wl,-z,defs
 else
 LIB_CFLAGS += -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+# The library compares the places of calls on the stack, so its variables must be there.
+ifneq ($(findstring address,$(SANITIZE)),)
+LIB_CFLAGS += $(if $(findstring clang,$(CC)),-fsanitize-address-use-after-return=never,\
+	--param asan-use-after-return=0)
+endif
 LIB_LDFLAGS := -fsanitize=$(SANITIZE)
 endif
 
@@ -405,7 +411,24 @@ TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples netbase netpipe-pvm tablix2 sl
 	g++ cmake autoconf pkg-config ksh93u+m mksh tcsh csh
 
 test: all debian-packages lint docs
-	$(BUILD)/venv/bin/pytest -n auto --dist worksteal tests/py $(PYTESTFLAGS)
+	$(PYTEST) tests/py $(PYTESTFLAGS)
+	$(foreach setting,$(MEMORY),$(setting) $(PYTEST) -m 'not slow' $(SOME_FILES) || [ $$? = 5 ]$(nl))
+
+# All tests of tasks pass with each of these settings of memory, too. `make test` runs
+# one file in 40, other ones each day. (5: all tests in them are slow.)
+MEMORY := PVM_SHM=off PVM_SHM_AFTER=0
+MEMORY_TESTS := $(addprefix tests/py/,aio conformance console daemon futures groups hosts library \
+	memory peers switch task tools wire)
+SOME_FILES = $$(find $(MEMORY_TESTS) -name 'test_*.py' | sort | \
+	awk -v day=$$(date +%j) 'NR % 40 == day % 40')
+PYTEST = $(BUILD)/venv/bin/pytest -n auto --dist worksteal
+define nl
+
+
+endef
+
+test-memory: all debian-packages
+	$(foreach setting,$(MEMORY),$(setting) $(PYTEST) $(MEMORY_TESTS) $(PYTESTFLAGS)$(nl))
 
 # docs/coverage.md: what the programs of checks cover.
 coverage-table: all $(STAMPS)/venv-test
@@ -447,6 +470,6 @@ switch-objects: $(SWITCH_OBJ)
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all tree lib switch-objects commands man install uninstall deb demo docs pictures bench fuzz test coverage-table debian-packages \
+.PHONY: all tree lib switch-objects commands man install uninstall deb demo docs pictures bench fuzz test test-memory coverage-table debian-packages \
 	lint lint-python lint-c lint-format lint-layers format clean
 .DELETE_ON_ERROR:

@@ -36,10 +36,12 @@ def main() -> int:
     """Do what the parent has sent; the exit status."""
     context = os.environ.pop(CONTEXT_VARIABLE, None)
     task = Task()
-    parent = task.parent if context is not None else None
-    if context is None or parent is None:
+    if context is None:
         print("pvm3py.child is started by Task.spawn", file=sys.stderr)
         return _NO_PARENT
+    parent = task.parent
+    if parent is None:
+        return _NO_PARENT  # it has ended meanwhile
     try:
         with within(int(context)):
             classic.notify(Event.TASK_EXIT, PARENT_ENDED, [parent])

@@ -9,13 +9,20 @@ copy of this process, for its environment, executes the interpreter as the daemo
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import ctypes
 import gc
 import importlib
+import io
 import os
 import re
 import sys
+import threading
+import weakref
 from collections.abc import Mapping
+from types import ModuleType
+from typing import NoReturn
 
 from pvm3py import child, classic
 from pvm3py._task import ffi, lib
@@ -28,9 +35,11 @@ from pvm3py.task.spawning import MAIN
 from pvm3py.task.take import take, take_object
 from pvm3py.task.warm import FIT, MODULES, UNFIT
 from pvm3py.wire import constants as c
+from pvm3py.wire.output import NURSERY
 from pvm3py.wire.system import Forked, ForkTask
 
 _PARENT_ENDED = 1
+_NO_PARENT = 1
 # Variables that Python, the C library or libpvm3 has looked at before a function runs.
 _EARLY = re.compile(r"PYTHON|PVM|LD_|LC_|LANG|MALLOC_|GLIBC_|TZ|HOME")
 # The same names, but looked at only when a task enrols, or by it.
@@ -39,9 +48,11 @@ _LATE = re.compile(r"PVM(EPID|SPAWNWD|CTX|TMASK|TRCBUF|TRCOPT|3PY_)")
 
 def main() -> int:
     """Serve until the parent has ended; in each process that is forked, run its function."""
+    parent = classic.parent() if NURSERY in os.environ else None
+    if parent is None:
+        print("pvm3py.nursery is started by Task.spawn", file=sys.stderr)
+        return _NO_PARENT
     context = int(sys.argv[1])
-    parent = classic.parent()
-    assert parent is not None
     lib.pvm_setcontext(c.BASECONTEXT)
     classic.notify(Event.TASK_EXIT, _PARENT_ENDED, [parent])
     # The daemon is spoken to.
@@ -53,7 +64,9 @@ def main() -> int:
         born = fit and _serve()
     except ConnectionLost:
         return 0  # the machine has ended
-    return child.main() if born else 0
+    if born:
+        _run(set(map(id, sys.modules.values())))
+    return 0
 
 
 def _load(modules: list[str]) -> bool:
@@ -71,14 +84,15 @@ def _load(modules: list[str]) -> bool:
 def _serve() -> bool:
     """Fork what the daemon asks for, until the parent has ended. True: this is a child."""
     while (message := take("nursery")).tag != _PARENT_ENDED:
-        body = _body(message) if message.tag == c.SM_STTASK else None
+        body = body_of(message) if message.tag == c.SM_STTASK else None
         message.release()
         if body is not None and _fork(ForkTask.decode(body)):
             return True
     return False
 
 
-def _body(message: Message) -> bytes:
+def body_of(message: Message) -> bytes:
+    """The body of a message as it came."""
     memory = ffi.new("char[]", message.length)
     read_into(message.id, 0, memory)
     return bytes(ffi.buffer(memory))
@@ -133,6 +147,50 @@ def _become(order: ForkTask, output: int) -> None:
     os.environ.update(env)
     classic.setopt(Option.RESV_TIDS, 0)
     sys.modules["__main__"] = sys.modules[MAIN] = child
+
+
+def _run(known: set[int]) -> None:
+    """Do what the parent has sent, and end. Other exits than by a number are the interpreter's."""
+    try:
+        status = child.main()
+    except SystemExit as end:
+        if not isinstance(end.code, int | None):
+            raise
+        status = end.code or 0
+    _end(status, known)
+
+
+def _end(status: int, known: set[int]) -> NoReturn:
+    """End as the interpreter does, but leave what was there before the fork.
+
+    Freeing that would copy all its memory, which takes longer than all else that a task does.
+
+    known  ids of the modules that were there
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    new = {name: module for name, module in sys.modules.items() if id(module) not in known}
+    left = [weakref.ref(module) for module in new.values() if isinstance(module, ModuleType)]
+    for name in new:
+        del sys.modules[name]
+    new.clear()
+    _flush(gc.get_objects())
+    gc.collect()
+    for module in filter(None, (ref() for ref in left)):
+        vars(module).clear()
+    gc.collect()
+    _flush([sys.stdout, sys.stderr])
+    ctypes.PyDLL(None).exit(status)
+    raise AssertionError
+
+
+def _flush(objects: list[object]) -> None:
+    """Write what files have. The collector may close the one below a file before that."""
+    for kind in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):
+        for obj in objects:
+            if issubclass(type(obj), kind):
+                with contextlib.suppress(Exception):  # as one that was closed
+                    obj.flush()  # type: ignore[attr-defined]
 
 
 def _early(env: Mapping[str, str]) -> dict[str, str]:

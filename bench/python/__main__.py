@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Python tasks beside C tasks, mpi4py, pyzmq and multiprocessing: one table.
+"""Python tasks beside mpi4py, pyzmq, dask.distributed and multiprocessing: one table.
 
 The other libraries are installed into build/bench-python. Every round measures all; figures are
 medians over the rounds.
@@ -25,7 +25,7 @@ sys.path.insert(0, str(CHECKOUT / "build" / "pvm3" / "lib" / "python"))
 from pvm3py import bench as measured  # noqa: E402
 from pvm3py.bench.__main__ import figure  # noqa: E402
 
-PEERS = ("mpich==5.0.2", "mpi4py==4.1.2", "pyzmq>=26", "numpy>=1.26")
+PEERS = ("mpich==5.0.2", "mpi4py==4.1.2", "pyzmq>=26", "distributed>=2024", "numpy>=1.26")
 INSTALL_TIMEOUT = 600.0  # seconds
 RUN_TIMEOUT = 120.0
 
@@ -48,8 +48,10 @@ ROWS = (
          "pyzmq": "array"}),
     Row("buffer", "tasks:buffer", {"mpi4py": "buffer"}),
     Row("await", "awaited:small_object", {"pyzmq": "await"}),
-    Row("calls-2", "pools:our_rate 2", {"pipe": "pools:their_rate 2"}),
-    Row("calls-6", "pools:our_rate 6", {"pipe": "pools:their_rate 6"}),
+    Row("calls-2", "pools:our_rate 2",
+        {"pipe": "pools:their_rate 2", "mpi4py.futures": "2", "distributed": "2"}),
+    Row("calls-6", "pools:our_rate 6",
+        {"pipe": "pools:their_rate 6", "mpi4py.futures": "6", "distributed": "6"}),
     Row("naps-2", "pools:our_share 2", {"pipe": "pools:their_share 2"}),
     Row("naps-6", "pools:our_share 6", {"pipe": "pools:their_share 6"}),
     Row("spawn", "tasks:spawns", {}),
@@ -70,11 +72,17 @@ class Peers:
     def measure(self, library: str, mode: str, seconds: float) -> float | None:
         """One measurement; None: it failed, and has said why."""
         python = str(self._bin / "python")
+        mpiexec = [str(self._bin / "mpiexec"), "-n"]
+        executors = [str(HERE / "executors.py"), library, mode, str(seconds)]
         if library == "pyzmq":
             command = [python, str(HERE / "zeromq.py"), mode, str(seconds)]
+        elif library == "distributed":
+            command = [python, *executors]
+        elif library == "mpi4py.futures":
+            workers = str(int(mode) + 1)
+            command = [*mpiexec, workers, python, "-m", "mpi4py.futures", *executors]
         else:
-            mpiexec = [str(self._bin / "mpiexec"), "-n", "2"]
-            command = [*mpiexec, python, str(HERE / "mpi.py"), mode, str(seconds)]
+            command = [*mpiexec, "2", python, str(HERE / "mpi.py"), mode, str(seconds)]
         env = {"PATH": f"{self._bin}:/usr/bin:/bin", "PYTHONPATH": str(Path(measured.__path__[0]))}
         done = subprocess.run(
             command, stdout=subprocess.PIPE, text=True, timeout=RUN_TIMEOUT, env=env

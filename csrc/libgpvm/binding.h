@@ -22,6 +22,11 @@ int gs_scatter(void *result, void *items, int room, int count, int type, int tag
  * number, or an error code as pvm_gsize.
  */
 int gs_members(char *group, int *tids, int room);
+/*
+ * How many members have died since the first one joined; 0 of a static group, of which everybody
+ * learns it otherwise, and if the server is 3.4.6's. Or an error code as pvm_gsize.
+ */
+int gs_deaths(char *group);
 
 /* ---- messages of the group server (serve.c, known.c) ------------------------------- */
 

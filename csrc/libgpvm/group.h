@@ -96,7 +96,8 @@ struct groups {
 	int client;             /* own tid when it was found; after pvm_exit it is another, ... */
 	unsigned session;       /* ... but may be the same in another machine */
 	struct record *records; /* of static groups */
-	int *vectors;           /* what pvm_grpvhostinfo answered last */
+	int deaths;   /* members that died, of the group of the last reply, if not static */
+	int *vectors; /* what pvm_grpvhostinfo answered last */
 };
 extern struct groups gs__state;
 

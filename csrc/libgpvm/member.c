@@ -176,6 +176,27 @@ int gs_members(char *group, int *tids, int room)
 	return gs__quiet(n);
 }
 
+static bool is_static(const char *group)
+{
+	bool known;
+
+	gs__lock();
+	known = gs__cached(group) != NULL;
+	gs__unlock();
+	return known;
+}
+
+int gs_deaths(char *group)
+{
+	int code;
+
+	GROUP_CALL();
+	code = is_static(group) ? 0 : gs__ask(GROUP_GSIZE, group, 0, NULL);
+	if (code > 0)
+		code = is_static(group) ? 0 : gs__state.deaths;
+	return gs__quiet(code);
+}
+
 /*
  * May a rendezvous of a group wait for so many: at least one, or -1 for all? 0 or PvmMismatch,
  * after the errors of group and caller. The server of 3.4.6 must not see another number: it
@@ -214,16 +235,6 @@ int pvm_barrier(char *group, int count)
 		code = 0;
 	gs__trace_exit(&t, TEV_DID_CC, code, NULL, 0);
 	return gs__quiet(code);
-}
-
-static bool is_static(const char *group)
-{
-	bool known;
-
-	gs__lock();
-	known = gs__cached(group) != NULL;
-	gs__unlock();
-	return known;
 }
 
 /*

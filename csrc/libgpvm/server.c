@@ -324,12 +324,26 @@ static int await_last_reply(int server, int request)
 	return code;
 }
 
+/* Read what kind of group a reply is about, and what follows. 0 or an error code. */
+static int read_state(void)
+{
+	int state, deaths = 0;
+	int code = pvm_upkint(&state, 1, 1);
+
+	if (code >= 0 && state == GROUP_STATIC)
+		code = gs__cache_read();
+	if (code >= 0 && state == GROUP_DYNAMIC)
+		pvm_upkint(&deaths, 1, 1);
+	gs__state.deaths = deaths;
+	return code;
+}
+
 /* Read the reply to `request`; the result is returned. */
 static int read_reply(int request, int **list)
 {
 	const struct shape *shape = &shapes[request];
 	int *ints = NULL;
-	int result, state;
+	int result;
 	int code = pvm_upkint(&result, 1, 1);
 
 	if (code < 0 || result < 0)
@@ -338,11 +352,8 @@ static int read_reply(int request, int **list)
 		return PvmBadMsg;
 	if (shape->fixed || shape->each)
 		code = gs__read_ints(shape->fixed + shape->each * result, &ints);
-	if (code >= 0 && shape->state) {
-		code = pvm_upkint(&state, 1, 1);
-		if (code >= 0 && state == GROUP_STATIC)
-			code = gs__cache_read();
-	}
+	if (code >= 0 && shape->state)
+		code = read_state();
 	if (code < 0 || !list) {
 		free(ints);
 		return code < 0 ? code : result;

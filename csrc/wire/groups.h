@@ -29,9 +29,9 @@
 #define GROUP_SERVER_EXIT 0x67733158
 
 /* Second part of many replies: what kind of group it is. */
-#define GROUP_DYNAMIC 2
-#define GROUP_STATIC 1 /* a record of all members follows */
-#define GROUP_DEAD 3   /* static, and a member has gone */
+#define GROUP_DYNAMIC 2 /* how many members have died follows, if any; not from 3.4.6's server */
+#define GROUP_STATIC 1  /* a record of all members follows */
+#define GROUP_DEAD 3    /* static, and a member has gone */
 
 /*
  * In a collective call a long travels as a 32-bit word.  If that loses something, the

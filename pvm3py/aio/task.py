@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, ParamSpec, Self, TypeV
 
 from pvm3py import classic
 from pvm3py import task as sync
-from pvm3py.binding.errors import NoTask, Timeout
+from pvm3py.binding.errors import Timeout
+from pvm3py.binding.items import in_memory
 from pvm3py.task.context import within
 from pvm3py.task.message import Message, Received, receive_into
 from pvm3py.task.spawning import What
-from pvm3py.task.take import ANY, LOOK_SECONDS, described, ended, has_ended, unpacked
+from pvm3py.task.take import ANY, described, unpacked
 
 from .dispatch import Letter, Wish
 from .group import Group
 from .inflow import Content, Inflow
 from .notices import Notices
+from .sources import Sources
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -50,6 +52,7 @@ class Task:
     _one: ClassVar[Task | None] = None
     _depth: int
     _inflow: Inflow | None
+    _sources: Sources
     _threads: ThreadPoolExecutor | None
     _row: int
 
@@ -69,6 +72,7 @@ class Task:
             try:
                 await loop.run_in_executor(self._threads, sync.Task().__enter__)
                 self._inflow = Inflow(loop)
+                self._sources = Sources(self._inflow, self.ask)
             except BaseException:
                 self._threads.shutdown(wait=False)
                 raise
@@ -82,6 +86,7 @@ class Task:
         if self._depth or self._inflow is None or self._threads is None:
             return
         inflow, threads, self._inflow, self._threads = self._inflow, self._threads, None, None
+        self._sources.close()
         inflow.close()
         loop = asyncio.get_running_loop()
         await asyncio.shield(loop.run_in_executor(threads, sync.Task().__exit__, None))
@@ -212,10 +217,8 @@ class Task:
         Raises Timeout; NoTask as `recv`; Mismatch, before anything is written, if what came does
         not fit.
         """
-        message = await self.receive(source, tag, timeout=timeout)
-        count = receive_into(message, buf)
-        message.release()
-        return Received(message.source, message.tag, count)
+        place = in_memory(buf, writable=True)
+        return receive_into(await self.receive(source, tag, timeout=timeout), place)
 
     async def probe(
         self, source: int = ANY, tag: int = ANY, *, timeout: float | None = 0
@@ -263,16 +266,16 @@ class Task:
         if not answer.done():
             inflow.begin_wait()
         self._row = self._row + 1 if answer.done() else 0
-        watch = None
-        if source != ANY and not leave and not answer.done():
-            watch = _Watch(self, wish, answer, ended(function, source, tag))
-        try:
-            letter = await _in_time(
-                inflow, wish, answer, timeout, self._row % _AT_ONCE == _AT_ONCE - 1
-            )
-        finally:
-            if watch:
-                watch.end()
+        let_others = self._row % _AT_ONCE == _AT_ONCE - 1
+        if answer.done() or source == ANY or leave:
+            letter = await _in_time(inflow, wish, answer, timeout, let_others)
+        else:
+            sources = self._sources
+            sources.begin(wish, function)
+            try:
+                letter = await _in_time(inflow, wish, answer, timeout, let_others)
+            finally:
+                sources.end(wish)
         if letter is None:
             raise Timeout(0, function, "", described(source, tag))
         return letter
@@ -309,45 +312,6 @@ class Task:
             _current.set(before)
             if own and self._inflow is not None:
                 await self.ask(classic.freecontext, chosen)
-
-
-class _Watch:
-    """Looks now and then whether the source of a wish runs: if it has ended, so does the wait."""
-
-    def __init__(
-        self,
-        task: Task,
-        wish: Wish,
-        answer: asyncio.Future[Letter[Content] | None],
-        error: NoTask,
-    ) -> None:
-        self._task, self._wish, self._answer, self._error = task, wish, answer, error
-        self._inflow = task._in
-        self._looking: asyncio.Task[None] | None = None
-        self._rest()
-
-    def _rest(self) -> None:
-        self._timer = self._inflow.loop.call_later(LOOK_SECONDS, self._begin)
-
-    def _begin(self) -> None:
-        if self._task.entered:
-            self._looking = self._inflow.loop.create_task(self._look())
-
-    async def _look(self) -> None:
-        if not await self._task.ask(has_ended, self._wish.source):
-            self._rest()
-            return
-        while not self._inflow.look():
-            await asyncio.sleep(0)
-        if not self._answer.done():
-            self._inflow.dispatcher.withdraw(self._wish)
-            self._answer.set_exception(self._error)
-
-    def end(self) -> None:
-        """The wait is over."""
-        self._timer.cancel()
-        if self._looking:
-            self._looking.cancel()
 
 
 async def _in_time(

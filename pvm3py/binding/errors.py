@@ -59,6 +59,9 @@ __all__ = [
 lib.pvm_setopt(lib.PvmAutoErr, 0)
 
 
+_CODES: dict[int, Code] = {int(code): code for code in Code}
+
+
 class PvmError(Exception):
     """A PVM call failed.
 
@@ -75,7 +78,7 @@ class PvmError(Exception):
 
     def __init__(self, code: int, function: str, text: str, peer: str | None = None) -> None:
         super().__init__(code, function, text)
-        self.code: Code | int = Code(code) if code in set(Code) else code
+        self.code: Code | int = _CODES.get(code, code)
         self.function = function
         self.text = text
         self.peer = peer

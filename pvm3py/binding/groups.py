@@ -7,6 +7,7 @@ from typing import Any
 
 from pvm3py._task import ffi, lib
 from pvm3py.binding.errors import check
+from pvm3py.binding.strings import c_string
 
 from .items import Item, in_memory
 
@@ -27,7 +28,7 @@ _CODES = {
 
 def name_of(group: str) -> Any:
     """The name as C has it."""
-    return ffi.new("char[]", group.encode())
+    return c_string(group)
 
 
 def members(group: str) -> list[int]:
@@ -39,6 +40,11 @@ def members(group: str) -> list[int]:
         if count <= room:
             return list(tids[0:count])
         room = count
+
+
+def deaths(group: str) -> int:
+    """How many members have died, as far as the server tells. Raises NoGroup."""
+    return check("gsize", lib.gs_deaths(name_of(group)))
 
 
 class Items:

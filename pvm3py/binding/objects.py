@@ -92,28 +92,29 @@ def load_small(body: bytes | memoryview) -> Any:
     return load(len(body), read)
 
 
-def load(total: int, read: Reader, *, exact: bool = True) -> Any:
+def load(total: int, read: Reader, *, start: bytes = b"", exact: bool = True) -> Any:
     """The object of a body of `total` bytes. Raises Malformed.
 
+    start  first bytes of the body, as far as they are known; they are not read again
     exact  the object ends where the body ends
 
     Lengths are checked against the body's before memory is asked for.
     """
-    head = ffi.new("char[]", _HEAD.size)
+
+    def some(at: int, length: int) -> bytes | memoryview:
+        return start[at : at + length] if at + length <= len(start) else _part(read, at, length)
+
     if total < _HEAD.size:
         raise Malformed("the object's head is cut")
-    read(0, head)
-    count, length = _head(ffi.buffer(head))
+    count, length = _head(some(0, _HEAD.size))
     if count > (total - _HEAD.size) // 8:
         raise Malformed(f"an object of {count} buffers in a message of {total} bytes")
-    table = ffi.new("char[]", 8 * count)
-    read(_HEAD.size, table)
-    lengths = struct.unpack(f"<{count}Q", ffi.buffer(table))
+    lengths = struct.unpack(f"<{count}Q", some(_HEAD.size, 8 * count))
     places = _places(_HEAD.size + 8 * count, [length, *lengths], total)
     if exact and sum(places[-1]) != total:
         raise Malformed(f"the object ends at byte {sum(places[-1])} of {total}")
-    data, *buffers = (_part(read, at, size) for at, size in places)
-    return pickle.loads(data, buffers=buffers)
+    data = some(*places[0])
+    return pickle.loads(data, buffers=[_part(read, at, size) for at, size in places[1:]])
 
 
 def _head(body: Any) -> tuple[int, int]:
@@ -125,10 +126,10 @@ def _head(body: Any) -> tuple[int, int]:
     return count, length
 
 
-def _places(start: int, lengths: Sequence[int], total: int) -> list[tuple[int, int]]:
+def _places(first: int, lengths: Sequence[int], total: int) -> list[tuple[int, int]]:
     """Offset and length of each part, which must lie in the body."""
     places = []
-    at = start
+    at = first
     for number, length in enumerate(lengths):
         at = at if number == 0 else -(-at // ALIGN) * ALIGN
         places.append((at, length))

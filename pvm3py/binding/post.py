@@ -29,7 +29,7 @@ def send_to_one(tid: int, tag: int, obj: object) -> None:
     if len(parts) == 1:
         send_bytes(tid, tag, parts[0])
     else:
-        send_parts([tid], tag, parts)
+        send_parts((tid,), tag, parts)
 
 
 def send_bytes(tid: int, tag: int, data: bytes) -> None:
@@ -38,17 +38,25 @@ def send_bytes(tid: int, tag: int, data: bytes) -> None:
 
 
 def send_parts(tids: Sequence[int], tag: int, parts: Sequence[Any]) -> None:
-    """Send contiguous buffers as one message, each begun at a multiple of objects.ALIGN."""
+    """Send contiguous buffers as one message, each begun at a multiple of objects.ALIGN.
+
+    Of several receivers the caller may be one.
+    """
     memory = [ffi.from_buffer(part) for part in parts]
-    table = ffi.new("struct pvmpart[]", len(parts))
-    for entry, piece in zip(table, memory, strict=True):
-        entry.data = piece
-        entry.length = len(piece)
-    whom = f"to {', '.join(f't{tid:x}' for tid in tids[:3])}{', ...' * (len(tids) > 3)}"
-    code = lib.pvmsendparts(list(tids), len(tids), tag, table, len(parts))
-    check("send", code, f"{whom} (tag {tag})")
+    table = ffi.new("struct pvmpart[]", [(piece, len(piece)) for piece in memory])
+    code = lib.pvmsendparts(tids, len(tids), tag, table, len(parts))
+    check("send", code, None if code == 0 else f"{_named(tids)} (tag {tag})")
+    if len(tids) > 1 and lib.pvmmytid in tids:
+        # A multicast leaves it out.
+        send_parts((lib.pvmmytid,), tag, parts)
 
 
-def read_into(bufid: int, offset: int, memory: Any) -> None:
-    """Fill memory, a C array of char, with a received body's bytes."""
-    check("upkbyte", lib.pvmread(bufid, offset, memory, len(memory)))
+def _named(tids: Sequence[int]) -> str:
+    """Receivers in words."""
+    return f"to {', '.join(f't{tid:x}' for tid in tids[:3])}{', ...' * (len(tids) > 3)}"
+
+
+def read_into(bufid: int, offset: int, memory: Any, length: int | None = None) -> None:
+    """Fill memory with a received body's bytes: an array of char, or so many bytes elsewhere."""
+    size = len(memory) if length is None else length
+    check("upkbyte", lib.pvmread(bufid, offset, memory, size))

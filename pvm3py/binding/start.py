@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pvm3py._task import ffi, lib
 from pvm3py.binding.errors import check
+from pvm3py.binding.strings import c_string, c_strings
 
 # Bytes of the reasons that are kept.
 _REASONS = 16384
@@ -49,16 +50,16 @@ def start(
 
     output  who gets what they print; None: whom the settings of this process say
     """
-    argv, kept = _strings(args)
-    strings, kept_too = _strings([f"{name}={value}" for name, value in env.items()])
+    argv, kept = c_strings(map(os.fsencode, args))
+    strings, kept_too = c_strings(os.fsencode(f"{name}={value}") for name, value in env.items())
     tids = ffi.new("int[]", count)
     reasons = ffi.new("char[]", _REASONS)
     target = ffi.NULL if output is None else ffi.new("int[3]", output)
     started = check(
         "spawn",
         lib.pvmspawn(
-            os.fsencode(program), argv, flags, os.fsencode(where), count, strings, target,
-            tids, reasons, _REASONS,
+            c_string(os.fsencode(program)), argv, flags, c_string(os.fsencode(where)), count,
+            strings, target, tids, reasons, _REASONS,
         ),
         program,
     )  # fmt: skip
@@ -70,9 +71,3 @@ def start(
         list(tids[started:count]),
         {host: why for host, tab, why in lines if tab},
     )
-
-
-def _strings(texts: Sequence[str]) -> tuple[Any, list[Any]]:
-    """A NULL-ended array of C strings, and the strings, which must live as long."""
-    strings = [ffi.new("char[]", os.fsencode(text)) for text in texts]
-    return ffi.new("char *[]", [*strings, ffi.NULL]), strings

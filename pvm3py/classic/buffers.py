@@ -16,6 +16,7 @@ from pvm3py._task import ffi, lib
 from pvm3py.binding.enums import Encoding
 from pvm3py.binding.errors import check
 from pvm3py.binding.items import ITEMS, in_memory
+from pvm3py.binding.strings import c_string
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -223,10 +224,7 @@ def pkdcplx(values: complex | Iterable[complex]) -> None:
 
 def pkstr(text: str) -> None:
     """Pack a string, in UTF-8. ValueError if it contains a NUL, which would end it early."""
-    data = text.encode()
-    if b"\0" in data:
-        raise ValueError("a PVM string cannot contain NUL")
-    check("pkstr", lib.pvm_pkstr(ffi.new("char[]", data)))
+    check("pkstr", lib.pvm_pkstr(c_string(text)))
 
 
 def pkarray(array: Buffer) -> None:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from pvm3py._task import ffi, lib
 from pvm3py.binding.enums import Code, Encoding
 from pvm3py.binding.errors import check
+from pvm3py.binding.strings import c_string
 from pvm3py.classic.buffers import initsend, upkbytes, upkstr
 
 _SPEC = re.compile(r"%(\*|\d+)?(?:\.(\*|\d+)?)?([hlu]*)(.?)", re.DOTALL)
@@ -112,10 +113,7 @@ def _require_end(arguments: Iterator[Any]) -> None:
 def _pack(spec: _Spec, value: Any) -> int:
     """Pack one item; the library's code."""
     if spec.kind == "s":
-        data = str(value).encode()
-        if b"\0" in data:
-            raise ValueError("a PVM string cannot contain NUL")
-        return int(lib.pvm_pkstr(ffi.new("char[]", data)))
+        return int(lib.pvm_pkstr(c_string(str(value))))
     if spec.kind == "c":
         data = _chosen(spec, memoryview(value).tobytes())
         return int(lib.pvm_pkbyte(ffi.from_buffer("char[]", bytes(data)), len(data), 1))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pvm3py._task import ffi, lib
 from pvm3py.binding.errors import check
 from pvm3py.binding.items import Item, in_memory
+from pvm3py.binding.strings import c_string
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -41,10 +42,6 @@ class Operation(Enum):
 _AS_BYTES = str.maketrans("c?", "BB")
 
 
-def _name(group: str) -> Any:
-    return ffi.new("char[]", group.encode())
-
-
 # ---- membership ------------------------------------------------------------
 
 
@@ -54,27 +51,27 @@ def joingroup(group: str) -> int:
     The group server is started if none runs. Raises PvmError DUP_GROUP (member already),
     NOT_IN_GROUP (the group is frozen).
     """
-    return check("joingroup", lib.pvm_joingroup(_name(group)))
+    return check("joingroup", lib.pvm_joingroup(c_string(group)))
 
 
 def lvgroup(group: str) -> None:
     """Be a member no more. Raises PvmError NOT_IN_GROUP, NO_GROUP."""
-    check("lvgroup", lib.pvm_lvgroup(_name(group)))
+    check("lvgroup", lib.pvm_lvgroup(c_string(group)))
 
 
 def getinst(group: str, tid: int) -> int:
     """Return the instance number of a member."""
-    return check("getinst", lib.pvm_getinst(_name(group), tid))
+    return check("getinst", lib.pvm_getinst(c_string(group), tid))
 
 
 def gettid(group: str, instance: int) -> int:
     """Return the member with an instance number. Raises PvmError NO_INST."""
-    return check("gettid", lib.pvm_gettid(_name(group), instance))
+    return check("gettid", lib.pvm_gettid(c_string(group), instance))
 
 
 def gsize(group: str) -> int:
     """Return the number of members."""
-    return check("gsize", lib.pvm_gsize(_name(group)))
+    return check("gsize", lib.pvm_gsize(c_string(group)))
 
 
 def barrier(group: str, count: int = ALL) -> None:
@@ -83,7 +80,7 @@ def barrier(group: str, count: int = ALL) -> None:
     Raises PvmError MISMATCH if others wait for another count, NotFound if members died so
     that the count cannot be reached any more.
     """
-    check("barrier", lib.pvm_barrier(_name(group), count))
+    check("barrier", lib.pvm_barrier(c_string(group), count))
 
 
 def freezegroup(group: str, size: int = ALL) -> int:
@@ -91,7 +88,7 @@ def freezegroup(group: str, size: int = ALL) -> int:
 
     Return the size. Questions about a frozen group need no server.
     """
-    return check("freezegroup", lib.pvm_freezegroup(_name(group), size))
+    return check("freezegroup", lib.pvm_freezegroup(c_string(group), size))
 
 
 # ---- messages to and from all members ----------------------------------------
@@ -102,7 +99,7 @@ def bcast(group: str, tag: int) -> None:
 
     Raises PvmError NO_INST if there is nobody else.
     """
-    check("bcast", lib.pvm_bcast(_name(group), tag))
+    check("bcast", lib.pvm_bcast(c_string(group), tag))
 
 
 def gather(items: Buffer, tag: int, group: str, *, root: int = 0) -> list[array.array[Any]] | None:
@@ -119,7 +116,7 @@ def gather(items: Buffer, tag: int, group: str, *, root: int = 0) -> list[array.
     filled = check(
         "gather",
         lib.gs_gather(
-            ffi.from_buffer(room), members, own, number, item.code, tag, _name(group), root
+            ffi.from_buffer(room), members, own, number, item.code, tag, c_string(group), root
         ),
     )
     if filled == 0:
@@ -143,7 +140,9 @@ def scatter(
         if every_item != item:
             raise TypeError("items and result are of different types")
         room = every_number // number if number else 0
-    check("scatter", lib.gs_scatter(own, every, room, number, item.code, tag, _name(group), root))
+    check(
+        "scatter", lib.gs_scatter(own, every, room, number, item.code, tag, c_string(group), root)
+    )
 
 
 def reduce(
@@ -170,7 +169,7 @@ def reduce(
         if item.parts != 1:
             raise TypeError("complex numbers are combined by an Operation only")
         function = _combiner(operation, item, failures)
-    result = lib.pvm_reduce(function, own, number, item.code, tag, _name(group), root)
+    result = lib.pvm_reduce(function, own, number, item.code, tag, c_string(group), root)
     if failures:
         raise failures.pop()
     check("reduce", result)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pvm3py._task import ffi, lib
 from pvm3py.binding.enums import Mbox
 from pvm3py.binding.errors import check
+from pvm3py.binding.strings import c_string
 from pvm3py.classic.buffers import MessageInfo, bufinfo
 
 
@@ -32,10 +33,6 @@ class MailboxClass:
     entries: list[Entry]
 
 
-def _name(text: str) -> object:
-    return ffi.new("char[]", text.encode())
-
-
 def putinfo(name: str, bufid: int, flags: Mbox = Mbox.DEFAULT, *, index: int = 0) -> int:
     """Store a message under a name; return its index.
 
@@ -44,24 +41,24 @@ def putinfo(name: str, bufid: int, flags: Mbox = Mbox.DEFAULT, *, index: int = 0
     Raises PvmError DENIED if another task holds the entry.
     """
     direct = index << lib.PvmMboxDirectIndexShift
-    return check("putinfo", lib.pvm_putinfo(_name(name), bufid, int(flags) | direct))
+    return check("putinfo", lib.pvm_putinfo(c_string(name), bufid, int(flags) | direct))
 
 
 def recvinfo(name: str, index: int = 0, flags: Mbox = Mbox.DEFAULT) -> MessageInfo:
     """Take a copy of an entry as the receive buffer. Raises NotFound."""
-    return bufinfo(check("recvinfo", lib.pvm_recvinfo(_name(name), index, int(flags))))
+    return bufinfo(check("recvinfo", lib.pvm_recvinfo(c_string(name), index, int(flags))))
 
 
 def delinfo(name: str, index: int = 0) -> None:
     """Delete an entry. Raises NotFound, or PvmError DENIED if it is another task's."""
-    check("delinfo", lib.pvm_delinfo(_name(name), index, 0))
+    check("delinfo", lib.pvm_delinfo(c_string(name), index, 0))
 
 
 def getmboxinfo(pattern: str = "*") -> list[MailboxClass]:
     """Return the classes whose names match; `*` in the pattern stands for anything."""
     count = ffi.new("int *")
     table = ffi.new("struct pvmmboxinfo **")
-    check("getmboxinfo", lib.pvm_getmboxinfo(_name(pattern), count, table))
+    check("getmboxinfo", lib.pvm_getmboxinfo(c_string(pattern), count, table))
     classes = []
     for info in table[0][0 : count[0]]:
         entries = [

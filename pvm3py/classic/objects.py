@@ -18,7 +18,9 @@ from pvm3py.classic.messages import ANY, recv
 
 
 def send_obj(obj: object, tid: int, tag: int = 0) -> None:
-    """Send any object that pickle takes."""
+    """Send any object that pickle takes. TypeError: `tid` is no number."""
+    if not isinstance(tid, int):
+        raise TypeError(f"the receiver is a tid, not {type(tid).__name__}: send_obj(obj, tid, tag)")
     send_object([tid], tag, obj)
 
 

@@ -14,6 +14,7 @@ from typing import IO, Any, NamedTuple
 from pvm3py._task import ffi, lib
 from pvm3py.binding.enums import Code, Event, SpawnFlag
 from pvm3py.binding.errors import SpawnError, check, text_of
+from pvm3py.binding.strings import c_string, c_strings
 
 
 class Host(NamedTuple):
@@ -43,7 +44,7 @@ def c_text(pointer: Any) -> str:
 
 
 def _name(text: str) -> Any:
-    return ffi.new("char[]", os.fsencode(text))
+    return c_string(os.fsencode(text))
 
 
 def host_of(info: Any) -> Host:
@@ -55,8 +56,7 @@ def host_of(info: Any) -> Host:
 
 def names(texts: Sequence[str]) -> tuple[Any, list[Any]]:
     """A NULL-ended array of C strings, and the strings, which must live as long."""
-    strings = [_name(text) for text in texts]
-    return ffi.new("char *[]", [*strings, ffi.NULL]), strings
+    return c_strings(map(os.fsencode, texts))
 
 
 # ---- the task itself -------------------------------------------------------
@@ -121,7 +121,7 @@ def spawn(
     )
     if started < count:
         codes = [int(code) for code in tids[started:count]]
-        raise SpawnError(codes[0], text_of(codes[0]), list(tids[0:started]), codes)
+        raise SpawnError(codes[0], text_of(codes[0]), list(tids[0:started]), codes, program)
     return list(tids[0:count])
 
 
@@ -165,14 +165,32 @@ def notify(event: Event, tag: int, tids: Iterable[int] = (), *, count: int = -1)
     check("notify", lib.pvm_notify(int(event), tag, count if counted else len(table), table))
 
 
+# The file that the library writes to, which must live as long.
+_caught: list[IO[Any]] = []
+
+
 def catchout(file: IO[Any] | None) -> None:
     """Copy the output of tasks spawned from now on to `file`; None ends that.
 
-    `exit` then waits until all of them have ended.
+    `exit` then waits until all of them have ended. TypeError: the file has no descriptor.
     """
     if file is not None:
         file.flush()
+    if file is not None and not hasattr(file, "mode"):  # as that of a notebook
+        file = _of_descriptor(file)
     check("catchout", lib.pvm_catchout(ffi.NULL if file is None else file))
+    _caught[:] = [] if file is None else [file]
+
+
+def _of_descriptor(file: IO[Any]) -> IO[Any]:
+    """A file of the same descriptor."""
+    try:
+        return os.fdopen(os.dup(file.fileno()), "w")
+    except (OSError, AttributeError):
+        raise TypeError(
+            "catchout writes to a descriptor, and this file has none; "
+            "Task.spawn(output=...) takes any object with write()"
+        ) from None
 
 
 # ---- hosts -----------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from pvm3py._task import ffi, lib
 from pvm3py.binding.enums import Code
 from pvm3py.binding.errors import PvmError, check
+from pvm3py.binding.strings import c_string
 from pvm3py.classic.process import Host, c_text, host_of, mytid, names
 
 _START_ADVICE: dict[int, str] = {
@@ -73,7 +74,7 @@ def reg_tracer(
 
     Raises PvmError ALREADY if another task does it.
     """
-    text = ffi.new("char[]", mask.encode())
+    text = c_string(mask)
     check("reg_tracer", lib.pvm_reg_tracer(*trace, *output, text, buffer, options))
 
 
@@ -90,7 +91,7 @@ def reset(*, tasks: bool = True, name: str = "", index: int = -1) -> None:
     tasks        end all tasks but this one and those of getnoresets
     name, index  delete only these mailbox entries of ended tasks; "" and -1: all
     """
-    text = ffi.new("char[]", name.encode())
+    text = c_string(name)
     check("reset", lib.pvmreset(mytid(), int(tasks), text, index))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from pvm3py._task import ffi, lib
 from pvm3py.binding.enums import Option
 from pvm3py.binding.errors import check, keep_interruption
+from pvm3py.binding.strings import c_string
 from pvm3py.classic.buffers import MessageInfo, bufinfo
 from pvm3py.classic.process import c_text
 
@@ -56,7 +57,7 @@ def gettmask(*, child: bool = False) -> str:
 
 def settmask(mask: str, *, child: bool = False) -> None:
     """Set the trace mask, in the form that gettmask returns. ValueError if it has another size."""
-    text = ffi.new("char[]", mask.encode())
+    text = c_string(mask)
     if len(text) != 36:
         raise ValueError(f"a trace mask has 35 characters, not {len(text) - 1}")
     check("settmask", lib.pvm_settmask(_whose(child), text))
@@ -134,9 +135,9 @@ def recvf(match: Callable[[int, int, int], int] | None) -> None:
 
 def export(name: str) -> None:
     """Pass an environment variable on to tasks that are spawned from now on."""
-    check("export", lib.pvm_export(ffi.new("char[]", name.encode())))
+    check("export", lib.pvm_export(c_string(name)))
 
 
 def unexport(name: str) -> None:
     """Stop passing an environment variable on."""
-    check("unexport", lib.pvm_unexport(ffi.new("char[]", name.encode())))
+    check("unexport", lib.pvm_unexport(c_string(name)))

@@ -145,6 +145,7 @@ class Group:
     slots  tid by instance, or FREE
     kind   GROUP_DYNAMIC; after freezing GROUP_STATIC; when a member of that has gone GROUP_DEAD
     lost   members that died and whose places nobody has taken since
+    deaths of members, as long as the group has been there
 
     From `count_barrier` on the library counts who arrives at the barrier, until that is looked at
     or the members change.
@@ -155,7 +156,7 @@ class Group:
         self.slots: list[int] = []
         self.kind = c.GROUP_DYNAMIC
         self.freeze = Rendezvous()
-        self.lost = 0
+        self.lost = self.deaths = 0
         self._instances: dict[int, int] = {}
         self._barrier = Rendezvous()
         self._counter: Counter | None = None
@@ -216,6 +217,7 @@ class Group:
         """Remove a member that died."""
         self.leave(tid)
         self.lost += 1
+        self.deaths += 1
 
     def instance(self, tid: int) -> int:
         """Instance of a member; of FREE, which is no tid, the lowest that is free."""

@@ -38,10 +38,16 @@ class Result(Record):
 
 
 class State(Record):
-    """Kind of a group; for GROUP_STATIC a StaticRecord."""
+    """Kind of a group; for GROUP_STATIC a StaticRecord, for GROUP_DYNAMIC perhaps Deaths."""
 
     kind: I32
     record: RestBytes = b""
+
+
+class Deaths(Record):
+    """How many members have died."""
+
+    count: I32
 
 
 class StaticRecord(Record):

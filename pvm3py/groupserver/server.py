@@ -16,6 +16,7 @@ from pvm3py.groupserver.messages import (
     AllHosts,
     Coordinators,
     DeadTid,
+    Deaths,
     Empty,
     GroupEntry,
     GroupList,
@@ -165,8 +166,10 @@ class GroupServer:
 
     def _state(self, group: Group | None, dead: int = c.GROUP_DYNAMIC) -> bytes:
         """The state to send; `dead` stands for a dead group."""
-        if group is None or group.kind == c.GROUP_DYNAMIC:
+        if group is None or (group.kind == c.GROUP_DYNAMIC and not group.deaths):
             return _DYNAMIC
+        if group.kind == c.GROUP_DYNAMIC:
+            return State(c.GROUP_DYNAMIC, Deaths(group.deaths).encode()).encode()
         if group.kind == c.GROUP_DEAD:
             return State(dead).encode()
         hosts = group.hosts().values()

@@ -8,6 +8,7 @@ letters are for objects, and for members in Python: messages in a context that n
 from __future__ import annotations
 
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial, reduce
@@ -19,6 +20,7 @@ from pvm3py.binding import groups
 from pvm3py.binding.enums import Code
 from pvm3py.binding.errors import DupGroup, NoTask, NotFound, NotInGroup, PvmError, Timeout
 from pvm3py.binding.groups import Items
+from pvm3py.binding.items import in_memory
 from pvm3py.binding.post import send_object
 from pvm3py.wire import constants as c
 
@@ -27,7 +29,7 @@ from .html import table
 from .members import Tid
 from .message import Message, receive_into
 from .operations import OnBuffers, Operation, combining
-from .take import Receive, from_living, take, take_object
+from .take import LOOK_SECONDS, Receive, from_living, take, take_object
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -37,6 +39,8 @@ _Got = TypeVar("_Got")
 _CONTEXT = c.SYSCTX_RS8
 _BCAST, _GATHER, _SCATTER = range(3)
 _CALLS = 4
+# Seconds between looks whether the group server has heard of a death.
+_PAUSE = 0.001
 
 
 class MemberDied(PvmError):
@@ -89,17 +93,22 @@ class Group:
 
     It can be made again while this task is one. `root` is a member's instance, `tag` is what C and
     Fortran members give the call.
+
+    A call of all members raises MemberDied in those that wait for one that has died, and once in
+    each one whose last call was before that. Then the members that are left can go on.
     """
 
     # Barriers of this process that a time-out has left, which is one at most.
     _standing: ClassVar[_Barrier | None] = None
+    # Deaths that this task has been told of, by its tid and the group's name.
+    _told: ClassVar[dict[tuple[int, str], int]] = {}
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._number = zlib.crc32(name.encode()) % (1 << 28) * _CALLS
         self._joined = True
         try:
             self.instance = classic.joingroup(name)
+            self._tell()
         except DupGroup:
             self._joined = False
             self.instance = classic.getinst(name, classic.mytid())
@@ -171,13 +180,28 @@ class Group:
             standing = None  # of a machine that was left
         if standing is not None and standing.group != self.name:
             raise RuntimeError(f"the barrier of group {standing.group!r} goes on: wait for it")
+        if standing is None and count is None:
+            self._require_all("barrier")
         try:
-            if standing is None and timeout is None:
-                classic.barrier(self.name, number)
-            else:
-                self._wait(standing or _Barrier(self.name, number), timeout)
+            self._arrive(standing, number, timeout)
         except NoTask:
-            raise MemberDied("barrier", self.name) from None
+            if self._untold():
+                raise self._died("barrier") from None
+            # The server refuses once who missed a barrier that a death has broken.
+            self._arrive_again(number, timeout)
+
+    def _arrive_again(self, count: int, timeout: float | None) -> None:
+        try:
+            self._arrive(None, count, timeout)
+        except NoTask:
+            raise self._died("barrier") from None
+
+    def _arrive(self, standing: _Barrier | None, count: int, timeout: float | None) -> None:
+        """Wait for a barrier, which stands or begins."""
+        if standing is None and timeout is None:
+            classic.barrier(self.name, count)
+        else:
+            self._wait(standing or _Barrier(self.name, count), timeout)
 
     def _wait(self, barrier: _Barrier, timeout: float | None) -> None:
         Group._standing = barrier
@@ -197,15 +221,14 @@ class Group:
 
         Raises MemberDied; Mismatch if the buffers differ.
         """
+        self._require_all("Bcast")
         if root == self.instance:
-            others = [tid for tid in self.members if tid != classic.mytid()]
+            others = self._others()
             if others:
                 Message().pack(buf).deliver(others, tag)
             return
-        sender = self[root]
-        message = self._awaited(partial(take, "Bcast"), "Bcast", sender, tag)
-        receive_into(message, buf)
-        message.release()
+        place = in_memory(buf, writable=True)
+        receive_into(self._awaited(partial(take, "Bcast"), "Bcast", self[root], tag), place)
 
     def Gather(
         self, sendbuf: Buffer, recvbuf: Buffer | None = None, root: int = 0, tag: int = 0
@@ -248,31 +271,69 @@ class Group:
 
     def _collective(self, function: str, call: Callable[[], None]) -> None:
         """A call of the library, which looks itself whether members live."""
+        self._require_all(function)
         try:
             call()
         except NoTask:
-            raise MemberDied(function, self.name) from None
+            raise self._died(function) from None
+        # It asked for the members after this did.
+        self._require_all(function)
 
     def _awaited(self, receive: Receive[_Got], function: str, sender: Tid, tag: int) -> _Got:
-        """What a receive from a member gives, as long as that lives."""
+        """What a receive from a member gives, as long as nobody has died."""
+        while True:
+            try:
+                return from_living(receive, function, sender, tag, 2 * LOOK_SECONDS)
+            except NoTask:
+                raise self._died(function) from None
+            except Timeout:
+                # The sender may have been told of a death, and not send.
+                self._require_all(function)
+
+    # ---- members that die ------------------------------------
+
+    def _require_all(self, function: str) -> None:
+        """Raise MemberDied if there were deaths that this task was not told of."""
+        if self._untold():
+            self._tell()
+            raise MemberDied(function, self.name)
+
+    def _untold(self) -> bool:
+        return groups.deaths(self.name) > self._deaths_told()
+
+    def _deaths_told(self) -> int:
+        return Group._told.get((classic.mytid(), self.name), 0)
+
+    def _died(self, function: str) -> MemberDied:
+        """The error for a death that was found; this task is not told of it again."""
+        end = time.monotonic() + LOOK_SECONDS
         try:
-            return from_living(receive, function, sender, tag, None)
-        except NoTask:
-            raise MemberDied(function, self.name) from None
+            # The group server hears of it at another time than this task.
+            while time.monotonic() < end and not all(tid.alive() for tid in self.members):
+                time.sleep(_PAUSE)
+            self._tell()
+        except NotFound:
+            pass  # the group was frozen, and is no more
+        return MemberDied(function, self.name)
+
+    def _tell(self) -> None:
+        Group._told[classic.mytid(), self.name] = groups.deaths(self.name)
 
     # ---- objects ---------------------------------------------
 
     def bcast(self, obj: Any, root: int = 0) -> Any:
         """Give all members the root's object; returns it. Raises MemberDied."""
+        self._require_all("bcast")
         if root != self.instance:
             return self._take(self[root], _BCAST, "bcast")
-        self._send([tid for tid in self.members if tid != classic.mytid()], _BCAST, obj)
+        self._send(self._others(), self._tag(_BCAST), obj)
         return obj
 
     def gather(self, obj: Any, root: int = 0) -> list[Any] | None:
         """Collect an object of each member; the root gets them by instance. Raises MemberDied."""
+        self._require_all("gather")
         if root != self.instance:
-            self._send([self[root]], _GATHER, obj)
+            self._send([self[root]], self._tag(_GATHER), obj)
             return None
         me = classic.mytid()
         return [obj if tid == me else self._take(tid, _GATHER, "gather") for tid in self.members]
@@ -282,6 +343,7 @@ class Group:
 
         Raises MemberDied; at the root ValueError if their number is not that of the members.
         """
+        self._require_all("scatter")
         if root != self.instance:
             return self._take(self[root], _SCATTER, "scatter")
         members, parts = self.members, list(objects or ())
@@ -292,7 +354,7 @@ class Group:
             if tid == classic.mytid():
                 own = part
             else:
-                self._send([tid], _SCATTER, part)
+                self._send([tid], self._tag(_SCATTER), part)
         return own
 
     def reduce(self, obj: Any, op: Operation = "sum", root: int = 0) -> Any:
@@ -317,23 +379,33 @@ class Group:
 
     def _for_all(self, function: str, collect: Callable[[int], Any]) -> Any:
         """What a root has, given to all; or that it has failed."""
+        self._require_all(function)
         root = classic.getinst(self.name, self.members[0])
+        tag = self._tag(_BCAST)
         try:
             result = collect(root)
         except Exception:
             if root == self.instance:
-                self.bcast(_Failed(), root)
+                self._send(self._others(), tag, _Failed())
             raise
         result = self.bcast(result, root)
         if isinstance(result, _Failed):
             raise MemberDied(function, self.name)
         return result
 
-    def _send(self, to: Sequence[int], call: int, obj: Any) -> None:
+    def _others(self) -> list[Tid]:
+        return [tid for tid in self.members if tid != classic.mytid()]
+
+    def _send(self, to: Sequence[int], tag: int, obj: Any) -> None:
         if to:
             with within(_CONTEXT):
-                send_object(to, self._number + call, obj)
+                send_object(to, tag, obj)
 
     def _take(self, sender: Tid, call: int, function: str) -> Any:
         with within(_CONTEXT):
-            return self._awaited(take_object, function, sender, self._number + call)
+            return self._awaited(take_object, function, sender, self._tag(call))
+
+    def _tag(self, call: int) -> int:
+        """The tag of a call's objects: another one after a death, since some may have been sent."""
+        number = zlib.crc32(self.name.encode(), self._deaths_told())
+        return number % (1 << 28) * _CALLS + call

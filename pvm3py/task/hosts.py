@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pvm3py import classic
 from pvm3py.binding.errors import NoHost, NoTask, PvmError, check, text_of
 
+from .asked import Asked
 from .html import table
 from .members import HostInfo, TaskInfo, Tid
 
@@ -31,7 +31,7 @@ class HostsNotAdded(PvmError):
         return HostsNotAdded, (int(self.code), self.added, self.errors)
 
 
-class Hosts(Mapping[str, HostInfo]):
+class Hosts(Asked[str, HostInfo]):
     """The hosts by name, in the order of their tids."""
 
     def snapshot(self) -> dict[str, HostInfo]:
@@ -66,9 +66,6 @@ class Hosts(Mapping[str, HostInfo]):
     def __getitem__(self, name: str) -> HostInfo:
         return self.snapshot()[name]
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.snapshot())
-
     def __len__(self) -> int:
         return len(classic.config())
 
@@ -81,7 +78,7 @@ class Hosts(Mapping[str, HostInfo]):
         return table("Hosts", head, [(h.name, h.tid, h.arch, h.speed) for h in hosts])
 
 
-class Tasks(Mapping[Tid, TaskInfo]):
+class Tasks(Asked[Tid, TaskInfo]):
     """The tasks by tid."""
 
     def snapshot(self) -> dict[Tid, TaskInfo]:
@@ -96,9 +93,6 @@ class Tasks(Mapping[Tid, TaskInfo]):
         if len(found) != 1 or found[0].tid != tid:
             raise KeyError(tid)
         return _task(found[0])
-
-    def __iter__(self) -> Iterator[Tid]:
-        return iter(self.snapshot())
 
     def __len__(self) -> int:
         return len(classic.tasks())

@@ -91,6 +91,7 @@ class VirtualMachine:
         """Raises RuntimeError: this process has a machine."""
         if VirtualMachine._one is not None:
             raise RuntimeError(f"this process has {VirtualMachine._one!r}: close it before")
+        self.process = os.getpid()
         self.hosts = Hosts()
         self.tasks = Tasks()
         self.mailbox = Mailbox()
@@ -167,11 +168,9 @@ class VirtualMachine:
         return table("Virtual machine", ("host", "daemon", "architecture", "speed", "tasks"), rows)
 
 
-def _close_at_exit(pid: int) -> None:
+@atexit.register
+def _close_at_exit() -> None:
     """End what nobody has ended; a forked child leaves it alone."""
     machine = VirtualMachine._one
-    if machine is not None and os.getpid() == pid:
+    if machine is not None and machine.process == os.getpid():
         machine.close()
-
-
-atexit.register(_close_at_exit, os.getpid())

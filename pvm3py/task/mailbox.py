@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from pvm3py import classic
 from pvm3py.binding.enums import Mbox
 from pvm3py.binding.errors import NoEntry
 
+from .asked import Asked
 from .html import table
 from .members import Tid
 from .message import Message, message_of
@@ -40,7 +40,7 @@ class Entry:
         return self.message().object()
 
 
-class Mailbox(Mapping[str, list[Entry]]):
+class Mailbox(Asked[str, list[Entry]]):
     """The entries by name. Each access asks the daemon."""
 
     def snapshot(self) -> dict[str, list[Entry]]:
@@ -92,9 +92,6 @@ class Mailbox(Mapping[str, list[Entry]]):
                 classic.delinfo(name, entry.index)
             except NoEntry:
                 pass  # somebody else did
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.snapshot())
 
     def __len__(self) -> int:
         return len(classic.getmboxinfo(_ANY))

@@ -14,7 +14,8 @@ from pvm3py.binding import objects
 from pvm3py.binding.enums import Code
 from pvm3py.binding.errors import BadMsg, Mismatch, NoSuchBuf, Overflow, check
 from pvm3py.binding.items import ITEMS, Item, Kind, in_memory, item_of
-from pvm3py.binding.post import send_parts
+from pvm3py.binding.post import read_into, send_parts
+from pvm3py.binding.strings import c_string
 
 from .html import table
 from .members import Tid
@@ -90,6 +91,7 @@ class Message:
         self._in_place = encoding == "in place"
         self._xdr = encoding == "xdr"
         self._queued = self._borrowed = False
+        self._received: int | None = None
         self._id = check("mkbuf", lib.pvm_mkbuf(_ENCODINGS[encoding]))
 
     @classmethod
@@ -103,6 +105,7 @@ class Message:
         self._xdr = arrival.encoding == lib.PvmDataDefault
         self._queued = queued
         self._borrowed = queued
+        self._received = None if queued else arrival.length
         return self
 
     @classmethod
@@ -133,6 +136,8 @@ class Message:
     @property
     def length(self) -> int:
         """Bytes of its body. Raises NoSuchBuf: it was looked at only, and is gone."""
+        if self._received is not None and self._id:
+            return self._received
         return int(self._described().length)
 
     @property
@@ -198,10 +203,7 @@ class Message:
 
     def pack_str(self, text: str, encoding: str = "utf-8") -> Self:
         """Append a string, as C has them. ValueError: it contains a NUL."""
-        data = text.encode(encoding)
-        if b"\0" in data:
-            raise ValueError("a PVM string cannot contain NUL")
-        memory = ffi.new("char[]", data)
+        memory = c_string(text.encode(encoding))
         with self._sending():
             check("pkstr", lib.pvm_pkstr(memory))
         if self._in_place:
@@ -257,7 +259,11 @@ class Message:
 
         Raises NoData if the message has fewer.
         """
-        item, memory, number = in_memory(buffer, writable=True)
+        return self.unpack_items(in_memory(buffer, writable=True))
+
+    def unpack_items(self, place: tuple[Item, Any, int]) -> int:
+        """The same of a buffer that in_memory has described."""
+        item, memory, number = place
         with self._receiving():
             check(f"upk{item.kind}", getattr(lib, f"pvm_upk{item.kind}")(memory, number, 1))
         return number
@@ -294,12 +300,14 @@ class Message:
     # ---- the buffer -------------------------------------------------------------------
 
     def deliver(self, tids: Sequence[int], tag: int) -> None:
-        """Send it to tasks; it stays as it is, and can be sent again."""
+        """Send it to tasks, also to this one; it stays as it is, and can be sent again."""
         with self._sending():
             if len(tids) == 1:
                 check("send", lib.pvm_send(tids[0], tag), f"to t{tids[0]:x} (tag {tag})")
             else:
                 check("mcast", lib.pvm_mcast(list(tids), len(tids), tag), f"(tag {tag})")
+                if lib.pvmmytid in tids:  # which a multicast leaves out
+                    check("send", lib.pvm_send(lib.pvmmytid, tag))
 
     def copy(self) -> Message:
         """A message to be sent with the same body; what is in place stays shared with it."""
@@ -374,19 +382,23 @@ def send_buffer(tids: Sequence[int], tag: int, buffer: Buffer) -> None:
     send_parts(tids, tag, [ffi.buffer(memory)])
 
 
-def receive_into(message: Message, buffer: Buffer) -> int:
-    """Fill a buffer with a message that must fit it exactly; the number of items.
+def receive_into(message: Message, place: tuple[Item, Any, int]) -> Received:
+    """Fill a buffer, described by in_memory, with a message that must fit it; free the message.
 
     Raises Mismatch, before anything is written: the item's type or their number differ.
     """
-    view = memoryview(buffer)
-    item = item_of(view)
-    wanted = view.nbytes // item.size
-    length = item.length(wanted, xdr=message.encoding == "xdr")
+    item, memory, wanted = place
+    xdr = message.encoding == "xdr"
+    length = item.length(wanted, xdr=xdr)
     if message.length != length:
         fit = f"{wanted} items of type {item.kind} have {length}"
         raise NoFit(message, f"{message.length} bytes came, and {fit}")
-    return message.unpack_into(buffer)
+    if xdr:
+        message.unpack_items(place)
+    else:
+        read_into(message.id, 0, ffi.cast("char *", memory), length)
+    message.release()
+    return Received(message.source, message.tag, wanted)
 
 
 def message_of(number: int) -> Message:

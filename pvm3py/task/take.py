@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from pvm3py import classic
@@ -30,9 +31,8 @@ class _Room(threading.local):
     """Where a thread's receives put a message's description and its first bytes."""
 
     def __init__(self) -> None:
-        self.arrival = ffi.new("struct pvmarrival *")
-        self.head = ffi.new("char[]", HEAD)
-        self.bytes = memoryview(ffi.buffer(self.head))
+        arrival, head = ffi.new("struct pvmarrival *"), ffi.new("char[]", HEAD)
+        self.parts = arrival, head, memoryview(ffi.buffer(head))
 
 
 _room = _Room()
@@ -66,7 +66,14 @@ def look(source: int, tag: int, timeout: float | None) -> Message | None:
 
 def take_object(source: int = ANY, tag: int = ANY, *, timeout: float | None = None) -> Any:
     """Wait for an object. Raises Timeout, NotAnObject."""
-    return unpacked(*take_packed(source, tag, timeout=timeout))
+    arrival, head, room = _room.parts
+    code = lib.pvmtake(source, tag, _seconds(timeout), arrival, head, HEAD, objects.MAGIC)
+    if code <= 0:
+        _require("recv", code, source, tag)
+    if arrival.id:
+        return _large(Message.of(arrival), arrival.length, bytes(room))
+    # A copy: unpickling may run code that receives.
+    return _small(bytes(room[: arrival.length]), arrival.tid, arrival.tag)
 
 
 def take_packed(
@@ -76,28 +83,31 @@ def take_packed(
 
     `unpacked` makes the object of the three.
     """
-    room = _room
-    arrival = room.arrival
-    code = lib.pvmtake(source, tag, _seconds(timeout), arrival, room.head, HEAD, objects.MAGIC)
-    if code <= 0:
-        _require("recv", code, source, tag)
-    if arrival.id:
-        return Message.of(arrival), arrival.tid, arrival.tag
-    # A copy: unpickling may run code that receives.
-    return bytes(room.bytes[: arrival.length]), arrival.tid, arrival.tag
+    came = _packed(source, tag, timeout)
+    if isinstance(came, int):
+        _require("recv", came, source, tag)
+        raise AssertionError
+    return came
 
 
 def packed_there() -> tuple[bytes | Message, int, int] | None:
     """As take_packed of any message that is there; None: there is none."""
-    room = _room
-    arrival = room.arrival
-    code = lib.pvmtake(ANY, ANY, 0.0, arrival, room.head, HEAD, objects.MAGIC)
-    if code <= 0:
-        check("recv", code)
+    came = _packed(ANY, ANY, 0)
+    if isinstance(came, int):
+        check("recv", came)
         return None
+    return came
+
+
+def _packed(source: int, tag: int, timeout: float | None) -> int | tuple[bytes | Message, int, int]:
+    """The same; the code of a receive that brought no message."""
+    arrival, head, room = _room.parts
+    code: int = lib.pvmtake(source, tag, _seconds(timeout), arrival, head, HEAD, objects.MAGIC)
+    if code <= 0:
+        return code
     if arrival.id:
         return Message.of(arrival), arrival.tid, arrival.tag
-    return bytes(room.bytes[: arrival.length]), arrival.tid, arrival.tag
+    return bytes(room[: arrival.length]), arrival.tid, arrival.tag
 
 
 class Receive(Protocol[_Got_co]):
@@ -149,19 +159,23 @@ def ended(function: str, source: int, tag: int) -> NoTask:
 
 def unpacked(packed: bytes | Message, sender: int, tag: int) -> Any:
     """The object of what take_packed has taken. Raises NotAnObject."""
-    if not isinstance(packed, bytes):
-        return _large(packed)
+    if isinstance(packed, bytes):
+        return _small(packed, sender, tag)
+    return _large(packed, packed.length, b"")
+
+
+def _small(body: bytes, sender: int, tag: int) -> Any:
+    """The object of a body that was read as it came. Raises NotAnObject."""
     try:
-        return objects.load_small(packed)
+        return objects.load_small(body)
     except objects.Malformed as error:
-        raise NotAnObject(Message.remade(packed, Tid(sender), tag), str(error)) from None
+        raise NotAnObject(Message.remade(body, Tid(sender), tag), str(error)) from None
 
 
-def _large(message: Message) -> Any:
-    """The object of a message that was not read as it came."""
-    number = message.id
+def _large(message: Message, length: int, start: bytes) -> Any:
+    """The object of a message of which only the first bytes were read. Raises NotAnObject."""
     try:
-        obj = objects.load(message.length, lambda at, memory: read_into(number, at, memory))
+        obj = objects.load(length, partial(read_into, message.id), start=start[:length])
     except objects.Malformed as error:
         raise NotAnObject(message, str(error)) from None
     message.release()

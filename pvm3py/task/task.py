@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TextIO
 from pvm3py import classic
 from pvm3py._task import lib
 from pvm3py.binding.errors import Timeout, check
+from pvm3py.binding.items import in_memory
 from pvm3py.binding.post import send_object, send_to_one
 
 from . import context, spawning, take
@@ -150,8 +151,9 @@ class Task:
     def send(self, obj: object, to: int | Iterable[int], tag: int = 0) -> None:
         """Send any object that pickle takes to a task, or to several by one multicast.
 
-        Large buffers in it, as of numpy arrays, are not copied before. The object may be changed
-        when this returns. TypeError: `to` is no tid.
+        This task may be one of them, other than with pvm_mcast. Large buffers in the object, as of
+        numpy arrays, are not copied before; it may be changed when this returns. TypeError: `to` is
+        no tid.
         """
         if isinstance(to, int):
             send_to_one(to, tag, obj)
@@ -204,6 +206,7 @@ class Task:
     ) -> None:
         """Send the items of a buffer, or a message, which can be sent again.
 
+        to        a task, or several, of which this one may be one
         encoding  of a buffer's items; "auto": raw if the receivers' hosts understand that
 
         A C or Fortran task receives them with the unpacking function of their type. TypeError: the
@@ -227,14 +230,14 @@ class Task:
         Raises Timeout; NoTask as `recv`; Mismatch, before anything is written, if what came does
         not fit. The error's `message` has it then.
         """
-        message = take.from_living(_RECV, "Recv", source, tag, timeout)
-        count = receive_into(message, buf)
-        message.release()
-        return Received(message.source, message.tag, count)
+        place = in_memory(buf, writable=True)
+        return receive_into(take.from_living(_RECV, "Recv", source, tag, timeout), place)
 
     def _one_signature(self, receivers: list[int]) -> bool:
         """Whether the hosts of these tasks and the own one have one data signature."""
-        hosts = {classic.tidtohost(tid) for tid in receivers} | {classic.tidtohost(self.tid)}
+        hosts = {classic.tidtohost(tid) for tid in (classic.mytid(), *receivers)}
+        if len(hosts) == 1:
+            return True
         if not hosts <= _signatures.keys():
             _signatures.update((host.tid, host.dsig) for host in classic.config())
         return len({_signatures.get(host) for host in hosts}) == 1

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,10 @@ struct fault *fault;
 static bool counts_here;
 
 const char *const fault_class_names[FAULT_CLASSES] = { "memory", "interrupted", "later", "short",
-	"resources", "broken", "ended" };
+	"resources", "broken", "ended", "opening" };
+
+/* Allocations of at least so many bytes belong to the class FAULT_OPENING. */
+enum { OPENING_MIN = 65536 };
 
 /* Of the sanitizers, if the program is linked with them. */
 void __sanitizer_print_stack_trace(void) __attribute__((weak));
@@ -42,7 +46,8 @@ bool fault_init(void)
 
 bool fault_invisible(enum fault_class class)
 {
-	return class == FAULT_INTERRUPTED || class == FAULT_LATER || class == FAULT_SHORT;
+	return class == FAULT_INTERRUPTED || class == FAULT_LATER || class == FAULT_SHORT ||
+		class == FAULT_OPENING;
 }
 
 void fault_arm(void)
@@ -95,7 +100,16 @@ static bool due(enum fault_class class, const char *call)
 		return __real_##name arguments; \
 	}
 
-ALLOCATION(void *, malloc, (size_t n), (n), NULL)
+DECLARE(void *, malloc, (size_t n));
+void *__wrap_malloc(size_t n)
+{
+	if (due(FAULT_MEMORY, "malloc") || (n >= OPENING_MIN && due(FAULT_OPENING, "malloc"))) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return __real_malloc(n);
+}
+
 ALLOCATION(void *, calloc, (size_t k, size_t n), (k, n), NULL)
 ALLOCATION(void *, realloc, (void *p, size_t n), (p, n), NULL)
 ALLOCATION(char *, strdup, (const char *s), (s), NULL)
@@ -167,10 +181,12 @@ CALL(int, setsockopt, (int fd, int l, int o, const void *v, socklen_t n), (fd, l
 CALL(int, poll, (struct pollfd * p, nfds_t n, int ms), (p, n, ms), .interrupted = EINTR,
 	.resources = ENOMEM)
 CALL(int, epoll_create1, (int flags), (flags), .resources = EMFILE)
-CALL(int, epoll_ctl, (int fd, int op, int of, struct epoll_event *e), (fd, op, of, e),
-	.resources = ENOMEM)
 CALL(int, epoll_wait, (int fd, struct epoll_event *e, int n, int ms), (fd, e, n, ms),
 	.interrupted = EINTR)
+CALL(int, epoll_pwait, (int fd, struct epoll_event *e, int n, int ms, const sigset_t *mask),
+	(fd, e, n, ms, mask), .interrupted = EINTR)
+CALL(int, ppoll, (struct pollfd * p, nfds_t n, const struct timespec *limit, const sigset_t *mask),
+	(p, n, limit, mask), .interrupted = EINTR, .resources = ENOMEM)
 CALL(ssize_t, read, (int fd, void *p, size_t n), (fd, p, n), .interrupted = EINTR, .broken = EIO)
 CALL(ssize_t, write, (int fd, const void *p, size_t n), (fd, p, n), .interrupted = EINTR,
 	.resources = ENOSPC, .broken = EIO)
@@ -191,6 +207,22 @@ CALL(int, execv, (const char *path, char *const *argv), (path, argv), .resources
 CALL(int, execvp, (const char *path, char *const *argv), (path, argv), .broken = EACCES)
 CALL_DONE(close, (int fd), (fd), .interrupted = EINTR, .broken = EIO)
 CALL_DONE(unlink, (const char *path), (path), .broken = EACCES)
+
+static const struct errors epoll_ctl_errors = { .resources = ENOMEM };
+
+DECLARE(int, epoll_ctl, (int fd, int op, int of, struct epoll_event *e));
+int __wrap_epoll_ctl(int fd, int op, int of, struct epoll_event *e)
+{
+	int error = due_error(&epoll_ctl_errors, "epoll_ctl");
+
+	if (!error && op == EPOLL_CTL_ADD && due(FAULT_OPENING, "epoll_ctl"))
+		error = ENOMEM;
+	if (error) {
+		errno = error;
+		return -1;
+	}
+	return __real_epoll_ctl(fd, op, of, e);
+}
 
 static const struct errors open_errors = {
 	.interrupted = EINTR, .resources = EMFILE, .broken = EACCES

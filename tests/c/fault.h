@@ -19,6 +19,7 @@ enum fault_class {
 	FAULT_RESOURCES,   /* EMFILE, ENOMEM and their like */
 	FAULT_BROKEN,      /* ECONNRESET, EIO, EACCES and their like */
 	FAULT_ENDED,       /* end of file */
+	FAULT_OPENING,     /* want of memory where connections need it, as for their buffers */
 	FAULT_CLASSES
 };
 

@@ -245,6 +245,27 @@ static void routed(void)
 	TRY(pvm_exit());
 }
 
+/* Short messages, before there is a route and by it. */
+static int bounce_some(int tag)
+{
+	for (int i = 0; i < FEW; i++)
+		STEP(bounce(echo_tid, tag, PvmDataRaw, FEW));
+	return 0;
+}
+
+static void opened(void)
+{
+	TRY(pvm_setopt(PvmRoute, PvmRouteDirect));
+	TRY(bounce_some(ECHO));
+	TRY(pvm_exit());
+}
+
+static void accepted(void)
+{
+	TRY(bounce_some(ECHO_DIRECT));
+	TRY(pvm_exit());
+}
+
 /* ---- tasks -------------------------------------------------------------------------------- */
 
 static void spawn(void)
@@ -552,8 +573,10 @@ const struct scenario scenarios[] = {
 	{ .name = "pack", .run = pack },
 	{ .name = "messages", .run = messages, TASK },
 	{ .name = "backlog", .run = backlog, TASK },
-	{ .name = "route", .run = route, TASK, .lossy = true },
-	{ .name = "routed", .run = routed, TASK, .lossy = true },
+	{ .name = "route", .run = route, TASK, .lossy = true, .renewed = true },
+	{ .name = "routed", .run = routed, TASK, .lossy = true, .renewed = true },
+	{ .name = "opened", .run = opened, TASK, .renewed = true },
+	{ .name = "accepted", .run = accepted, TASK, .renewed = true },
 	{ .name = "spawn", .run = spawn, TASK },
 	{ .name = "output", .run = collect_output, TASK },
 	{ .name = "start", .run = start_daemon, .prepare = prepare_start },

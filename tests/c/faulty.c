@@ -225,8 +225,7 @@ static bool run_process(void)
 	pid_t partner = 0, echo = 0, pid;
 	int status = 0;
 
-	/* A route that failed may keep its other end waiting. */
-	if (scenario->lossy)
+	if (scenario->renewed)
 		echo = start_helper(send_back, &echo_tid);
 	if (scenario->partner)
 		partner = start_helper(scenario->partner, &partner_tid);
@@ -291,7 +290,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: faulty SCENARIO CLASS[+] [N]\n");
 		return 2;
 	}
-	echo = scenario->lossy ? 0 : start_helper(send_back, &echo_tid);
+	echo = scenario->renewed ? 0 : start_helper(send_back, &echo_tid);
 	n = run_all(argc > 3 ? atoi(argv[3]) : 0);
 	stop_helper(echo);
 	if (n >= 0)

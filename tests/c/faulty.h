@@ -15,6 +15,7 @@ struct scenario {
 	void (*run)(void);
 	bool enrolled;         /* the process is a task before the faults begin */
 	bool lossy;            /* a direct connection may take messages with it when it breaks */
+	bool renewed;          /* a run that fails may keep the echo waiting: each has its own */
 	bool groups;           /* the group server is started before */
 	void (*partner)(void); /* of a second process, which has no faults, or NULL */
 	void (*prepare)(void); /* before the faults begin, or NULL */

@@ -263,6 +263,12 @@ struct held pvm__unlock_all(void);
 /* Have it as before that. */
 void pvm__relock(const struct held *);
 /*
+ * The same with signals still held off, if they are, which the sleep itself lets in meanwhile: its
+ * mask is pvm__self.mask.
+ */
+struct held pvm__unlock_unheard(void);
+void pvm__relock_unheard(const struct held *);
+/*
  * pvm__unlock_all, to run a handler of the program's: `frame` is a variable of the caller's, and
  * gets a mark. If the handler does not return, but jumps away or ends its thread, the thread's next
  * outermost call finds the frame gone, and calls pvm__above.handler_left.
@@ -359,6 +365,7 @@ struct task {
 	unsigned session;      /* changes when it ends (enrol.c) */
 	struct stream *daemon; /* NULL: not connected (address.c, enrol.c) */
 	struct {
+		struct source *late;     /* sources that memory did not suffice to watch yet */
 		struct watcher *watcher; /* of all sources; NULL: there is only the daemon */
 		struct way *listed;      /* those that may have a message to take in (way.c) */
 		bool exact;              /* nothing is read before it is taken in (stream.c) */

@@ -402,7 +402,7 @@ void pvm__unlock_any(void)
 		unlock_last();
 }
 
-struct held pvm__unlock_all(void)
+struct held pvm__unlock_unheard(void)
 {
 	struct thread *me = &pvm__self;
 	struct held held = { me->call, me->suspended, me->depth, me->open, me->masked };
@@ -416,19 +416,31 @@ struct held pvm__unlock_all(void)
 	release();
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	me->call = NULL;
-	if (held.masked)
-		let_signals();
 	if (pvm__stop_is_due())
 		pvm__above.stop();
 	return held;
 }
 
+struct held pvm__unlock_all(void)
+{
+	struct held held = pvm__unlock_unheard();
+
+	if (held.masked)
+		let_signals();
+	return held;
+}
+
 void pvm__relock(const struct held *held)
+{
+	if (held->masked)
+		hold_signals();
+	pvm__relock_unheard(held);
+}
+
+void pvm__relock_unheard(const struct held *held)
 {
 	struct thread *me = &pvm__self;
 
-	if (held->masked)
-		hold_signals();
 	lock_first(held->call);
 	me->masked = held->masked;
 	me->suspended = held->suspended;

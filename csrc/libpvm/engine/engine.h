@@ -150,7 +150,7 @@ void pvm__notice_route_closed(int tid);
 /* Tell now, in this context and with this tag, that there is no route to the task. */
 void pvm__notice_no_route(int tid, int ctx, int tag);
 
-/* ---- direct routes (route.c) ----------------------------------------------- */
+/* ---- direct routes (route.c, meeting.c, passage.c) ------------------------- */
 
 /* At enrolment: have what answers requests for routes when memory is short. 0 or PvmNoMem. */
 int pvm__routes_prepare(void);

@@ -156,7 +156,7 @@ static struct objection depart(struct departure *d)
 	if (pvm__image_save(&d->order, &report) < 0)
 		return pvm__image_objection(&report);
 	d->order.how = 0;
-	d->order.fd = pvm__passage_open(&freeze);
+	d->order.fd = pvm__journey_open(&freeze);
 	if (d->order.fd < 0)
 		return pvm__objection(PvmBusy, WIRE_WHY_CONNECT);
 	return o;

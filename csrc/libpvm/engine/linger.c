@@ -12,7 +12,8 @@
 #include <sched.h>
 
 enum {
-	LINGER_NS = 200000,      /* a wait up to so long is short */
+	LINGER_NS = 200000,      /* a wait up to so long is short; */
+	LINGER_LONG_NS = 500000, /* one for the answer to a long message, by memory */
 	ANSWER_LOOKS = 32,       /* looks for an answer that cost less than a sleep */
 	ANSWERS_SLEPT_MAX = 255, /* answers in a row that are not looked for */
 	LONG_YIELD_NS = 600,     /* a round or yield of so long: somebody else has run */
@@ -34,6 +35,15 @@ static struct {
 	bool brisk[SHORT + 1]; /* the next one was short, too */
 } waits = { 0, { [LATELY_SHORT] = true, [SHORT] = true } };
 
+/*
+ * Up to which time a wait is short. Who answers a long message copies it twice, which takes longer
+ * than the wait of a short one may last, and a pair that sleeps each time would do so for ever.
+ */
+static int64_t short_ns(void)
+{
+	return pvm__spread_is_long() ? LINGER_LONG_NS : LINGER_NS;
+}
+
 /* ---- looking ------------------------------------------------------------- */
 
 void pvm__look(struct news *news, const struct watcher *w, int daemon_fd)
@@ -44,6 +54,11 @@ void pvm__look(struct news *news, const struct watcher *w, int daemon_fd)
 		news->n = epoll_wait(w->epoll_fd, news->events, EVENTS, 0);
 	else
 		news->n = poll(&p, 1, 0);
+	pvm__looked(news, w);
+}
+
+void pvm__looked(struct news *news, const struct watcher *w)
+{
 	news->error = news->n < 0 ? errno : 0;
 	/* A poll that cannot tell, for want of memory, is news: reading tells. */
 	if (!w && news->n < 0 && news->error != EINTR)
@@ -106,11 +121,11 @@ static bool linger_at_rings(struct lingered *l, struct news *news, const struct 
 {
 	static bool crowded; /* the last round was long, with its looks and its yield */
 	bool patient = pvm__spread_is_long();
-	int64_t before, now = l->start;
+	int64_t before, now = l->start, most = short_ns();
 	unsigned longs = 0;
 
-	for (unsigned round = 0;
-		now - l->start < LINGER_NS && longs < LONG_YIELDS && round < l->looks; round++) {
+	for (unsigned round = 0; now - l->start < most && longs < LONG_YIELDS && round < l->looks;
+		round++) {
 		int ring = look_at_rings(o, crowded ? CROWDED_LOOKS : LOOKS);
 
 		if (ring >= 0) {
@@ -228,7 +243,7 @@ static void remember_wait(bool brief)
 void pvm__linger_end(const struct lingered *l, struct pace *pace, int64_t now)
 {
 	if (!pace)
-		remember_wait(now - l->start < LINGER_NS);
+		remember_wait(now - l->start < short_ns());
 	else if (l->looks)
 		learn(pace, l->found);
 	if (l->yield >= BUSY_NS)

@@ -17,6 +17,8 @@ struct news {
 
 /* Look at a watcher, or, if it is NULL, at the daemon's descriptor, without waiting. */
 void pvm__look(struct news *, const struct watcher *, int daemon_fd);
+/* A call that looks has set `n`, and errno: what was its error, and are these news? */
+void pvm__looked(struct news *, const struct watcher *);
 
 /* How long a wait has lingered, and what became of that. */
 struct lingered {

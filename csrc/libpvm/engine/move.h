@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What freeze.c and passage.c share: orders about a move, and what is said of it. */
+/* What freeze.c and journey.c share: orders about a move, and what is said of it. */
 #ifndef PVM3PY_LIBPVM_MOVE_H
 #define PVM3PY_LIBPVM_MOVE_H
 
@@ -21,7 +21,7 @@ struct objection {
 	char text[WHY_TEXT];
 };
 
-/* ---- passage.c: all of it may run in a signal handler, and allocates nothing --------- */
+/* ---- journey.c: all of it may run in a signal handler, and allocates nothing --------- */
 
 /* The body of TM_FREEZE. False: it is none. */
 bool pvm__freeze_read(const struct move_order *, struct freeze *);
@@ -32,7 +32,7 @@ bool pvm__settings_take(const struct move_order *);
 /* Write TM_FROZEN to the daemon's stream, which nobody is writing to. False: it is lost. */
 bool pvm__frozen_write(int fd, int epoch, const struct objection *);
 /* Connect to who takes the image, and say the token. A descriptor, or a negative error number. */
-int pvm__passage_open(const struct freeze *);
+int pvm__journey_open(const struct freeze *);
 /* An objection in words: of a number, or of the image's library. */
 struct objection pvm__objection(int code, int reason);
 struct objection pvm__image_objection(const struct image_report *);

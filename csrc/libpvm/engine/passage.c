@@ -1,258 +1,97 @@
 /* SPDX-License-Identifier: MIT */
-/* What is said about a move, in raw bytes; the connection by which the image leaves. */
-#include "engine/move.h"
+/* Which messages go by a direct route, and waiting for one that is being made. */
+#include "engine/route.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <string.h>
-#include <unistd.h>
+enum { ACCEPT_WAIT_MS = 2000 };
 
-enum {
-	CONNECT_MS = 2000,
-	STALL_S = 10, /* without progress the image is given up */
-};
-
-/* ---- reading --------------------------------------------------------------------------- */
-
-/* Items of a body, one behind the other. */
-struct cursor {
-	const unsigned char *at, *end;
-	bool bad; /* something was missing */
-};
-
-static struct cursor begin(const struct move_order *order)
+void pvm__route_pass_by(int tid)
 {
-	return (struct cursor){ order->body, order->body + order->length, false };
+	struct route *r = pvm__route_find(tid);
+
+	if (r)
+		r->passed_by = true;
 }
 
-static int take_int(struct cursor *c)
+/*
+ * Wait for what brings a route on. If it does not come the route is passed by. A message that was
+ * lost for want of memory may have been it: that loss is left to be told.
+ */
+static void await_progress(int tid, int64_t deadline)
 {
-	int value = 0;
+	int code = pvm__engine_wait_until(deadline);
+	struct route *r;
 
-	c->bad = c->bad || c->end - c->at < 4;
-	if (!c->bad) {
-		value = (int)wire_get32(c->at);
-		c->at += 4;
-	}
-	return value;
-}
-
-/* A counted string, with its end, into so many bytes. */
-static void take_text(struct cursor *c, char *to, size_t size)
-{
-	int n = take_int(c);
-	size_t length = n > 0 ? (size_t)n : 0, padded = (length + 3) & ~(size_t)3;
-
-	c->bad = c->bad || !length || length > size || (size_t)(c->end - c->at) < padded ||
-		c->at[length - 1];
-	if (c->bad)
+	if (code >= 0)
 		return;
-	memcpy(to, c->at, length);
-	c->at += padded;
+	if (code == PvmNoMem)
+		pvm__task.engine.short_of_memory = true;
+	r = pvm__route_find(tid);
+	if (r && r->state != ROUTE_OPEN)
+		r->passed_by = true;
 }
 
-bool pvm__freeze_read(const struct move_order *order, struct freeze *freeze)
+/* Is a route in that state, and nothing has passed it by? */
+static bool is_at(int tid, enum route_state state)
 {
-	struct cursor c = begin(order);
+	const struct route *r = pvm__route_find(tid);
 
-	freeze->epoch = take_int(&c);
-	take_int(&c); /* flags, of which there are none yet */
-	take_text(&c, freeze->address, sizeof freeze->address);
-	take_text(&c, freeze->token, sizeof freeze->token);
-	return !c.bad && strlen(freeze->token) == WIRE_TOKEN;
+	return r && r->state == state && !r->passed_by;
 }
 
-int pvm__order_epoch(const struct move_order *order)
+/*
+ * Wait until the other side has connected. It may be stopped, and still connect later: to close the
+ * socket then would lose what it has written.
+ */
+static void await_connection(int tid)
 {
-	struct cursor c = begin(order);
-	int epoch = take_int(&c);
+	int64_t deadline = pvm__now() + ACCEPT_WAIT_MS * (int64_t)1000000;
 
-	return c.bad ? -1 : epoch;
+	while (is_at(tid, ROUTE_LISTEN)) {
+		await_progress(tid, deadline);
+		if (!is_at(tid, ROUTE_LISTEN) || pvm__now() < deadline)
+			continue;
+		pvm__route_pass_by(tid);
+		pvm__route_watch_late(tid);
+	}
 }
 
-bool pvm__settings_take(const struct move_order *order)
+/* Is a route being made, and can this thread wait for it? */
+static bool is_awaited(const struct route *r)
+{
+	return r && !r->passed_by &&
+		(r->state == ROUTE_LISTEN || (r->state == ROUTE_ASKED && !pvm__task.in_handler));
+}
+
+/* Wait until a route is made, refused, or passed by. False: that is so. */
+static bool await_route(int tid)
+{
+	if (!is_awaited(pvm__route_find(tid)))
+		return false;
+	while (!pvm__task.in_handler && is_at(tid, ROUTE_ASKED))
+		await_progress(tid, NO_DEADLINE);
+	await_connection(tid);
+	return true;
+}
+
+void pvm__routes_await(const int *tids, int n)
+{
+	/* While one is awaited others may be asked for. */
+	for (int i = 0; i < n && pvm__task.engine.routes; i++)
+		if (await_route(tids[i]))
+			i = -1;
+}
+
+struct stream *pvm__route_stream(int tid)
 {
 	struct task *t = &pvm__task;
-	struct cursor c = begin(order);
-	int ints[10], sched;
-	char address[sizeof t->daemon_addr];
+	struct route *r = pvm__route_find(tid);
 
-	take_int(&c); /* the epoch */
-	for (int i = 0; i < 10; i++)
-		ints[i] = take_int(&c);
-	take_text(&c, address, sizeof address);
-	sched = take_int(&c);
-	if (c.bad || ints[0] != pvmmytid)
-		return false;
-	t->ptid = ints[1];
-	pvmtrc.outtid = ints[2];
-	pvmtrc.outctx = ints[3];
-	pvmtrc.outtag = ints[4];
-	pvm__set_tracer(ints[5]);
-	pvmtrc.trcctx = ints[6];
-	pvmtrc.trctag = ints[7];
-	memcpy(t->daemon_addr, address, sizeof address);
-	t->schedtid = sched;
-	return true;
-}
-
-/* ---- writing --------------------------------------------------------------------------- */
-
-/* Write all of it, waiting for room. */
-static bool write_whole(int fd, const unsigned char *from, size_t length)
-{
-	while (length) {
-		struct pollfd p = { .fd = fd, .events = POLLOUT };
-		ssize_t n = send(fd, from, length, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EAGAIN)
-			poll(&p, 1, -1);
-		else if (n < 0 && errno != EINTR)
-			return false;
-		from += n > 0 ? n : 0;
-		length -= n > 0 ? (size_t)n : 0;
+	if (!r && t->option.route == PvmRouteDirect && tid != pvmmytid && !t->in_handler &&
+		!pvm__self.unrouted)
+		pvm__route_request(tid);
+	if (!r || r->state != ROUTE_OPEN) {
+		await_route(tid);
+		r = pvm__route_find(tid);
 	}
-	return true;
-}
-
-bool pvm__frozen_write(int fd, int epoch, const struct objection *o)
-{
-	unsigned char frame[WIRE_HEADROOM + 4 * 4 + WHY_TEXT + 4] = { 0 };
-	unsigned char *head = frame + TDFRAGHDR, *body = head + MSGHDRLEN;
-	size_t text = strlen(o->text) + 1, length = MSGHDRLEN + 16 + ((text + 3) & ~(size_t)3);
-
-	wire_put32(frame + WIRE_FRAG_DST, (uint32_t)TIDPVMD);
-	wire_put32(frame + WIRE_FRAG_SRC, (uint32_t)pvmmytid);
-	wire_put32(frame + WIRE_FRAG_LENGTH, (uint32_t)length);
-	frame[WIRE_FRAG_FLAGS] = FFSOM | FFEOM;
-	wire_put32(head + WIRE_MSG_ENC, WIRE_ENC_XDR);
-	wire_put32(head + WIRE_MSG_TAG, (uint32_t)TM_FROZEN);
-	wire_put32(head + WIRE_MSG_CTX, (uint32_t)SYSCTX_TM);
-	wire_put32(body, (uint32_t)epoch);
-	wire_put32(body + 4, (uint32_t)o->code);
-	wire_put32(body + 8, (uint32_t)o->reason);
-	wire_put32(body + 12, (uint32_t)text);
-	memcpy(body + 16, o->text, text);
-	return write_whole(fd, frame, TDFRAGHDR + length);
-}
-
-/* ---- the connection -------------------------------------------------------------------- */
-
-/* "a.b.c.d:port". */
-static bool read_address(const char *text, struct sockaddr_in *to)
-{
-	char host[INET_ADDRSTRLEN];
-	const char *colon = strchr(text, ':');
-	unsigned port = 0;
-
-	if (!colon || (size_t)(colon - text) >= sizeof host)
-		return false;
-	memcpy(host, text, (size_t)(colon - text));
-	host[colon - text] = 0;
-	for (const char *at = colon + 1; *at >= '0' && *at <= '9' && port <= 0xffff; at++)
-		port = 10 * port + (unsigned)(*at - '0');
-	*to = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-	return port && port <= 0xffff && inet_pton(AF_INET, host, &to->sin_addr) == 1;
-}
-
-/* Connect within a limit. 0, or a negative error number. */
-static int connect_soon(int fd, const struct sockaddr_in *to)
-{
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
-	int error = 0;
-	socklen_t size = sizeof error;
-
-	if (connect(fd, (const struct sockaddr *)to, sizeof *to) == 0)
-		return 0;
-	if (errno != EINPROGRESS)
-		return -errno;
-	if (poll(&p, 1, CONNECT_MS) <= 0)
-		return -ETIMEDOUT;
-	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-	return -error;
-}
-
-/* From now on writes wait, but not for ever. */
-static void be_patient(int fd)
-{
-	const struct timeval stall = { .tv_sec = STALL_S };
-	const unsigned ms = STALL_S * 1000;
-	const int one = 1;
-
-	fcntl(fd, F_SETFL, 0);
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &stall, sizeof stall);
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-}
-
-int pvm__passage_open(const struct freeze *freeze)
-{
-	struct sockaddr_in to;
-	int fd, error;
-
-	if (!read_address(freeze->address, &to))
-		return -EINVAL;
-	fd = pvm__off_stdio(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-	if (fd < 0)
-		return -errno;
-	error = connect_soon(fd, &to);
-	be_patient(fd);
-	if (!error && !write_whole(fd, (const unsigned char *)freeze->token, WIRE_TOKEN))
-		error = -EPIPE;
-	if (!error)
-		return fd;
-	close(fd);
-	return error;
-}
-
-/* ---- words ----------------------------------------------------------------------------- */
-
-/* Append to a text of WHY_TEXT bytes, cut if need be. */
-static void append(char *text, const char *more)
-{
-	size_t length = strlen(text), n = strlen(more), room = WHY_TEXT - 1 - length;
-
-	n = n < room ? n : room;
-	memcpy(text + length, more, n);
-	text[length + n] = 0;
-}
-
-struct objection pvm__objection(int code, int reason)
-{
-	static const char *const words[] = {
-		[WIRE_WHY_OFF - WIRE_WHY_TASK] = "the task does not want to be moved",
-		[WIRE_WHY_CALLBACK - WIRE_WHY_TASK] = "the task says that it is not the time",
-		[WIRE_WHY_ROUTES - WIRE_WHY_TASK] = "the task has direct routes",
-		[WIRE_WHY_CONNECT - WIRE_WHY_TASK] = "nobody takes the image",
-	};
-	struct objection o = { .code = code, .reason = reason };
-
-	if (reason >= WIRE_WHY_TASK)
-		append(o.text, words[reason - WIRE_WHY_TASK]);
-	else
-		append(o.text, pvm__image_reasons[reason]);
-	return o;
-}
-
-/* May it be otherwise soon? */
-static bool is_passing(enum image_reason reason)
-{
-	return reason == WHY_SYSTEM || reason == WHY_WRITE || reason == WHY_CHILDREN ||
-		reason == WHY_TOO_MANY_SIGNALS;
-}
-
-struct objection pvm__image_objection(const struct image_report *report)
-{
-	int code = is_passing(report->reason) ? PvmBusy : PvmNotMovable;
-	struct objection o = pvm__objection(code, (int)report->reason);
-
-	if (report->where[0]) {
-		append(o.text, ": ");
-		append(o.text, report->where);
-	}
-	return o;
+	return r && r->state == ROUTE_OPEN && !r->passed_by && !r->stream->lost ? r->stream : NULL;
 }

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Looking for news of the sockets, sleeping on them, and taking in what is there. While the daemon is the only peer that is a poll
- * and a recvmsg (a blocking recvmsg is woken in vain when the daemon reads what this task
- * sent); with direct routes, or several threads, an epoll_wait and a recvmsg for each socket
- * with news.
+ * Looking for news of the sockets, sleeping on them, and taking in what is there. While the daemon is
+ * the only peer that is a poll and a recvmsg (a blocking recvmsg is woken in vain when the daemon reads
+ * what this task sent); with direct routes, or several threads, an epoll_wait and a recvmsg for each
+ * socket with news.
  */
+#define _GNU_SOURCE 1 /* ppoll */
 #include "engine/linger.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 
 #define NS_PER_MS 1000000
 
@@ -79,10 +81,12 @@ static bool is_any(const struct news *news, const struct watcher *w)
  */
 static bool look_around(void)
 {
-	const struct watcher *w = pvm__task.transport.watcher;
+	const struct watcher *w;
 	struct news news = { .n = 1 };
 	bool any = false;
 
+	pvm__watch_late();
+	w = pvm__task.transport.watcher;
 	if (w) {
 		pvm__look(&news, w, -1);
 		any = is_any(&news, w);
@@ -244,12 +248,37 @@ static void sleep_for_news(struct news *news, const struct watcher *w, int ms)
 		news->n = news->n < 0 || p[0].revents;
 }
 
-/* How long to sleep at most if it may be `ms`: a task that waits gives memory back meanwhile. */
+/*
+ * The same in a group call, which holds signals off until here. So no handler runs between the last
+ * look and the sleep.
+ */
+static void sleep_with_signals(struct news *news, const struct watcher *w, int daemon_fd, int ms)
+{
+	const struct timespec limit = { ms / 1000, ms % 1000 * NS_PER_MS };
+	const sigset_t *mask = &pvm__self.mask;
+	struct pollfd p = { .fd = daemon_fd, .events = POLLIN };
+
+	if (w)
+		news->n = epoll_pwait(w->epoll_fd, news->events, EVENTS, ms, mask);
+	else
+		news->n = ppoll(&p, 1, ms < 0 ? NULL : &limit, mask);
+	pvm__looked(news, w);
+}
+
+static int shorter(int ms, int most)
+{
+	return ms < 0 || ms > most ? most : ms;
+}
+
+/*
+ * How long to sleep at most if it may be `ms`: a task that waits gives memory back meanwhile, and
+ * looks at what cannot be watched.
+ */
 static int ms_of_rest(int ms, int64_t now)
 {
-	if (!pvm__task.segment || !pvm__segment_rest(now))
-		return ms;
-	return ms < 0 || ms > REST_MS ? REST_MS : ms;
+	if (pvm__task.segment && pvm__segment_rest(now))
+		ms = shorter(ms, REST_MS);
+	return pvm__watch_is_late() ? shorter(ms, LATE_MS) : ms;
 }
 
 /* No handler runs. Another thread may have read the news, or ended the connection, before. */
@@ -273,17 +302,26 @@ void pvm__await_news(int64_t deadline)
 	pvm__self.reading = true;
 	prepare_sleep(w, daemon_fd);
 	if (!alone)
-		held = pvm__unlock_all();
-	else if (ms < 0 || ms > LOCKED_MS_MAX)
-		ms = LOCKED_MS_MAX;
+		held = pvm__unlock_unheard();
+	else
+		ms = shorter(ms, LOCKED_MS_MAX);
 	if (!pvm__linger(&lingered, &news, &o, w, daemon_fd)) {
-		sleep_for_news(&news, w, pvm__lookout_sleep(&o) ? ms : 0);
+		/* Something else has run meanwhile, and may have taken in what this waits for. */
+		if (pvm__self.polled[1].fd >= 0)
+			ms = 0;
+		ms = pvm__lookout_sleep(&o) ? ms : 0;
+		if (!alone && held.masked)
+			sleep_with_signals(&news, w, daemon_fd, ms);
+		else
+			sleep_for_news(&news, w, ms);
 		pvm__lookout_wake(&o);
 		now = pvm__now();
 	}
-	if (alone)
+	if (alone) {
 		held = pvm__unlock_all();
-	pvm__relock(&held);
+		pvm__relock(&held);
+	} else
+		pvm__relock_unheard(&held);
 	pvm__self.reading = false;
 	pvm__lookout_end(&o);
 	pvm__self.signalled |= news.error == EINTR;
@@ -293,6 +331,7 @@ void pvm__await_news(int64_t deadline)
 			take_news(&news, w);
 		else
 			look_around();
+		pvm__watch_late();
 	}
 	drop_watcher(outer);
 	blind_passes = 0;

@@ -282,3 +282,11 @@ void pvm__share_part(void)
 	pvm__share_forget();
 	pvm__share_unwelcome = true;
 }
+
+void pvm__share_settled(void)
+{
+	if (!pvm__share_withdrawn || pvm__links_end)
+		return;
+	pvm__share_offered = false;
+	pvm__share_reset();
+}

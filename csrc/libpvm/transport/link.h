@@ -245,6 +245,11 @@ void pvm__share_left_at(int peer, uint32_t final);
 bool pvm__share_is_copy(const struct stream *, int peer, bool last);
 /* The connection to the daemon ends; the same in the child of a fork. */
 void pvm__share_forget(void);
+/*
+ * If the task has left its memory for a move, and the last link of before has ended: there may be new
+ * ones, with another segment.
+ */
+void pvm__share_settled(void);
 /* It is about to end. What is held stays right; nothing comes or goes by memory any more. */
 void pvm__share_part(void);
 
@@ -274,8 +279,6 @@ enum { SHARE_DESCRIPTORS = SHARE_UNHEARD + SHARE_SLOTS + 2 };
 unsigned pvm__share_own(int *fds);
 /* In a restarted task: all pairs have ended, and those descriptors do not exist. */
 void pvm__share_uproot(void);
-/* The last link of before has ended: there may be new ones, with another segment. */
-void pvm__share_settled(void);
 
 /* ---- sleeping (bell.c) ------------------------------------------------------------ */
 

@@ -21,6 +21,7 @@ struct source {
 	int fd;
 	void (*ready)(struct source *); /* it is readable */
 	bool edge;                      /* it says so once for each time that it becomes so */
+	struct source *next_late;       /* pvm__watch_when_possible */
 };
 
 /*
@@ -38,6 +39,24 @@ struct watcher {
 /* Start and stop waiting for a source other than the daemon. 0 or PvmSysErr. */
 int pvm__watch(struct source *);
 void pvm__unwatch(struct source *);
+/*
+ * Start waiting for a source that must not be given up. As long as memory lacks for that it is late:
+ * who waits looks at it now and then.
+ */
+void pvm__watch_when_possible(struct source *);
+/* Is any source late? Who sleeps then does so for LATE_MS at most. */
+static inline bool pvm__watch_is_late(void)
+{
+	return pvm__task.transport.late;
+}
+enum { LATE_MS = 10 };
+/* Try again to watch the late ones; those that are late still count as readable. */
+void pvm__watch_late_ones(void);
+static inline void pvm__watch_late(void)
+{
+	if (pvm__watch_is_late())
+		pvm__watch_late_ones();
+}
 /* In a restarted task: make the descriptors again, under the numbers that they had. False: not possible. */
 bool pvm__watch_renew(void);
 /* Descriptors of its own: at most two, -1: there is none. */
@@ -140,7 +159,10 @@ struct stream {
 	unsigned char buf[STREAM_BUFFER];
 };
 
-/* Wrap a connected socket, which the stream then owns; NULL: out of memory (fd left open). */
+/*
+ * Wrap a connected socket, which the stream then owns; NULL: out of memory (fd left open). With fd -1
+ * the caller puts the socket into `way.source` later, or frees the stream by free().
+ */
 struct stream *pvm__stream_new(int fd, int peer);
 /* Free it, at once or when nobody uses it any more; the caller forgets it. */
 void pvm__stream_free(struct stream *);

@@ -71,6 +71,7 @@ void pvm__watch_end(void)
 
 void pvm__watch_abandon(void)
 {
+	pvm__task.transport.late = NULL;
 	if (pvm__task.transport.watcher)
 		pvm__task.transport.watcher->users = 1;
 	pvm__watch_end();
@@ -97,12 +98,25 @@ int pvm__watch(struct source *source)
 	return 0;
 }
 
+/* Take a source from the late ones. False: it is none of them. */
+static bool forget_late(const struct source *source)
+{
+	struct source **p = &pvm__task.transport.late;
+
+	while (*p && *p != source)
+		p = &(*p)->next_late;
+	if (!*p)
+		return false;
+	*p = (*p)->next_late;
+	return true;
+}
+
 void pvm__unwatch(struct source *source)
 {
 	struct task *t = &pvm__task;
 	struct watcher *w = t->transport.watcher;
 
-	if (!w)
+	if (forget_late(source) || !w)
 		return;
 	epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
 	w->forgotten++;
@@ -149,6 +163,37 @@ bool pvm__watch_renew(void)
 	return w->wake.fd < 0 ||
 		(renumber(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), w->wake.fd) &&
 			epoll_add(w, &w->wake) == 0);
+}
+
+/* ---- late sources ---------------------------------------------------------- */
+
+void pvm__watch_when_possible(struct source *source)
+{
+	const struct thread *reader = pvm__task.engine.reader;
+
+	if (pvm__watch(source) == 0)
+		return;
+	source->next_late = pvm__task.transport.late;
+	pvm__task.transport.late = source;
+	/* It is to sleep no longer than until the next try. */
+	if (reader && reader != &pvm__self && reader->reading)
+		pvm__interrupt_reader();
+}
+
+void pvm__watch_late_ones(void)
+{
+	struct task *t = &pvm__task;
+	struct source *source = t->transport.late, *next;
+
+	t->transport.late = NULL;
+	for (; source; source = next) {
+		next = source->next_late;
+		if (pvm__watch(source) == 0)
+			continue;
+		source->next_late = t->transport.late;
+		t->transport.late = source;
+		source->ready(source);
+	}
 }
 
 /* ---- interrupting who waits ---------------------------------------------- */

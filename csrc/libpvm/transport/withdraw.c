@@ -127,11 +127,3 @@ void pvm__share_uproot(void)
 		l->due = 0;
 	}
 }
-
-void pvm__share_settled(void)
-{
-	if (!pvm__share_withdrawn || pvm__links_end)
-		return;
-	pvm__share_offered = false;
-	pvm__share_reset();
-}

@@ -8,7 +8,9 @@ when it is known which process it is.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 from collections.abc import Callable
 
 from pvm3py.wire import constants as c
@@ -22,6 +24,8 @@ from ..state.plain import Plain
 from ..state.task import Task, process_parent
 from .tasks import signal_task
 
+# Seconds that a nursery has for a task.
+_PATIENCE = 10.0
 # Status of a process that could not execute its program, as a shell has it.
 _NOT_EXECUTED = 127 << 8
 
@@ -29,14 +33,16 @@ _NOT_EXECUTED = 127 << 8
 class Birth(Plain):
     """A task that a nursery is to fork.
 
-    output   end of the pipe for what it prints, open until its process has it
-    execute  start it without the nursery: its process
+    output    end of the pipe for what it prints, open until its process has it
+    execute   start it without the nursery: its process
+    deadline  when the nursery is given up
     """
 
     task: Task
     nursery: int
     output: int
     execute: Callable[[], int]
+    deadline: asyncio.TimerHandle
 
 
 class Births(Table):
@@ -60,11 +66,14 @@ class Births(Table):
         task = pvmd.tasks.get(tid)
         return tid if task is not None and task.conn is not None else 0
 
-    def begin(self, pvmd: Pvmd, birth: Birth, order: ForkTask) -> None:
-        """Have the nursery fork a task."""
-        birth.task.unborn = []
-        self._open[order.tid] = birth
-        pvmd.send(birth.nursery, c.SM_STTASK, c.BASECONTEXT, order.encode(), order.tid)
+    def begin(
+        self, pvmd: Pvmd, task: Task, nursery: int, order: ForkTask, execute: Callable[[], int]
+    ) -> None:
+        """Have the nursery fork a task, or else execute it."""
+        task.unborn = []
+        deadline = pvmd.loop.call_later(_PATIENCE, _give_up, pvmd, nursery)
+        self._open[order.tid] = Birth(task, nursery, order.output, execute, deadline)
+        pvmd.send(nursery, c.SM_STTASK, c.BASECONTEXT, order.encode(), order.tid)
 
     def enrols(self, pvmd: Pvmd, task: Task, pid: int) -> None:
         """A process enrols as a task: the one that was forked for it, if that is not known yet."""
@@ -77,6 +86,7 @@ class Births(Table):
         if birth is None or birth.nursery != nursery:
             raise Refused(c.PvmNoTask, f"t{tid & 0xFFFFFFFF:x} is not to be forked")
         del self._open[tid]
+        birth.deadline.cancel()
         task = birth.task
         if pid <= 0 or not self._is_unclaimed(pvmd, pid):
             _execute(pvmd, birth)
@@ -111,6 +121,14 @@ class Births(Table):
             self.reported(pvmd, tid, child, -1)
         if tid in self._nurseries.values():
             self._nurseries = {s: n for s, n in self._nurseries.items() if n != tid}
+
+
+def _give_up(pvmd: Pvmd, nursery: int) -> None:
+    """A nursery does not fork, perhaps since it was stopped: end it, which has them executed."""
+    task = pvmd.tasks.get(nursery)
+    if task is not None:
+        pvmd.log(f"nursery t{nursery:x} forks nothing for {_PATIENCE:g} s: it is killed")
+        signal_task(pvmd, task, signal.SIGKILL)
 
 
 def _born(pvmd: Pvmd, task: Task, pid: int, cookie: int) -> None:

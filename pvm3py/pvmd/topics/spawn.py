@@ -25,7 +25,7 @@ from ..state.hosts import Host
 from ..state.task import Task
 from ..state.tree import own_directory, own_program
 from . import enrol, output, tracing
-from .births import Birth, Births
+from .births import Births
 from .roles import Registry
 
 # Cookies of tasks that a tasker starts; those started here have their pid.
@@ -305,8 +305,8 @@ class _Starter:
             directory=self._cwd or os.getcwd(),
             output=output_to,
         )
-        birth = Birth(task, nursery, output_to, lambda: self._execute(output_to))
-        Births.of(self._pvmd).begin(self._pvmd, birth, order)
+        births = Births.of(self._pvmd)
+        births.begin(self._pvmd, task, nursery, order, lambda: self._execute(output_to))
 
     def _new_task(self) -> Task:
         task = Task(self._pvmd.next_tid(), self._job.ptid, 0, self._job.file)

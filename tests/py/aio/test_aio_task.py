@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import array
 import asyncio
+import gc
 import os
 import random
 import signal
@@ -12,13 +13,17 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 from support.programs import awaited
 
-from pvm3py import ConnectionLost, NotAnObject, NoTask, Timeout, VirtualMachine, aio
+from pvm3py import ConnectionLost, NotAnObject, NoTask, Tid, Timeout, VirtualMachine, aio
 from pvm3py import Task as BlockingTask
 
 # Cancels under a counting sender; 100,000 take some minutes.
 CANCELS = int(os.environ.get("PVM3PY_AIO_CANCELS", "3000"))
+
+# libuv keeps some descriptors from its first loop on.
+uvloop.run(asyncio.sleep(0))
 
 pytestmark = pytest.mark.usefixtures("machine")
 
@@ -276,6 +281,33 @@ def test_it_can_be_entered_again_in_another_loop() -> None:
     in_loop(main)
 
 
+def test_the_loop_may_be_uvloops() -> None:
+    """Messages come while it sleeps, while it looks, and while a request waits; none is lost."""
+
+    async def main() -> None:
+        async with aio.Task() as task:
+            (them,) = await task.spawn(awaited.echo)
+            for number in range(500):
+                await task.send(number, them)
+                receive = asyncio.create_task(task.recv(them))
+                await asyncio.sleep(0)
+                if number % 2:
+                    receive.cancel()
+                (result,) = await asyncio.gather(receive, return_exceptions=True)
+                if isinstance(result, asyncio.CancelledError):
+                    result = await task.recv(them)
+                assert result == number
+            receive = asyncio.create_task(task.recv(them))
+            await asyncio.sleep(0.1)
+            async with task.group("uv") as group:
+                await task.send(bytes(300_000), them)
+                await group.barrier(1)
+            assert await receive == bytes(300_000)
+            await task.send(None, them)
+
+    uvloop.run(main())
+
+
 def test_who_waits_at_the_end_is_cancelled() -> None:
     async def run() -> None:
         async with aio.Task() as task:
@@ -287,19 +319,51 @@ def test_who_waits_at_the_end_is_cancelled() -> None:
     asyncio.run(run())
 
 
+def daemon_of(machine: VirtualMachine, child: Tid) -> int:
+    """The process of the daemon that has started a task."""
+    pid = machine.tasks[child].pid
+    stat = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(stat[1])
+
+
 def test_the_end_of_the_daemon_ends_all_waits(machine: VirtualMachine) -> None:
     async def run() -> None:
         async with aio.Task() as task:
             receives = [asyncio.create_task(task.recv(tag=tag)) for tag in range(3)]
             (child,) = await task.spawn(awaited.echo)
-            pid = machine.tasks[child].pid
-            stat = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-            os.kill(int(stat[1]), signal.SIGKILL)
+            os.kill(daemon_of(machine, child), signal.SIGKILL)
             for receive in receives:
                 with pytest.raises(ConnectionLost):
                     await receive
 
     asyncio.run(run())
+
+
+def test_the_end_of_the_daemon_is_told_once_to_who_waits_for_one_task(
+    machine: VirtualMachine,
+) -> None:
+    """A look whether that task runs fails, too: nothing is said about that."""
+    complaints: list[object] = []
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: complaints.append(context))
+        async with aio.Task() as task:
+            (child,) = await task.spawn(awaited.echo)
+            daemon = daemon_of(machine, child)
+            receive = asyncio.create_task(task.recv(child))
+            os.kill(daemon, signal.SIGSTOP)
+            while not any("_look" in repr(other) for other in asyncio.all_tasks()):
+                await asyncio.sleep(0.01)
+            os.kill(daemon, signal.SIGKILL)
+            with pytest.raises(ConnectionLost):
+                await receive
+        while len(asyncio.all_tasks()) > 1:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(run())
+    gc.collect()
+    assert not complaints
 
 
 def test_nothing_is_polled_while_nothing_comes() -> None:

@@ -277,7 +277,9 @@ def test_check_says_right_and_runs_nothing(image: bytes, tmp_path: Path) -> None
     assert ended == restarts.Ended(0, "", "right\n")
 
 
-@pytest.mark.parametrize("words", [[], ["x"], ["3", "4", "5"], ["3", "3"], ["-c"], ["99999999999"]])
+@pytest.mark.parametrize(
+    "words", [[], ["x"], ["3", "4", "5", "6"], ["3", "3"], ["-c"], ["99999999999"]]
+)
 def test_wrong_call_shows_usage(words: list[str]) -> None:
     ended = restarts.run([restarts.require_restarter(), *words])
     assert ended.status == 2

@@ -8,6 +8,7 @@ import re
 
 import pytest
 from support import compiler
+from support.machines.sharing import ON
 from support.machines.vm import VirtualMachine
 from support.programs import cases, coverage, host_codes
 from support.programs.documented import LIBRARIES
@@ -20,7 +21,7 @@ def collection() -> coverage.Collection:
     """The cases of all programs with our library under our daemon."""
     found = coverage.Collection()
     env = cases.environment("ours", "ours")
-    with VirtualMachine("ours") as vm:
+    with VirtualMachine("ours", env=ON) as vm:
         for path in sorted(C_SOURCES.glob("check_*.c")):
             done = vm.run(compiler.test_program(path.stem, "ours"), env=env).check()
             found.collect(path.stem, done.out)

@@ -183,6 +183,20 @@ def test_barrier_that_counts_on_a_dead_member_is_refused() -> None:
     assert machine.ask(A, c.GROUP_BARRIER, name_and(4)) == []
 
 
+@pytest.mark.parametrize("request_tag", [c.GROUP_GSIZE, c.GROUP_BCAST])
+def test_answers_about_a_dynamic_group_count_its_deaths(request_tag: int) -> None:
+    """Nothing is added before the first one, nor for members that leave."""
+    machine = Machine(A, B, C)
+    machine.ask(B, c.GROUP_LEAVE, name_and())
+    dynamic = struct.pack(">i", c.GROUP_DYNAMIC)
+    ((_, _, before),) = machine.ask(A, request_tag, name_and())
+    assert before.endswith(dynamic)
+    machine.die(C)
+    machine.ask(C, c.GROUP_JOIN, name_and())
+    ((_, _, after),) = machine.ask(A, request_tag, name_and())
+    assert after == before + struct.pack(">i", 1)
+
+
 def test_place_of_a_dead_member_can_be_taken() -> None:
     machine = Machine(A, B, C)
     machine.die(C)

@@ -72,3 +72,12 @@ def test_faults_end_in_codes_where_links_begin_with_the_first_message(
 ) -> None:
     for fault in CLASSES:
         disturb(machine, scenario, fault, WAYS["memory"])
+
+
+@pytest.mark.parametrize("scenario", ["opened", "accepted"])
+@pytest.mark.parametrize("fault", ["opening", "opening+"])
+def test_no_message_is_lost_where_memory_lacks_for_a_connection(
+    machine: VirtualMachine, scenario: str, fault: str
+) -> None:
+    disturb(machine, scenario, fault, {"PVM_SHM": "off"})
+    disturb(machine, scenario, fault)

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 from support.compiler import test_program as program
+from support.machines.sharing import WAYS
 from support.machines.vm import VirtualMachine
 
 
 @pytest.fixture(scope="module")
 def vm() -> Iterator[VirtualMachine]:
-    at_once = {"PVM_SHM_AFTER": "0"}
     path = [program("shared_arena", "ours").parent]
-    with VirtualMachine("ours", path=path, env=at_once) as machine:
+    with VirtualMachine("ours", path=path, env=WAYS["memory"]) as machine:
         yield machine
 
 
@@ -31,7 +31,7 @@ def test_task_sleeps_for_good_while_others_keep_its_memory(vm: VirtualMachine) -
 
 
 # Room for two messages of 8 MiB with some more, not for two of 16 MiB.
-SMALL_ARENA = {"PVM_SHM_AFTER": "0", "PVM_SHM_ARENA": str(24 << 20)}
+SMALL_ARENA = WAYS["memory"] | {"PVM_SHM_ARENA": str(24 << 20)}
 
 
 def test_one_long_message_stays_where_it_was_packed_and_a_second_is_copied(

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from support.compiler import compile_program
 from support.impostors.rawtask import Connector, RawTask, ints, message
-from support.machines.sharing import counters, piece
+from support.machines.sharing import ON, counters, piece
 from support.machines.vm import VirtualMachine, wait_until
 from support.system import ARCH, C_SOURCES, PATIENCE, PROJECT, pvm_root, require_library
 
@@ -48,7 +48,7 @@ def words_program() -> Path:
 @pytest.fixture
 def vm() -> Iterator[VirtualMachine]:
     # The tasks ask for no link so soon.
-    env = {"PVM_SHM_AFTER": "100", "PVM_SHM_PEERS": "1"}
+    env = ON | {"PVM_SHM_AFTER": "100", "PVM_SHM_PEERS": "1"}
     with VirtualMachine("ours", path=[words_program().parent], env=env) as machine:
         yield machine
 

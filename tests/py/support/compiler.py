@@ -40,7 +40,11 @@ OLD_C = (
     "-DNOTMPNAM",
 )
 OLD_FORTRAN = ("-w", "-std=legacy", "-fallow-argument-mismatch")
-SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g")
+# Variables stay on the stack, as programs jump over frames there, and fill it.
+SANITIZE = (
+    *("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g"),
+    *("--param", "asan-use-after-return=0"),
+)
 
 
 # Names the directory to the processes that run tests; it belongs to one user.
@@ -179,7 +183,8 @@ FAULT_WRAPPED = (
     *("malloc", "calloc", "realloc", "strdup", "strndup", "setenv", "putenv", "pthread_atfork"),
     *("socket", "connect", "bind", "listen", "accept4", "getsockname", "getpeername"),
     *("getsockopt", "setsockopt", "sendmsg", "recvmsg", "poll", "epoll_create1", "epoll_ctl"),
-    *("epoll_wait", "open", "read", "write", "close", "unlink", "stat", "fcntl", "pipe2", "dup2"),
+    *("epoll_wait", "epoll_pwait", "ppoll"),
+    *("open", "read", "write", "close", "unlink", "stat", "fcntl", "pipe2", "dup2"),
     *("fork", "waitpid", "execv", "execvp", "sleep"),
     *("fstat", "eventfd", "ftruncate", "fallocate", "mmap", "syscall"),
 )

@@ -88,6 +88,21 @@ def test_buffers_of_each_item_type_go_both_ways(machine: ScriptMachine, encoding
     )
 
 
+def test_no_message_is_taken_for_a_buffer_that_cannot_be_filled(machine: ScriptMachine) -> None:
+    run(
+        machine,
+        """
+        with Task() as task:
+            task.Send(np.ones(3), task.tid)
+            for room, why in ((bytes(24), "read-only"), (np.zeros((3, 4)).T, "ascontiguousarray"),
+                              (np.zeros(3, "f2"), "send()")):
+                raises(TypeError, lambda: task.Recv(room), why)
+            room = np.zeros(3)
+            assert task.Recv(room, timeout=100).count == 3 and room.all()
+        """,
+    )
+
+
 def test_array_without_a_form_in_pvm_is_refused_with_the_cure(machine: ScriptMachine) -> None:
     run(
         machine,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import textwrap
 
-from support.programs.scripts import ScriptMachine
+from support.programs.scripts import STRUCK, ScriptMachine
 
 PRELUDE = """
 from pvm3py import *
@@ -43,7 +43,7 @@ def begin(member, n, *args):
 
 def run(machine: ScriptMachine, text: str) -> str:
     """Run a task with these functions; the text begins with definitions."""
-    return machine.run(PRELUDE + textwrap.dedent(text))
+    return machine.run(PRELUDE + STRUCK + textwrap.dedent(text))
 
 
 # ---- members ---------------------------------------------
@@ -109,21 +109,9 @@ def test_ctrl_c_ends_a_barrier_with_a_time_limit_and_it_stands(machine: ScriptMa
     run(
         machine,
         """
-        armed = []
-        def strike(*_):
-            if armed:
-                armed.pop()
-                raise KeyboardInterrupt
-        def wait(group):
-            armed.append(group)
-            group.barrier(2, timeout=100)
         def member(group):
             if group.instance == 0:
-                signal.signal(signal.SIGALRM, strike)
-                # Again and again: the call need not have begun to wait at the first signal.
-                signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)
-                failing(KeyboardInterrupt, lambda: wait(group))
-                signal.setitimer(signal.ITIMER_REAL, 0)
+                struck(lambda: group.barrier(2, timeout=100))
                 Task().send("go", group[1], 5)
             else:
                 assert Task().recv(group[0], 5) == "go"
@@ -311,5 +299,97 @@ def test_death_of_a_member_ends_all_waits_for_it(machine: ScriptMachine) -> None
             for call in CALLS:
                 with Task() as task:
                     together(member, 3, call)
+        """,
+    )
+
+
+def test_death_in_a_group_that_is_not_frozen_is_told_once_to_each(machine: ScriptMachine) -> None:
+    """The dead member is none any more when the others call: without that they would not know."""
+    run(
+        machine,
+        """
+        import time
+        def member(group, call):
+            if group.instance == 1:
+                os._exit(3)
+            while group.size == 3:
+                time.sleep(0.01)
+            error = failing(MemberDied, lambda: CALLS[call](group))
+            assert error.group == group.name
+            group.barrier()
+            for again in CALLS.values():
+                again(group)
+            assert group.allgather(group.instance) == [0, 2]
+        def buf(n=1):
+            return array.array("i", [0]) * n
+        def reduced(group):
+            one = array.array("i", [1])
+            group.Reduce(one, "sum", tag=5)
+            assert group.instance or one[0] == 2
+        CALLS = {
+            "barrier": lambda group: group.barrier(),
+            "gather": lambda group: group.gather(1),
+            "bcast": lambda group: group.bcast(1),
+            "scatter": lambda group: group.scatter([1] * 2),
+            "reduce": lambda group: group.reduce(1),
+            "allreduce": lambda group: group.allreduce(1),
+            "allgather": lambda group: group.allgather(1),
+            "Bcast": lambda group: group.Bcast(buf()),
+            "Reduce": reduced,
+        }
+        if __name__ == "__main__":
+            for call in CALLS:
+                with Task() as task:
+                    together(member, 3, call)
+        """,
+    )
+
+
+def test_member_that_waits_for_one_who_was_told_of_a_death_is_told_too(
+    machine: ScriptMachine,
+) -> None:
+    """The root waits for the first member, which knows of the other's death and sends nothing."""
+    run(
+        machine,
+        """
+        import time
+        def member(group):
+            task = Task()
+            if group.instance == 0:
+                failing(MemberDied, lambda: group.gather(0))
+                task.send("told", group[1])
+            elif group.instance == 1:
+                task.recv(group[2], timeout=100)
+                while group.size == 3:
+                    time.sleep(0.01)
+                failing(MemberDied, lambda: group.gather(0))
+                task.recv(group[0], timeout=100)
+            else:
+                time.sleep(0.2)
+                task.send("dies", group[1])
+                os._exit(3)
+        if __name__ == "__main__":
+            with Task() as task:
+                together(member, 3)
+        """,
+    )
+
+
+def test_member_that_leaves_is_no_death(machine: ScriptMachine) -> None:
+    run(
+        machine,
+        """
+        import time
+        def member(group):
+            if group.instance == 2:
+                group.leave()
+                return
+            while group.size == 3:
+                time.sleep(0.01)
+            assert group.allgather(group.instance) == [0, 1]
+            group.barrier()
+        if __name__ == "__main__":
+            with Task() as task:
+                together(member, 3)
         """,
     )

@@ -160,6 +160,62 @@ def test_what_a_killed_nursery_has_not_forked_is_executed(machine: ScriptMachine
     )
 
 
+def test_what_a_stopped_nursery_does_not_fork_is_executed(machine: ScriptMachine) -> None:
+    run(
+        machine,
+        """
+        def work(top):
+            Task().send(forked(os.getpid()), top)
+        if __name__ == "__main__":
+            with Task() as task:
+                first = task.spawn(work, task.tid, n=4)
+                assert [task.recv(timeout=100) for _ in range(4)] == 4 * [True]
+                server = nursery(*first)
+                os.kill(server.pid, signal.SIGSTOP)
+                task.spawn(work, task.tid, n=3)
+                assert [task.recv(timeout=100) for _ in range(3)] == 3 * [False]
+                wait_for(lambda: not pstat(server.tid), "the nursery has gone")
+                task.spawn(work, task.tid, n=3)
+                assert [task.recv(timeout=100) for _ in range(3)] == 3 * [True], "a new one"
+        """,
+    )
+
+
+def test_nursery_started_by_hand_says_who_starts_it(machine: ScriptMachine) -> None:
+    run(
+        machine,
+        """
+        import subprocess
+        for words in ([], ["5"]):
+            done = subprocess.run([sys.executable, "-m", "pvm3py.nursery", *words],
+                                  capture_output=True, text=True)
+            assert done.returncode == 1 and not done.stdout
+            assert done.stderr == "pvm3py.nursery is started by Task.spawn\\n", done.stderr
+        """,
+    )
+
+
+def test_forked_functions_are_traced_as_executed_ones(machine: ScriptMachine) -> None:
+    run(
+        machine,
+        """
+        from pvm3py.classic import Option
+        def work(top):
+            where = getopt(Option.SELF_TRACE_TID), getopt(Option.SELF_TRACE_CODE)
+            Task().send((forked(os.getpid()), *where), top)
+        if __name__ == "__main__":
+            with Task() as task:
+                setopt(Option.TRACE_TID, task.tid)
+                setopt(Option.TRACE_CODE, 77)
+                task.spawn(work, task.tid, trace=True)
+                assert task.recv(tag=0, timeout=100) == (False, task.tid, 77)
+                task.spawn(work, task.tid, n=4, trace=True)
+                got = [task.recv(tag=0, timeout=100) for _ in range(4)]
+                assert got == 4 * [(True, task.tid, 77)], got
+        """,
+    )
+
+
 def test_signal_to_a_task_that_is_not_forked_yet_reaches_it(machine: ScriptMachine) -> None:
     run(
         machine,
@@ -213,6 +269,36 @@ def test_nursery_ends_with_its_spawner_however_that_ends(machine: ScriptMachine)
     )
 
 
+def test_exit_of_a_forked_function_is_the_processs(machine: ScriptMachine) -> None:
+    """By numbers, words or None, and what it has printed comes before."""
+    run(
+        machine,
+        """
+        from pvm3py.task import spawning
+        class Taker:
+            def __init__(self): self.lines = []
+            def line(self, tid, text): self.lines.append(text)
+            def ended(self, tid, status): self.status = status
+        def end(how):
+            assert forked(os.getpid())
+            sys.stdout.write("without an end of line")
+            sys.exit(how)
+        if __name__ == "__main__":
+            with Task() as task:
+                task.spawn(print, n=4)
+                for how, status in ((None, 0), (0, 0), (3, 3), (True, 1), ("words", 1)):
+                    taker = Taker()
+                    task.start(
+                        spawning.launch_of(end, (how,)), taker, n=1,
+                        place=spawning.place(None, None))
+                    wait_for(lambda: task.probe() is None and hasattr(taker, "status"), how)
+                    assert taker.status == status, (how, taker.status)
+                    text = "without an end of line" + ("words" if how == "words" else "")
+                    assert taker.lines == [text], taker.lines
+        """,
+    )
+
+
 def test_forked_functions_end_as_processes_do(machine: ScriptMachine) -> None:
     """Threads end first, then come functions of atexit; files that are open are written."""
     run(
@@ -247,7 +333,7 @@ LIAR = """
 import sys
 from pvm3py.binding.enums import Option
 from pvm3py.binding.post import send_bytes
-from pvm3py.nursery import _body
+from pvm3py.nursery import body_of
 from pvm3py.task.take import take
 from pvm3py.wire import constants as c
 from pvm3py.wire.system import Forked, ForkTask
@@ -257,7 +343,7 @@ send_obj("ready", parent())
 while True:
     message = take("liar")
     if message.tag == c.SM_STTASK:
-        order = ForkTask.decode(_body(message))
+        order = ForkTask.decode(body_of(message))
         send_bytes(c.TIDPVMD, c.TM_FORKED, Forked(order.tid, int(sys.argv[1])).encode())
 """
 

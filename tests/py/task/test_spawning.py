@@ -130,31 +130,35 @@ def test_function_that_cannot_travel_is_refused_before_a_task_is_started(
     )
 
 
-def test_lambda_travels_with_cloudpickle(machine: ScriptMachine) -> None:
-    """A module that stands for cloudpickle: it pickles what the lambda is made of."""
-    machine.script(
-        "cloudpickle.py",
-        """
-        import marshal, pickle, types
-        def make(code):
-            return types.FunctionType(marshal.loads(code), {"__builtins__": __builtins__})
-        class Made:
-            def __init__(self, function):
-                self.code = marshal.dumps(function.__code__)
-            def __reduce__(self):
-                return make, (self.code,)
-        def dumps(call):
-            function, args = call
-            return pickle.dumps((Made(function), args))
-        """,
-    )
+def test_functions_without_a_name_travel_with_cloudpickle(machine: ScriptMachine) -> None:
+    """Those of a lambda, a closure, and a program that was typed and has no file to run again."""
     run(
         machine,
         """
-        with Task() as task:
-            send = lambda tid: __import__("pvm3py").Task().send("came", tid)
-            task.spawn(send, task.tid)
-            assert task.recv(timeout=100) == "came"
+        import subprocess, sys
+        def closure(number):
+            def nested(tid, more=2):
+                Task().send(number + more, tid)
+            return nested
+        class Local:
+            def __init__(self, word): self.word = word
+        typed = "import sys; sys.path[:] = {path!r}; from pvm3py import Task\\n" \
+            "word = 'typed'\\n" \
+            "def work(tid): Task().send(word, tid)\\n" \
+            "with Task() as task:\\n" \
+            "    task.spawn(work, task.tid)\\n" \
+            "    print(task.recv(timeout=100))\\n"
+        if __name__ == "__main__":
+            with Task() as task:
+                task.spawn(lambda tid: Task().send("came", tid), task.tid)
+                assert task.recv(timeout=100) == "came"
+                task.spawn(closure(40), task.tid)
+                assert task.recv(timeout=100) == 42
+                task.spawn(lambda tid, obj: Task().send(obj.word, tid), task.tid, Local("local"))
+                assert task.recv(timeout=100) == "local"
+            done = subprocess.run([sys.executable, "-"], input=typed.format(path=sys.path),
+                                  capture_output=True, text=True)
+            assert done.stdout == "typed\\n", done
         """,
     )
 

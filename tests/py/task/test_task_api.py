@@ -324,6 +324,53 @@ def test_output_of_children_is_caught(machine: ScriptMachine) -> None:
     assert "words of the child" in out
 
 
+def test_output_is_caught_by_descriptor_or_refused(machine: ScriptMachine) -> None:
+    """The standard output of a notebook has a descriptor, and no mode."""
+    out = machine.run(
+        """
+        import gc, io
+        class Notebooks:
+            def __init__(self, file): self.file = file
+            def fileno(self): return self.file.fileno()
+            def write(self, text): self.file.write(text)
+            def flush(self): self.file.flush()
+        try:
+            catchout(io.StringIO())
+        except TypeError as error:
+            assert "Task.spawn(output=...)" in str(error)
+        else:
+            raise SystemExit("taken")
+        with open("caught", "w+") as file:
+            catchout(Notebooks(file))
+            gc.collect()
+            child, = spawn("child")
+            exit()
+        with open("caught") as file:
+            print(file.read())
+        """,
+        child="print('words of the child'); mytid(); exit()",
+    )
+    assert "words of the child" in out
+
+
+def test_mistakes_of_newcomers_are_named(machine: ScriptMachine) -> None:
+    machine.run("""
+        def error_of(kind, call):
+            try:
+                call()
+            except kind as error:
+                return str(error)
+            raise SystemExit(f"no {kind.__name__}")
+        assert "send_obj(obj, tid, tag)" in error_of(TypeError, lambda: send_obj(mytid(), {}))
+        assert "spawn absent: No such file" in error_of(SpawnError, lambda: spawn("absent"))
+        initsend()
+        for call in (joingroup, gsize, spawn, pkstr, export, recvinfo, mstat,
+                     lambda text: putinfo(text, getsbuf()), lambda text: spawn("absent", [text]),
+                     lambda text: packf("%s", text), lambda text: addhosts([text])):
+            assert "NUL" in error_of(ValueError, lambda: call("a\\0b"))
+    """)
+
+
 # ---- mailbox, contexts, options, handlers ----------------------------------------
 
 

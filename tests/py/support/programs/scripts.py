@@ -32,6 +32,23 @@ def raises(kind, call, *words):
     raise SystemExit(f"{kind.__name__} is not raised")
 """
 
+# For texts that interrupt a call: it must end by that. The signal may come before it waits.
+STRUCK = """
+def struck(call):
+    armed = [call]
+    def strike(*_):
+        if armed:
+            armed.pop()
+            raise KeyboardInterrupt
+    signal.signal(signal.SIGALRM, strike)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return
+    raise SystemExit("not interrupted")
+"""
+
 _FACE = "from pvm3py import *\nimport pvm3py\nfrom pvm3py import classic\n"
 
 
@@ -72,9 +89,9 @@ def script_machine(daemon: Side = "ours") -> Iterator[ScriptMachine]:
 
 
 def run_face(machine: ScriptMachine, text: str, **children: str) -> str:
-    """Run a task as `ScriptMachine.run` does; the texts have the names of pvm3py, and `raises`."""
+    """Run a task as `ScriptMachine.run` does, with the names of pvm3py, `raises` and `struck`."""
 
     def whole(part: str) -> str:
-        return _FACE + RAISES + textwrap.dedent(part)
+        return _FACE + RAISES + STRUCK + textwrap.dedent(part)
 
     return machine.run(whole(text), **{name: whole(child) for name, child in children.items()})

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Direct routes: connections between two tasks, closed by either side's end.
+ *
+ * Messages stay in order.  Requests and answers go by the daemon behind all earlier
+ * messages, so these have come when the route is open.  While it is being made no
+ * message goes to that task.  If one has to, as that of a handler, or when the other
+ * task is stopped, the route is passed by: this task sends by the daemon for good,
+ * and only receives by the route.
+ */
+#ifndef PVM3PY_LIBPVM_ROUTE_H
+#define PVM3PY_LIBPVM_ROUTE_H
+
+#include "engine/engine.h"
+
+enum route_state {
+	ROUTE_ASKED,  /* we sent TC_CONREQ and wait for TC_CONACK */
+	ROUTE_LISTEN, /* we accepted and wait for the other side to connect */
+	ROUTE_OPEN,
+	ROUTE_DENIED, /* everything goes through the daemon */
+};
+
+struct route {
+	struct rendezvous meeting; /* first: a route's address is its socket's */
+	struct route *next;
+	int tid;
+	enum route_state state;
+	bool passed_by;          /* what goes to the task goes by the daemon */
+	struct stream *prepared; /* without a socket, for the connection that is to come, or NULL */
+	struct stream *stream;   /* ROUTE_OPEN */
+};
+
+/* ---- the table (route.c) ----------------------------------------------------- */
+
+/* The route to a task; NULL: there is none. */
+struct route *pvm__route_find(int tid);
+/* A new one to a task that has none, ROUTE_ASKED; NULL: out of memory. */
+struct route *pvm__route_new(int tid);
+/* Close and forget it; whoever has asked for notices of that gets one if it was open. */
+void pvm__route_drop(struct route *);
+
+/* ---- making one (meeting.c) --------------------------------------------------- */
+
+/* Ask a task for a route; if that is not possible, it is ROUTE_DENIED, or there is none. */
+void pvm__route_request(int tid);
+/* A task has not connected in time, and still may: be told when it ends, with which its route goes. */
+void pvm__route_watch_late(int tid);
+
+#endif
