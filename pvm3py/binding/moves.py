@@ -10,6 +10,7 @@ from typing import Any
 from pvm3py._task import ffi, lib
 from pvm3py.binding.enums import Code
 from pvm3py.binding.errors import Busy, NotMovable, PvmError, check
+from pvm3py.binding.strings import c_string
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def look(tid: int, host: str | None) -> Look:
 
 
 def _name(host: str | None) -> Any:
-    return ffi.NULL if host is None else ffi.new("char[]", os.fsencode(host))
+    return ffi.NULL if host is None else c_string(os.fsencode(host))
 
 
 def _reason(code: int, verdict: Any) -> Reason:

@@ -11,7 +11,6 @@ from pvm3py.wire.moves import WORDS
 
 ROW = re.compile(r"^\| ([^|]+?) \|", re.MULTILINE)
 ENTRY = re.compile(r'^\t+\[(?:WIRE_)?WHY_[^]]*\] = "(.*)",$', re.MULTILINE)
-SOURCES = ("csrc/libpvm/engine/passage.c", "csrc/libpvm/checkpoint/reasons.c")
 
 
 def rows(section: str) -> list[str]:
@@ -23,7 +22,8 @@ def rows(section: str) -> list[str]:
 
 def words_of_tasks() -> list[str]:
     """What the library says, from its tables."""
-    return [text for source in SOURCES for text in ENTRY.findall((PROJECT / source).read_text())]
+    sources = (PROJECT / "csrc" / "libpvm").rglob("*.c")
+    return [text for source in sources for text in ENTRY.findall(source.read_text())]
 
 
 def test_reasons_of_daemons_are_those_of_the_code() -> None:
