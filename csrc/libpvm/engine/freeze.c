@@ -95,7 +95,8 @@ static size_t list_own(int *fds)
 	size_t n = pvm__share_own(fds), kept = 0;
 
 	pvm__watch_descriptors(fds + n);
-	n += 2;
+	pvm__stand_in_descriptors(pvm__task.daemon->stand_in, fds + n + 2);
+	n += 4;
 	fds[n++] = pvm__task.daemon->way.source.fd;
 	for (size_t i = 0; i < n; i++)
 		if (fds[i] >= 0)
@@ -124,7 +125,7 @@ struct departure {
 	struct image_order order;
 	struct image_extra extra;
 	struct image_pvm pvm;
-	int own[SHARE_DESCRIPTORS + 3];
+	int own[SHARE_DESCRIPTORS + 5];
 };
 
 static void prepare(struct departure *d)
@@ -197,8 +198,8 @@ static void arrive(int64_t before)
 
 	pvm__clock_ahead = before - (pvm__now() - pvm__clock_ahead);
 	pvm__share_uproot();
-	if (!pvm__watch_renew() || pvm__stash_until(s, TM_GO, &order, -1) < 0 ||
-		!pvm__settings_take(&order))
+	if (!pvm__watch_renew() || !pvm__stand_in_renew(s->stand_in, s->way.source.fd) ||
+		pvm__stash_until(s, TM_GO, &order, -1) < 0 || !pvm__settings_take(&order))
 		_exit(1);
 }
 

@@ -53,6 +53,22 @@ struct stand_in *pvm__stand_in_new(int fd)
 	return NULL;
 }
 
+void pvm__stand_in_descriptors(const struct stand_in *in, int fds[2])
+{
+	fds[0] = in ? in->epoll_fd : -1;
+	fds[1] = in ? in->sign : -1;
+}
+
+bool pvm__stand_in_renew(const struct stand_in *in, int fd)
+{
+	if (!in)
+		return true;
+	if (!pvm__renumber(epoll_create1(EPOLL_CLOEXEC), in->epoll_fd) || add(in, fd) < 0)
+		return false;
+	return in->sign < 0 ||
+		(pvm__renumber(eventfd(1, EFD_CLOEXEC), in->sign) && add(in, in->sign) == 0);
+}
+
 int pvm__stand_in_fd(const struct stand_in *in)
 {
 	return in->sign >= 0 ? in->epoll_fd : -1;

@@ -61,6 +61,8 @@ static inline void pvm__watch_late(void)
 bool pvm__watch_renew(void);
 /* Descriptors of its own: at most two, -1: there is none. */
 void pvm__watch_descriptors(int fds[2]);
+/* Give a new descriptor (-1: it could not be made) an old number. False: that is not possible. */
+bool pvm__renumber(int fd, int number);
 /* A user of the watcher less; the last one closes it. */
 void pvm__watcher_release(struct watcher *);
 /* The connection ends: forget the watcher. */
@@ -258,6 +260,9 @@ struct stand_in *pvm__stand_in_new(int fd);
 void pvm__stand_in_free(struct stand_in *); /* NULL is allowed */
 /* From now on it is as readable as the socket. */
 void pvm__stand_in_lower(struct stand_in *);
+/* Its two descriptors (-1: there is none); in a restarted task: make them again. False: not possible. */
+void pvm__stand_in_descriptors(const struct stand_in *, int fds[2]);
+bool pvm__stand_in_renew(const struct stand_in *, int fd);
 /* Its descriptor; -1: its sign is down, the socket itself will do. */
 int pvm__stand_in_fd(const struct stand_in *);
 

@@ -136,8 +136,7 @@ void pvm__watch_descriptors(int fds[2])
 	fds[1] = w ? w->wake.fd : -1;
 }
 
-/* Give a new descriptor an old number. */
-static bool renumber(int fd, int number)
+bool pvm__renumber(int fd, int number)
 {
 	bool moved;
 
@@ -157,11 +156,11 @@ bool pvm__watch_renew(void)
 		pvm__self.watcher->epoll_fd = pvm__self.watcher->wake.fd = -1;
 	if (!w)
 		return true;
-	if (!renumber(epoll_create1(EPOLL_CLOEXEC), w->epoll_fd) ||
+	if (!pvm__renumber(epoll_create1(EPOLL_CLOEXEC), w->epoll_fd) ||
 		epoll_add(w, &pvm__task.daemon->way.source) < 0)
 		return false;
 	return w->wake.fd < 0 ||
-		(renumber(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), w->wake.fd) &&
+		(pvm__renumber(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), w->wake.fd) &&
 			epoll_add(w, &w->wake) == 0);
 }
 
