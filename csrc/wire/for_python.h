@@ -77,6 +77,22 @@ int pvmspawn(char *file, char **argv, int flags, char *where, int count, char **
  */
 int pvmforksibling(void);
 
+/* ---- moving tasks (csrc/libpvm/calls/move.c) ------------------------------------------ */
+
+/*
+ * What the daemon says about a move: a reason (WIRE_WHY_, or 0), bytes of memory that the task has
+ * (0: unknown), and words, cut if need be.
+ */
+struct pvmverdict {
+	int reason;
+	long long bytes;
+	char text[1024];
+};
+
+/* As pvm_migrate and pvm_canmigrate, with all of the answer; it is empty if there is none. */
+int pvmmove(int tid, const char *host, int flags, struct pvmverdict *verdict);
+int pvmmovable(int tid, const char *host, struct pvmverdict *verdict);
+
 /* ---- waiting (csrc/libpvm/engine/wait.c) -------------------------------------------- */
 
 /*

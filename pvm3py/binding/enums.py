@@ -43,6 +43,8 @@ class Code(IntEnum):
     HOSTR_N_MSTR = lib.PvmHostrNMstr
     PARENT_NOT_SET = lib.PvmParentNotSet
     IP_LOOPBACK = lib.PvmIPLoopback
+    NOT_MOVABLE = lib.PvmNotMovable
+    BUSY = lib.PvmBusy
 
 
 class Encoding(IntEnum):
@@ -110,6 +112,7 @@ class Option(IntEnum):
     SELF_TRACE_CONTEXT = lib.PvmSelfTraceContext
     NO_RESET = lib.PvmNoReset
     THREAD_BUFFERS = lib.PvmThreadBuffers
+    MOVABLE = lib.PvmMovable
 
 
 class Route(IntEnum):

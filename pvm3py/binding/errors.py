@@ -18,6 +18,7 @@ __all__ = [
     "BadMsg",
     "BadParam",
     "BadVersion",
+    "Busy",
     "CantStart",
     "ConnectionLost",
     "DSysErr",
@@ -43,6 +44,8 @@ __all__ = [
     "NotFound",
     "NotImpl",
     "NotInGroup",
+    "NotMovable",
+    "NotMoved",
     "NullGroup",
     "OutOfRes",
     "Overflow",
@@ -233,6 +236,30 @@ class IPLoopback(PvmError):
     """The address of the master is of its own host only (IP_LOOPBACK)."""
 
 
+class NotMoved(PvmError):
+    """A task stays where it is; `text` says why.
+
+    reason  its number, 0 if there is none
+    """
+
+    def __init__(
+        self, code: int, function: str, text: str, peer: str | None = None, reason: int = 0
+    ) -> None:
+        super().__init__(code, function, text, peer)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (int(self.code), self.function, self.text, self.peer, self.reason)
+
+
+class NotMovable(NotMoved):
+    """The task, or the host, does not allow it to be moved (NOT_MOVABLE)."""
+
+
+class Busy(NotMoved):
+    """It cannot be moved now; worth another try (BUSY)."""
+
+
 class SpawnError(PvmError):
     """Not all tasks could be started.
 
@@ -293,6 +320,8 @@ _CLASSES: dict[int, type[PvmError]] = {
     Code.HOSTR_N_MSTR: HostrNMstr,
     Code.PARENT_NOT_SET: ParentNotSet,
     Code.IP_LOOPBACK: IPLoopback,
+    Code.NOT_MOVABLE: NotMovable,
+    Code.BUSY: Busy,
 }
 
 

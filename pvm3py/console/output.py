@@ -134,3 +134,14 @@ def _hex(tid: object) -> str:
 def tid_text(tid: int) -> str:
     """A tid as it is shown: t40001."""
     return f"t{tid & 0xFFFFFFFF:x}"
+
+
+def size_text(value: float | None) -> str:
+    """Bytes, as people read them: at most four digits and a letter."""
+    if value is None:
+        return "-"
+    for unit in ("", "K", "M", "G"):
+        if value < 1024:
+            return f"{value:.{1 if unit and value < 10 else 0}f}{unit}"
+        value /= 1024
+    return f"{value:.0f}T"

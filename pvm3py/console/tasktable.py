@@ -9,6 +9,7 @@ import pvm3py.classic as pvm
 
 from .output import HOST, Column
 
+_CONNECTED = 0x4
 _FLAGS = (
     (0x400, "T"),
     (0x200, "H"),
@@ -16,7 +17,7 @@ _FLAGS = (
     (0x20, "s"),
     (0x10, "o"),
     (0x8, "a"),
-    (0x4, "c"),
+    (_CONNECTED, "c"),
     (0x2, "f"),
 )
 
@@ -39,6 +40,11 @@ def flag_text(flags: int) -> str:
     return f"{flags:x}/{letters}"
 
 
+def connected(task: pvm.TaskInfo) -> bool:
+    """Whether a task has enrolled, and has not left."""
+    return bool(task.flags & _CONNECTED)
+
+
 class TaskTable:
     """Lines of a table of tasks.
 
@@ -52,7 +58,8 @@ class TaskTable:
         self._names = {host.tid: host.name for host in hosts}
         self._long = long
         middle = _LONG if long else ()
-        self.columns = (HOST, Column("TID", 8), *middle, Column("FLAG 0x", 9), _COMMAND)
+        columns = (HOST, Column("TID", 8), *middle, Column("FLAG 0x", 9), _COMMAND)
+        self.columns: tuple[Column, ...] = columns
 
     def row(self, task: pvm.TaskInfo) -> list[str]:
         """What the columns say about a task."""
@@ -74,7 +81,11 @@ class TaskTable:
 
     def host(self, task: pvm.TaskInfo) -> str:
         """Name of a task's host."""
-        return self._names.get(task.host, "-")
+        return self.name(task.host)
+
+    def name(self, daemon: int) -> str:
+        """Name of a host by its daemon's tid."""
+        return self._names.get(daemon, "-")
 
     def _tid(self, tid: int) -> str:
         return "(cons)" if tid == self._me else f"{tid & 0xFFFFFFFF:x}"

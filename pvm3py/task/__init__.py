@@ -18,6 +18,7 @@ from .machine import VirtualMachine
 from .mailbox import Entry, Mailbox
 from .members import HostInfo, TaskInfo, Tid
 from .message import Message, NotAnObject, Received
+from .moving import Reason, can_migrate, migrate
 from .notices import Notice, Notices
 from .take import ANY
 from .task import Task
@@ -35,11 +36,14 @@ __all__ = [
     "NotAnObject",
     "Notice",
     "Notices",
+    "Reason",
     "Received",
     "Task",
     "TaskInfo",
     "Tasks",
     "Tid",
     "VirtualMachine",
+    "can_migrate",
+    "migrate",
 ]
 __all__ += errors.__all__

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pvm3py import classic
 from pvm3py.binding.post import send_object
 
+from . import moving
+
 
 class Tid(int):
     """The number of a task, or of a host's daemon: an int that prints as PVM users write it."""
@@ -45,6 +47,10 @@ class Tid(int):
     def signal(self, number: signal.Signals | int) -> None:
         """Send a signal to the task; one that has ended is no error."""
         classic.sendsig(self, int(number))
+
+    def migrate(self, host: str | None = None) -> None:
+        """Move the task to another host, as pvm3py.migrate."""
+        moving.migrate(self, host)
 
     def send(self, obj: object, tag: int = 0) -> None:
         """Send the task an object, as Task.send."""

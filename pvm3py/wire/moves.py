@@ -18,6 +18,7 @@ WORDS = {
     c.WIRE_WHY_USERS: "it has changed its user or group",
     c.WIRE_WHY_SECCOMP: "it has restricted its system calls",
     c.WIRE_WHY_TERMINAL: "a standard stream of it is a terminal",
+    c.WIRE_WHY_CHANNEL: "a standard stream of it is a pipe or a socket",
     c.WIRE_WHY_ROLE: "it serves the host where it is",
     c.WIRE_WHY_WRAPPED: "another process has been started for it",
     c.WIRE_WHY_OLD_HOST: "a host of PVM 3.4.6 is in the machine",

@@ -2,7 +2,7 @@
 """The commands, a file a family; importing this fills the table."""
 
 from ..table import COMMANDS
-from . import hosts, jobs, machine, mail, settings, tasks, top, tracing, watching
+from . import hosts, jobs, machine, mail, moving, settings, tasks, top, tracing, watching
 
 __all__ = [
     "COMMANDS",
@@ -10,6 +10,7 @@ __all__ = [
     "jobs",
     "machine",
     "mail",
+    "moving",
     "settings",
     "tasks",
     "top",

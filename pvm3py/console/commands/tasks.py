@@ -7,6 +7,7 @@ import pvm3py.classic as pvm
 from pvm3py.binding.errors import text_of
 from pvm3py.classic import Code
 
+from ..movetable import MoveTable
 from ..output import tid_text
 from ..session import Session
 from ..table import JSON, Given, Option, command
@@ -17,6 +18,7 @@ _PS_OPTIONS = (
     Option("-h", "tasks of the host with this tid, 0 for all", "TID"),
     Option("-n", "tasks of the host with this name, . for this one", "HOST"),
     Option("-l", "long: parent and process as well"),
+    Option("-m", "movable: host of birth, size, and whether it can be moved or why not"),
     Option("-x", "this console, too, and what is no task yet"),
     JSON,
 )
@@ -40,11 +42,19 @@ def ps(session: Session, given: Given) -> None:
     tasks = pvm.tasks(where)
     if "-x" not in given:
         tasks = [task for task in tasks if task.tid not in (0, session.tid)]
-    table = TaskTable(session.tid, hosts, long="-l" in given)
+    table = _table(session, given, hosts)
     if "--json" in given:
         session.out.json([table.record(task) for task in tasks])
         return
     session.out.table(table.columns, map(table.row, tasks))
+
+
+def _table(session: Session, given: Given, hosts: list[pvm.Host]) -> TaskTable:
+    """The table that the options ask for."""
+    long = "-l" in given
+    if "-m" in given:
+        return MoveTable(session.tid, hosts, long=long)
+    return TaskTable(session.tid, hosts, long=long)
 
 
 def _where(session: Session, given: Given, hosts: list[pvm.Host]) -> int | None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..output import HOST, Column, fitted, tid_text
+from ..output import HOST, Column, fitted, size_text, tid_text
 from ..session import Session
 from ..table import JSON, Given, Option, command
 from ..usage import Usage, Watch
@@ -36,17 +36,6 @@ def _number(value: float | None, digits: int = 0) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def _size(value: float | None) -> str:
-    """Bytes, as people read them: at most four digits and a letter."""
-    if value is None:
-        return "-"
-    for unit in ("", "K", "M", "G"):
-        if value < 1024:
-            return f"{value:.{1 if unit and value < 10 else 0}f}{unit}"
-        value /= 1024
-    return f"{value:.0f}T"
-
-
 def _program(usage: Usage) -> str:
     return usage.task.program or "-"
 
@@ -55,9 +44,9 @@ _FIELDS = (
     _Field("t", Column("TID", 8), lambda u: tid_text(u.task.tid), lambda u: u.task.tid, False),
     _Field("h", HOST, lambda u: u.host, lambda u: u.host, False),
     _Field("c", Column("CPU%", 6), lambda u: _number(u.cpu, 1), lambda u: u.cpu),
-    _Field("m", Column("MEMORY", 7), lambda u: _size(u.memory), lambda u: u.memory),
+    _Field("m", Column("MEMORY", 7), lambda u: size_text(u.memory), lambda u: u.memory),
     _Field("s", Column("MSG/S", 8), lambda u: _number(u.messages), lambda u: u.messages),
-    _Field("b", Column("BYTE/S", 7), lambda u: _size(u.bytes), lambda u: u.bytes),
+    _Field("b", Column("BYTE/S", 7), lambda u: size_text(u.bytes), lambda u: u.bytes),
     _Field("n", Column("COMMAND", -12), _program, _program, False),
 )
 _KEYS = {field.key: field for field in _FIELDS}

@@ -98,7 +98,7 @@ def _colourless() -> bool:
 def _cell(style: str, text: str) -> str:
     """A cell; what stands in a column of states is good or bad."""
     if style == _STATE:
-        style = _GOOD if text.strip() in ("ok", "deleted", "run") else _BAD
+        style = _GOOD if text.strip() in ("ok", "deleted", "moved", "run") else _BAD
     return _styled(style, text)
 
 

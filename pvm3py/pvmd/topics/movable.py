@@ -17,6 +17,7 @@ from .placing import can_move
 from .roles import Registry
 
 _TERMINALS = ("/dev/pts/", "/dev/tty", "/dev/console")
+_CHANNELS = ("pipe:", "socket:")
 # The beginning of /proc/cpuinfo has all of the first processor.
 _CPU_BYTES = 16384
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -67,6 +68,8 @@ def check(pvmd: Pvmd, task: Task) -> None:
     if not task.runs():
         raise not_now(c.WIRE_WHY_STARTING, "its process is not known")
     _check_process(task.pid)
+    for fd in range(3):
+        _check_stream(task, fd)
     if any(host for host in pvmd.hosts.others() if not can_move(pvmd, host.tid)):
         raise never(c.WIRE_WHY_OLD_HOST)
 
@@ -87,15 +90,16 @@ def _check_process(pid: int) -> None:
         raise never(c.WIRE_WHY_USERS)
     if status.get("Seccomp", "0") != "0":
         raise never(c.WIRE_WHY_SECCOMP)
-    for fd in range(3):
-        _check_stream(pid, fd)
 
 
-def _check_stream(pid: int, fd: int) -> None:
+def _check_stream(task: Task, fd: int) -> None:
+    """Raises NotMovedError if a standard stream leads to who would not notice the move."""
     try:
-        path = os.readlink(f"/proc/{pid}/fd/{fd}")
+        path = os.readlink(f"/proc/{task.pid}/fd/{fd}")
     except OSError:
         return
+    if path.startswith(_CHANNELS) and (task.pipe is None or fd == 0):
+        raise never(c.WIRE_WHY_CHANNEL, path)
     if path.startswith(_TERMINALS):
         raise never(c.WIRE_WHY_TERMINAL, path)
 

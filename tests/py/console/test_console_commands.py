@@ -276,9 +276,10 @@ def test_log_is_printed_and_followed(vm: VirtualMachine) -> None:
 # ---- the table -------------------------------------------------------------------------------
 
 NAMES = (
-    *("add", "alias", "conf", "delete", "echo", "export", "getopt", "halt", "help", "hosts", "id"),
-    *("jobs", "kill", "log", "mstat", "names", "ps", "pstat", "put", "quit", "reset", "setenv"),
-    *("setopt", "sig", "spawn", "top", "trace", "unalias", "unexport", "version", "wait"),
+    *("add", "alias", "conf", "delete", "echo", "evacuate", "export", "getopt", "halt", "help"),
+    *("hosts", "id", "jobs", "kill", "log", "migrate", "mstat", "names", "ps", "pstat", "put"),
+    *("quit", "reset", "setenv", "setopt", "sig", "spawn", "top", "trace"),
+    *("unalias", "unexport", "version", "wait"),
 )
 
 

@@ -71,7 +71,7 @@ THREADS = {
 # What the Python interface, which is linked with the archive, finds in it besides.
 IN_ARCHIVE = {
     *("pvmaskwaiting", "pvmsendbytes", "pvmsendparts", "pvmtake", "pvmlook", "pvmread"),
-    *("pvmdescribe", "pvmrewind", "pvmspawn", "pvmforksibling"),
+    *("pvmdescribe", "pvmrewind", "pvmspawn", "pvmforksibling", "pvmmove", "pvmmovable"),
 }
 
 # Debian's daemon is linked with inner parts of its library, and stays with that.

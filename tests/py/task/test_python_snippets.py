@@ -44,6 +44,13 @@ PROGRAMS = {
             # the snippet
             assert number == 5
     """,
+    "migrate": """
+        from pvm3py import NotMoved, Reason, Task, can_migrate, migrate
+        with Task() as task:
+            worker = task.tid
+            # the snippet
+            assert isinstance(can_migrate(worker), Reason)
+    """,
     "messages": """
         from pvm3py import Message, Task
         with Task() as task:

@@ -15,6 +15,7 @@ from pvm3py import (
     NoTask,
     Notice,
     PvmError,
+    Reason,
     Received,
     Task,
     TaskInfo,
@@ -22,7 +23,9 @@ from pvm3py import (
     Timeout,
     VirtualMachine,
     aio,
+    can_migrate,
     classic,
+    migrate,
 )
 from pvm3py.futures import PvmPoolExecutor, WorkerDied
 
@@ -49,6 +52,8 @@ def task(buffer: bytearray) -> None:
 def tids(tid: Tid) -> None:
     assert_type(tid.host, HostInfo)
     assert_type(tid.alive(), bool)
+    assert_type(can_migrate(tid, "node2"), Reason | None)
+    assert_type(migrate(tid), None)
     numbers: list[int] = [tid]
     assert_type(tid & 1, int)
     del numbers

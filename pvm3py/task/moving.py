@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+"""Tasks that are moved to other hosts while they run."""
+
+from __future__ import annotations
+
+from pvm3py.binding import moves
+from pvm3py.binding.enums import Code
+from pvm3py.binding.errors import NotImpl
+from pvm3py.binding.moves import Reason
+
+__all__ = ["Reason", "can_migrate", "migrate"]
+
+
+def migrate(tid: int, host: str | None = None, live: bool = False) -> None:
+    """Move a task to another host, and wait until it runs there.
+
+    host  its name; None: where it is best
+    live  the task is to run while its memory is sent: that is not possible yet
+
+    It keeps its tid, its messages, and all that asks for it. Raises NotMovable and Busy, which have
+    the reason; NoTask; NoHost; Already: it is being moved; NotImpl: the daemon cannot.
+    """
+    if live:
+        raise NotImpl(Code.NOT_IMPL, "migrate", "a task cannot run while it is moved")
+    moves.move(tid, host)
+
+
+def can_migrate(tid: int, host: str | None = None) -> Reason | None:
+    """Whether a task could be moved to a host; None: it could.
+
+    Nothing is done to it, so some reasons come to light only when it is moved. Raises NoTask;
+    NoHost; Already: it is being moved; NotImpl: the daemon cannot tell.
+    """
+    return moves.look(tid, host).reason

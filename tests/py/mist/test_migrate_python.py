@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""Moving tasks from Python, on two real daemons, with tasks of C."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import textwrap
+from collections.abc import Iterator
+
+import pytest
+from support.machines.agent import Remote
+from support.machines.machine import Machine
+from support.machines.vm import Finished
+from support.system import modules_dir
+
+from pvm3py import Busy, classic
+from pvm3py.wire import constants as c
+
+BEGIN = """
+import sys
+from pvm3py import *
+from pvm3py import classic
+tid, first, second = Tid(sys.argv[1]), sys.argv[2], sys.argv[3]
+hosts = {host.tid: host.name for host in classic.config()}
+def place():
+    (info,) = classic.tasks(tid)
+    return hosts[info.host]
+def error(call, *arguments, **named):
+    try:
+        call(*arguments, **named)
+    except PvmError as error:
+        return error
+"""
+
+
+@pytest.fixture(scope="module")
+def two() -> Iterator[Machine]:
+    made = Machine(("ours", "ours"), network="loopback", programs=("agent",))
+    yield made
+    made.bed.stop()
+
+
+@pytest.fixture
+def task(two: Machine) -> Iterator[Remote]:
+    """A task that was started on the second host."""
+    (agent,) = two.here.agents(two.hosts[1].name)
+    assert agent.code("mytid") == agent.tid
+    yield agent
+    two.here.code("kill", agent.tid)
+
+
+def script(machine: Machine, task: Remote, text: str) -> Finished:
+    """Run a program on the first host, which has the task and the names of both hosts."""
+    code = BEGIN + textwrap.dedent(text)
+    names = [host.name for host in machine.hosts]
+    return machine.hosts[0].run(
+        sys.executable, "-c", code, task.tid, *names, env={"PYTHONPATH": str(modules_dir())}
+    )
+
+
+def test_task_moves_and_keeps_its_tid(two: Machine, task: Remote) -> None:
+    script(
+        two,
+        task,
+        """
+        assert place() == second
+        assert can_migrate(tid) is None and can_migrate(tid, first) is None
+        migrate(tid, first)
+        assert place() == first and tid.alive()
+        tid.migrate()
+        assert place() == second
+    """,
+    ).check()
+    assert task.code("mytid") == task.tid
+
+
+def test_unwilling_task_stays_and_the_error_has_the_reason(two: Machine, task: Remote) -> None:
+    assert task.code("setopt", 1002, 0) == 1
+    script(
+        two,
+        task,
+        f"""
+        refused = error(migrate, tid, first)
+        assert type(refused) is NotMovable and isinstance(refused, NotMoved), refused
+        assert refused.reason == {c.WIRE_WHY_OFF} and refused.code == classic.Code.NOT_MOVABLE
+        assert refused.text == "the task does not want to be moved"
+        assert str(refused) == f"migrate {{tid}}: {{refused.text}} (NOT_MOVABLE)", str(refused)
+        assert place() == second
+    """,
+    ).check()
+    assert task.code("mytid") == task.tid
+
+
+def test_reason_is_told_before_anything_is_done(two: Machine, task: Remote) -> None:
+    (sleeper,) = two.here.spawn("/bin/sleep", 1000, where=two.hosts[1].name)
+    script(
+        two,
+        task,
+        f"""
+        reason = can_migrate(classic.mytid())
+        assert reason.code == classic.Code.NOT_MOVABLE, reason
+        assert reason.number == {c.WIRE_WHY_CHANNEL}
+        assert str(reason) == reason.text and "is a pipe" in reason.text
+        starting = can_migrate({sleeper})
+        assert starting.code == classic.Code.BUSY and starting.number == {c.WIRE_WHY_STARTING}
+        busy = error(migrate, {sleeper})
+        assert type(busy) is Busy and busy.text == starting.text == "it has not enrolled yet"
+    """,
+    ).check()
+    two.here.code("kill", sleeper)
+
+
+def test_what_is_not_there_has_its_usual_error(two: Machine, task: Remote) -> None:
+    script(
+        two,
+        task,
+        """
+        for call in (migrate, can_migrate):
+            assert type(error(call, tid + 1000)) is NoTask
+            assert type(error(call, tid, "nowhere")) is NoHost
+            assert "no host nowhere" in str(error(call, tid, "nowhere"))
+            assert type(error(call, 0)) is BadParam
+        assert type(error(migrate, tid, first, live=True)) is NotImpl
+        assert place() == second
+    """,
+    ).check()
+
+
+def test_error_keeps_its_reason_in_pickle() -> None:
+    error = Busy(int(classic.Code.BUSY), "migrate", "soon", "t40001", 7)
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.reason, str(again)) == (7, "migrate t40001: soon (BUSY)")
