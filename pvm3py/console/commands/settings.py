@@ -13,7 +13,7 @@ from ..session import Session
 from ..table import Given, command
 
 # The order and names of pvm3.h; those of shared memory ports and of threads are not for consoles.
-_HIDDEN = {Option.POLL_TYPE, Option.POLL_TIME, Option.THREAD_BUFFERS}
+_HIDDEN = {Option.POLL_TYPE, Option.POLL_TIME, Option.THREAD_BUFFERS, Option.MOVABLE}
 OPTIONS = {
     "Pvm" + "".join(part.capitalize() for part in option.name.split("_")): option
     for option in Option
