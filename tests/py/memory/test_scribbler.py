@@ -12,6 +12,8 @@ from support.machines.sharing import WAYS
 from support.machines.vm import VirtualMachine
 
 SECONDS_MAX = 60
+# On a busy machine a short run may be over before anybody has met a word that is wrong.
+RUNS_MAX = 10
 
 
 @pytest.mark.parametrize("sanitized", [False, True], ids=["plain", "sanitized"])
@@ -21,10 +23,13 @@ def test_what_others_say_to_each_other_stays_right(ring: int, *, sanitized: bool
     seconds = min(chaos_seconds(3), SECONDS_MAX)
     env = WAYS["memory"] | {"PVM_SHM_RING": str(ring)}
     with VirtualMachine("ours", path=[scribbler.parent], env=env) as vm:
-        done = vm.run(scribbler, seconds, timeout=seconds + 100).check()
-        assert "FAIL" not in done.out, done.out
-        assert "Sanitizer" not in done.err + vm.log(), done.err + vm.log()
-        faults = re.findall(r"memory of (t[0-9a-f]+): ", done.err)
-        assert len(faults) == len(set(faults)), done.err
-        assert faults, (done.out, done.err)
-        print(done.out)
+        for _ in range(RUNS_MAX):
+            done = vm.run(scribbler, seconds, timeout=seconds + 100).check()
+            assert "FAIL" not in done.out, done.out
+            assert "Sanitizer" not in done.err + vm.log(), done.err + vm.log()
+            faults = re.findall(r"memory of (t[0-9a-f]+): ", done.err)
+            assert len(faults) == len(set(faults)), done.err
+            print(done.out)
+            if faults:
+                return
+    pytest.fail(f"no fault noticed in {RUNS_MAX} runs")
