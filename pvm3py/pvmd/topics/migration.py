@@ -47,7 +47,9 @@ from .tasks import signal_task
 
 Result = TypeVar("Result")
 
-# Seconds that a task which has been started has to enrol, and that it has to stop.
+# Seconds that all hosts have to hold what is sent to the task: a task of theirs may have stopped in
+# the middle of a multicast. And those that a task which has been started has to enrol, and to stop.
+_HOLD_SECONDS = 10.0
 _ENROL_SECONDS = 1.0
 _FREEZE_SECONDS = 2.0
 # Seconds that what a task waits for may take before it is stopped; then it is answered elsewhere.
@@ -214,12 +216,12 @@ async def _prepare(
     goal = pvmd.hosts.get(c.TIDPVMD | departure.goal)
     if goal is None:
         raise NotMovedError(c.PvmHostFail, c.WIRE_WHY_LOST)
-    reserved = await _until(departure, _reserve(pvmd, goal, order))
+    reserved = await _until(departure, _reserve(pvmd, goal, order), _HOLD_SECONDS)
     others = [host.tid for host in pvmd.hosts.others() if host.tid != departure.goal]
     departure.asked += others
     holding = [placing.ask(pvmd, host, c.DM_MOVE_HOLD, departure) for host in others]
     if holding:
-        await _until(departure, asyncio.wait(holding))
+        await _until(departure, asyncio.wait(holding), _HOLD_SECONDS)
         _check_answers(holding)
     waits = (task.waits or set()) - ({asker} if asker else set())
     if waits:
@@ -262,7 +264,7 @@ async def _freeze(pvmd: Pvmd, departure: Departure, reserved: Reserved) -> None:
     except Refused as refused:
         raise NotMovedError(c.PvmNoTask, 0, "it has ended") from refused
     departure.held = True
-    await _until(departure, kept.done)
+    await _until(departure, kept.done, _HOLD_SECONDS)
     if task.pipe is not None:
         task.pipe.halt(True)
     _order_freeze(pvmd, departure, reserved)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,10 +31,10 @@ TAG = 7
 
 
 @pytest.fixture
-def roads(tmp_path: Path, connector: Connector) -> Iterator[Roads]:
-    """A machine of three hosts that a test may break."""
+def roads(request: pytest.FixtureRequest, tmp_path: Path, connector: Connector) -> Iterator[Roads]:
+    """A machine of three hosts that a test may break; those silent for so many seconds are lost."""
     with Desk(tmp_path) as desk:
-        env = environment(tmp_path) | {"PVM_HOST_TIMEOUT": "5"}
+        env = environment(tmp_path) | {"PVM_HOST_TIMEOUT": getattr(request, "param", "5")}
         machine = Machine(("ours",) * 3, network="loopback", env=env)
         try:
             with Roads(machine, desk, connector) as roads:
@@ -132,6 +134,20 @@ def test_move_is_not_kept_up_by_another_host_that_is_lost(roads: Roads) -> None:
     wid = ask(asker, task.tid, roads.away.name)
     task.move()
     assert answer(asker, wid) == MoveReply(0)
+
+
+@pytest.mark.parametrize("roads", ["60"], indirect=True)
+def test_move_is_off_if_another_host_does_not_answer(roads: Roads) -> None:
+    task, asker = roads.wanderer(), roads.task(roads.home)
+    os.kill(roads.last.pid, signal.SIGSTOP)
+    try:
+        reply = answer(asker, ask(asker, task.tid, roads.away.name))
+        assert (reply.code, reply.reason) == (c.PvmBusy, c.WIRE_WHY_SLOW)
+        number(asker, task.tid, range(10))
+        assert numbers(task, [asker], 10)[asker.tid] == list(range(10))
+    finally:
+        os.kill(roads.last.pid, signal.SIGCONT)
+    move(task, asker, roads.away)
 
 
 def test_new_host_knows_where_tasks_are(roads: Roads) -> None:
