@@ -153,6 +153,14 @@ class Task:
         """Start tasks, as pvm3py.Task.spawn, whose options these are."""
         return await self.ask(functools.partial(sync.Task().spawn, what, *args, **options))
 
+    async def migrate(self, tid: int, host: str | None = None) -> None:
+        """Move a task to another host, as pvm3py.migrate."""
+        await self.ask(sync.migrate, tid, host)
+
+    async def can_migrate(self, tid: int, host: str | None = None) -> sync.Reason | None:
+        """Why a task could not be moved to a host, as pvm3py.can_migrate; None: it could."""
+        return await self.ask(sync.can_migrate, tid, host)
+
     # ---- sending ---------------------------------------------------------------------------
 
     async def send(self, obj: object, to: int | Iterable[int], tag: int = 0) -> None:
