@@ -47,7 +47,8 @@ class Departure(Plain):
     off: has an exception as soon as the move cannot be; frozen: the task has stopped; ready: it can
     run there; flushing: hosts have yet to say that all that it has sent has come; asked: hosts that
     know of the move, the goal first; held: its messages are kept here, too; ordered: it has the
-    order to stop; refused: it has said that it does not.
+    order to stop; refused: it has said that it does not. began, stopped: when, by the clock of the
+    event loop; kilobytes: of its memory.
     """
 
     task: Task
@@ -61,6 +62,9 @@ class Departure(Plain):
     held: bool = False
     ordered: bool = False
     refused: bool = False
+    began: float = 0.0
+    stopped: float = 0.0
+    kilobytes: int = 0
 
     def fail(self, why: NotMovedError) -> None:
         """The move cannot be; the first reason counts."""

@@ -21,6 +21,11 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _STAT_BYTES = 4096
 
 
+# Who has stopped a task: a user, or the resource manager. It goes on when nobody has.
+HELD_BY_HAND = 1
+HELD_BY_MANAGER = 2
+
+
 class Target(Plain):
     """Where output or trace events of a task go; tid 0 is nowhere."""
 
@@ -66,7 +71,7 @@ class Task(Plain):
     collector is told the status. waits: its requests that wait for something here, with bodies of
     waiting_bytes together. announced: what its library can, None: no more than 3.4.6. unborn: its
     process is not known yet, but the signals that it is to get. frozen: it is being moved, and gets
-    these signals afterwards.
+    these signals afterwards. held: who has stopped it, see HELD_.
     """
 
     tid: int
@@ -97,6 +102,7 @@ class Task(Plain):
     announced: Extension | None = None
     unborn: list[int] | None = None
     frozen: list[int] | None = None
+    held: int = 0
 
     def runs(self) -> bool:
         """Whether its process number is known and still that of its process."""

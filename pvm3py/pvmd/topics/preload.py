@@ -31,6 +31,9 @@ MODULES = (
     "shlex",
     "pvm3py.pvmd.topics.handstart",
     # moves of tasks; who asks for one is served by the second, which needs the answers of the first
+    "pvm3py.pvmd.topics.holding",
+    "pvm3py.pvmd.topics.watching",
+    "pvm3py.pvmd.topics.managing",
     "pvm3py.pvmd.topics.arriving",
     "pvm3py.pvmd.topics.migration",
     # trace events
