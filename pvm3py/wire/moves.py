@@ -262,8 +262,9 @@ class TaskStat(Record):
 class HostStat(Record):
     """SM_HOSTSTAT. others, ours: processors that are busy with what, in thousandths.
 
-    free: megabytes of memory; pressure: time that something waits for a processor, in hundredths
-    of a percent; idle: seconds since the owner has used the host; owner: whether that is now.
+    free: megabytes of memory; pressure: time that something waits for a processor, in hundredths of
+    a percent; idle: seconds since the owner has used the host; owner: a WIRE_OWNER_ word, HERE if
+    that is now; tasks: those that were spawned.
     """
 
     cores: I32

@@ -8,7 +8,9 @@ import glob
 import os
 import struct
 from collections.abc import Callable, Iterable
+from functools import partial
 
+from ..state.config import expand
 from ..state.hooks import Hook
 
 # struct utmp of utmp(5), as far as needed: the type, the terminal's name; and a user's process.
@@ -16,6 +18,7 @@ _UTMP = struct.Struct("=h2xi32s")
 _UTMP_BYTES = 384
 _USER_PROCESS = 7
 _UTMP_FILES = ("/run/utmp", "/var/run/utmp")
+_TERMINALS = "/dev"
 _EVENTS = "/dev/input/event*"
 _KEYBOARDS = ("i8042", "keyboard", "mouse")
 # Seconds since an owner was there of whom nothing was ever seen.
@@ -48,7 +51,7 @@ class Owner:
                 self._devices = Devices()
                 self._looks.append(self._devices.used)
             elif hook.kind == "file":
-                self._looks.append(lambda path=hook.value: os.path.exists(path))  # type: ignore
+                self._looks.append(partial(os.path.exists, expand(hook.value)))
 
     def _terminals(self, now: Callable[[], float]) -> Evidence:
         """Evidence by the terminals of users; what is older counts as time since then."""
@@ -100,7 +103,7 @@ def youngest_terminal() -> float:
     times = [0.0]
     for name in _logged_in():
         with contextlib.suppress(OSError, ValueError):
-            times.append(os.stat(f"/dev/{name}").st_atime)
+            times.append(os.stat(f"{_TERMINALS}/{name}").st_atime)
     return max(times)
 
 

@@ -36,6 +36,8 @@ _SECOND = 1.0
 _LOOK = 0.05
 # Reports for which what was found out about whether a task can move is taken to be still true.
 _LASTING = 10
+# What serves the groups of all hosts: it is no task that a manager might stop.
+_GROUP_SERVER = "pvmgs"
 # Seconds that a command of the host file may take.
 _COMMAND_SECONDS = 10.0
 
@@ -121,6 +123,7 @@ def _stat(pvmd: Pvmd, watch: Watch) -> HostStat:
     """How things are now."""
     now = pvmd.loop.time()
     tasks = [task for task in pvmd.tasks if task.runs()]
+    listed = [task for task in tasks if task.flags >= 0 and task.name != _GROUP_SERVER]
     pids = [os.getpid(), *(task.pid for task in tasks)]
     used = watch.meter.look(pids, now - watch.looked)
     watch.looked, watch.reports = now, watch.reports + 1
@@ -134,7 +137,7 @@ def _stat(pvmd: Pvmd, watch: Watch) -> HostStat:
         round(usage.pressure() * 100),
         watch.owner.idle(),
         c.WIRE_OWNER_HERE if here else watch.said,
-        [_task_stat(pvmd, watch, task, used.shares.get(task.pid, 0.0)) for task in tasks],
+        [_task_stat(pvmd, watch, task, used.shares.get(task.pid, 0.0)) for task in listed],
     )
 
 
@@ -236,5 +239,8 @@ def _say(pvmd: Pvmd, word: int) -> Status:
     if watch is None:
         return Status(c.PvmNoTask)
     watch.said = word
+    # What was found out before may be what the user knows better.
+    watch.command = 0
+    watch.owner.told(False)
     _report(pvmd, watch)
     return Status(0)
