@@ -96,6 +96,9 @@ struct pvmverdict {
 int pvmmove(int tid, const char *host, int flags, struct pvmverdict *verdict);
 int pvmmovable(int tid, const char *host, struct pvmverdict *verdict);
 
+/* Say of a host whether its owner uses it: WIRE_OWNER_. 0 or an error code. (calls/hold.c) */
+int pvmowner(const char *host, int word);
+
 /* ---- waiting (csrc/libpvm/engine/wait.c) -------------------------------------------- */
 
 /*
