@@ -512,6 +512,7 @@ enum {
 	NO_DEADLINE = -1, /* for ever */
 	WHILE_THERE = -2, /* take in until nothing is there */
 	LIST_ONLY = -3,   /* take in nothing */
+	BRIEFLY = -4,     /* only as long as a wait looks before it sleeps */
 };
 enum { PASSES_MAX = 65536 }; /* of WHILE_THERE, so that a flood does not keep a call for ever */
 
