@@ -11,7 +11,7 @@ import json
 import sys
 from typing import Any
 
-from jupyter_client import KernelManager
+from jupyter_client.manager import KernelManager
 
 TIMEOUT = 60  # seconds of a cell
 
