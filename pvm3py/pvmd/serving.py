@@ -218,7 +218,7 @@ def _route(tag: int) -> Route | None:
     """
     route = ROUTES.get(tag)
     if route is None and (tag - c.TM_FIRST in _MOVES or tag - c.DM_FIRST in _MOVES):
-        from .topics import arriving, migration  # noqa: F401, PLC0415
+        from .topics import arriving, evacuating, migration  # noqa: F401, PLC0415
 
         route = ROUTES.get(tag)
     return route
@@ -363,7 +363,7 @@ def _await_result(
         try:
             return await work
         finally:
-            waits.discard(job)
+            waits.pop(job, None)
             if task is not None:
                 task.answered(size)
 
@@ -378,7 +378,7 @@ def _await_result(
             pvmd.log.about = None
 
     job = pvmd.loop.create_task(answer())
-    waits.add(job)
-    job.add_done_callback(waits.discard)  # also of one that was cancelled before it began
+    waits[job] = request.tag, request.ctx, request.wid
+    job.add_done_callback(lambda _: waits.pop(job, None))  # also if cancelled before it began
     if task is not None:
         task.waiting_bytes += size

@@ -544,11 +544,12 @@ static inline uint32_t pvm__dsig(void)
 		order << 19 | 2 << 21 | order << 25;
 }
 
-/* A variable of the environment, and where a search has found it, or the end. */
+/* A variable of the environment: where a search has found it, or the end; the answer. */
 struct setting {
 	char **environment, *first;
 	size_t at, before;
-	char *entry, *entry_before, *value; /* NULL: there was none */
+	char *entry, *entry_before; /* NULL: there was none */
+	char *value;
 };
 /*
  * Value of a variable; `otherwise` if it is not set, or empty. It is not searched for again while

@@ -114,7 +114,12 @@ def test_messages_of_two_contexts_all_find_their_receives(run: Runner) -> None:
 
 def test_a_flood_by_both_ways_is_received_in_order(run: Runner) -> None:
     async def main(task: aio.Task) -> None:
-        senders = await task.spawn(awaited.count, 2000, 5, n=3)
+        senders = await task.spawn(awaited.count_when_asked, 2000, 5, n=3)
+        for sender in senders:
+            for number in range(5):  # by then the way is the one that stays
+                await task.send(number, sender)
+                assert await task.recv(sender) == number
+            await task.send(None, sender)
 
         async def all_of(sender: int) -> None:
             for number in range(2000):

@@ -39,6 +39,18 @@ def count(numbers: int, tag: int) -> None:
         task.recv(parent)
 
 
+def count_when_asked(numbers: int, tag: int) -> None:
+    """Send the parent what it sends, until None comes; then the numbers from 0 on."""
+    with Task() as task:
+        parent = task.parent
+        assert parent is not None
+        while (obj := task.recv(parent)) is not None:
+            parent.send(obj)
+        for number in range(numbers):
+            parent.send(number, tag)
+        task.recv(parent)
+
+
 def answer_later(seconds: float) -> None:
     """Send the parent two objects, with a pause between them."""
     with Task() as task:
