@@ -218,7 +218,7 @@ def _route(tag: int) -> Route | None:
     """
     route = ROUTES.get(tag)
     if route is None and (tag - c.TM_FIRST in _MOVES or tag - c.DM_FIRST in _MOVES):
-        from .topics import arriving, migration  # noqa: F401, PLC0415
+        from .topics import arriving, checkpointing, cutting, migration, restarting, reviving  # noqa: F401, PLC0415  # noqa: F401, PLC0415
 
         route = ROUTES.get(tag)
     return route
@@ -382,3 +382,4 @@ def _await_result(
     job.add_done_callback(waits.discard)  # also of one that was cancelled before it began
     if task is not None:
         task.waiting_bytes += size
+        task.asks(job, request.tag, request.ctx, request.wid)

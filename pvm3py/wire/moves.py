@@ -5,7 +5,7 @@ from typing import Annotated
 
 from . import constants as c
 from .codec import Counted
-from .record import I32, Blob, Ints, Record, Str
+from .record import I32, Blob, Ints, OptionalStr, Record, Str
 from .task import Settings
 
 # What people are told of the reasons that daemons find; some have more to say behind it.
@@ -29,6 +29,11 @@ WORDS = {
     c.WIRE_WHY_SLOW: "it takes too long",
     c.WIRE_WHY_FULL: "there is no room for it",
     c.WIRE_WHY_LOST: "the host has been lost",
+    c.WIRE_WHY_DIRECTORY: "the directory cannot be used",
+    c.WIRE_WHY_CHECKPOINT: "the checkpoint cannot be used",
+    c.WIRE_WHY_ALIVE: "tasks with these tids are there",
+    c.WIRE_WHY_ROOM: "the disk is too full",
+    c.WIRE_WHY_WRITING: "the image could not be written",
 }
 
 
@@ -66,12 +71,16 @@ class CanMoveReply(Record):
 
 
 class Freeze(Record):
-    """TM_FREEZE; address of who takes the image, and the token that it expects."""
+    """TM_FREEZE; address of who takes the image, and the token that it expects.
+
+    file: path of the image, with WIRE_FREEZE_FILE.
+    """
 
     epoch: I32
     flags: I32
     address: Str
     token: Str
+    file: OptionalStr = None
 
 
 class Frozen(Record):
@@ -115,7 +124,7 @@ class TaskRecord(Record):
     """What a daemon knows of a task from its start on, and by what it has announced.
 
     out, trc, begun: tid, context and tag; begun is empty if no tracer was told. announced: words
-    of the library's extension.
+    of the library's extension. job: tid of the task with which its job began.
     """
 
     ptid: I32
@@ -128,6 +137,7 @@ class TaskRecord(Record):
     trc: Ints
     begun: Ints
     announced: Ints
+    job: I32
 
 
 class Reserve(Record):

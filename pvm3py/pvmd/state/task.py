@@ -65,8 +65,9 @@ class Task(Plain):
     tell of its end; dealings: what it has open with the one that it was told of. tells_status: its
     collector is told the status. waits: its requests that wait for something here, with bodies of
     waiting_bytes together. announced: what its library can, None: no more than 3.4.6. unborn: its
-    process is not known yet, but the signals that it is to get. frozen: it is being moved, and gets
-    these signals afterwards.
+    process is not known yet, but the signals that it is to get. frozen: it has stopped for an
+    image, and gets these signals afterwards. job: tid of the task with which its job began, 0: its
+    own. asked: the requests in waits: tag, context and wait id.
     """
 
     tid: int
@@ -97,6 +98,8 @@ class Task(Plain):
     announced: Extension | None = None
     unborn: list[int] | None = None
     frozen: list[int] | None = None
+    job: int = 0
+    asked: dict[asyncio.Task[None], tuple[int, int, int]] | None = None
 
     def runs(self) -> bool:
         """Whether its process number is known and still that of its process."""
@@ -109,6 +112,13 @@ class Task(Plain):
         if self.waits is None:
             self.waits = set()
         return self.waits
+
+    def asks(self, job: asyncio.Task[None], tag: int, ctx: int, wid: int) -> None:
+        """One of these is for this request."""
+        if self.asked is None:
+            self.asked = {}
+        self.asked[job] = tag, ctx, wid
+        job.add_done_callback(lambda done: (self.asked or {}).pop(done, None))
 
     def answered(self, size: int) -> None:
         """A request with so long a body waits no more."""

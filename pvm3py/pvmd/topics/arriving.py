@@ -99,8 +99,8 @@ async def _receive(pvmd: Pvmd, arrival: Arrival) -> None:
     try:
         assert arrival.listener is not None
         arrival.image = await passage.accept(arrival.listener, arrival.token)
-        _start(pvmd, arrival)
-        await _await_report(pvmd, arrival)
+        start(pvmd, arrival)
+        await await_report(pvmd, arrival)
     except NotMovedError as error:
         ready = Ready(arrival.task.tid, arrival.epoch, error.code, error.reason, f"{error}")
     except OSError as error:
@@ -110,7 +110,7 @@ async def _receive(pvmd: Pvmd, arrival: Arrival) -> None:
     pvmd.peers.send(arrival.origin, c.DM_MOVE_READY, ready)
 
 
-def _start(pvmd: Pvmd, arrival: Arrival) -> None:
+def start(pvmd: Pvmd, arrival: Arrival) -> None:
     """Start the restarter. Raises OSError."""
     assert arrival.image is not None
     with contextlib.ExitStack() as theirs:
@@ -130,7 +130,7 @@ def _start(pvmd: Pvmd, arrival: Arrival) -> None:
     os.set_blocking(arrival.report, False)
 
 
-async def _await_report(pvmd: Pvmd, arrival: Arrival) -> None:
+async def await_report(pvmd: Pvmd, arrival: Arrival) -> None:
     """Wait until the restarter says that the task is about to run. Raises NotMovedError."""
     said = b""
     while not said.endswith(b"\n"):
@@ -178,7 +178,7 @@ def _close(arrival: Arrival) -> None:
     arrival.report = arrival.output = -1
 
 
-def _drop(pvmd: Pvmd, arrival: Arrival) -> None:
+def drop(pvmd: Pvmd, arrival: Arrival) -> None:
     """The task does not come."""
     tid = arrival.task.tid
     del Moves.of(pvmd).arrivals[tid]
@@ -206,7 +206,7 @@ def _of_move(pvmd: Pvmd, request: Request, tid: int, epoch: int) -> Arrival:
 def abort(pvmd: Pvmd, request: Request, body: MoveWord) -> Status:
     """The task stays where it is."""
     with contextlib.suppress(Refused):
-        _drop(pvmd, _of_move(pvmd, request, body.tid, body.epoch))
+        drop(pvmd, _of_move(pvmd, request, body.tid, body.epoch))
     if pvmd.hosts.places.moved(body.tid, host_of(request), body.epoch):
         placing.placed(pvmd, body.tid, host_of(request))
     return Status(0)
@@ -215,7 +215,12 @@ def abort(pvmd: Pvmd, request: Request, body: MoveWord) -> Status:
 @handles(c.DM_MOVE_GO, MoveGo, hosts=True, reply_tag=c.DM_MOVE_GOACK)
 def go(pvmd: Pvmd, request: Request, body: MoveGo) -> MoveReply:
     """The task is of this host from now on, and runs."""
-    arrival = _of_move(pvmd, request, body.tid, body.epoch)
+    settle(pvmd, _of_move(pvmd, request, body.tid, body.epoch), body)
+    return MoveReply(0)
+
+
+def settle(pvmd: Pvmd, arrival: Arrival, body: MoveGo) -> None:
+    """A task whose image is complete here is of this host from now on, and runs."""
     assert arrival.stream is not None
     task = arrival.task
     belongings.unpack(task, body.task)
@@ -234,7 +239,6 @@ def go(pvmd: Pvmd, request: Request, body: MoveGo) -> MoveReply:
         signal_task(pvmd, task, signum)
     if arrival.ended is not None:
         leaving.process_ended(pvmd, task, *arrival.ended)
-    return MoveReply(0)
 
 
 def _connect(pvmd: Pvmd, arrival: Arrival, body: MoveGo) -> None:
@@ -273,7 +277,8 @@ def child_ended(pvmd: Pvmd, pid: int, status: int, user: float, system: float) -
             arrival.ended = status, user, system
             why = f"the restarter has ended with status {status}"
             word = Ready(arrival.task.tid, arrival.epoch, c.PvmNotMovable, c.WIRE_WHY_RESTART, why)
-            if arrival.work is not None and arrival.work.done():
+            awaited = arrival.work is not None and arrival.work.done()
+            if awaited and arrival.origin != pvmd.hosts.own.tid:
                 pvmd.peers.send(arrival.origin, c.DM_MOVE_READY, word)
 
 
@@ -282,7 +287,7 @@ def task_gone(pvmd: Pvmd, tid: int, _task: Task | None) -> None:
     """A task that was about to come has ended."""
     arrival = Moves.of(pvmd).arrivals.get(tid)
     if arrival is not None:
-        _drop(pvmd, arrival)
+        drop(pvmd, arrival)
 
 
 @on(HOST_LOST)
@@ -297,4 +302,4 @@ def host_lost(pvmd: Pvmd, host: int) -> None:
 def end(pvmd: Pvmd) -> None:
     """The daemon ends: nothing comes any more."""
     for arrival in list(Moves.of(pvmd).arrivals.values()):
-        _drop(pvmd, arrival)
+        drop(pvmd, arrival)

@@ -30,6 +30,7 @@ def _record(task: Task) -> TaskRecord:
         _words(task.trc),
         _words(task.begun),
         [word or 0 for word in words],
+        task.job,
     )
 
 
@@ -48,10 +49,20 @@ def pack(pvmd: Pvmd, task: Task, epoch: int) -> MoveGo:
     )
 
 
+def copy(pvmd: Pvmd, task: Task, epoch: int) -> MoveGo:
+    """All of a task that has stopped here, and will go on here."""
+    notices = Notices.of(pvmd)
+    kept = notices.take_of(pvmd, task.tid)
+    notices.keep_for(pvmd, task.tid, kept)
+    return MoveGo(
+        task.tid, epoch, _record(task), kept, manager.take(task), list(task.frozen or ()), b""
+    )
+
+
 def unpack(task: Task, record: TaskRecord) -> None:
     """What another daemon knew of a task that has come."""
     task.ptid, task.name, task.flags = record.ptid, record.name, record.flags
-    task.sched = record.sched
+    task.sched, task.job = record.sched, record.job
     task.tells_status = bool(record.tells_status)
     task.output_ended = bool(record.output_ended)
     task.out, task.trc = Target(*record.out), Target(*record.trc)

@@ -22,7 +22,7 @@ from ..occasions import HOST_LOST, TASK_GONE, Step, on
 from ..state.errors import Refused
 from ..state.events import HeldEvent
 from ..state.hosts import Host
-from ..state.moves import Arrival, Departure, Hold, NotMovedError
+from ..state.moves import Arrival, Departure, Hold, NotMovedError, Stop
 from ..state.task import Task, is_task
 from .output import Collectors
 
@@ -30,11 +30,13 @@ from .output import Collectors
 class Moves(Table):
     """What is going on: moves of tasks of this host, of tasks that come, and what is held.
 
-    left: what waits for something here and belongs to tasks that have moved away.
+    stops: tasks of this host whose images are made for files; left: what waits for something here
+    and belongs to tasks that have moved away.
     """
 
     def __init__(self) -> None:
         self.departures: dict[int, Departure] = {}
+        self.stops: dict[int, Stop] = {}
         self.arrivals: dict[int, Arrival] = {}
         self.holds: dict[int, Hold] = {}
         self.left: dict[int, Task] = {}
@@ -198,6 +200,14 @@ def task_gone(pvmd: Pvmd, tid: int, task: Task | None) -> None:
     departure = moves.departures.get(tid)
     if departure is not None:
         departure.fail(NotMovedError(c.PvmNoTask, 0, "it has ended"))
+
+
+@on(TASK_GONE)
+def stopped_gone(pvmd: Pvmd, tid: int, _task: Task | None) -> None:
+    """A task whose image is made has ended."""
+    stop = Moves.of(pvmd).stops.get(tid)
+    if stop is not None:
+        stop.fail(NotMovedError(c.PvmNoTask, 0, f"t{tid:x}: it has ended"))
 
 
 @on(HOST_LOST, Step.MOVES)

@@ -33,6 +33,12 @@ MODULES = (
     # moves of tasks; who asks for one is served by the second, which needs the answers of the first
     "pvm3py.pvmd.topics.arriving",
     "pvm3py.pvmd.topics.migration",
+    # images in files
+    "json",
+    "pvm3py.pvmd.topics.cutting",
+    "pvm3py.pvmd.topics.reviving",
+    "pvm3py.pvmd.topics.checkpointing",
+    "pvm3py.pvmd.topics.restarting",
     # trace events
     "copy",
     "dataclasses",
