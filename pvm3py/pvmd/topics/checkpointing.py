@@ -104,12 +104,12 @@ async def everywhere(
     own: Callable[[], Any],
 ) -> list[Reply]:
     """The answers of daemons to a request; own: how this one serves it. Raises HostFailed."""
-    asked = [
+    works: list[Any] = [
         None if host is pvmd.hosts.own else pvmd.peers.request(host.tid, tag, body, reply)
         for host in hosts
     ]
-    mine = own() if any(ask is None for ask in asked) else None
-    works = [mine if ask is None else ask for ask in asked]
+    if None in works:
+        works[works.index(None)] = own()
     waits = [pvmd.background(work) for work in works if isinstance(work, Coroutine)]
     if waits:
         await asyncio.wait(waits)

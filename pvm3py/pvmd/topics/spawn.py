@@ -74,8 +74,9 @@ def spawn(
 
 def _job_of_children(parent: Task | None, order: ExecRequest) -> int:
     """The job of the tasks that a task has started; 0: each begins one."""
-    apart = parent is None or order.flags & c.PvmNoSpawnParent
-    return 0 if apart else parent.job or parent.tid
+    if parent is None or order.flags & c.PvmNoSpawnParent:
+        return 0
+    return parent.job or parent.tid
 
 
 def check_count(count: int) -> None:
