@@ -72,6 +72,7 @@ THREADS = {
 IN_ARCHIVE = {
     *("pvmaskwaiting", "pvmsendbytes", "pvmsendparts", "pvmtake", "pvmlook", "pvmread"),
     *("pvmdescribe", "pvmrewind", "pvmspawn", "pvmforksibling", "pvmmove", "pvmmovable"),
+    *("pvmcheckpoint", "pvmrevive"),
 }
 
 # Debian's daemon is linked with inner parts of its library, and stays with that.

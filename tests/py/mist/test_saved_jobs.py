@@ -41,7 +41,11 @@ class Job:
 
     def await_note(self, name: str) -> int:
         """What the job has written, when it has; nothing may be wrong by then."""
-        wait_until(lambda: (self.directory / name).exists() or self.wrong(), name)
+        try:
+            wait_until(lambda: (self.directory / name).exists() or self.wrong(), name, 60)
+        except AssertionError as error:
+            error.add_note(self.machine.everything())
+            raise
         assert not self.wrong(), self.machine.everything()
         return self.note(name)
 
@@ -71,13 +75,13 @@ class Job:
         assert not self.wrong()
 
 
-def script(machine: Machine, text: str, host: int = 0) -> Finished:
+def script(machine: Machine, text: str, host: int = 0, status: int = 0) -> Finished:
     """Run a program in Python by hand on a host."""
     code = f"from pvm3py import *\nfrom pvm3py import classic\n{text}"
     ended = machine.hosts[host].run(
         sys.executable, "-c", code, env={"PYTHONPATH": str(modules_dir())}
     )
-    return ended.check()
+    return ended.check(status)
 
 
 @pytest.mark.parametrize("workers", [0, 2, 7])
@@ -99,3 +103,64 @@ def test_job_is_started_again(machine: Machine, tmp_path: Path, workers: int) ->
     job.kill()
     script(machine, f"assert sorted(restart({str(tmp_path)!r})) == {tids}")
     job.finish()
+
+
+def test_task_that_asks_for_the_checkpoint_returns_twice(machine: Machine, tmp_path: Path) -> None:
+    """From the same call, with the number: in the job that goes on, and in the one started later."""
+    job = Job(machine, tmp_path, 2)
+    (tmp_path / "save").touch()
+    assert job.await_note("saved") == 1
+    job.kill()
+    (tmp_path / "saved").unlink()
+    script(machine, f"restart({str(tmp_path)!r})", host=1)
+    assert job.await_note("saved") == 1
+    job.finish()
+
+
+def test_last_checkpoints_are_kept(machine: Machine, tmp_path: Path) -> None:
+    job = Job(machine, tmp_path, 1)
+    for keep in (None, None, None, 3):
+        script(machine, f"checkpoint({str(tmp_path)!r}, [{job.root}], jobs=True, keep={keep})", 2)
+    place = tmp_path / f"job-t{job.root:x}"
+    assert sorted(path.name for path in place.iterdir()) == ["000002", "000003", "000004", "latest"]
+    assert (place / "latest").readlink() == Path("000004")
+    job.kill()
+    script(machine, f"assert len(restart({str(place)!r}, number=3)) == 2")
+    job.finish()
+
+
+def test_checkpoint_without_its_end_is_none(machine: Machine, tmp_path: Path) -> None:
+    job = Job(machine, tmp_path, 1)
+    script(machine, f"checkpoint({str(tmp_path)!r}, [{job.root}], jobs=True)")
+    place = tmp_path / f"job-t{job.root:x}"
+    (place / "000002.part").mkdir(0o700)
+    (place / "000002.part" / f"t{job.root:x}.img").write_bytes(b"pvmimage")
+    (place / "000003").mkdir(0o700)
+    script(machine, f"checkpoint({str(tmp_path)!r}, [{job.root}], jobs=True)")
+    assert (place / "latest").readlink() == Path("000002")
+    assert not (place / "000002.part").exists()
+    job.finish()
+
+
+@pytest.mark.parametrize("hosts", [1, 2, 5])
+def test_job_of_three_hosts_goes_on_in_another_machine(
+    machine: Machine, tmp_path: Path, hosts: int
+) -> None:
+    """Some tids bear numbers of hosts that are not there; new tasks do not get these tids."""
+    job = Job(machine, tmp_path, 5)
+    script(machine, f"checkpoint({str(tmp_path)!r}, [{job.root}], jobs=True)")
+    tids = job.tids()
+    job.kill()
+    other = Machine(("ours",) * hosts, network="loopback", programs=PROGRAMS)
+    try:
+        job.machine = other
+        started = script(other, f"print(*map(int, restart({str(tmp_path)!r})))").out.split()
+        assert sorted(map(int, started)) == sorted(job.tasks())
+        fresh = [other.here.spawn("/bin/true")[0] for _ in range(12)]
+        assert not set(fresh) & set(tids)
+        again = script(other, f"restart({str(tmp_path)!r})", status=1)
+        assert "tasks with these tids are there" in again.err
+        job.finish()
+        assert other.here.code("pstat", job.root) == c.PvmNoTask
+    finally:
+        other.bed.stop()
