@@ -138,15 +138,15 @@
 #define WIRE_WHY_NO_GOAL (WIRE_WHY_DAEMON + 13) /* there is no other host */
 #define WIRE_WHY_CHANNEL (WIRE_WHY_DAEMON + 18) /* a standard stream of it is a pipe or a socket */
 /* Of checkpoints alone. */
-#define WIRE_WHY_DIRECTORY (WIRE_WHY_DAEMON + 40) /* it cannot be used */
+#define WIRE_WHY_DIRECTORY (WIRE_WHY_DAEMON + 40)  /* it cannot be used */
 #define WIRE_WHY_CHECKPOINT (WIRE_WHY_DAEMON + 41) /* it is not there, or damaged */
 #define WIRE_WHY_ALIVE (WIRE_WHY_DAEMON + 42)      /* there is a task with such a tid */
 /* The same with PvmBusy: another try may do. */
 #define WIRE_WHY_ROOM (WIRE_WHY_DAEMON + 43)    /* the disk is too full */
 #define WIRE_WHY_WRITING (WIRE_WHY_DAEMON + 44) /* the image was not written */
-#define WIRE_WHY_HOSTS (WIRE_WHY_DAEMON + 14) /* hosts are being added */
-#define WIRE_WHY_SLOW (WIRE_WHY_DAEMON + 15)  /* it does not stop, or the image makes no progress */
-#define WIRE_WHY_FULL (WIRE_WHY_DAEMON + 16)  /* the goal has no room for it */
-#define WIRE_WHY_LOST (WIRE_WHY_DAEMON + 17)  /* the goal has been lost */
+#define WIRE_WHY_HOSTS (WIRE_WHY_DAEMON + 14)   /* hosts are being added */
+#define WIRE_WHY_SLOW (WIRE_WHY_DAEMON + 15) /* it does not stop, or the image makes no progress */
+#define WIRE_WHY_FULL (WIRE_WHY_DAEMON + 16) /* the goal has no room for it */
+#define WIRE_WHY_LOST (WIRE_WHY_DAEMON + 17) /* the goal has been lost */
 
 #endif

@@ -95,8 +95,9 @@ static int write_checkpoint(const struct wish *w, struct pvmverdict *verdict)
 		return pvm__refuse(PvmBadParam);
 	path = whole_path(w->dir);
 	req = path ? pvm__message_new(WIRE_ENC_XDR) : NULL;
-	code = req ? pvm__put(req, "siiiiv", path, w->flags, w->every, w->keep, w->n, w->tids, w->n) :
-		     0;
+	code = req ?
+		pvm__put(req, "siiiiv", path, w->flags, w->every, w->keep, w->n, w->tids, w->n) :
+		0;
 	free(path);
 	code = ask(TM_CKPT, req, code, &reply);
 	if (code < 0)

@@ -49,7 +49,8 @@ static int migrate(int tid, const char *host, int flags, struct pvmverdict *verd
 
 	if (!wire_is_task((uint32_t)tid) || tid <= 0 || flags)
 		return pvm__refuse(PvmBadParam);
-	code = pvm__ask_mover(TM_MIGRATE, pvm__compose("isi", tid, host ? host : "", flags), &reply);
+	code = pvm__ask_mover(TM_MIGRATE, pvm__compose("isi", tid, host ? host : "", flags),
+		&reply);
 	return code < 0 ? code : read_answer(reply, false, verdict);
 }
 

@@ -148,8 +148,8 @@ static void prepare(struct departure *d)
 /* The image goes to a new file; a child writes it, and says so on what was connected. */
 static struct objection divert(struct departure *d)
 {
-	int fd = pvm__off_stdio(
-		open(freeze.file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+	int fd = pvm__off_stdio(open(freeze.file,
+		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
 
 	if (fd < 0) {
 		close(d->order.fd);

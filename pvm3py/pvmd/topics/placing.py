@@ -188,6 +188,8 @@ def forget(pvmd: Pvmd, tid: int, task: Task | None) -> None:
 def task_gone(pvmd: Pvmd, tid: int, task: Task | None) -> None:
     """A task is gone: all daemons are told if they may know of it, and it does not move."""
     places, moves = pvmd.hosts.places, Moves.of(pvmd)
+    if (stop := moves.stops.get(tid)) is not None:
+        stop.fail(NotMovedError(c.PvmNoTask, 0, f"t{tid:x}: it has ended"))
     if not places.wanders(tid):
         return
     release(pvmd, tid)
@@ -200,14 +202,6 @@ def task_gone(pvmd: Pvmd, tid: int, task: Task | None) -> None:
     departure = moves.departures.get(tid)
     if departure is not None:
         departure.fail(NotMovedError(c.PvmNoTask, 0, "it has ended"))
-
-
-@on(TASK_GONE)
-def stopped_gone(pvmd: Pvmd, tid: int, _task: Task | None) -> None:
-    """A task whose image is made has ended."""
-    stop = Moves.of(pvmd).stops.get(tid)
-    if stop is not None:
-        stop.fail(NotMovedError(c.PvmNoTask, 0, f"t{tid:x}: it has ended"))
 
 
 @on(HOST_LOST, Step.MOVES)

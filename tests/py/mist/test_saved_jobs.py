@@ -3,18 +3,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.machines.jobs import PROGRAMS, Job, script
 from support.machines.machine import Machine
-from support.machines.vm import Finished, wait_until
-from support.system import modules_dir
 
 from pvm3py.wire import constants as c
-
-PROGRAMS = ("agent", "saved_job")
 
 
 @pytest.fixture(scope="module")
@@ -24,95 +20,44 @@ def machine() -> Iterator[Machine]:
     made.bed.stop()
 
 
-class Job:
-    """A ring of tasks on all hosts of a machine, and the directory in which it says how it is."""
-
-    def __init__(self, machine: Machine, directory: Path, workers: int, size: int = 0) -> None:
-        self.machine, self.directory, self.workers = machine, directory, workers
-        names = [host.name for host in machine.hosts]
-        program = machine.hosts[0].program("saved_job")
-        words = (directory, workers, size, *names[1:], names[0])
-        flags = c.PvmTaskHost | c.PvmNoSpawnParent
-        (self.root,) = machine.here.spawn(str(program), *words, where=names[0], flags=flags)
-        self.await_note("begun")
-
-    def note(self, name: str) -> int:
-        return int((self.directory / name).read_text())
-
-    def await_note(self, name: str) -> int:
-        """What the job has written, when it has; nothing may be wrong by then."""
-        try:
-            wait_until(lambda: (self.directory / name).exists() or self.wrong(), name, 60)
-        except AssertionError as error:
-            error.add_note(self.machine.everything())
-            raise
-        assert not self.wrong(), self.machine.everything()
-        return self.note(name)
-
-    def wrong(self) -> list[str]:
-        return [path.name for path in self.directory.glob("wrong-*")]
-
-    def tids(self) -> list[int]:
-        return [self.root, *(tid for tid in self.tasks() if tid != self.root)]
-
-    def tasks(self) -> list[int]:
-        """All tasks of the machine but the agents that were started by hand."""
-        agents = {agent.tid for agent in self.machine.agents}
-        listed = script(self.machine, "print(*[t.tid for t in classic.tasks() if t.tid != classic.mytid()])")
-        return sorted({int(word) for word in listed.out.split()} - agents)
-
-    def kill(self) -> None:
-        """End all tasks; what they have written since the last checkpoint goes, too."""
-        for tid in self.tasks():
-            self.machine.here.code("sendsig", tid, 9)
-        wait_until(lambda: not self.tasks(), "end of the job")
-
-    def finish(self) -> None:
-        """Have the job end, and check what it says then."""
-        (self.directory / "finish").touch()
-        assert self.await_note("result") > 0
-        wait_until(lambda: not self.tasks(), "end of the job")
-        assert not self.wrong()
-
-
-def script(machine: Machine, text: str, host: int = 0, status: int = 0) -> Finished:
-    """Run a program in Python by hand on a host."""
-    code = f"from pvm3py import *\nfrom pvm3py import classic\n{text}"
-    ended = machine.hosts[host].run(
-        sys.executable, "-c", code, env={"PYTHONPATH": str(modules_dir())}
-    )
-    return ended.check(status)
-
-
 @pytest.mark.parametrize("workers", [0, 2, 7])
-def test_job_goes_on_after_its_checkpoint(
-    machine: Machine, tmp_path: Path, workers: int
-) -> None:
+def test_job_goes_on_after_its_checkpoints(machine: Machine, tmp_path: Path, workers: int) -> None:
     job = Job(machine, tmp_path, workers)
-    for number in (1, 2, 3):
-        written = script(machine, f"print(checkpoint({str(tmp_path)!r}, [{job.root}], jobs=True))")
-        assert written.out.split() == [str(number)], machine.everything()
+    assert [job.save() for _ in range(3)] == [1, 2, 3]
     job.finish()
 
 
 @pytest.mark.parametrize("workers", [0, 2, 7])
 def test_job_is_started_again(machine: Machine, tmp_path: Path, workers: int) -> None:
     job = Job(machine, tmp_path, workers, 1 << 20)
-    script(machine, f"checkpoint({str(tmp_path)!r}, [{job.root}], jobs=True)")
+    job.save()
     tids = job.tasks()
     job.kill()
-    script(machine, f"assert sorted(restart({str(tmp_path)!r})) == {tids}")
+    assert sorted(job.restart()) == tids
+    job.finish()
+
+
+def test_job_is_started_twice_from_one_checkpoint(machine: Machine, tmp_path: Path) -> None:
+    """And written again in between, so that images of restarted tasks are restarted."""
+    job = Job(machine, tmp_path, 3)
+    job.save()
+    for host in (1, 2):
+        job.kill()
+        job.restart(host)
+        job.save(host)
+    job.kill()
+    job.restart(number=2)
     job.finish()
 
 
 def test_task_that_asks_for_the_checkpoint_returns_twice(machine: Machine, tmp_path: Path) -> None:
-    """From the same call, with the number: in the job that goes on, and in the one started later."""
+    """From the same call, with the number: where it goes on, and where it is started later."""
     job = Job(machine, tmp_path, 2)
     (tmp_path / "save").touch()
     assert job.await_note("saved") == 1
     job.kill()
     (tmp_path / "saved").unlink()
-    script(machine, f"restart({str(tmp_path)!r})", host=1)
+    job.restart(1)
     assert job.await_note("saved") == 1
     job.finish()
 
@@ -120,25 +65,25 @@ def test_task_that_asks_for_the_checkpoint_returns_twice(machine: Machine, tmp_p
 def test_last_checkpoints_are_kept(machine: Machine, tmp_path: Path) -> None:
     job = Job(machine, tmp_path, 1)
     for keep in (None, None, None, 3):
-        script(machine, f"checkpoint({str(tmp_path)!r}, [{job.root}], jobs=True, keep={keep})", 2)
-    place = tmp_path / f"job-t{job.root:x}"
-    assert sorted(path.name for path in place.iterdir()) == ["000002", "000003", "000004", "latest"]
-    assert (place / "latest").readlink() == Path("000004")
+        job.save(2, keep=keep)
+    assert sorted(path.name for path in job.place.iterdir()) == [
+        *("000002", "000003", "000004", "latest")
+    ]
+    assert (job.place / "latest").readlink() == Path("000004")
     job.kill()
-    script(machine, f"assert len(restart({str(place)!r}, number=3)) == 2")
+    assert len(job.restart(number=3)) == 2
     job.finish()
 
 
 def test_checkpoint_without_its_end_is_none(machine: Machine, tmp_path: Path) -> None:
     job = Job(machine, tmp_path, 1)
-    script(machine, f"checkpoint({str(tmp_path)!r}, [{job.root}], jobs=True)")
-    place = tmp_path / f"job-t{job.root:x}"
-    (place / "000002.part").mkdir(0o700)
-    (place / "000002.part" / f"t{job.root:x}.img").write_bytes(b"pvmimage")
-    (place / "000003").mkdir(0o700)
-    script(machine, f"checkpoint({str(tmp_path)!r}, [{job.root}], jobs=True)")
-    assert (place / "latest").readlink() == Path("000002")
-    assert not (place / "000002.part").exists()
+    job.save()
+    (job.place / "000002.part").mkdir(0o700)
+    (job.place / "000002.part" / f"t{job.root:x}.img").write_bytes(b"pvmimage")
+    (job.place / "000003").mkdir(0o700)
+    assert job.save() == 2
+    assert (job.place / "latest").readlink() == Path("000002")
+    assert not (job.place / "000002.part").exists()
     job.finish()
 
 
@@ -148,19 +93,31 @@ def test_job_of_three_hosts_goes_on_in_another_machine(
 ) -> None:
     """Some tids bear numbers of hosts that are not there; new tasks do not get these tids."""
     job = Job(machine, tmp_path, 5)
-    script(machine, f"checkpoint({str(tmp_path)!r}, [{job.root}], jobs=True)")
-    tids = job.tids()
+    job.save()
+    tids = job.tasks()
     job.kill()
     other = Machine(("ours",) * hosts, network="loopback", programs=PROGRAMS)
     try:
         job.machine = other
-        started = script(other, f"print(*map(int, restart({str(tmp_path)!r})))").out.split()
-        assert sorted(map(int, started)) == sorted(job.tasks())
+        assert sorted(job.restart()) == job.tasks() == tids
         fresh = [other.here.spawn("/bin/true")[0] for _ in range(12)]
         assert not set(fresh) & set(tids)
-        again = script(other, f"restart({str(tmp_path)!r})", status=1)
-        assert "tasks with these tids are there" in again.err
+        assert "tasks with these tids are there" in job.refused()
         job.finish()
         assert other.here.code("pstat", job.root) == c.PvmNoTask
     finally:
         other.bed.stop()
+
+
+def test_tasks_of_a_list_are_written_without_their_jobs(machine: Machine, tmp_path: Path) -> None:
+    first, second = machine.here.agents(machine.hosts[1].name, 2)
+    assert first.code("mytid") > 0
+    assert second.code("mytid") > 0
+    call = f"checkpoint({str(tmp_path)!r}, [{first.tid}])"
+    assert script(machine, f"print({call})").out.split() == ["1"]
+    for agent in (first, second):
+        machine.here.code("sendsig", agent.tid, 9)
+    text = f"while any(Tid(t).alive() for t in ({first.tid}, {second.tid})): pass"
+    script(machine, f"{text}\nassert restart({str(tmp_path)!r}) == [{first.tid}]")
+    assert first.code("mytid") == first.tid
+    machine.here.code("kill", first.tid)
