@@ -18,6 +18,7 @@ def checkpoint(
     tids: Iterable[int] | None = None,
     *,
     jobs: bool = False,
+    every: int | None = None,
     keep: int | None = None,
 ) -> int:
     """Write the images of tasks to files, as of one moment; the number of the checkpoint.
@@ -25,13 +26,15 @@ def checkpoint(
     path  directory that all hosts of the tasks share; None: PVM_CKPT_DIR of the master's daemon
     tids  the tasks; None: the caller's job, which is all that its root has spawned
     jobs  each tid stands for its job
+    every seconds to the next checkpoint, and so on; then, if a host is lost that had tasks of them,
+          the rest is ended and the last checkpoint started on the hosts that are left
     keep  how many checkpoints of the job are kept, this one included
 
     A task that is started from the checkpoint returns from the same call. Raises NotMovable and
     Busy, which have the reason; NoTask; NotImpl: the daemon cannot.
     """
     wanted = list(tids) if tids is not None else []
-    return checkpoints.write(path, wanted, jobs=jobs, every=0, keep=keep or 0)
+    return checkpoints.write(path, wanted, jobs=jobs, every=every or 0, keep=keep or 0)
 
 
 def restart(

@@ -40,6 +40,9 @@ static void fail(const char *what, int number)
 {
 	char name[64];
 
+	/* The daemon is gone, and so is the job here. */
+	if (number == PvmSysErr)
+		exit(4);
 	snprintf(name, sizeof name, "wrong-%s-%d-%d", what, taken, number);
 	note(name, pvm_mytid());
 	exit(3);
@@ -60,7 +63,7 @@ static void pass(int token)
 {
 	static const int sizes[] = { 0, 40, 3000, 20000, 70000 };
 	static char bytes[70000];
-	int size = sizes[sent % 5];
+	int code, size = sizes[sent % 5];
 
 	memset(bytes, token + sent % 100, (size_t)size);
 	pvm_initsend(PvmDataRaw);
@@ -69,8 +72,9 @@ static void pass(int token)
 	pvm_pkint(&passed[token], 1, 1);
 	pvm_pkint(&size, 1, 1);
 	pvm_pkbyte(bytes, size, 1);
-	if (pvm_send(next, TAG_TOKEN) < 0)
-		fail("send", token);
+	code = pvm_send(next, TAG_TOKEN);
+	if (code < 0)
+		fail("send", code);
 	sent++;
 }
 

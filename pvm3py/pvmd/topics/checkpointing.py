@@ -30,7 +30,6 @@ from pvm3py.wire.record import Record
 from pvm3py.wire.task import Empty
 
 from ..core import Pvmd, Table
-from ..dispatch import Request, handles
 from ..io import vault
 from ..state.errors import HostFailed, Refused
 from ..state.hosts import Host
@@ -60,36 +59,6 @@ class Plan(Plain):
     places: dict[int, Host]
     machine: str
     stamp: int
-
-
-# ---- requests ------------------------------------------------------------------------------
-
-
-@handles(c.TM_CKPT, CheckpointOrder)
-async def checkpoint(pvmd: Pvmd, request: Request, body: CheckpointOrder) -> MoveReply:
-    """Write the images of tasks; the number of the checkpoint."""
-    if not body.tids:
-        body.tids, body.flags = [request.src], body.flags | c.WIRE_CKPT_JOBS
-    return await _asked(pvmd, body)
-
-
-@handles(c.DM_CKPT, CheckpointOrder, hosts=True, reply_tag=c.DM_CKPTACK)
-def dm_checkpoint(
-    pvmd: Pvmd, _request: Request, body: CheckpointOrder
-) -> Coroutine[None, None, MoveReply]:
-    """The same, for a task of another host."""
-    return _asked(pvmd, body)
-
-
-async def _asked(pvmd: Pvmd, body: CheckpointOrder) -> MoveReply:
-    try:
-        if not pvmd.hosts.is_master:
-            return await pvmd.peers.request(pvmd.hosts.master, c.DM_CKPT, body, MoveReply)
-        return MoveReply(await write(pvmd, body))
-    except NotMovedError as error:
-        return MoveReply(error.code, error.reason, f"{error}")
-    except HostFailed as error:
-        return MoveReply(c.PvmHostFail, c.WIRE_WHY_LOST, f"{error}")
 
 
 # ---- all hosts -----------------------------------------------------------------------------
@@ -147,15 +116,15 @@ async def members(pvmd: Pvmd) -> list[tuple[Host, Members]]:
 # ---- a checkpoint --------------------------------------------------------------------------
 
 
-async def write(pvmd: Pvmd, body: CheckpointOrder) -> int:
-    """Write a checkpoint: its number. Raises NotMovedError, HostFailed."""
+async def write(pvmd: Pvmd, body: CheckpointOrder) -> tuple[int, Plan]:
+    """Write a checkpoint: its number, and of what it is. Raises NotMovedError, HostFailed."""
     plan = await _plan(pvmd, body)
     going = Checkpoints.of(pvmd).going
     if plan.root in going:
         raise not_now(c.WIRE_WHY_SLOW, "the last checkpoint is still being written")
     going.add(plan.root)
     try:
-        return await _write(pvmd, plan, body)
+        return await _write(pvmd, plan, body), plan
     except vault.VaultError as error:
         raise never(c.WIRE_WHY_DIRECTORY, f"{error}") from error
     finally:

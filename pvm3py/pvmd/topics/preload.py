@@ -39,6 +39,7 @@ MODULES = (
     "pvm3py.pvmd.topics.reviving",
     "pvm3py.pvmd.topics.checkpointing",
     "pvm3py.pvmd.topics.restarting",
+    "pvm3py.pvmd.topics.saving",
     # trace events
     "copy",
     "dataclasses",

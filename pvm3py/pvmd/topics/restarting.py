@@ -140,7 +140,10 @@ def _check_size(path: str, expected: int) -> None:
 
 
 async def start(pvmd: Pvmd, saved: Saved, body: RestartOrder) -> list[int]:
-    """Start the tasks of a checkpoint: their tids. Raises NotMovedError, HostFailed."""
+    """Start the tasks of a checkpoint: their tids. Raises NotMovedError, HostFailed.
+
+    The output of the tasks goes where the order says, or, if its tid is negative, where it went.
+    """
     listed = await members(pvmd)
     tids = [state.go.tid for state in saved.states]
     alive = {one.tid for _, found in listed for one in found.members} & set(tids)
@@ -223,7 +226,7 @@ def _redirect(pvmd: Pvmd, saved: Saved, body: RestartOrder) -> None:
         record = state.go.task
         if record.ptid > 0 and record.ptid not in tids:
             record.ptid = c.PvmParentNotSet
-        if record.out[0] not in tids:
+        if record.out[0] not in tids and body.outtid >= 0:
             record.out = [body.outtid, body.outctx, body.outtag]
         if record.trc[0] not in tids:
             record.trc, record.begun = [0, 0, 0], []
