@@ -38,7 +38,15 @@
 /* Daemon to task, the first fragment of the new stream: i epoch, then what answers TM_GETOPT. */
 #define TM_GO (TM_FIRST + WIRE_OWN_MOVES + 5)
 
-/* Capability bit of the extension block: the daemon serves TM_MIGRATE and TM_CANMIGRATE. */
+/* Stop a task, or let it go on: i tid, i on (1, or 0). Answer: i code. */
+#define TM_HOLDTASK (TM_FIRST + WIRE_OWN_MOVES + 24)
+/* Say whether the owner of a host uses it: s host, i word (WIRE_OWNER_). Answer: i code. */
+#define TM_OWNER (TM_FIRST + WIRE_OWN_MOVES + 25)
+#define WIRE_OWNER_AUTO 0 /* the daemon finds that out by itself */
+#define WIRE_OWNER_HERE 1
+#define WIRE_OWNER_GONE 2
+
+/* Capability bit of the extension block: the daemon serves these four. */
 #define WIRE_EXT_MOVES 8
 
 /*
@@ -78,6 +86,11 @@
  * decides all else: RESERVE and GO go to the daemon of the goal, which reports READY; HOLD and PLACE
  * go to all others, FLUSH to both; ABORT to the goal. PLACE is also how the end of a task is told
  * that has ever been moved.
+ *
+ * For the loss of the origin: FLUSHED gives the goal what GO would. If a goal or an origin then loses
+ * the other, it CLAIMs the task at the master, which gives it to the first. Others who lose the
+ * origin ask the goal for the task's FATE. WAITS asks a host where a task was before for what that
+ * has yet to answer to it; the answer comes behind that.
  */
 #define DM_MIGRATE (DM_FIRST + WIRE_OWN_MOVES)
 #define DM_MIGRATEACK (DM_FIRST + WIRE_OWN_MOVES + 1)
@@ -95,6 +108,48 @@
 #define DM_MOVE_ABORT (DM_FIRST + WIRE_OWN_MOVES + 13)
 #define DM_MOVE_ABORTACK (DM_FIRST + WIRE_OWN_MOVES + 14)
 #define DM_PLACE (DM_FIRST + WIRE_OWN_MOVES + 15) /* no answer */
+#define DM_MOVE_FLUSHED (DM_FIRST + WIRE_OWN_MOVES + 16)
+#define DM_MOVE_FLUSHEDACK (DM_FIRST + WIRE_OWN_MOVES + 17)
+#define DM_MOVE_CLAIM (DM_FIRST + WIRE_OWN_MOVES + 18)
+#define DM_MOVE_CLAIMACK (DM_FIRST + WIRE_OWN_MOVES + 19)
+#define DM_MOVE_FATE (DM_FIRST + WIRE_OWN_MOVES + 20)
+#define DM_MOVE_FATEACK (DM_FIRST + WIRE_OWN_MOVES + 21)
+#define DM_MOVE_WAITS (DM_FIRST + WIRE_OWN_MOVES + 22)
+#define DM_MOVE_WAITSACK (DM_FIRST + WIRE_OWN_MOVES + 23)
+/*
+ * The master to a host that is about to be deleted: EVACUATE has it move its tasks away, and answers
+ * how many may move; EVACUATED answers when that is done.
+ */
+#define DM_EVACUATE (DM_FIRST + WIRE_OWN_MOVES + 24)
+#define DM_EVACUATEACK (DM_FIRST + WIRE_OWN_MOVES + 25)
+#define DM_EVACUATED (DM_FIRST + WIRE_OWN_MOVES + 26)
+#define DM_EVACUATEDACK (DM_FIRST + WIRE_OWN_MOVES + 27)
+/* HOLDTASK and OWNER pass on what a task has asked for. */
+#define DM_HOLDTASK (DM_FIRST + WIRE_OWN_MOVES + 48)
+#define DM_HOLDTASKACK (DM_FIRST + WIRE_OWN_MOVES + 49)
+#define DM_OWNER (DM_FIRST + WIRE_OWN_MOVES + 50)
+#define DM_OWNERACK (DM_FIRST + WIRE_OWN_MOVES + 51)
+/* A resource manager has sent SM_WATCH to another daemon: i tid, i what. No answer. */
+#define DM_WATCH (DM_FIRST + WIRE_OWN_MOVES + 52)
+
+/*
+ * Resource managers. WATCH says to the manager's own daemon what it takes, i bits of WIRE_WATCH_;
+ * the answer has the tids of the hosts that have been told, i n, i[n]. It gets nothing of what
+ * follows without that. Those that it sends go to the daemon of the place.
+ */
+#define SM_WATCH (SM_FIRST + WIRE_OWN_MOVES)
+#define WIRE_WATCH_HOSTS 1 /* SM_HOSTSTAT once a second, if something has changed; SM_MIGRATED */
+#define WIRE_WATCH_MOVES 2 /* SM_MIGRATE: what tasks ask for */
+#define SM_HOSTSTAT (SM_FIRST + WIRE_OWN_MOVES + 1)
+/* Both ways, with a wait id and the body of TM_MIGRATE: to the manager what a task has asked for. */
+#define SM_MIGRATE (SM_FIRST + WIRE_OWN_MOVES + 2)
+#define SM_MIGRATEACK (SM_FIRST + WIRE_OWN_MOVES + 3) /* the body of its answer */
+/* To the manager: a task has been moved, whoever has wanted that. */
+#define SM_MIGRATED (SM_FIRST + WIRE_OWN_MOVES + 4)
+/* From the manager: stop tasks of the host, or let them go on. i on, i n, i tids[n]. No answer. */
+#define SM_HOLDTASK (SM_FIRST + WIRE_OWN_MOVES + 5)
+/* Number of the setting in DM_SLCONF that is `ow=` of the host file, to who can move. */
+#define WIRE_SLCONF_OWNER (WIRE_OWN_MOVES)
 
 /*
  * Images in files, and tasks that are started from them; bodies are in pvm3py/wire/checkpoints.py.
@@ -137,6 +192,7 @@
 #define WIRE_WHY_RESTART (WIRE_WHY_DAEMON + 12) /* the image cannot be restarted there */
 #define WIRE_WHY_NO_GOAL (WIRE_WHY_DAEMON + 13) /* there is no other host */
 #define WIRE_WHY_CHANNEL (WIRE_WHY_DAEMON + 18) /* a standard stream of it is a pipe or a socket */
+#define WIRE_WHY_FIXED (WIRE_WHY_DAEMON + 30)   /* spawned with PvmTaskFixed */
 /* Of checkpoints alone. */
 #define WIRE_WHY_DIRECTORY (WIRE_WHY_DAEMON + 40)  /* it cannot be used */
 #define WIRE_WHY_CHECKPOINT (WIRE_WHY_DAEMON + 41) /* it is not there, or damaged */
@@ -144,6 +200,8 @@
 /* The same with PvmBusy: another try may do. */
 #define WIRE_WHY_ROOM (WIRE_WHY_DAEMON + 43)    /* the disk is too full */
 #define WIRE_WHY_WRITING (WIRE_WHY_DAEMON + 44) /* the image was not written */
+#define WIRE_WHY_OWNER (WIRE_WHY_DAEMON + 31)   /* the owner of the goal uses it */
+#define WIRE_WHY_MANAGER (WIRE_WHY_DAEMON + 32) /* the resource manager finds no host for it */
 #define WIRE_WHY_HOSTS (WIRE_WHY_DAEMON + 14)   /* hosts are being added */
 #define WIRE_WHY_SLOW (WIRE_WHY_DAEMON + 15) /* it does not stop, or the image makes no progress */
 #define WIRE_WHY_FULL (WIRE_WHY_DAEMON + 16) /* the goal has no room for it */

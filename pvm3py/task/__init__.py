@@ -19,7 +19,7 @@ from .machine import VirtualMachine
 from .mailbox import Entry, Mailbox
 from .members import HostInfo, TaskInfo, Tid
 from .message import Message, NotAnObject, Received
-from .moving import Reason, can_migrate, migrate
+from .moving import Reason, can_migrate, hold, migrate, release
 from .notices import Notice, Notices
 from .take import ANY
 from .task import Task
@@ -46,7 +46,9 @@ __all__ = [
     "VirtualMachine",
     "can_migrate",
     "checkpoint",
+    "hold",
     "migrate",
+    "release",
     "restart",
 ]
 __all__ += errors.__all__

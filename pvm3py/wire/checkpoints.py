@@ -70,20 +70,11 @@ class CutOrder(Record):
     stamp: I32
 
 
-class OpenRequest(Record):
-    """A request of a task that has not been answered: its tag, context and wait id."""
-
-    tag: I32
-    ctx: I32
-    wid: I32
-
-
 class TaskState(Record):
     """All of a task but its image, at the cut; piped: its output goes into a pipe of its daemon."""
 
     go: Annotated[MoveGo, MoveGo]
     piped: I32
-    asked: Annotated[list[OpenRequest], Counted(OpenRequest)]
 
 
 class Cut(Record):

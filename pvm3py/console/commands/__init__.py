@@ -4,6 +4,7 @@
 from ..table import COMMANDS
 from . import (
     checkpoints,
+    holding,
     hosts,
     jobs,
     machine,
@@ -19,6 +20,7 @@ from . import (
 __all__ = [
     "COMMANDS",
     "checkpoints",
+    "holding",
     "hosts",
     "jobs",
     "machine",

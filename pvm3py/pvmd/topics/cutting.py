@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import struct
 from collections.abc import Coroutine, Iterable
 from typing import Any
@@ -23,12 +24,11 @@ from pvm3py.wire.checkpoints import (
     FreezeOrder,
     Member,
     Members,
-    OpenRequest,
     TaskState,
     ThawReply,
     Written,
 )
-from pvm3py.wire.moves import Freeze, MoveReply, MoveWord, Thaw
+from pvm3py.wire.moves import Freeze, HoldOrder, MoveReply, MoveWord, Thaw
 from pvm3py.wire.task import Empty
 
 from ..core import Pvmd, Table
@@ -39,7 +39,7 @@ from ..state.errors import HostFailed, Refused
 from ..state.moves import NotMovedError, Stop, never, not_now
 from ..state.plain import Plain
 from ..state.task import Task
-from . import belongings, migration, movable, placing
+from . import belongings, holding, migration, movable, placing
 from .placing import Moves
 from .tasks import signal_task
 
@@ -150,9 +150,11 @@ def _stop_of(pvmd: Pvmd, cutting: Cutting, task: Task) -> Stop:
 
 async def _freeze(pvmd: Pvmd, cutting: Cutting) -> None:
     """Stop the tasks, each with its own connection held. Raises NotMovedError: all go on."""
+    own = pvmd.hosts.own.tid
     try:
         held = [
-            placing.hold(pvmd, stop.task.tid, pvmd.hosts.own.tid).done for stop in cutting.stops
+            placing.hold(pvmd, HoldOrder(stop.task.tid, stop.epoch, own), own).done
+            for stop in cutting.stops
         ]
         await _all(held)
         for stop in cutting.stops:
@@ -190,6 +192,8 @@ def _order(pvmd: Pvmd, stop: Stop) -> None:
     address, port = stop.listener.getsockname()
     with contextlib.suppress(ProcessLookupError):
         os.kill(task.pid, task.announced.signal or 0)
+        if task.held:
+            os.kill(task.pid, signal.SIGCONT)
     task.frozen = []
     stop.ordered = True
     body = Freeze(stop.epoch, c.WIRE_FREEZE_FILE, f"{address}:{port}", stop.token, stop.path)
@@ -229,8 +233,8 @@ async def cut(pvmd: Pvmd, _request: Request | None, body: CutOrder) -> Cut:
 def _state(pvmd: Pvmd, stop: Stop) -> TaskState:
     task = stop.task
     stop.frozen.result()
-    asked = [OpenRequest(*words) for words in (task.asked or {}).values()]
-    return TaskState(belongings.copy(pvmd, task, stop.epoch), int(task.pipe is not None), asked)
+    state = belongings.pack(pvmd, task, stop.epoch, take=False)
+    return TaskState(state, int(task.pipe is not None))
 
 
 def _keep_queue(pvmd: Pvmd, cutting: Cutting) -> str:
@@ -281,6 +285,7 @@ def _go_on(pvmd: Pvmd, cutting: Cutting) -> None:
         signals, task.frozen = task.frozen, None
         for signum in signals or ():
             signal_task(pvmd, task, signum)
+        holding.settle(pvmd, task)
     for stop in cutting.stops:
         Moves.of(pvmd).stops.pop(stop.task.tid, None)
 

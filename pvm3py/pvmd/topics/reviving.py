@@ -15,8 +15,8 @@ import struct
 from collections.abc import Coroutine
 
 from pvm3py.wire import constants as c
-from pvm3py.wire.checkpoints import AwaitOrder, OpenRequest, RestartGo, Seat, TaskState
-from pvm3py.wire.moves import MoveReply
+from pvm3py.wire.checkpoints import AwaitOrder, RestartGo, Seat, TaskState
+from pvm3py.wire.moves import MoveReply, OpenRequest
 from pvm3py.wire.task import Status
 
 from ..core import Pvmd, Table
@@ -173,8 +173,9 @@ def go(pvmd: Pvmd, _request: Request | None, body: RestartGo) -> MoveReply:
 
 def _answer(pvmd: Pvmd, state: TaskState, number: int) -> None:
     """What the task was waiting for is over: a checkpoint is there, all else has failed."""
-    for asked in state.asked:
+    for asked in state.go.requests:
         pvmd.switch.send_frames(_reply(state.go.tid, asked, number))
+    state.go.requests = []
 
 
 def _reply(tid: int, asked: OpenRequest, number: int) -> bytes:
