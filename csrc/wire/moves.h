@@ -59,7 +59,7 @@
  * For the loss of the origin: FLUSHED gives the goal what GO would. If a goal or an origin then loses
  * the other, it CLAIMs the task at the master, which gives it to the first. Others who lose the
  * origin ask the goal for the task's FATE. WAITS asks a host where a task was before for what that
- * has yet to answer to it; the answer comes behind that.
+ * has yet to answer to it; the answer comes behind that. With tid 0 that is of all tasks.
  */
 #define DM_MIGRATE (DM_FIRST + WIRE_OWN_MOVES)
 #define DM_MIGRATEACK (DM_FIRST + WIRE_OWN_MOVES + 1)
