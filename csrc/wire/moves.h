@@ -103,14 +103,15 @@
 #define WIRE_WHY_TRACED (WIRE_WHY_DAEMON + 4) /* by a debugger */
 #define WIRE_WHY_USERS (WIRE_WHY_DAEMON + 5)  /* it has changed its user or group */
 #define WIRE_WHY_SECCOMP (WIRE_WHY_DAEMON + 6)
-#define WIRE_WHY_TERMINAL (WIRE_WHY_DAEMON + 7) /* it is one of its standard streams */
-#define WIRE_WHY_ROLE (WIRE_WHY_DAEMON + 8)     /* it serves this host */
-#define WIRE_WHY_WRAPPED (WIRE_WHY_DAEMON + 9)  /* something else has been started for it */
-#define WIRE_WHY_OLD_HOST (WIRE_WHY_DAEMON + 10)
+#define WIRE_WHY_TERMINAL (WIRE_WHY_DAEMON + 7)  /* it is one of its standard streams */
+#define WIRE_WHY_ROLE (WIRE_WHY_DAEMON + 8)      /* it serves this host */
+#define WIRE_WHY_WRAPPED (WIRE_WHY_DAEMON + 9)   /* something else has been started for it */
+#define WIRE_WHY_OLD_HOST (WIRE_WHY_DAEMON + 10) /* the goal, or where it is, is one of 3.4.6 */
 #define WIRE_WHY_MACHINE (WIRE_WHY_DAEMON + 11) /* the goal's architecture or kernel differs */
 #define WIRE_WHY_RESTART (WIRE_WHY_DAEMON + 12) /* the image cannot be restarted there */
 #define WIRE_WHY_NO_GOAL (WIRE_WHY_DAEMON + 13) /* there is no other host */
 #define WIRE_WHY_CHANNEL (WIRE_WHY_DAEMON + 18) /* a standard stream of it is a pipe or a socket */
+#define WIRE_WHY_OLD_MASTER (WIRE_WHY_DAEMON + 19) /* the master is one of 3.4.6 */
 /* The same with PvmBusy: another try may do. */
 #define WIRE_WHY_HOSTS (WIRE_WHY_DAEMON + 14) /* hosts are being added */
 #define WIRE_WHY_SLOW (WIRE_WHY_DAEMON + 15)  /* it does not stop, or the image makes no progress */
