@@ -34,6 +34,8 @@
 #define PvmMppFront      16 /* on the service node of a multiprocessor */
 #define PvmHostCompl     32 /* on all hosts but those that `where` selects */
 #define PvmNoSpawnParent 64 /* the children do not learn their parent */
+/* Beyond PVM 3.4.6, which ignores it. */
+#define PvmTaskFixed     128 /* the children are never moved to another host */
 
 /* Events of pvm_notify. */
 #define PvmTaskExit     1   /* a task ended */
@@ -1301,6 +1303,22 @@ int pvm_canmigrate(int tid, char *host, char *why, int size);
  * See pvm_migrate
  */
 int pvm_onmigrate(int when, int (*f)(void *), void *arg);
+
+/*
+ * Stop a task, or let a task that was stopped go on.
+ *
+ * What is sent to it waits. It stays stopped on another host if it is moved. PvmTaskExit and
+ * pvm_kill work as always, and so does the end of the machine.
+ *
+ * @tid: the task
+ * @on: 1 stops it, 0 lets it go on
+ * Returns 0.
+ * PvmBadParam: `tid` is no task, or `on` is another number.
+ * PvmNoTask: there is no such task.
+ * PvmNotImpl: a daemon cannot.
+ * See pvm_migrate, pvm_sendsig
+ */
+int pvm_holdtask(int tid, int on);
 
 /* ---- Mailbox ---- */
 

@@ -31,7 +31,15 @@
 /* Daemon to task, the first fragment of the new stream: i epoch, then what answers TM_GETOPT. */
 #define TM_GO (TM_FIRST + WIRE_OWN_MOVES + 5)
 
-/* Capability bit of the extension block: the daemon serves TM_MIGRATE and TM_CANMIGRATE. */
+/* Stop a task, or let it go on: i tid, i on (1, or 0). Answer: i code. */
+#define TM_HOLDTASK (TM_FIRST + WIRE_OWN_MOVES + 24)
+/* Say whether the owner of a host uses it: s host, i word (WIRE_OWNER_). Answer: i code. */
+#define TM_OWNER (TM_FIRST + WIRE_OWN_MOVES + 25)
+#define WIRE_OWNER_AUTO 0 /* the daemon finds that out by itself */
+#define WIRE_OWNER_HERE 1
+#define WIRE_OWNER_GONE 2
+
+/* Capability bit of the extension block: the daemon serves these four. */
 #define WIRE_EXT_MOVES 8
 
 #define WIRE_TOKEN 32
@@ -93,6 +101,32 @@
 #define DM_EVACUATEACK (DM_FIRST + WIRE_OWN_MOVES + 25)
 #define DM_EVACUATED (DM_FIRST + WIRE_OWN_MOVES + 26)
 #define DM_EVACUATEDACK (DM_FIRST + WIRE_OWN_MOVES + 27)
+/* HOLDTASK and OWNER pass on what a task has asked for. */
+#define DM_HOLDTASK (DM_FIRST + WIRE_OWN_MOVES + 48)
+#define DM_HOLDTASKACK (DM_FIRST + WIRE_OWN_MOVES + 49)
+#define DM_OWNER (DM_FIRST + WIRE_OWN_MOVES + 50)
+#define DM_OWNERACK (DM_FIRST + WIRE_OWN_MOVES + 51)
+/* A resource manager has sent SM_WATCH to another daemon: i tid, i what. No answer. */
+#define DM_WATCH (DM_FIRST + WIRE_OWN_MOVES + 52)
+
+/*
+ * Resource managers. WATCH says to the manager's own daemon what it takes, i bits of WIRE_WATCH_;
+ * the answer has the tids of the hosts that have been told, i n, i[n]. It gets nothing of what
+ * follows without that. Those that it sends go to the daemon of the place.
+ */
+#define SM_WATCH (SM_FIRST + WIRE_OWN_MOVES)
+#define WIRE_WATCH_HOSTS 1 /* SM_HOSTSTAT once a second, if something has changed; SM_MIGRATED */
+#define WIRE_WATCH_MOVES 2 /* SM_MIGRATE: what tasks ask for */
+#define SM_HOSTSTAT (SM_FIRST + WIRE_OWN_MOVES + 1)
+/* Both ways, with a wait id and the body of TM_MIGRATE: to the manager what a task has asked for. */
+#define SM_MIGRATE (SM_FIRST + WIRE_OWN_MOVES + 2)
+#define SM_MIGRATEACK (SM_FIRST + WIRE_OWN_MOVES + 3) /* the body of its answer */
+/* To the manager: a task has been moved, whoever has wanted that. */
+#define SM_MIGRATED (SM_FIRST + WIRE_OWN_MOVES + 4)
+/* From the manager: stop tasks of the host, or let them go on. i on, i n, i tids[n]. No answer. */
+#define SM_HOLDTASK (SM_FIRST + WIRE_OWN_MOVES + 5)
+/* Number of the setting in DM_SLCONF that is `ow=` of the host file, to who can move. */
+#define WIRE_SLCONF_OWNER (WIRE_OWN_MOVES)
 
 /* Reasons that daemons find; pvm3py/wire/moves.py has the words. */
 #define WIRE_WHY_DAEMON 200
@@ -107,15 +141,18 @@
 #define WIRE_WHY_ROLE (WIRE_WHY_DAEMON + 8)      /* it serves this host */
 #define WIRE_WHY_WRAPPED (WIRE_WHY_DAEMON + 9)   /* something else has been started for it */
 #define WIRE_WHY_OLD_HOST (WIRE_WHY_DAEMON + 10) /* the goal, or where it is, is one of 3.4.6 */
-#define WIRE_WHY_MACHINE (WIRE_WHY_DAEMON + 11) /* the goal's architecture or kernel differs */
-#define WIRE_WHY_RESTART (WIRE_WHY_DAEMON + 12) /* the image cannot be restarted there */
-#define WIRE_WHY_NO_GOAL (WIRE_WHY_DAEMON + 13) /* there is no other host */
-#define WIRE_WHY_CHANNEL (WIRE_WHY_DAEMON + 18) /* a standard stream of it is a pipe or a socket */
+#define WIRE_WHY_MACHINE (WIRE_WHY_DAEMON + 11)  /* the goal's architecture or kernel differs */
+#define WIRE_WHY_RESTART (WIRE_WHY_DAEMON + 12)  /* the image cannot be restarted there */
+#define WIRE_WHY_NO_GOAL (WIRE_WHY_DAEMON + 13)  /* there is no other host */
+#define WIRE_WHY_CHANNEL (WIRE_WHY_DAEMON + 18)  /* a standard stream of it is a pipe or a socket */
 #define WIRE_WHY_OLD_MASTER (WIRE_WHY_DAEMON + 19) /* the master is one of 3.4.6 */
+#define WIRE_WHY_FIXED (WIRE_WHY_DAEMON + 30)      /* spawned with PvmTaskFixed */
 /* The same with PvmBusy: another try may do. */
-#define WIRE_WHY_HOSTS (WIRE_WHY_DAEMON + 14) /* hosts are being added */
-#define WIRE_WHY_SLOW (WIRE_WHY_DAEMON + 15)  /* it does not stop, or the image makes no progress */
-#define WIRE_WHY_FULL (WIRE_WHY_DAEMON + 16)  /* the goal has no room for it */
-#define WIRE_WHY_LOST (WIRE_WHY_DAEMON + 17)  /* the goal has been lost */
+#define WIRE_WHY_OWNER (WIRE_WHY_DAEMON + 31)   /* the owner of the goal uses it */
+#define WIRE_WHY_MANAGER (WIRE_WHY_DAEMON + 32) /* the resource manager finds no host for it */
+#define WIRE_WHY_HOSTS (WIRE_WHY_DAEMON + 14)   /* hosts are being added */
+#define WIRE_WHY_SLOW (WIRE_WHY_DAEMON + 15) /* it does not stop, or the image makes no progress */
+#define WIRE_WHY_FULL (WIRE_WHY_DAEMON + 16) /* the goal has no room for it */
+#define WIRE_WHY_LOST (WIRE_WHY_DAEMON + 17) /* the goal has been lost */
 
 #endif

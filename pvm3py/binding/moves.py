@@ -69,6 +69,19 @@ def look(tid: int, host: str | None) -> Look:
     return Look(None, verdict.bytes)
 
 
+def hold(tid: int, on: bool) -> None:
+    """Stop a task, or let it go on. Raises BadParam, NoTask, HostFail, NotImpl."""
+    check("holdtask", lib.pvm_holdtask(tid, int(on)), ("t%x", tid))
+
+
+def say_owner(host: str, word: int) -> None:
+    """Say whether the owner of a host uses it: a WIRE_OWNER_ word.
+
+    Raises NoHost, HostFail; NoTask: no resource manager wants to know; NotImpl.
+    """
+    check("owner", lib.pvmowner(_name(host), word), ("%s", host))
+
+
 def _name(host: str | None) -> Any:
     return ffi.NULL if host is None else c_string(os.fsencode(host))
 

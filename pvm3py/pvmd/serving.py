@@ -217,8 +217,15 @@ def _route(tag: int) -> Route | None:
     after the start (preload.py).
     """
     route = ROUTES.get(tag)
-    if route is None and (tag - c.TM_FIRST in _MOVES or tag - c.DM_FIRST in _MOVES):
-        from .topics import arriving, evacuating, migration  # noqa: F401, PLC0415
+    firsts = (c.TM_FIRST, c.DM_FIRST, c.SM_FIRST)
+    if route is None and any(tag - first in _MOVES for first in firsts):
+        from .topics import (  # noqa: PLC0415
+            arriving,  # noqa: F401
+            evacuating,  # noqa: F401
+            holding,  # noqa: F401
+            managing,  # noqa: F401
+            migration,  # noqa: F401
+        )
 
         route = ROUTES.get(tag)
     return route

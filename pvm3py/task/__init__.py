@@ -18,7 +18,7 @@ from .machine import VirtualMachine
 from .mailbox import Entry, Mailbox
 from .members import HostInfo, TaskInfo, Tid
 from .message import Message, NotAnObject, Received
-from .moving import Reason, can_migrate, migrate
+from .moving import Reason, can_migrate, hold, migrate, release
 from .notices import Notice, Notices
 from .take import ANY
 from .task import Task
@@ -44,6 +44,8 @@ __all__ = [
     "Tid",
     "VirtualMachine",
     "can_migrate",
+    "hold",
     "migrate",
+    "release",
 ]
 __all__ += errors.__all__

@@ -30,6 +30,9 @@ WORDS = {
     c.WIRE_WHY_SLOW: "it takes too long",
     c.WIRE_WHY_FULL: "there is no room for it",
     c.WIRE_WHY_LOST: "the host has been lost",
+    c.WIRE_WHY_FIXED: "it has been spawned to stay where it is",
+    c.WIRE_WHY_OWNER: "the owner of that host uses it",
+    c.WIRE_WHY_MANAGER: "the resource manager finds no host for it",
 }
 
 
@@ -133,7 +136,7 @@ class TaskRecord(Record):
     """What a daemon knows of a task from its start on, and by what it has announced.
 
     out, trc, begun: tid, context and tag; begun is empty if no tracer was told. announced: words
-    of the library's extension.
+    of the library's extension. held: it is stopped by hand.
     """
 
     ptid: I32
@@ -146,6 +149,7 @@ class TaskRecord(Record):
     trc: Ints
     begun: Ints
     announced: Ints
+    held: I32 = 0
 
 
 class Reserve(Record):
@@ -234,3 +238,80 @@ class MoveGo(Record):
     requests: Annotated[list[OpenRequest], Counted(OpenRequest)]
     signals: Ints
     output: Blob
+
+
+class TaskHold(Record):
+    """TM_HOLDTASK, DM_HOLDTASK."""
+
+    tid: I32
+    on: I32
+
+
+class OwnerWord(Record):
+    """TM_OWNER, DM_OWNER: a WIRE_OWNER_ word about a host."""
+
+    host: Str
+    word: I32
+
+
+class WatchOrder(Record):
+    """SM_WATCH: what a resource manager takes, WIRE_WATCH_ bits."""
+
+    what: I32
+
+
+class Watched(Record):
+    """DM_WATCH: a resource manager, and what it takes."""
+
+    manager: I32
+    what: I32
+
+
+class HoldTasks(Record):
+    """SM_HOLDTASK."""
+
+    on: I32
+    tids: Ints
+
+
+class TaskStat(Record):
+    """A task in HostStat. share: of a processor, in thousandths; held: bits of who has stopped it.
+
+    reason: WIRE_WHY_, why it cannot be moved, as far as can be seen from outside; 0: it can.
+    """
+
+    tid: I32
+    kilobytes: I32
+    share: I32
+    held: I32
+    reason: I32
+
+
+class HostStat(Record):
+    """SM_HOSTSTAT. others, ours: processors that are busy with what, in thousandths.
+
+    free: megabytes of memory; pressure: time that something waits for a processor, in hundredths of
+    a percent; idle: seconds since the owner has used the host; owner: a WIRE_OWNER_ word, HERE if
+    that is now; tasks: those that were spawned.
+    """
+
+    cores: I32
+    others: I32
+    ours: I32
+    free: I32
+    pressure: I32
+    idle: I32
+    owner: I32
+    tasks: Annotated[list[TaskStat], Counted(TaskStat)]
+
+
+class Migrated(Record):
+    """SM_MIGRATED: a task has moved; milliseconds that it stood still, and that all has taken."""
+
+    tid: I32
+    epoch: I32
+    origin: I32
+    goal: I32
+    kilobytes: I32
+    frozen: I32
+    whole: I32

@@ -32,7 +32,7 @@ static bool from_source(const struct message *m, int src)
 
 static bool is_about_moving(int tag)
 {
-	return tag == TM_MIGRATE || tag == TM_CANMIGRATE;
+	return tag == TM_MIGRATE || tag == TM_CANMIGRATE || tag == TM_HOLDTASK || tag == TM_OWNER;
 }
 
 /* Does the daemon answer requests with it? */

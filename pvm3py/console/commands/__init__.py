@@ -2,10 +2,11 @@
 """The commands, a file a family; importing this fills the table."""
 
 from ..table import COMMANDS
-from . import hosts, jobs, machine, mail, moving, settings, tasks, top, tracing, watching
+from . import holding, hosts, jobs, machine, mail, moving, settings, tasks, top, tracing, watching
 
 __all__ = [
     "COMMANDS",
+    "holding",
     "hosts",
     "jobs",
     "machine",

@@ -15,6 +15,7 @@ from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.hosts import parse_address
 
+from .hooks import DEFAULT_OWNER, parse_owner
 from .plain import Plain, field
 
 USAGE = "usage: pvmd3 [-ddebugmask] [-nhostname] [hostfile]"
@@ -72,7 +73,8 @@ class Settings(Plain):
     silence: seconds until a silent host is lost, 0: only by 3.4.6's rule; patience: seconds that a
     start may take; join_patience: those that a slave waits for its first table; ports: first and
     last that UDP sockets may have, or None; share_memory: tasks of this host may exchange messages
-    through memory; lifeline: a descriptor at whose end the daemon ends, or -1.
+    through memory; lifeline: a descriptor at whose end the daemon ends, or -1; owner: how the owner
+    of this host is known, see hooks.py.
     """
 
     tmp: str
@@ -95,6 +97,7 @@ class Settings(Plain):
     ports: tuple[int, int] | None = None
     share_memory: bool = True
     lifeline: int = -1
+    owner: str = DEFAULT_OWNER
 
     def file(self, prefix: str) -> str:
         """Path of pvmd.UID or pvml.UID, with the VMID if there is one."""
@@ -215,6 +218,7 @@ def read_settings(args: list[str]) -> Settings:
     _check_tmp(settings)
     settings.share_memory = env("PVM_SHM") != "off"
     settings.lifeline = _take_lifeline()
+    settings.owner = _read_owner()
     settings.silence = _read_seconds("PVM_HOST_TIMEOUT", DEFAULT_SILENCE)
     settings.patience = _read_seconds("PVM_START_TIMEOUT", DEFAULT_START, least=0.001)
     own_limit = settings.patience * JOIN_FACTOR
@@ -249,6 +253,16 @@ def _take_lifeline() -> int:
     except (ValueError, OverflowError, OSError) as error:
         raise StartError(f"PVM_LIFELINE={text} is no open descriptor") from error
     return int(text)
+
+
+def _read_owner() -> str:
+    """How the owner of this host is known."""
+    text = os.environ.get("PVM_OWNER") or DEFAULT_OWNER
+    try:
+        parse_owner(text)
+    except ValueError as error:
+        raise StartError(f"PVM_OWNER={text}: {error}") from error
+    return text
 
 
 def _read_seconds(name: str, default: float, least: float = 0.0) -> float:

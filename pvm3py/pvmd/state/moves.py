@@ -53,7 +53,7 @@ class Departure(Plain):
     run there; flushing: hosts have yet to say that all that it has sent has come; asked: hosts that
     know of the move, the goal first; held: its messages are kept here, too; ordered: it has the
     order to stop; refused: it has said that it does not; told: the goal may go on alone if this
-    host is lost.
+    host is lost. began, stopped: when, by the clock of the event loop; kilobytes: of its memory.
     """
 
     task: Task
@@ -68,6 +68,9 @@ class Departure(Plain):
     ordered: bool = False
     refused: bool = False
     told: bool = False
+    began: float = 0.0
+    stopped: float = 0.0
+    kilobytes: int = 0
 
     def fail(self, why: NotMovedError) -> None:
         """The move cannot be; the first reason counts."""

@@ -25,6 +25,11 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _STAT_BYTES = 4096
 
 
+# Who has stopped a task: a user, or the resource manager. It goes on when nobody has.
+HELD_BY_HAND = 1
+HELD_BY_MANAGER = 2
+
+
 class Target(Plain):
     """Where output or trace events of a task go; tid 0 is nowhere."""
 
@@ -71,7 +76,7 @@ class Task(Plain):
     waiting_bytes together; open: those that other hosts where it was have yet to answer.
     announced: what its library can, None: no more than 3.4.6. unborn: its
     process is not known yet, but the signals that it is to get. frozen: it is being moved, and gets
-    these signals afterwards.
+    these signals afterwards. held: who has stopped it, see HELD_.
     """
 
     tid: int
@@ -103,6 +108,7 @@ class Task(Plain):
     announced: Extension | None = None
     unborn: list[int] | None = None
     frozen: list[int] | None = None
+    held: int = 0
 
     def runs(self) -> bool:
         """Whether its process number is known and still that of its process."""

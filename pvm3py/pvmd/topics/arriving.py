@@ -39,7 +39,7 @@ from ..state.connections import Connection
 from ..state.errors import Refused
 from ..state.moves import Arrival, Hold, NotMovedError, never, not_now
 from ..state.task import Task
-from . import belongings, claims, faults, leaving, movable, output, placing
+from . import belongings, claims, faults, holding, leaving, movable, output, placing
 from .placing import Moves, host_of
 from .tasks import settings, signal_task
 
@@ -268,6 +268,7 @@ def _run(pvmd: Pvmd, arrival: Arrival, body: MoveGo) -> None:
     signals, task.unborn = [*body.signals, *(task.unborn or ())], None
     for signum in dict.fromkeys(signals):
         signal_task(pvmd, task, signum)
+    holding.settle(pvmd, task)
     if arrival.ended is not None:
         leaving.process_ended(pvmd, task, *arrival.ended)
 

@@ -7,7 +7,7 @@ from pvm3py.wire.moves import MoveGo, TaskRecord
 from pvm3py.wire.task import Extension
 
 from ..core import Pvmd
-from ..state.task import Target, Task
+from ..state.task import HELD_BY_HAND, Target, Task
 from . import awaited, manager, output
 from .notify import Notices
 
@@ -30,6 +30,7 @@ def _record(task: Task) -> TaskRecord:
         _words(task.trc),
         _words(task.begun),
         [word or 0 for word in words],
+        task.held & HELD_BY_HAND,
     )
 
 
@@ -64,6 +65,7 @@ def unpack(task: Task, record: TaskRecord) -> None:
     task.out, task.trc = Target(*record.out), Target(*record.trc)
     task.begun = Target(*record.begun) if record.begun else None
     task.announced = Extension(*record.announced) if record.announced else None
+    task.held = record.held
 
 
 def unpack_promises(pvmd: Pvmd, task: Task, go: MoveGo) -> None:

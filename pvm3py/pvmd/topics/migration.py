@@ -35,16 +35,17 @@ from pvm3py.wire.moves import (
 from pvm3py.wire.task import Status
 
 from ..core import Pvmd
-from ..dispatch import Request, handles
+from ..dispatch import Request, handles, only
 from ..io.switch import frame
 from ..occasions import END, HOST_LOST, HOSTS_ANNOUNCED, TASK_GONE, on
 from ..state.errors import HostFailed, Refused
 from ..state.hosts import Host
 from ..state.moves import Departure, NotMovedError, never, not_now
 from ..state.task import Task, is_task
-from . import awaited, belongings, claims, faults, leaving, movable, placing
+from . import awaited, belongings, claims, faults, holding, leaving, managing, movable, placing
 from .addhost import Addition
 from .placing import Moves, host_of
+from .roles import Registry
 from .tasks import signal_task
 
 Result = TypeVar("Result")
@@ -64,7 +65,13 @@ _LOOK = 0.01
 
 
 @handles(c.TM_MIGRATE, MoveOrder)
-async def migrate(pvmd: Pvmd, _request: Request, body: MoveOrder) -> MoveReply:
+async def migrate(pvmd: Pvmd, request: Request, body: MoveOrder) -> MoveReply:
+    """Have the resource manager move a task of any host; if there is none that does, move it."""
+    answer = await managing.ask(pvmd, request.src, body)
+    return answer or await _migrate(pvmd, body)
+
+
+async def _migrate(pvmd: Pvmd, body: MoveOrder) -> MoveReply:
     """Move a task of any host, and answer when it runs there."""
     try:
         if (host := _keeper(pvmd, body.tid)) is not None:
@@ -83,9 +90,16 @@ async def migrate(pvmd: Pvmd, _request: Request, body: MoveOrder) -> MoveReply:
 
 
 @handles(c.DM_MIGRATE, MoveOrder, hosts=True, reply_tag=c.DM_MIGRATEACK)
-def dm_migrate(pvmd: Pvmd, request: Request, body: MoveOrder) -> Coroutine[None, None, MoveReply]:
-    """The same, asked for by a task of another host."""
-    return migrate(pvmd, request, body)
+def dm_migrate(pvmd: Pvmd, _request: Request, body: MoveOrder) -> Coroutine[None, None, MoveReply]:
+    """The same, asked for by a task of another host; a resource manager does not want to know."""
+    return _migrate(pvmd, body)
+
+
+@handles(c.SM_MIGRATE, MoveOrder, reply_tag=c.SM_MIGRATEACK, system=True)
+def sm_migrate(pvmd: Pvmd, request: Request, body: MoveOrder) -> Coroutine[None, None, MoveReply]:
+    """The same, for the resource manager."""
+    only(Registry.of(pvmd).sched, request)
+    return _migrate(pvmd, body)
 
 
 @handles(c.TM_CANMIGRATE, MoveQuestion)
@@ -176,6 +190,8 @@ def _begin(pvmd: Pvmd, task: Task, goal: Host) -> Departure:
     made = pvmd.loop.create_future
     departure = Departure(task, places.next_epoch(), goal.tid, made(), made(), made())
     departure.off.add_done_callback(placing.unneeded)
+    departure.began = pvmd.loop.time()
+    departure.kilobytes = movable.size(task) >> 10
     places.begin(task.tid, departure.epoch)
     moves.departures[task.tid] = departure
     return departure
@@ -202,6 +218,7 @@ async def _move(pvmd: Pvmd, departure: Departure, asker: asyncio.Task[object] | 
     code = Status.decode(await gone).code
     if code:
         raise NotMovedError(code, 0, "the task has been lost")
+    managing.moved(pvmd, departure)
 
 
 async def _until(
@@ -295,8 +312,11 @@ def _order_freeze(pvmd: Pvmd, departure: Departure, reserved: Reserved) -> None:
     assert task.conn is not None and task.announced is not None
     with contextlib.suppress(ProcessLookupError):
         os.kill(task.pid, task.announced.signal or 0)
+        if task.held:
+            os.kill(task.pid, signal.SIGCONT)
     task.frozen = []
     departure.ordered = True
+    departure.stopped = pvmd.loop.time()
     order = Freeze(departure.epoch, 0, reserved.address, reserved.token)
     _say(pvmd, task, c.TM_FREEZE, order.encode())
 
@@ -393,6 +413,7 @@ def _thaw(pvmd: Pvmd, departure: Departure) -> None:
     signals, task.frozen = task.frozen, None
     for signum in signals or ():
         signal_task(pvmd, task, signum)
+    holding.settle(pvmd, task)
 
 
 def _commit(pvmd: Pvmd, departure: Departure) -> asyncio.Future[bytes]:

@@ -61,6 +61,8 @@ def check(pvmd: Pvmd, task: Task) -> None:
         raise not_now(c.WIRE_WHY_STARTING)
     if announced is None or not announced.signal or not announced.image:
         raise never(c.WIRE_WHY_LIBRARY)
+    if task.flags > 0 and task.flags & c.PvmTaskFixed:
+        raise never(c.WIRE_WHY_FIXED)
     if task.disowned or task.tasker:
         raise never(c.WIRE_WHY_WRAPPED)
     if Registry.of(pvmd).flags(task.tid) or Births.of(pvmd).is_nursery(task.tid):

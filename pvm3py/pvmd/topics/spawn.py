@@ -26,6 +26,7 @@ from ..state.task import Task
 from ..state.tree import own_directory, own_program
 from . import enrol, output, tracing
 from .births import Births
+from .placing import can_move
 from .roles import Registry
 
 # Cookies of tasks that a tasker starts; those started here have their pid.
@@ -129,6 +130,8 @@ def _start_block(
     part = ExecRequest(**fields)
     if pvmd.owns(block.host.tid):
         return start_tasks(pvmd, part, sched=Registry.of(pvmd).sched)
+    if not can_move(pvmd, block.host.tid):
+        part.flags &= ~c.PvmTaskFixed
     return pvmd.peers.request(block.host.tid, c.DM_EXEC, part, Started)
 
 
