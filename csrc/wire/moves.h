@@ -90,7 +90,7 @@
  * For the loss of the origin: FLUSHED gives the goal what GO would. If a goal or an origin then loses
  * the other, it CLAIMs the task at the master, which gives it to the first. Others who lose the
  * origin ask the goal for the task's FATE. WAITS asks a host where a task was before for what that
- * has yet to answer to it; the answer comes behind that.
+ * has yet to answer to it; the answer comes behind that. With tid 0 that is of all tasks.
  */
 #define DM_MIGRATE (DM_FIRST + WIRE_OWN_MOVES)
 #define DM_MIGRATEACK (DM_FIRST + WIRE_OWN_MOVES + 1)
@@ -184,15 +184,16 @@
 #define WIRE_WHY_TRACED (WIRE_WHY_DAEMON + 4) /* by a debugger */
 #define WIRE_WHY_USERS (WIRE_WHY_DAEMON + 5)  /* it has changed its user or group */
 #define WIRE_WHY_SECCOMP (WIRE_WHY_DAEMON + 6)
-#define WIRE_WHY_TERMINAL (WIRE_WHY_DAEMON + 7) /* it is one of its standard streams */
-#define WIRE_WHY_ROLE (WIRE_WHY_DAEMON + 8)     /* it serves this host */
-#define WIRE_WHY_WRAPPED (WIRE_WHY_DAEMON + 9)  /* something else has been started for it */
-#define WIRE_WHY_OLD_HOST (WIRE_WHY_DAEMON + 10)
-#define WIRE_WHY_MACHINE (WIRE_WHY_DAEMON + 11) /* the goal's architecture or kernel differs */
-#define WIRE_WHY_RESTART (WIRE_WHY_DAEMON + 12) /* the image cannot be restarted there */
-#define WIRE_WHY_NO_GOAL (WIRE_WHY_DAEMON + 13) /* there is no other host */
-#define WIRE_WHY_CHANNEL (WIRE_WHY_DAEMON + 18) /* a standard stream of it is a pipe or a socket */
-#define WIRE_WHY_FIXED (WIRE_WHY_DAEMON + 30)   /* spawned with PvmTaskFixed */
+#define WIRE_WHY_TERMINAL (WIRE_WHY_DAEMON + 7)  /* it is one of its standard streams */
+#define WIRE_WHY_ROLE (WIRE_WHY_DAEMON + 8)      /* it serves this host */
+#define WIRE_WHY_WRAPPED (WIRE_WHY_DAEMON + 9)   /* something else has been started for it */
+#define WIRE_WHY_OLD_HOST (WIRE_WHY_DAEMON + 10) /* the goal, or where it is, is one of 3.4.6 */
+#define WIRE_WHY_MACHINE (WIRE_WHY_DAEMON + 11)  /* the goal's architecture or kernel differs */
+#define WIRE_WHY_RESTART (WIRE_WHY_DAEMON + 12)  /* the image cannot be restarted there */
+#define WIRE_WHY_NO_GOAL (WIRE_WHY_DAEMON + 13)  /* there is no other host */
+#define WIRE_WHY_CHANNEL (WIRE_WHY_DAEMON + 18)  /* a standard stream of it is a pipe or a socket */
+#define WIRE_WHY_OLD_MASTER (WIRE_WHY_DAEMON + 19) /* the master is one of 3.4.6 */
+#define WIRE_WHY_FIXED (WIRE_WHY_DAEMON + 30)      /* spawned with PvmTaskFixed */
 /* Of checkpoints alone. */
 #define WIRE_WHY_DIRECTORY (WIRE_WHY_DAEMON + 40)  /* it cannot be used */
 #define WIRE_WHY_CHECKPOINT (WIRE_WHY_DAEMON + 41) /* it is not there, or damaged */

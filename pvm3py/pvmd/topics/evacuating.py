@@ -16,7 +16,7 @@ from ..state.hosts import Host
 from ..state.moves import NotMovedError
 from ..state.task import Task
 from . import migration, movable
-from .placing import Moves, can_move
+from .placing import Moves, able, shares_fate
 
 # Tasks that were started meanwhile are looked for so many times.
 _TURNS = 3
@@ -36,11 +36,7 @@ class _Evacuation(Table):
 @handles(c.DM_EVACUATE, Evacuate, hosts=True, reply_tag=c.DM_EVACUATEACK)
 def evacuate(pvmd: Pvmd, _request: Request, body: Evacuate) -> Status:
     """Begin to move all tasks to hosts that are not listed; answer how many may move."""
-    goals = [
-        host
-        for host in pvmd.hosts.others()
-        if host.tid not in body.but and can_move(pvmd, host.tid)
-    ]
+    goals = [host for host in able(pvmd) if host.tid not in body.but]
     count = len(_movable(pvmd, set())) if goals else 0
     if count:
         _Evacuation.of(pvmd).work = pvmd.background(_evacuate(pvmd, goals))
@@ -61,7 +57,7 @@ def _movable(pvmd: Pvmd, tried: set[int]) -> list[Task]:
     found = []
     for task in pvmd.tasks:
         try:
-            if task.tid not in tried:
+            if task.tid not in tried and not shares_fate(pvmd, task.tid, pvmd.hosts.own.tid):
                 movable.check(pvmd, task)
                 found.append(task)
         except NotMovedError:

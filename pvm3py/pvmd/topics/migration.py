@@ -113,6 +113,7 @@ async def can_migrate(pvmd: Pvmd, _request: Request, body: MoveQuestion) -> CanM
         task = await enrolled(pvmd, body.tid)
         host = movable.goal(pvmd, body.host)
         movable.check(pvmd, task)
+        movable.check_goal(pvmd, host)
         if host is not pvmd.hosts.own:
             await _reserve(pvmd, host, Reserve(task.tid, 0, 1, 0, _traits(pvmd)))
         size = movable.size(task)
@@ -185,6 +186,7 @@ def _begin(pvmd: Pvmd, task: Task, goal: Host) -> Departure:
     if task.tid in moves.stops:
         raise not_now(c.WIRE_WHY_SLOW, "its image is being made")
     movable.check(pvmd, task)
+    movable.check_goal(pvmd, goal)
     if Addition.of(pvmd).lost is not None or pvmd.hosts.pending:
         raise not_now(c.WIRE_WHY_HOSTS)
     made = pvmd.loop.create_future
@@ -248,7 +250,7 @@ async def _prepare(
     if goal is None:
         raise NotMovedError(c.PvmHostFail, c.WIRE_WHY_LOST)
     reserved = await _until(departure, _reserve(pvmd, goal, order), _HOLD_SECONDS)
-    others = [host.tid for host in pvmd.hosts.others() if host.tid != departure.goal]
+    others = [host.tid for host in placing.able(pvmd) if host.tid != departure.goal]
     departure.asked += others
     faults.at(pvmd, "hold")
     holding = [placing.ask(pvmd, host, c.DM_MOVE_HOLD, departure) for host in others]
@@ -263,8 +265,6 @@ async def _prepare(
 
 async def _reserve(pvmd: Pvmd, goal: Host, order: Reserve) -> Reserved:
     """Ask the goal. Raises NotMovedError, HostFailed."""
-    if not placing.can_move(pvmd, goal.tid):
-        raise never(c.WIRE_WHY_OLD_HOST, goal.name)
     try:
         reserved = await pvmd.peers.request(goal.tid, c.DM_MOVE_RESERVE, order, Reserved)
     except Refused as refused:
@@ -304,7 +304,7 @@ async def _freeze(pvmd: Pvmd, departure: Departure, reserved: Reserved) -> None:
     _order_freeze(pvmd, departure, reserved)
     await _until(departure, departure.frozen, _FREEZE_SECONDS)
     faults.at(pvmd, "frozen")
-    for host in pvmd.hosts.others():
+    for host in placing.able(pvmd):
         Moves.of(pvmd).flush(pvmd, departure, host.tid)
 
 
