@@ -8,7 +8,4 @@
 /* The program may have an entry point of this name. */
 #pragma weak pvmfholdtask_
 
-ENTRY pvmfholdtask_(int *tid, int *on, int *info)
-{
-	*info = pvm_holdtask(*tid, *on);
-}
+ENTRY pvmfholdtask_(int *tid, int *on, int *info) { *info = pvm_holdtask(*tid, *on); }

@@ -126,11 +126,11 @@
 #define WIRE_WHY_CHANNEL (WIRE_WHY_DAEMON + 18) /* a standard stream of it is a pipe or a socket */
 #define WIRE_WHY_FIXED (WIRE_WHY_DAEMON + 30)   /* spawned with PvmTaskFixed */
 /* The same with PvmBusy: another try may do. */
-#define WIRE_WHY_OWNER (WIRE_WHY_DAEMON + 31) /* the owner of the goal uses it */
+#define WIRE_WHY_OWNER (WIRE_WHY_DAEMON + 31)   /* the owner of the goal uses it */
 #define WIRE_WHY_MANAGER (WIRE_WHY_DAEMON + 32) /* the resource manager finds no host for it */
-#define WIRE_WHY_HOSTS (WIRE_WHY_DAEMON + 14) /* hosts are being added */
-#define WIRE_WHY_SLOW (WIRE_WHY_DAEMON + 15)  /* it does not stop, or the image makes no progress */
-#define WIRE_WHY_FULL (WIRE_WHY_DAEMON + 16)  /* the goal has no room for it */
-#define WIRE_WHY_LOST (WIRE_WHY_DAEMON + 17)  /* the goal has been lost */
+#define WIRE_WHY_HOSTS (WIRE_WHY_DAEMON + 14)   /* hosts are being added */
+#define WIRE_WHY_SLOW (WIRE_WHY_DAEMON + 15) /* it does not stop, or the image makes no progress */
+#define WIRE_WHY_FULL (WIRE_WHY_DAEMON + 16) /* the goal has no room for it */
+#define WIRE_WHY_LOST (WIRE_WHY_DAEMON + 17) /* the goal has been lost */
 
 #endif
