@@ -34,9 +34,12 @@ int pvmsendbytes(int tid, int tag, const char *data, size_t length);
  */
 int pvmsendparts(const int *tids, int n, int tag, const struct pvmpart *parts, int count);
 
+/* Instead of seconds: only as long as a wait looks before it sleeps, if it is worth that at all. */
+enum { PVM_BRIEFLY = -2 };
+
 /*
  * Wait for a message from `tid` with `tag` (-1: any) in the current context, for `seconds` at most
- * (negative: for ever; 0: as pvm_nrecv). It becomes a buffer of the caller's, not the receive
+ * (-1: for ever; 0: as pvm_nrecv). It becomes a buffer of the caller's, not the receive
  * buffer. The first bytes of its body, `room` at most, are copied to `head`. If that is all of
  * it, and it begins with the 8 bytes at `magic` (NULL: never), the buffer is freed and its id 0.
  * 1, 0 if none came, or an error code, as pvm_trecv.
@@ -104,6 +107,23 @@ int pvmowner(const char *host, int word);
  * the call, with PvmSysErr. An answer that comes later is dropped. NULL: nobody is asked.
  */
 void pvmaskwaiting(int (*given_up)(void));
+
+/* ---- waiting in an event loop (csrc/libpvm/calls/for_loops.c) ------------------------ */
+
+/*
+ * A descriptor that is readable when something may have come, by whatever way. It is the same as
+ * long as the task is enrolled. Before the loop sleeps it calls pvmdoze, and after that it receives.
+ * PvmSysErr.
+ */
+int pvmwatch(void);
+
+/*
+ * The loop is going to sleep. Milliseconds for which it may at most, PVM_DOZE_MAX: until the
+ * descriptor is readable. 0: something is there, or has come since the last call, so look again.
+ * PvmSysErr.
+ */
+enum { PVM_DOZE_MAX = 0x7fffffff };
+int pvmdoze(void);
 
 /* ---- settings (csrc/libpvm/calls) --------------------------------------------------- */
 

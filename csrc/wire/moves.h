@@ -63,6 +63,11 @@
  * decides all else: RESERVE and GO go to the daemon of the goal, which reports READY; HOLD and PLACE
  * go to all others, FLUSH to both; ABORT to the goal. PLACE is also how the end of a task is told
  * that has ever been moved.
+ *
+ * For the loss of the origin: FLUSHED gives the goal what GO would. If a goal or an origin then loses
+ * the other, it CLAIMs the task at the master, which gives it to the first. Others who lose the
+ * origin ask the goal for the task's FATE. WAITS asks a host where a task was before for what that
+ * has yet to answer to it; the answer comes behind that.
  */
 #define DM_MIGRATE (DM_FIRST + WIRE_OWN_MOVES)
 #define DM_MIGRATEACK (DM_FIRST + WIRE_OWN_MOVES + 1)
@@ -80,13 +85,29 @@
 #define DM_MOVE_ABORT (DM_FIRST + WIRE_OWN_MOVES + 13)
 #define DM_MOVE_ABORTACK (DM_FIRST + WIRE_OWN_MOVES + 14)
 #define DM_PLACE (DM_FIRST + WIRE_OWN_MOVES + 15) /* no answer */
+#define DM_MOVE_FLUSHED (DM_FIRST + WIRE_OWN_MOVES + 16)
+#define DM_MOVE_FLUSHEDACK (DM_FIRST + WIRE_OWN_MOVES + 17)
+#define DM_MOVE_CLAIM (DM_FIRST + WIRE_OWN_MOVES + 18)
+#define DM_MOVE_CLAIMACK (DM_FIRST + WIRE_OWN_MOVES + 19)
+#define DM_MOVE_FATE (DM_FIRST + WIRE_OWN_MOVES + 20)
+#define DM_MOVE_FATEACK (DM_FIRST + WIRE_OWN_MOVES + 21)
+#define DM_MOVE_WAITS (DM_FIRST + WIRE_OWN_MOVES + 22)
+#define DM_MOVE_WAITSACK (DM_FIRST + WIRE_OWN_MOVES + 23)
+/*
+ * The master to a host that is about to be deleted: EVACUATE has it move its tasks away, and answers
+ * how many may move; EVACUATED answers when that is done.
+ */
+#define DM_EVACUATE (DM_FIRST + WIRE_OWN_MOVES + 24)
+#define DM_EVACUATEACK (DM_FIRST + WIRE_OWN_MOVES + 25)
+#define DM_EVACUATED (DM_FIRST + WIRE_OWN_MOVES + 26)
+#define DM_EVACUATEDACK (DM_FIRST + WIRE_OWN_MOVES + 27)
 /* HOLDTASK and OWNER pass on what a task has asked for. */
-#define DM_HOLDTASK (DM_FIRST + WIRE_OWN_MOVES + 24)
-#define DM_HOLDTASKACK (DM_FIRST + WIRE_OWN_MOVES + 25)
-#define DM_OWNER (DM_FIRST + WIRE_OWN_MOVES + 26)
-#define DM_OWNERACK (DM_FIRST + WIRE_OWN_MOVES + 27)
+#define DM_HOLDTASK (DM_FIRST + WIRE_OWN_MOVES + 40)
+#define DM_HOLDTASKACK (DM_FIRST + WIRE_OWN_MOVES + 41)
+#define DM_OWNER (DM_FIRST + WIRE_OWN_MOVES + 42)
+#define DM_OWNERACK (DM_FIRST + WIRE_OWN_MOVES + 43)
 /* A resource manager has sent SM_WATCH to another daemon: i tid, i what. No answer. */
-#define DM_WATCH (DM_FIRST + WIRE_OWN_MOVES + 28)
+#define DM_WATCH (DM_FIRST + WIRE_OWN_MOVES + 44)
 
 /*
  * Resource managers. WATCH says to the manager's own daemon what it takes, i bits of WIRE_WATCH_;

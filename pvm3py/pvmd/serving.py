@@ -219,7 +219,13 @@ def _route(tag: int) -> Route | None:
     route = ROUTES.get(tag)
     firsts = (c.TM_FIRST, c.DM_FIRST, c.SM_FIRST)
     if route is None and any(tag - first in _MOVES for first in firsts):
-        from .topics import arriving, holding, managing, migration  # noqa: F401, PLC0415
+        from .topics import (  # noqa: F401, PLC0415
+            arriving,
+            evacuating,
+            holding,
+            managing,
+            migration,
+        )
 
         route = ROUTES.get(tag)
     return route
@@ -364,7 +370,7 @@ def _await_result(
         try:
             return await work
         finally:
-            waits.discard(job)
+            waits.pop(job, None)
             if task is not None:
                 task.answered(size)
 
@@ -379,7 +385,7 @@ def _await_result(
             pvmd.log.about = None
 
     job = pvmd.loop.create_task(answer())
-    waits.add(job)
-    job.add_done_callback(waits.discard)  # also of one that was cancelled before it began
+    waits[job] = request.tag, request.ctx, request.wid
+    job.add_done_callback(lambda _: waits.pop(job, None))  # also if cancelled before it began
     if task is not None:
         task.waiting_bytes += size

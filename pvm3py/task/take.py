@@ -22,6 +22,7 @@ from .message import Message, NotAnObject
 ANY = -1
 
 _FOREVER = -1.0
+_BRIEFLY: int = lib.PVM_BRIEFLY
 # Seconds after which a receive from one task looks whether that runs.
 LOOK_SECONDS = 1.0
 _Got_co = TypeVar("_Got_co", covariant=True)
@@ -83,7 +84,7 @@ def take_packed(
 
     `unpacked` makes the object of the three.
     """
-    came = _packed(source, tag, timeout)
+    came = _packed(source, tag, _seconds(timeout))
     if isinstance(came, int):
         _require("recv", came, source, tag)
         raise AssertionError
@@ -92,17 +93,28 @@ def take_packed(
 
 def packed_there() -> tuple[bytes | Message, int, int] | None:
     """As take_packed of any message that is there; None: there is none."""
-    came = _packed(ANY, ANY, 0)
+    return _came(_packed(ANY, ANY, 0))
+
+
+def packed_soon(source: int, tag: int) -> tuple[bytes | Message, int, int] | None:
+    """As take_packed, but wait only as long as a wait looks before it sleeps; None: none came."""
+    return _came(_packed(source, tag, _BRIEFLY))
+
+
+def _came(
+    came: int | tuple[bytes | Message, int, int],
+) -> tuple[bytes | Message, int, int] | None:
+    """What was taken; None: nothing. Raises what the code says."""
     if isinstance(came, int):
         check("recv", came)
         return None
     return came
 
 
-def _packed(source: int, tag: int, timeout: float | None) -> int | tuple[bytes | Message, int, int]:
-    """The same; the code of a receive that brought no message."""
+def _packed(source: int, tag: int, seconds: float) -> int | tuple[bytes | Message, int, int]:
+    """What was taken; the code of a receive that brought no message."""
     arrival, head, room = _room.parts
-    code: int = lib.pvmtake(source, tag, _seconds(timeout), arrival, head, HEAD, objects.MAGIC)
+    code: int = lib.pvmtake(source, tag, seconds, arrival, head, HEAD, objects.MAGIC)
     if code <= 0:
         return code
     if arrival.id:

@@ -100,18 +100,35 @@ class Go(Record):
 
 
 class MoveWord(Record):
-    """Which move is meant: DM_MOVE_HOLD, _FLUSH, _ABORT."""
+    """Which move is meant: DM_MOVE_FLUSH, _ABORT, _CLAIM, _FATE, _WAITS."""
 
     tid: I32
     epoch: I32
 
 
+class HoldOrder(Record):
+    """DM_MOVE_HOLD; goal: the host to which the task is to go."""
+
+    tid: I32
+    epoch: I32
+    goal: I32
+
+
 class Placed(Record):
-    """DM_PLACE: where a task is from this move on; host 0: it has ended."""
+    """DM_PLACE, and the answer to DM_MOVE_FATE: where a task is from this move on.
+
+    host 0: it has ended.
+    """
 
     tid: I32
     epoch: I32
     host: I32
+
+
+class Evacuate(Record):
+    """DM_EVACUATE; but: hosts that are no goals."""
+
+    but: Ints
 
 
 class TaskRecord(Record):
@@ -196,11 +213,20 @@ class ManagerRecord(Record):
     wishes: Annotated[list[OwedWish], Counted(OwedWish)]
 
 
+class OpenRequest(Record):
+    """A request of the task that a host where it was has yet to answer."""
+
+    host: I32
+    tag: I32
+    ctx: I32
+    wid: I32
+
+
 class MoveGo(Record):
     """DM_MOVE_GO: the task is the receiver's, with all that the origin had of it.
 
-    managers: none or one; signals: that it has yet to get; output: what it has written and nobody
-    has read.
+    DM_MOVE_FLUSHED: so it is if the origin is lost; what the task has sent has come. managers: none
+    or one; signals: that it has yet to get; output: what it has written and nobody has read.
     """
 
     tid: I32
@@ -208,11 +234,12 @@ class MoveGo(Record):
     task: Annotated[TaskRecord, TaskRecord]
     notices: Annotated[list[KeptNotice], Counted(KeptNotice)]
     managers: Annotated[list[ManagerRecord], Counted(ManagerRecord)]
+    requests: Annotated[list[OpenRequest], Counted(OpenRequest)]
     signals: Ints
     output: Blob
 
 
-class HoldOrder(Record):
+class TaskHold(Record):
     """TM_HOLDTASK, DM_HOLDTASK."""
 
     tid: I32

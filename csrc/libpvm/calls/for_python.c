@@ -98,6 +98,8 @@ static int64_t deadline_in(double seconds)
 {
 	struct timeval left;
 
+	if (seconds == PVM_BRIEFLY)
+		return BRIEFLY;
 	if (seconds < 0)
 		return NO_DEADLINE;
 	if (seconds == 0)

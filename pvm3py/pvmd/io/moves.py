@@ -77,12 +77,15 @@ class Moves:
         code = lib.sw_task_hand_over(self._sw, tid & 0xFFFFFFFF, host & 0xFFFFFFFF)
         check(code, f"hand over what task {tid:x} has sent")
 
-    def take_notices(self, owner: int) -> list[tuple[int, int, int, int]]:
-        """Keep no notice for a task any more: tid, context, tag and wait id of those there were."""
+    def list_notices(self, owner: int, *, take: bool) -> list[tuple[int, int, int, int]]:
+        """The notices that are kept for a task: tid, context, tag and wait id.
+
+        take: none is kept any more.
+        """
         count = lib.sw_notices(self._sw, owner & 0xFFFFFFFF)
         if not count:
             return []
         kept = ffi.new("struct sw_notice[]", count)
-        count = lib.sw_notices_take(self._sw, owner & 0xFFFFFFFF, kept, count)
+        count = lib.sw_notices_list(self._sw, owner & 0xFFFFFFFF, kept, count, take)
         word = c.signed
         return [(word(n.tid), word(n.ctx), word(n.tag), word(n.wid)) for n in kept[0:count]]

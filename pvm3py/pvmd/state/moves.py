@@ -7,7 +7,7 @@ import asyncio
 import socket
 
 from pvm3py.wire import constants as c
-from pvm3py.wire.moves import WORDS
+from pvm3py.wire.moves import WORDS, MoveGo
 
 from .plain import Plain, field
 from .task import Task
@@ -34,10 +34,15 @@ def not_now(reason: int, more: str = "") -> NotMovedError:
 
 
 class Hold(Plain):
-    """What is sent to a task is kept here, as the host `by` says. done: none goes the old way."""
+    """What is sent to a task is kept here, as the host `by` says, which moves it to the goal.
+
+    done: none goes the old way.
+    """
 
     tid: int
+    epoch: int
     by: int
+    goal: int
     done: asyncio.Future[None]
 
 
@@ -47,8 +52,8 @@ class Departure(Plain):
     off: has an exception as soon as the move cannot be; frozen: the task has stopped; ready: it can
     run there; flushing: hosts have yet to say that all that it has sent has come; asked: hosts that
     know of the move, the goal first; held: its messages are kept here, too; ordered: it has the
-    order to stop; refused: it has said that it does not. began, stopped: when, by the clock of the
-    event loop; kilobytes: of its memory.
+    order to stop; refused: it has said that it does not; told: the goal may go on alone if this
+    host is lost. began, stopped: when, by the clock of the event loop; kilobytes: of its memory.
     """
 
     task: Task
@@ -62,6 +67,7 @@ class Departure(Plain):
     held: bool = False
     ordered: bool = False
     refused: bool = False
+    told: bool = False
     began: float = 0.0
     stopped: float = 0.0
     kilobytes: int = 0
@@ -77,7 +83,9 @@ class Arrival(Plain):
 
     stream: this daemon's end of what will be its connection; image: the connection that brings it;
     output: read end of its pipe, -1: it needs none; pid: the restarter, which becomes the task;
-    ended: how that has ended, with processor times; work: what waits for the image.
+    ended: how that has ended, with processor times; work: what waits for the image; ready: that is
+    whole; heritage: what the origin has of the task, once all that it has sent has come; over: it
+    has come, or does not.
     """
 
     task: Task
@@ -93,3 +101,6 @@ class Arrival(Plain):
     pid: int = 0
     ended: tuple[int, float, float] | None = None
     work: asyncio.Task[None] | None = None
+    ready: bool = False
+    heritage: MoveGo | None = None
+    over: asyncio.Future[None] = field(factory=asyncio.Future)

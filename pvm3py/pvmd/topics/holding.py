@@ -7,7 +7,7 @@ import signal
 from collections.abc import Coroutine
 
 from pvm3py.wire import constants as c
-from pvm3py.wire.moves import HoldOrder, HoldTasks
+from pvm3py.wire.moves import HoldTasks, TaskHold
 from pvm3py.wire.task import Status
 
 from ..core import Pvmd
@@ -37,9 +37,9 @@ def settle(pvmd: Pvmd, task: Task) -> None:
         signal_task(pvmd, task, signal.SIGSTOP)
 
 
-@handles(c.TM_HOLDTASK, HoldOrder)
+@handles(c.TM_HOLDTASK, TaskHold)
 def hold_task(
-    pvmd: Pvmd, _request: Request, body: HoldOrder
+    pvmd: Pvmd, _request: Request, body: TaskHold
 ) -> Status | Coroutine[None, None, Status]:
     """Stop a task of any host by hand, or let it go on."""
     if not is_task(body.tid) or body.on not in (0, 1):
@@ -54,9 +54,9 @@ def hold_task(
     return pvmd.peers.request(host.tid, c.DM_HOLDTASK, body, Status)
 
 
-@handles(c.DM_HOLDTASK, HoldOrder, hosts=True, reply_tag=c.DM_HOLDTASKACK)
+@handles(c.DM_HOLDTASK, TaskHold, hosts=True, reply_tag=c.DM_HOLDTASKACK)
 def dm_hold_task(
-    pvmd: Pvmd, _request: Request, body: HoldOrder
+    pvmd: Pvmd, _request: Request, body: TaskHold
 ) -> Status | Coroutine[None, None, Status]:
     """The same, asked for by a task of another host."""
     if elsewhere(pvmd, body.tid):
@@ -64,7 +64,7 @@ def dm_hold_task(
     return _hold_here(pvmd, body)
 
 
-def _hold_here(pvmd: Pvmd, body: HoldOrder) -> Status:
+def _hold_here(pvmd: Pvmd, body: TaskHold) -> Status:
     task = pvmd.tasks.get(body.tid)
     if task is None:
         return Status(c.PvmNoTask)

@@ -4,7 +4,8 @@
 In this order: the goal's daemon expects the task; all others hold what their tasks send to it; the
 task stops, and sends its image to the goal; what it has sent before has arrived everywhere; the
 image is complete. Then the task is the goal's. Until then the move can be off, and the task goes
-on here. docs/architecture.md says why no message is lost or overtaken.
+on here. docs/architecture.md says why no message is lost or overtaken, and what is done when a host
+is lost.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pvm3py.wire.moves import (
     CanMoveReply,
     Freeze,
     Frozen,
+    HoldOrder,
     MoveOrder,
     MoveQuestion,
     MoveReply,
@@ -35,12 +37,12 @@ from pvm3py.wire.task import Status
 from ..core import Pvmd
 from ..dispatch import Request, handles, only
 from ..io.switch import frame
-from ..occasions import END, HOST_LOST, HOSTS_ANNOUNCED, on
+from ..occasions import END, HOST_LOST, HOSTS_ANNOUNCED, TASK_GONE, on
 from ..state.errors import HostFailed, Refused
 from ..state.hosts import Host
 from ..state.moves import Departure, NotMovedError, never, not_now
 from ..state.task import Task, is_task
-from . import belongings, holding, leaving, managing, movable, placing
+from . import awaited, belongings, claims, faults, holding, leaving, managing, movable, placing
 from .addhost import Addition
 from .placing import Moves, host_of
 from .roles import Registry
@@ -79,10 +81,7 @@ async def _migrate(pvmd: Pvmd, body: MoveOrder) -> MoveReply:
         task = await _enrolled(pvmd, body.tid)
         host = movable.goal(pvmd, body.host)
         if host is not pvmd.hosts.own:
-            departure = _begin(pvmd, task, host)
-            work = pvmd.background(_move(pvmd, departure, asyncio.current_task()))
-            work.add_done_callback(placing.unneeded)
-            await asyncio.shield(work)
+            await move(pvmd, task, host)
         return MoveReply(0)
     except NotMovedError as error:
         return MoveReply(error.code, error.reason, f"{error}")
@@ -136,10 +135,10 @@ def _keeper(pvmd: Pvmd, tid: int) -> Host | None:
     """The other host whose daemon moves a task; None: this one does. Raises NotMovedError."""
     if not is_task(tid):
         raise NotMovedError(c.PvmBadParam, 0, "that is no task")
-    if pvmd.owns(tid):
-        return None
     if tid in pvmd.tasks.coming:
         raise NotMovedError(c.PvmAlready, 0, "it is being moved")
+    if pvmd.owns(tid):
+        return None
     host = pvmd.hosts.get(tid)
     if host is None:
         raise NotMovedError(c.PvmNoTask, 0, "there is no such task")
@@ -167,6 +166,17 @@ def _traits(pvmd: Pvmd) -> str:
 # ---- a move --------------------------------------------------------------------------------
 
 
+async def move(pvmd: Pvmd, task: Task, goal: Host) -> None:
+    """Move a task of this host to another one. Raises NotMovedError, HostFailed.
+
+    Who calls this may be what the task waits for, and may be cancelled: the move goes on.
+    """
+    departure = _begin(pvmd, task, goal)
+    work = pvmd.background(_move(pvmd, departure, asyncio.current_task()))
+    work.add_done_callback(placing.unneeded)
+    await asyncio.shield(work)
+
+
 def _begin(pvmd: Pvmd, task: Task, goal: Host) -> Departure:
     """A move begins, if nothing is against it that can be seen here. Raises NotMovedError."""
     moves, places = Moves.of(pvmd), pvmd.hosts.places
@@ -192,9 +202,10 @@ async def _move(pvmd: Pvmd, departure: Departure, asker: asyncio.Task[object] | 
         try:
             reserved = await _prepare(pvmd, departure, asker)
             await _freeze(pvmd, departure, reserved)
+            await _flush(departure)
+            await _tell_goal(pvmd, departure)
             await _until(departure, departure.ready)
-            while departure.flushing:
-                await _until(departure, asyncio.wait(set(departure.flushing)))
+            await _flush(departure)
         except Exception as error:
             pvmd.log(f"t{task.tid:x} stays: {error}")
             await _abort(pvmd, departure)
@@ -228,6 +239,7 @@ async def _prepare(
 ) -> Reserved:
     """The goal expects the task, and everybody holds what is sent to it."""
     task = departure.task
+    faults.at(pvmd, "reserve")
     order = Reserve(task.tid, departure.epoch, 0, int(task.pipe is not None), _traits(pvmd))
     departure.asked.append(departure.goal)
     goal = pvmd.hosts.get(c.TIDPVMD | departure.goal)
@@ -236,11 +248,12 @@ async def _prepare(
     reserved = await _until(departure, _reserve(pvmd, goal, order), _HOLD_SECONDS)
     others = [host.tid for host in pvmd.hosts.others() if host.tid != departure.goal]
     departure.asked += others
+    faults.at(pvmd, "hold")
     holding = [placing.ask(pvmd, host, c.DM_MOVE_HOLD, departure) for host in others]
     if holding:
         await _until(departure, asyncio.wait(holding), _HOLD_SECONDS)
         _check_answers(holding)
-    waits = (task.waits or set()) - ({asker} if asker else set())
+    waits = set(task.waits or ()) - {asker}
     if waits:
         await _until(departure, asyncio.wait(waits, timeout=_QUICK_SECONDS))
     return reserved
@@ -277,15 +290,18 @@ async def _freeze(pvmd: Pvmd, departure: Departure, reserved: Reserved) -> None:
     """Stop the task, and have all hosts say that what it has sent has come."""
     task = departure.task
     try:
-        kept = placing.hold(pvmd, task.tid, pvmd.hosts.own.tid)
+        order = HoldOrder(task.tid, departure.epoch, departure.goal)
+        kept = placing.hold(pvmd, order, pvmd.hosts.own.tid)
     except Refused as refused:
         raise NotMovedError(c.PvmNoTask, 0, "it has ended") from refused
     departure.held = True
     await _until(departure, kept.done, _HOLD_SECONDS)
     if task.pipe is not None:
         task.pipe.halt(True)
+    faults.at(pvmd, "freeze")
     _order_freeze(pvmd, departure, reserved)
     await _until(departure, departure.frozen, _FREEZE_SECONDS)
+    faults.at(pvmd, "frozen")
     for host in pvmd.hosts.others():
         Moves.of(pvmd).flush(pvmd, departure, host.tid)
 
@@ -312,19 +328,75 @@ def _say(pvmd: Pvmd, task: Task, tag: int, body: bytes) -> None:
         pvmd.switch.send_conn(task.conn, message)
 
 
+async def _flush(departure: Departure) -> None:
+    """Wait until all that the task has sent has come."""
+    while departure.flushing:
+        await _until(departure, asyncio.wait(set(departure.flushing)))
+
+
+async def _tell_goal(pvmd: Pvmd, departure: Departure) -> None:
+    """The goal may go on alone from now on, if this host is lost."""
+    faults.at(pvmd, "flushed")
+    departure.told = True
+    goal, order = (
+        c.TIDPVMD | departure.goal,
+        belongings.pack(pvmd, departure.task, departure.epoch, take=False),
+    )
+    await _until(departure, pvmd.peers.request(goal, c.DM_MOVE_FLUSHED, order, Status))
+    faults.at(pvmd, "ready")
+
+
 async def _abort(pvmd: Pvmd, departure: Departure) -> None:
-    """The task goes on here, as soon as the goal has confirmed that it does not there."""
+    """The task goes on here, as soon as it is certain that it does not at the goal."""
     tid, epoch, own = departure.task.tid, departure.epoch, pvmd.hosts.own.tid
-    for host in departure.asked[:1]:
-        with contextlib.suppress(HostFailed):
-            await placing.ask(pvmd, host, c.DM_MOVE_ABORT, departure)
+    stays = await _stays(pvmd, departure)
     if pvmd.tasks.get(tid) is not departure.task:
+        return
+    if not stays:
+        _give_up(pvmd, departure)
         return
     pvmd.hosts.places.moved(tid, own, epoch)
     for host in departure.asked[1:]:
         if pvmd.hosts.get(host) is not None:
             pvmd.peers.send(host, c.DM_PLACE, Placed(tid, epoch, own))
     _thaw(pvmd, departure)
+
+
+async def _stays(pvmd: Pvmd, departure: Departure) -> bool:
+    """Whether the goal will not have the task run."""
+    for host in departure.asked[:1]:
+        try:
+            await placing.ask(pvmd, host, c.DM_MOVE_ABORT, departure)
+        except HostFailed:
+            told = departure.told
+            return not told or await claims.claim(pvmd, departure.task.tid, departure.epoch)
+    return True
+
+
+def _give_up(pvmd: Pvmd, departure: Departure) -> None:
+    """The task runs at the goal, which is lost to this host: for that it has ended."""
+    tid = departure.task.tid
+    _kill(departure.task)
+    belongings.pack(pvmd, departure.task, departure.epoch, take=True)
+    conn = _remove(pvmd, departure.task)
+    pvmd.hosts.places.moved(tid, departure.goal, departure.epoch)
+    TASK_GONE.tell(pvmd, tid, None)
+    pvmd.switch.close_conn(conn, flush=False)
+    leaving.remove_files(pvmd, departure.task)
+
+
+def _kill(task: Task) -> None:
+    if task.runs():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(task.pid, signal.SIGKILL)
+
+
+def _remove(pvmd: Pvmd, task: Task) -> int:
+    """The task is none of this host; its connection, which is to be closed."""
+    assert task.conn is not None
+    pvmd.tasks.remove(task)
+    pvmd.connections[task.conn].task = None
+    return task.conn
 
 
 def _thaw(pvmd: Pvmd, departure: Departure) -> None:
@@ -346,25 +418,23 @@ def _thaw(pvmd: Pvmd, departure: Departure) -> None:
 
 def _commit(pvmd: Pvmd, departure: Departure) -> asyncio.Future[bytes]:
     """The task is the goal's from now on; its answer to that."""
-    task, goal = departure.task, c.TIDPVMD | departure.goal
-    tid, conn = task.tid, task.conn
-    assert conn is not None
-    if task.runs():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(task.pid, signal.SIGKILL)
-    order = belongings.pack(pvmd, task, departure.epoch)
-    pvmd.tasks.remove(task)
-    pvmd.connections[conn].task = None
+    task, tid, goal = departure.task, departure.task.tid, c.TIDPVMD | departure.goal
+    faults.at(pvmd, "commit")
+    _kill(task)
+    order = belongings.pack(pvmd, task, departure.epoch, take=True)
+    conn = _remove(pvmd, task)
     pvmd.hosts.places.moved(tid, departure.goal, departure.epoch)
     pvmd.switch.hand_over(tid, goal)
     placing.placed(pvmd, tid, departure.goal)
     pvmd.switch.close_conn(conn, flush=False)
     placing.tell_all(pvmd, Placed(tid, departure.epoch, departure.goal), but=departure.goal)
-    if task.waits:
-        Moves.of(pvmd).left[tid] = task
+    faults.at(pvmd, "placed")
+    awaited.Left.of(pvmd).add(tid, task.waits)
     leaving.remove_files(pvmd, task)
     pvmd.log(f"t{tid:x} has moved to host {departure.goal:x}")
-    return pvmd.peers.ask(goal, c.DM_MOVE_GO, order)
+    answer = pvmd.peers.ask(goal, c.DM_MOVE_GO, order)
+    faults.at(pvmd, "gone")
+    return answer
 
 
 # ---- what others say -----------------------------------------------------------------------
@@ -412,6 +482,9 @@ def hosts_announced(pvmd: Pvmd) -> None:
 
 @on(END)
 def end(pvmd: Pvmd) -> None:
-    """The daemon ends: tasks that were about to move are to get its signals."""
+    """The daemon ends: tasks that were about to move get its signals, unless goals may run them."""
     for departure in Moves.of(pvmd).departures.values():
-        _thaw(pvmd, departure)
+        if departure.told and not pvmd.hosts.is_master:
+            _kill(departure.task)
+        else:
+            _thaw(pvmd, departure)

@@ -30,12 +30,13 @@ MODULES = (
     # starts of hosts
     "shlex",
     "pvm3py.pvmd.topics.handstart",
-    # moves of tasks; who asks for one is served by the second, which needs the answers of the first
+    # moves of tasks; who asks for one is served by the others, which need answers of the first
     "pvm3py.pvmd.topics.holding",
     "pvm3py.pvmd.topics.watching",
     "pvm3py.pvmd.topics.managing",
     "pvm3py.pvmd.topics.arriving",
     "pvm3py.pvmd.topics.migration",
+    "pvm3py.pvmd.topics.evacuating",
     # trace events
     "copy",
     "dataclasses",

@@ -109,7 +109,7 @@ def pstat(pvmd: Pvmd, _request: Request, body: TidBody) -> Status | Coroutine[No
     if not is_task(body.tid):
         return Status(c.PvmBadParam)
     if pvmd.hosts.get(body.tid) is None or pvmd.owns(body.tid):
-        return Status(0 if pvmd.tasks.get(body.tid) else c.PvmNoTask)
+        return Status(0 if pvmd.tasks.expected(body.tid) else c.PvmNoTask)
     return pvmd.peers.request(body.tid, c.DM_PSTAT, body, Status)
 
 
@@ -139,7 +139,7 @@ def sendsig(pvmd: Pvmd, request: Request, body: SignalRequest) -> Empty | None:
     """Answer, then signal a task; an unknown one is not an error."""
     if not is_task(body.tid):
         raise Refused(c.PvmBadParam, f"t{body.tid & 0xFFFFFFFF:x} is no task")
-    if pvmd.owns(body.tid) and pvmd.tasks.get(body.tid) is None:
+    if pvmd.owns(body.tid) and pvmd.tasks.expected(body.tid) is None:
         return Empty()
     pvmd.reply(request, Empty())
     if pvmd.owns(body.tid):

@@ -41,7 +41,11 @@ from pvm3py.pvmd.state.hostfile import parse_host
 from pvm3py.pvmd.state.log import Log
 from pvm3py.pvmd.state.plain import Plain, field
 from pvm3py.pvmd.state.task import is_task
-from pvm3py.pvmd.topics import arriving, migration  # noqa: F401  (they are loaded when needed)
+from pvm3py.pvmd.topics import (  # noqa: F401  (they are loaded when needed)
+    arriving,
+    evacuating,
+    migration,
+)
 from pvm3py.pvmd.topics.spawn import working_directory
 from pvm3py.pvmd.topics.tracing import Tracers
 from pvm3py.wire import constants as c
@@ -117,14 +121,15 @@ def test_busy_listener_is_alive(tmp_path: Path) -> None:
     [
         (
             TASK_GONE,
-            "ANY/placing ANY/arriving ANY/managing OUTPUT/output BIRTHS/births TRACE/tracing "
-            "MAILBOX/mailbox NOTICES/notify MANAGERS/manager ROLES/registry REPORT/manager "
-            "CONTEXTS/contexts FILES/leaving MOVES/placing PLACES/tasks",
+            "ANY/placing ANY/awaited ANY/claims ANY/arriving ANY/managing OUTPUT/output "
+            "BIRTHS/births TRACE/tracing MAILBOX/mailbox NOTICES/notify MANAGERS/manager "
+            "ROLES/registry REPORT/manager CONTEXTS/contexts FILES/leaving MOVES/placing "
+            "PLACES/tasks",
         ),
         (TASK_LEFT, "ANY/births MANAGERS/manager ROLES/registry"),
         (
             HOST_LOST,
-            "ANY/arriving ANY/managing ANY/migration NOTICES/notify ANSWERS/failure "
+            "ANY/placing ANY/arriving ANY/managing ANY/migration NOTICES/notify ANSWERS/failure "
             "MANAGERS/manager ROLES/registry REPORT/manager COLLECTORS/output ADDITION/addhost "
             "PEERS/failure MOVES/placing",
         ),
@@ -171,9 +176,11 @@ def names(tags: Iterable[int]) -> str:
 
 def test_answers_of_other_daemons_are_those_that_handlers_give_them() -> None:
     assert names(ANSWERS) == (
-        "DM_ADDACK DM_CANMIGRATEACK DM_DBACK DM_DELHOSTACK DM_EXECACK DM_HOLDTASKACK DM_HOSTSYNCACK "
-        "DM_HTUPDACK DM_MIGRATEACK DM_MOVE_ABORTACK DM_MOVE_FLUSHACK DM_MOVE_GOACK "
-        "DM_MOVE_HOLDACK DM_MOVE_RESERVEACK DM_NOTIFYACK DM_OWNERACK DM_PSTATACK DM_RESETACK DM_TASKACK"
+        "DM_ADDACK DM_CANMIGRATEACK DM_DBACK DM_DELHOSTACK DM_EVACUATEACK DM_EVACUATEDACK "
+        "DM_EXECACK DM_HOLDTASKACK DM_HOSTSYNCACK DM_HTUPDACK DM_MIGRATEACK DM_MOVE_ABORTACK "
+        "DM_MOVE_CLAIMACK DM_MOVE_FATEACK DM_MOVE_FLUSHACK DM_MOVE_FLUSHEDACK DM_MOVE_GOACK "
+        "DM_MOVE_HOLDACK DM_MOVE_RESERVEACK DM_MOVE_WAITSACK DM_NOTIFYACK DM_OWNERACK "
+        "DM_PSTATACK DM_RESETACK DM_TASKACK"
     )
 
 

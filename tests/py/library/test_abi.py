@@ -70,7 +70,8 @@ THREADS = {
 
 # What the Python interface, which is linked with the archive, finds in it besides.
 IN_ARCHIVE = {
-    *("pvmaskwaiting", "pvmsendbytes", "pvmsendparts", "pvmtake", "pvmlook", "pvmread"),
+    *("pvmaskwaiting", "pvmwatch", "pvmdoze"),
+    *("pvmsendbytes", "pvmsendparts", "pvmtake", "pvmlook", "pvmread"),
     *("pvmdescribe", "pvmrewind", "pvmspawn", "pvmforksibling", "pvmmove", "pvmmovable"),
     "pvmowner",
 }
