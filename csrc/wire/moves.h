@@ -102,12 +102,12 @@
 #define DM_EVACUATED (DM_FIRST + WIRE_OWN_MOVES + 26)
 #define DM_EVACUATEDACK (DM_FIRST + WIRE_OWN_MOVES + 27)
 /* HOLDTASK and OWNER pass on what a task has asked for. */
-#define DM_HOLDTASK (DM_FIRST + WIRE_OWN_MOVES + 40)
-#define DM_HOLDTASKACK (DM_FIRST + WIRE_OWN_MOVES + 41)
-#define DM_OWNER (DM_FIRST + WIRE_OWN_MOVES + 42)
-#define DM_OWNERACK (DM_FIRST + WIRE_OWN_MOVES + 43)
+#define DM_HOLDTASK (DM_FIRST + WIRE_OWN_MOVES + 48)
+#define DM_HOLDTASKACK (DM_FIRST + WIRE_OWN_MOVES + 49)
+#define DM_OWNER (DM_FIRST + WIRE_OWN_MOVES + 50)
+#define DM_OWNERACK (DM_FIRST + WIRE_OWN_MOVES + 51)
 /* A resource manager has sent SM_WATCH to another daemon: i tid, i what. No answer. */
-#define DM_WATCH (DM_FIRST + WIRE_OWN_MOVES + 44)
+#define DM_WATCH (DM_FIRST + WIRE_OWN_MOVES + 52)
 
 /*
  * Resource managers. WATCH says to the manager's own daemon what it takes, i bits of WIRE_WATCH_;

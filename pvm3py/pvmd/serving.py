@@ -224,12 +224,12 @@ def _route(tag: int) -> Route | None:
     route = ROUTES.get(tag)
     firsts = (c.TM_FIRST, c.DM_FIRST, c.SM_FIRST)
     if route is None and any(tag - first in _MOVES for first in firsts):
-        from .topics import (  # noqa: F401, PLC0415
-            arriving,
-            evacuating,
-            holding,
-            managing,
-            migration,
+        from .topics import (  # noqa: PLC0415
+            arriving,  # noqa: F401
+            evacuating,  # noqa: F401
+            holding,  # noqa: F401
+            managing,  # noqa: F401
+            migration,  # noqa: F401
         )
 
         route = ROUTES.get(tag)

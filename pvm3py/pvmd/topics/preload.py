@@ -30,7 +30,7 @@ MODULES = (
     # starts of hosts
     "shlex",
     "pvm3py.pvmd.topics.handstart",
-    # moves of tasks; who asks for one is served by the others, which need answers of the first
+    # moves of tasks; who asks for one is served by the last of them
     "pvm3py.pvmd.topics.holding",
     "pvm3py.pvmd.topics.watching",
     "pvm3py.pvmd.topics.managing",

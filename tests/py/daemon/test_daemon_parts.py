@@ -123,15 +123,15 @@ def test_busy_listener_is_alive(tmp_path: Path) -> None:
             TASK_GONE,
             "ANY/placing ANY/awaited ANY/claims ANY/arriving ANY/managing OUTPUT/output "
             "BIRTHS/births TRACE/tracing MAILBOX/mailbox NOTICES/notify MANAGERS/manager "
-            "ROLES/registry REPORT/manager CONTEXTS/contexts FILES/leaving MOVES/placing "
-            "PLACES/tasks",
+            "ROLES/registry REPORT/manager CONTEXTS/contexts FILES/leaving "
+            "MOVES/placing PLACES/tasks",
         ),
         (TASK_LEFT, "ANY/births MANAGERS/manager ROLES/registry"),
         (
             HOST_LOST,
-            "ANY/placing ANY/arriving ANY/managing ANY/migration NOTICES/notify ANSWERS/failure "
-            "MANAGERS/manager ROLES/registry REPORT/manager COLLECTORS/output ADDITION/addhost "
-            "PEERS/failure MOVES/placing",
+            "ANY/placing ANY/arriving ANY/managing ANY/migration NOTICES/notify "
+            "ANSWERS/failure MANAGERS/manager ROLES/registry REPORT/manager COLLECTORS/output "
+            "ADDITION/addhost PEERS/failure MOVES/placing",
         ),
         (HOSTS_ADDED, "NOTICES/notify MANAGERS/manager ROLES/registry"),
         (END, "ANY/arriving ANY/watching ANY/migration PEERS/network TASKS/leaving"),
@@ -179,8 +179,9 @@ def test_answers_of_other_daemons_are_those_that_handlers_give_them() -> None:
         "DM_ADDACK DM_CANMIGRATEACK DM_DBACK DM_DELHOSTACK DM_EVACUATEACK DM_EVACUATEDACK "
         "DM_EXECACK DM_HOLDTASKACK DM_HOSTSYNCACK DM_HTUPDACK DM_MIGRATEACK DM_MOVE_ABORTACK "
         "DM_MOVE_CLAIMACK DM_MOVE_FATEACK DM_MOVE_FLUSHACK DM_MOVE_FLUSHEDACK DM_MOVE_GOACK "
-        "DM_MOVE_HOLDACK DM_MOVE_RESERVEACK DM_MOVE_WAITSACK DM_NOTIFYACK DM_OWNERACK "
-        "DM_PSTATACK DM_RESETACK DM_TASKACK"
+        "DM_MOVE_HOLDACK "
+        "DM_MOVE_RESERVEACK DM_MOVE_WAITSACK DM_NOTIFYACK DM_OWNERACK DM_PSTATACK DM_RESETACK "
+        "DM_TASKACK"
     )
 
 
