@@ -150,7 +150,12 @@ def _loop_failed(pvmd: Pvmd, context: dict[str, Any]) -> None:
 
 def _signalled(pvmd: Pvmd, signum: int) -> None:
     pvmd.log(f"caught signal {signum}")
-    pvmd.stop(signum)
+    if signum != pvmd.settings.vacate:
+        pvmd.stop(signum)
+        return
+    from .topics import vacating  # noqa: PLC0415
+
+    vacating.vacate(pvmd, signum)
 
 
 # ---- events of the switch ------------------------------------------------------------------
