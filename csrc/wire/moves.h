@@ -28,14 +28,31 @@
 #define TM_FROZEN (TM_FIRST + WIRE_OWN_MOVES + 3)
 /* Daemon to task, on the old stream: the move is off. i epoch. */
 #define TM_THAW (TM_FIRST + WIRE_OWN_MOVES + 4)
-/* Daemon to task, the first fragment of the new stream: i epoch, then what answers TM_GETOPT. */
+/* Daemon to task, first on the new stream: i epoch, what answers TM_GETOPT, i tid of the host. */
 #define TM_GO (TM_FIRST + WIRE_OWN_MOVES + 5)
+/*
+ * Task to daemon, between TM_FREEZE and TM_FROZEN: i epoch, i tid. Another task is to leave its direct
+ * route to this one, which goes over the network.
+ */
+#define TM_UNROUTE (TM_FIRST + WIRE_OWN_MOVES + 6)
+/*
+ * Daemon to task: i tid. That task stops for a move, so write nothing more to the direct route to it.
+ * The signal comes before, unless TM_FREEZE has come.
+ */
+#define TM_LEAVE (TM_FIRST + WIRE_OWN_MOVES + 7)
+
+/*
+ * What two tasks say of themselves behind the address in TC_CONREQ and TC_CONACK, where 3.4.6 reads
+ * nothing: i WIRE_EXT_MAGIC, i a set of WIRE_ROUTE_CAN_ bits, i tid of the host where the task is. A
+ * task refuses a socket of the wrong kind, Unix or TCP; the asker sees by the host which one is right.
+ */
+#define WIRE_ROUTE_CAN_LEAVE 1 /* it serves TM_LEAVE */
 
 /* Capability bit of the extension block: the daemon serves TM_MIGRATE and TM_CANMIGRATE. */
 #define WIRE_EXT_MOVES 8
 
 #define WIRE_TOKEN 32
-/* Most bytes of a fragment of TM_FREEZE, TM_THAW and TM_GO, without its header. */
+/* Most bytes of a fragment of TM_FREEZE, TM_THAW, TM_GO, TM_LEAVE, without its header. */
 #define WIRE_MOVE_FRAGMENT 512
 /* The signal that a task announces unless PVM_MOVE_SIGNAL says otherwise. */
 #define WIRE_MOVE_SIGNAL 62
@@ -43,9 +60,10 @@
 #define WIRE_WHY_TASK 100
 #define WIRE_WHY_OFF (WIRE_WHY_TASK)          /* PvmMovable is 0 */
 #define WIRE_WHY_CALLBACK (WIRE_WHY_TASK + 1) /* a function of pvm_onmigrate says no */
-#define WIRE_WHY_ROUTES (WIRE_WHY_TASK + 2)   /* it has direct routes */
+#define WIRE_WHY_ROUTES (WIRE_WHY_TASK + 2)   /* a direct route to a task with 3.4.6's library */
 #define WIRE_WHY_CONNECT (WIRE_WHY_TASK + 3)  /* nobody takes the image */
 #define WIRE_WHY_BUSY (WIRE_WHY_TASK + 4)     /* it computes, and is to be moved in calls only */
+#define WIRE_WHY_PEERS (WIRE_WHY_TASK + 5)    /* another task does not leave its direct route */
 
 /*
  * Between daemons, each to one that has said WIRE_DAEMON_CAN_MOVE; bodies are in
@@ -53,8 +71,9 @@
  *
  * MIGRATE and CANMIGRATE pass on what a task has asked for. The daemon where the task is, the origin,
  * decides all else: RESERVE and GO go to the daemon of the goal, which reports READY; HOLD and PLACE
- * go to all others, FLUSH to both; ABORT to the goal. PLACE is also how the end of a task is told
- * that has ever been moved.
+ * go to all others, FLUSH to both; ABORT to the goal. LEAVE goes to the host of a task that has a
+ * direct route to the one that moves. PLACE is also how the end of a task is told that has ever been
+ * moved.
  */
 #define DM_MIGRATE (DM_FIRST + WIRE_OWN_MOVES)
 #define DM_MIGRATEACK (DM_FIRST + WIRE_OWN_MOVES + 1)
@@ -71,7 +90,8 @@
 #define DM_MOVE_GOACK (DM_FIRST + WIRE_OWN_MOVES + 12)
 #define DM_MOVE_ABORT (DM_FIRST + WIRE_OWN_MOVES + 13)
 #define DM_MOVE_ABORTACK (DM_FIRST + WIRE_OWN_MOVES + 14)
-#define DM_PLACE (DM_FIRST + WIRE_OWN_MOVES + 15) /* no answer */
+#define DM_PLACE (DM_FIRST + WIRE_OWN_MOVES + 15)      /* no answer */
+#define DM_MOVE_LEAVE (DM_FIRST + WIRE_OWN_MOVES + 16) /* no answer */
 
 /* Reasons that daemons find; pvm3py/wire/moves.py has the words. */
 #define WIRE_WHY_DAEMON 200

@@ -218,7 +218,7 @@ def _route(tag: int) -> Route | None:
     """
     route = ROUTES.get(tag)
     if route is None and (tag - c.TM_FIRST in _MOVES or tag - c.DM_FIRST in _MOVES):
-        from .topics import arriving, migration  # noqa: F401, PLC0415
+        from .topics import arriving, migration, routes  # noqa: F401, PLC0415
 
         route = ROUTES.get(tag)
     return route

@@ -33,6 +33,7 @@ MODULES = (
     # moves of tasks; who asks for one is served by the second, which needs the answers of the first
     "pvm3py.pvmd.topics.arriving",
     "pvm3py.pvmd.topics.migration",
+    "pvm3py.pvmd.topics.routes",
     # trace events
     "copy",
     "dataclasses",

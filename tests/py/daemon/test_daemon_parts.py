@@ -41,7 +41,7 @@ from pvm3py.pvmd.state.hostfile import parse_host
 from pvm3py.pvmd.state.log import Log
 from pvm3py.pvmd.state.plain import Plain, field
 from pvm3py.pvmd.state.task import is_task
-from pvm3py.pvmd.topics import arriving, migration  # noqa: F401  (they are loaded when needed)
+from pvm3py.pvmd.topics import arriving, migration, routes  # noqa: F401  (loaded when needed)
 from pvm3py.pvmd.topics.spawn import working_directory
 from pvm3py.pvmd.topics.tracing import Tracers
 from pvm3py.wire import constants as c

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""Tasks that all send to each other by direct routes, memory and daemons, and move at random."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from subprocess import Popen
+
+import pytest
+from support.impostors.rawtask import Connector, enrolled
+from support.impostors.wanderer import answer, ask
+from support.machines.machine import Machine
+from support.machines.vm import read_line
+from support.system import PATIENCE
+
+from pvm3py.wire import constants as c
+from pvm3py.wire.moves import MoveReply
+
+MEMBERS = 6
+# Moves of a run; the environment may ask for more.
+MOVES = int(os.environ.get("PVM_TEST_MOVES", "60"))
+
+
+@pytest.fixture(params=["on", "off"], ids=["memory", "sockets"])
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    made = Machine(
+        ("ours",) * 3,
+        network="loopback",
+        programs=("agent", "mixer"),
+        env={"PVM_SHM": request.param, "PVM_SHM_AFTER": "20"},
+    )
+    yield made
+    made.bed.stop()
+
+
+def begin(machine: Machine, ways: str) -> tuple[Popen[bytes], list[int]]:
+    """The first task of a mix, and the tids of the others."""
+    first = machine.hosts[0]
+    names = [host.name for host in machine.hosts]
+    mix = first.start(first.program("mixer"), "first", MEMBERS, ways, *names, stdin=-1)
+    assert mix.stdout
+    return mix, [int(word) for word in read_line(mix.stdout, PATIENCE).split()[1:]]
+
+
+def finish(machine: Machine, mix: Popen[bytes]) -> int:
+    """Have all stop. How many messages there were; anything that was wrong fails the test."""
+    assert mix.stdin and mix.stdout
+    mix.stdin.close()
+    assert mix.wait(PATIENCE) == 0, machine.everything()
+    output = mix.stdout.read().split()
+    assert output[:-1] == [b"done"], machine.everything()
+    return int(output[-1])
+
+
+@pytest.mark.parametrize("ways", ["d", "dra", "DdRa"])
+def test_no_message_is_lost_doubled_overtaken_or_damaged(
+    machine: Machine, connector: Connector, ways: str
+) -> None:
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    choose = random.Random(seed)
+    mix, tids = begin(machine, ways)
+    asker = enrolled(choose.choice(machine.hosts), connector)
+    moved = busy = 0
+    while moved < MOVES and mix.poll() is None:
+        reply = answer(asker, ask(asker, choose.choice(tids), choose.choice(machine.hosts).name))
+        moved += reply == MoveReply(0)
+        busy += reply.code == c.PvmBusy
+        assert reply.code in (0, c.PvmBusy), f"{reply}\n{machine.everything()}"
+        assert busy <= MOVES, f"{reply}\n{machine.everything()}"
+    print(f"{busy} attempts were off")
+    print(f"{finish(machine, mix)} messages")
+    assert moved == MOVES
+    asker.socket.close()
