@@ -3,7 +3,7 @@
  * Tasks that all send to each other, by any way, while they are moved. The argument "first COUNT WAYS
  * HOSTS..." makes it the first: it spawns COUNT others in turn on the HOSTS, tells each how it sends (a
  * letter of WAYS in turn), and prints "mix" and their tids. When its input ends, it has them stop, and
- * prints "done" and how many messages there were; what was wrong is printed before.
+ * prints "done", how many messages and how many direct routes there were; what was wrong is printed before.
  *
  * Ways: d direct routes, r the default ones, a the one or the other from message to message. Upper
  * case: it computes between the messages, without a call.
@@ -28,6 +28,7 @@ enum {
 	TAG_LAST = 4,
 	TAG_END = 5,
 	TAG_REPORT = 6,
+	TAG_ROUTE = 7,
 	PEERS_MAX = 16,
 	AHEAD = 12,
 	LARGEST = 390000,
@@ -36,7 +37,7 @@ enum {
 static unsigned char bytes[LARGEST];
 static int tids[PEERS_MAX], count, own, first;
 static int sent[PEERS_MAX], taken[PEERS_MAX], known[PEERS_MAX], told[PEERS_MAX];
-static int ended, lasts;
+static int ended, lasts, routes;
 
 static void fail(const char *what, int peer, int number, int expected)
 {
@@ -141,6 +142,8 @@ static int receive(int wait)
 	pvm_bufinfo(id, NULL, &tag, &tid);
 	if (tag == TAG_END)
 		ended = 1;
+	else if (tag == TAG_ROUTE)
+		routes++;
 	else
 		take(tid, tag);
 	return 1;
@@ -186,6 +189,7 @@ static int be_member(void)
 	pvm_upkint(&own, 1, 1);
 	pvm_upkint(tids, count, 1);
 	pvm_upkbyte(way, 2, 1);
+	pvm_notify(PvmRouteAdd, TAG_ROUTE, -1, NULL);
 	srand((unsigned)pvm_mytid() ^ (unsigned)time(NULL));
 	if (tolower(way[0]) == 'd')
 		pvm_setopt(PvmRoute, PvmRouteDirect);
@@ -200,6 +204,7 @@ static int be_member(void)
 		total += taken[i];
 	pvm_initsend(PvmDataRaw);
 	pvm_pkint(&total, 1, 1);
+	pvm_pkint(&routes, 1, 1);
 	pvm_send(first, TAG_REPORT);
 	pvm_exit();
 	return 0;
@@ -207,7 +212,7 @@ static int be_member(void)
 
 static int be_first(int argc, char **argv)
 {
-	int total = 0, hosts = argc - 4;
+	int total = 0, all_routes = 0, hosts = argc - 4;
 
 	count = atoi(argv[2]);
 	for (int i = 0; i < count; i++)
@@ -232,13 +237,15 @@ static int be_first(int argc, char **argv)
 	pvm_initsend(PvmDataRaw);
 	pvm_mcast(tids, count, TAG_END);
 	for (int i = 0; i < count; i++) {
-		int n;
+		int n, n_routes;
 
 		pvm_recv(tids[i], TAG_REPORT);
 		pvm_upkint(&n, 1, 1);
+		pvm_upkint(&n_routes, 1, 1);
 		total += n;
+		all_routes += n_routes;
 	}
-	printf("done %d\n", total);
+	printf("done %d %d\n", total, all_routes);
 	pvm_exit();
 	return 0;
 }

@@ -32,9 +32,8 @@ struct objection {
 struct objection pvm__routes_leave(int epoch);
 /* The task goes on, there or here: those that were left have ended. False: not possible. */
 bool pvm__routes_renew(void);
-/* That task is about to move: its route is to be left by pvm__routes_heed. */
+/* That task is about to move: its route is to be left by pvm__routes_heed (engine.h). */
 void pvm__route_told(int tid);
-void pvm__routes_heed(void);
 /* Is a message half written to one of them? */
 bool pvm__routes_written(void);
 

@@ -17,6 +17,8 @@ enum {
 	NAP_MS = 1,
 };
 
+static bool any_told; /* some route is to be left for the other task's move */
+
 /* ---- own move ---------------------------------------------------------------------------- */
 
 /* How far a route is left. */
@@ -56,11 +58,21 @@ static void stop_writing(struct route *r)
 	pvm__stream_stop(r->stream, false);
 }
 
-/* Of one over a network: the other one has written all, and got all. */
-static enum progress leave_remote(struct route *r)
+/* Ask the other one for its help, once. */
+static void ask_peer(struct route *r, int epoch)
 {
-	int n = pvm__stash_rest(r->stream);
+	if (!r->asked)
+		pvm__unroute_write(pvm__task.daemon->way.source.fd, epoch, r->tid);
+	r->asked = true;
+}
 
+/* Of one over a network: the other one has written all, and got all. */
+static enum progress leave_remote(struct route *r, int epoch)
+{
+	int n;
+
+	ask_peer(r, epoch);
+	n = pvm__stash_rest(r->stream);
 	if (n < 0)
 		return NO_MEMORY;
 	if (n || r->told)
@@ -69,7 +81,7 @@ static enum progress leave_remote(struct route *r)
 }
 
 /* Go on with leaving a route. */
-static enum progress leave(struct route *r)
+static enum progress leave(struct route *r, int epoch)
 {
 	if (r->state == ROUTE_LISTEN && r->meeting.path[0])
 		pvm__rendezvous_refuse(&r->meeting);
@@ -79,32 +91,21 @@ static enum progress leave(struct route *r)
 		return r->gone ? LEFT : leave_unconnected(r);
 	if (!is_live(r))
 		return LEFT;
-	return pvm__stream_is_local(r->stream) ? leave_local(r) : leave_remote(r);
+	return pvm__stream_is_local(r->stream) ? leave_local(r) : leave_remote(r, epoch);
 }
 
 /* Go on with all of them. */
-static enum progress leave_all(void)
+static enum progress leave_all(int epoch)
 {
 	enum progress all = LEFT;
 
 	for (struct route *r = pvm__route_next(NULL); r; r = pvm__route_next(r)) {
-		enum progress one = leave(r);
+		enum progress one = leave(r, epoch);
 
 		if (one > all)
 			all = one;
 	}
 	return all;
-}
-
-/* Ask those for help that it takes. False: the daemon is lost. */
-static bool ask_peers(int epoch)
-{
-	bool asked = true;
-
-	for (const struct route *r = pvm__route_next(NULL); r && asked; r = pvm__route_next(r))
-		if (is_live(r) && !pvm__stream_is_local(r->stream))
-			asked = pvm__unroute_write(pvm__task.daemon->way.source.fd, epoch, r->tid);
-	return asked;
 }
 
 /* Others that stop at the same time want the same of this one. */
@@ -156,9 +157,9 @@ struct objection pvm__routes_leave(int epoch)
 		return (struct objection){ 0 };
 	if (any_old())
 		return pvm__objection(PvmNotMovable, WIRE_WHY_ROUTES);
-	if (!ask_peers(epoch))
-		return pvm__objection(PvmBusy, WIRE_WHY_PEERS);
-	while ((all = leave_all()) == LEAVING && pvm__now() < deadline) {
+	for (struct route *r = pvm__route_next(NULL); r; r = pvm__route_next(r))
+		r->asked = false;
+	while ((all = leave_all(epoch)) == LEAVING && pvm__now() < deadline) {
 		hear_peers();
 		poll(NULL, 0, NAP_MS);
 	}
@@ -191,7 +192,7 @@ void pvm__route_told(int tid)
 	struct route *r = pvm__route_find(tid);
 
 	if (r)
-		r->told = true;
+		r->told = any_told = true;
 }
 
 /* Write nothing more, and read until the other one, which does the same, has closed the connection. */
@@ -210,8 +211,14 @@ static void leave_told(struct route *r)
 
 void pvm__routes_heed(void)
 {
+	if (!any_told)
+		return;
+	any_told = false;
 	for (struct route *r = pvm__route_next(NULL); r; r = pvm__route_next(r)) {
-		if (!r->told)
+		bool written = r->stream && r->stream->writer;
+
+		any_told |= r->told && written;
+		if (!r->told || written)
 			continue;
 		pvm__route_accept_quietly(r);
 		r->told = false;

@@ -31,6 +31,7 @@ struct route {
 	int place;               /* tid of the host where that is */
 	bool again;              /* it is asked for a second time */
 	bool stale;              /* ROUTE_ASKED: what was bound for it is gone */
+	bool asked;              /* the other task was asked to leave it, as this one moves */
 	bool told;               /* the other task moves, and wants it to be left */
 	bool closed;             /* the socket is closed, and its number kept (parting.c) */
 	bool gone;               /* it was left before it was open, and is to be dropped */

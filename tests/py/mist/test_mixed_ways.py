@@ -44,14 +44,14 @@ def begin(machine: Machine, ways: str) -> tuple[Popen[bytes], list[int]]:
     return mix, [int(word) for word in read_line(mix.stdout, PATIENCE).split()[1:]]
 
 
-def finish(machine: Machine, mix: Popen[bytes]) -> int:
-    """Have all stop. How many messages there were; anything that was wrong fails the test."""
+def finish(machine: Machine, mix: Popen[bytes]) -> list[int]:
+    """Have all stop. How many messages and routes there were; what was wrong fails the test."""
     assert mix.stdin and mix.stdout
     mix.stdin.close()
     assert mix.wait(PATIENCE) == 0, machine.everything()
     output = mix.stdout.read().split()
-    assert output[:-1] == [b"done"], machine.everything()
-    return int(output[-1])
+    assert output[:1] == [b"done"], machine.everything()
+    return [int(word) for word in output[1:]]
 
 
 @pytest.mark.parametrize("ways", ["d", "dra", "DdRa"])
@@ -68,9 +68,13 @@ def test_no_message_is_lost_doubled_overtaken_or_damaged(
         reply = answer(asker, ask(asker, choose.choice(tids), choose.choice(machine.hosts).name))
         moved += reply == MoveReply(0)
         busy += reply.code == c.PvmBusy
+        if reply.code:
+            print(reply)
         assert reply.code in (0, c.PvmBusy), f"{reply}\n{machine.everything()}"
         assert busy <= MOVES, f"{reply}\n{machine.everything()}"
     print(f"{busy} attempts were off")
-    print(f"{finish(machine, mix)} messages")
+    messages, routes = finish(machine, mix)
+    print(f"{messages} messages, {routes} times a route began")
     assert moved == MOVES
+    assert routes > MOVES
     asker.socket.close()
