@@ -70,6 +70,13 @@ static void receive(void)
 	serve();
 }
 
+/* Messages go by direct routes. */
+static void receive_direct(void)
+{
+	pvm_setopt(PvmRoute, PvmRouteDirect);
+	receive();
+}
+
 static void receive_in_time(void)
 {
 	struct timeval limit = { 0, 300000 };
@@ -209,6 +216,17 @@ static void sleep_first(void)
 	receive();
 }
 
+/* After a first message none is taken before SIGUSR1 has come. */
+static void doze(void)
+{
+	const struct timespec while_dozing = { 0, 1000000 };
+
+	signal(SIGUSR1, wake);
+	receive();
+	while (!awake)
+		nanosleep(&while_dozing, NULL);
+}
+
 /* ---- the peer -------------------------------------------------------------------------- */
 
 /* Send the next numbered message, the sizes of which come in turn. */
@@ -332,6 +350,8 @@ static const struct {
 	{ "pstat", ask },
 	{ "select", select_first },
 	{ "sleep", sleep_first },
+	{ "direct", receive_direct },
+	{ "doze", doze },
 };
 
 int main(int argc, char **argv)
