@@ -314,13 +314,15 @@ static int say(void *what)
 	return 0;
 }
 
-/* Make the task one that cannot be moved, or not by a signal, or that looks on. */
+/* Make the task one that cannot be moved, or not by a signal, or looks on, or has direct routes. */
 static void hinder(const char *what)
 {
 	pthread_t thread;
 
 	if (!strcmp(what, "unmovable"))
 		pvm_setopt(PvmMovable, 0);
+	else if (!strcmp(what, "direct"))
+		pvm_setopt(PvmRoute, PvmRouteDirect);
 	else if (!strcmp(what, "socket"))
 		socket(AF_INET, SOCK_STREAM, 0);
 	else if (!strcmp(what, "thread"))
