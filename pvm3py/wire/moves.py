@@ -118,7 +118,7 @@ class MoveWord(Record):
 
 
 class MoveLeave(Record):
-    """DM_MOVE_LEAVE: the peer, a task of the receiver's, is to leave its route to one that moves."""
+    """DM_MOVE_LEAVE: the peer, which the receiver has, is to leave its route to one that moves."""
 
     tid: I32
     epoch: I32

@@ -41,8 +41,8 @@ static int ended, lasts, routes;
 
 static void fail(const char *what, int peer, int number, int expected)
 {
-	printf("wrong: t%x %s from t%x: %d, not %d\n", pvm_mytid(), what,
-		peer < 0 ? 0 : tids[peer], number, expected);
+	printf("wrong: t%x %s from t%x: %d, not %d\n", pvm_mytid(), what, peer < 0 ? 0 : tids[peer],
+		number, expected);
 	fflush(stdout);
 	exit(3);
 }

@@ -440,6 +440,8 @@ struct above {
 	void (*notice_routes)(struct message *);
 	/* arrival.c: a route was lost. Such routes are forgotten; true: there was one. */
 	bool (*reap_routes)(void);
+	/* poll.c: room is waited for. Routes to tasks that are about to move are left meanwhile. */
+	void (*leave_routes)(void);
 	/* stream.c: a task's message has come by the daemon. What it has sent by a route comes first. */
 	void (*catch_up)(int tid);
 	/* borrow.c: is there an open route to that task, which may still bring something? */

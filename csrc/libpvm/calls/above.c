@@ -28,6 +28,7 @@ const struct above pvm__above = {
 	.has_handler = pvm__handler_exists,
 	.notice_routes = pvm__routes_notice,
 	.reap_routes = pvm__routes_reap,
+	.leave_routes = pvm__routes_heed,
 	.catch_up = pvm__route_catch_up,
 	.has_route = pvm__route_exists,
 	.last_words = pvm__last_words,

@@ -246,8 +246,7 @@ struct objection pvm__objection(int code, int reason)
 	static const char *const words[] = {
 		[WIRE_WHY_OFF - WIRE_WHY_TASK] = "the task does not want to be moved",
 		[WIRE_WHY_CALLBACK - WIRE_WHY_TASK] = "the task says that it is not the time",
-		[WIRE_WHY_ROUTES - WIRE_WHY_TASK] =
-			"it has a direct route to a task whose library is of PVM 3.4.6",
+		[WIRE_WHY_ROUTES - WIRE_WHY_TASK] = "it has a direct route to a task of 3.4.6",
 		[WIRE_WHY_CONNECT - WIRE_WHY_TASK] = "nobody takes the image",
 		[WIRE_WHY_PEERS - WIRE_WHY_TASK] = "another task does not leave its direct route",
 	};

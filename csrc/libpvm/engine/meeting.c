@@ -76,6 +76,16 @@ void pvm__route_accept(struct route *r)
 		accept_ready(&r->meeting.source);
 }
 
+void pvm__route_catch_up(int tid)
+{
+	struct route *r = pvm__route_find(tid);
+
+	if (r)
+		pvm__route_accept(r);
+	if (r && r->stream && !r->stream->lost)
+		pvm__stream_drain(r->stream);
+}
+
 void pvm__route_accept_quietly(struct route *r)
 {
 	int fd = is_pending(r) ? pvm__rendezvous_accept(&r->meeting) : -1;

@@ -134,16 +134,6 @@ bool pvm__route_exists(int tid)
 	return r && r->state == ROUTE_OPEN;
 }
 
-void pvm__route_catch_up(int tid)
-{
-	struct route *r = pvm__route_find(tid);
-
-	if (r)
-		pvm__route_accept(r);
-	if (r && r->stream && !r->stream->lost)
-		pvm__stream_drain(r->stream);
-}
-
 static int descriptor(const struct route *r)
 {
 	return r->stream ? pvm__stream_select_fd(r->stream) : r->meeting.source.fd;

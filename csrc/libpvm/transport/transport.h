@@ -267,9 +267,7 @@ struct parcel {
  */
 bool pvm__stream_write(struct stream *, const struct parcel *, int n);
 
-/* ---- leaving a direct route's socket (part.c) -------------------------------- */
-
-/* These may be called in a signal handler. */
+/* ---- leaving a direct route's socket, also in a signal handler (settled.c, part.c) ---- */
 
 /* Is it a Unix socket? */
 bool pvm__stream_is_local(const struct stream *);

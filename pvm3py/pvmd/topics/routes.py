@@ -2,8 +2,8 @@
 """Direct routes of a task that moves: those over a network are left with the other task's help.
 
 The task asks for that when it has stopped (TM_UNROUTE). The daemon of the other task has that write
-nothing more to the route (TM_LEAVE), wherever it computes. One that has ended, or moved meanwhile, has
-left it.
+nothing more to the route (TM_LEAVE), wherever it computes. One that has ended, or moved meanwhile,
+has left it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tasks that move leave their direct routes: the test is their daemon, and the task at the other end."""
+"""Tasks that move leave their direct routes. The test is their daemon, and the other task."""
 
 from __future__ import annotations
 
