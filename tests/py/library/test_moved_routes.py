@@ -132,7 +132,6 @@ class Peer(Scoped):
         ]
 
 
-
 @pytest.fixture
 def mover() -> Iterator[Mover]:
     require_restarter()
