@@ -65,16 +65,19 @@ def test_no_message_is_lost_doubled_overtaken_or_damaged(
     asker = enrolled(choose.choice(machine.hosts), connector)
     moved = busy = 0
     while moved < MOVES and mix.poll() is None:
-        reply = answer(asker, ask(asker, choose.choice(tids), choose.choice(machine.hosts).name))
-        moved += reply == MoveReply(0)
-        busy += reply.code == c.PvmBusy
-        if reply.code:
-            print(reply)
-        assert reply.code in (0, c.PvmBusy), f"{reply}\n{machine.everything()}"
-        assert busy <= MOVES, f"{reply}\n{machine.everything()}"
+        # Two at once, which have a route between them.
+        asked = [
+            ask(asker, tid, choose.choice(machine.hosts).name)
+            for tid in choose.sample(tids, choose.choice((1, 2)))
+        ]
+        for reply in [answer(asker, wid) for wid in asked]:
+            moved += reply == MoveReply(0)
+            busy += reply.code == c.PvmBusy
+            assert reply.code in (0, c.PvmBusy), f"{reply}\n{machine.everything()}"
+        assert busy <= MOVES, machine.everything()
     print(f"{busy} attempts were off")
     messages, routes = finish(machine, mix)
     print(f"{messages} messages, {routes} times a route began")
-    assert moved == MOVES
+    assert moved >= MOVES
     assert routes > MOVES
     asker.socket.close()
