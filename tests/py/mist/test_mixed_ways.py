@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from subprocess import Popen
 
 import pytest
-from support.impostors.rawtask import Connector, enrolled
-from support.impostors.wanderer import answer, ask
+from support.impostors.rawtask import Connector, RawTask, enrolled
+from support.impostors.wanderer import ask
 from support.machines.machine import Machine
 from support.machines.vm import read_line
 from support.system import PATIENCE
@@ -44,6 +44,15 @@ def begin(machine: Machine, ways: str) -> tuple[Popen[bytes], list[int]]:
     return mix, [int(word) for word in read_line(mix.stdout, PATIENCE).split()[1:]]
 
 
+def replies(asker: RawTask, asked: list[int]) -> list[MoveReply]:
+    """The answers to requests with these wait ids, in whichever order they come."""
+    came: dict[int, MoveReply] = {}
+    while not came.keys() >= set(asked):
+        message = asker.receive()
+        came[message.wid] = MoveReply.decode(message.body)
+    return list(came.values())
+
+
 def finish(machine: Machine, mix: Popen[bytes]) -> list[int]:
     """Have all stop. How many messages and routes there were; what was wrong fails the test."""
     assert mix.stdin and mix.stdout
@@ -70,7 +79,7 @@ def test_no_message_is_lost_doubled_overtaken_or_damaged(
             ask(asker, tid, choose.choice(machine.hosts).name)
             for tid in choose.sample(tids, choose.choice((1, 2)))
         ]
-        for reply in [answer(asker, wid) for wid in asked]:
+        for reply in replies(asker, asked):
             moved += reply == MoveReply(0)
             busy += reply.code == c.PvmBusy
             assert reply.code in (0, c.PvmBusy), f"{reply}\n{machine.everything()}"
