@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tasks of C, C++, Fortran and Python that are moved while they answer messages by direct routes."""
+"""Tasks of C, C++, Fortran and Python that move while they answer messages by direct routes."""
 
 from __future__ import annotations
 
