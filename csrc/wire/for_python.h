@@ -34,9 +34,12 @@ int pvmsendbytes(int tid, int tag, const char *data, size_t length);
  */
 int pvmsendparts(const int *tids, int n, int tag, const struct pvmpart *parts, int count);
 
+/* Instead of seconds: only as long as a wait looks before it sleeps, if it is worth that at all. */
+enum { PVM_BRIEFLY = -2 };
+
 /*
  * Wait for a message from `tid` with `tag` (-1: any) in the current context, for `seconds` at most
- * (negative: for ever; 0: as pvm_nrecv). It becomes a buffer of the caller's, not the receive
+ * (-1: for ever; 0: as pvm_nrecv). It becomes a buffer of the caller's, not the receive
  * buffer. The first bytes of its body, `room` at most, are copied to `head`. If that is all of
  * it, and it begins with the 8 bytes at `magic` (NULL: never), the buffer is freed and its id 0.
  * 1, 0 if none came, or an error code, as pvm_trecv.
@@ -92,6 +95,15 @@ struct pvmverdict {
 /* As pvm_migrate and pvm_canmigrate, with all of the answer; it is empty if there is none. */
 int pvmmove(int tid, const char *host, int flags, struct pvmverdict *verdict);
 int pvmmovable(int tid, const char *host, struct pvmverdict *verdict);
+/* As pvm_checkpoint; every: seconds from one to the next, 0: once; keep: how many, 0: as usual. */
+int pvmcheckpoint(const char *dir, const int *tids, int n, int flags, int every, int keep,
+	struct pvmverdict *verdict);
+/* As pvm_restart; tids: room for `most` of those that were started. */
+int pvmrevive(const char *dir, int number, char *const *hosts, int n, int *tids, int most,
+	struct pvmverdict *verdict);
+
+/* Say of a host whether its owner uses it: WIRE_OWNER_. 0 or an error code. (calls/hold.c) */
+int pvmowner(const char *host, int word);
 
 /* ---- waiting (csrc/libpvm/engine/wait.c) -------------------------------------------- */
 
@@ -101,6 +113,23 @@ int pvmmovable(int tid, const char *host, struct pvmverdict *verdict);
  * the call, with PvmSysErr. An answer that comes later is dropped. NULL: nobody is asked.
  */
 void pvmaskwaiting(int (*given_up)(void));
+
+/* ---- waiting in an event loop (csrc/libpvm/calls/for_loops.c) ------------------------ */
+
+/*
+ * A descriptor that is readable when something may have come, by whatever way. It is the same as
+ * long as the task is enrolled. Before the loop sleeps it calls pvmdoze, and after that it receives.
+ * PvmSysErr.
+ */
+int pvmwatch(void);
+
+/*
+ * The loop is going to sleep. Milliseconds for which it may at most, PVM_DOZE_MAX: until the
+ * descriptor is readable. 0: something is there, or has come since the last call, so look again.
+ * PvmSysErr.
+ */
+enum { PVM_DOZE_MAX = 0x7fffffff };
+int pvmdoze(void);
 
 /* ---- settings (csrc/libpvm/calls) --------------------------------------------------- */
 

@@ -89,6 +89,12 @@ class Dispatcher(Generic[_T]):
         """Whether a receive waits in this context."""
         return any(wish.context == context for wish in self._waiting)
 
+    def concerned(self, context: int) -> bool:
+        """Whether a receive waits in this context, or a message of it is kept."""
+        if not self._waiting and not self._kept:
+            return False
+        return self.waits_in(context) or any(one.context == context for one in self._kept)
+
     @property
     def kept(self) -> int:
         """How many messages nobody has wanted yet."""

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Messages into an event loop: it watches the library's descriptors while anybody waits.
+"""Messages into an event loop: it watches the library's descriptor while anybody waits.
 
-Descriptors do not show what is in the library already. So it looks when a receive begins, after
-sends, which may take in, and now and then while a request waits for its answer in another thread.
-From the begin on this process takes no messages through shared memory, which has no descriptor.
+The descriptor does not show what is in the library already. So it looks when a receive begins,
+after sends, which may take in, and now and then while a request waits for its answer in another
+thread. What peers put into shared memory does not show either, unless they were told that the loop
+sleeps (pvmdoze): so that is said each time before it does.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Sized
 
 from pvm3py import classic
 from pvm3py._task import lib
-from pvm3py.binding.errors import ConnectionLost
+from pvm3py.binding.errors import ConnectionLost, check
 from pvm3py.task.message import Message
-from pvm3py.task.take import packed_there
+from pvm3py.task.take import packed_soon, packed_there
 
 from .dispatch import Dispatcher
 
@@ -31,6 +33,8 @@ _BRIEF = 200e-6
 # sleep at once, for so many times as long.
 _YIELD_MAX = 100e-6
 _RESPECT = 64
+# Receives in a row that find their message at once, until others have a turn.
+_AT_ONCE = 64
 # Seconds between two looks while a thread that waits for an answer takes messages in.
 _WHILE_ASKING = 0.002
 
@@ -45,15 +49,46 @@ class Inflow:
         self.dispatcher: Dispatcher[Content] = Dispatcher()
         self.loop = loop
         self.context = classic.getcontext()
-        self._watched: set[int] = set()
+        self._descriptor: int = check("getfds", lib.pvmwatch())
+        self._watched = False
+        self._timer: asyncio.TimerHandle | None = None
+        # What else is to run in this turn, if the loop says that.
+        self._ready: Sized = getattr(loop, "_ready", ())
+        self._row = 0
         self._due = False
         self._asking = 0
         self._open = True
         self._brief = True
         self._since = self._sleep_until = 0.0
-        classic.getfds()
 
     # ---- looking ------------------------------------------------------------------
+
+    def catch(self, source: int, tag: int, context: int) -> tuple[Content, int, int] | None:
+        """A message, its sender and tag, for a receive that alone waits in its context.
+
+        It is there, or comes so soon that a sleep is not worth it, as the last one did. None: the
+        receive is to wait among the others, which includes that the loop has other work.
+        """
+        if (
+            not self._brief
+            or self._ready
+            or self._row >= _AT_ONCE
+            or context != self.context
+            or self.dispatcher.concerned(context)
+        ):
+            return None
+        came = packed_soon(source, tag)
+        if came is not None:
+            self._row += 1
+        return came
+
+    def let_others(self, at_once: bool) -> bool:
+        """A receive has found its message at once, or not. True: others have a turn now."""
+        self._row = self._row + 1 if at_once else 0
+        if self._row < _AT_ONCE:
+            return False
+        self._row = 0
+        return True
 
     def look(self) -> bool:
         """Take what is there, as long as somebody waits. False: the turn is over before that."""
@@ -140,21 +175,27 @@ class Inflow:
     # ---- watching ---------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """Watch the descriptors as they are now, if anybody waits."""
+        """Let the loop sleep until something comes, if anybody waits."""
         if not self.dispatcher.waiting or not self._open:
             return
         try:
-            now = set(classic.getfds())
+            milliseconds = check("getfds", lib.pvmdoze())
         except ConnectionLost as error:
             self._lose(error)
             return
-        if now == self._watched:
+        if milliseconds == 0:
+            self.look_soon()
             return
-        for fd in self._watched - now:
-            self.loop.remove_reader(fd)
-        for fd in now - self._watched:
-            self.loop.add_reader(fd, self._readable)
-        self._watched = now
+        if milliseconds < lib.PVM_DOZE_MAX and self._timer is None:
+            self._timer = self.loop.call_later(milliseconds / 1000, self._rested)
+        if not self._watched:
+            self.loop.add_reader(self._descriptor, self._readable)
+            self._watched = True
+
+    def _rested(self) -> None:
+        """The library has something to do meanwhile."""
+        self._timer = None
+        self._look_now()
 
     def _readable(self) -> None:
         if self.dispatcher.waiting:
@@ -166,9 +207,12 @@ class Inflow:
 
     def _ignore(self) -> None:
         """Watch nothing."""
-        for fd in self._watched:
-            self.loop.remove_reader(fd)
-        self._watched = set()
+        if self._watched:
+            self.loop.remove_reader(self._descriptor)
+        self._watched = False
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
 
     # ---- the end ------------------------------------------------------------------------
 

@@ -34,16 +34,13 @@ _T = TypeVar("_T")
 
 # The context in which a coroutine sends and receives.
 _current: ContextVar[int] = ContextVar("pvm3py context", default=0)
-# Receives in a row that find their message at once, until others have a turn.
-_AT_ONCE = 64
 
 
 class Task:
     """This process in the machine, with calls to await. There is one: Task() is Task().
 
     `async with` makes it a task, and its loop the one that receives; all is called in that loop's
-    thread. Meanwhile messages come by the daemon's socket and direct routes, not through shared
-    memory. A receive takes the messages of its context as they come, also those that it does not
+    thread. A receive takes the messages of its context as they come, also those that it does not
     want: these wait here, for receives of this class.
 
     Cancelling a receive loses no message.
@@ -54,14 +51,12 @@ class Task:
     _inflow: Inflow | None
     _sources: Sources
     _threads: ThreadPoolExecutor | None
-    _row: int
 
     def __new__(cls) -> Task:
         if Task._one is None:
             one = super().__new__(cls)
             one._depth = 0
             one._inflow = one._threads = None
-            one._row = 0
             Task._one = one
         return Task._one
 
@@ -158,6 +153,14 @@ class Task:
         """Start tasks, as pvm3py.Task.spawn, whose options these are."""
         return await self.ask(functools.partial(sync.Task().spawn, what, *args, **options))
 
+    async def migrate(self, tid: int, host: str | None = None) -> None:
+        """Move a task to another host, as pvm3py.migrate."""
+        await self.ask(sync.migrate, tid, host)
+
+    async def can_migrate(self, tid: int, host: str | None = None) -> sync.Reason | None:
+        """Why a task could not be moved to a host, as pvm3py.can_migrate; None: it could."""
+        return await self.ask(sync.can_migrate, tid, host)
+
     # ---- sending ---------------------------------------------------------------------------
 
     async def send(self, obj: object, to: int | Iterable[int], tag: int = 0) -> None:
@@ -200,6 +203,10 @@ class Task:
         Raises Timeout; NoTask if the source has ended, and nothing is there of it; NotAnObject,
         which has the message, if what came is no object.
         """
+        if timeout is None or timeout > 0:
+            came = self._in.catch(source, tag, _current.get())
+            if came is not None:
+                return unpacked(*came)
         letter = await self._letter("recv", source, tag, timeout)
         return unpacked(letter.content, letter.source, letter.tag)
 
@@ -265,8 +272,7 @@ class Task:
             inflow.look()
         if not answer.done():
             inflow.begin_wait()
-        self._row = self._row + 1 if answer.done() else 0
-        let_others = self._row % _AT_ONCE == _AT_ONCE - 1
+        let_others = inflow.let_others(at_once=answer.done())
         if answer.done() or source == ANY or leave:
             letter = await _in_time(inflow, wish, answer, timeout, let_others)
         else:

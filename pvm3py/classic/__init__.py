@@ -30,6 +30,7 @@ from pvm3py.binding.enums import (
     SpawnFlag,
 )
 from pvm3py.binding.errors import *  # noqa: F403
+from pvm3py.binding.moves import Reason
 from pvm3py.classic.buffers import (
     Header,
     MessageInfo,
@@ -113,6 +114,12 @@ from pvm3py.classic.messages import (
     send,
     trecv,
 )
+from pvm3py.classic.moving import (
+    When,
+    canmigrate,
+    migrate,
+    onmigrate,
+)
 from pvm3py.classic.objects import (
     recv_obj,
     send_obj,
@@ -185,16 +192,19 @@ __all__ = [
     "MessageInfo",
     "Operation",
     "Option",
+    "Reason",
     "Received",
     "Route",
     "SpawnFlag",
     "TaskInfo",
+    "When",
     "addhosts",
     "addmhf",
     "archcode",
     "barrier",
     "bcast",
     "bufinfo",
+    "canmigrate",
     "catchout",
     "config",
     "delhosts",
@@ -225,12 +235,14 @@ __all__ = [
     "kill",
     "lvgroup",
     "mcast",
+    "migrate",
     "mkbuf",
     "mstat",
     "mytid",
     "newcontext",
     "notify",
     "nrecv",
+    "onmigrate",
     "packf",
     "parent",
     "pkarray",

@@ -25,6 +25,7 @@ from .state.events import MessageEvent
 from .state.hosts import HostTable
 from .state.log import Log
 from .state.plain import Plain
+from .state.task import Waits
 
 Reply = TypeVar("Reply", bound=Record)
 
@@ -50,7 +51,7 @@ class Peers:
         self._waits: dict[int, _Wait] = {}
         self._last = 0
         # What is being done for each other host, to be answered later.
-        self.serving: defaultdict[int, set[asyncio.Task[None]]] = defaultdict(set)
+        self.serving: defaultdict[int, Waits] = defaultdict(dict)
 
     def send(self, host: int, tag: int, body: Record | bytes, wid: int = 0, ctx: int = 0) -> None:
         """A message to the daemon of another host, given by its tid or that of a task there."""

@@ -150,7 +150,12 @@ def _loop_failed(pvmd: Pvmd, context: dict[str, Any]) -> None:
 
 def _signalled(pvmd: Pvmd, signum: int) -> None:
     pvmd.log(f"caught signal {signum}")
-    pvmd.stop(signum)
+    if signum != pvmd.settings.vacate:
+        pvmd.stop(signum)
+        return
+    from .topics import vacating  # noqa: PLC0415
+
+    vacating.vacate(pvmd, signum)
 
 
 # ---- events of the switch ------------------------------------------------------------------
@@ -217,8 +222,21 @@ def _route(tag: int) -> Route | None:
     after the start (preload.py).
     """
     route = ROUTES.get(tag)
-    if route is None and (tag - c.TM_FIRST in _MOVES or tag - c.DM_FIRST in _MOVES):
-        from .topics import arriving, migration, routes  # noqa: F401, PLC0415
+    firsts = (c.TM_FIRST, c.DM_FIRST, c.SM_FIRST)
+    if route is None and any(tag - first in _MOVES for first in firsts):
+        from .topics import (  # noqa: PLC0415
+            arriving,  # noqa: F401
+            checkpointing,  # noqa: F401
+            cutting,  # noqa: F401
+            evacuating,  # noqa: F401
+            holding,  # noqa: F401
+            managing,  # noqa: F401
+            migration,  # noqa: F401
+            restarting,  # noqa: F401
+            reviving,  # noqa: F401
+            routes,  # noqa: F401
+            saving,  # noqa: F401
+        )
 
         route = ROUTES.get(tag)
     return route
@@ -363,7 +381,7 @@ def _await_result(
         try:
             return await work
         finally:
-            waits.discard(job)
+            waits.pop(job, None)
             if task is not None:
                 task.answered(size)
 
@@ -378,7 +396,7 @@ def _await_result(
             pvmd.log.about = None
 
     job = pvmd.loop.create_task(answer())
-    waits.add(job)
-    job.add_done_callback(waits.discard)  # also of one that was cancelled before it began
+    waits[job] = request.tag, request.ctx, request.wid
+    job.add_done_callback(lambda _: waits.pop(job, None))  # also if cancelled before it began
     if task is not None:
         task.waiting_bytes += size

@@ -22,6 +22,7 @@ from .message import Message, NotAnObject
 ANY = -1
 
 _FOREVER = -1.0
+_BRIEFLY: int = lib.PVM_BRIEFLY
 # Seconds after which a receive from one task looks whether that runs.
 LOOK_SECONDS = 1.0
 _Got_co = TypeVar("_Got_co", covariant=True)
@@ -32,7 +33,7 @@ class _Room(threading.local):
 
     def __init__(self) -> None:
         arrival, head = ffi.new("struct pvmarrival *"), ffi.new("char[]", HEAD)
-        self.parts = arrival, head, memoryview(ffi.buffer(head))
+        self.parts = arrival, head, ffi.buffer(head)
 
 
 _room = _Room()
@@ -71,9 +72,9 @@ def take_object(source: int = ANY, tag: int = ANY, *, timeout: float | None = No
     if code <= 0:
         _require("recv", code, source, tag)
     if arrival.id:
-        return _large(Message.of(arrival), arrival.length, bytes(room))
+        return _large(Message.of(arrival), arrival.length, room[:])
     # A copy: unpickling may run code that receives.
-    return _small(bytes(room[: arrival.length]), arrival.tid, arrival.tag)
+    return _small(room[: arrival.length], arrival.tid, arrival.tag)
 
 
 def take_packed(
@@ -83,7 +84,7 @@ def take_packed(
 
     `unpacked` makes the object of the three.
     """
-    came = _packed(source, tag, timeout)
+    came = _packed(source, tag, _seconds(timeout))
     if isinstance(came, int):
         _require("recv", came, source, tag)
         raise AssertionError
@@ -92,22 +93,33 @@ def take_packed(
 
 def packed_there() -> tuple[bytes | Message, int, int] | None:
     """As take_packed of any message that is there; None: there is none."""
-    came = _packed(ANY, ANY, 0)
+    return _came(_packed(ANY, ANY, 0))
+
+
+def packed_soon(source: int, tag: int) -> tuple[bytes | Message, int, int] | None:
+    """As take_packed, but wait only as long as a wait looks before it sleeps; None: none came."""
+    return _came(_packed(source, tag, _BRIEFLY))
+
+
+def _came(
+    came: int | tuple[bytes | Message, int, int],
+) -> tuple[bytes | Message, int, int] | None:
+    """What was taken; None: nothing. Raises what the code says."""
     if isinstance(came, int):
         check("recv", came)
         return None
     return came
 
 
-def _packed(source: int, tag: int, timeout: float | None) -> int | tuple[bytes | Message, int, int]:
-    """The same; the code of a receive that brought no message."""
+def _packed(source: int, tag: int, seconds: float) -> int | tuple[bytes | Message, int, int]:
+    """What was taken; the code of a receive that brought no message."""
     arrival, head, room = _room.parts
-    code: int = lib.pvmtake(source, tag, _seconds(timeout), arrival, head, HEAD, objects.MAGIC)
+    code: int = lib.pvmtake(source, tag, seconds, arrival, head, HEAD, objects.MAGIC)
     if code <= 0:
         return code
     if arrival.id:
         return Message.of(arrival), arrival.tid, arrival.tag
-    return bytes(room[: arrival.length]), arrival.tid, arrival.tag
+    return room[: arrival.length], arrival.tid, arrival.tag
 
 
 class Receive(Protocol[_Got_co]):
@@ -183,7 +195,7 @@ def _large(message: Message, length: int, start: bytes) -> Any:
 
 
 def _seconds(timeout: float | None) -> float:
-    return _FOREVER if timeout is None else max(timeout, 0.0)
+    return _FOREVER if timeout is None else timeout if timeout > 0 else 0.0
 
 
 def _require(function: str, code: int, source: int, tag: int) -> None:

@@ -146,6 +146,30 @@ static void own_collector(char **argv)
 	pvm_freecontext(context);
 }
 
+static void check_targets(int tid, int code, int context)
+{
+	pvm_mytid();
+	CHECK_INT(pvm_getopt(PvmOutputTid), tid);
+	CHECK_INT(pvm_getopt(PvmOutputCode), code);
+	CHECK_INT(pvm_getopt(PvmOutputContext), context);
+}
+
+/* Who comes back collects no output, and finds nothing of where it was to go. */
+static void come_back(void)
+{
+	enum { CONTEXT = 5 };
+
+	pvm_catchout(stdout);
+	pvm_exit();
+	check_targets(0, 0, 0);
+	pvm_setopt(PvmOutputTid, pvm_mytid());
+	pvm_setopt(PvmOutputCode, TAG_MINE);
+	pvm_setopt(PvmOutputContext, CONTEXT);
+	check_targets(pvm_mytid(), TAG_MINE, CONTEXT);
+	pvm_exit();
+	check_targets(0, 0, 0);
+}
+
 int main(int argc, char **argv)
 {
 	check_start();
@@ -155,6 +179,7 @@ int main(int argc, char **argv)
 	formats(argv);
 	crash(argv);
 	own_collector(argv);
+	come_back();
 	pvm_exit();
 	return check_done();
 }

@@ -517,6 +517,7 @@ enum {
 	NO_DEADLINE = -1, /* for ever */
 	WHILE_THERE = -2, /* take in until nothing is there */
 	LIST_ONLY = -3,   /* take in nothing */
+	BRIEFLY = -4,     /* only as long as a wait looks before it sleeps */
 };
 enum { PASSES_MAX = 65536 }; /* of WHILE_THERE, so that a flood does not keep a call for ever */
 
@@ -548,11 +549,12 @@ static inline uint32_t pvm__dsig(void)
 		order << 19 | 2 << 21 | order << 25;
 }
 
-/* A variable of the environment, and where a search has found it, or the end. */
+/* A variable of the environment: where a search has found it, or the end; the answer. */
 struct setting {
 	char **environment, *first;
 	size_t at, before;
-	char *entry, *entry_before, *value; /* NULL: there was none */
+	char *entry, *entry_before; /* NULL: there was none */
+	char *value;
 };
 /*
  * Value of a variable; `otherwise` if it is not set, or empty. It is not searched for again while

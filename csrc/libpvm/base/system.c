@@ -27,30 +27,32 @@ static inline bool unchanged(const struct setting *s)
 }
 
 /* Search for it. */
-static __attribute__((noinline)) char *search(const char *name, struct setting *s)
+static __attribute__((noinline)) char *search(const char *name, struct setting *s,
+	const char *otherwise)
 {
 	size_t length = strlen(name), n = 0;
+	char *value;
 
 	while (environ && environ[n] &&
 		(strncmp(environ[n], name, length) != 0 || environ[n][length] != '='))
 		n++;
+	value = environ && environ[n] && environ[n][length + 1] ? environ[n] + length + 1 :
+								  (char *)otherwise;
 	if (!environ || !pvm__single_threaded())
-		return environ && environ[n] ? environ[n] + length + 1 : NULL;
+		return value;
 	s->environment = environ;
 	s->first = environ[0];
 	s->at = n;
 	s->before = n ? n - 1 : 0;
 	s->entry = environ[n];
 	s->entry_before = environ[s->before];
-	s->value = s->entry ? s->entry + length + 1 : NULL;
-	return s->value;
+	s->value = value;
+	return value;
 }
 
 char *pvm__setting(const char *name, struct setting *s, const char *otherwise)
 {
-	char *value = pvm__single_threaded() && unchanged(s) ? s->value : search(name, s);
-
-	return value && *value ? value : (char *)otherwise;
+	return pvm__single_threaded() && unchanged(s) ? s->value : search(name, s, otherwise);
 }
 
 /* Directory of sockets, logs and temporary files. */

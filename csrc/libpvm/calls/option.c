@@ -162,14 +162,12 @@ static int set(int option, int *place, int value)
 static int set_option(int option, int value)
 {
 	const struct place *place = place_of(option);
-	int code = place->own ? pvm__connect() : 0;
+	int code = __builtin_expect(place->own, 0) ? pvm__connect() : 0;
 	int old = place->value ? *place->value : 0;
 
-	if (code == 0)
+	if (__builtin_expect(code == 0, 1))
 		code = set(option, place->value, value);
-	if (code)
-		return pvm__result("pvm_setopt", code);
-	return old;
+	return __builtin_expect(code, 0) ? pvm__result("pvm_setopt", code) : old;
 }
 
 /*

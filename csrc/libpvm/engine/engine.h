@@ -63,6 +63,11 @@ unsigned pvm__pass_early(void);
 void pvm__await_news(int64_t deadline);
 /* This thread has left such a wait, if it was in one, by a jump. */
 void pvm__sleep_left(void);
+/*
+ * The program is going to sleep on the watcher (pvm__watch_always), so peers are to ring the bell.
+ * Milliseconds for which it may, INT_MAX: for ever; 0: something is there, or came since the last call.
+ */
+int pvm__doze(void);
 /* Wait until the stream is writable or something was taken in: everything that is there. */
 void pvm__await_room(struct stream *);
 /*

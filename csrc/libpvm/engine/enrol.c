@@ -182,8 +182,8 @@ static void set_output(int tid, int ctx, int tag)
 
 /*
  * Read the second reply into the task's state. A process that enrols again at the same daemon
- * writes where it has written before, as do its children, if the reply names nobody. 0 or
- * PvmSysErr.
+ * goes on to write to whom it has written before, as do its children, if the reply names nobody.
+ * 0 or PvmSysErr.
  */
 static int accept_identity(struct message *m)
 {
@@ -199,7 +199,7 @@ static int accept_identity(struct message *m)
 		say_who_knows_why();
 		return PvmSysErr;
 	}
-	if (ints[3] || strcmp(address, t->daemon_addr) != 0)
+	if (ints[3] || !pvmtrc.outtid || strcmp(address, t->daemon_addr) != 0)
 		set_output(ints[3], ints[4], ints[5]);
 	snprintf(t->daemon_addr, sizeof t->daemon_addr, "%s", address);
 	free(address);
@@ -466,10 +466,11 @@ void pvm__disconnect(void)
 	t->engine.daemon_lost = false;
 	t->session++;
 	pvm__wake_all();
+	/* What went to this task goes nowhere, or, of its children, where its own output goes. */
 	if (pvmtrc.outtid == pvmmytid)
 		set_output(0, 0, 0);
 	else if (pvmctrc.outtid == pvmmytid)
-		pvmctrc.outtid = 0;
+		set_output(pvmtrc.outtid, pvmtrc.outctx, pvmtrc.outtag);
 	pvm__share_forget();
 	if (t->daemon) {
 		pvm__routes_close();

@@ -58,11 +58,15 @@ static void take_text(struct cursor *c, char *to, size_t size)
 bool pvm__freeze_read(const struct move_order *order, struct freeze *freeze)
 {
 	struct cursor c = begin(order);
+	int flags;
 
 	freeze->epoch = take_int(&c);
-	take_int(&c); /* flags, of which there are none yet */
+	flags = take_int(&c);
 	take_text(&c, freeze->address, sizeof freeze->address);
 	take_text(&c, freeze->token, sizeof freeze->token);
+	freeze->file[0] = 0;
+	if (flags & WIRE_FREEZE_FILE)
+		take_text(&c, freeze->file, sizeof freeze->file);
 	return !c.bad && strlen(freeze->token) == WIRE_TOKEN;
 }
 
@@ -249,6 +253,7 @@ struct objection pvm__objection(int code, int reason)
 		[WIRE_WHY_ROUTES - WIRE_WHY_TASK] = "it has a direct route to a task of 3.4.6",
 		[WIRE_WHY_CONNECT - WIRE_WHY_TASK] = "nobody takes the image",
 		[WIRE_WHY_PEERS - WIRE_WHY_TASK] = "another task does not leave its direct route",
+		[WIRE_WHY_FILE - WIRE_WHY_TASK] = "the file of the image cannot be made",
 	};
 	struct objection o = { .code = code, .reason = reason };
 

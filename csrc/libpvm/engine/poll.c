@@ -292,7 +292,7 @@ void pvm__await_news(int64_t deadline)
 	int daemon_fd = t->daemon->way.source.fd, ms;
 	unsigned session = t->session, forgotten = w ? w->forgotten : 0;
 	int64_t now = pvm__now();
-	struct pace *pace = pvm__self.interest.pace;
+	struct pace eager = { 0 }, *pace = deadline == BRIEFLY ? &eager : pvm__self.interest.pace;
 	struct lingered lingered = pvm__linger_begin(pace, now);
 	struct lookout o;
 	struct held held;
@@ -338,6 +338,26 @@ void pvm__await_news(int64_t deadline)
 	drop_watcher(outer);
 	blind_passes = 0;
 	last_look = now;
+}
+
+int pvm__doze(void)
+{
+	static unsigned long seen;
+	struct task *t = &pvm__task;
+	bool fresh = t->engine.serial != seen, quiet;
+	struct lookout o;
+
+	seen = t->engine.serial;
+	pvm__watch_late();
+	pvm__links_look();
+	if (fresh || t->transport.listed || t->daemon->lost || t->engine.short_of_memory)
+		return 0;
+	pvm__lookout_begin(&o);
+	quiet = pvm__lookout_sleep(&o);
+	if (!quiet)
+		pvm__lookout_wake(&o);
+	pvm__lookout_end(&o);
+	return quiet ? ms_of_rest(INT_MAX, pvm__now()) : 0;
 }
 
 void pvm__await_room(struct stream *s)

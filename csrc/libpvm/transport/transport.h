@@ -32,6 +32,7 @@ struct watcher {
 	unsigned users; /* the task itself, and threads that wait */
 	int epoll_fd;
 	int watched;        /* sources besides the daemon */
+	bool kept;          /* it stays without any: one is counted for that */
 	unsigned forgotten; /* changes when a source is no longer watched */
 	struct source wake; /* eventfd that interrupts the waiting, fd -1: none is needed */
 };
@@ -39,6 +40,8 @@ struct watcher {
 /* Start and stop waiting for a source other than the daemon. 0 or PvmSysErr. */
 int pvm__watch(struct source *);
 void pvm__unwatch(struct source *);
+/* Have a watcher that stays as long as the connection: its descriptor, or PvmSysErr. */
+int pvm__watch_always(void);
 /*
  * Start waiting for a source that must not be given up. As long as memory lacks for that it is late:
  * who waits looks at it now and then.

@@ -98,6 +98,18 @@ int pvm__watch(struct source *source)
 	return 0;
 }
 
+int pvm__watch_always(void)
+{
+	struct watcher *w;
+
+	if (watch_begin() < 0)
+		return PvmSysErr;
+	w = pvm__task.transport.watcher;
+	w->watched += !w->kept;
+	w->kept = true;
+	return w->epoll_fd;
+}
+
 /* Take a source from the late ones. False: it is none of them. */
 static bool forget_late(const struct source *source)
 {

@@ -94,6 +94,12 @@ static void write_number(char *text, pid_t number)
 	*text = '\0';
 }
 
+/* Whether tasks ignore what their daemon ignores, as those of 3.4.6 do. */
+static bool stays_ignored(int sig)
+{
+	return sig == SIGHUP || sig == SIGPIPE || sig == SIGINT || sig == SIGQUIT || sig == SIGTSTP;
+}
+
 static void reset_signals(void)
 {
 	const struct sigaction standard = { .sa_handler = SIG_DFL };
@@ -103,7 +109,7 @@ static void reset_signals(void)
 
 	for (sig = 1; sig < NSIG; sig++)
 		if (sigaction(sig, &standard, &before) == 0 && before.sa_handler == SIG_IGN &&
-			(sig == SIGINT || sig == SIGQUIT || sig == SIGTSTP))
+			stays_ignored(sig))
 			sigaction(sig, &before, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

@@ -206,18 +206,22 @@ uint32_t sw_notices(struct sw *sw, uint32_t owner)
 	return count;
 }
 
-uint32_t sw_notices_take(struct sw *sw, uint32_t owner, struct sw_notice *list, uint32_t room)
+uint32_t sw_notices_list(struct sw *sw, uint32_t owner, struct sw_notice *list, uint32_t room,
+	int take)
 {
 	const struct party *p;
 	uint32_t n = 0;
 
 	lock_enter(sw);
 	p = *place(sw, owner);
-	for (; p && n < room && !list_empty(&p->owned); n++) {
-		struct notice *first = CONTAINER(p->owned.next, struct notice, owned);
+	for (struct link *l = p ? p->owned.next : NULL, *next; l && l != &p->owned && n < room;
+		l = next) {
+		struct notice *one = CONTAINER(l, struct notice, owned);
 
-		list[n] = first->is;
-		drop(first);
+		next = l->next;
+		list[n++] = one->is;
+		if (take)
+			drop(one);
 	}
 	lock_leave(sw);
 	return n;

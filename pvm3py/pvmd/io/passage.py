@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import io
 import os
 import signal
 import socket
@@ -13,8 +14,10 @@ import struct
 
 from pvm3py.wire import constants as c
 
-# Connections that may wait, and seconds that one has to say its token.
+# Connections that may wait to be accepted; those that may be saying their tokens at a time, and
+# seconds that each has for that.
 _BACKLOG = 8
+_SAYING_MAX = 16
 _TOKEN_SECONDS = 2.0
 # Bytes received so far, in the kernel's struct tcp_info.
 _TCP_INFO_BYTES = 192
@@ -54,33 +57,63 @@ def _bind(listener: socket.socket, address: str, ports: tuple[int, int] | None) 
 async def accept(listener: socket.socket, token: str) -> socket.socket:
     """The first connection that begins with the token, as a blocking socket.
 
-    Nothing behind the token is read. Others are closed when they have said something else, or
-    nothing for some time. Raises OSError.
+    Nothing behind the token is read. Several may be saying theirs. Each is closed after some time,
+    when it has said something else, or when too many have come after it. Raises OSError.
     """
     loop = asyncio.get_running_loop()
-    while True:
-        sock, _ = await loop.sock_accept(listener)
-        with contextlib.suppress(OSError, TimeoutError):
-            if await asyncio.wait_for(_says(sock, token.encode()), _TOKEN_SECONDS):
-                sock.setblocking(True)
-                return sock
-        sock.close()
+    saying: dict[asyncio.Task[bool], socket.socket] = {}
+    coming = loop.create_task(loop.sock_accept(listener))
+    try:
+        while True:
+            await asyncio.wait({coming, *saying}, return_when=asyncio.FIRST_COMPLETED)
+            for said in [said for said in saying if said.done()]:
+                sock = saying.pop(said)
+                if said.result():
+                    sock.setblocking(True)
+                    return sock
+                sock.close()
+            if coming.done():
+                sock, _ = coming.result()
+                saying[loop.create_task(_says(sock, token.encode()))] = sock
+                coming = loop.create_task(loop.sock_accept(listener))
+            if len(saying) > _SAYING_MAX:
+                _turn_away(saying, next(iter(saying)))
+    finally:
+        coming.cancel()
+        for said in list(saying):
+            _turn_away(saying, said)
+
+
+def _turn_away(saying: dict[asyncio.Task[bool], socket.socket], said: asyncio.Task[bool]) -> None:
+    """Close a connection that has yet to say its token."""
+    sock = saying.pop(said)
+    # Until then the event loop watches it.
+    said.add_done_callback(lambda _: sock.close())
+    said.cancel()
 
 
 async def _says(sock: socket.socket, token: bytes) -> bool:
-    """Whether a connection begins with the token."""
+    """Whether a connection begins with the token, and soon."""
     sock.setblocking(False)
     said = b""
-    while len(said) < len(token):
-        more = await asyncio.get_running_loop().sock_recv(sock, len(token) - len(said))
-        if not more:
-            return False
-        said += more
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(_TOKEN_SECONDS):
+            while len(said) < len(token) and token.startswith(said):
+                more = await asyncio.get_running_loop().sock_recv(sock, len(token) - len(said))
+                if not more:
+                    break
+                said += more
     return said == token
 
 
-def received(sock: socket.socket) -> tuple[int, int]:
-    """Bytes that a connection has brought, and those that nobody has read; (0, 0): not known."""
+def received(image: socket.socket | io.FileIO) -> tuple[int, int]:
+    """Bytes that a connection has brought, and those that nobody has read; (0, 0): not known.
+
+    Of a file, where who reads it is.
+    """
+    if isinstance(image, io.FileIO):
+        return image.tell(), 0
+    sock = image
     import fcntl  # noqa: PLC0415
     import termios  # noqa: PLC0415
 

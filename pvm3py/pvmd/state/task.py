@@ -10,15 +10,24 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from pvm3py.wire import constants as c
+from pvm3py.wire.moves import OpenRequest
 from pvm3py.wire.task import Extension
 
 from .dealings import Dealings
 from .plain import Plain, field
 
+# Work that ends with the answer to a request: tag, context and wait id of that.
+Waits = dict[asyncio.Task[None], tuple[int, int, int]]
+
 # Clock ticks in a second.
 _TICKS = os.sysconf("SC_CLK_TCK")
 # More than a /proc/PID/stat has.
 _STAT_BYTES = 4096
+
+
+# Who has stopped a task: a user, or the resource manager. It goes on when nobody has.
+HELD_BY_HAND = 1
+HELD_BY_MANAGER = 2
 
 
 class Target(Plain):
@@ -64,9 +73,11 @@ class Task(Plain):
     -1 if it was not. begun: the tracer that was told of its begin. sched: the resource manager to
     tell of its end; dealings: what it has open with the one that it was told of. tells_status: its
     collector is told the status. waits: its requests that wait for something here, with bodies of
-    waiting_bytes together. announced: what its library can, None: no more than 3.4.6. unborn: its
-    process is not known yet, but the signals that it is to get. frozen: it is being moved, and gets
-    these signals afterwards.
+    waiting_bytes together; open: those that other hosts where it was have yet to answer.
+    announced: what its library can, None: no more than 3.4.6. unborn: its process is not known yet,
+    but the signals that it is to get. frozen: it has stopped for an image, and gets these signals
+    afterwards. held: who has stopped it, see HELD_. job: tid of the task with which its job began,
+    0: its own.
     """
 
     tid: int
@@ -92,11 +103,14 @@ class Task(Plain):
     pipe: Pipe | None = None
     output_ended: bool = False
     dealings: Dealings | None = None
-    waits: set[asyncio.Task[None]] | None = None
+    waits: Waits | None = None
     waiting_bytes: int = 0
+    open: list[OpenRequest] | None = None
     announced: Extension | None = None
     unborn: list[int] | None = None
     frozen: list[int] | None = None
+    held: int = 0
+    job: int = 0
 
     def runs(self) -> bool:
         """Whether its process number is known and still that of its process."""
@@ -104,10 +118,10 @@ class Task(Plain):
             return False
         return self.seen is None or 0 < process_start(self.pid) <= self.seen
 
-    def waiting(self) -> set[asyncio.Task[None]]:
+    def waiting(self) -> Waits:
         """Its requests that wait for something; most tasks never have one."""
         if self.waits is None:
-            self.waits = set()
+            self.waits = {}
         return self.waits
 
     def answered(self, size: int) -> None:

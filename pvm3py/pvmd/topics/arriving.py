@@ -2,7 +2,8 @@
 """A task comes to this host: the part of the goal's daemon in a move.
 
 The task's image goes from the task to the restarter, a process of this daemon that becomes the
-task. It runs when the origin's daemon says so (DM_MOVE_GO), and never without that.
+task. It runs when the origin's daemon says so (DM_MOVE_GO). If that is lost it runs only when the
+origin had said that it may (DM_MOVE_FLUSHED), the image is whole, and the master agrees.
 """
 
 from __future__ import annotations
@@ -15,7 +16,17 @@ import socket
 from collections.abc import Coroutine
 
 from pvm3py.wire import constants as c
-from pvm3py.wire.moves import Go, MoveGo, MoveReply, MoveWord, Ready, Reserve, Reserved
+from pvm3py.wire.moves import (
+    Go,
+    HoldOrder,
+    MoveGo,
+    MoveReply,
+    MoveWord,
+    Placed,
+    Ready,
+    Reserve,
+    Reserved,
+)
 from pvm3py.wire.task import Status
 
 from ..core import Pvmd
@@ -28,7 +39,7 @@ from ..state.connections import Connection
 from ..state.errors import Refused
 from ..state.moves import Arrival, Hold, NotMovedError, never, not_now
 from ..state.task import Task
-from . import belongings, leaving, movable, output, placing
+from . import belongings, claims, faults, holding, leaving, movable, output, placing
 from .placing import Moves, host_of
 from .tasks import settings, signal_task
 
@@ -55,7 +66,7 @@ def reserve(
         arrival = _expect(pvmd, host_of(request), body)
     except NotMovedError as error:
         return Reserved(error.code, error.reason, f"{error}")
-    return _reserved(arrival, Moves.of(pvmd).holds[body.tid])
+    return _reserved(pvmd, arrival, Moves.of(pvmd).holds[body.tid])
 
 
 def _check(pvmd: Pvmd, body: Reserve) -> None:
@@ -75,18 +86,20 @@ def _expect(pvmd: Pvmd, origin: int, body: Reserve) -> Arrival:
         arrival.listener = passage.listen(pvmd.hosts.own.address, pvmd.settings.ports)
     except OSError as error:
         raise not_now(c.WIRE_WHY_FULL, f"{error}") from error
-    placing.hold(pvmd, body.tid, origin)
+    own = pvmd.hosts.own.tid
+    placing.hold(pvmd, HoldOrder(body.tid, body.epoch, own), origin)
     Moves.of(pvmd).arrivals[body.tid] = arrival
     pvmd.tasks.coming[body.tid] = task
     arrival.work = pvmd.background(_receive(pvmd, arrival))
     return arrival
 
 
-async def _reserved(arrival: Arrival, kept: Hold) -> Reserved:
+async def _reserved(pvmd: Pvmd, arrival: Arrival, kept: Hold) -> Reserved:
     """The answer, when nothing more goes the old way to the task."""
     assert arrival.listener is not None
     address, port = arrival.listener.getsockname()
     await kept.done
+    faults.at(pvmd, "reserved")
     return Reserved(0, 0, "", f"{address}:{port}", arrival.token)
 
 
@@ -99,8 +112,11 @@ async def _receive(pvmd: Pvmd, arrival: Arrival) -> None:
     try:
         assert arrival.listener is not None
         arrival.image = await passage.accept(arrival.listener, arrival.token)
-        _start(pvmd, arrival)
-        await _await_report(pvmd, arrival)
+        faults.at(pvmd, "image")
+        start(pvmd, arrival)
+        await await_report(pvmd, arrival)
+        arrival.ready = True
+        faults.at(pvmd, "restarted")
     except NotMovedError as error:
         ready = Ready(arrival.task.tid, arrival.epoch, error.code, error.reason, f"{error}")
     except OSError as error:
@@ -110,7 +126,7 @@ async def _receive(pvmd: Pvmd, arrival: Arrival) -> None:
     pvmd.peers.send(arrival.origin, c.DM_MOVE_READY, ready)
 
 
-def _start(pvmd: Pvmd, arrival: Arrival) -> None:
+def start(pvmd: Pvmd, arrival: Arrival) -> None:
     """Start the restarter. Raises OSError."""
     assert arrival.image is not None
     with contextlib.ExitStack() as theirs:
@@ -130,7 +146,7 @@ def _start(pvmd: Pvmd, arrival: Arrival) -> None:
     os.set_blocking(arrival.report, False)
 
 
-async def _await_report(pvmd: Pvmd, arrival: Arrival) -> None:
+async def await_report(pvmd: Pvmd, arrival: Arrival) -> None:
     """Wait until the restarter says that the task is about to run. Raises NotMovedError."""
     said = b""
     while not said.endswith(b"\n"):
@@ -167,6 +183,12 @@ async def _readable(pvmd: Pvmd, arrival: Arrival) -> None:
 # ---- the end of a move ---------------------------------------------------------------------
 
 
+def _over(pvmd: Pvmd, arrival: Arrival) -> None:
+    """It is certain whether the task comes."""
+    del Moves.of(pvmd).arrivals[arrival.task.tid]
+    arrival.over.set_result(None)
+
+
 def _close(arrival: Arrival) -> None:
     """Give back what the image needed."""
     for sock in (arrival.listener, arrival.image, arrival.stream):
@@ -178,10 +200,10 @@ def _close(arrival: Arrival) -> None:
     arrival.report = arrival.output = -1
 
 
-def _drop(pvmd: Pvmd, arrival: Arrival) -> None:
+def drop(pvmd: Pvmd, arrival: Arrival) -> None:
     """The task does not come."""
     tid = arrival.task.tid
-    del Moves.of(pvmd).arrivals[tid]
+    _over(pvmd, arrival)
     pvmd.tasks.coming.pop(tid, None)
     if arrival.pid and arrival.ended is None:
         with contextlib.suppress(ProcessLookupError):
@@ -206,21 +228,35 @@ def _of_move(pvmd: Pvmd, request: Request, tid: int, epoch: int) -> Arrival:
 def abort(pvmd: Pvmd, request: Request, body: MoveWord) -> Status:
     """The task stays where it is."""
     with contextlib.suppress(Refused):
-        _drop(pvmd, _of_move(pvmd, request, body.tid, body.epoch))
+        drop(pvmd, _of_move(pvmd, request, body.tid, body.epoch))
     if pvmd.hosts.places.moved(body.tid, host_of(request), body.epoch):
         placing.placed(pvmd, body.tid, host_of(request))
+    return Status(0)
+
+
+@handles(c.DM_MOVE_FLUSHED, MoveGo, hosts=True, reply_tag=c.DM_MOVE_FLUSHEDACK)
+def flushed(pvmd: Pvmd, request: Request, body: MoveGo) -> Status:
+    """The task has stopped, and what it has sent has come everywhere."""
+    _of_move(pvmd, request, body.tid, body.epoch).heritage = body
+    faults.at(pvmd, "told")
     return Status(0)
 
 
 @handles(c.DM_MOVE_GO, MoveGo, hosts=True, reply_tag=c.DM_MOVE_GOACK)
 def go(pvmd: Pvmd, request: Request, body: MoveGo) -> MoveReply:
     """The task is of this host from now on, and runs."""
-    arrival = _of_move(pvmd, request, body.tid, body.epoch)
+    faults.at(pvmd, "go")
+    settle(pvmd, _of_move(pvmd, request, body.tid, body.epoch), body)
+    return MoveReply(0)
+
+
+def settle(pvmd: Pvmd, arrival: Arrival, body: MoveGo) -> None:
+    """Have the task run, with what its origin has said of it."""
     assert arrival.stream is not None
     task = arrival.task
     belongings.unpack(task, body.task)
     task.pid = arrival.pid
-    del Moves.of(pvmd).arrivals[task.tid]
+    _over(pvmd, arrival)
     del pvmd.tasks.coming[task.tid]
     pvmd.hosts.places.moved(task.tid, pvmd.hosts.own.tid, body.epoch)
     placing.release(pvmd, task.tid)
@@ -232,9 +268,9 @@ def go(pvmd: Pvmd, request: Request, body: MoveGo) -> MoveReply:
     signals, task.unborn = [*body.signals, *(task.unborn or ())], None
     for signum in dict.fromkeys(signals):
         signal_task(pvmd, task, signum)
+    holding.settle(pvmd, task)
     if arrival.ended is not None:
         leaving.process_ended(pvmd, task, *arrival.ended)
-    return MoveReply(0)
 
 
 def _connect(pvmd: Pvmd, arrival: Arrival, body: MoveGo) -> None:
@@ -274,7 +310,8 @@ def child_ended(pvmd: Pvmd, pid: int, status: int, user: float, system: float) -
             arrival.ended = status, user, system
             why = f"the restarter has ended with status {status}"
             word = Ready(arrival.task.tid, arrival.epoch, c.PvmNotMovable, c.WIRE_WHY_RESTART, why)
-            if arrival.work is not None and arrival.work.done():
+            awaited = arrival.work is not None and arrival.work.done()
+            if awaited and arrival.origin != pvmd.hosts.own.tid:
                 pvmd.peers.send(arrival.origin, c.DM_MOVE_READY, word)
 
 
@@ -283,19 +320,51 @@ def task_gone(pvmd: Pvmd, tid: int, _task: Task | None) -> None:
     """A task that was about to come has ended."""
     arrival = Moves.of(pvmd).arrivals.get(tid)
     if arrival is not None:
-        _drop(pvmd, arrival)
+        drop(pvmd, arrival)
 
 
 @on(HOST_LOST)
 def host_lost(pvmd: Pvmd, host: int) -> None:
-    """A host is gone: what was about to come from there has ended with it."""
+    """A host is gone: what was about to come from there has ended with it, or is of this host."""
     for arrival in list(Moves.of(pvmd).arrivals.values()):
-        if arrival.origin == host:
+        if arrival.origin != host:
+            continue
+        if arrival.heritage is None:
             TASK_GONE.tell(pvmd, arrival.task.tid, None)
+        else:
+            pvmd.hosts.places.moved(arrival.task.tid, pvmd.hosts.own.tid, arrival.epoch)
+            pvmd.background(_inherit(pvmd, arrival, arrival.heritage))
+
+
+async def _inherit(pvmd: Pvmd, arrival: Arrival, heritage: MoveGo) -> None:
+    """The origin is lost: the task runs if its image is whole, and the origin has not kept it."""
+    tid, epoch = arrival.task.tid, arrival.epoch
+    assert arrival.work is not None
+    await asyncio.wait({arrival.work})
+    may = arrival.ready and await claims.claim(pvmd, tid, epoch)
+    if arrival.over.done():
+        return
+    if may:
+        pvmd.log(f"t{tid:x} goes on here, as its host is lost")
+        settle(pvmd, arrival, heritage)
+        placing.tell_all(pvmd, Placed(tid, epoch, pvmd.hosts.own.tid))
+    else:
+        TASK_GONE.tell(pvmd, tid, None)
+
+
+@handles(c.DM_MOVE_FATE, MoveWord, hosts=True, reply_tag=c.DM_MOVE_FATEACK)
+async def fate(pvmd: Pvmd, _request: Request, body: MoveWord) -> Placed:
+    """A host has lost the origin of a move to here: where the task is, when that is certain."""
+    arrival = Moves.of(pvmd).arrivals.get(body.tid)
+    if arrival is not None and arrival.epoch == body.epoch:
+        await asyncio.shield(arrival.over)
+    places = pvmd.hosts.places
+    host = places.place(body.tid) if places.wanders(body.tid) else 0
+    return Placed(body.tid, max(body.epoch, places.epoch(body.tid)), host)
 
 
 @on(END)
 def end(pvmd: Pvmd) -> None:
     """The daemon ends: nothing comes any more."""
     for arrival in list(Moves.of(pvmd).arrivals.values()):
-        _drop(pvmd, arrival)
+        drop(pvmd, arrival)

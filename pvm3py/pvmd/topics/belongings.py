@@ -7,8 +7,8 @@ from pvm3py.wire.moves import MoveGo, TaskRecord
 from pvm3py.wire.task import Extension
 
 from ..core import Pvmd
-from ..state.task import Target, Task
-from . import manager, output
+from ..state.task import HELD_BY_HAND, Target, Task
+from . import awaited, manager, output
 from .notify import Notices
 
 
@@ -30,19 +30,28 @@ def _record(task: Task) -> TaskRecord:
         _words(task.trc),
         _words(task.begun),
         [word or 0 for word in words],
+        task.held & HELD_BY_HAND,
+        task.job,
     )
 
 
-def pack(pvmd: Pvmd, task: Task, epoch: int) -> MoveGo:
-    """All of a task that has stopped here and goes; from now on this daemon has nothing for it."""
-    rest = task.pipe.take_rest() if task.pipe is not None else b""
-    task.pipe = None
+def pack(pvmd: Pvmd, task: Task, epoch: int, *, take: bool) -> MoveGo:
+    """All of a task that has stopped here.
+
+    take: it goes, and from now on this daemon has nothing for it; else it may, and what it has
+    written is left out.
+    """
+    rest = b""
+    if take and task.pipe is not None:
+        rest = task.pipe.take_rest()
+        task.pipe = None
     return MoveGo(
         task.tid,
         epoch,
         _record(task),
-        Notices.of(pvmd).take_of(pvmd, task.tid),
-        manager.take(task),
+        Notices.of(pvmd).list_of(pvmd, task.tid, take=take),
+        manager.open_with(task),
+        awaited.of_task(pvmd, task),
         task.frozen or [],
         rest,
     )
@@ -51,12 +60,13 @@ def pack(pvmd: Pvmd, task: Task, epoch: int) -> MoveGo:
 def unpack(task: Task, record: TaskRecord) -> None:
     """What another daemon knew of a task that has come."""
     task.ptid, task.name, task.flags = record.ptid, record.name, record.flags
-    task.sched = record.sched
+    task.sched, task.job = record.sched, record.job
     task.tells_status = bool(record.tells_status)
     task.output_ended = bool(record.output_ended)
     task.out, task.trc = Target(*record.out), Target(*record.trc)
     task.begun = Target(*record.begun) if record.begun else None
     task.announced = Extension(*record.announced) if record.announced else None
+    task.held = record.held
 
 
 def unpack_promises(pvmd: Pvmd, task: Task, go: MoveGo) -> None:
@@ -64,6 +74,7 @@ def unpack_promises(pvmd: Pvmd, task: Task, go: MoveGo) -> None:
     for record in go.managers:
         manager.take_over(pvmd, task, record)
     Notices.of(pvmd).keep_for(pvmd, task.tid, go.notices)
+    awaited.watch(pvmd, task, go.requests, go.epoch)
 
 
 def pass_on_output(pvmd: Pvmd, task: Task, text: bytes) -> None:

@@ -85,8 +85,8 @@ def begin(pvmd: Pvmd, connection: Connection) -> Dealings | None:
     return Dealings(manager)
 
 
-def take(task: Task) -> list[ManagerRecord]:
-    """A task has moved away: what it has open with its manager, but requests."""
+def open_with(task: Task) -> list[ManagerRecord]:
+    """What a task that moves has open with its manager, but requests."""
     dealings = task.dealings
     if dealings is None:
         return []

@@ -4,7 +4,8 @@
 In this order: the goal's daemon expects the task; all others hold what their tasks send to it; the
 task stops, and sends its image to the goal; what it has sent before has arrived everywhere; the
 image is complete. Then the task is the goal's. Until then the move can be off, and the task goes
-on here. docs/architecture.md says why no message is lost or overtaken.
+on here. docs/architecture.md says why no message is lost or overtaken, and what is done when a host
+is lost.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pvm3py.wire.moves import (
     CanMoveReply,
     Freeze,
     Frozen,
+    HoldOrder,
     MoveOrder,
     MoveQuestion,
     MoveReply,
@@ -33,16 +35,17 @@ from pvm3py.wire.moves import (
 from pvm3py.wire.task import Status
 
 from ..core import Pvmd
-from ..dispatch import Request, handles
+from ..dispatch import Request, handles, only
 from ..io.switch import frame
-from ..occasions import END, HOST_LOST, HOSTS_ANNOUNCED, on
+from ..occasions import END, HOST_LOST, HOSTS_ANNOUNCED, TASK_GONE, on
 from ..state.errors import HostFailed, Refused
 from ..state.hosts import Host
 from ..state.moves import Departure, NotMovedError, never, not_now
 from ..state.task import Task, is_task
-from . import belongings, leaving, movable, placing
+from . import awaited, belongings, claims, faults, holding, leaving, managing, movable, placing
 from .addhost import Addition
 from .placing import Moves, host_of
+from .roles import Registry
 from .tasks import signal_task
 
 Result = TypeVar("Result")
@@ -62,20 +65,23 @@ _LOOK = 0.01
 
 
 @handles(c.TM_MIGRATE, MoveOrder)
-async def migrate(pvmd: Pvmd, _request: Request, body: MoveOrder) -> MoveReply:
+async def migrate(pvmd: Pvmd, request: Request, body: MoveOrder) -> MoveReply:
+    """Have the resource manager move a task of any host; if there is none that does, move it."""
+    answer = await managing.ask(pvmd, request.src, body)
+    return answer or await _migrate(pvmd, body)
+
+
+async def _migrate(pvmd: Pvmd, body: MoveOrder) -> MoveReply:
     """Move a task of any host, and answer when it runs there."""
     try:
         if (host := _keeper(pvmd, body.tid)) is not None:
             name = pvmd.hosts.own.name if body.host == "." else body.host
             order = MoveOrder(body.tid, name, body.flags)
             return await pvmd.peers.request(host.tid, c.DM_MIGRATE, order, MoveReply)
-        task = await _enrolled(pvmd, body.tid)
+        task = await enrolled(pvmd, body.tid)
         host = movable.goal(pvmd, body.host)
         if host is not pvmd.hosts.own:
-            departure = _begin(pvmd, task, host)
-            work = pvmd.background(_move(pvmd, departure, asyncio.current_task()))
-            work.add_done_callback(placing.unneeded)
-            await asyncio.shield(work)
+            await move(pvmd, task, host)
         return MoveReply(0)
     except NotMovedError as error:
         return MoveReply(error.code, error.reason, f"{error}")
@@ -84,9 +90,16 @@ async def migrate(pvmd: Pvmd, _request: Request, body: MoveOrder) -> MoveReply:
 
 
 @handles(c.DM_MIGRATE, MoveOrder, hosts=True, reply_tag=c.DM_MIGRATEACK)
-def dm_migrate(pvmd: Pvmd, request: Request, body: MoveOrder) -> Coroutine[None, None, MoveReply]:
-    """The same, asked for by a task of another host."""
-    return migrate(pvmd, request, body)
+def dm_migrate(pvmd: Pvmd, _request: Request, body: MoveOrder) -> Coroutine[None, None, MoveReply]:
+    """The same, asked for by a task of another host; a resource manager does not want to know."""
+    return _migrate(pvmd, body)
+
+
+@handles(c.SM_MIGRATE, MoveOrder, reply_tag=c.SM_MIGRATEACK, system=True)
+def sm_migrate(pvmd: Pvmd, request: Request, body: MoveOrder) -> Coroutine[None, None, MoveReply]:
+    """The same, for the resource manager."""
+    only(Registry.of(pvmd).sched, request)
+    return _migrate(pvmd, body)
 
 
 @handles(c.TM_CANMIGRATE, MoveQuestion)
@@ -97,9 +110,10 @@ async def can_migrate(pvmd: Pvmd, _request: Request, body: MoveQuestion) -> CanM
             name = pvmd.hosts.own.name if body.host == "." else body.host
             question = MoveQuestion(body.tid, name)
             return await pvmd.peers.request(host.tid, c.DM_CANMIGRATE, question, CanMoveReply)
-        task = await _enrolled(pvmd, body.tid)
+        task = await enrolled(pvmd, body.tid)
         host = movable.goal(pvmd, body.host)
         movable.check(pvmd, task)
+        movable.check_goal(pvmd, host)
         if host is not pvmd.hosts.own:
             await _reserve(pvmd, host, Reserve(task.tid, 0, 1, 0, _traits(pvmd)))
         size = movable.size(task)
@@ -122,10 +136,10 @@ def _keeper(pvmd: Pvmd, tid: int) -> Host | None:
     """The other host whose daemon moves a task; None: this one does. Raises NotMovedError."""
     if not is_task(tid):
         raise NotMovedError(c.PvmBadParam, 0, "that is no task")
-    if pvmd.owns(tid):
-        return None
     if tid in pvmd.tasks.coming:
         raise NotMovedError(c.PvmAlready, 0, "it is being moved")
+    if pvmd.owns(tid):
+        return None
     host = pvmd.hosts.get(tid)
     if host is None:
         raise NotMovedError(c.PvmNoTask, 0, "there is no such task")
@@ -134,7 +148,7 @@ def _keeper(pvmd: Pvmd, tid: int) -> Host | None:
     return host
 
 
-async def _enrolled(pvmd: Pvmd, tid: int) -> Task:
+async def enrolled(pvmd: Pvmd, tid: int) -> Task:
     """A task of this host, which may have just been started. Raises NotMovedError."""
     until = pvmd.loop.time() + _ENROL_SECONDS
     while True:
@@ -153,17 +167,33 @@ def _traits(pvmd: Pvmd) -> str:
 # ---- a move --------------------------------------------------------------------------------
 
 
+async def move(pvmd: Pvmd, task: Task, goal: Host) -> None:
+    """Move a task of this host to another one. Raises NotMovedError, HostFailed.
+
+    Who calls this may be what the task waits for, and may be cancelled: the move goes on.
+    """
+    departure = _begin(pvmd, task, goal)
+    work = pvmd.background(_move(pvmd, departure, asyncio.current_task()))
+    work.add_done_callback(placing.unneeded)
+    await asyncio.shield(work)
+
+
 def _begin(pvmd: Pvmd, task: Task, goal: Host) -> Departure:
     """A move begins, if nothing is against it that can be seen here. Raises NotMovedError."""
     moves, places = Moves.of(pvmd), pvmd.hosts.places
     if task.tid in moves.departures:
         raise NotMovedError(c.PvmAlready, 0, "it is being moved")
+    if task.tid in moves.stops:
+        raise not_now(c.WIRE_WHY_SLOW, "its image is being made")
     movable.check(pvmd, task)
+    movable.check_goal(pvmd, goal)
     if Addition.of(pvmd).lost is not None or pvmd.hosts.pending:
         raise not_now(c.WIRE_WHY_HOSTS)
     made = pvmd.loop.create_future
     departure = Departure(task, places.next_epoch(), goal.tid, made(), made(), made())
     departure.off.add_done_callback(placing.unneeded)
+    departure.began = pvmd.loop.time()
+    departure.kilobytes = movable.size(task) >> 10
     places.begin(task.tid, departure.epoch)
     moves.departures[task.tid] = departure
     return departure
@@ -176,9 +206,10 @@ async def _move(pvmd: Pvmd, departure: Departure, asker: asyncio.Task[object] | 
         try:
             reserved = await _prepare(pvmd, departure, asker)
             await _freeze(pvmd, departure, reserved)
+            await _flush(departure)
+            await _tell_goal(pvmd, departure)
             await _until(departure, departure.ready)
-            while departure.flushing:
-                await _until(departure, asyncio.wait(set(departure.flushing)))
+            await _flush(departure)
         except Exception as error:
             pvmd.log(f"t{task.tid:x} stays: {error}")
             await _abort(pvmd, departure)
@@ -189,6 +220,7 @@ async def _move(pvmd: Pvmd, departure: Departure, asker: asyncio.Task[object] | 
     code = Status.decode(await gone).code
     if code:
         raise NotMovedError(code, 0, "the task has been lost")
+    managing.moved(pvmd, departure)
 
 
 async def _until(
@@ -211,19 +243,21 @@ async def _prepare(
 ) -> Reserved:
     """The goal expects the task, and everybody holds what is sent to it."""
     task = departure.task
+    faults.at(pvmd, "reserve")
     order = Reserve(task.tid, departure.epoch, 0, int(task.pipe is not None), _traits(pvmd))
     departure.asked.append(departure.goal)
     goal = pvmd.hosts.get(c.TIDPVMD | departure.goal)
     if goal is None:
         raise NotMovedError(c.PvmHostFail, c.WIRE_WHY_LOST)
     reserved = await _until(departure, _reserve(pvmd, goal, order), _HOLD_SECONDS)
-    others = [host.tid for host in pvmd.hosts.others() if host.tid != departure.goal]
+    others = [host.tid for host in placing.able(pvmd) if host.tid != departure.goal]
     departure.asked += others
+    faults.at(pvmd, "hold")
     holding = [placing.ask(pvmd, host, c.DM_MOVE_HOLD, departure) for host in others]
     if holding:
         await _until(departure, asyncio.wait(holding), _HOLD_SECONDS)
         _check_answers(holding)
-    waits = (task.waits or set()) - ({asker} if asker else set())
+    waits = set(task.waits or ()) - {asker}
     if waits:
         await _until(departure, asyncio.wait(waits, timeout=_QUICK_SECONDS))
     return reserved
@@ -231,18 +265,16 @@ async def _prepare(
 
 async def _reserve(pvmd: Pvmd, goal: Host, order: Reserve) -> Reserved:
     """Ask the goal. Raises NotMovedError, HostFailed."""
-    if not placing.can_move(pvmd, goal.tid):
-        raise never(c.WIRE_WHY_OLD_HOST, goal.name)
     try:
         reserved = await pvmd.peers.request(goal.tid, c.DM_MOVE_RESERVE, order, Reserved)
     except Refused as refused:
         raise not_now(c.WIRE_WHY_FULL, f"{refused}") from refused
     if reserved.code:
-        raise _told(reserved.code, reserved.reason, reserved.text)
+        raise told(reserved.code, reserved.reason, reserved.text)
     return reserved
 
 
-def _told(code: int, reason: int, text: str) -> NotMovedError:
+def told(code: int, reason: int, text: str) -> NotMovedError:
     """The refusal of another party, in its words."""
     error = NotMovedError(code, 0, text)
     error.reason = reason
@@ -260,16 +292,19 @@ async def _freeze(pvmd: Pvmd, departure: Departure, reserved: Reserved) -> None:
     """Stop the task, and have all hosts say that what it has sent has come."""
     task = departure.task
     try:
-        kept = placing.hold(pvmd, task.tid, pvmd.hosts.own.tid)
+        order = HoldOrder(task.tid, departure.epoch, departure.goal)
+        kept = placing.hold(pvmd, order, pvmd.hosts.own.tid)
     except Refused as refused:
         raise NotMovedError(c.PvmNoTask, 0, "it has ended") from refused
     departure.held = True
     await _until(departure, kept.done, _HOLD_SECONDS)
     if task.pipe is not None:
         task.pipe.halt(True)
+    faults.at(pvmd, "freeze")
     _order_freeze(pvmd, departure, reserved)
     await _until(departure, departure.frozen, _FREEZE_SECONDS)
-    for host in pvmd.hosts.others():
+    faults.at(pvmd, "frozen")
+    for host in placing.able(pvmd):
         Moves.of(pvmd).flush(pvmd, departure, host.tid)
 
 
@@ -279,32 +314,91 @@ def _order_freeze(pvmd: Pvmd, departure: Departure, reserved: Reserved) -> None:
     assert task.conn is not None and task.announced is not None
     with contextlib.suppress(ProcessLookupError):
         os.kill(task.pid, task.announced.signal or 0)
+        if task.held:
+            os.kill(task.pid, signal.SIGCONT)
     task.frozen = []
     departure.ordered = True
+    departure.stopped = pvmd.loop.time()
     order = Freeze(departure.epoch, 0, reserved.address, reserved.token)
-    _say(pvmd, task, c.TM_FREEZE, order.encode())
+    say(pvmd, task, c.TM_FREEZE, order.encode())
 
 
-def _say(pvmd: Pvmd, task: Task, tag: int, body: bytes) -> None:
+def say(pvmd: Pvmd, task: Task, tag: int, body: bytes) -> None:
     """A message on a task's connection, whatever is held."""
     if task.conn is not None:
         message = frame(task.tid, c.TIDPVMD, tag, c.SYSCTX_TM, 0, body)
         pvmd.switch.send_conn(task.conn, message)
 
 
+async def _flush(departure: Departure) -> None:
+    """Wait until all that the task has sent has come."""
+    while departure.flushing:
+        await _until(departure, asyncio.wait(set(departure.flushing)))
+
+
+async def _tell_goal(pvmd: Pvmd, departure: Departure) -> None:
+    """The goal may go on alone from now on, if this host is lost."""
+    faults.at(pvmd, "flushed")
+    departure.told = True
+    goal, order = (
+        c.TIDPVMD | departure.goal,
+        belongings.pack(pvmd, departure.task, departure.epoch, take=False),
+    )
+    await _until(departure, pvmd.peers.request(goal, c.DM_MOVE_FLUSHED, order, Status))
+    faults.at(pvmd, "ready")
+
+
 async def _abort(pvmd: Pvmd, departure: Departure) -> None:
-    """The task goes on here, as soon as the goal has confirmed that it does not there."""
+    """The task goes on here, as soon as it is certain that it does not at the goal."""
     tid, epoch, own = departure.task.tid, departure.epoch, pvmd.hosts.own.tid
-    for host in departure.asked[:1]:
-        with contextlib.suppress(HostFailed):
-            await placing.ask(pvmd, host, c.DM_MOVE_ABORT, departure)
+    stays = await _stays(pvmd, departure)
     if pvmd.tasks.get(tid) is not departure.task:
+        return
+    if not stays:
+        _give_up(pvmd, departure)
         return
     pvmd.hosts.places.moved(tid, own, epoch)
     for host in departure.asked[1:]:
         if pvmd.hosts.get(host) is not None:
             pvmd.peers.send(host, c.DM_PLACE, Placed(tid, epoch, own))
     _thaw(pvmd, departure)
+
+
+async def _stays(pvmd: Pvmd, departure: Departure) -> bool:
+    """Whether the goal will not have the task run."""
+    for host in departure.asked[:1]:
+        try:
+            await placing.ask(pvmd, host, c.DM_MOVE_ABORT, departure)
+        except HostFailed:
+            told = departure.told
+            return not told or await claims.claim(pvmd, departure.task.tid, departure.epoch)
+    return True
+
+
+def _give_up(pvmd: Pvmd, departure: Departure) -> None:
+    """The task runs at the goal, which is lost to this host: for that it has ended."""
+    tid = departure.task.tid
+    _kill(departure.task)
+    belongings.pack(pvmd, departure.task, departure.epoch, take=True)
+    conn = _remove(pvmd, departure.task)
+    pvmd.hosts.places.moved(tid, departure.goal, departure.epoch)
+    TASK_GONE.tell(pvmd, tid, None)
+    pvmd.switch.close_conn(conn, flush=False)
+    leaving.remove_files(pvmd, departure.task)
+
+
+def _kill(task: Task) -> None:
+    if task.runs():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(task.pid, signal.SIGKILL)
+
+
+def _remove(pvmd: Pvmd, task: Task) -> int:
+    """The task is none of this host; its connection, which is to be closed."""
+    assert task.conn is not None
+    pvmd.tasks.remove(task)
+    pvmd.connections[task.conn].task = None
+    return task.conn
 
 
 def _thaw(pvmd: Pvmd, departure: Departure) -> None:
@@ -315,35 +409,34 @@ def _thaw(pvmd: Pvmd, departure: Departure) -> None:
         with contextlib.suppress(OSError):
             pvmd.switch.thaw_task(task.tid)
     if departure.ordered and not departure.refused:
-        _say(pvmd, task, c.TM_THAW, Thaw(departure.epoch).encode())
+        say(pvmd, task, c.TM_THAW, Thaw(departure.epoch).encode())
     if task.pipe is not None:
         task.pipe.halt(False)
     signals, task.frozen = task.frozen, None
     for signum in signals or ():
         signal_task(pvmd, task, signum)
+    holding.settle(pvmd, task)
 
 
 def _commit(pvmd: Pvmd, departure: Departure) -> asyncio.Future[bytes]:
     """The task is the goal's from now on; its answer to that."""
-    task, goal = departure.task, c.TIDPVMD | departure.goal
-    tid, conn = task.tid, task.conn
-    assert conn is not None
-    if task.runs():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(task.pid, signal.SIGKILL)
-    order = belongings.pack(pvmd, task, departure.epoch)
-    pvmd.tasks.remove(task)
-    pvmd.connections[conn].task = None
+    task, tid, goal = departure.task, departure.task.tid, c.TIDPVMD | departure.goal
+    faults.at(pvmd, "commit")
+    _kill(task)
+    order = belongings.pack(pvmd, task, departure.epoch, take=True)
+    conn = _remove(pvmd, task)
     pvmd.hosts.places.moved(tid, departure.goal, departure.epoch)
     pvmd.switch.hand_over(tid, goal)
     placing.placed(pvmd, tid, departure.goal)
     pvmd.switch.close_conn(conn, flush=False)
     placing.tell_all(pvmd, Placed(tid, departure.epoch, departure.goal), but=departure.goal)
-    if task.waits:
-        Moves.of(pvmd).left[tid] = task
+    faults.at(pvmd, "placed")
+    awaited.Left.of(pvmd).add(tid, task.waits)
     leaving.remove_files(pvmd, task)
     pvmd.log(f"t{tid:x} has moved to host {departure.goal:x}")
-    return pvmd.peers.ask(goal, c.DM_MOVE_GO, order)
+    answer = pvmd.peers.ask(goal, c.DM_MOVE_GO, order)
+    faults.at(pvmd, "gone")
+    return answer
 
 
 # ---- what others say -----------------------------------------------------------------------
@@ -352,14 +445,15 @@ def _commit(pvmd: Pvmd, departure: Departure) -> asyncio.Future[bytes]:
 @handles(c.TM_FROZEN, Frozen, reply=False)
 def frozen(pvmd: Pvmd, request: Request, body: Frozen) -> None:
     """A task has stopped, or does not."""
-    departure = Moves.of(pvmd).departures.get(request.src)
-    if departure is None or departure.epoch != body.epoch or departure.frozen.done():
+    moves = Moves.of(pvmd)
+    stop = moves.departures.get(request.src) or moves.stops.get(request.src)
+    if stop is None or stop.epoch != body.epoch or stop.frozen.done():
         return
     if body.code:
-        departure.refused = True
-        departure.fail(_told(body.code, body.reason, body.text))
+        stop.refused = True
+        stop.fail(told(body.code, body.reason, body.text))
     else:
-        departure.frozen.set_result(None)
+        stop.frozen.set_result(None)
 
 
 @handles(c.DM_MOVE_READY, Ready, hosts=True, reply=False)
@@ -369,7 +463,7 @@ def ready(pvmd: Pvmd, request: Request, body: Ready) -> None:
     if departure is None or (departure.epoch, departure.goal) != (body.epoch, host_of(request)):
         return
     if body.code:
-        departure.fail(_told(body.code, body.reason, body.text))
+        departure.fail(told(body.code, body.reason, body.text))
     elif not departure.ready.done():
         departure.ready.set_result(None)
 
@@ -391,6 +485,9 @@ def hosts_announced(pvmd: Pvmd) -> None:
 
 @on(END)
 def end(pvmd: Pvmd) -> None:
-    """The daemon ends: tasks that were about to move are to get its signals."""
+    """The daemon ends: tasks that were about to move get its signals, unless goals may run them."""
     for departure in Moves.of(pvmd).departures.values():
-        _thaw(pvmd, departure)
+        if departure.told and not pvmd.hosts.is_master:
+            _kill(departure.task)
+        else:
+            _thaw(pvmd, departure)

@@ -114,21 +114,28 @@ class Notices(Table):
         else:
             wishes.pop((ctx, tag), None)
 
-    def take_of(self, pvmd: Pvmd, owner: int) -> list[KeptNotice]:
-        """Keep nothing for a task that has moved away: what it had asked for."""
+    def list_of(self, pvmd: Pvmd, owner: int, *, take: bool) -> list[KeptNotice]:
+        """What a task has asked for; take: it has moved away, and nothing is kept any more."""
         kinds = ((c.PvmTaskExit, self.tasks), (c.PvmHostDelete, self.hosts))
         kept = [
             KeptNotice(what, notice.tid, notice.ctx, notice.tag, notice.wid, 1)
             for what, table in kinds
             for notice in table.of_owner(owner)
         ]
-        for table in (self.tasks, self.hosts):
-            table.forget_owner(owner)
-        kept += [KeptNotice(c.PvmTaskExit, *n, 1) for n in pvmd.switch.take_notices(owner)]
-        wishes = self._additions.pop(owner, {})
-        return kept + [
-            KeptNotice(c.PvmHostAdd, 0, ctx, tag, 0, count) for (ctx, tag), count in wishes.items()
+        of_switch = pvmd.switch.list_notices(owner, take=take)
+        kept += [KeptNotice(c.PvmTaskExit, *notice, 1) for notice in of_switch]
+        kept += [
+            KeptNotice(c.PvmHostAdd, 0, ctx, tag, 0, count)
+            for (ctx, tag), count in self._additions.get(owner, {}).items()
         ]
+        if take:
+            self._forget_owner(owner)
+        return kept
+
+    def _forget_owner(self, owner: int) -> None:
+        self.tasks.forget_owner(owner)
+        self.hosts.forget_owner(owner)
+        self._additions.pop(owner, None)
 
     def keep_for(self, pvmd: Pvmd, owner: int, kept: list[KeptNotice]) -> None:
         """Keep for a task that has come what it had asked for elsewhere, or give it now."""
@@ -172,9 +179,7 @@ class Notices(Table):
     def task_gone(self, pvmd: Pvmd, tid: int) -> None:
         """A task is gone: tell its watchers, forget what it watched."""
         self._watched.discard(tid)
-        self.tasks.forget_owner(tid)
-        self.hosts.forget_owner(tid)
-        self._additions.pop(tid, None)
+        self._forget_owner(tid)
         for notice in self.tasks.take(tid):
             deliver(pvmd, notice)
 
@@ -326,7 +331,7 @@ def _gone(pvmd: Pvmd, what: int, tid: int) -> bool:
     if not is_task(tid):
         return True
     if pvmd.owns(tid):
-        return pvmd.tasks.get(tid) is None
+        return pvmd.tasks.expected(tid) is None
     return pvmd.hosts.get(tid) is None
 
 
@@ -349,7 +354,8 @@ def _tell_end(pvmd: Pvmd, request: Request, tid: int, tag: int) -> TidBody | Non
 
     That is told of a task that is at another host, too, if it has moved.
     """
-    if pvmd.tasks.get(tid) is None and (pvmd.owns(tid) or not pvmd.hosts.places.wanders(tid)):
+    known = pvmd.tasks.expected(tid) is not None
+    if not known and (pvmd.owns(tid) or not pvmd.hosts.places.wanders(tid)):
         return TidBody(tid)
     notice = Notice(request.src, tid, c.BASECONTEXT, tag, request.wid)
     Notices.of(pvmd).tasks.add(tid, notice)

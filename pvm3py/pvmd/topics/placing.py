@@ -9,35 +9,40 @@ task that has ever moved may be known anywhere, so its end is told to all.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
 from collections.abc import Coroutine
 from typing import Any
 
+from pvm3py.places import birth_host
 from pvm3py.wire import constants as c
-from pvm3py.wire.moves import MoveWord, Placed
+from pvm3py.wire.moves import HoldOrder, MoveWord, Placed
 from pvm3py.wire.task import Status
 
 from ..core import Pvmd, Table
 from ..dispatch import Request, handles
 from ..occasions import HOST_LOST, TASK_GONE, Step, on
-from ..state.errors import Refused
+from ..state.errors import HostFailed, Refused
 from ..state.events import HeldEvent
 from ..state.hosts import Host
-from ..state.moves import Arrival, Departure, Hold, NotMovedError
+from ..state.moves import Arrival, Departure, Hold, NotMovedError, Stop
 from ..state.task import Task, is_task
+from . import faults
 from .output import Collectors
+from .tasks import signal_task
 
 
 class Moves(Table):
     """What is going on: moves of tasks of this host, of tasks that come, and what is held.
 
-    left: what waits for something here and belongs to tasks that have moved away.
+    stops: tasks of this host whose images are made for files.
     """
 
     def __init__(self) -> None:
         self.departures: dict[int, Departure] = {}
+        self.stops: dict[int, Stop] = {}
         self.arrivals: dict[int, Arrival] = {}
         self.holds: dict[int, Hold] = {}
-        self.left: dict[int, Task] = {}
 
     def flush(self, pvmd: Pvmd, departure: Departure, host: int) -> None:
         """Have a host say when all has come there that a frozen task has sent."""
@@ -54,7 +59,10 @@ def unneeded(future: asyncio.Future[Any]) -> None:
 
 def ask(pvmd: Pvmd, host: int, tag: int, departure: Departure) -> asyncio.Future[bytes]:
     """Send a request that names a move to another daemon; nobody may need the answer."""
-    answer = pvmd.peers.ask(host, tag, MoveWord(departure.task.tid, departure.epoch))
+    tid, epoch = departure.task.tid, departure.epoch
+    holds = tag == c.DM_MOVE_HOLD
+    body = HoldOrder(tid, epoch, departure.goal) if holds else MoveWord(tid, epoch)
+    answer = pvmd.peers.ask(host, tag, body)
     answer.add_done_callback(unneeded)
     return answer
 
@@ -64,16 +72,22 @@ def can_move(pvmd: Pvmd, host: int) -> bool:
     return bool(pvmd.hosts.capabilities(host) & c.WIRE_DAEMON_CAN_MOVE)
 
 
+def able(pvmd: Pvmd) -> list[Host]:
+    """The other hosts of which that is so."""
+    return [host for host in pvmd.hosts.others() if can_move(pvmd, host.tid)]
+
+
 # ---- holding -------------------------------------------------------------------------------
 
 
-def hold(pvmd: Pvmd, tid: int, by: int) -> Hold:
+def hold(pvmd: Pvmd, order: HoldOrder, by: int) -> Hold:
     """Keep what is sent to a task from now on. Refused: that is not possible."""
-    moves = Moves.of(pvmd)
+    tid, moves = order.tid, Moves.of(pvmd)
     known = moves.holds.get(tid)
     if known is not None and not known.done.done():
         known.done.set_result(None)
-    kept = moves.holds[tid] = Hold(tid, by, pvmd.loop.create_future())
+    done = pvmd.loop.create_future()
+    kept = moves.holds[tid] = Hold(tid, order.epoch, by, order.goal, done)
     try:
         pvmd.switch.hold_task(tid)
     except OSError as error:
@@ -102,15 +116,16 @@ def host_of(request: Request) -> int:
     return request.host.tid
 
 
-@handles(c.DM_MOVE_HOLD, MoveWord, hosts=True, reply_tag=c.DM_MOVE_HOLDACK)
-def dm_hold(pvmd: Pvmd, request: Request, body: MoveWord) -> Coroutine[None, None, Status]:
+@handles(c.DM_MOVE_HOLD, HoldOrder, hosts=True, reply_tag=c.DM_MOVE_HOLDACK)
+def dm_hold(pvmd: Pvmd, request: Request, body: HoldOrder) -> Coroutine[None, None, Status]:
     """A task may move. What this host's tasks send to it is kept before this is answered."""
     if not pvmd.hosts.places.begin(body.tid, body.epoch):
         raise Refused(c.PvmBadParam, f"move {body.epoch} of t{body.tid:x} is old")
-    kept = hold(pvmd, body.tid, host_of(request))
+    kept = hold(pvmd, body, host_of(request))
 
     async def answer() -> Status:
         await kept.done
+        faults.at(pvmd, "held")
         return Status(0)
 
     return answer()
@@ -127,8 +142,8 @@ def dm_flush(_pvmd: Pvmd, _request: Request, _body: MoveWord) -> Status:
 
 def tell_all(pvmd: Pvmd, news: Placed, *, but: int = 0) -> None:
     """Tell all other daemons that know of moves where a task is; not the host `but`."""
-    for host in pvmd.hosts.others():
-        if host.tid != but and can_move(pvmd, host.tid):
+    for host in able(pvmd):
+        if host.tid != but:
             pvmd.peers.send(host.tid, c.DM_PLACE, news)
 
 
@@ -156,9 +171,14 @@ def placed(pvmd: Pvmd, tid: int, host: int) -> None:
 @handles(c.DM_PLACE, Placed, hosts=True, reply=False)
 def dm_place(pvmd: Pvmd, _request: Request, body: Placed) -> None:
     """A task is somewhere now, or has ended. Older news change nothing."""
-    places = pvmd.hosts.places
     if not is_task(body.tid) or body.host == pvmd.hosts.own.tid:
         raise Refused(c.PvmBadParam, f"t{body.tid & 0xFFFFFFFF:x} is not here")
+    _heed(pvmd, body)
+
+
+def _heed(pvmd: Pvmd, body: Placed) -> None:
+    """News of a task, which is not here."""
+    places = pvmd.hosts.places
     if not body.host:
         if places.wanders(body.tid) and body.epoch >= places.epoch(body.tid):
             TASK_GONE.tell(pvmd, body.tid, None)
@@ -186,18 +206,53 @@ def forget(pvmd: Pvmd, tid: int, task: Task | None) -> None:
 def task_gone(pvmd: Pvmd, tid: int, task: Task | None) -> None:
     """A task is gone: all daemons are told if they may know of it, and it does not move."""
     places, moves = pvmd.hosts.places, Moves.of(pvmd)
+    if (stop := moves.stops.get(tid)) is not None:
+        stop.fail(NotMovedError(c.PvmNoTask, 0, f"t{tid:x}: it has ended"))
     if not places.wanders(tid):
         return
     release(pvmd, tid)
     if task is not None:
         last = max(places.epoch(tid), places.moving(tid))
         tell_all(pvmd, Placed(tid, last, 0))
-    left = moves.left.pop(tid, None)
-    for wait in (left.waits or ()) if left is not None else ():
-        wait.cancel()
     departure = moves.departures.get(tid)
     if departure is not None:
         departure.fail(NotMovedError(c.PvmNoTask, 0, "it has ended"))
+
+
+@on(HOST_LOST)
+def follow(pvmd: Pvmd, host: int) -> None:
+    """A host is gone. Its tasks that were about to move are at their goals, until those say no."""
+    own = pvmd.hosts.own.tid
+    for kept in list(Moves.of(pvmd).holds.values()):
+        lost = kept.by == host and pvmd.place(kept.tid) == host
+        if lost and kept.goal != own and pvmd.hosts.get(kept.goal) is not None:
+            pvmd.hosts.places.moved(kept.tid, kept.goal, kept.epoch)
+            placed(pvmd, kept.tid, kept.goal)
+            pvmd.background(_ask_fate(pvmd, kept))
+
+
+async def _ask_fate(pvmd: Pvmd, kept: Hold) -> None:
+    """Learn where a task is; if its goal is lost, too, it has ended there."""
+    with contextlib.suppress(HostFailed, Refused):
+        word = MoveWord(kept.tid, kept.epoch)
+        news = await pvmd.peers.request(kept.goal, c.DM_MOVE_FATE, word, Placed)
+        if news.host != pvmd.hosts.own.tid:
+            _heed(pvmd, news)
+
+
+def shares_fate(pvmd: Pvmd, tid: int, host: int) -> bool:
+    """Whether a task ends with this host, wherever it is: hosts of 3.4.6 reach it there alone."""
+    others = len(pvmd.hosts.hosts) - 1
+    return birth_host(tid) == host and len(able(pvmd)) < others
+
+
+@on(HOST_LOST)
+def share_fate(pvmd: Pvmd, host: int) -> None:
+    """A host is gone, and with it tasks that have moved here from there, if others think so."""
+    for task in pvmd.tasks:
+        if shares_fate(pvmd, task.tid, host):
+            pvmd.log(f"t{task.tid:x} ends with its birth host: there are hosts of 3.4.6")
+            signal_task(pvmd, task, signal.SIGKILL)
 
 
 @on(HOST_LOST, Step.MOVES)

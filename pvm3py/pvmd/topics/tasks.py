@@ -109,7 +109,7 @@ def pstat(pvmd: Pvmd, _request: Request, body: TidBody) -> Status | Coroutine[No
     if not is_task(body.tid):
         return Status(c.PvmBadParam)
     if pvmd.hosts.get(body.tid) is None or pvmd.owns(body.tid):
-        return Status(0 if pvmd.tasks.get(body.tid) else c.PvmNoTask)
+        return Status(0 if pvmd.tasks.expected(body.tid) else c.PvmNoTask)
     return pvmd.peers.request(body.tid, c.DM_PSTAT, body, Status)
 
 
@@ -139,7 +139,7 @@ def sendsig(pvmd: Pvmd, request: Request, body: SignalRequest) -> Empty | None:
     """Answer, then signal a task; an unknown one is not an error."""
     if not is_task(body.tid):
         raise Refused(c.PvmBadParam, f"t{body.tid & 0xFFFFFFFF:x} is no task")
-    if pvmd.owns(body.tid) and pvmd.tasks.get(body.tid) is None:
+    if pvmd.owns(body.tid) and pvmd.tasks.expected(body.tid) is None:
         return Empty()
     pvmd.reply(request, Empty())
     if pvmd.owns(body.tid):
@@ -160,7 +160,10 @@ def dm_sendsig(pvmd: Pvmd, _request: Request, body: SignalRequest) -> None:
 
 
 def signal_task(pvmd: Pvmd, task: Task, signum: int) -> None:
-    """Send a signal to the process of a task, if it is known, still the task's, and not init."""
+    """Send a signal to the process of a task, if it is known, still the task's, and not init.
+
+    A task that is held goes on for SIGTERM, which is to end it.
+    """
     for later in (task.unborn, task.frozen):
         if later is not None and signum not in later and len(later) < signal.NSIG:
             later.append(signum)
@@ -168,6 +171,8 @@ def signal_task(pvmd: Pvmd, task: Task, signum: int) -> None:
         return
     try:
         os.kill(task.pid, signum)
+        if task.held and signum == signal.SIGTERM:
+            os.kill(task.pid, signal.SIGCONT)
     except (OSError, ValueError, OverflowError) as error:
         pvmd.log(f"signal {signum} to t{task.tid:x} pid {task.pid}: {error}")
 

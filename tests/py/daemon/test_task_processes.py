@@ -9,6 +9,7 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from support.impostors.rawtask import Connector, RawTask, ints
 from support.impostors.spawner import (
     EXITED,
@@ -23,7 +24,7 @@ from support.impostors.spawner import (
     watch,
 )
 from support.machines.vm import VirtualMachine, wait_until
-from support.system import PATIENCE, missing
+from support.system import PATIENCE, SIDES, Side, missing
 
 from pvm3py.pvmd.state.task import ticks_now
 from pvm3py.wire import constants as c
@@ -37,6 +38,18 @@ def test_task_is_a_process_group_of_its_own_in_the_session(
     (pid, group, session) = run(task, "/bin/sh", "-c", "cut -d' ' -f1,5,6 </proc/$$/stat").split()
     assert pid == group != session
     assert int(session) == os.getsid(vm.pid)
+
+
+@pytest.mark.parametrize("daemon", SIDES)
+def test_task_ignores_what_the_daemon_ignores(daemon: Side, connector: Connector) -> None:
+    """So who writes into a pipe that nobody reads any more gets an error, and lives."""
+    with VirtualMachine(daemon) as vm, RawTask(vm.address, connector) as task:
+        text = run(task.enrol(vm.tmp), "/bin/grep", "Sig[BI]", "/proc/self/status").split()
+    assert text[::2] == [b"SigBlk:", b"SigIgn:"]
+    blocked, ignored = (int(mask, 16) for mask in text[1::2])
+    # glibc keeps signals 32 and 33 to itself; a program that make starts may have them ignored.
+    ignored &= ~(3 << 31)
+    assert (blocked, ignored) == (0, 1 << signal.SIGHUP - 1 | 1 << signal.SIGPIPE - 1)
 
 
 def test_signal_to_the_own_group_ends_no_daemon(vm: VirtualMachine, task: RawTask) -> None:

@@ -70,8 +70,11 @@ THREADS = {
 
 # What the Python interface, which is linked with the archive, finds in it besides.
 IN_ARCHIVE = {
-    *("pvmaskwaiting", "pvmsendbytes", "pvmsendparts", "pvmtake", "pvmlook", "pvmread"),
+    *("pvmaskwaiting", "pvmwatch", "pvmdoze"),
+    *("pvmsendbytes", "pvmsendparts", "pvmtake", "pvmlook", "pvmread"),
     *("pvmdescribe", "pvmrewind", "pvmspawn", "pvmforksibling", "pvmmove", "pvmmovable"),
+    *("pvmcheckpoint", "pvmrevive"),
+    "pvmowner",
 }
 
 # Debian's daemon is linked with inner parts of its library, and stays with that.

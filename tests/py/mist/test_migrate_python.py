@@ -7,6 +7,7 @@ import pickle
 import sys
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support.machines.agent import Remote
@@ -18,9 +19,9 @@ from pvm3py import Busy, classic
 from pvm3py.wire import constants as c
 
 BEGIN = """
-import sys
+import asyncio, sys
 from pvm3py import *
-from pvm3py import classic
+from pvm3py import aio, classic
 tid, first, second = Tid(sys.argv[1]), sys.argv[2], sys.argv[3]
 hosts = {host.tid: host.name for host in classic.config()}
 def place():
@@ -131,3 +132,74 @@ def test_error_keeps_its_reason_in_pickle() -> None:
     error = Busy(int(classic.Code.BUSY), "migrate", "soon", "t40001", 7)
     again = pickle.loads(pickle.dumps(error))
     assert (again.reason, str(again)) == (7, "migrate t40001: soon (BUSY)")
+
+
+def test_flat_functions_and_those_to_await_do_the_same(two: Machine, task: Remote) -> None:
+    script(
+        two,
+        task,
+        """
+        assert classic.canmigrate(tid) is None
+        classic.pvm_migrate(tid, first)
+        assert place() == first
+        assert type(error(classic.canmigrate, tid, "nowhere")) is NoHost
+        async def main():
+            async with aio.Task() as task:
+                assert await task.can_migrate(tid, second) is None
+                await task.migrate(tid, second)
+                assert await task.can_migrate(task.tid)
+        asyncio.run(main())
+        assert place() == second
+    """,
+    ).check()
+    assert task.code("mytid") == task.tid
+
+
+UNWILLING = """
+import sys
+from pvm3py import Busy, Task, classic, migrate
+
+def unwilling():
+    calls = []
+    def not_now():
+        calls.append(len(calls))
+        if len(calls) > 1:
+            raise ValueError("never")
+        return True
+    classic.onmigrate(classic.When.BEFORE_IMAGE, not_now)
+    task = Task()
+    task.send("ready", task.parent)
+    while task.recv() != "end":
+        task.send(calls, task.parent)
+
+if __name__ == "__main__":
+    first, second = sys.argv[1:]
+    task = Task()
+    (them,) = task.spawn(unwilling, where=first)
+    assert task.recv(them) == "ready"
+    for number in (1, 2):
+        try:
+            migrate(them, second)
+        except Busy as error:
+            assert "not the time" in error.text, error
+        else:
+            raise AssertionError("it was moved")
+        task.send("again", them)
+        assert task.recv(them) == list(range(number))
+    task.send("end", them)
+    try:
+        classic.onmigrate(7, print)
+    except ValueError:
+        print("done")
+"""
+
+
+def test_function_of_the_task_that_says_not_now_keeps_it_where_it_is(
+    two: Machine, tmp_path: Path
+) -> None:
+    program = tmp_path / "unwilling.py"
+    program.write_text(UNWILLING)
+    names = [host.name for host in two.hosts]
+    done = two.hosts[0].run(sys.executable, program, *names, env={"PYTHONPATH": str(modules_dir())})
+    out = done.check().out
+    assert out.endswith("done\n") and "ValueError: never" in out

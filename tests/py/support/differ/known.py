@@ -259,12 +259,6 @@ KNOWN = (
         r"=[it] -14",
         "own settings are told as they are in the machine, so the task enrols",
     ),
-    Known(
-        r"^[gs]etopt (5|21)\b",
-        r"=t 0 ",
-        r"=t -?[1-9]",
-        "tag and context of output that nobody gets are kept when a task comes back",
-    ),
     Known(r"^[gs]etopt 25", r"=t 1", r"=t 0", "who comes back is another task, which a reset ends"),
 )
 

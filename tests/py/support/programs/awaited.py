@@ -19,11 +19,33 @@ def echo() -> None:
             message.source.send(obj, message.tag)
 
 
+def echo_late() -> None:
+    """Send the parent back each number of seconds after it, until None comes."""
+    with Task() as task:
+        parent = task.parent
+        assert parent is not None
+        while (seconds := task.recv(parent)) is not None:
+            time.sleep(seconds)
+            parent.send(seconds)
+
+
 def count(numbers: int, tag: int) -> None:
     """Send the parent the numbers from 0 on."""
     with Task() as task:
         parent = task.parent
         assert parent is not None
+        for number in range(numbers):
+            parent.send(number, tag)
+        task.recv(parent)
+
+
+def count_when_asked(numbers: int, tag: int) -> None:
+    """Send the parent what it sends, until None comes; then the numbers from 0 on."""
+    with Task() as task:
+        parent = task.parent
+        assert parent is not None
+        while (obj := task.recv(parent)) is not None:
+            parent.send(obj)
         for number in range(numbers):
             parent.send(number, tag)
         task.recv(parent)
