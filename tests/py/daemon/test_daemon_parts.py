@@ -45,6 +45,7 @@ from pvm3py.pvmd.topics import (  # noqa: F401  (they are loaded when needed)
     arriving,
     evacuating,
     migration,
+    routes,
 )
 from pvm3py.pvmd.topics.spawn import working_directory
 from pvm3py.pvmd.topics.tracing import Tracers
