@@ -224,7 +224,7 @@ def _route(tag: int) -> Route | None:
             evacuating,  # noqa: F401
             holding,  # noqa: F401
             managing,  # noqa: F401
-            migration,  # noqa: F401
+            move_orders,  # noqa: F401
         )
 
         route = ROUTES.get(tag)

@@ -37,6 +37,7 @@ MODULES = (
     "pvm3py.pvmd.topics.arriving",
     "pvm3py.pvmd.topics.migration",
     "pvm3py.pvmd.topics.evacuating",
+    "pvm3py.pvmd.topics.move_orders",
     # trace events
     "copy",
     "dataclasses",
