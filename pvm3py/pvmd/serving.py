@@ -226,10 +226,15 @@ def _route(tag: int) -> Route | None:
     if route is None and any(tag - first in _MOVES for first in firsts):
         from .topics import (  # noqa: PLC0415
             arriving,  # noqa: F401
+            checkpointing,  # noqa: F401
+            cutting,  # noqa: F401
             evacuating,  # noqa: F401
             holding,  # noqa: F401
             managing,  # noqa: F401
             migration,  # noqa: F401
+            restarting,  # noqa: F401
+            reviving,  # noqa: F401
+            saving,  # noqa: F401
         )
 
         route = ROUTES.get(tag)

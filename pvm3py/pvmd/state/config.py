@@ -77,7 +77,8 @@ class Settings(Plain):
     last that UDP sockets may have, or None; share_memory: tasks of this host may exchange messages
     through memory; lifeline: a descriptor at whose end the daemon ends, or -1; owner: how the owner
     of this host is known, see hooks.py; vacate: a signal at which its tasks leave before the daemon
-    ends, 0: none.
+    ends, 0: none. Of checkpoints that do not say it: ckpt_dir is where they go, "": nowhere;
+    ckpt_every seconds come between them, 0: there is one; the last ckpt_keep are kept.
     """
 
     tmp: str
@@ -102,6 +103,9 @@ class Settings(Plain):
     lifeline: int = -1
     owner: str = DEFAULT_OWNER
     vacate: int = 0
+    ckpt_dir: str = ""
+    ckpt_every: int = 0
+    ckpt_keep: int = 2
 
     def file(self, prefix: str) -> str:
         """Path of pvmd.UID or pvml.UID, with the VMID if there is one."""
@@ -229,6 +233,9 @@ def read_settings(args: list[str]) -> Settings:
     own_limit = settings.patience * JOIN_FACTOR
     settings.join_patience = _read_seconds(JOIN_TIMEOUT, own_limit, least=0.001)
     settings.ports = _read_ports(env("PVM_PORT_RANGE"), env("PVMNETSOCKPORT"))
+    settings.ckpt_dir = expand(env("PVM_CKPT_DIR", ""))
+    settings.ckpt_every = _read_number("PVM_CKPT_EVERY", 0)
+    settings.ckpt_keep = _read_number("PVM_CKPT_KEEP", 2)
     path = env("PVM_PATH") or "$HOME/pvm3/bin/$PVM_ARCH:$PVM_ROOT/bin/$PVM_ARCH"
     settings.search_path = expand(path).split(":")
     settings.work_dir = expand(env("PVM_WD") or env("HOME") or "/")

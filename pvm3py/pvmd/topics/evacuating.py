@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.moves import Evacuate
@@ -17,7 +16,7 @@ from ..state.hosts import Host
 from ..state.moves import NotMovedError
 from ..state.task import Task
 from . import migration, movable
-from .placing import Moves, can_move
+from .placing import Moves, able, shares_fate
 
 # Tasks that were started meanwhile are looked for so many times.
 _TURNS = 3
@@ -37,7 +36,7 @@ class _Evacuation(Table):
 @handles(c.DM_EVACUATE, Evacuate, hosts=True, reply_tag=c.DM_EVACUATEACK)
 def evacuate(pvmd: Pvmd, _request: Request, body: Evacuate) -> Status:
     """Begin to move all tasks to hosts that are not listed; answer how many may move."""
-    goals = goals_but(pvmd, body.but)
+    goals = [host for host in able(pvmd) if host.tid not in body.but]
     count = len(_movable(pvmd, set())) if goals else 0
     if count:
         _Evacuation.of(pvmd).work = pvmd.background(leave(pvmd, goals))
@@ -58,18 +57,12 @@ def _movable(pvmd: Pvmd, tried: set[int]) -> list[Task]:
     found = []
     for task in pvmd.tasks:
         try:
-            if task.tid not in tried:
+            if task.tid not in tried and not shares_fate(pvmd, task.tid, pvmd.hosts.own.tid):
                 movable.check(pvmd, task)
                 found.append(task)
         except NotMovedError:
             continue
     return sorted(found, key=movable.size)
-
-
-def goals_but(pvmd: Pvmd, but: Container[int]) -> list[Host]:
-    """The other hosts to which tasks may move, but some."""
-    others = pvmd.hosts.others()
-    return [host for host in others if host.tid not in but and can_move(pvmd, host.tid)]
 
 
 async def leave(pvmd: Pvmd, goals: list[Host]) -> None:

@@ -78,7 +78,7 @@ async def _migrate(pvmd: Pvmd, body: MoveOrder) -> MoveReply:
             name = pvmd.hosts.own.name if body.host == "." else body.host
             order = MoveOrder(body.tid, name, body.flags)
             return await pvmd.peers.request(host.tid, c.DM_MIGRATE, order, MoveReply)
-        task = await _enrolled(pvmd, body.tid)
+        task = await enrolled(pvmd, body.tid)
         host = movable.goal(pvmd, body.host)
         if host is not pvmd.hosts.own:
             await move(pvmd, task, host)
@@ -110,9 +110,10 @@ async def can_migrate(pvmd: Pvmd, _request: Request, body: MoveQuestion) -> CanM
             name = pvmd.hosts.own.name if body.host == "." else body.host
             question = MoveQuestion(body.tid, name)
             return await pvmd.peers.request(host.tid, c.DM_CANMIGRATE, question, CanMoveReply)
-        task = await _enrolled(pvmd, body.tid)
+        task = await enrolled(pvmd, body.tid)
         host = movable.goal(pvmd, body.host)
         movable.check(pvmd, task)
+        movable.check_goal(pvmd, host)
         if host is not pvmd.hosts.own:
             await _reserve(pvmd, host, Reserve(task.tid, 0, 1, 0, _traits(pvmd)))
         size = movable.size(task)
@@ -147,7 +148,7 @@ def _keeper(pvmd: Pvmd, tid: int) -> Host | None:
     return host
 
 
-async def _enrolled(pvmd: Pvmd, tid: int) -> Task:
+async def enrolled(pvmd: Pvmd, tid: int) -> Task:
     """A task of this host, which may have just been started. Raises NotMovedError."""
     until = pvmd.loop.time() + _ENROL_SECONDS
     while True:
@@ -182,7 +183,10 @@ def _begin(pvmd: Pvmd, task: Task, goal: Host) -> Departure:
     moves, places = Moves.of(pvmd), pvmd.hosts.places
     if task.tid in moves.departures:
         raise NotMovedError(c.PvmAlready, 0, "it is being moved")
+    if task.tid in moves.stops:
+        raise not_now(c.WIRE_WHY_SLOW, "its image is being made")
     movable.check(pvmd, task)
+    movable.check_goal(pvmd, goal)
     if Addition.of(pvmd).lost is not None or pvmd.hosts.pending:
         raise not_now(c.WIRE_WHY_HOSTS)
     made = pvmd.loop.create_future
@@ -246,7 +250,7 @@ async def _prepare(
     if goal is None:
         raise NotMovedError(c.PvmHostFail, c.WIRE_WHY_LOST)
     reserved = await _until(departure, _reserve(pvmd, goal, order), _HOLD_SECONDS)
-    others = [host.tid for host in pvmd.hosts.others() if host.tid != departure.goal]
+    others = [host.tid for host in placing.able(pvmd) if host.tid != departure.goal]
     departure.asked += others
     faults.at(pvmd, "hold")
     holding = [placing.ask(pvmd, host, c.DM_MOVE_HOLD, departure) for host in others]
@@ -261,18 +265,16 @@ async def _prepare(
 
 async def _reserve(pvmd: Pvmd, goal: Host, order: Reserve) -> Reserved:
     """Ask the goal. Raises NotMovedError, HostFailed."""
-    if not placing.can_move(pvmd, goal.tid):
-        raise never(c.WIRE_WHY_OLD_HOST, goal.name)
     try:
         reserved = await pvmd.peers.request(goal.tid, c.DM_MOVE_RESERVE, order, Reserved)
     except Refused as refused:
         raise not_now(c.WIRE_WHY_FULL, f"{refused}") from refused
     if reserved.code:
-        raise _told(reserved.code, reserved.reason, reserved.text)
+        raise told(reserved.code, reserved.reason, reserved.text)
     return reserved
 
 
-def _told(code: int, reason: int, text: str) -> NotMovedError:
+def told(code: int, reason: int, text: str) -> NotMovedError:
     """The refusal of another party, in its words."""
     error = NotMovedError(code, 0, text)
     error.reason = reason
@@ -302,7 +304,7 @@ async def _freeze(pvmd: Pvmd, departure: Departure, reserved: Reserved) -> None:
     _order_freeze(pvmd, departure, reserved)
     await _until(departure, departure.frozen, _FREEZE_SECONDS)
     faults.at(pvmd, "frozen")
-    for host in pvmd.hosts.others():
+    for host in placing.able(pvmd):
         Moves.of(pvmd).flush(pvmd, departure, host.tid)
 
 
@@ -318,10 +320,10 @@ def _order_freeze(pvmd: Pvmd, departure: Departure, reserved: Reserved) -> None:
     departure.ordered = True
     departure.stopped = pvmd.loop.time()
     order = Freeze(departure.epoch, 0, reserved.address, reserved.token)
-    _say(pvmd, task, c.TM_FREEZE, order.encode())
+    say(pvmd, task, c.TM_FREEZE, order.encode())
 
 
-def _say(pvmd: Pvmd, task: Task, tag: int, body: bytes) -> None:
+def say(pvmd: Pvmd, task: Task, tag: int, body: bytes) -> None:
     """A message on a task's connection, whatever is held."""
     if task.conn is not None:
         message = frame(task.tid, c.TIDPVMD, tag, c.SYSCTX_TM, 0, body)
@@ -407,7 +409,7 @@ def _thaw(pvmd: Pvmd, departure: Departure) -> None:
         with contextlib.suppress(OSError):
             pvmd.switch.thaw_task(task.tid)
     if departure.ordered and not departure.refused:
-        _say(pvmd, task, c.TM_THAW, Thaw(departure.epoch).encode())
+        say(pvmd, task, c.TM_THAW, Thaw(departure.epoch).encode())
     if task.pipe is not None:
         task.pipe.halt(False)
     signals, task.frozen = task.frozen, None
@@ -443,14 +445,15 @@ def _commit(pvmd: Pvmd, departure: Departure) -> asyncio.Future[bytes]:
 @handles(c.TM_FROZEN, Frozen, reply=False)
 def frozen(pvmd: Pvmd, request: Request, body: Frozen) -> None:
     """A task has stopped, or does not."""
-    departure = Moves.of(pvmd).departures.get(request.src)
-    if departure is None or departure.epoch != body.epoch or departure.frozen.done():
+    moves = Moves.of(pvmd)
+    stop = moves.departures.get(request.src) or moves.stops.get(request.src)
+    if stop is None or stop.epoch != body.epoch or stop.frozen.done():
         return
     if body.code:
-        departure.refused = True
-        departure.fail(_told(body.code, body.reason, body.text))
+        stop.refused = True
+        stop.fail(told(body.code, body.reason, body.text))
     else:
-        departure.frozen.set_result(None)
+        stop.frozen.set_result(None)
 
 
 @handles(c.DM_MOVE_READY, Ready, hosts=True, reply=False)
@@ -460,7 +463,7 @@ def ready(pvmd: Pvmd, request: Request, body: Ready) -> None:
     if departure is None or (departure.epoch, departure.goal) != (body.epoch, host_of(request)):
         return
     if body.code:
-        departure.fail(_told(body.code, body.reason, body.text))
+        departure.fail(told(body.code, body.reason, body.text))
     elif not departure.ready.done():
         departure.ready.set_result(None)
 

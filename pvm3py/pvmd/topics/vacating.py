@@ -8,6 +8,7 @@ import asyncio
 from ..core import Pvmd, Table
 from ..state.hosts import Host
 from . import evacuating
+from .placing import able
 
 
 class _Vacation(Table):
@@ -23,7 +24,7 @@ def vacate(pvmd: Pvmd, signum: int) -> None:
     The master cannot leave, for the machine ends with it.
     """
     vacation = _Vacation.of(pvmd)
-    goals = evacuating.goals_but(pvmd, ())
+    goals = able(pvmd)
     if pvmd.hosts.is_master or not goals or vacation.work is not None:
         pvmd.stop(signum)
     else:
