@@ -76,9 +76,9 @@ class Settings(Plain):
     start may take; join_patience: those that a slave waits for its first table; ports: first and
     last that UDP sockets may have, or None; share_memory: tasks of this host may exchange messages
     through memory; lifeline: a descriptor at whose end the daemon ends, or -1; owner: how the owner
-    of this host is known, see hooks.py; vacate: a signal at which its tasks leave before the daemon
-    ends, 0: none. Of checkpoints that do not say it: ckpt_dir is where they go, "": nowhere;
-    ckpt_every seconds come between them, 0: there is one; the last ckpt_keep are kept.
+    of this host is known, see hooks.py. Of checkpoints that do not say it: ckpt_dir is where they
+    go, "": nowhere; ckpt_every seconds come between them, 0: there is one; the last ckpt_keep are
+    kept. vacate: a signal at which its tasks leave before the daemon ends, 0: none.
     """
 
     tmp: str
@@ -102,10 +102,10 @@ class Settings(Plain):
     share_memory: bool = True
     lifeline: int = -1
     owner: str = DEFAULT_OWNER
-    vacate: int = 0
     ckpt_dir: str = ""
     ckpt_every: int = 0
     ckpt_keep: int = 2
+    vacate: int = 0
 
     def file(self, prefix: str) -> str:
         """Path of pvmd.UID or pvml.UID, with the VMID if there is one."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Container
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.moves import Evacuate
@@ -23,7 +24,10 @@ _TURNS = 3
 # Seconds between two looks whether a task has moved that somebody else moves.
 _LOOK = 0.01
 # Reasons for which another goal may do.
-_OF_GOAL = (c.WIRE_WHY_MACHINE, c.WIRE_WHY_RESTART, c.WIRE_WHY_FULL, c.WIRE_WHY_LOST)
+_OF_GOAL = (
+    *(c.WIRE_WHY_MACHINE, c.WIRE_WHY_RESTART, c.WIRE_WHY_FULL),
+    *(c.WIRE_WHY_LOST, c.WIRE_WHY_OWNER),
+)
 
 
 class _Evacuation(Table):
@@ -36,7 +40,7 @@ class _Evacuation(Table):
 @handles(c.DM_EVACUATE, Evacuate, hosts=True, reply_tag=c.DM_EVACUATEACK)
 def evacuate(pvmd: Pvmd, _request: Request, body: Evacuate) -> Status:
     """Begin to move all tasks to hosts that are not listed; answer how many may move."""
-    goals = [host for host in able(pvmd) if host.tid not in body.but]
+    goals = goals_but(pvmd, body.but)
     count = len(_movable(pvmd, set())) if goals else 0
     if count:
         _Evacuation.of(pvmd).work = pvmd.background(leave(pvmd, goals))
@@ -63,6 +67,11 @@ def _movable(pvmd: Pvmd, tried: set[int]) -> list[Task]:
         except NotMovedError:
             continue
     return sorted(found, key=movable.size)
+
+
+def goals_but(pvmd: Pvmd, but: Container[int]) -> list[Host]:
+    """The other hosts to which tasks may move, but some."""
+    return [host for host in able(pvmd) if host.tid not in but]
 
 
 async def leave(pvmd: Pvmd, goals: list[Host]) -> None:

@@ -8,7 +8,6 @@ import asyncio
 from ..core import Pvmd, Table
 from ..state.hosts import Host
 from . import evacuating
-from .placing import able
 
 
 class _Vacation(Table):
@@ -24,7 +23,7 @@ def vacate(pvmd: Pvmd, signum: int) -> None:
     The master cannot leave, for the machine ends with it.
     """
     vacation = _Vacation.of(pvmd)
-    goals = able(pvmd)
+    goals = evacuating.goals_but(pvmd, ())
     if pvmd.hosts.is_master or not goals or vacation.work is not None:
         pvmd.stop(signum)
     else:
