@@ -142,6 +142,17 @@ class Bed:
         words = self.on(1, str(self._root / "lib" / "pvm"), f"-n{address(1)}", "-c", line)
         return subprocess.run(words, capture_output=True, text=True).stdout
 
+    def tasks(self) -> list[dict[str, Any]]:
+        """The workers, as the console lists them."""
+        found = json.loads(self.console("ps -a --json") or "[]")
+        return [task for task in found if task["parent"] and task["program"].endswith("/fractal")]
+
+    def await_scheduler(self) -> None:
+        """Wait until the daemons of all hosts know a scheduler that wants to hear of owners."""
+        words = "; ".join(f"owner {address(n)} auto" for n in range(1, HOSTS + 1))
+        while self.console(words):
+            time.sleep(0.1)
+
     def owner(self, number: int) -> Path:
         """The file that is there while the owner of a host is."""
         return self.directory / str(number) / "owner"
@@ -210,9 +221,9 @@ class Story:
         """Have it all happen, each at its part of the time."""
         acts: list[tuple[float, Callable[[], None]]] = [
             (0.10, lambda: self._come(2)),
-            (0.25, lambda: self._go(2)),
+            (0.25, lambda: self._go(2, ended)),
             (0.30, lambda: self._come(3)),
-            (0.45, lambda: self._go(3)),
+            (0.45, lambda: self._go(3, ended)),
             (0.50, lambda: self._wander(0.7 * self._seconds)),
             (0.72, self._die),
         ]
@@ -235,7 +246,9 @@ class Story:
         self._show.event(f"the owner of {address(number)} is back")
         self._bed.owner(number).touch()
 
-    def _go(self, number: int) -> None:
+    def _go(self, number: int, ended: Callable[[], bool]) -> None:
+        """An owner goes, but not before the tasks have."""
+        self._wait(lambda: ended() or address(number) not in {t["host"] for t in self._bed.tasks()})
         self._show.event(f"the owner of {address(number)} goes; to wait 300 s takes too long here:")
         self._show.event(f"pvm> owner {address(number)} gone")
         self._bed.owner(number).unlink()
@@ -244,8 +257,7 @@ class Story:
     def _wander(self, until: float) -> None:
         """Move workers until so many seconds have passed."""
         while self._time() < until:
-            tasks = json.loads(self._bed.console("ps -a --json") or "[]")
-            workers = [t for t in tasks if t["parent"] and t["program"].endswith("/fractal")]
+            workers = self._bed.tasks()
             if workers:
                 self._move(random.choice(workers))
             pause = self._time() + 1.0
@@ -310,6 +322,7 @@ def perform(root: Path, work: Path, seconds: int) -> int:
         stack.callback(bed.console, "halt")
         others = " ".join(address(n) for n in range(2, HOSTS + 1))
         print(bed.console(f"add {others}; spawn --host={address(1)} pvmrm mist; conf"), flush=True)
+        bed.await_scheduler()
         show = Show()
         process = subprocess.Popen(
             bed.on(1, str(program), str(seconds), str(WORKERS)), stdout=subprocess.PIPE, text=True
