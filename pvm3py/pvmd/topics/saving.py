@@ -101,7 +101,7 @@ def _watch(pvmd: Pvmd, plan: Plan, order: CheckpointOrder) -> None:
     """Write a job every so often from now on; what was said of it before is over."""
     _forget(pvmd, plan.root)
     watch = Watches.of(pvmd).jobs[plan.root] = Watch(plan.root, order, set(), set())
-    _written(pvmd, watch, plan)
+    _written(pvmd, watch, plan.tids)
     watch.work = pvmd.background(_write_often(pvmd, watch))
 
 
@@ -111,10 +111,14 @@ def _forget(pvmd: Pvmd, root: int) -> None:
         watch.work.cancel()
 
 
-def _written(pvmd: Pvmd, watch: Watch, plan: Plan) -> None:
-    """There is a checkpoint of these tasks: this daemon is to learn of their ends."""
-    watch.tids, watch.alive = set(plan.tids), set(plan.tids)
-    for tid in plan.tids:
+def _written(pvmd: Pvmd, watch: Watch, tids: list[int]) -> None:
+    """There is a checkpoint of these tasks: this daemon is to learn of their ends.
+
+    Some may have ended since they were stopped for it.
+    """
+    watch.tids = set(tids)
+    watch.alive = {tid for tid in tids if not pvmd.owns(tid) or pvmd.tasks.get(tid) is not None}
+    for tid in watch.alive:
         if not pvmd.owns(tid):
             Notices.of(pvmd).watch(pvmd, tid)
 
@@ -128,7 +132,7 @@ async def _write_often(pvmd: Pvmd, watch: Watch) -> None:
             break
         try:
             _, plan = await checkpointing.write(pvmd, watch.order)
-            _written(pvmd, watch, plan)
+            _written(pvmd, watch, plan.tids)
         except (NotMovedError, HostFailed) as error:
             pvmd.log(f"no checkpoint of job t{watch.root:x}: {error}")
     pvmd.log(f"job t{watch.root:x} has ended")
@@ -151,10 +155,8 @@ async def _recover(pvmd: Pvmd, watch: Watch) -> None:
             pvmd.log(f"job t{watch.root:x} cannot be recovered: {error}")
             Watches.of(pvmd).jobs.pop(watch.root, None)
             return
-    watch.tids, watch.alive, watch.recovering = set(tids), set(tids), False
-    for tid in tids:
-        if not pvmd.owns(tid):
-            Notices.of(pvmd).watch(pvmd, tid)
+    watch.recovering = False
+    _written(pvmd, watch, tids)
     pvmd.log(f"job t{watch.root:x} goes on after {pvmd.loop.time() - begun:.2f} s")
     watch.work = pvmd.background(_write_often(pvmd, watch))
 
