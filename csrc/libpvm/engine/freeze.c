@@ -171,7 +171,7 @@ static struct objection depart(struct departure *d)
 		return o;
 	pvm__share_withdraw();
 	prepare(d);
-	if (pvm__image_save(&d->order, &report) < 0)
+	if (!freeze.file[0] && pvm__image_save(&d->order, &report) < 0)
 		return pvm__image_objection(&report);
 	d->order.how = 0;
 	d->order.fd = pvm__journey_open(&freeze);
@@ -233,12 +233,26 @@ static void leave(const struct departure *d)
 		return;
 	}
 	close(d->order.fd);
-	if (d->order.how & IMAGE_TOLD) {
-		if (code < 0)
-			pvm__image_tell(&d->order, &report);
-		close(d->order.outcome);
+	await_thaw(code == 0);
+}
+
+/* Have a child write the image to the file. True: this is the restarted process. */
+static bool snapshot(const struct departure *d, struct objection *o)
+{
+	int64_t now = pvm__now();
+	struct image_report report;
+	int code = pvm__image_save(&d->order, &report);
+
+	if (code > 0) {
+		pvm__image_forget(&report);
+		arrive(now);
+		return true;
 	}
-	await_thaw(code == 0 && !d->order.how);
+	close(d->order.fd);
+	close(d->order.outcome);
+	if (code < 0)
+		*o = pvm__image_objection(&report);
+	return false;
 }
 
 /* ---- stopping ------------------------------------------------------------------------------ */
@@ -260,10 +274,17 @@ static void obey(const struct objection *no)
 	static struct departure d;
 	struct stream *s = pvm__task.daemon;
 	struct objection o = no ? *no : depart(&d);
+	bool to_file = freeze.file[0];
 
 	ordered = false;
-	if (pvm__frozen_write(s->way.source.fd, freeze.epoch, &o) && !o.code)
-		leave(&d);
+	if (o.code || !to_file || !snapshot(&d, &o)) {
+		bool written = pvm__frozen_write(s->way.source.fd, freeze.epoch, &o);
+
+		if (written && !o.code && to_file)
+			await_thaw(false);
+		else if (written && !o.code)
+			leave(&d);
+	}
 	resumed = !o.code || has_hook(PvmBeforeImage);
 }
 
