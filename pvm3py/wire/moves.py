@@ -21,7 +21,8 @@ WORDS = {
     c.WIRE_WHY_CHANNEL: "a standard stream of it is a pipe or a socket",
     c.WIRE_WHY_ROLE: "it serves the host where it is",
     c.WIRE_WHY_WRAPPED: "another process has been started for it",
-    c.WIRE_WHY_OLD_HOST: "a host of PVM 3.4.6 is in the machine",
+    c.WIRE_WHY_OLD_HOST: "the host is one of PVM 3.4.6",
+    c.WIRE_WHY_OLD_MASTER: "the master is one of PVM 3.4.6",
     c.WIRE_WHY_MACHINE: "the machines differ",
     c.WIRE_WHY_RESTART: "its image cannot be restarted there",
     c.WIRE_WHY_NO_GOAL: "there is no other host",
@@ -101,11 +102,25 @@ class Thaw(Record):
     epoch: I32
 
 
+class Unroute(Record):
+    """TM_UNROUTE: the task is to leave its route to the sender."""
+
+    epoch: I32
+    tid: I32
+
+
+class Leave(Record):
+    """TM_LEAVE: the route to this task is to be left."""
+
+    tid: I32
+
+
 class Go(Record):
-    """TM_GO."""
+    """TM_GO; host where the task is now."""
 
     epoch: I32
     settings: Annotated[Settings, Settings]
+    host: I32
 
 
 class MoveWord(Record):
@@ -113,6 +128,14 @@ class MoveWord(Record):
 
     tid: I32
     epoch: I32
+
+
+class MoveLeave(Record):
+    """DM_MOVE_LEAVE: the peer, which the receiver has, is to leave its route to one that moves."""
+
+    tid: I32
+    epoch: I32
+    peer: I32
 
 
 class HoldOrder(Record):

@@ -254,9 +254,10 @@ def _reaches(pvmd: Pvmd, candidate: _Candidate, address: str) -> bool:
 
 
 def _give_indexes(pvmd: Pvmd, chosen: list[_Candidate]) -> None:
-    """Indexes from a counter that goes around and leaves out those in use."""
+    """Indexes from a counter that goes around and leaves out those in use, also by tasks alone."""
     addition = Addition.of(pvmd)
     used = {host.index for host in pvmd.hosts.hosts}
+    used |= {host_number(tid) for tid, _, _ in pvmd.hosts.places}
     for one in chosen:
         if len(used) >= HOSTS_MAX:
             _refuse(pvmd, one, c.PvmOutOfRes, f"the machine has {HOSTS_MAX} hosts")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Container
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.moves import Evacuate
@@ -16,14 +17,17 @@ from ..state.hosts import Host
 from ..state.moves import NotMovedError
 from ..state.task import Task
 from . import migration, movable
-from .placing import Moves, can_move
+from .placing import Moves, able, shares_fate
 
 # Tasks that were started meanwhile are looked for so many times.
 _TURNS = 3
 # Seconds between two looks whether a task has moved that somebody else moves.
 _LOOK = 0.01
 # Reasons for which another goal may do.
-_OF_GOAL = (c.WIRE_WHY_MACHINE, c.WIRE_WHY_RESTART, c.WIRE_WHY_FULL, c.WIRE_WHY_LOST)
+_OF_GOAL = (
+    *(c.WIRE_WHY_MACHINE, c.WIRE_WHY_RESTART, c.WIRE_WHY_FULL),
+    *(c.WIRE_WHY_LOST, c.WIRE_WHY_OWNER),
+)
 
 
 class _Evacuation(Table):
@@ -36,14 +40,10 @@ class _Evacuation(Table):
 @handles(c.DM_EVACUATE, Evacuate, hosts=True, reply_tag=c.DM_EVACUATEACK)
 def evacuate(pvmd: Pvmd, _request: Request, body: Evacuate) -> Status:
     """Begin to move all tasks to hosts that are not listed; answer how many may move."""
-    goals = [
-        host
-        for host in pvmd.hosts.others()
-        if host.tid not in body.but and can_move(pvmd, host.tid)
-    ]
+    goals = goals_but(pvmd, body.but)
     count = len(_movable(pvmd, set())) if goals else 0
     if count:
-        _Evacuation.of(pvmd).work = pvmd.background(_evacuate(pvmd, goals))
+        _Evacuation.of(pvmd).work = pvmd.background(leave(pvmd, goals))
     return Status(count)
 
 
@@ -61,7 +61,7 @@ def _movable(pvmd: Pvmd, tried: set[int]) -> list[Task]:
     found = []
     for task in pvmd.tasks:
         try:
-            if task.tid not in tried:
+            if task.tid not in tried and not shares_fate(pvmd, task.tid, pvmd.hosts.own.tid):
                 movable.check(pvmd, task)
                 found.append(task)
         except NotMovedError:
@@ -69,7 +69,13 @@ def _movable(pvmd: Pvmd, tried: set[int]) -> list[Task]:
     return sorted(found, key=movable.size)
 
 
-async def _evacuate(pvmd: Pvmd, goals: list[Host]) -> None:
+def goals_but(pvmd: Pvmd, but: Container[int]) -> list[Host]:
+    """The other hosts to which tasks may move, but some."""
+    return [host for host in able(pvmd) if host.tid not in but]
+
+
+async def leave(pvmd: Pvmd, goals: list[Host]) -> None:
+    """Move all tasks that can move to some hosts, one after the other, the smallest first."""
     tried: set[int] = set()
     for _ in range(_TURNS):
         for task in _movable(pvmd, tried):

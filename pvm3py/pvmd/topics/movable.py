@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import binascii
 import os
 
@@ -13,13 +14,16 @@ from ..state.hosts import Host
 from ..state.moves import NotMovedError, never, not_now
 from ..state.task import Task
 from .births import Births
-from .placing import can_move
+from .placing import able, can_move
 from .roles import Registry
 
 _TERMINALS = ("/dev/pts/", "/dev/tty", "/dev/console")
 _CHANNELS = ("pipe:", "socket:")
 # The beginning of /proc/cpuinfo has all of the first processor.
 _CPU_BYTES = 16384
+# Seconds that a task which has been started has to enrol, and between two looks at that.
+_ENROL_SECONDS = 1.0
+_LOOK = 0.01
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -52,6 +56,18 @@ def _read(path: str, size: int = 1 << 16) -> str:
         os.close(fd)
 
 
+async def enrolled(pvmd: Pvmd, tid: int) -> Task:
+    """A task of this host, which may have just been started. Raises NotMovedError."""
+    until = pvmd.loop.time() + _ENROL_SECONDS
+    while True:
+        task = pvmd.tasks.get(tid)
+        if task is None:
+            raise NotMovedError(c.PvmNoTask, 0, "there is no such task")
+        if task.conn is not None or task.left or pvmd.loop.time() > until:
+            return task
+        await asyncio.sleep(_LOOK)
+
+
 def check(pvmd: Pvmd, task: Task) -> None:
     """Raises NotMovedError if a task of this host cannot be moved."""
     announced = task.announced
@@ -72,8 +88,8 @@ def check(pvmd: Pvmd, task: Task) -> None:
     _check_process(task.pid)
     for fd in range(3):
         _check_stream(task, fd)
-    if any(host for host in pvmd.hosts.others() if not can_move(pvmd, host.tid)):
-        raise never(c.WIRE_WHY_OLD_HOST)
+    if not can_move(pvmd, pvmd.hosts.master):
+        raise never(c.WIRE_WHY_OLD_MASTER)
 
 
 def _check_process(pid: int) -> None:
@@ -120,10 +136,16 @@ def goal(pvmd: Pvmd, name: str) -> Host:
         if host is None:
             raise NotMovedError(c.PvmNoHost, 0, f"no host {name}")
         return host
-    others = sorted(hosts.others(), key=lambda other: (other.tid < hosts.own.tid, other.tid))
+    others = sorted(able(pvmd), key=lambda other: (other.tid < hosts.own.tid, other.tid))
     if not others:
         raise never(c.WIRE_WHY_NO_GOAL)
     return others[0]
+
+
+def check_goal(pvmd: Pvmd, host: Host) -> None:
+    """Raises NotMovedError if the host does not know that tasks move."""
+    if not can_move(pvmd, host.tid):
+        raise never(c.WIRE_WHY_OLD_HOST, host.name)
 
 
 def check_machine(pvmd: Pvmd, traits: str) -> None:
