@@ -19,6 +19,8 @@
       parameter (PVMHOSTCOMPL = 32)
       integer PVMNOSPAWNPARENT
       parameter (PVMNOSPAWNPARENT = 64)
+      integer PVMTASKFIXED
+      parameter (PVMTASKFIXED = 128)
 
 ! Names that older programs use for them.
       integer PVMHOST

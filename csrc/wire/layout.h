@@ -92,10 +92,10 @@
 /*
  * Codes of this project.  Each family, TM_ DM_ SM_ TC_, has a block of WIRE_OWN_CODES from its
  * FIRST + WIRE_OWN_FIRST on, and they are sent only to who has said that it takes them.  The codes
- * below and in share.h are in the first 16 of them; the next 32 are kept for tasks that move.
+ * below and in share.h are in the first 16 of them; the others are kept for tasks that move.
  */
 #define WIRE_OWN_FIRST 64
-#define WIRE_OWN_CODES 64
+#define WIRE_OWN_CODES 128
 #define WIRE_OWN_MOVES 80
 
 /*

@@ -70,6 +70,7 @@ class SpawnFlag(IntFlag):
     MPP_FRONT = lib.PvmMppFront
     HOST_COMPL = lib.PvmHostCompl
     NO_PARENT = lib.PvmNoSpawnParent
+    FIXED = lib.PvmTaskFixed
 
 
 class Event(IntFlag):

@@ -176,5 +176,7 @@ def _apply_options(settings: Settings, host: Host, options: dict[str, str]) -> N
         settings.work_dir = expand(options["wd"])
     if "bx" in options and not settings.debugger:
         settings.debugger = expand(options["bx"])
+    if "ow" in options:
+        settings.owner = options["ow"]
     if "sp" in options:
         host.speed = min(max(c_number(options["sp"]), 1), 1000000)

@@ -9,6 +9,8 @@ import importlib.util
 import os
 import signal
 import sys
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import pvm3py.classic as pvm
 from pvm3py.command import add_version, run
@@ -16,20 +18,43 @@ from pvm3py.command import add_version, run
 from .manager import ResourceManager
 from .policies import POLICIES
 
+# A family of policies of its own, which are objects of another class: a name behind a colon.
+_MIST = "mist"
 
-def policy(name: str) -> type[ResourceManager]:
-    """The class of a policy: a name of POLICIES, module:Class, or file.py:Class."""
-    if name in POLICIES:
-        return POLICIES[name]
+Found = TypeVar("Found")
+
+
+def policy(name: str) -> Callable[[], ResourceManager]:
+    """What makes a manager: a name of POLICIES, mist[:policy], module:Class, or file.py:Class."""
+    family, _, member = name.partition(":")
+    if family == _MIST:
+        return _mist(member)
+    return _chosen(name, POLICIES, ResourceManager, f", {_MIST}")
+
+
+def _mist(name: str) -> Callable[[], ResourceManager]:
+    """The same for a policy of pvm3py.mist, which is built on this package."""
+    mist = importlib.import_module("pvm3py.mist")
+    chosen = _chosen(name, mist.POLICIES, mist.Policy) if name else mist.OwnerFirst
+    return lambda: mist.Scheduler(chosen())
+
+
+def _chosen(
+    name: str, known: Mapping[str, type[Found]], base: type[Found], more: str = ""
+) -> type[Found]:
+    """A class by its name among those known, or by module or file and its own."""
+    if name in known:
+        return known[name]
     place, colon, attribute = name.rpartition(":")
     if not colon:
-        raise argparse.ArgumentTypeError(f"no policy {name!r}; there are {', '.join(POLICIES)}")
+        there = f"{', '.join(known)}{more}"
+        raise argparse.ArgumentTypeError(f"no policy {name!r}; there are {there}")
     try:
         found = getattr(_module(place), attribute)
     except (ImportError, OSError, AttributeError, SyntaxError) as error:
         raise argparse.ArgumentTypeError(f"{name}: {error}") from error
-    if not (isinstance(found, type) and issubclass(found, ResourceManager)):
-        raise argparse.ArgumentTypeError(f"{name} is no subclass of ResourceManager")
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise argparse.ArgumentTypeError(f"{name} is no subclass of {base.__name__}")
     return found
 
 
@@ -53,7 +78,8 @@ def main(arguments: list[str], program: str = "pvmrm") -> int:
         nargs="?",
         type=policy,
         default="round-robin",
-        help=f"{', '.join(POLICIES)}, module:Class or file.py:Class; default: round-robin",
+        help=f"{', '.join(POLICIES)}, mist, module:Class or file.py:Class; default: round-robin. "
+        "mist:balance, mist:module:Class: mist with another policy than owner-first",
     )
     add_version(parser)
     options = parser.parse_args(arguments)

@@ -33,9 +33,14 @@ def enrol() -> int:
     return tid
 
 
-def receive() -> Received:
-    """Wait for the next message. Raises ConnectionLost when the daemon has gone."""
-    message = pvm.recv()
+def receive(seconds: float | None = None) -> Received | None:
+    """Wait for the next message, at most so long; None: none has come.
+
+    Raises ConnectionLost when the daemon has gone.
+    """
+    message = pvm.trecv(timeout=seconds)
+    if message is None:
+        return None
     header = pvm.getminfo(message.bufid)
     try:
         body = pvm.upkbytes(message.length) if message.length else b""

@@ -42,7 +42,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 _ROUTES: dict[int, tuple[type[Record], str, bool]] = {}
 
 
-def _serves(
+def serves(
     tag: int, body: type[Record] = Empty, *, daemon: bool = False
 ) -> Callable[[Handler], Handler]:
     """The method serves this message of tasks; what it returns is the answer, None is none.
@@ -69,8 +69,10 @@ class ResourceManager:
     """Base of resource managers: subclasses define `place`.
 
     hosts: the machine's hosts by tid, kept up to date; tid: the own; successor: the manager that
-    has taken over, 0: none.
+    has taken over, 0: none; host_type: what hosts are.
     """
+
+    host_type = Host
 
     def __init__(self) -> None:
         self.tid = 0
@@ -119,10 +121,16 @@ class ResourceManager:
         """
         try:
             while not self.successor or self._starts or self._additions:
-                self.serve(link.receive())
+                self.step()
             pvm.exit()
         except pvm.ConnectionLost:
             pass
+
+    def step(self) -> None:
+        """Wait for a message, and serve it."""
+        message = link.receive()
+        assert message is not None
+        self.serve(message)
 
     def register(self) -> None:
         """Become the resource manager of the machine."""
@@ -186,14 +194,14 @@ class ResourceManager:
         job = ExecRequest(self.tid, program, 0, 1, args, self.tid, ctx, tag, nobody, 0, 0, [], 0, 1)
         self.start(host, job, done)
 
-    @_serves(link.OUTPUT, RestBody, daemon=True)
+    @serves(link.OUTPUT, RestBody, daemon=True)
     def _output(self, _message: Received, body: RestBody) -> None:
         """Text of a task; other news of it have a length that is not positive."""
         if int.from_bytes(body.data[4:8], "big", signed=True) > 0:
             text = OutputText.decode(body.data)
             self.task_output(text.tid, text.text.decode(errors="replace"))
 
-    @_serves(c.SM_EXECACK, RestBody, daemon=True)
+    @serves(c.SM_EXECACK, RestBody, daemon=True)
     def _started(self, message: Received, body: RestBody) -> None:
         """A host has started tasks (or refuses), or, without wait id, a task has connected."""
         start = self._starts.pop(message.wid, None) if message.wid else None
@@ -214,11 +222,11 @@ class ResourceManager:
             host.tasks.add(tid)
             self.task_started(tid, host)
 
-    @_serves(c.SM_TASKX, TaskEnd, daemon=True)
+    @serves(c.SM_TASKX, TaskEnd, daemon=True)
     def _task_ended(self, _message: Received, body: TaskEnd) -> None:
         self._end(body.tid, body.status)
 
-    @_serves(link.TASK_ENDED, TidBody, daemon=True)
+    @serves(link.TASK_ENDED, TidBody, daemon=True)
     def _watched_task_ended(self, _message: Received, body: TidBody) -> None:
         self.notices.task_ended(body.tid)
         self._end(body.tid, 0)
@@ -233,7 +241,7 @@ class ResourceManager:
 
     # ---- spawn -------------------------------------------------------------
 
-    @_serves(c.SM_SPAWN, SpawnRequest)
+    @serves(c.SM_SPAWN, SpawnRequest)
     def _spawn(self, message: Received, body: SpawnRequest) -> Codes | None:
         if not 1 <= body.count <= c.TIDLOCAL:
             raise WireError(f"spawn of {body.count} tasks")
@@ -301,11 +309,11 @@ class ResourceManager:
 
     # ---- questions ---------------------------------------------------------
 
-    @_serves(c.SM_CONFIG)
+    @serves(c.SM_CONFIG)
     def _config(self, _message: Received, _body: Empty) -> ConfigReply:
         return ConfigReply([HostEntry(*host) for host in pvm.config()])
 
-    @_serves(c.SM_TASK, TidBody)
+    @serves(c.SM_TASK, TidBody)
     def _tasks(self, _message: Received, body: TidBody) -> TaskReply:
         return TaskReply(0, [TaskEntry(*task) for task in pvm.tasks(body.tid)])
 
@@ -315,17 +323,17 @@ class ResourceManager:
         """Take over what is new in the host table."""
         for tid, name, arch, speed, _ in pvm.config():
             if tid not in self.hosts:
-                host = self.hosts[tid] = Host(tid, name, arch, speed)
+                host = self.hosts[tid] = self.host_type(tid, name, arch, speed)
                 link.watch(pvm.Event.HOST_DELETE, link.HOST_LOST, [tid])
                 self.host_added(host)
 
-    @_serves(link.HOST_ADDED, Codes, daemon=True)
+    @serves(link.HOST_ADDED, Codes, daemon=True)
     def _hosts_added(self, _message: Received, body: Codes) -> None:
         self._look_for_hosts()
         self.notices.hosts_added(body)
 
-    @_serves(c.SM_HOSTX, TidBody, daemon=True)
-    @_serves(link.HOST_LOST, TidBody, daemon=True)
+    @serves(c.SM_HOSTX, TidBody, daemon=True)
+    @serves(link.HOST_LOST, TidBody, daemon=True)
     def _host_lost(self, _message: Received, body: TidBody) -> None:
         """Told by the master and by the own daemon; whichever is first counts."""
         tid = birth_host(body.tid)
@@ -342,30 +350,30 @@ class ResourceManager:
         for start in [self._starts.pop(wid) for wid in lost]:
             start.done([c.PvmHostFail] * start.tasks)
 
-    @_serves(c.SM_ADDHOST, HostNames)
+    @serves(c.SM_ADDHOST, HostNames)
     def _add_hosts(self, message: Received, body: HostNames) -> None:
         wid = self._next_wid()
         self._additions[wid] = message
         link.post(c.TIDPVMD, c.SM_ADD, body.encode(), wid=wid)
 
-    @_serves(c.SM_ADDACK, daemon=True)
+    @serves(c.SM_ADDACK, daemon=True)
     def _added(self, message: Received, _body: Empty) -> None:
         request = self._additions.pop(message.wid, None)
         if request is not None:
             self._look_for_hosts()
             link.post(request.src, c.SM_ADDHOST, message.body, wid=request.wid)
 
-    @_serves(c.SM_DELHOST, HostNames)
+    @serves(c.SM_DELHOST, HostNames)
     def _delete_hosts(self, _message: Received, body: HostNames) -> Codes:
         return Codes(pvm.delhosts(body.names))
 
     # ---- notices, succession -----------------------------------------------
 
-    @_serves(c.SM_NOTIFY, NotifyRequest)
+    @serves(c.SM_NOTIFY, NotifyRequest)
     def _notify(self, message: Received, body: NotifyRequest) -> None:
         self.notices.ask(message.src, body, self.hosts)
 
-    @_serves(c.SM_SCHED)
+    @serves(c.SM_SCHED)
     def _hand_over(self, message: Received, _body: Empty) -> SchedReply:
         """Another task becomes resource manager: all daemons are told."""
         self.successor = message.src

@@ -12,13 +12,14 @@ with Task() as task:
 from pvm3py.binding import errors
 from pvm3py.binding.errors import *  # noqa: F403
 
+from .checkpoints import checkpoint, restart
 from .group import Group, MemberDied
 from .hosts import Hosts, HostsNotAdded, Tasks
 from .machine import VirtualMachine
 from .mailbox import Entry, Mailbox
 from .members import HostInfo, TaskInfo, Tid
 from .message import Message, NotAnObject, Received
-from .moving import Reason, can_migrate, migrate
+from .moving import Reason, can_migrate, hold, migrate, release
 from .notices import Notice, Notices
 from .take import ANY
 from .task import Task
@@ -44,6 +45,10 @@ __all__ = [
     "Tid",
     "VirtualMachine",
     "can_migrate",
+    "checkpoint",
+    "hold",
     "migrate",
+    "release",
+    "restart",
 ]
 __all__ += errors.__all__

@@ -52,6 +52,14 @@ class Tid(int):
         """Move the task to another host, as pvm3py.migrate."""
         moving.migrate(self, host)
 
+    def hold(self) -> None:
+        """Stop the task until it is released, as pvm3py.hold."""
+        moving.hold(self)
+
+    def release(self) -> None:
+        """Let the task go on, as pvm3py.release."""
+        moving.release(self)
+
     def send(self, obj: object, tag: int = 0) -> None:
         """Send the task an object, as Task.send."""
         send_object([self], tag, obj)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tasks that are moved to other hosts while they run."""
+"""Tasks that are moved to other hosts while they run, or stopped for a while."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pvm3py.binding.enums import Code
 from pvm3py.binding.errors import NotImpl
 from pvm3py.binding.moves import Reason
 
-__all__ = ["Reason", "can_migrate", "migrate"]
+__all__ = ["Reason", "can_migrate", "hold", "migrate", "release"]
 
 
 def migrate(tid: int, host: str | None = None, live: bool = False) -> None:
@@ -32,3 +32,17 @@ def can_migrate(tid: int, host: str | None = None) -> Reason | None:
     NoHost; Already: it is being moved; NotImpl: the daemon cannot tell.
     """
     return moves.look(tid, host).reason
+
+
+def hold(tid: int) -> None:
+    """Stop a task until it is released; what is sent to it waits.
+
+    It stays stopped if it is moved, and ends as always if it is killed. Raises NoTask; NotImpl: a
+    daemon cannot.
+    """
+    moves.hold(tid, True)
+
+
+def release(tid: int) -> None:
+    """Let a task go on that was stopped by `hold`. Raises NoTask; NotImpl: a daemon cannot."""
+    moves.hold(tid, False)

@@ -224,6 +224,18 @@ static void do_notify(int n, char **word)
 	free(tids);
 }
 
+/* holdtask TID ON */
+static void do_holdtask(int n, char **word)
+{
+	(void)n;
+#ifdef PvmNotMovable
+	say("%d", pvm_holdtask(number(word[0]), number(word[1])));
+#else
+	say("%d", PvmNotImpl);
+	(void)word;
+#endif
+}
+
 /* setopt WHAT VALUE */
 static void do_setopt(int n, char **word)
 {
@@ -427,6 +439,7 @@ static const struct {
 	{ "pstat", 1, do_pstat },
 	{ "kill", 1, do_kill },
 	{ "sendsig", 2, do_sendsig },
+	{ "holdtask", 2, do_holdtask },
 	{ "migrate", 2, do_migrate },
 	{ "notify", 3, do_notify },
 	{ "setopt", 2, do_setopt },

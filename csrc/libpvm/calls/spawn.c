@@ -264,6 +264,8 @@ static int spawn(struct order *o, int *results, char *reasons, size_t room)
 	if (more)
 		o->flags |= pvmstrtoi(more);
 	code = pvm__connect();
+	if (!(pvm__task.capabilities & WIRE_EXT_MOVES))
+		o->flags &= ~PvmTaskFixed;
 	if (code == 0)
 		code = ask_spawn(o, results, &reply);
 	if (code)

@@ -43,6 +43,24 @@ static struct host *host_of(const struct sw *sw, uint32_t tid)
 	return host_find(sw, wire_is_task(tid) ? table_elsewhere(sw, tid) : tid);
 }
 
+/*
+ * The host to which goes what `src` sends to a host. 3.4.6 takes what a task sends from its birth host
+ * alone, so that relays it. NULL: there is none.
+ */
+static struct host *way(struct host *to, uint32_t src)
+{
+	if (!to || to->moves || !wire_is_task(src) || table_local(to->sw, src))
+		return to;
+	return host_find(to->sw, src);
+}
+
+bool remote_is_direct(const struct sw *sw, uint32_t host, uint32_t src)
+{
+	struct host *h = host_find(sw, host);
+
+	return way(h, src) == h;
+}
+
 static struct stop *stop_of(const struct host *h, uint32_t key)
 {
 	for (struct link *l = h->remote.stops.next; l != &h->remote.stops; l = l->next)
@@ -69,7 +87,7 @@ static void hold(struct conn *c, struct host *h, uint32_t dst)
 
 void remote_fragment(struct conn *c, uint32_t host, uint32_t dst, uint32_t off, uint32_t len)
 {
-	struct host *h = host_find(c->sw, host);
+	struct host *h = way(host_find(c->sw, host), c->tid);
 
 	if (!h || h->lost) {
 		c->sw->stats.dropped++;
@@ -82,7 +100,7 @@ void remote_fragment(struct conn *c, uint32_t host, uint32_t dst, uint32_t off, 
 
 void remote_hold(struct conn *c, uint32_t dst)
 {
-	struct host *h = host_of(c->sw, dst);
+	struct host *h = way(host_of(c->sw, dst), c->tid);
 
 	if (h && !h->lost)
 		hold(c, h, dst);
@@ -154,11 +172,12 @@ void remote_announce(struct sw *sw, uint32_t src, const struct receiver *list, u
 
 bool remote_frame(struct sw *sw, const char *frame, uint32_t len)
 {
-	struct host *h = host_of(sw, wire_get32(frame + WIRE_FRAG_DST));
+	uint32_t src = wire_get32(frame + WIRE_FRAG_SRC);
+	struct host *h = way(host_of(sw, wire_get32(frame + WIRE_FRAG_DST)), src);
 
 	if (!h)
 		return false;
-	link_push_copy(h, wire_get32(frame + WIRE_FRAG_DST), wire_get32(frame + WIRE_FRAG_SRC),
+	link_push_copy(h, wire_get32(frame + WIRE_FRAG_DST), src,
 		(unsigned char)frame[WIRE_FRAG_FLAGS] & (FFSOM | FFEOM), frame + TDFRAGHDR,
 		len - TDFRAGHDR);
 	return true;
@@ -262,20 +281,21 @@ static uint32_t onward(const struct host *h, uint32_t tid)
 /*
  * A fragment for a task that has moved on: who has sent it here does not know of that. This happens
  * once to it, since all hosts that know hold what they have before a task moves; if two mean each
- * other, it would never end.
+ * other, it would never end. Or it is what a task that began here sends to a host of 3.4.6.
  */
 static void pass_on(struct host *h, uint32_t host, const struct span *frag, uint32_t tid)
 {
 	const char *head = frag->chunk->data + frag->off;
+	uint32_t src = wire_get32(head + WIRE_FRAG_SRC);
 	struct host *to = host_find(h->sw, host);
 
-	if (!to || !to->moves || to->lost || h->remote.passed) {
+	if (!to || to->lost || h->remote.passed || !(to->moves || table_local(h->sw, src))) {
 		h->sw->stats.dropped++;
 		return;
 	}
-	link_push_copy(to, tid, wire_get32(head + WIRE_FRAG_SRC),
-		(unsigned char)head[WIRE_FRAG_FLAGS] | WIRE_PKT_PASSED, head + TDFRAGHDR,
-		frag->len - TDFRAGHDR);
+	link_push_copy(to, tid, src,
+		(unsigned char)head[WIRE_FRAG_FLAGS] | (to->moves ? WIRE_PKT_PASSED : 0),
+		head + TDFRAGHDR, frag->len - TDFRAGHDR);
 	added(h, &to->load, tid);
 }
 

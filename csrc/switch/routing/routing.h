@@ -152,6 +152,8 @@ void remote_hold(struct conn *, uint32_t dst);
 bool remote_full(const struct sw *, uint32_t dst);
 /* Bytes queued for tid, of another host; UINT64_MAX: that host has asked to hold back. */
 uint64_t remote_queued(const struct sw *, uint32_t tid);
+/* Does a task here reach a host without a relay? Else each receiver there gets its own copy. */
+bool remote_is_direct(const struct sw *, uint32_t host, uint32_t src);
 /* Report SW_DRAINED once remote_queued is at most `mark`, or the host is gone. */
 void remote_notify_drain(struct sw *, uint32_t tid, uint64_t mark);
 /* A whole message to the daemon of another host. */

@@ -20,7 +20,7 @@
 #define FILE_MAX 256u
 #define COUNT_MAX 64u
 /* Flags that leave it to the caller where tasks are started: on the only host. */
-#define ORDINARY_FLAGS (PvmTaskDebug | PvmTaskTrace | PvmNoSpawnParent)
+#define ORDINARY_FLAGS (PvmTaskDebug | PvmTaskTrace | PvmNoSpawnParent | PvmTaskFixed)
 /* Words about output and trace behind the arguments. */
 #define TARGET_WORDS 6u
 /* With this variable names in the search path may mean other directories. */

@@ -62,10 +62,11 @@ static void set_receivers(struct conn *c, const char *body, uint32_t len)
 	all = c->receivers;
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t tid = wire_get32(body + 4 + 4 * i), host = table_elsewhere(c->sw, tid);
+		bool together = host && remote_is_direct(c->sw, host, c->tid);
 
 		if (wire_is_task(tid))
 			all->list[all->count++] = (struct receiver){
-				host ? (host & TIDHOST) | TID_DAEMON : 0, tid
+				together ? (host & TIDHOST) | TID_DAEMON : 0, tid
 			};
 	}
 	qsort(all->list, all->count, sizeof *all->list, by_host);

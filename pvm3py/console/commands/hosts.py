@@ -9,7 +9,7 @@ from pvm3py.classic import Code
 
 from ..output import DTID, HOST, STATUS, Column
 from ..session import Session
-from ..table import JSON, Given, command
+from ..table import JSON, Given, Option, command
 
 _CONF = (HOST, DTID, Column("ARCH", 8), Column("SPEED", 7), Column("DSIG", 10))
 # Hosts that are started at the same time where progress is shown.
@@ -88,11 +88,18 @@ def _add(session: Session, names: list[str]) -> list[int]:
     return results
 
 
-@command("delete", "host...", "delete hosts from the virtual machine", least=1, most=None, raw=True)
+@command(
+    "delete",
+    "host...",
+    "delete hosts from the virtual machine",
+    least=1,
+    most=None,
+    options=(Option("-f", "at once: tasks end that could be moved away"),),
+)
 def delete(session: Session, given: Given) -> None:
-    """Delete hosts with their tasks."""
+    """Delete hosts, with the tasks that cannot be moved away."""
     names = given.operands
-    results = session.machine.delete(names)
+    results = session.machine.delete(names, at_once="-f" in given)
     session.out.line(f"{sum(result == 0 for result in results)} successful")
     texts = [text_of(result) if result < 0 else "deleted" for result in results]
     session.out.table((HOST, STATUS), zip(names, texts, strict=True))

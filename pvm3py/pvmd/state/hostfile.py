@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .config import StartError, is_number
+from .hooks import parse_owner
 from .plain import Plain, field
 
-OPTIONS = ("lo", "so", "dx", "ep", "wd", "sp", "bx", "ip", "id")
+OPTIONS = ("lo", "so", "dx", "ep", "wd", "sp", "bx", "ip", "id", "ow")
 _WORDS_MAX = 10
 
 
@@ -39,6 +40,8 @@ def parse_host(line: str, defaults: dict[str, str]) -> HostLine:
             raise ValueError(f'"{word}" is no number')
         if name == "ip" and not value:
             raise ValueError(f'"{word}" names no address')
+        if name == "ow":
+            parse_owner(value)
         options[name] = value
     return HostLine(words[0], options, "&" not in marks, "$" in marks)
 

@@ -254,9 +254,10 @@ def _reaches(pvmd: Pvmd, candidate: _Candidate, address: str) -> bool:
 
 
 def _give_indexes(pvmd: Pvmd, chosen: list[_Candidate]) -> None:
-    """Indexes from a counter that goes around and leaves out those in use."""
+    """Indexes from a counter that goes around and leaves out those in use, also by tasks alone."""
     addition = Addition.of(pvmd)
     used = {host.index for host in pvmd.hosts.hosts}
+    used |= {host_number(tid) for tid, _, _ in pvmd.hosts.places}
     for one in chosen:
         if len(used) >= HOSTS_MAX:
             _refuse(pvmd, one, c.PvmOutOfRes, f"the machine has {HOSTS_MAX} hosts")
@@ -430,7 +431,8 @@ async def _announce(pvmd: Pvmd, candidates: list[_Candidate]) -> None:
         network.link(pvmd, host)
     lines = {one.tid: one.line for one in joining}
     for host in new:
-        pvmd.peers.send(host.tid, c.DM_SLCONF, _settings(pvmd, lines[host.tid]))
+        settings = _settings(pvmd, lines[host.tid], placing.can_move(pvmd, host.tid))
+        pvmd.peers.send(host.tid, c.DM_SLCONF, settings)
     body = everything.encode()
     bodies = [(host, body) for host in new] + [(host, only_new) for host in old]
     answers = [
@@ -516,9 +518,10 @@ def _update(pvmd: Pvmd, listed: list[Host]) -> TableUpdate:
     return TableUpdate(pvmd.hosts.serial + 1, master, master, entries, can)
 
 
-def _settings(pvmd: Pvmd, line: HostLine | None) -> SlaveSettings:
+def _settings(pvmd: Pvmd, line: HostLine | None, can_move: bool) -> SlaveSettings:
     """What a new host is told of its host file line and of the roles here."""
     options = line.options if line is not None else {}
-    fields = ((c.DM_SLCONF_EP, "ep"), (c.DM_SLCONF_BP, "bx"), (c.DM_SLCONF_WD, "wd"))
+    fields = [(c.DM_SLCONF_EP, "ep"), (c.DM_SLCONF_BP, "bx"), (c.DM_SLCONF_WD, "wd")]
+    fields += [(c.WIRE_SLCONF_OWNER, "ow")] if can_move else []
     items = [(number, options[name]) for number, name in fields if name in options]
     return SlaveSettings(items + Registry.of(pvmd).settings())

@@ -37,6 +37,10 @@ class Left(Table):
         """What a task that has been here waits for."""
         return {job: asked for waits in self._waits.get(tid, ()) for job, asked in waits.items()}
 
+    def of_all(self) -> Waits:
+        """The same of all."""
+        return {job: asked for tid in self._waits for job, asked in self.of_task(tid).items()}
+
     def forget(self, tid: int) -> None:
         """A task has ended: nobody waits."""
         for job in self.of_task(tid):
@@ -73,8 +77,9 @@ def _watch_host(pvmd: Pvmd, task: Task, host: int, epoch: int) -> None:
 
 @handles(c.DM_MOVE_WAITS, MoveWord, hosts=True, reply_tag=c.DM_MOVE_WAITSACK)
 async def dm_waits(pvmd: Pvmd, _request: Request, body: MoveWord) -> Status:
-    """Answer when a task that has been here waits for nothing here."""
-    if jobs := Left.of(pvmd).of_task(body.tid):
+    """Answer when a task that has been here waits for nothing here; tid 0: when none does."""
+    left = Left.of(pvmd)
+    if jobs := left.of_task(body.tid) if body.tid else left.of_all():
         await asyncio.wait(jobs)
     return Status(0)
 

@@ -7,7 +7,7 @@ from pvm3py.wire.moves import MoveGo, TaskRecord
 from pvm3py.wire.task import Extension
 
 from ..core import Pvmd
-from ..state.task import Target, Task
+from ..state.task import HELD_BY_HAND, Target, Task
 from . import awaited, manager, output
 from .notify import Notices
 
@@ -30,6 +30,8 @@ def _record(task: Task) -> TaskRecord:
         _words(task.trc),
         _words(task.begun),
         [word or 0 for word in words],
+        task.held & HELD_BY_HAND,
+        task.job,
     )
 
 
@@ -58,12 +60,13 @@ def pack(pvmd: Pvmd, task: Task, epoch: int, *, take: bool) -> MoveGo:
 def unpack(task: Task, record: TaskRecord) -> None:
     """What another daemon knew of a task that has come."""
     task.ptid, task.name, task.flags = record.ptid, record.name, record.flags
-    task.sched = record.sched
+    task.sched, task.job = record.sched, record.job
     task.tells_status = bool(record.tells_status)
     task.output_ended = bool(record.output_ended)
     task.out, task.trc = Target(*record.out), Target(*record.trc)
     task.begun = Target(*record.begun) if record.begun else None
     task.announced = Extension(*record.announced) if record.announced else None
+    task.held = record.held
 
 
 def unpack_promises(pvmd: Pvmd, task: Task, go: MoveGo) -> None:

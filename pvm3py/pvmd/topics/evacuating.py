@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Container
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.moves import Evacuate
@@ -16,7 +17,7 @@ from ..state.hosts import Host
 from ..state.moves import NotMovedError
 from ..state.task import Task
 from . import migration, movable
-from .placing import Moves, can_move
+from .placing import Moves, able, shares_fate
 
 # Tasks that were started meanwhile are looked for so many times.
 _TURNS = 3
@@ -36,14 +37,10 @@ class _Evacuation(Table):
 @handles(c.DM_EVACUATE, Evacuate, hosts=True, reply_tag=c.DM_EVACUATEACK)
 def evacuate(pvmd: Pvmd, _request: Request, body: Evacuate) -> Status:
     """Begin to move all tasks to hosts that are not listed; answer how many may move."""
-    goals = [
-        host
-        for host in pvmd.hosts.others()
-        if host.tid not in body.but and can_move(pvmd, host.tid)
-    ]
+    goals = goals_but(pvmd, body.but)
     count = len(_movable(pvmd, set())) if goals else 0
     if count:
-        _Evacuation.of(pvmd).work = pvmd.background(_evacuate(pvmd, goals))
+        _Evacuation.of(pvmd).work = pvmd.background(leave(pvmd, goals))
     return Status(count)
 
 
@@ -61,7 +58,7 @@ def _movable(pvmd: Pvmd, tried: set[int]) -> list[Task]:
     found = []
     for task in pvmd.tasks:
         try:
-            if task.tid not in tried:
+            if task.tid not in tried and not shares_fate(pvmd, task.tid, pvmd.hosts.own.tid):
                 movable.check(pvmd, task)
                 found.append(task)
         except NotMovedError:
@@ -69,7 +66,13 @@ def _movable(pvmd: Pvmd, tried: set[int]) -> list[Task]:
     return sorted(found, key=movable.size)
 
 
-async def _evacuate(pvmd: Pvmd, goals: list[Host]) -> None:
+def goals_but(pvmd: Pvmd, but: Container[int]) -> list[Host]:
+    """The other hosts to which tasks may move, but some."""
+    return [host for host in able(pvmd) if host.tid not in but]
+
+
+async def leave(pvmd: Pvmd, goals: list[Host]) -> None:
+    """Move all tasks that can move to some hosts, one after the other, the smallest first."""
     tried: set[int] = set()
     for _ in range(_TURNS):
         for task in _movable(pvmd, tried):

@@ -10,22 +10,33 @@ A slave that has lost the master ends its tasks and itself.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Coroutine
 
 from pvm3py.places import birth_host
 from pvm3py.wire import constants as c
 from pvm3py.wire.daemon import RestBody
 from pvm3py.wire.hosts import TableDelete
+from pvm3py.wire.moves import Evacuate, MoveWord
 from pvm3py.wire.record import Record
-from pvm3py.wire.task import Codes, Empty, HostNames
+from pvm3py.wire.task import Codes, Empty, HostNames, Status
 
 from ..core import Pvmd
 from ..dispatch import Request, handles
 from ..io.switch import HOST_CLOSED, HOST_LEFT
 from ..occasions import HOST_LOST, Step, on
-from ..state.errors import Refused
+from ..state.errors import HostFailed, Refused
 from ..state.events import HostEvent
-from ..state.hosts import HOSTS_MAX
+from ..state.hosts import HOSTS_MAX, Host
+from . import placing
+
+# Behind the name of a host that is to be deleted: its tasks are not moved away before.
+_AT_ONCE = " -f"
+# Seconds that a host has to say whether any of its tasks can be moved.
+_EVACUATE_SECONDS = 5.0
+# Seconds that the host has to pass on the answer to a task that has left it, and has it deleted.
+_ANSWER_SECONDS = 2.0
 
 
 def host_event(pvmd: Pvmd, event: HostEvent) -> None:
@@ -84,28 +95,70 @@ def tell_others(pvmd: Pvmd, host: int) -> None:
 # ---- deleting hosts ------------------------------------------------------------------------
 
 
-def _delete(pvmd: Pvmd, names: list[str]) -> Codes:
-    """Delete hosts: the master's part. One code for each name."""
+def _delete(
+    pvmd: Pvmd, names: list[str], asker: Host | None = None
+) -> Codes | Coroutine[None, None, Codes]:
+    """Delete hosts: the master's part. One code for each name. asker: the other host that asks."""
     if not 1 <= len(names) <= HOSTS_MAX:
         raise Refused(c.PvmBadParam, f"{len(names)} hosts")
     hosts = pvmd.hosts
-    chosen = {name: hosts.named(name) for name in names}
+    bare = [name.removesuffix(_AT_ONCE) for name in names]
+    chosen = [hosts.named(name) for name in bare]
     codes = []
-    for position, name in enumerate(names):
-        host = chosen[name]
+    for position, host in enumerate(chosen):
         if host is None:
             codes.append(c.PvmNoHost)
-        elif name in names[:position]:
+        elif bare[position] in bare[:position]:
             codes.append(c.PvmDupHost)
         elif host is hosts.own:
             codes.append(c.PvmBadParam)
         else:
             codes.append(c.PvmOk)
-    for name, code in zip(names, codes, strict=True):
-        host = chosen[name]
-        if code == c.PvmOk and host is not None and hosts.get(host.tid) is host:
-            pvmd.loop.call_soon(take_out, pvmd, host.tid, "deleted")
+    going = [host for host, code in zip(chosen, codes, strict=True) if host and code == c.PvmOk]
+    at_once = {host.tid for host, name in zip(chosen, names, strict=True) if host and " " in name}
+    full = [host for host in going if host.tid not in at_once and placing.can_move(pvmd, host.tid)]
+    goals = [host for host in hosts.hosts if host not in going and placing.can_move(pvmd, host.tid)]
+    if full and goals:
+        return _delete_empty(pvmd, full, going, asker, codes)
+    _take_out_soon(pvmd, going)
     return Codes(codes)
+
+
+async def _delete_empty(
+    pvmd: Pvmd, full: list[Host], going: list[Host], asker: Host | None, codes: list[int]
+) -> Codes:
+    """Delete hosts when tasks that can move have left those that are full."""
+    order = Evacuate([host.tid for host in going])
+    await asyncio.gather(*(_evacuate(pvmd, host, order) for host in full))
+    _take_out_soon(pvmd, [host for host in going if host is not asker])
+    if asker in going:
+        pvmd.background(_take_out_asker(pvmd, asker))
+    return Codes(codes)
+
+
+async def _take_out_asker(pvmd: Pvmd, host: Host) -> None:
+    """Take out a host that has asked for it, for a task that may have left: that is answered."""
+    with contextlib.suppress(HostFailed, Refused, TimeoutError):
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            await pvmd.peers.request(host.tid, c.DM_MOVE_WAITS, MoveWord(0, 0), Status)
+    take_out(pvmd, host.tid, "deleted")
+
+
+async def _evacuate(pvmd: Pvmd, host: Host, order: Evacuate) -> None:
+    """Have a host move its tasks away, unless it does not say soon whether it has any to move."""
+    with contextlib.suppress(HostFailed, Refused, TimeoutError):
+        async with asyncio.timeout(_EVACUATE_SECONDS):
+            count = (await pvmd.peers.request(host.tid, c.DM_EVACUATE, order, Status)).code
+        if count > 0:
+            pvmd.log(f"{count} tasks leave {host.name} before it is deleted")
+            await pvmd.peers.request(host.tid, c.DM_EVACUATED, b"", Status)
+
+
+def _take_out_soon(pvmd: Pvmd, hosts: list[Host]) -> None:
+    """Take hosts out when who has asked for that has been answered."""
+    for host in hosts:
+        if pvmd.hosts.get(host.tid) is host:
+            pvmd.loop.call_soon(take_out, pvmd, host.tid, "deleted")
 
 
 def take_out(pvmd: Pvmd, tid: int, why: str) -> None:
@@ -122,15 +175,18 @@ def delete_hosts(
     """Delete hosts for a task."""
     if pvmd.hosts.is_master:
         return _delete(pvmd, body.names)
-    names = [pvmd.hosts.own.name if name == "." else name for name in body.names]
+    own = pvmd.hosts.own.name
+    names = [own + name[1:] if name in (".", "." + _AT_ONCE) else name for name in body.names]
     relayed = HostNames(names)
     return pvmd.peers.request(pvmd.hosts.master, c.DM_DELHOST, relayed, RestBody)
 
 
 @handles(c.DM_DELHOST, HostNames, hosts=True, reply_tag=c.DM_DELHOSTACK)
-def delete_hosts_here(pvmd: Pvmd, _request: Request, body: HostNames) -> Codes:
+def delete_hosts_here(
+    pvmd: Pvmd, request: Request, body: HostNames
+) -> Codes | Coroutine[None, None, Codes]:
     """Delete hosts for a task of another host."""
-    return _delete(pvmd, body.names)
+    return _delete(pvmd, body.names, request.host)
 
 
 # ---- halt ----------------------------------------------------------------------------------

@@ -35,16 +35,17 @@ from pvm3py.wire.moves import (
 from pvm3py.wire.task import Status
 
 from ..core import Pvmd
-from ..dispatch import Request, handles
+from ..dispatch import Request, handles, only
 from ..io.switch import frame
 from ..occasions import END, HOST_LOST, HOSTS_ANNOUNCED, TASK_GONE, on
 from ..state.errors import HostFailed, Refused
 from ..state.hosts import Host
 from ..state.moves import Departure, NotMovedError, never, not_now
 from ..state.task import Task, is_task
-from . import awaited, belongings, claims, faults, leaving, movable, placing
+from . import awaited, belongings, claims, faults, holding, leaving, managing, movable, placing
 from .addhost import Addition
 from .placing import Moves, host_of
+from .roles import Registry
 from .tasks import signal_task
 
 Result = TypeVar("Result")
@@ -64,14 +65,20 @@ _LOOK = 0.01
 
 
 @handles(c.TM_MIGRATE, MoveOrder)
-async def migrate(pvmd: Pvmd, _request: Request, body: MoveOrder) -> MoveReply:
+async def migrate(pvmd: Pvmd, request: Request, body: MoveOrder) -> MoveReply:
+    """Have the resource manager move a task of any host; if there is none that does, move it."""
+    answer = await managing.ask(pvmd, request.src, body)
+    return answer or await _migrate(pvmd, body)
+
+
+async def _migrate(pvmd: Pvmd, body: MoveOrder) -> MoveReply:
     """Move a task of any host, and answer when it runs there."""
     try:
         if (host := _keeper(pvmd, body.tid)) is not None:
             name = pvmd.hosts.own.name if body.host == "." else body.host
             order = MoveOrder(body.tid, name, body.flags)
             return await pvmd.peers.request(host.tid, c.DM_MIGRATE, order, MoveReply)
-        task = await _enrolled(pvmd, body.tid)
+        task = await enrolled(pvmd, body.tid)
         host = movable.goal(pvmd, body.host)
         if host is not pvmd.hosts.own:
             await move(pvmd, task, host)
@@ -83,9 +90,16 @@ async def migrate(pvmd: Pvmd, _request: Request, body: MoveOrder) -> MoveReply:
 
 
 @handles(c.DM_MIGRATE, MoveOrder, hosts=True, reply_tag=c.DM_MIGRATEACK)
-def dm_migrate(pvmd: Pvmd, request: Request, body: MoveOrder) -> Coroutine[None, None, MoveReply]:
-    """The same, asked for by a task of another host."""
-    return migrate(pvmd, request, body)
+def dm_migrate(pvmd: Pvmd, _request: Request, body: MoveOrder) -> Coroutine[None, None, MoveReply]:
+    """The same, asked for by a task of another host; a resource manager does not want to know."""
+    return _migrate(pvmd, body)
+
+
+@handles(c.SM_MIGRATE, MoveOrder, reply_tag=c.SM_MIGRATEACK, system=True)
+def sm_migrate(pvmd: Pvmd, request: Request, body: MoveOrder) -> Coroutine[None, None, MoveReply]:
+    """The same, for the resource manager."""
+    only(Registry.of(pvmd).sched, request)
+    return _migrate(pvmd, body)
 
 
 @handles(c.TM_CANMIGRATE, MoveQuestion)
@@ -96,9 +110,10 @@ async def can_migrate(pvmd: Pvmd, _request: Request, body: MoveQuestion) -> CanM
             name = pvmd.hosts.own.name if body.host == "." else body.host
             question = MoveQuestion(body.tid, name)
             return await pvmd.peers.request(host.tid, c.DM_CANMIGRATE, question, CanMoveReply)
-        task = await _enrolled(pvmd, body.tid)
+        task = await enrolled(pvmd, body.tid)
         host = movable.goal(pvmd, body.host)
         movable.check(pvmd, task)
+        movable.check_goal(pvmd, host)
         if host is not pvmd.hosts.own:
             await _reserve(pvmd, host, Reserve(task.tid, 0, 1, 0, _traits(pvmd)))
         size = movable.size(task)
@@ -133,7 +148,7 @@ def _keeper(pvmd: Pvmd, tid: int) -> Host | None:
     return host
 
 
-async def _enrolled(pvmd: Pvmd, tid: int) -> Task:
+async def enrolled(pvmd: Pvmd, tid: int) -> Task:
     """A task of this host, which may have just been started. Raises NotMovedError."""
     until = pvmd.loop.time() + _ENROL_SECONDS
     while True:
@@ -168,12 +183,17 @@ def _begin(pvmd: Pvmd, task: Task, goal: Host) -> Departure:
     moves, places = Moves.of(pvmd), pvmd.hosts.places
     if task.tid in moves.departures:
         raise NotMovedError(c.PvmAlready, 0, "it is being moved")
+    if task.tid in moves.stops:
+        raise not_now(c.WIRE_WHY_SLOW, "its image is being made")
     movable.check(pvmd, task)
+    movable.check_goal(pvmd, goal)
     if Addition.of(pvmd).lost is not None or pvmd.hosts.pending:
         raise not_now(c.WIRE_WHY_HOSTS)
     made = pvmd.loop.create_future
     departure = Departure(task, places.next_epoch(), goal.tid, made(), made(), made())
     departure.off.add_done_callback(placing.unneeded)
+    departure.began = pvmd.loop.time()
+    departure.kilobytes = movable.size(task) >> 10
     places.begin(task.tid, departure.epoch)
     moves.departures[task.tid] = departure
     return departure
@@ -200,6 +220,7 @@ async def _move(pvmd: Pvmd, departure: Departure, asker: asyncio.Task[object] | 
     code = Status.decode(await gone).code
     if code:
         raise NotMovedError(code, 0, "the task has been lost")
+    managing.moved(pvmd, departure)
 
 
 async def _until(
@@ -229,7 +250,7 @@ async def _prepare(
     if goal is None:
         raise NotMovedError(c.PvmHostFail, c.WIRE_WHY_LOST)
     reserved = await _until(departure, _reserve(pvmd, goal, order), _HOLD_SECONDS)
-    others = [host.tid for host in pvmd.hosts.others() if host.tid != departure.goal]
+    others = [host.tid for host in placing.able(pvmd) if host.tid != departure.goal]
     departure.asked += others
     faults.at(pvmd, "hold")
     holding = [placing.ask(pvmd, host, c.DM_MOVE_HOLD, departure) for host in others]
@@ -244,18 +265,16 @@ async def _prepare(
 
 async def _reserve(pvmd: Pvmd, goal: Host, order: Reserve) -> Reserved:
     """Ask the goal. Raises NotMovedError, HostFailed."""
-    if not placing.can_move(pvmd, goal.tid):
-        raise never(c.WIRE_WHY_OLD_HOST, goal.name)
     try:
         reserved = await pvmd.peers.request(goal.tid, c.DM_MOVE_RESERVE, order, Reserved)
     except Refused as refused:
         raise not_now(c.WIRE_WHY_FULL, f"{refused}") from refused
     if reserved.code:
-        raise _told(reserved.code, reserved.reason, reserved.text)
+        raise told(reserved.code, reserved.reason, reserved.text)
     return reserved
 
 
-def _told(code: int, reason: int, text: str) -> NotMovedError:
+def told(code: int, reason: int, text: str) -> NotMovedError:
     """The refusal of another party, in its words."""
     error = NotMovedError(code, 0, text)
     error.reason = reason
@@ -285,7 +304,7 @@ async def _freeze(pvmd: Pvmd, departure: Departure, reserved: Reserved) -> None:
     _order_freeze(pvmd, departure, reserved)
     await _until(departure, departure.frozen, _FREEZE_SECONDS)
     faults.at(pvmd, "frozen")
-    for host in pvmd.hosts.others():
+    for host in placing.able(pvmd):
         Moves.of(pvmd).flush(pvmd, departure, host.tid)
 
 
@@ -295,13 +314,16 @@ def _order_freeze(pvmd: Pvmd, departure: Departure, reserved: Reserved) -> None:
     assert task.conn is not None and task.announced is not None
     with contextlib.suppress(ProcessLookupError):
         os.kill(task.pid, task.announced.signal or 0)
+        if task.held:
+            os.kill(task.pid, signal.SIGCONT)
     task.frozen = []
     departure.ordered = True
+    departure.stopped = pvmd.loop.time()
     order = Freeze(departure.epoch, 0, reserved.address, reserved.token)
-    _say(pvmd, task, c.TM_FREEZE, order.encode())
+    say(pvmd, task, c.TM_FREEZE, order.encode())
 
 
-def _say(pvmd: Pvmd, task: Task, tag: int, body: bytes) -> None:
+def say(pvmd: Pvmd, task: Task, tag: int, body: bytes) -> None:
     """A message on a task's connection, whatever is held."""
     if task.conn is not None:
         message = frame(task.tid, c.TIDPVMD, tag, c.SYSCTX_TM, 0, body)
@@ -387,12 +409,13 @@ def _thaw(pvmd: Pvmd, departure: Departure) -> None:
         with contextlib.suppress(OSError):
             pvmd.switch.thaw_task(task.tid)
     if departure.ordered and not departure.refused:
-        _say(pvmd, task, c.TM_THAW, Thaw(departure.epoch).encode())
+        say(pvmd, task, c.TM_THAW, Thaw(departure.epoch).encode())
     if task.pipe is not None:
         task.pipe.halt(False)
     signals, task.frozen = task.frozen, None
     for signum in signals or ():
         signal_task(pvmd, task, signum)
+    holding.settle(pvmd, task)
 
 
 def _commit(pvmd: Pvmd, departure: Departure) -> asyncio.Future[bytes]:
@@ -422,14 +445,15 @@ def _commit(pvmd: Pvmd, departure: Departure) -> asyncio.Future[bytes]:
 @handles(c.TM_FROZEN, Frozen, reply=False)
 def frozen(pvmd: Pvmd, request: Request, body: Frozen) -> None:
     """A task has stopped, or does not."""
-    departure = Moves.of(pvmd).departures.get(request.src)
-    if departure is None or departure.epoch != body.epoch or departure.frozen.done():
+    moves = Moves.of(pvmd)
+    stop = moves.departures.get(request.src) or moves.stops.get(request.src)
+    if stop is None or stop.epoch != body.epoch or stop.frozen.done():
         return
     if body.code:
-        departure.refused = True
-        departure.fail(_told(body.code, body.reason, body.text))
+        stop.refused = True
+        stop.fail(told(body.code, body.reason, body.text))
     else:
-        departure.frozen.set_result(None)
+        stop.frozen.set_result(None)
 
 
 @handles(c.DM_MOVE_READY, Ready, hosts=True, reply=False)
@@ -439,7 +463,7 @@ def ready(pvmd: Pvmd, request: Request, body: Ready) -> None:
     if departure is None or (departure.epoch, departure.goal) != (body.epoch, host_of(request)):
         return
     if body.code:
-        departure.fail(_told(body.code, body.reason, body.text))
+        departure.fail(told(body.code, body.reason, body.text))
     elif not departure.ready.done():
         departure.ready.set_result(None)
 

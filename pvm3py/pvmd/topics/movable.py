@@ -13,7 +13,7 @@ from ..state.hosts import Host
 from ..state.moves import NotMovedError, never, not_now
 from ..state.task import Task
 from .births import Births
-from .placing import can_move
+from .placing import able, can_move
 from .roles import Registry
 
 _TERMINALS = ("/dev/pts/", "/dev/tty", "/dev/console")
@@ -61,6 +61,8 @@ def check(pvmd: Pvmd, task: Task) -> None:
         raise not_now(c.WIRE_WHY_STARTING)
     if announced is None or not announced.signal or not announced.image:
         raise never(c.WIRE_WHY_LIBRARY)
+    if task.flags > 0 and task.flags & c.PvmTaskFixed:
+        raise never(c.WIRE_WHY_FIXED)
     if task.disowned or task.tasker:
         raise never(c.WIRE_WHY_WRAPPED)
     if Registry.of(pvmd).flags(task.tid) or Births.of(pvmd).is_nursery(task.tid):
@@ -70,8 +72,8 @@ def check(pvmd: Pvmd, task: Task) -> None:
     _check_process(task.pid)
     for fd in range(3):
         _check_stream(task, fd)
-    if any(host for host in pvmd.hosts.others() if not can_move(pvmd, host.tid)):
-        raise never(c.WIRE_WHY_OLD_HOST)
+    if not can_move(pvmd, pvmd.hosts.master):
+        raise never(c.WIRE_WHY_OLD_MASTER)
 
 
 def _check_process(pid: int) -> None:
@@ -118,10 +120,16 @@ def goal(pvmd: Pvmd, name: str) -> Host:
         if host is None:
             raise NotMovedError(c.PvmNoHost, 0, f"no host {name}")
         return host
-    others = sorted(hosts.others(), key=lambda other: (other.tid < hosts.own.tid, other.tid))
+    others = sorted(able(pvmd), key=lambda other: (other.tid < hosts.own.tid, other.tid))
     if not others:
         raise never(c.WIRE_WHY_NO_GOAL)
     return others[0]
+
+
+def check_goal(pvmd: Pvmd, host: Host) -> None:
+    """Raises NotMovedError if the host does not know that tasks move."""
+    if not can_move(pvmd, host.tid):
+        raise never(c.WIRE_WHY_OLD_HOST, host.name)
 
 
 def check_machine(pvmd: Pvmd, traits: str) -> None:

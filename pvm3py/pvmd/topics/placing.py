@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import Coroutine
 from typing import Any
 
+from pvm3py.places import birth_host
 from pvm3py.wire import constants as c
 from pvm3py.wire.moves import HoldOrder, MoveWord, Placed
 from pvm3py.wire.task import Status
@@ -23,17 +25,22 @@ from ..occasions import HOST_LOST, TASK_GONE, Step, on
 from ..state.errors import HostFailed, Refused
 from ..state.events import HeldEvent
 from ..state.hosts import Host
-from ..state.moves import Arrival, Departure, Hold, NotMovedError
+from ..state.moves import Arrival, Departure, Hold, NotMovedError, Stop
 from ..state.task import Task, is_task
 from . import faults
 from .output import Collectors
+from .tasks import signal_task
 
 
 class Moves(Table):
-    """What is going on: moves of tasks of this host, of tasks that come, and what is held."""
+    """What is going on: moves of tasks of this host, of tasks that come, and what is held.
+
+    stops: tasks of this host whose images are made for files.
+    """
 
     def __init__(self) -> None:
         self.departures: dict[int, Departure] = {}
+        self.stops: dict[int, Stop] = {}
         self.arrivals: dict[int, Arrival] = {}
         self.holds: dict[int, Hold] = {}
 
@@ -63,6 +70,11 @@ def ask(pvmd: Pvmd, host: int, tag: int, departure: Departure) -> asyncio.Future
 def can_move(pvmd: Pvmd, host: int) -> bool:
     """Whether the daemon of a host knows that tasks move."""
     return bool(pvmd.hosts.capabilities(host) & c.WIRE_DAEMON_CAN_MOVE)
+
+
+def able(pvmd: Pvmd) -> list[Host]:
+    """The other hosts of which that is so."""
+    return [host for host in pvmd.hosts.others() if can_move(pvmd, host.tid)]
 
 
 # ---- holding -------------------------------------------------------------------------------
@@ -130,8 +142,8 @@ def dm_flush(_pvmd: Pvmd, _request: Request, _body: MoveWord) -> Status:
 
 def tell_all(pvmd: Pvmd, news: Placed, *, but: int = 0) -> None:
     """Tell all other daemons that know of moves where a task is; not the host `but`."""
-    for host in pvmd.hosts.others():
-        if host.tid != but and can_move(pvmd, host.tid):
+    for host in able(pvmd):
+        if host.tid != but:
             pvmd.peers.send(host.tid, c.DM_PLACE, news)
 
 
@@ -194,6 +206,8 @@ def forget(pvmd: Pvmd, tid: int, task: Task | None) -> None:
 def task_gone(pvmd: Pvmd, tid: int, task: Task | None) -> None:
     """A task is gone: all daemons are told if they may know of it, and it does not move."""
     places, moves = pvmd.hosts.places, Moves.of(pvmd)
+    if (stop := moves.stops.get(tid)) is not None:
+        stop.fail(NotMovedError(c.PvmNoTask, 0, f"t{tid:x}: it has ended"))
     if not places.wanders(tid):
         return
     release(pvmd, tid)
@@ -224,6 +238,21 @@ async def _ask_fate(pvmd: Pvmd, kept: Hold) -> None:
         news = await pvmd.peers.request(kept.goal, c.DM_MOVE_FATE, word, Placed)
         if news.host != pvmd.hosts.own.tid:
             _heed(pvmd, news)
+
+
+def shares_fate(pvmd: Pvmd, tid: int, host: int) -> bool:
+    """Whether a task ends with this host, wherever it is: hosts of 3.4.6 reach it there alone."""
+    others = len(pvmd.hosts.hosts) - 1
+    return birth_host(tid) == host and len(able(pvmd)) < others
+
+
+@on(HOST_LOST)
+def share_fate(pvmd: Pvmd, host: int) -> None:
+    """A host is gone, and with it tasks that have moved here from there, if others think so."""
+    for task in pvmd.tasks:
+        if shares_fate(pvmd, task.tid, host):
+            pvmd.log(f"t{task.tid:x} ends with its birth host: there are hosts of 3.4.6")
+            signal_task(pvmd, task, signal.SIGKILL)
 
 
 @on(HOST_LOST, Step.MOVES)

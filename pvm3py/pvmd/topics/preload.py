@@ -30,10 +30,20 @@ MODULES = (
     # starts of hosts
     "shlex",
     "pvm3py.pvmd.topics.handstart",
-    # moves of tasks; who asks for one is served by the others, which need answers of the first
+    # moves of tasks; who asks for one is served by the last of them
+    "pvm3py.pvmd.topics.holding",
+    "pvm3py.pvmd.topics.watching",
+    "pvm3py.pvmd.topics.managing",
     "pvm3py.pvmd.topics.arriving",
     "pvm3py.pvmd.topics.migration",
     "pvm3py.pvmd.topics.evacuating",
+    # images in files
+    "json",
+    "pvm3py.pvmd.topics.cutting",
+    "pvm3py.pvmd.topics.reviving",
+    "pvm3py.pvmd.topics.checkpointing",
+    "pvm3py.pvmd.topics.restarting",
+    "pvm3py.pvmd.topics.saving",
     # trace events
     "copy",
     "dataclasses",

@@ -25,6 +25,7 @@ from ..dispatch import Request, handles
 from ..occasions import HOSTS_ADDED, HOSTS_ANNOUNCED
 from ..state.config import SlaveStart, expand
 from ..state.errors import Refused
+from ..state.hooks import parse_owner
 from ..state.hosts import HOSTS_MAX, Host
 from ..state.task import is_task
 from . import failure, network
@@ -186,6 +187,8 @@ def configure(pvmd: Pvmd, request: Request, body: SlaveSettings) -> None:
             pvmd.settings.debugger = expand(text)
         elif field == c.DM_SLCONF_WD:
             _change_directory(pvmd, expand(text))
+        elif field == c.WIRE_SLCONF_OWNER:
+            _set_owner(pvmd, text)
         elif field == c.DM_SLCONF_SCHED:
             _set_sched(pvmd, request, text)
         elif field == c.DM_SLCONF_TRACE:
@@ -199,6 +202,15 @@ def _change_directory(pvmd: Pvmd, path: str) -> None:
         os.chdir(path)
     except (OSError, ValueError) as error:
         pvmd.log(f"working directory {path}: {error}")
+
+
+def _set_owner(pvmd: Pvmd, text: str) -> None:
+    try:
+        parse_owner(text)
+    except ValueError as error:
+        pvmd.log(f"ow= of the master: {error}")
+    else:
+        pvmd.settings.owner = text
 
 
 def _set_sched(pvmd: Pvmd, request: Request, text: str) -> None:

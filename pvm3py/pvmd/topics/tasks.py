@@ -160,7 +160,10 @@ def dm_sendsig(pvmd: Pvmd, _request: Request, body: SignalRequest) -> None:
 
 
 def signal_task(pvmd: Pvmd, task: Task, signum: int) -> None:
-    """Send a signal to the process of a task, if it is known, still the task's, and not init."""
+    """Send a signal to the process of a task, if it is known, still the task's, and not init.
+
+    A task that is held goes on for SIGTERM, which is to end it.
+    """
     for later in (task.unborn, task.frozen):
         if later is not None and signum not in later and len(later) < signal.NSIG:
             later.append(signum)
@@ -168,6 +171,8 @@ def signal_task(pvmd: Pvmd, task: Task, signum: int) -> None:
         return
     try:
         os.kill(task.pid, signum)
+        if task.held and signum == signal.SIGTERM:
+            os.kill(task.pid, signal.SIGCONT)
     except (OSError, ValueError, OverflowError) as error:
         pvmd.log(f"signal {signum} to t{task.tid:x} pid {task.pid}: {error}")
 

@@ -55,6 +55,7 @@ def test_every_public_function_is_in_the_table() -> None:
     assert len(declared) > 100
     # Declared as in 3.4.6, which does not have them either.
     declared -= {"pvm_getmwid", "pvm_setmwid"}
-    # Of this project: test_moved_tasks.py.
-    declared -= {"pvm_migrate", "pvm_canmigrate", "pvm_onmigrate"}
+    # Of this project: test_moved_tasks.py, test_held_tasks.py.
+    declared -= {"pvm_migrate", "pvm_canmigrate", "pvm_onmigrate", "pvm_holdtask"}
+    declared -= {"pvm_checkpoint", "pvm_restart"}
     assert declared <= {name for functions in LIBRARIES.values() for name in functions}

@@ -31,7 +31,8 @@ SEQUENCES = 40
 # Functions of the header that 3.4.6 does not have, or that call nothing.
 UNTRIED = {
     *("pvm_getmwid", "pvm_setmwid", "pvmtmpnam", "pvmgetrsh", "pvmgettmp"),
-    *("pvm_migrate", "pvm_canmigrate", "pvm_onmigrate"),
+    *("pvm_migrate", "pvm_canmigrate", "pvm_onmigrate", "pvm_holdtask"),
+    *("pvm_checkpoint", "pvm_restart"),
 }
 
 

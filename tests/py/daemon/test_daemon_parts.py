@@ -121,19 +121,20 @@ def test_busy_listener_is_alive(tmp_path: Path) -> None:
     [
         (
             TASK_GONE,
-            "ANY/placing ANY/awaited ANY/claims ANY/arriving OUTPUT/output BIRTHS/births "
-            "TRACE/tracing MAILBOX/mailbox NOTICES/notify MANAGERS/manager ROLES/registry "
-            "REPORT/manager CONTEXTS/contexts FILES/leaving MOVES/placing PLACES/tasks",
+            "ANY/placing ANY/awaited ANY/claims ANY/arriving ANY/managing OUTPUT/output "
+            "BIRTHS/births TRACE/tracing MAILBOX/mailbox NOTICES/notify MANAGERS/manager "
+            "ROLES/registry REPORT/manager CONTEXTS/contexts FILES/leaving "
+            "MOVES/placing PLACES/tasks",
         ),
         (TASK_LEFT, "ANY/births MANAGERS/manager ROLES/registry"),
         (
             HOST_LOST,
-            "ANY/placing ANY/arriving ANY/migration NOTICES/notify ANSWERS/failure "
-            "MANAGERS/manager ROLES/registry REPORT/manager COLLECTORS/output ADDITION/addhost "
-            "PEERS/failure MOVES/placing",
+            "ANY/placing ANY/arriving ANY/managing ANY/migration NOTICES/notify "
+            "ANSWERS/failure MANAGERS/manager ROLES/registry REPORT/manager COLLECTORS/output "
+            "ADDITION/addhost PEERS/failure MOVES/placing",
         ),
         (HOSTS_ADDED, "NOTICES/notify MANAGERS/manager ROLES/registry"),
-        (END, "ANY/arriving ANY/migration PEERS/network TASKS/leaving"),
+        (END, "ANY/arriving ANY/watching ANY/migration PEERS/network TASKS/leaving"),
     ],
     ids=["task gone", "task left", "host lost", "hosts added", "end"],
 )
@@ -176,15 +177,17 @@ def names(tags: Iterable[int]) -> str:
 def test_answers_of_other_daemons_are_those_that_handlers_give_them() -> None:
     assert names(ANSWERS) == (
         "DM_ADDACK DM_CANMIGRATEACK DM_DBACK DM_DELHOSTACK DM_EVACUATEACK DM_EVACUATEDACK "
-        "DM_EXECACK DM_HOSTSYNCACK DM_HTUPDACK DM_MIGRATEACK DM_MOVE_ABORTACK DM_MOVE_CLAIMACK "
-        "DM_MOVE_FATEACK DM_MOVE_FLUSHACK DM_MOVE_FLUSHEDACK DM_MOVE_GOACK DM_MOVE_HOLDACK "
-        "DM_MOVE_RESERVEACK DM_MOVE_WAITSACK DM_NOTIFYACK DM_PSTATACK DM_RESETACK DM_TASKACK"
+        "DM_EXECACK DM_HOLDTASKACK DM_HOSTSYNCACK DM_HTUPDACK DM_MIGRATEACK DM_MOVE_ABORTACK "
+        "DM_MOVE_CLAIMACK DM_MOVE_FATEACK DM_MOVE_FLUSHACK DM_MOVE_FLUSHEDACK DM_MOVE_GOACK "
+        "DM_MOVE_HOLDACK "
+        "DM_MOVE_RESERVEACK DM_MOVE_WAITSACK DM_NOTIFYACK DM_OWNERACK DM_PSTATACK DM_RESETACK "
+        "DM_TASKACK"
     )
 
 
 def test_answers_to_other_hosts_have_the_context_of_these_requests() -> None:
     answered = [tag for tag, route in ROUTES.items() if route.context and route.reply_tag]
-    assert names(answered) == "DM_ADD DM_EXEC DM_HTUPD SM_ADD SM_EXEC"
+    assert names(answered) == "DM_ADD DM_EXEC DM_HTUPD SM_ADD SM_EXEC SM_MIGRATE"
 
 
 @pytest.mark.parametrize(

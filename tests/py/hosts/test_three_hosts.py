@@ -20,6 +20,8 @@ MIXES: tuple[tuple[Side, ...], ...] = (
 )
 TASK_EXIT, HOST_DELETE, NO_HOST = 1, 2, -6
 RAW, TAG, SIZES = 1, 60, (0, 4032, 4033, 70000)
+# An option of tasks: one that it has set to 0 ends with its host, and is not moved away before.
+MOVABLE = 1002
 
 
 @pytest.fixture(scope="module", params=MIXES, ids="-".join)
@@ -98,14 +100,15 @@ def test_tasks_of_all_hosts_are_listed_everywhere(three: Machine) -> None:
 
 def test_all_are_told_when_a_slave_is_deleted(three: Machine) -> None:
     name, tid = three.hosts[2].name, three.agents[2].tid & ~0x3FFFF
-    (child,) = three.here.spawn("agent", where=name)
+    (child,) = three.here.agents(name)
+    child.code("setopt", MOVABLE, 0)
     for agent in three.agents[:2]:
         assert agent.code("notify", HOST_DELETE, TAG, tid) == 0
-        assert agent.code("notify", TASK_EXIT, TAG + 1, child) == 0
+        assert agent.code("notify", TASK_EXIT, TAG + 1, child.tid) == 0
     assert three.agents[1].ints("delhosts", name) == [1, 0]
     for agent in three.agents[:2]:
         assert agent.notice(TAG) == [tid]
-        assert agent.notice(TAG + 1) == [child]
+        assert agent.notice(TAG + 1) == [child.tid]
         wait_until(lambda a=agent: name not in a.config(), "the host gone")
         assert agent.ints("spawn", "agent", 1, name, 1) == [0, NO_HOST]
     three.hosts[2].wait_gone()

@@ -73,6 +73,8 @@ IN_ARCHIVE = {
     *("pvmaskwaiting", "pvmwatch", "pvmdoze"),
     *("pvmsendbytes", "pvmsendparts", "pvmtake", "pvmlook", "pvmread"),
     *("pvmdescribe", "pvmrewind", "pvmspawn", "pvmforksibling", "pvmmove", "pvmmovable"),
+    *("pvmcheckpoint", "pvmrevive"),
+    "pvmowner",
 }
 
 # Debian's daemon is linked with inner parts of its library, and stays with that.

@@ -4,22 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from support.impostors.rawtask import Connector, RawTask, ints, message
+from support.impostors.rawtask import RawTask, ints, message
 from support.impostors.wanderer import (
-    Desk,
     Roads,
     Wanderer,
     answer,
     ask,
-    environment,
     move,
     number,
     numbers,
 )
-from support.machines.machine import Machine
 from support.machines.vm import wait_until
 
 from pvm3py.wire import constants as c
@@ -213,18 +209,3 @@ def test_movable_task_says_how_large_it_is(roads: Roads) -> None:
     assert (can.code, can.text) == (0, "")
     assert 1 << 20 < (can.size_high << 31 | can.size_low) < 1 << 30
     assert task.body.order("signals") == []
-
-
-def test_machine_with_a_host_of_pvm_3_4_6_is_refused(tmp_path: Path, connector: Connector) -> None:
-    with Desk(tmp_path) as desk:
-        machine = Machine(("ours", "ours", "debian"), network="loopback", env=environment(tmp_path))
-        try:
-            with Roads(machine, desk, connector) as roads:
-                task, asker = roads.wanderer(), roads.task(roads.away)
-                code, reason, text = refusal(asker, task.tid, roads.away.name)
-                assert (code, reason) == (c.PvmNotMovable, c.WIRE_WHY_OLD_HOST)
-                assert text == "a host of PVM 3.4.6 is in the machine"
-                task.send(asker.tid, TAG, ints(1))
-                assert asker.receive().ints() == (1,)
-        finally:
-            machine.bed.stop()

@@ -172,7 +172,7 @@ def test_each_keeper_is_there() -> None:
 
 FAMILIES = ("TM", "DM", "SM", "TC")
 # How many codes of a family are kept for moves.
-MOVES = 32
+MOVES = c.WIRE_OWN_FIRST + c.WIRE_OWN_CODES - c.WIRE_OWN_MOVES
 
 
 def codes(family: str) -> dict[str, int]:
@@ -205,4 +205,3 @@ def test_no_message_but_those_of_moves_has_a_code_of_their_range() -> None:
         taken = [name for name, v in codes(family).items() if first <= v < first + MOVES]
         assert taken
         assert [name for name in taken if f"#define {name} " not in moves] == []
-    assert c.WIRE_OWN_MOVES + MOVES <= c.WIRE_OWN_FIRST + c.WIRE_OWN_CODES

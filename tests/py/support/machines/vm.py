@@ -32,7 +32,9 @@ _INHERITED = (
 )
 
 
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+def wait_until(
+    condition: Callable[[], Any], what: str, seconds: float = PATIENCE, *, pause: float = 0.01
+) -> Any:
     """Poll until `condition()` is true; return its value, or fail naming `what`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -41,7 +43,7 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENC
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.01)
+        time.sleep(pause)
 
 
 class Finished:

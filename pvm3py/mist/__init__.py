@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT
+"""A scheduler that uses hosts while their owners do not. docs/mist.md."""
+
+from .balance import Balance
+from .machine import Host, Machine, Task
+from .ownerfirst import OwnerFirst
+from .policy import Action, Hold, Move, Policy, Resume
+from .scheduler import POLICIES, Scheduler
+
+__all__ = [
+    "POLICIES",
+    "Action",
+    "Balance",
+    "Hold",
+    "Host",
+    "Machine",
+    "Move",
+    "OwnerFirst",
+    "Policy",
+    "Resume",
+    "Scheduler",
+    "Task",
+]
