@@ -231,7 +231,7 @@ def _route(tag: int) -> Route | None:
             evacuating,  # noqa: F401
             holding,  # noqa: F401
             managing,  # noqa: F401
-            migration,  # noqa: F401
+            move_orders,  # noqa: F401
             restarting,  # noqa: F401
             reviving,  # noqa: F401
             routes,  # noqa: F401
