@@ -88,6 +88,9 @@
 #define PvmBeforeImage 1
 #define PvmAfterResume 2
 
+/* Flags of pvm_checkpoint. */
+#define PvmWholeJobs 1 /* each tid stands for its job */
+
 /* Whose trace mask: pvm_gettmask, pvm_settmask. */
 #define PvmTaskSelf  0
 #define PvmTaskChild 1
@@ -1319,6 +1322,46 @@ int pvm_onmigrate(int when, int (*f)(void *), void *arg);
  * See pvm_migrate, pvm_sendsig
  */
 int pvm_holdtask(int tid, int on);
+
+/* ---- Checkpoints ---- */
+
+/*
+ * Have the images of tasks written to files, from which they can be started again.
+ *
+ * The tasks stop for a moment together, wherever they are, so that no message between them is lost
+ * or doubled. They then go on while the files are written. It returns when the checkpoint is whole
+ * on the disk. A task that is started again from it returns from the same call.
+ *
+ * @dir: directory that all hosts of the tasks share; NULL: PVM_CKPT_DIR of the master's daemon
+ * @tids: the tasks
+ * @n: their number; 0: the job of the caller, which is all that its root has spawned
+ * @flags: 0, or PvmWholeJobs: each tid stands for its job
+ * Returns the number of the checkpoint, from 1 up.
+ * PvmBadParam: a tid is no task's, or the directory is not named.
+ * PvmNoTask: a task has ended.
+ * PvmNotMovable: a task cannot be imaged, or the directory cannot be used.
+ * PvmBusy: not now; try again.
+ * PvmNotImpl: the daemon cannot.
+ * See pvm_restart, pvm_canmigrate
+ */
+int pvm_checkpoint(char *dir, int *tids, int n, int flags);
+
+/*
+ * Start tasks again from a checkpoint. They have the same tids, on whatever hosts they are.
+ *
+ * @dir: the directory given to pvm_checkpoint, or that of a job in it
+ * @number: of the checkpoint; 0: the last one
+ * @hosts: names of hosts; may be NULL
+ * @n: their number; 0: all hosts
+ * Returns the number of tasks.
+ * PvmBadParam: there is no such checkpoint.
+ * PvmNoHost: there is no such host.
+ * PvmAlready: one of the tasks is there.
+ * PvmNotMovable: the checkpoint is damaged, or does not fit the hosts.
+ * PvmNotImpl: the daemon cannot.
+ * See pvm_checkpoint
+ */
+int pvm_restart(char *dir, int number, char **hosts, int n);
 
 /* ---- Mailbox ---- */
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Python tasks beside mpi4py, pyzmq, dask.distributed and multiprocessing: one table.
+"""Python tasks beside mpi4py, pyzmq, dask.distributed, ray and multiprocessing: one table.
 
-The other libraries are installed into build/bench-python. Every round measures all; figures are
-medians over the rounds.
+The other libraries are installed into build/bench-python; ray is left out where it cannot be.
+Every round measures all; figures are medians over the rounds.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from pvm3py import bench as measured  # noqa: E402
 from pvm3py.bench.__main__ import figure  # noqa: E402
 
 PEERS = ("mpich==5.0.2", "mpi4py==4.1.2", "pyzmq>=26", "distributed>=2024", "numpy>=1.26")
+RAY = "ray>=2.40"
 INSTALL_TIMEOUT = 600.0  # seconds
 RUN_TIMEOUT = 120.0
 
@@ -49,9 +50,9 @@ ROWS = (
     Row("buffer", "tasks:buffer", {"mpi4py": "buffer"}),
     Row("await", "awaited:small_object", {"pyzmq": "await"}),
     Row("calls-2", "pools:our_rate 2",
-        {"pipe": "pools:their_rate 2", "mpi4py.futures": "2", "distributed": "2"}),
+        {"pipe": "pools:their_rate 2", "mpi4py.futures": "2", "distributed": "2", "ray": "2"}),
     Row("calls-6", "pools:our_rate 6",
-        {"pipe": "pools:their_rate 6", "mpi4py.futures": "6", "distributed": "6"}),
+        {"pipe": "pools:their_rate 6", "mpi4py.futures": "6", "distributed": "6", "ray": "6"}),
     Row("naps-2", "pools:our_share 2", {"pipe": "pools:their_share 2"}),
     Row("naps-6", "pools:our_share 6", {"pipe": "pools:their_share 6"}),
     Row("spawn", "tasks:spawns", {}),
@@ -66,17 +67,26 @@ class Peers:
         self._bin = place / "bin"
         if not (self._bin / "mpiexec").exists():
             subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
-            install = [str(self._bin / "pip"), "install", "-q", *PEERS]
-            subprocess.run(install, check=True, timeout=INSTALL_TIMEOUT)
+            self._install(*PEERS).check_returncode()
+        self._ray = (self._bin / "ray").exists() or self._install(RAY).returncode == 0
+        if not self._ray:
+            print("ray cannot be installed: it is left out", file=sys.stderr)
+
+    def _install(self, *packages: str) -> subprocess.CompletedProcess[bytes]:
+        """Have pip install packages, which says why it cannot."""
+        command = [str(self._bin / "pip"), "install", "-q", *packages]
+        return subprocess.run(command, timeout=INSTALL_TIMEOUT)
 
     def measure(self, library: str, mode: str, seconds: float) -> float | None:
-        """One measurement; None: it failed, and has said why."""
+        """One measurement; None: it failed, and has said why, or cannot be done here."""
+        if library == "ray" and not self._ray:
+            return None
         python = str(self._bin / "python")
         mpiexec = [str(self._bin / "mpiexec"), "-n"]
         executors = [str(HERE / "executors.py"), library, mode, str(seconds)]
         if library == "pyzmq":
             command = [python, str(HERE / "zeromq.py"), mode, str(seconds)]
-        elif library == "distributed":
+        elif library in ("distributed", "ray"):
             command = [python, *executors]
         elif library == "mpi4py.futures":
             workers = str(int(mode) + 1)

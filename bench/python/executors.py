@@ -6,7 +6,11 @@ That of mpi4py is started by mpiexec -n WORKERS+1 python -m mpi4py.futures execu
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any
 
 from pools import rate
 
@@ -27,7 +31,41 @@ def of_distributed(workers: int, seconds: float) -> float:
         return rate(lambda _: client.get_executor(pure=False), workers, seconds)
 
 
-LIBRARIES = {"mpi4py.futures": of_mpi4py, "distributed": of_distributed}
+class Ray(Executor):
+    """Remote functions of ray as an executor, in a cluster of this machine alone."""
+
+    def __init__(self, workers: int) -> None:
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        import ray  # noqa: PLC0415
+
+        self._ray = ray
+        self._functions: dict[Callable[..., Any], Any] = {}
+        ray.init(
+            num_cpus=workers,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+            _node_ip_address="127.0.0.1",
+        )
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Call a function somewhere."""
+        if fn not in self._functions:
+            self._functions[fn] = self._ray.remote(fn)
+        future: Future[Any] = self._functions[fn].remote(*args, **kwargs).future()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the cluster."""
+        self._ray.shutdown()
+
+
+def of_ray(workers: int, seconds: float) -> float:
+    """With ray."""
+    return rate(Ray, workers, seconds)
+
+
+LIBRARIES = {"mpi4py.futures": of_mpi4py, "distributed": of_distributed, "ray": of_ray}
 
 
 def main() -> None:

@@ -402,6 +402,12 @@ void sw_mail_reset(struct sw *, const char *name, size_t name_len, int32_t index
  * say so. -EINVAL: not a task, or that host is unknown or does not know that tasks move; -EBUSY: it
  * is connected or expected here, and not held.
  *
+ * sw_task_await: as sw_task_hold, of a task that is nowhere, and is to be made of an image here. Its
+ * tid is in use from then on. -EINVAL: not a task; -EEXIST: it is connected, expected or held here.
+ *
+ * sw_task_held: copy all frames that are held for a task to `room` bytes, if these are enough.
+ * Returns how many bytes there are, 0 if nothing is held.
+ *
  * sw_task_hand_over: what a task here, which is frozen, has sent to tasks that are held here is to
  * be held at another host, where it will send more. -EINVAL: as sw_task_place.
  *
@@ -412,6 +418,8 @@ int sw_task_hold(struct sw *, uint32_t tid);
 int sw_task_adopt(struct sw *, int fd, uint32_t tid, unsigned flags, uint64_t *conn);
 int sw_task_thaw(struct sw *, uint32_t tid);
 int sw_task_place(struct sw *, uint32_t tid, uint32_t host);
+int sw_task_await(struct sw *, uint32_t tid);
+uint64_t sw_task_held(struct sw *, uint32_t tid, char *to, uint64_t room);
 int sw_task_hand_over(struct sw *, uint32_t tid, uint32_t host);
 
 /*

@@ -95,6 +95,12 @@ struct pvmverdict {
 /* As pvm_migrate and pvm_canmigrate, with all of the answer; it is empty if there is none. */
 int pvmmove(int tid, const char *host, int flags, struct pvmverdict *verdict);
 int pvmmovable(int tid, const char *host, struct pvmverdict *verdict);
+/* As pvm_checkpoint; every: seconds from one to the next, 0: once; keep: how many, 0: as usual. */
+int pvmcheckpoint(const char *dir, const int *tids, int n, int flags, int every, int keep,
+	struct pvmverdict *verdict);
+/* As pvm_restart; tids: room for `most` of those that were started. */
+int pvmrevive(const char *dir, int number, char *const *hosts, int n, int *tids, int most,
+	struct pvmverdict *verdict);
 
 /* Say of a host whether its owner uses it: WIRE_OWNER_. 0 or an error code. (calls/hold.c) */
 int pvmowner(const char *host, int word);

@@ -207,6 +207,12 @@ struct image_end {
 	uint64_t bytes;   /* of the image before this record */
 };
 
+/* How the child that writes an image has ended; reason 0: all of it is on the disk. */
+struct image_outcome {
+	uint32_t reason, detail; /* as in libpvm/checkpoint/checkpoint.h */
+	uint64_t bytes;
+};
+
 /* What the restarter leaves behind in its memory, whose address image_mark's second return gives. */
 struct image_handover {
 	uint64_t memory, memory_length; /* all that is the restarter's: to be unmapped */

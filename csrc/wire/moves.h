@@ -16,11 +16,18 @@
 /* Can it be moved? i tid, s host. Answer: i code, i reason, s text, u bytes of memory (0: unknown). */
 #define TM_CANMIGRATE (TM_FIRST + WIRE_OWN_MOVES + 1)
 /*
- * Daemon to task: stop, and write the image to who waits there. i epoch, i flags (0), s address
+ * Daemon to task: stop, and write the image to who waits there. i epoch, i flags, s address
  * ("a.b.c.d:port"), s token (WIRE_TOKEN hex digits, with which the connection begins). It is in one
  * fragment, and the last one of the stream until the move is off. The signal comes before.
  */
 #define TM_FREEZE (TM_FIRST + WIRE_OWN_MOVES + 2)
+/*
+ * A flag of TM_FREEZE: the image goes to a file, whose path follows (s), and the task goes on. A
+ * child writes it, and says on the connection how that has ended: struct image_outcome.
+ */
+#define WIRE_FREEZE_FILE 1
+/* Bytes of that path, with its NUL. */
+#define WIRE_FREEZE_PATH 360
 /*
  * Task to daemon: i epoch, i code, i reason, s text. With code 0 the image is under way, and this is
  * the task's last fragment. Otherwise nothing has changed, and the task goes on.
@@ -42,6 +49,21 @@
 /* Capability bit of the extension block: the daemon serves these four. */
 #define WIRE_EXT_MOVES 8
 
+/*
+ * Write images of tasks to files: s directory, i flags (WIRE_CKPT_), i seconds from one to the next
+ * (0: once), i how many are kept (0: the usual number), then i number of tasks, tids; none: the job
+ * of who asks. Answer: i number of the checkpoint or code, i reason, s text.
+ */
+#define TM_CKPT (TM_FIRST + WIRE_OWN_MOVES + 16)
+/* Each tid stands for its whole job. */
+#define WIRE_CKPT_JOBS 1
+/*
+ * Start tasks from such files: s directory, i number of the checkpoint (0: the last), where the
+ * output goes as in TM_SPAWN (i tid, context, tag), i number of hosts, names (none: all). Answer:
+ * i number of tasks or code, i reason, s text, i number of tids, tids.
+ */
+#define TM_RESTART (TM_FIRST + WIRE_OWN_MOVES + 17)
+
 #define WIRE_TOKEN 32
 /* Most bytes of a fragment of TM_FREEZE, TM_THAW and TM_GO, without its header. */
 #define WIRE_MOVE_FRAGMENT 512
@@ -54,6 +76,7 @@
 #define WIRE_WHY_ROUTES (WIRE_WHY_TASK + 2)   /* it has direct routes */
 #define WIRE_WHY_CONNECT (WIRE_WHY_TASK + 3)  /* nobody takes the image */
 #define WIRE_WHY_BUSY (WIRE_WHY_TASK + 4)     /* it computes, and is to be moved in calls only */
+#define WIRE_WHY_FILE (WIRE_WHY_TASK + 8)     /* the file of its image cannot be made */
 
 /*
  * Between daemons, each to one that has said WIRE_DAEMON_CAN_MOVE; bodies are in
@@ -128,6 +151,30 @@
 /* Number of the setting in DM_SLCONF that is `ow=` of the host file, to who can move. */
 #define WIRE_SLCONF_OWNER (WIRE_OWN_MOVES)
 
+/*
+ * Images in files, and tasks that are started from them; bodies are in pvm3py/wire/checkpoints.py.
+ * CKPT and RESTART pass on to the master's daemon what a task has asked for. That one has all others
+ * list their tasks (LIST), stop some of them (FREEZE), note what is under way between them (CUT),
+ * and have them go on (THAW), which is answered when the images are on the disk. For a restart all
+ * prepare the tasks that are to be theirs (AWAIT), and then have them run, or not (GO).
+ */
+#define DM_CKPT (DM_FIRST + WIRE_OWN_MOVES + 32)
+#define DM_CKPTACK (DM_FIRST + WIRE_OWN_MOVES + 33)
+#define DM_CKPT_LIST (DM_FIRST + WIRE_OWN_MOVES + 34)
+#define DM_CKPT_LISTACK (DM_FIRST + WIRE_OWN_MOVES + 35)
+#define DM_CKPT_FREEZE (DM_FIRST + WIRE_OWN_MOVES + 36)
+#define DM_CKPT_FREEZEACK (DM_FIRST + WIRE_OWN_MOVES + 37)
+#define DM_CKPT_CUT (DM_FIRST + WIRE_OWN_MOVES + 38)
+#define DM_CKPT_CUTACK (DM_FIRST + WIRE_OWN_MOVES + 39)
+#define DM_CKPT_THAW (DM_FIRST + WIRE_OWN_MOVES + 40)
+#define DM_CKPT_THAWACK (DM_FIRST + WIRE_OWN_MOVES + 41)
+#define DM_RESTART (DM_FIRST + WIRE_OWN_MOVES + 42)
+#define DM_RESTARTACK (DM_FIRST + WIRE_OWN_MOVES + 43)
+#define DM_RESTART_AWAIT (DM_FIRST + WIRE_OWN_MOVES + 44)
+#define DM_RESTART_AWAITACK (DM_FIRST + WIRE_OWN_MOVES + 45)
+#define DM_RESTART_GO (DM_FIRST + WIRE_OWN_MOVES + 46)
+#define DM_RESTART_GOACK (DM_FIRST + WIRE_OWN_MOVES + 47)
+
 /* Reasons that daemons find; pvm3py/wire/moves.py has the words. */
 #define WIRE_WHY_DAEMON 200
 #define WIRE_WHY_LIBRARY (WIRE_WHY_DAEMON)      /* its library makes no images */
@@ -147,7 +194,13 @@
 #define WIRE_WHY_CHANNEL (WIRE_WHY_DAEMON + 18)  /* a standard stream of it is a pipe or a socket */
 #define WIRE_WHY_OLD_MASTER (WIRE_WHY_DAEMON + 19) /* the master is one of 3.4.6 */
 #define WIRE_WHY_FIXED (WIRE_WHY_DAEMON + 30)      /* spawned with PvmTaskFixed */
+/* Of checkpoints alone. */
+#define WIRE_WHY_DIRECTORY (WIRE_WHY_DAEMON + 40)  /* it cannot be used */
+#define WIRE_WHY_CHECKPOINT (WIRE_WHY_DAEMON + 41) /* it is not there, or damaged */
+#define WIRE_WHY_ALIVE (WIRE_WHY_DAEMON + 42)      /* there is a task with such a tid */
 /* The same with PvmBusy: another try may do. */
+#define WIRE_WHY_ROOM (WIRE_WHY_DAEMON + 43)    /* the disk is too full */
+#define WIRE_WHY_WRITING (WIRE_WHY_DAEMON + 44) /* the image was not written */
 #define WIRE_WHY_OWNER (WIRE_WHY_DAEMON + 31)   /* the owner of the goal uses it */
 #define WIRE_WHY_MANAGER (WIRE_WHY_DAEMON + 32) /* the resource manager finds no host for it */
 #define WIRE_WHY_HOSTS (WIRE_WHY_DAEMON + 14)   /* hosts are being added */

@@ -16,6 +16,14 @@ Kind = Literal[
 ]
 
 
+# Bytes of C types.
+_BYTES: dict[str, int] = {
+    name: ffi.sizeof(name)
+    for whole in ("short", "int", "long")
+    for name in (whole, f"unsigned {whole}")
+} | {name: ffi.sizeof(name) for name in ("char", "float", "double")}
+
+
 class Item(NamedTuple):
     """An item type.
 
@@ -38,7 +46,7 @@ class Item(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes of one item in memory."""
-        return self.parts * int(ffi.sizeof(self.ctype))
+        return self.parts * _BYTES[self.ctype]
 
     def length(self, number: int, *, xdr: bool) -> int:
         """Bytes of `number` items in a message; XDR fills bytes up to a multiple of 4."""
@@ -99,20 +107,22 @@ def in_memory(buffer: Buffer, *, writable: bool = False) -> tuple[Item, Any, int
     """
     view = memoryview(buffer)
     item = item_of(view)
-    if not view.c_contiguous:
-        raise TypeError("the buffer is not in one piece: make it so, with np.ascontiguousarray")
+    owner = whole_memory(buffer, view)
     if writable and view.readonly:
         raise TypeError("the buffer is read-only")
-    owner = _owner(buffer, view)
     memory = ffi.from_buffer(f"{item.ctype}[]", owner, require_writable=writable)
     return item, memory, len(memory) // item.parts
 
 
-def _owner(buffer: Buffer, view: memoryview) -> Any:
-    """Whose memory it is: no memoryview, if the buffer is not a part of it.
+def whole_memory(buffer: Buffer, view: memoryview) -> Any:
+    """Whose memory a buffer, seen in a view, is: no memoryview, if it is not a part of it.
+
+    TypeError: it is not in one piece.
 
     The collector crashes on a memoryview that a C array borrows if both are in a cycle, as those
     are that the frames of an exception have.
     """
+    if not view.c_contiguous:
+        raise TypeError("the buffer is not in one piece: make it so, with np.ascontiguousarray")
     whole = view.obj
     return whole if whole is not None and memoryview(whole).nbytes == view.nbytes else buffer

@@ -50,10 +50,10 @@ def move(tid: int, host: str | None) -> None:
     verdict = ffi.new("struct pvmverdict *")
     code = lib.pvmmove(tid, _name(host), 0, verdict)
     if code in (Code.NOT_MOVABLE, Code.BUSY):
-        reason = _reason(code, verdict)
+        reason = reason_of(code, verdict)
         kind = NotMovable if code == Code.NOT_MOVABLE else Busy
         raise kind(code, "migrate", reason.text, f"t{tid:x}", reason.number)
-    _check("migrate", code, tid, verdict)
+    checked("migrate", code, tid, verdict)
 
 
 def look(tid: int, host: str | None) -> Look:
@@ -64,8 +64,8 @@ def look(tid: int, host: str | None) -> Look:
     verdict = ffi.new("struct pvmverdict *")
     code = lib.pvmmovable(tid, _name(host), verdict)
     if code in (Code.NOT_MOVABLE, Code.BUSY):
-        return Look(_reason(code, verdict), verdict.bytes)
-    _check("canmigrate", code, tid, verdict)
+        return Look(reason_of(code, verdict), verdict.bytes)
+    checked("canmigrate", code, tid, verdict)
     return Look(None, verdict.bytes)
 
 
@@ -86,7 +86,8 @@ def _name(host: str | None) -> Any:
     return ffi.NULL if host is None else c_string(os.fsencode(host))
 
 
-def _reason(code: int, verdict: Any) -> Reason:
+def reason_of(code: int, verdict: Any) -> Reason:
+    """What a verdict says about a refusal."""
     return Reason(Code(code), verdict.reason, _words(verdict))
 
 
@@ -95,10 +96,10 @@ def _words(verdict: Any) -> str:
     return text.decode(errors="replace")
 
 
-def _check(function: str, code: int, tid: int, verdict: Any) -> None:
+def checked(function: str, code: int, tid: int | None, verdict: Any) -> None:
     """Raise PvmError if a code is one, with what the daemon has said about it."""
     try:
-        check(function, code, ("t%x", tid))
+        check(function, code, ("t%x", tid) if tid is not None else None)
     except PvmError as error:
         error.advice = error.advice or _words(verdict)
         raise

@@ -32,6 +32,11 @@ ALIGN: int = lib.PVM_PART_ALIGN
 APART_FROM = 4096
 
 _HEAD = struct.Struct("<8sQQ")
+_HEAD_SIZE = _HEAD.size
+# What small objects need, without a look into another namespace.
+_pack_head, _unpack_head, _dumps, _loads = (
+    _HEAD.pack, _HEAD.unpack_from, pickle.dumps, pickle.loads,
+)  # fmt: skip
 _allocate = ffi.new_allocator(should_clear_after_alloc=False)
 
 # Fill memory (a C array) with the body's bytes from an offset on.
@@ -45,9 +50,9 @@ class Malformed(ValueError):
 def dump(obj: object) -> list[Any]:
     """The object as parts of a message: head and pickle, then each buffer, to be aligned."""
     buffers: list[pickle.PickleBuffer] = []
-    data = pickle.dumps(obj, 5, buffer_callback=buffers.append)
+    data = _dumps(obj, 5, buffer_callback=buffers.append)
     if not buffers:
-        return [_HEAD.pack(MAGIC, 0, len(data)) + data]
+        return [_pack_head(MAGIC, 0, len(data)) + data]
     try:
         apart = [buffer.raw() for buffer in buffers]
     except BufferError:  # one is not in one piece
@@ -82,8 +87,8 @@ def _joined(data: bytes, apart: list[memoryview]) -> list[Any]:
 def load_small(body: bytes | memoryview) -> Any:
     """The object of a whole body in memory. Raises Malformed."""
     count, length = _head(body)
-    if count == 0 and _HEAD.size + length == len(body):
-        return pickle.loads(body[_HEAD.size :])
+    if count == 0 and _HEAD_SIZE + length == len(body):
+        return _loads(body[_HEAD_SIZE:])
     view = memoryview(body)
 
     def read(offset: int, memory: Any) -> None:
@@ -118,9 +123,10 @@ def load(total: int, read: Reader, *, start: bytes = b"", exact: bool = True) ->
 
 
 def _head(body: Any) -> tuple[int, int]:
-    if len(body) < _HEAD.size:
-        raise Malformed("the object's head is cut")
-    magic, count, length = _HEAD.unpack_from(body)
+    try:
+        magic, count, length = _unpack_head(body)
+    except struct.error:
+        raise Malformed("the object's head is cut") from None
     if magic != MAGIC:
         raise Malformed("no object")
     return count, length

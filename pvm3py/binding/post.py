@@ -34,7 +34,9 @@ def send_to_one(tid: int, tag: int, obj: object) -> None:
 
 def send_bytes(tid: int, tag: int, data: bytes) -> None:
     """Send bytes as they are to a task."""
-    check("send", lib.pvmsendbytes(tid, tag, data, len(data)), ("to t%x (tag %d)", tid, tag))
+    code = lib.pvmsendbytes(tid, tag, data, len(data))
+    if code < 0:
+        check("send", code, ("to t%x (tag %d)", tid, tag))
 
 
 def send_parts(tids: Sequence[int], tag: int, parts: Sequence[Any]) -> None:

@@ -150,7 +150,12 @@ def _loop_failed(pvmd: Pvmd, context: dict[str, Any]) -> None:
 
 def _signalled(pvmd: Pvmd, signum: int) -> None:
     pvmd.log(f"caught signal {signum}")
-    pvmd.stop(signum)
+    if signum != pvmd.settings.vacate:
+        pvmd.stop(signum)
+        return
+    from .topics import vacating  # noqa: PLC0415
+
+    vacating.vacate(pvmd, signum)
 
 
 # ---- events of the switch ------------------------------------------------------------------
@@ -221,10 +226,15 @@ def _route(tag: int) -> Route | None:
     if route is None and any(tag - first in _MOVES for first in firsts):
         from .topics import (  # noqa: PLC0415
             arriving,  # noqa: F401
+            checkpointing,  # noqa: F401
+            cutting,  # noqa: F401
             evacuating,  # noqa: F401
             holding,  # noqa: F401
             managing,  # noqa: F401
             move_orders,  # noqa: F401
+            restarting,  # noqa: F401
+            reviving,  # noqa: F401
+            saving,  # noqa: F401
         )
 
         route = ROUTES.get(tag)

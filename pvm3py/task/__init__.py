@@ -12,6 +12,7 @@ with Task() as task:
 from pvm3py.binding import errors
 from pvm3py.binding.errors import *  # noqa: F403
 
+from .checkpoints import checkpoint, restart
 from .group import Group, MemberDied
 from .hosts import Hosts, HostsNotAdded, Tasks
 from .machine import VirtualMachine
@@ -44,8 +45,10 @@ __all__ = [
     "Tid",
     "VirtualMachine",
     "can_migrate",
+    "checkpoint",
     "hold",
     "migrate",
     "release",
+    "restart",
 ]
 __all__ += errors.__all__

@@ -13,7 +13,7 @@ from pvm3py._task import ffi, lib
 from pvm3py.binding import objects
 from pvm3py.binding.enums import Code
 from pvm3py.binding.errors import BadMsg, Mismatch, NoSuchBuf, Overflow, check
-from pvm3py.binding.items import ITEMS, Item, Kind, in_memory, item_of
+from pvm3py.binding.items import ITEMS, Item, Kind, in_memory, item_of, whole_memory
 from pvm3py.binding.post import read_into, send_parts
 from pvm3py.binding.strings import c_string
 
@@ -378,8 +378,13 @@ class _Unpacker:
 
 def send_buffer(tids: Sequence[int], tag: int, buffer: Buffer) -> None:
     """Send the items of a buffer as they are in memory."""
-    _, memory, _ = _packed(buffer, None, None, 1)
-    send_parts(tids, tag, [ffi.buffer(memory)])
+    view = memoryview(buffer)
+    if view.ndim == 1 and not view.c_contiguous:
+        _, memory, _ = _packed(buffer, None, None, 1)
+        send_parts(tids, tag, [ffi.buffer(memory)])
+        return
+    item_of(view)
+    send_parts(tids, tag, [whole_memory(buffer, view)])
 
 
 def receive_into(message: Message, place: tuple[Item, Any, int]) -> Received:

@@ -33,7 +33,7 @@ class _Room(threading.local):
 
     def __init__(self) -> None:
         arrival, head = ffi.new("struct pvmarrival *"), ffi.new("char[]", HEAD)
-        self.parts = arrival, head, memoryview(ffi.buffer(head))
+        self.parts = arrival, head, ffi.buffer(head)
 
 
 _room = _Room()
@@ -72,9 +72,9 @@ def take_object(source: int = ANY, tag: int = ANY, *, timeout: float | None = No
     if code <= 0:
         _require("recv", code, source, tag)
     if arrival.id:
-        return _large(Message.of(arrival), arrival.length, bytes(room))
+        return _large(Message.of(arrival), arrival.length, room[:])
     # A copy: unpickling may run code that receives.
-    return _small(bytes(room[: arrival.length]), arrival.tid, arrival.tag)
+    return _small(room[: arrival.length], arrival.tid, arrival.tag)
 
 
 def take_packed(
@@ -119,7 +119,7 @@ def _packed(source: int, tag: int, seconds: float) -> int | tuple[bytes | Messag
         return code
     if arrival.id:
         return Message.of(arrival), arrival.tid, arrival.tag
-    return bytes(room[: arrival.length]), arrival.tid, arrival.tag
+    return room[: arrival.length], arrival.tid, arrival.tag
 
 
 class Receive(Protocol[_Got_co]):
@@ -195,7 +195,7 @@ def _large(message: Message, length: int, start: bytes) -> Any:
 
 
 def _seconds(timeout: float | None) -> float:
-    return _FOREVER if timeout is None else max(timeout, 0.0)
+    return _FOREVER if timeout is None else timeout if timeout > 0 else 0.0
 
 
 def _require(function: str, code: int, source: int, tag: int) -> None:

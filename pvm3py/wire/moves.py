@@ -5,7 +5,7 @@ from typing import Annotated
 
 from . import constants as c
 from .codec import Counted
-from .record import I32, Blob, Ints, Record, Str
+from .record import I32, Blob, Ints, OptionalStr, Record, Str
 from .task import Settings
 
 # What people are told of the reasons that daemons find; some have more to say behind it.
@@ -33,6 +33,11 @@ WORDS = {
     c.WIRE_WHY_FIXED: "it has been spawned to stay where it is",
     c.WIRE_WHY_OWNER: "the owner of that host uses it",
     c.WIRE_WHY_MANAGER: "the resource manager finds no host for it",
+    c.WIRE_WHY_DIRECTORY: "the directory cannot be used",
+    c.WIRE_WHY_CHECKPOINT: "the checkpoint cannot be used",
+    c.WIRE_WHY_ALIVE: "tasks with these tids are there",
+    c.WIRE_WHY_ROOM: "the disk is too full",
+    c.WIRE_WHY_WRITING: "the image could not be written",
 }
 
 
@@ -70,12 +75,16 @@ class CanMoveReply(Record):
 
 
 class Freeze(Record):
-    """TM_FREEZE; address of who takes the image, and the token that it expects."""
+    """TM_FREEZE; address of who takes the image, and the token that it expects.
+
+    file: path of the image, with WIRE_FREEZE_FILE.
+    """
 
     epoch: I32
     flags: I32
     address: Str
     token: Str
+    file: OptionalStr = None
 
 
 class Frozen(Record):
@@ -136,7 +145,8 @@ class TaskRecord(Record):
     """What a daemon knows of a task from its start on, and by what it has announced.
 
     out, trc, begun: tid, context and tag; begun is empty if no tracer was told. announced: words
-    of the library's extension. held: it is stopped by hand.
+    of the library's extension. held: it is stopped by hand; job: tid of the task with which its job
+    began.
     """
 
     ptid: I32
@@ -150,6 +160,7 @@ class TaskRecord(Record):
     begun: Ints
     announced: Ints
     held: I32 = 0
+    job: I32 = 0
 
 
 class Reserve(Record):

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Bodies of SM_ messages between the daemon and hosters, taskers and resource managers."""
 
-from .record import I32, Record, Str, Strs
+from .record import I32, OptionalI32, Record, Str, Strs
 from .task import SpawnRequest
 
 
 class ExecRequest(Record):
-    """SM_EXEC, DM_EXEC: start `count` tasks on the host asked."""
+    """SM_EXEC, DM_EXEC: start `count` tasks on the host asked.
+
+    job: tid of the task with which their job began, 0: each begins one; 3.4.6 tells none.
+    """
 
     ptid: I32
     file: Str
@@ -22,6 +25,7 @@ class ExecRequest(Record):
     env: Strs
     instance: I32
     outof: I32
+    job: OptionalI32 = None
 
 
 def exec_request(

@@ -53,10 +53,11 @@ static bool is_filled(const unsigned char *p, size_t n)
 	return true;
 }
 
-static void copy_one(size_t in, size_t out, size_t n, bool past)
+static void copy_one(size_t in, size_t out, size_t n, enum copy_way way)
 {
 	memset(to, 0xee, sizeof to);
-	pvm__copy(to + EDGE + out, from + in, n, past);
+	pvm__copy(to + EDGE + out, from + in, n, way);
+	pvm__copy_finish(way);
 	CHECK(is_filled(to, EDGE + out));
 	CHECK(memcmp(to + EDGE + out, from + in, n) == 0);
 	CHECK(is_filled(to + EDGE + out + n, sizeof to - EDGE - out - n));
@@ -67,12 +68,13 @@ static void bytes(void)
 	for (size_t i = 0; i < sizeof from; i++)
 		from[i] = (unsigned char)(i * 2654435761u >> 13);
 	for (size_t n = 0; n < 300; n++)
-		copy_one(n % 16, n % 61, n, true);
+		for (enum copy_way way = COPY_PAST; way <= COPY_AROUND; way++)
+			copy_one(n % 16, n % 61, n, way);
 	for (size_t shift = 0; shift < 130; shift++)
-		for (int past = 0; past < 2; past++) {
-			copy_one(shift % 64, 0, COPY_LONG + shift, past);
-			copy_one(0, shift % 64, COPY_LONG + shift, past);
-			copy_one(shift % 67, shift % 71, COPY_LONG - 1, past);
+		for (enum copy_way way = COPY_THROUGH; way <= COPY_AROUND; way++) {
+			copy_one(shift % 64, 0, COPY_LONG + shift, way);
+			copy_one(0, shift % 64, COPY_LONG + shift, way);
+			copy_one(shift % 67, shift % 71, COPY_LONG - 1, way);
 		}
 }
 
@@ -93,7 +95,7 @@ static int write_bodies(const struct world *w, uint64_t body, int bodies, size_t
 	for (int i = 0; i < bodies; i++)
 		for (long k = 0; k < runs; k++) {
 			struct copying run;
-			bool way = pvm__copy_begin(&run, &f, length, body);
+			bool way = pvm__copy_begin(&run, &f, length, body) != COPY_THROUGH;
 
 			fresh = way == before ? fresh + 1 : 0;
 			before = way;
@@ -123,6 +125,10 @@ static void choice(void)
 		CHECK(write_bodies(&alike, body, ROUNDS, length) <= 1);
 		CHECK(write_bodies(&apart, body, ROUNDS, length) >= 99);
 	}
+	/* A huge one always goes around them, out of a message, too. */
+	CHECK(write_bodies(&beside, COPY_HUGE, 4, RUN) == 100);
+	CHECK_INT(pvm__copy_way_out(COPY_HUGE), COPY_AROUND);
+	CHECK_INT(pvm__copy_way_out(COPY_HUGE - 1), COPY_THROUGH);
 	/* The peer of a short body would wait for longer than what that saves. */
 	CHECK(write_bodies(&brief, COPY_LONG, ROUNDS, COPY_LONG) <= 1);
 	CHECK(write_bodies(&brief, RUN / 2, ROUNDS, COPY_LONG) >= 99);

@@ -106,6 +106,8 @@ int pvm__ask(int tag, struct message *req, struct message **reply);
 int pvm__ask_code(int tag, struct message *req);
 /* The same for requests that a resource manager serves if there is one. */
 int pvm__ask_sched(int tm_tag, int sm_tag, struct message *req, struct message **reply);
+/* The same for requests about moves and images, if the daemon has said that it can (move.c). */
+int pvm__ask_mover(int tag, struct message *req, struct message **reply);
 /*
  * Instead of asking, if an argument is wrong: `error`, but the error of connecting comes first, as
  * in 3.4.6.

@@ -124,6 +124,8 @@ static void describe(const struct message *m, struct pvmarrival *arrival)
 /* Copy bytes from `offset` on, which the body has. */
 static void copy_from(const struct message *m, size_t offset, char *to, size_t length)
 {
+	enum copy_way way = pvm__copy_way_out(length);
+
 	for (unsigned i = 0; i < m->nfrags && length; i++) {
 		const struct fragment *f = &m->frags[i];
 		size_t n;
@@ -133,11 +135,12 @@ static void copy_from(const struct message *m, size_t offset, char *to, size_t l
 			continue;
 		}
 		n = f->len - offset < length ? f->len - offset : length;
-		pvm__copy((unsigned char *)to, f->data + offset, n, false);
+		pvm__copy((unsigned char *)to, f->data + offset, n, way);
 		offset = 0;
 		to += n;
 		length -= n;
 	}
+	pvm__copy_finish(way);
 }
 
 /* Receive without a change of the active buffer. Id, 0 or an error code. */

@@ -13,8 +13,7 @@
 #pragma weak pvm_canmigrate
 #pragma weak pvm_onmigrate
 
-/* Ask; the daemon must have said that it can. 0, with the answer, or an error code. */
-static int ask(int tag, struct message *req, struct message **reply)
+int pvm__ask_mover(int tag, struct message *req, struct message **reply)
 {
 	int code = pvm__connect();
 
@@ -50,7 +49,8 @@ static int migrate(int tid, const char *host, int flags, struct pvmverdict *verd
 
 	if (!wire_is_task((uint32_t)tid) || tid <= 0 || flags)
 		return pvm__refuse(PvmBadParam);
-	code = ask(TM_MIGRATE, pvm__compose("isi", tid, host ? host : "", flags), &reply);
+	code = pvm__ask_mover(TM_MIGRATE, pvm__compose("isi", tid, host ? host : "", flags),
+		&reply);
 	return code < 0 ? code : read_answer(reply, false, verdict);
 }
 
@@ -76,7 +76,7 @@ static int can_migrate(int tid, const char *host, struct pvmverdict *verdict)
 
 	if (!wire_is_task((uint32_t)tid) || tid <= 0)
 		return pvm__refuse(PvmBadParam);
-	code = ask(TM_CANMIGRATE, pvm__compose("is", tid, host ? host : ""), &reply);
+	code = pvm__ask_mover(TM_CANMIGRATE, pvm__compose("is", tid, host ? host : ""), &reply);
 	return code < 0 ? code : read_answer(reply, true, verdict);
 }
 

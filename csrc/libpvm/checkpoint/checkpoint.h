@@ -83,11 +83,13 @@ enum image_how {
 	IMAGE_SNAPSHOT =
 		4,        /* a child without an exit signal writes, and exits with 0 if it could */
 	IMAGE_ORPHAN = 8, /* that child is one of this process's parent, with that one's signal */
+	IMAGE_TOLD = 16,  /* it has the disk take the image, and sends a struct image_outcome */
 };
 
 struct image_order {
 	int fd;                  /* where to: a file, a socket or a pipe */
 	unsigned how;            /* IMAGE_CHECK | ... */
+	int outcome;             /* a socket, with IMAGE_TOLD */
 	const int *own;          /* descriptors that the caller closes, or makes again: left out */
 	size_t owned;            /* number of these; `fd` is one anyway */
 	int32_t tid, job, epoch; /* for the header */
@@ -112,6 +114,9 @@ struct image_order {
  * given by madvise.
  */
 int pvm__image_save(const struct image_order *order, struct image_report *report);
+
+/* Say on the socket of an order, with IMAGE_TOLD, why there is no image. Not elsewhere than there. */
+void pvm__image_tell(const struct image_order *order, const struct image_report *report);
 
 /* The caller's record of a type after the restart, and its length in bytes; NULL: there was none. */
 const void *pvm__image_extra(const struct image_report *report, uint32_t type, size_t *length);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "crc32c.h"
 
@@ -89,6 +90,44 @@ static long fork_writer(unsigned how)
 	return raw(SYS_clone, how & IMAGE_ORPHAN ? CLONE_PARENT : 0, 0, 0, 0, 0);
 }
 
+void pvm__image_tell(const struct image_order *order, const struct image_report *report)
+{
+	struct image_outcome outcome = { report->reason, (uint32_t)report->detail, report->bytes };
+
+	raw(SYS_sendto, order->outcome, &outcome, sizeof outcome, MSG_NOSIGNAL, 0, 0);
+}
+
+/* Others come first while memory is written that costs nothing to keep. */
+static void step_back(void)
+{
+	enum { NICE = 5 };
+
+	raw(SYS_setpriority, 0 /* PRIO_PROCESS */, 0, NICE);
+}
+
+/* The child's part: the memory, and what is said of it. */
+_Noreturn static void write_and_end(struct job *job)
+{
+	bool told = job->order->how & IMAGE_TOLD;
+	bool written;
+
+	step_back();
+	written = write_memory(job);
+	if (written && told) {
+		long rc = raw(SYS_fsync, job->order->fd);
+
+		written = !raw_failed(rc);
+		job->error = written ? 0 : (int)-rc;
+	}
+	job->report->bytes = job->bytes;
+	if (!written && !job->report->reason)
+		pvm__image_refuse(job, WHY_WRITE, job->error, NULL);
+	if (told)
+		pvm__image_tell(job->order, job->report);
+	for (;;)
+		raw(SYS_exit_group, written ? 0 : 1);
+}
+
 /* Write; with IMAGE_SNAPSHOT a child writes the memory. 0, or refused. */
 static int write_image(struct job *job)
 {
@@ -98,7 +137,7 @@ static int write_image(struct job *job)
 	if (written && job->order->how & IMAGE_SNAPSHOT) {
 		child = fork_writer(job->order->how);
 		if (!child)
-			raw(SYS_exit_group, write_memory(job) ? 0 : 1);
+			write_and_end(job);
 		if (child < 0)
 			return pvm__image_refuse(job, WHY_SYSTEM, -child, "clone");
 		job->report->writer = (int)child;
@@ -203,6 +242,12 @@ int pvm__image_save(const struct image_order *order, struct image_report *report
 	(void)order;
 	*report = (struct image_report){ .reason = WHY_MACHINE };
 	return -1;
+}
+
+void pvm__image_tell(const struct image_order *order, const struct image_report *report)
+{
+	(void)order;
+	(void)report;
 }
 #endif
 

@@ -12,6 +12,7 @@
 #include "engine/move.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,7 +126,7 @@ struct departure {
 	struct image_order order;
 	struct image_extra extra;
 	struct image_pvm pvm;
-	int own[SHARE_DESCRIPTORS + 5];
+	int own[SHARE_DESCRIPTORS + 6];
 };
 
 static void prepare(struct departure *d)
@@ -144,6 +145,22 @@ static void prepare(struct departure *d)
 	};
 }
 
+/* The image goes to a new file; a child writes it, and says so on what was connected. */
+static struct objection divert(struct departure *d)
+{
+	int fd = pvm__off_stdio(open(freeze.file,
+		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+
+	if (fd < 0) {
+		close(d->order.fd);
+		return pvm__objection(PvmBusy, WIRE_WHY_FILE);
+	}
+	d->order.outcome = d->own[d->order.owned++] = d->order.fd;
+	d->order.fd = fd;
+	d->order.how = IMAGE_SNAPSHOT | IMAGE_ORPHAN | IMAGE_TOLD;
+	return (struct objection){ 0 };
+}
+
 /* Leave the memory, see whether the process can be imaged, and connect to who takes the image. */
 static struct objection depart(struct departure *d)
 {
@@ -160,7 +177,7 @@ static struct objection depart(struct departure *d)
 	d->order.fd = pvm__journey_open(&freeze);
 	if (d->order.fd < 0)
 		return pvm__objection(PvmBusy, WIRE_WHY_CONNECT);
-	return o;
+	return freeze.file[0] ? divert(d) : o;
 }
 
 /* ---- afterwards --------------------------------------------------------------------------- */
@@ -216,7 +233,12 @@ static void leave(const struct departure *d)
 		return;
 	}
 	close(d->order.fd);
-	await_thaw(code == 0);
+	if (d->order.how & IMAGE_TOLD) {
+		if (code < 0)
+			pvm__image_tell(&d->order, &report);
+		close(d->order.outcome);
+	}
+	await_thaw(code == 0 && !d->order.how);
 }
 
 /* ---- stopping ------------------------------------------------------------------------------ */

@@ -58,11 +58,15 @@ static void take_text(struct cursor *c, char *to, size_t size)
 bool pvm__freeze_read(const struct move_order *order, struct freeze *freeze)
 {
 	struct cursor c = begin(order);
+	int flags;
 
 	freeze->epoch = take_int(&c);
-	take_int(&c); /* flags, of which there are none yet */
+	flags = take_int(&c);
 	take_text(&c, freeze->address, sizeof freeze->address);
 	take_text(&c, freeze->token, sizeof freeze->token);
+	freeze->file[0] = 0;
+	if (flags & WIRE_FREEZE_FILE)
+		take_text(&c, freeze->file, sizeof freeze->file);
 	return !c.bad && strlen(freeze->token) == WIRE_TOKEN;
 }
 
@@ -228,6 +232,7 @@ struct objection pvm__objection(int code, int reason)
 		[WIRE_WHY_CALLBACK - WIRE_WHY_TASK] = "the task says that it is not the time",
 		[WIRE_WHY_ROUTES - WIRE_WHY_TASK] = "the task has direct routes",
 		[WIRE_WHY_CONNECT - WIRE_WHY_TASK] = "nobody takes the image",
+		[WIRE_WHY_FILE - WIRE_WHY_TASK] = "the file of the image cannot be made",
 	};
 	struct objection o = { .code = code, .reason = reason };
 

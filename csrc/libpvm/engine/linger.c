@@ -21,7 +21,10 @@ enum {
 	LOOKS = 40,              /* at the rings before a yield, */
 	CROWDED_LOOKS = 2,       /* when the last one was long */
 	SOCKET_ROUNDS = 8,       /* yields for each look at the sockets */
-	BUSY_NS = 100000,        /* a yield of so long: others want the processor */
+	BUSY_NS = 100000,        /* a yield of so long: others want the processor; */
+	BUSY_MAX_NS = 400000,    /* if it is shorter than this, they may be peers, */
+	PEER_NS = 20000,         /* one message of which comes or goes in so long; */
+	PEER_TURNS = 3,          /* in a wait so many yields may be theirs */
 	PEERS_REST_MAX = 64, /* no lingering for at most so many times what it took, if to peers, */
 	REST = 32,           /* and at first for so many times, if to others, */
 	REST_MAX_NS = 1000000000,
@@ -76,6 +79,31 @@ static int64_t give_way(struct lingered *l, int64_t since)
 	return now;
 }
 
+static bool away; /* the last yield at the rings was a long one */
+
+/*
+ * Have others had the processor who compute? Many peers that take turns on it keep it as long as one
+ * of those, in which case messages come and go; `traffic` is what did so before. Their turn counts
+ * as none, and the wait may last longer by it. The first long turn is believed to be theirs, as it
+ * costs time to look at their counters.
+ */
+static bool is_busy(struct lingered *l, const struct lookout *o, uint32_t traffic)
+{
+	bool again = away;
+
+	away = l->yield >= BUSY_NS;
+	if (!away)
+		return false;
+	if (l->yield >= BUSY_MAX_NS || l->turns == PEER_TURNS)
+		return true;
+	if (again && (pvm__lookout_traffic(o) - traffic) * (int64_t)PEER_NS < l->yield)
+		return true;
+	l->turns++;
+	l->end += l->yield;
+	l->yield = 0;
+	return false;
+}
+
 /* Look at the sockets, giving way to whoever wants the processor. */
 static bool linger_at_sockets(struct lingered *l, struct news *news, const struct watcher *w,
 	int daemon_fd)
@@ -121,11 +149,12 @@ static bool linger_at_rings(struct lingered *l, struct news *news, const struct 
 {
 	static bool crowded; /* the last round was long, with its looks and its yield */
 	bool patient = pvm__spread_is_long();
-	int64_t before, now = l->start, most = short_ns();
+	int64_t before, now = l->start;
+	uint32_t traffic;
 	unsigned longs = 0;
 
-	for (unsigned round = 0; now - l->start < most && longs < LONG_YIELDS && round < l->looks;
-		round++) {
+	l->end = l->start + short_ns();
+	for (unsigned round = 0; now < l->end && longs < LONG_YIELDS && round < l->looks; round++) {
 		int ring = look_at_rings(o, crowded ? CROWDED_LOOKS : LOOKS);
 
 		if (ring >= 0) {
@@ -139,11 +168,12 @@ static bool linger_at_rings(struct lingered *l, struct news *news, const struct 
 			if (news->n > 0)
 				return true;
 		}
+		traffic = away ? pvm__lookout_traffic(o) : 0;
 		before = now;
 		now = give_way(l, pvm__now());
 		crowded = now - before > LONG_YIELD_NS;
 		longs += patient ? l->yield > LONG_YIELD_NS : crowded;
-		if (l->yield >= BUSY_NS)
+		if (is_busy(l, o, traffic))
 			break;
 	}
 	return false;

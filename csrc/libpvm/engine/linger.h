@@ -24,7 +24,9 @@ void pvm__looked(struct news *, const struct watcher *);
 struct lingered {
 	int64_t start;  /* of the wait, monotonic ns */
 	unsigned looks; /* that it may take, 0: it sleeps at once */
-	int64_t yield;  /* ns that giving way has taken at last; 0: it has not */
+	int64_t yield; /* ns that giving way has taken at last; 0: it has not, or peers took them */
+	int64_t end;   /* of looking at the rings, monotonic ns */
+	unsigned turns; /* yields that peers took */
 	bool found;     /* there were news */
 };
 

@@ -13,6 +13,7 @@ struct freeze {
 	int epoch;
 	char address[32]; /* "a.b.c.d:port" */
 	char token[WIRE_TOKEN + 1];
+	char file[WIRE_FREEZE_PATH]; /* "": the image is sent */
 };
 
 /* Why the task does not move now; code 0: it does. */

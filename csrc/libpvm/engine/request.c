@@ -32,7 +32,8 @@ static bool from_source(const struct message *m, int src)
 
 static bool is_about_moving(int tag)
 {
-	return tag == TM_MIGRATE || tag == TM_CANMIGRATE || tag == TM_HOLDTASK || tag == TM_OWNER;
+	return tag == TM_MIGRATE || tag == TM_CANMIGRATE || tag == TM_HOLDTASK || tag == TM_OWNER ||
+		tag == TM_CKPT || tag == TM_RESTART;
 }
 
 /* Does the daemon answer requests with it? */
@@ -45,9 +46,9 @@ static struct pace *pace_of(int tag)
 {
 	static struct pace of_moves;
 
-	if (is_about_moving(tag))
-		return &of_moves;
-	return &paces[(tag == TM_NOTICES ? TM_NOTIFY : tag) - TM_FIRST];
+	if (tag == TM_NOTICES)
+		tag = TM_NOTIFY;
+	return tag > TM_LAST ? &of_moves : &paces[tag - TM_FIRST];
 }
 
 /* The request that a message answers, or NULL. */

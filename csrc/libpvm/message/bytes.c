@@ -37,9 +37,9 @@ static void fill(const struct message *m, struct fragment *f, const char *from, 
 	size_t left)
 {
 	struct copying run;
-	bool past = pvm__copy_begin(&run, f, n, pvm__copy_body(m, left));
+	enum copy_way way = pvm__copy_begin(&run, f, n, pvm__copy_body(m, left));
 
-	pvm__copy(f->data + f->len, (const unsigned char *)from, n, past);
+	pvm__copy(f->data + f->len, (const unsigned char *)from, n, way);
 	pvm__copy_end(&run);
 	codec_grow(f, (uint32_t)n);
 }
@@ -80,6 +80,7 @@ int pvm__append(struct message *m, const void *p, size_t n)
 /* Take much, or what the fragment at the reading position has not all of. */
 static __attribute__((noinline)) size_t take_divided(struct message *m, char *p, size_t n)
 {
+	enum copy_way way = pvm__copy_way_out(n);
 	size_t done = 0;
 
 	while (done < n) {
@@ -91,10 +92,11 @@ static __attribute__((noinline)) size_t take_divided(struct message *m, char *p,
 		k = f->len - m->off;
 		if (k > n - done)
 			k = n - done;
-		pvm__copy((unsigned char *)p + done, f->data + m->off, k, false);
+		pvm__copy((unsigned char *)p + done, f->data + m->off, k, way);
 		m->off += (uint32_t)k;
 		done += k;
 	}
+	pvm__copy_finish(way);
 	return done;
 }
 

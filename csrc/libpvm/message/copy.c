@@ -6,7 +6,7 @@
  * there again may take ten times as long as to write past all caches. Where both share a cache it
  * takes less, and the peer need not fetch the bytes from memory. Which of the two ways is better
  * depends on the processors that both run on, and on the size of the body. So it is measured all
- * the time.
+ * the time; but for huge bodies, which caches do not hold anyway.
  */
 #include "message/copy.h"
 
@@ -14,8 +14,9 @@
 
 enum {
 	LINE = 64,          /* bytes of a line of the caches */
+	AHEAD = 1024,       /* bytes that are read ahead around them */
 	RUN_MIN = 4096,     /* least bytes that go past them at once */
-	CLASSES = 11,       /* of bodies by size; each has twice the bytes of the one before */
+	CLASSES = 10,       /* of bodies by size; each has twice the bytes of the one before */
 	FIRST_CLASS = 14,   /* COPY_LONG, as a power of two */
 	UNIT = SHARE_BLOCK, /* costs are nanoseconds for so many bytes */
 	FETCH_NS = 1500,    /* what a body must save at least */
@@ -51,10 +52,13 @@ enum { CAN_PASS = true };
  * instead, which is slow on some when the two places differ in alignment.
  */
 static inline __attribute__((always_inline)) void copy_lines(unsigned char *to,
-	const unsigned char *from, size_t n, void (*store)(__m128i *, __m128i))
+	const unsigned char *from, size_t n, void (*store)(__m128i *, __m128i), bool around)
 {
 	for (size_t at = 0; at < n; at += LINE) {
 		const __m128i *in = (const __m128i *)(const void *)(from + at);
+
+		if (around)
+			_mm_prefetch((const char *)(uintptr_t)(from + at) + AHEAD, _MM_HINT_NTA);
 		__m128i a = _mm_loadu_si128(in), b = _mm_loadu_si128(in + 1);
 		__m128i c = _mm_loadu_si128(in + 2), d = _mm_loadu_si128(in + 3);
 		__m128i *out = (__m128i *)(void *)(to + at);
@@ -76,40 +80,43 @@ static inline void past_caches(__m128i *to, __m128i value)
 	_mm_stream_si128(to, value);
 }
 
-void pvm__copy(unsigned char *to, const unsigned char *from, size_t n, bool past)
+void pvm__copy(unsigned char *to, const unsigned char *from, size_t n, enum copy_way way)
 {
 	size_t head = -(uintptr_t)to & (LINE - 1), lines;
 
-	if (n < COPY_LONG && !past) {
+	if (n < COPY_LONG && way == COPY_THROUGH) {
 		memcpy(to, from, n);
 		return;
 	}
 	head = head < n ? head : n;
 	lines = (n - head) & ~(size_t)(LINE - 1);
 	memcpy(to, from, head);
-	if (past)
-		copy_lines(to + head, from + head, lines, past_caches);
+	if (way == COPY_THROUGH)
+		copy_lines(to + head, from + head, lines, into_caches, false);
+	else if (way == COPY_PAST)
+		copy_lines(to + head, from + head, lines, past_caches, false);
 	else
-		copy_lines(to + head, from + head, lines, into_caches);
+		copy_lines(to + head, from + head, lines, past_caches, true);
 	memcpy(to + head + lines, from + head + lines, n - head - lines);
 }
 
-/* What went past the caches is written before anything that follows. */
-static void finish_past(void)
+void pvm__copy_finish(enum copy_way way)
 {
-	_mm_sfence();
+	if (way != COPY_THROUGH)
+		_mm_sfence();
 }
 #else
 enum { CAN_PASS = false };
 
-void pvm__copy(unsigned char *to, const unsigned char *from, size_t n, bool past)
+void pvm__copy(unsigned char *to, const unsigned char *from, size_t n, enum copy_way way)
 {
-	(void)past;
+	(void)way;
 	memcpy(to, from, n);
 }
 
-static void finish_past(void)
+void pvm__copy_finish(enum copy_way way)
 {
+	(void)way;
 }
 #endif
 
@@ -173,8 +180,8 @@ static void go_on_with_trial(struct copy_choice *c, const struct copying *run)
 	turn_to(c, pays(c, run->body), run->body);
 }
 
-/* The way for a body now. */
-static bool way_for(struct copy_choice *c, uint64_t body)
+/* Does a body go past the caches now? */
+static bool is_past(struct copy_choice *c, uint64_t body)
 {
 	if (!c->used)
 		turn_to(c, false, body);
@@ -190,21 +197,24 @@ static bool is_timed(struct copy_choice *c)
 	return c->trial || !c->cost[c->past] || ++c->runs % SAMPLE == 0;
 }
 
-bool pvm__copy_begin(struct copying *run, const struct fragment *f, size_t bytes, uint64_t body)
+enum copy_way pvm__copy_begin(struct copying *run, const struct fragment *f, size_t bytes,
+	uint64_t body)
 {
 	struct share_piece piece;
 	struct copy_choice *c;
 
 	*run = (struct copying){ .bytes = bytes, .body = body };
 	if (!CAN_PASS || bytes < RUN_MIN || body < COPY_LONG || !pvm__segment_piece(f, &piece))
-		return false;
+		return COPY_THROUGH;
+	if (body >= COPY_HUGE)
+		return run->way = COPY_AROUND;
 	c = choice_for(body);
-	run->past = way_for(c, body);
+	run->way = is_past(c, body) ? COPY_PAST : COPY_THROUGH;
 	if (bytes >= COPY_LONG) {
 		run->choice = c;
 		run->start = is_timed(c) ? pvm__now() : 0;
 	}
-	return run->past;
+	return run->way;
 }
 
 void pvm__copy_end(const struct copying *run)
@@ -212,14 +222,13 @@ void pvm__copy_end(const struct copying *run)
 	struct copy_choice *c = run->choice;
 	int64_t bytes = (int64_t)run->bytes;
 
-	if (run->past)
-		finish_past();
+	pvm__copy_finish(run->way);
 	if (!c)
 		return;
 	if (c->settling > 0)
 		c->settling -= bytes;
 	else if (run->start)
-		note(&c->cost[run->past], (pvm__now() - run->start) * UNIT / bytes);
+		note(&c->cost[run->way != COPY_THROUGH], (pvm__now() - run->start) * UNIT / bytes);
 	c->rest -= usual_time(c, bytes);
 	if (c->trial)
 		go_on_with_trial(c, run);

@@ -175,7 +175,7 @@ static __attribute__((noinline)) void put_past(const struct form *form, unsigned
 
 		k = k < n ? k : n;
 		form->put((char *)stage, p, k);
-		pvm__copy(to, stage, k * form->wire, true);
+		pvm__copy(to, stage, k * form->wire, COPY_PAST);
 		to += k * form->wire;
 		p += k * form->memory;
 		n -= k;
@@ -189,7 +189,8 @@ static void fill(const struct message *m, struct fragment *f, const struct form 
 	struct copying run;
 	unsigned char *to = f->data + f->len;
 
-	if (pvm__copy_begin(&run, f, n * form->wire, pvm__copy_body(m, left * form->wire)))
+	if (pvm__copy_begin(&run, f, n * form->wire, pvm__copy_body(m, left * form->wire)) !=
+		COPY_THROUGH)
 		put_past(form, to, p, n);
 	else
 		form->put((char *)to, p, n);

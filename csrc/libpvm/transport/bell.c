@@ -53,6 +53,18 @@ void pvm__lookouts_left(void)
 	pvm__mappings_unpin(pvm__self.pins);
 }
 
+uint32_t pvm__lookout_traffic(const struct lookout *o)
+{
+	uint32_t sum = 0;
+
+	for (unsigned i = 0; i < o->n; i++) {
+		const volatile struct share_home *home = o->ring[i].home;
+
+		sum += (uint32_t)home->messages + (uint32_t)home->received;
+	}
+	return sum;
+}
+
 /* A sleep may be inside another one, of a signal handler's call: so it is made odd, not changed. */
 bool pvm__lookout_sleep(const struct lookout *o)
 {

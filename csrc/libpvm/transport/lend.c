@@ -130,9 +130,15 @@ static bool see_head(struct link *l)
 	return false;
 }
 
+/*
+ * Write the head of a record. Its line is not left half written while the time is looked at: a reader
+ * that waits for it would take it away meanwhile.
+ */
 static void fill(struct share_record *r, const struct link *l, const struct message *m,
 	uint16_t kind, uint32_t length)
 {
+	uint64_t time = (uint64_t)pvm__clock(CLOCK_MONOTONIC);
+
 	r->kind = kind;
 	r->mark = l->mark;
 	r->enc = m->enc == WIRE_ENC_INPLACE ? pvm__dsig() : m->enc;
@@ -140,7 +146,7 @@ static void fill(struct share_record *r, const struct link *l, const struct mess
 	r->ctx = (uint32_t)m->ctx;
 	r->wid = (uint32_t)m->wid;
 	r->length = length;
-	r->time = (uint64_t)pvm__clock(CLOCK_MONOTONIC);
+	r->time = time;
 }
 
 /*
@@ -191,8 +197,8 @@ static enum put put_inline(struct link *l, const struct message *m, uint32_t byt
 		return PUT_FULL;
 	at = (unsigned char *)(r + 1);
 	l->last = r;
-	r->size = size;
 	fill(r, l, m, SHARE_INLINE, bytes);
+	r->size = size;
 	for (unsigned i = 0; i < m->nfrags; i++) {
 		memcpy(at, m->frags[i].data, m->frags[i].len);
 		at += m->frags[i].len;
@@ -221,9 +227,9 @@ static enum put put_reference(struct link *l, const struct message *m, uint32_t 
 	}
 	copy->total = bytes;
 	l->last = r;
+	fill(r, l, m, SHARE_REFERENCE, bytes);
 	r->size = size;
 	r->ref = (uint16_t)free_number(l);
-	fill(r, l, m, SHARE_REFERENCE, bytes);
 	pieces = (struct share_piece *)(r + 1);
 	for (unsigned i = 0; i < m->nfrags; i++)
 		pvm__segment_piece(&m->frags[i], &pieces[i]);

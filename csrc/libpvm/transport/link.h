@@ -310,6 +310,8 @@ static inline int pvm__lookout_news(const struct lookout *o)
 			return (int)i;
 	return -1;
 }
+/* Messages that those have sent and taken whose rings are looked at, so far. */
+uint32_t pvm__lookout_traffic(const struct lookout *);
 /*
  * Have what lies in the rings at hand: its memory comes from the writer's processor together with
  * the counter. With many rings that disturbs their writers more than it helps.

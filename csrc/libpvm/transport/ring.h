@@ -33,11 +33,6 @@ static inline bool pvm__ring_unsure(const struct ring_out *r, uint32_t size)
 
 	return used >= RING_LOOK || used + 2 * size > r->size;
 }
-/* Where the next record will be, most likely: have the memory at hand for writing. */
-static inline void pvm__ring_prefetch(const struct ring_out *r)
-{
-	__builtin_prefetch(r->bytes + (r->tail & (r->size - 1)), 1);
-}
 /*
  * Room for a record of `size` bytes, a multiple of 8 and at most half of the ring; NULL: there is
  * none now. What is written there is published with `tail`.

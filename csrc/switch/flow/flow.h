@@ -268,6 +268,9 @@ void queue_multicast(struct sw *, struct queue *, uint32_t dst, struct chunk *, 
  * reference to its chunk. False: the queue is empty.
  */
 bool queue_take(struct sw *, struct queue *, struct span *frame);
+/* Bytes in a queue; a copy of so many of them from its head. */
+uint64_t queue_bytes(const struct queue *);
+void queue_look(const struct queue *, char *to, uint32_t len);
 /* Where what is sent to a connection's task goes: its queue, or what is held for it. */
 static inline struct queue *queue_way(struct queue *q)
 {
@@ -375,6 +378,12 @@ static inline bool table_alive(const struct sw *sw, uint32_t tid)
 
 /* As sw_next_tid. */
 uint32_t table_next_tid(struct sw *);
+/* If a tid bears the number of this host, it is some task's until table_end. */
+static inline void table_use(struct sw *sw, uint32_t tid)
+{
+	if (table_local(sw, tid))
+		flow_of(sw)->alive[(tid & TIDLOCAL) / 64] |= UINT64_C(1) << tid % 64;
+}
 /* Let the route of a task that bears the number of this host lead there; NULL: nowhere. */
 void table_set(struct sw *, uint32_t tid, struct queue *);
 /* The queue of a task that is expected to connect; NULL: it is not. */

@@ -236,8 +236,16 @@ void queue_multicast(struct sw *sw, struct queue *q, uint32_t dst, struct chunk 
 		queue_ref(sw, q, ck, off + own, len - own);
 }
 
-/* Copy so many bytes from the head, which stay there. */
-static void copy_out(const struct queue *q, char *to, uint32_t len)
+uint64_t queue_bytes(const struct queue *q)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < q->count; i++)
+		n += span_at(q, i)->len;
+	return n;
+}
+
+void queue_look(const struct queue *q, char *to, uint32_t len)
 {
 	for (uint32_t i = 0, n; len; i++, to += n, len -= n) {
 		const struct span *s = span_at(q, i);
@@ -253,7 +261,7 @@ bool queue_take(struct sw *sw, struct queue *q, struct span *frame)
 
 	if (!q->count)
 		return false;
-	copy_out(q, head, sizeof head);
+	queue_look(q, head, sizeof head);
 	*frame = *span_at(q, 0);
 	frame->chunk->refs++;
 	if (frame->len < TDFRAGHDR + wire_get32(head + WIRE_FRAG_LENGTH)) {
@@ -262,7 +270,7 @@ bool queue_take(struct sw *sw, struct queue *q, struct span *frame)
 		frame->chunk = chunk_new(sw, frame->len);
 		frame->chunk->used = frame->len;
 		frame->off = 0;
-		copy_out(q, frame->chunk->data, frame->len);
+		queue_look(q, frame->chunk->data, frame->len);
 	}
 	frame->len = TDFRAGHDR + wire_get32(head + WIRE_FRAG_LENGTH);
 	consume(sw, q, frame->len);

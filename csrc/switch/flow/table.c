@@ -40,7 +40,7 @@ void table_set(struct sw *sw, uint32_t tid, struct queue *q)
 	}
 	(*page)[(tid & TIDLOCAL) % TABLE_PAGE] = q;
 	if (q)
-		flow_of(sw)->alive[(tid & TIDLOCAL) / 64] |= UINT64_C(1) << tid % 64;
+		table_use(sw, tid);
 }
 
 void table_unbind(struct sw *sw, const struct queue *q)

@@ -55,6 +55,40 @@ int sw_task_hold(struct sw *sw, uint32_t tid)
 	return rc;
 }
 
+int sw_task_await(struct sw *sw, uint32_t tid)
+{
+	const struct moved *m;
+	int rc = 0;
+
+	lock_enter(sw);
+	m = moved_find(sw, tid);
+	if (!wire_is_task(tid))
+		rc = -EINVAL;
+	else if (m ? !!m->queue : !!table_find(sw, tid))
+		rc = -EEXIST;
+	if (!rc) {
+		table_hold(sw, tid);
+		table_use(sw, tid);
+	}
+	lock_leave(sw);
+	return rc;
+}
+
+uint64_t sw_task_held(struct sw *sw, uint32_t tid, char *to, uint64_t room)
+{
+	const struct moved *m;
+	uint64_t n = 0;
+
+	lock_enter(sw);
+	m = moved_find(sw, tid);
+	if (m && moved_held(m))
+		n = queue_bytes(m->queue);
+	if (n && n <= room)
+		queue_look(m->queue, to, (uint32_t)n);
+	lock_leave(sw);
+	return n;
+}
+
 int sw_task_adopt(struct sw *sw, int fd, uint32_t tid, unsigned flags, uint64_t *id)
 {
 	struct moved *m;
@@ -133,6 +167,7 @@ int sw_task_place(struct sw *sw, uint32_t tid, uint32_t host)
 			chunk_unref(sw, frame.chunk);
 		}
 		moved_place(sw, m, tid, host);
+		table_use(sw, tid);
 		flush(sw);
 	}
 	lock_leave(sw);

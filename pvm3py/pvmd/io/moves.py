@@ -35,6 +35,24 @@ class Moves:
         self.flush()
         check(lib.sw_task_hold(self._sw, tid & 0xFFFFFFFF), f"hold task {tid:x}")
 
+    def await_task(self, tid: int) -> None:
+        """Keep what is sent to a task that is nowhere, and is to be made of an image here.
+
+        Its tid is in use from now on, until `forget`. Raises OSError: EEXIST if it is here.
+        """
+        self.flush()
+        check(lib.sw_task_await(self._sw, tid & 0xFFFFFFFF), f"await task {tid:x}")
+
+    def held_for(self, tid: int) -> bytes:
+        """A copy of the frames that are held for a task."""
+        self.flush()
+        size = lib.sw_task_held(self._sw, tid & 0xFFFFFFFF, ffi.NULL, 0)
+        if not size:
+            return b""
+        frames = ffi.new("char[]", size)
+        lib.sw_task_held(self._sw, tid & 0xFFFFFFFF, frames, size)
+        return bytes(ffi.buffer(frames))
+
     def adopt_task(self, fd: int, tid: int, *, shares: bool = False, child: bool = False) -> int:
         """One end of a socket pair is the connection of a held task: its identity.
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import signal
 import stat
 import struct
 import sys
@@ -36,6 +37,7 @@ _TAKEN = 16
 _RANDOM_NAMES = 100
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SOCKET_PATH_MAX = 107
+_VACATE_SIGNALS = {"TERM": int(signal.SIGTERM), "USR1": int(signal.SIGUSR1)}
 # A file name has 255 bytes; the log's has the longest prefix and suffix.
 _VMID_MAX = 255 - len("pvml.4294967295.") - len(".host4095")
 _LONG_MAX = 2**63 - 1
@@ -74,7 +76,9 @@ class Settings(Plain):
     start may take; join_patience: those that a slave waits for its first table; ports: first and
     last that UDP sockets may have, or None; share_memory: tasks of this host may exchange messages
     through memory; lifeline: a descriptor at whose end the daemon ends, or -1; owner: how the owner
-    of this host is known, see hooks.py.
+    of this host is known, see hooks.py. Of checkpoints that do not say it: ckpt_dir is where they
+    go, "": nowhere; ckpt_every seconds come between them, 0: there is one; the last ckpt_keep are
+    kept. vacate: a signal at which its tasks leave before the daemon ends, 0: none.
     """
 
     tmp: str
@@ -98,6 +102,10 @@ class Settings(Plain):
     share_memory: bool = True
     lifeline: int = -1
     owner: str = DEFAULT_OWNER
+    ckpt_dir: str = ""
+    ckpt_every: int = 0
+    ckpt_keep: int = 2
+    vacate: int = 0
 
     def file(self, prefix: str) -> str:
         """Path of pvmd.UID or pvml.UID, with the VMID if there is one."""
@@ -219,11 +227,15 @@ def read_settings(args: list[str]) -> Settings:
     settings.share_memory = env("PVM_SHM") != "off"
     settings.lifeline = _take_lifeline()
     settings.owner = _read_owner()
+    settings.vacate = _read_vacate_signal()
     settings.silence = _read_seconds("PVM_HOST_TIMEOUT", DEFAULT_SILENCE)
     settings.patience = _read_seconds("PVM_START_TIMEOUT", DEFAULT_START, least=0.001)
     own_limit = settings.patience * JOIN_FACTOR
     settings.join_patience = _read_seconds(JOIN_TIMEOUT, own_limit, least=0.001)
     settings.ports = _read_ports(env("PVM_PORT_RANGE"), env("PVMNETSOCKPORT"))
+    settings.ckpt_dir = expand(env("PVM_CKPT_DIR", ""))
+    settings.ckpt_every = _read_number("PVM_CKPT_EVERY", 0)
+    settings.ckpt_keep = _read_number("PVM_CKPT_KEEP", 2)
     path = env("PVM_PATH") or "$HOME/pvm3/bin/$PVM_ARCH:$PVM_ROOT/bin/$PVM_ARCH"
     settings.search_path = expand(path).split(":")
     settings.work_dir = expand(env("PVM_WD") or env("HOME") or "/")
@@ -263,6 +275,15 @@ def _read_owner() -> str:
     except ValueError as error:
         raise StartError(f"PVM_OWNER={text}: {error}") from error
     return text
+
+
+def _read_vacate_signal() -> int:
+    """The number of PVM_VACATE_SIGNAL; 0: none."""
+    name = os.environ.get("PVM_VACATE_SIGNAL", "")
+    if name not in ("", *_VACATE_SIGNALS):
+        known = " nor ".join(_VACATE_SIGNALS)
+        raise StartError(f"PVM_VACATE_SIGNAL={name} is neither {known}")
+    return _VACATE_SIGNALS.get(name, 0)
 
 
 def _read_seconds(name: str, default: float, least: float = 0.0) -> float:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import socket
 
 from pvm3py.wire import constants as c
@@ -78,10 +79,35 @@ class Departure(Plain):
             self.off.set_exception(why)
 
 
+class Stop(Plain):
+    """A task of this host that stops for an image in a file, and then goes on.
+
+    epoch: the stamp of the checkpoint; frozen: it has stopped; refused: it has said that it does
+    not; ordered: it has the order; listener, token: how who writes the image says that it has;
+    written: how many bytes.
+    """
+
+    task: Task
+    epoch: int
+    path: str
+    frozen: asyncio.Future[None]
+    listener: socket.socket
+    token: str
+    ordered: bool = False
+    refused: bool = False
+    written: asyncio.Task[int] | None = None
+
+    def fail(self, why: NotMovedError) -> None:
+        """The task does not stop, or has ended; the first reason counts."""
+        if not self.frozen.done():
+            self.frozen.set_exception(why)
+
+
 class Arrival(Plain):
     """A task of the daemon `origin` that may come. Descriptors and sockets are closed at its end.
 
-    stream: this daemon's end of what will be its connection; image: the connection that brings it;
+    stream: this daemon's end of what will be its connection; image: the connection that brings it,
+    or its file;
     output: read end of its pipe, -1: it needs none; pid: the restarter, which becomes the task;
     ended: how that has ended, with processor times; work: what waits for the image; ready: that is
     whole; heritage: what the origin has of the task, once all that it has sent has come; over: it
@@ -94,7 +120,7 @@ class Arrival(Plain):
     token: str
     piped: bool
     listener: socket.socket | None = None
-    image: socket.socket | None = None
+    image: socket.socket | io.FileIO | None = None
     stream: socket.socket | None = None
     report: int = -1
     output: int = -1

@@ -74,9 +74,10 @@ class Task(Plain):
     tell of its end; dealings: what it has open with the one that it was told of. tells_status: its
     collector is told the status. waits: its requests that wait for something here, with bodies of
     waiting_bytes together; open: those that other hosts where it was have yet to answer.
-    announced: what its library can, None: no more than 3.4.6. unborn: its
-    process is not known yet, but the signals that it is to get. frozen: it is being moved, and gets
-    these signals afterwards. held: who has stopped it, see HELD_.
+    announced: what its library can, None: no more than 3.4.6. unborn: its process is not known yet,
+    but the signals that it is to get. frozen: it has stopped for an image, and gets these signals
+    afterwards. held: who has stopped it, see HELD_. job: tid of the task with which its job began,
+    0: its own.
     """
 
     tid: int
@@ -109,6 +110,7 @@ class Task(Plain):
     unborn: list[int] | None = None
     frozen: list[int] | None = None
     held: int = 0
+    job: int = 0
 
     def runs(self) -> bool:
         """Whether its process number is known and still that of its process."""

@@ -113,8 +113,8 @@ async def _receive(pvmd: Pvmd, arrival: Arrival) -> None:
         assert arrival.listener is not None
         arrival.image = await passage.accept(arrival.listener, arrival.token)
         faults.at(pvmd, "image")
-        _start(pvmd, arrival)
-        await _await_report(pvmd, arrival)
+        start(pvmd, arrival)
+        await await_report(pvmd, arrival)
         arrival.ready = True
         faults.at(pvmd, "restarted")
     except NotMovedError as error:
@@ -126,7 +126,7 @@ async def _receive(pvmd: Pvmd, arrival: Arrival) -> None:
     pvmd.peers.send(arrival.origin, c.DM_MOVE_READY, ready)
 
 
-def _start(pvmd: Pvmd, arrival: Arrival) -> None:
+def start(pvmd: Pvmd, arrival: Arrival) -> None:
     """Start the restarter. Raises OSError."""
     assert arrival.image is not None
     with contextlib.ExitStack() as theirs:
@@ -146,7 +146,7 @@ def _start(pvmd: Pvmd, arrival: Arrival) -> None:
     os.set_blocking(arrival.report, False)
 
 
-async def _await_report(pvmd: Pvmd, arrival: Arrival) -> None:
+async def await_report(pvmd: Pvmd, arrival: Arrival) -> None:
     """Wait until the restarter says that the task is about to run. Raises NotMovedError."""
     said = b""
     while not said.endswith(b"\n"):
@@ -200,7 +200,7 @@ def _close(arrival: Arrival) -> None:
     arrival.report = arrival.output = -1
 
 
-def _drop(pvmd: Pvmd, arrival: Arrival) -> None:
+def drop(pvmd: Pvmd, arrival: Arrival) -> None:
     """The task does not come."""
     tid = arrival.task.tid
     _over(pvmd, arrival)
@@ -228,7 +228,7 @@ def _of_move(pvmd: Pvmd, request: Request, tid: int, epoch: int) -> Arrival:
 def abort(pvmd: Pvmd, request: Request, body: MoveWord) -> Status:
     """The task stays where it is."""
     with contextlib.suppress(Refused):
-        _drop(pvmd, _of_move(pvmd, request, body.tid, body.epoch))
+        drop(pvmd, _of_move(pvmd, request, body.tid, body.epoch))
     if pvmd.hosts.places.moved(body.tid, host_of(request), body.epoch):
         placing.placed(pvmd, body.tid, host_of(request))
     return Status(0)
@@ -246,11 +246,11 @@ def flushed(pvmd: Pvmd, request: Request, body: MoveGo) -> Status:
 def go(pvmd: Pvmd, request: Request, body: MoveGo) -> MoveReply:
     """The task is of this host from now on, and runs."""
     faults.at(pvmd, "go")
-    _run(pvmd, _of_move(pvmd, request, body.tid, body.epoch), body)
+    settle(pvmd, _of_move(pvmd, request, body.tid, body.epoch), body)
     return MoveReply(0)
 
 
-def _run(pvmd: Pvmd, arrival: Arrival, body: MoveGo) -> None:
+def settle(pvmd: Pvmd, arrival: Arrival, body: MoveGo) -> None:
     """Have the task run, with what its origin has said of it."""
     assert arrival.stream is not None
     task = arrival.task
@@ -309,7 +309,8 @@ def child_ended(pvmd: Pvmd, pid: int, status: int, user: float, system: float) -
             arrival.ended = status, user, system
             why = f"the restarter has ended with status {status}"
             word = Ready(arrival.task.tid, arrival.epoch, c.PvmNotMovable, c.WIRE_WHY_RESTART, why)
-            if arrival.work is not None and arrival.work.done():
+            awaited = arrival.work is not None and arrival.work.done()
+            if awaited and arrival.origin != pvmd.hosts.own.tid:
                 pvmd.peers.send(arrival.origin, c.DM_MOVE_READY, word)
 
 
@@ -318,7 +319,7 @@ def task_gone(pvmd: Pvmd, tid: int, _task: Task | None) -> None:
     """A task that was about to come has ended."""
     arrival = Moves.of(pvmd).arrivals.get(tid)
     if arrival is not None:
-        _drop(pvmd, arrival)
+        drop(pvmd, arrival)
 
 
 @on(HOST_LOST)
@@ -344,7 +345,7 @@ async def _inherit(pvmd: Pvmd, arrival: Arrival, heritage: MoveGo) -> None:
         return
     if may:
         pvmd.log(f"t{tid:x} goes on here, as its host is lost")
-        _run(pvmd, arrival, heritage)
+        settle(pvmd, arrival, heritage)
         placing.tell_all(pvmd, Placed(tid, epoch, pvmd.hosts.own.tid))
     else:
         TASK_GONE.tell(pvmd, tid, None)
@@ -365,4 +366,4 @@ async def fate(pvmd: Pvmd, _request: Request, body: MoveWord) -> Placed:
 def end(pvmd: Pvmd) -> None:
     """The daemon ends: nothing comes any more."""
     for arrival in list(Moves.of(pvmd).arrivals.values()):
-        _drop(pvmd, arrival)
+        drop(pvmd, arrival)

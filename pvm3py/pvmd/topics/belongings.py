@@ -31,6 +31,7 @@ def _record(task: Task) -> TaskRecord:
         _words(task.begun),
         [word or 0 for word in words],
         task.held & HELD_BY_HAND,
+        task.job,
     )
 
 
@@ -59,7 +60,7 @@ def pack(pvmd: Pvmd, task: Task, epoch: int, *, take: bool) -> MoveGo:
 def unpack(task: Task, record: TaskRecord) -> None:
     """What another daemon knew of a task that has come."""
     task.ptid, task.name, task.flags = record.ptid, record.name, record.flags
-    task.sched = record.sched
+    task.sched, task.job = record.sched, record.job
     task.tells_status = bool(record.tells_status)
     task.output_ended = bool(record.output_ended)
     task.out, task.trc = Target(*record.out), Target(*record.trc)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Container
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.moves import Evacuate
@@ -39,10 +40,10 @@ class _Evacuation(Table):
 @handles(c.DM_EVACUATE, Evacuate, hosts=True, reply_tag=c.DM_EVACUATEACK)
 def evacuate(pvmd: Pvmd, _request: Request, body: Evacuate) -> Status:
     """Begin to move all tasks to hosts that are not listed; answer how many may move."""
-    goals = [host for host in able(pvmd) if host.tid not in body.but]
+    goals = goals_but(pvmd, body.but)
     count = len(_movable(pvmd, set())) if goals else 0
     if count:
-        _Evacuation.of(pvmd).work = pvmd.background(_evacuate(pvmd, goals))
+        _Evacuation.of(pvmd).work = pvmd.background(leave(pvmd, goals))
     return Status(count)
 
 
@@ -68,7 +69,13 @@ def _movable(pvmd: Pvmd, tried: set[int]) -> list[Task]:
     return sorted(found, key=movable.size)
 
 
-async def _evacuate(pvmd: Pvmd, goals: list[Host]) -> None:
+def goals_but(pvmd: Pvmd, but: Container[int]) -> list[Host]:
+    """The other hosts to which tasks may move, but some."""
+    return [host for host in able(pvmd) if host.tid not in but]
+
+
+async def leave(pvmd: Pvmd, goals: list[Host]) -> None:
+    """Move all tasks that can move to some hosts, one after the other, the smallest first."""
     tried: set[int] = set()
     for _ in range(_TURNS):
         for task in _movable(pvmd, tried):

@@ -72,6 +72,8 @@ def _begin(pvmd: Pvmd, task: Task, goal: Host) -> Departure:
     moves, places = Moves.of(pvmd), pvmd.hosts.places
     if task.tid in moves.departures:
         raise NotMovedError(c.PvmAlready, 0, "it is being moved")
+    if task.tid in moves.stops:
+        raise not_now(c.WIRE_WHY_SLOW, "its image is being made")
     movable.check(pvmd, task)
     movable.check_goal(pvmd, goal)
     if Addition.of(pvmd).lost is not None or pvmd.hosts.pending:
@@ -162,11 +164,11 @@ async def reserve(pvmd: Pvmd, goal: Host, order: Reserve) -> Reserved:
     except Refused as refused:
         raise not_now(c.WIRE_WHY_FULL, f"{refused}") from refused
     if reserved.code:
-        raise _told(reserved.code, reserved.reason, reserved.text)
+        raise told(reserved.code, reserved.reason, reserved.text)
     return reserved
 
 
-def _told(code: int, reason: int, text: str) -> NotMovedError:
+def told(code: int, reason: int, text: str) -> NotMovedError:
     """The refusal of another party, in its words."""
     error = NotMovedError(code, 0, text)
     error.reason = reason
@@ -212,10 +214,10 @@ def _order_freeze(pvmd: Pvmd, departure: Departure, reserved: Reserved) -> None:
     departure.ordered = True
     departure.stopped = pvmd.loop.time()
     order = Freeze(departure.epoch, 0, reserved.address, reserved.token)
-    _say(pvmd, task, c.TM_FREEZE, order.encode())
+    say(pvmd, task, c.TM_FREEZE, order.encode())
 
 
-def _say(pvmd: Pvmd, task: Task, tag: int, body: bytes) -> None:
+def say(pvmd: Pvmd, task: Task, tag: int, body: bytes) -> None:
     """A message on a task's connection, whatever is held."""
     if task.conn is not None:
         message = frame(task.tid, c.TIDPVMD, tag, c.SYSCTX_TM, 0, body)
@@ -301,7 +303,7 @@ def _thaw(pvmd: Pvmd, departure: Departure) -> None:
         with contextlib.suppress(OSError):
             pvmd.switch.thaw_task(task.tid)
     if departure.ordered and not departure.refused:
-        _say(pvmd, task, c.TM_THAW, Thaw(departure.epoch).encode())
+        say(pvmd, task, c.TM_THAW, Thaw(departure.epoch).encode())
     if task.pipe is not None:
         task.pipe.halt(False)
     signals, task.frozen = task.frozen, None
@@ -337,14 +339,15 @@ def _commit(pvmd: Pvmd, departure: Departure) -> asyncio.Future[bytes]:
 @handles(c.TM_FROZEN, Frozen, reply=False)
 def frozen(pvmd: Pvmd, request: Request, body: Frozen) -> None:
     """A task has stopped, or does not."""
-    departure = Moves.of(pvmd).departures.get(request.src)
-    if departure is None or departure.epoch != body.epoch or departure.frozen.done():
+    moves = Moves.of(pvmd)
+    stop = moves.departures.get(request.src) or moves.stops.get(request.src)
+    if stop is None or stop.epoch != body.epoch or stop.frozen.done():
         return
     if body.code:
-        departure.refused = True
-        departure.fail(_told(body.code, body.reason, body.text))
+        stop.refused = True
+        stop.fail(told(body.code, body.reason, body.text))
     else:
-        departure.frozen.set_result(None)
+        stop.frozen.set_result(None)
 
 
 @handles(c.DM_MOVE_READY, Ready, hosts=True, reply=False)
@@ -354,7 +357,7 @@ def ready(pvmd: Pvmd, request: Request, body: Ready) -> None:
     if departure is None or (departure.epoch, departure.goal) != (body.epoch, host_of(request)):
         return
     if body.code:
-        departure.fail(_told(body.code, body.reason, body.text))
+        departure.fail(told(body.code, body.reason, body.text))
     elif not departure.ready.done():
         departure.ready.set_result(None)
 

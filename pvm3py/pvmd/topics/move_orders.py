@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 
 from pvm3py.wire import constants as c
@@ -14,13 +13,9 @@ from ..dispatch import Request, handles, only
 from ..state.errors import HostFailed
 from ..state.hosts import Host
 from ..state.moves import NotMovedError, never
-from ..state.task import Task, is_task
+from ..state.task import is_task
 from . import managing, migration, movable, placing
 from .roles import Registry
-
-# Seconds that a task which has been started has to enrol, and between two looks at that.
-_ENROL_SECONDS = 1.0
-_LOOK = 0.01
 
 
 @handles(c.TM_MIGRATE, MoveOrder)
@@ -37,7 +32,7 @@ async def _migrate(pvmd: Pvmd, body: MoveOrder) -> MoveReply:
             name = pvmd.hosts.own.name if body.host == "." else body.host
             order = MoveOrder(body.tid, name, body.flags)
             return await pvmd.peers.request(host.tid, c.DM_MIGRATE, order, MoveReply)
-        task = await _enrolled(pvmd, body.tid)
+        task = await movable.enrolled(pvmd, body.tid)
         host = movable.goal(pvmd, body.host)
         if host is not pvmd.hosts.own:
             await migration.move(pvmd, task, host)
@@ -69,7 +64,7 @@ async def can_migrate(pvmd: Pvmd, _request: Request, body: MoveQuestion) -> CanM
             name = pvmd.hosts.own.name if body.host == "." else body.host
             question = MoveQuestion(body.tid, name)
             return await pvmd.peers.request(host.tid, c.DM_CANMIGRATE, question, CanMoveReply)
-        task = await _enrolled(pvmd, body.tid)
+        task = await movable.enrolled(pvmd, body.tid)
         host = movable.goal(pvmd, body.host)
         movable.check(pvmd, task)
         movable.check_goal(pvmd, host)
@@ -105,15 +100,3 @@ def _keeper(pvmd: Pvmd, tid: int) -> Host | None:
     if not placing.can_move(pvmd, host.tid):
         raise never(c.WIRE_WHY_OLD_HOST)
     return host
-
-
-async def _enrolled(pvmd: Pvmd, tid: int) -> Task:
-    """A task of this host, which may have just been started. Raises NotMovedError."""
-    until = pvmd.loop.time() + _ENROL_SECONDS
-    while True:
-        task = pvmd.tasks.get(tid)
-        if task is None:
-            raise NotMovedError(c.PvmNoTask, 0, "there is no such task")
-        if task.conn is not None or task.left or pvmd.loop.time() > until:
-            return task
-        await asyncio.sleep(_LOOK)

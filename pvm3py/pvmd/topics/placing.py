@@ -25,7 +25,7 @@ from ..occasions import HOST_LOST, TASK_GONE, Step, on
 from ..state.errors import HostFailed, Refused
 from ..state.events import HeldEvent
 from ..state.hosts import Host
-from ..state.moves import Arrival, Departure, Hold, NotMovedError
+from ..state.moves import Arrival, Departure, Hold, NotMovedError, Stop
 from ..state.task import Task, is_task
 from . import faults
 from .output import Collectors
@@ -33,10 +33,14 @@ from .tasks import signal_task
 
 
 class Moves(Table):
-    """What is going on: moves of tasks of this host, of tasks that come, and what is held."""
+    """What is going on: moves of tasks of this host, of tasks that come, and what is held.
+
+    stops: tasks of this host whose images are made for files.
+    """
 
     def __init__(self) -> None:
         self.departures: dict[int, Departure] = {}
+        self.stops: dict[int, Stop] = {}
         self.arrivals: dict[int, Arrival] = {}
         self.holds: dict[int, Hold] = {}
 
@@ -202,6 +206,8 @@ def forget(pvmd: Pvmd, tid: int, task: Task | None) -> None:
 def task_gone(pvmd: Pvmd, tid: int, task: Task | None) -> None:
     """A task is gone: all daemons are told if they may know of it, and it does not move."""
     places, moves = pvmd.hosts.places, Moves.of(pvmd)
+    if (stop := moves.stops.get(tid)) is not None:
+        stop.fail(NotMovedError(c.PvmNoTask, 0, f"t{tid:x}: it has ended"))
     if not places.wanders(tid):
         return
     release(pvmd, tid)

@@ -38,6 +38,13 @@ MODULES = (
     "pvm3py.pvmd.topics.migration",
     "pvm3py.pvmd.topics.evacuating",
     "pvm3py.pvmd.topics.move_orders",
+    # images in files
+    "json",
+    "pvm3py.pvmd.topics.cutting",
+    "pvm3py.pvmd.topics.reviving",
+    "pvm3py.pvmd.topics.checkpointing",
+    "pvm3py.pvmd.topics.restarting",
+    "pvm3py.pvmd.topics.saving",
     # trace events
     "copy",
     "dataclasses",

@@ -63,6 +63,7 @@ def spawn(
     ptid = c.PvmParentNotSet if body.flags & c.PvmNoSpawnParent else request.src
     env = [*body.env, f"PVMSPAWNWD={directory}"] if colon else body.env
     job = exec_request(body, ptid, env, 0, body.count, body.count)
+    job.job = _job_of_children(request.task, job)
     hosts = selected(pvmd.hosts.hosts, body.flags, where, pvmd.hosts.own)
     if not hosts:
         return Started([c.PvmNoHost] * body.count)
@@ -70,6 +71,13 @@ def spawn(
         return _spawn_over(pvmd, hosts, job)
     Starts.of(pvmd).placement.blocks(hosts, body.count)
     return _answer(pvmd, job, start_tasks(pvmd, job, sched=Registry.of(pvmd).sched))
+
+
+def _job_of_children(parent: Task | None, order: ExecRequest) -> int:
+    """The job of the tasks that a task has started; 0: each begins one."""
+    if parent is None or order.flags & c.PvmNoSpawnParent:
+        return 0
+    return parent.job or parent.tid
 
 
 def check_count(count: int) -> None:
@@ -316,9 +324,17 @@ class _Starter:
         task.out = self._out.copy()
         task.trc = self._trc.copy()
         task.sched = self._sched
+        task.job = self._known_job()
         task.flags = self._job.flags
         task.tells_status = self._tells_status
         return task
+
+    def _known_job(self) -> int:
+        """The job of the tasks; if the request does not say it, the parent's, if that is known."""
+        if self._job.job is not None or self._job.ptid <= 0:
+            return self._job.job or 0
+        parent = self._pvmd.tasks.get(self._job.ptid)
+        return (parent.job if parent is not None else 0) or self._job.ptid
 
     def _started(self, task: Task) -> None:
         pvmd = self._pvmd

@@ -32,6 +32,7 @@ SEQUENCES = 40
 UNTRIED = {
     *("pvm_getmwid", "pvm_setmwid", "pvmtmpnam", "pvmgetrsh", "pvmgettmp"),
     *("pvm_migrate", "pvm_canmigrate", "pvm_onmigrate", "pvm_holdtask"),
+    *("pvm_checkpoint", "pvm_restart"),
 }
 
 

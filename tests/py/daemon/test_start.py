@@ -99,6 +99,18 @@ def test_variable_that_is_no_number_is_named(tmp: Path, name: str) -> None:
     assert not list(tmp.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("PVM_OWNER", 'many: "many" tells nothing of an owner; there are tty, input, load'),
+        ("PVM_VACATE_SIGNAL", "many is neither TERM nor USR1"),
+    ],
+)
+def test_variable_with_an_unknown_word_is_named(tmp: Path, name: str, why: str) -> None:
+    check_failed(start(tmp, **{name: "many"}), f"{name}={why}")
+    assert not list(tmp.iterdir())
+
+
 @pytest.mark.parametrize("files", [12, 13, 14, 18, 23])
 def test_too_few_open_files_end_the_start_before_the_address(tmp: Path, files: int) -> None:
     require_daemon("ours")

@@ -126,3 +126,28 @@ def test_no_result_is_lost_or_doubled_when_a_host_dies(bed: Bed) -> None:
         kill=bed.hosts[2],
     )
     assert set(out.split()) - {"go"} == {bed.hosts[0].name, bed.hosts[1].name}
+
+
+@pytest.mark.slow
+def test_the_end_of_the_master_breaks_the_pool_and_ends_the_workers_on_slaves(bed: Bed) -> None:
+    out = run(
+        bed,
+        """
+        with PvmPoolExecutor(6, machine=machine) as pool:
+            wait_for(lambda: len(pool.workers) == 6)
+            assert len(set(hosts_of(pool))) == 3
+            running = [pool.submit(time.sleep, 1000) for _ in range(6)]
+            waiting = [pool.submit(identity, number) for number in range(100)]
+            print("go", flush=True)
+            errors = {type(future.exception()) for future in running + waiting}
+            try:
+                pool.submit(identity, 0)
+            except PoolBroken:
+                print(*(error.__name__ for error in errors))
+        """,
+        kill=bed.hosts[0],
+    )
+    assert out == "PoolBroken\n"
+    for host in bed.hosts[1:]:
+        host.wait_gone()
+        assert host.left() == []

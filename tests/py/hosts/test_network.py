@@ -18,7 +18,7 @@ from support import compiler
 from support.machines.hosts import NAMELESS, Bed, Host
 from support.machines.net import Namespaces, can_make_namespaces, require_namespaces
 from support.machines.vm import wait_until
-from support.system import PATIENCE, PROJECT, missing, pvm_root, require_program
+from support.system import PATIENCE, PROJECT, daemon_program, missing, pvm_root, require_program
 
 ROUTE, DIRECT, RAW, TAG = 1, 3, 1, 61
 CANT_START, DUP_HOST, LOOPBACK = -29, -28, -36
@@ -271,6 +271,7 @@ def test_ordinary_user_runs_tests_of_hosts_on_loopback() -> None:
     tests = [
         f"{test}[{pair}]"
         for pair in ("ours-adds-ours", "ours-adds-debian")
+        if pair.endswith("ours") or daemon_program("debian").exists()
         for test in (
             "test_pair_hosts.py::test_both_hosts_show_the_same_machine",
             "test_pair_hosts.py::test_deleted_host_is_told_ends_and_can_be_added_again",
@@ -288,7 +289,7 @@ def test_ordinary_user_runs_tests_of_hosts_on_loopback() -> None:
         timeout=4 * PATIENCE,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "7 passed" in done.stdout, done.stdout
+    assert f"{len(tests)} passed" in done.stdout, done.stdout
 
 
 def test_namespaces_are_not_for_everybody() -> None:

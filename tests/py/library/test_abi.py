@@ -73,6 +73,7 @@ IN_ARCHIVE = {
     *("pvmaskwaiting", "pvmwatch", "pvmdoze"),
     *("pvmsendbytes", "pvmsendparts", "pvmtake", "pvmlook", "pvmread"),
     *("pvmdescribe", "pvmrewind", "pvmspawn", "pvmforksibling", "pvmmove", "pvmmovable"),
+    *("pvmcheckpoint", "pvmrevive"),
     "pvmowner",
 }
 

@@ -3,16 +3,21 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
+from support.programs.blocks import blocks_of
 
 from pvm3py import mist
 from pvm3py.mist import machine as numbers
 from pvm3py.mist.scheduler import MUCH_LATER
 from pvm3py.places import host_tid
 from pvm3py.rm import Order, link
+from pvm3py.rm.__main__ import policy
 from pvm3py.rm.link import Received
 from pvm3py.wire import constants as c
 from pvm3py.wire.moves import HoldTasks, HostStat, Migrated, MoveOrder, MoveReply, TaskStat
@@ -363,6 +368,51 @@ def test_tasks_that_wait_are_not_balanced(desk: Callable[..., Desk]) -> None:
     one.report(2)
     one.later(600)
     assert one.moves() == []
+
+
+def test_example_of_the_documentation_leaves_hosts_by_day(
+    desk: Callable[..., Desk], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (example,) = (block.text for block in blocks_of("docs/mist.md") if block.what == "night.py")
+    (tmp_path / "night.py").write_text(example)
+    monkeypatch.setenv("NIGHT_HOSTS", "h1 h7")
+    hour = 12
+    monkeypatch.setattr("time.localtime", lambda: SimpleNamespace(tm_hour=hour))
+    manager = policy(f"mist:{tmp_path}/night.py:Night")()
+    assert isinstance(manager, mist.Scheduler)
+    one = desk(manager.policy, hosts=2)
+    one.report(2)
+    one.report(1, stat(of(1, 1)))
+    assert one.moves() == [(of(1, 1), "h2")] and one.holds() == []
+    order = Order([one.host(1), one.host(2)], 2, "x", [], of(2, 1), 0, "")
+    assert {host.name for host in one.manager.place(order)} == {"h2"}
+    hour = 22
+    assert {host.name for host in one.manager.place(order)} == {"h1", "h2"}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("mist", mist.OwnerFirst),
+        ("mist:owner-first", mist.OwnerFirst),
+        ("mist:balance", mist.Balance),
+    ],
+)
+def test_policies_have_names(name: str, kind: type[mist.Policy]) -> None:
+    manager = policy(name)()
+    assert isinstance(manager, mist.Scheduler) and type(manager.policy) is kind
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("mist:fair", "there are owner-first, balance"),
+        ("mist:json:JSONDecoder", "no subclass of Policy"),
+    ],
+)
+def test_wrong_policies_are_explained(name: str, why: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=why):
+        policy(name)
 
 
 # ---- placing, and what others want -----------------------------------------------------------

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""Commands that write tasks to disk and start them from there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from pvm3py.binding import checkpoints
+from pvm3py.classic import ConnectionLost, PvmError
+
+from ..movetable import words_of
+from ..output import tid_text
+from ..session import Session
+from ..table import Given, command
+from ..tasktable import parse_tid
+
+Result = TypeVar("Result")
+
+_NUMBERS = ("-every", "-keep")
+
+
+@command(
+    "checkpoint",
+    "[-every seconds] [-keep count] tid [tid...] dir",
+    "write jobs to disk, from where they can be started again",
+    least=2,
+    most=None,
+    raw=True,
+    notes=(
+        "Each tid stands for its job: the task that was started by hand or by the console, and all",
+        "that this has spawned. The jobs stop for a moment together. All their hosts share the",
+        "directory. The last 2 checkpoints are kept, or count.",
+    ),
+)
+def checkpoint(session: Session, given: Given) -> None:
+    """Write a checkpoint of jobs, or say why there is none."""
+    try:
+        numbers, words = _numbers(given.operands)
+    except ValueError as error:
+        session.complain(str(error))
+        return
+    *names, path = words or [""]
+    tids = [parse_tid(name) for name in names]
+    if not tids or None in tids:
+        session.complain("name tasks, which are like t40001, and a directory")
+        return
+    whole = [tid for tid in tids if tid is not None]
+    number = _tried(
+        session,
+        lambda: checkpoints.write(
+            path, whole, jobs=True, every=numbers["-every"], keep=numbers["-keep"]
+        ),
+    )
+    if number is not None:
+        session.out.line(f"checkpoint {number}")
+
+
+def _numbers(words: list[str]) -> tuple[dict[str, int], list[str]]:
+    """The values of options, and the words behind them. ValueError: a value is no number."""
+    numbers = dict.fromkeys(_NUMBERS, 0)
+    while words and words[0] in numbers:
+        value = words[1] if len(words) > 1 else ""
+        if not value.isdecimal() or not 0 < int(value) < 1 << 31:
+            raise ValueError(f"{words[0]}: expected a number, not {value or 'nothing'}")
+        numbers[words[0]], words = int(value), words[2:]
+    return numbers, words
+
+
+@command(
+    "restart",
+    "dir[@number] [host...]",
+    "start the tasks of a checkpoint again",
+    least=1,
+    most=None,
+    raw=True,
+    notes=(
+        "They have the same tids as before, on whatever hosts they are. Without a number it is the",
+        "last checkpoint. What tasks outside the job have done since is not undone, and output of",
+        "the job that came after the checkpoint comes again.",
+    ),
+)
+def restart(session: Session, given: Given) -> None:
+    """Start tasks from a checkpoint, or say why they cannot be."""
+    word, *hosts = given.operands
+    path, at, number = word.rpartition("@")
+    if not at or not number.isdecimal():
+        path, number = word, "0"
+    tids = _tried(session, lambda: checkpoints.restart(path, int(number), hosts))
+    if tids is not None:
+        session.out.line(f"{len(tids)} successful")
+        session.out.lines([tid_text(tid) for tid in tids])
+
+
+def _tried(session: Session, call: Callable[[], Result]) -> Result | None:
+    """What a call returns; None: what is against it has been said."""
+    try:
+        return call()
+    except ConnectionLost:
+        raise
+    except PvmError as error:
+        session.complain(words_of(error))
+        return None

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""Bodies of the messages about images in files: csrc/wire/moves.h."""
+
+from typing import Annotated
+
+from .codec import Counted
+from .moves import MoveGo
+from .record import I32, Ints, Record, Str, Strs
+
+
+class CheckpointOrder(Record):
+    """TM_CKPT, DM_CKPT: directory "" is the usual one; every, keep: 0 is what is usual."""
+
+    directory: Str
+    flags: I32
+    every: I32
+    keep: I32
+    tids: Ints
+
+
+class RestartOrder(Record):
+    """TM_RESTART, DM_RESTART: number 0 is the last checkpoint; no hosts: all."""
+
+    directory: Str
+    number: I32
+    outtid: I32
+    outctx: I32
+    outtag: I32
+    hosts: Strs
+
+
+class RestartReply(Record):
+    """How many tasks were started, or an error code with a reason; their tids."""
+
+    code: I32
+    reason: I32 = 0
+    text: Str = ""
+    tids: Ints = []  # noqa: RUF012
+
+
+class Member(Record):
+    """A task, and the task with which its job began."""
+
+    tid: I32
+    job: I32
+
+
+class Members(Record):
+    """The answer to DM_CKPT_LIST: the tasks of a host; machine: what has to be the same."""
+
+    members: Annotated[list[Member], Counted(Member)]
+    machine: Str
+
+
+class FreezeOrder(Record):
+    """DM_CKPT_FREEZE: stop those of these tasks that are there; only_asked: or may they be?
+
+    stamp: the number of this checkpoint, which nothing else has; directory: that of its files.
+    """
+
+    stamp: I32
+    only_asked: I32
+    directory: Str
+    tids: Ints
+
+
+class CutOrder(Record):
+    """DM_CKPT_CUT, DM_CKPT_THAW: of the checkpoint with this stamp."""
+
+    stamp: I32
+
+
+class TaskState(Record):
+    """All of a task but its image, at the cut; piped: its output goes into a pipe of its daemon."""
+
+    go: Annotated[MoveGo, MoveGo]
+    piped: I32
+
+
+class Cut(Record):
+    """The answer to DM_CKPT_CUT; queue: name of the file of messages that are held, "": none."""
+
+    code: I32
+    reason: I32 = 0
+    text: Str = ""
+    queue: Str = ""
+    states: Annotated[list[TaskState], Counted(TaskState)] = []  # noqa: RUF012
+
+
+class Written(Record):
+    """An image on the disk: its bytes, 31 bits a word."""
+
+    tid: I32
+    high: I32
+    low: I32
+
+
+class ThawReply(Record):
+    """The answer to DM_CKPT_THAW."""
+
+    code: I32
+    reason: I32 = 0
+    text: Str = ""
+    images: Annotated[list[Written], Counted(Written)] = []  # noqa: RUF012
+
+
+class Seat(Record):
+    """Where a task is to be that is made of its image; a host by its tid."""
+
+    tid: I32
+    host: I32
+    image: Str
+    piped: I32
+
+
+class AwaitOrder(Record):
+    """DM_RESTART_AWAIT: prepare the tasks of the host asked, and know of all others.
+
+    epoch: of all these moves; stamp: of the checkpoint; queues: files of messages that were held.
+    """
+
+    epoch: I32
+    stamp: I32
+    directory: Str
+    machine: Str
+    seats: Annotated[list[Seat], Counted(Seat)]
+    queues: Strs
+
+
+class RestartGo(Record):
+    """DM_RESTART_GO: those of these tasks that are prepared run; not go: none does."""
+
+    epoch: I32
+    go: I32
+    number: I32
+    tids: Ints
+    states: Annotated[list[TaskState], Counted(TaskState)]
