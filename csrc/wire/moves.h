@@ -35,8 +35,25 @@
 #define TM_FROZEN (TM_FIRST + WIRE_OWN_MOVES + 3)
 /* Daemon to task, on the old stream: the move is off. i epoch. */
 #define TM_THAW (TM_FIRST + WIRE_OWN_MOVES + 4)
-/* Daemon to task, the first fragment of the new stream: i epoch, then what answers TM_GETOPT. */
+/* Daemon to task, first on the new stream: i epoch, what answers TM_GETOPT, i tid of the host. */
 #define TM_GO (TM_FIRST + WIRE_OWN_MOVES + 5)
+/*
+ * Task to daemon, between TM_FREEZE and TM_FROZEN: i epoch, i tid. Another task is to leave its direct
+ * route to this one, which goes over the network.
+ */
+#define TM_UNROUTE (TM_FIRST + WIRE_OWN_MOVES + 6)
+/*
+ * Daemon to task: i tid. That task stops for a move, so write nothing more to the direct route to it.
+ * The signal comes before, unless TM_FREEZE has come.
+ */
+#define TM_LEAVE (TM_FIRST + WIRE_OWN_MOVES + 7)
+
+/*
+ * What two tasks say of themselves behind the address in TC_CONREQ and TC_CONACK, where 3.4.6 reads
+ * nothing: i WIRE_EXT_MAGIC, i a set of WIRE_ROUTE_CAN_ bits, i tid of the host where the task is. A
+ * task refuses a socket of the wrong kind, Unix or TCP; the asker sees by the host which one is right.
+ */
+#define WIRE_ROUTE_CAN_LEAVE 1 /* it serves TM_LEAVE */
 
 /* Stop a task, or let it go on: i tid, i on (1, or 0). Answer: i code. */
 #define TM_HOLDTASK (TM_FIRST + WIRE_OWN_MOVES + 24)
@@ -65,7 +82,7 @@
 #define TM_RESTART (TM_FIRST + WIRE_OWN_MOVES + 17)
 
 #define WIRE_TOKEN 32
-/* Most bytes of a fragment of TM_FREEZE, TM_THAW and TM_GO, without its header. */
+/* Most bytes of a fragment of TM_FREEZE, TM_THAW, TM_GO, TM_LEAVE, without its header. */
 #define WIRE_MOVE_FRAGMENT 512
 /* The signal that a task announces unless PVM_MOVE_SIGNAL says otherwise. */
 #define WIRE_MOVE_SIGNAL 62
@@ -73,9 +90,10 @@
 #define WIRE_WHY_TASK 100
 #define WIRE_WHY_OFF (WIRE_WHY_TASK)          /* PvmMovable is 0 */
 #define WIRE_WHY_CALLBACK (WIRE_WHY_TASK + 1) /* a function of pvm_onmigrate says no */
-#define WIRE_WHY_ROUTES (WIRE_WHY_TASK + 2)   /* it has direct routes */
+#define WIRE_WHY_ROUTES (WIRE_WHY_TASK + 2)   /* a direct route to a task with 3.4.6's library */
 #define WIRE_WHY_CONNECT (WIRE_WHY_TASK + 3)  /* nobody takes the image */
 #define WIRE_WHY_BUSY (WIRE_WHY_TASK + 4)     /* it computes, and is to be moved in calls only */
+#define WIRE_WHY_PEERS (WIRE_WHY_TASK + 5)    /* another task does not leave its direct route */
 #define WIRE_WHY_FILE (WIRE_WHY_TASK + 8)     /* the file of its image cannot be made */
 
 /*
@@ -84,8 +102,9 @@
  *
  * MIGRATE and CANMIGRATE pass on what a task has asked for. The daemon where the task is, the origin,
  * decides all else: RESERVE and GO go to the daemon of the goal, which reports READY; HOLD and PLACE
- * go to all others, FLUSH to both; ABORT to the goal. PLACE is also how the end of a task is told
- * that has ever been moved.
+ * go to all others, FLUSH to both; ABORT to the goal. LEAVE goes to the host of a task that has a
+ * direct route to the one that moves. PLACE is also how the end of a task is told that has ever been
+ * moved.
  *
  * For the loss of the origin: FLUSHED gives the goal what GO would. If a goal or an origin then loses
  * the other, it CLAIMs the task at the master, which gives it to the first. Others who lose the
@@ -116,6 +135,7 @@
 #define DM_MOVE_FATEACK (DM_FIRST + WIRE_OWN_MOVES + 21)
 #define DM_MOVE_WAITS (DM_FIRST + WIRE_OWN_MOVES + 22)
 #define DM_MOVE_WAITSACK (DM_FIRST + WIRE_OWN_MOVES + 23)
+#define DM_MOVE_LEAVE (DM_FIRST + WIRE_OWN_MOVES + 28) /* no answer */
 /*
  * The master to a host that is about to be deleted: EVACUATE has it move its tasks away, and answers
  * how many may move; EVACUATED answers when that is done.

@@ -234,6 +234,7 @@ def _route(tag: int) -> Route | None:
             move_orders,  # noqa: F401
             restarting,  # noqa: F401
             reviving,  # noqa: F401
+            routes,  # noqa: F401
             saving,  # noqa: F401
         )
 

@@ -102,11 +102,25 @@ class Thaw(Record):
     epoch: I32
 
 
+class Unroute(Record):
+    """TM_UNROUTE: the task is to leave its route to the sender."""
+
+    epoch: I32
+    tid: I32
+
+
+class Leave(Record):
+    """TM_LEAVE: the route to this task is to be left."""
+
+    tid: I32
+
+
 class Go(Record):
-    """TM_GO."""
+    """TM_GO; host where the task is now."""
 
     epoch: I32
     settings: Annotated[Settings, Settings]
+    host: I32
 
 
 class MoveWord(Record):
@@ -114,6 +128,14 @@ class MoveWord(Record):
 
     tid: I32
     epoch: I32
+
+
+class MoveLeave(Record):
+    """DM_MOVE_LEAVE: the peer, which the receiver has, is to leave its route to one that moves."""
+
+    tid: I32
+    epoch: I32
+    peer: I32
 
 
 class HoldOrder(Record):

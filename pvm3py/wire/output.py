@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Bodies of TC_ messages: collected output, task-to-task control."""
 
+from typing import Annotated
+
+from .codec import Trailing
 from .record import I32, Blob, Ints, Record, Str
 
 
@@ -45,11 +48,23 @@ class OutputStart(Record):
     ptid: I32
 
 
+class RouteEnd(Record):
+    """What a task of this project's library says of itself: csrc/wire/moves.h."""
+
+    magic: I32
+    can: I32
+    host: I32
+
+
+OptionalEnd = Annotated[RouteEnd | None, Trailing(RouteEnd)]
+
+
 class RouteRequest(Record):
     """TC_CONREQ."""
 
     protocol: I32
     address: Str
+    end: OptionalEnd = None
 
 
 class RouteReply(Record):
@@ -58,6 +73,7 @@ class RouteReply(Record):
     protocol: I32
     ack: I32
     address: Str
+    end: OptionalEnd = None
 
 
 class Siblings(Record):

@@ -70,6 +70,13 @@ static void receive(void)
 	serve();
 }
 
+/* Messages go by direct routes. */
+static void receive_direct(void)
+{
+	pvm_setopt(PvmRoute, PvmRouteDirect);
+	receive();
+}
+
 static void receive_in_time(void)
 {
 	struct timeval limit = { 0, 300000 };
@@ -209,6 +216,17 @@ static void sleep_first(void)
 	receive();
 }
 
+/* After a first message none is taken before SIGUSR1 has come. */
+static void doze(void)
+{
+	const struct timespec while_dozing = { 0, 1000000 };
+
+	signal(SIGUSR1, wake);
+	receive();
+	while (!awake)
+		nanosleep(&while_dozing, NULL);
+}
+
 /* ---- the peer -------------------------------------------------------------------------- */
 
 /* Send the next numbered message, the sizes of which come in turn. */
@@ -296,13 +314,15 @@ static int say(void *what)
 	return 0;
 }
 
-/* Make the task one that cannot be moved, or not by a signal, or that looks on. */
+/* Make the task one that cannot be moved, or not by a signal, or looks on, or has direct routes. */
 static void hinder(const char *what)
 {
 	pthread_t thread;
 
 	if (!strcmp(what, "unmovable"))
 		pvm_setopt(PvmMovable, 0);
+	else if (!strcmp(what, "direct"))
+		pvm_setopt(PvmRoute, PvmRouteDirect);
 	else if (!strcmp(what, "socket"))
 		socket(AF_INET, SOCK_STREAM, 0);
 	else if (!strcmp(what, "thread"))
@@ -332,6 +352,8 @@ static const struct {
 	{ "pstat", ask },
 	{ "select", select_first },
 	{ "sleep", sleep_first },
+	{ "direct", receive_direct },
+	{ "doze", doze },
 };
 
 int main(int argc, char **argv)

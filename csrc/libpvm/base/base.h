@@ -356,6 +356,7 @@ struct task {
 	int ptid;                 /* parent, 0: none, PvmParentNotSet */
 	int *siblings, nsiblings; /* from control.c; -1: not known yet */
 	int schedtid;             /* resource manager; 0: none */
+	int place;                /* tid of the host where it is; 0: the one that its tid names */
 	int capabilities;         /* WIRE_EXT_ bits of the daemon */
 	char daemon_addr[32];     /* IP and port of the daemon, "%08x:%04x" */
 
@@ -389,12 +390,12 @@ struct task {
 extern struct task pvm__task;
 
 /*
- * The tid of the host where a task runs; of the tid of a daemon or host, that host. All that asks
- * for the host of a tid asks here: today it is always the one whose number the tid bears.
+ * The tid of the host where a task runs, as far as that is known here: of other tasks the one whose
+ * number the tid bears. Of the tid of a daemon or host, that host.
  */
 static inline int pvm__place(int tid)
 {
-	return tid & TIDHOST;
+	return tid == pvmmytid && pvm__task.place ? pvm__task.place : tid & TIDHOST;
 }
 
 /* The tracer is another: API_IF_TRACED (api.h) looks at it without the lock. */
@@ -439,6 +440,10 @@ struct above {
 	void (*notice_routes)(struct message *);
 	/* arrival.c: a route was lost. Such routes are forgotten; true: there was one. */
 	bool (*reap_routes)(void);
+	/* poll.c: room is waited for. Routes to tasks that are about to move are left meanwhile. */
+	void (*leave_routes)(void);
+	/* stream.c: a task's message has come by the daemon. What it has sent by a route comes first. */
+	void (*catch_up)(int tid);
 	/* borrow.c: is there an open route to that task, which may still bring something? */
 	bool (*has_route)(int tid);
 	/* arrival.c: the daemon was lost. Takes in what has come by routes; true: there was some. */

@@ -155,7 +155,7 @@ void pvm__notice_route_closed(int tid);
 /* Tell now, in this context and with this tag, that there is no route to the task. */
 void pvm__notice_no_route(int tid, int ctx, int tag);
 
-/* ---- direct routes (route.c, meeting.c, passage.c) ------------------------- */
+/* ---- direct routes (route.c, meeting.c, passage.c, parting.c) --------------- */
 
 /* At enrolment: have what answers requests for routes when memory is short. 0 or PvmNoMem. */
 int pvm__routes_prepare(void);
@@ -188,8 +188,10 @@ void pvm__writes_left(void);
  * task.engine.routes. Returns how many there are, or PvmSysErr.
  */
 int pvm__route_fds(int *fds);
-/* Is there any that has a socket, or is asked for? */
-bool pvm__routes_any(void);
+/* Take in what the route to a task has brought. */
+void pvm__route_catch_up(int tid);
+/* Leave those of tasks that are about to move, and have said so, but one that is being written to. */
+void pvm__routes_heed(void);
 /* Is there an open direct route? */
 bool pvm__route_exists(int tid);
 /* Handlers of messages about them: buffer id. 0. */

@@ -26,10 +26,11 @@ enum {
 
 int pvm__movable = 1;
 
-static int heeded;           /* the signal that this program has us handle; 0: none */
-static bool stopping;        /* the task stops */
-static bool ordered;         /* TM_FREEZE has come, */
-static struct freeze freeze; /* and said this */
+static int heeded;                    /* the signal that this program has us handle; 0: none */
+static volatile sig_atomic_t awaited; /* signals for which no order has come yet */
+static bool stopping;                 /* the task stops */
+static bool ordered;                  /* TM_FREEZE has come, */
+static struct freeze freeze;          /* and said this */
 
 /* Functions of the program's, in the order in which they were given. */
 static struct hook {
@@ -87,7 +88,7 @@ static bool is_ready(void)
 	const struct task *t = &pvm__task;
 
 	return pvmmytid != -1 && t->daemon && !t->daemon->lost && !t->engine.enroller &&
-		!t->daemon->writer;
+		!t->daemon->writer && !pvm__routes_written();
 }
 
 /* Descriptors that the library makes again, or closes. */
@@ -114,8 +115,6 @@ static struct objection own_objection(void)
 		return pvm__objection(PvmNotMovable, WIRE_WHY_OFF);
 	if (!is_single())
 		return pvm__image_objection(&report);
-	if (pvm__routes_any())
-		return pvm__objection(PvmBusy, WIRE_WHY_ROUTES);
 	return (struct objection){ 0 };
 }
 
@@ -161,12 +160,14 @@ static struct objection divert(struct departure *d)
 	return (struct objection){ 0 };
 }
 
-/* Leave the memory, see whether the process can be imaged, and connect to who takes the image. */
+/* Leave all ways, see whether the process can be imaged, and connect to who takes the image. */
 static struct objection depart(struct departure *d)
 {
 	struct objection o = own_objection();
 	struct image_report report;
 
+	if (!o.code)
+		o = pvm__routes_leave(freeze.epoch);
 	if (o.code)
 		return o;
 	pvm__share_withdraw();
@@ -201,8 +202,8 @@ static void await_thaw(bool written)
 	int found;
 
 	do
-		found = pvm__stash_until(s, TM_THAW, &order, -1);
-	while (found > 0 && pvm__order_epoch(&order) != freeze.epoch);
+		found = pvm__stash_until(s, TM_THAW, TM_LEAVE, &order, -1);
+	while (found > 0 && !(order.tag == TM_THAW && pvm__order_first(&order) == freeze.epoch));
 	if (found < 0 && written)
 		_exit(1);
 }
@@ -216,7 +217,8 @@ static void arrive(int64_t before)
 	pvm__clock_ahead = before - (pvm__now() - pvm__clock_ahead);
 	pvm__share_uproot();
 	if (!pvm__watch_renew() || !pvm__stand_in_renew(s->stand_in, s->way.source.fd) ||
-		pvm__stash_until(s, TM_GO, &order, -1) < 0 || !pvm__settings_take(&order))
+		pvm__stash_until(s, TM_GO, 0, &order, -1) < 0 || !pvm__settings_take(&order) ||
+		!pvm__routes_renew())
 		_exit(1);
 }
 
@@ -239,19 +241,61 @@ static void leave(const struct departure *d)
 		close(d->order.outcome);
 	}
 	await_thaw(code == 0 && !d->order.how);
+	pvm__routes_renew();
 }
 
 /* ---- stopping ------------------------------------------------------------------------------ */
 
-/* TM_FREEZE is known, or comes soon. */
-static bool find_order(void)
+/* Note an order. */
+static void note_order(const struct move_order *order)
+{
+	awaited--;
+	if (order->tag == TM_LEAVE)
+		pvm__route_told(pvm__order_first(order));
+	else
+		ordered = pvm__freeze_read(order, &freeze);
+}
+
+/* Take an order that has come, or, if a signal has said so, comes soon. False: there is none. */
+static bool take_order(void)
 {
 	struct move_order order;
+	int ms = awaited > 0 ? ORDER_MS : 0;
 
-	if (!ordered)
-		ordered = pvm__stash_until(pvm__task.daemon, TM_FREEZE, &order, ORDER_MS) > 0 &&
-			pvm__freeze_read(&order, &freeze);
+	if (pvm__stash_until(pvm__task.daemon, TM_FREEZE, TM_LEAVE, &order, ms) > 0) {
+		note_order(&order);
+		return true;
+	}
+	if (awaited > 0)
+		awaited = 0;
+	return false;
+}
+
+/* Leave routes to tasks that move; is this task itself to stop? */
+static bool find_order(void)
+{
+	bool more;
+
+	do {
+		more = !ordered && take_order();
+		pvm__routes_heed();
+	} while (more && !ordered && awaited > 0);
 	return ordered;
+}
+
+/*
+ * Forget signals that wait: what they were for is done, or will be. From TM_FROZEN on they may be for
+ * another order.
+ */
+static void forget_signals(void)
+{
+	const struct timespec none = { 0, 0 };
+	sigset_t set;
+
+	awaited = 0;
+	sigemptyset(&set);
+	if (heeded && sigaddset(&set, heeded) == 0)
+		while (sigtimedwait(&set, NULL, &none) > 0) {}
 }
 
 /* Do what the order says; all signals wait. `no`: the program's own objection, or NULL. */
@@ -262,20 +306,12 @@ static void obey(const struct objection *no)
 	struct objection o = no ? *no : depart(&d);
 
 	ordered = false;
+	forget_signals();
 	if (pvm__frozen_write(s->way.source.fd, freeze.epoch, &o) && !o.code)
 		leave(&d);
+	else
+		pvm__routes_renew();
 	resumed = !o.code || has_hook(PvmBeforeImage);
-}
-
-/* Forget a signal that waits: what it was for is done. */
-static void forget_signal(void)
-{
-	const struct timespec none = { 0, 0 };
-	sigset_t set;
-
-	sigemptyset(&set);
-	if (heeded && sigaddset(&set, heeded) == 0)
-		while (sigtimedwait(&set, NULL, &none) > 0) {}
 }
 
 /* Must the task wait for a call to end or wait, since this is a signal handler? */
@@ -317,7 +353,6 @@ static void stop_in_call(void)
 	sigprocmask(SIG_BLOCK, &all, &before);
 	obey(refused ? &no : NULL);
 	go_on();
-	forget_signal();
 	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
@@ -328,6 +363,8 @@ static void refuse_with_lock(void)
 	struct objection o = pvm__image_objection(&report);
 
 	LOCK_SCOPE(lock);
+	if (!pvm__routes_written())
+		pvm__routes_heed();
 	if (!ordered)
 		return;
 	ordered = false;
@@ -367,6 +404,7 @@ static void on_signal(int number)
 	(void)number;
 	if (pvmmytid == -1 || stopping || !is_single())
 		return;
+	awaited++;
 	if (pvm__self.call || !is_ready() || pvm__stop_is_due()) {
 		pvm__stop_later();
 		return;
@@ -381,18 +419,21 @@ bool pvm__freeze_heard(struct message *m)
 {
 	struct move_order order;
 	int n = pvm__bytes_left(m) < sizeof order.body ? (int)pvm__bytes_left(m) : 0;
+	bool is_order = m->tag == TM_FREEZE || m->tag == TM_LEAVE;
 
-	if (m->tag == TM_FREEZE && n && pvm__get_bytes(m, order.body, n) == 0) {
+	if (is_order && n && pvm__get_bytes(m, order.body, n) == 0) {
+		order.tag = m->tag;
 		order.length = (size_t)n;
-		ordered = pvm__freeze_read(&order, &freeze);
-		if (ordered)
-			pvm__stop_later();
+		note_order(&order);
+		pvm__stop_later();
 	}
-	return m->tag == TM_FREEZE || m->tag == TM_THAW || m->tag == TM_GO;
+	return is_order || m->tag == TM_THAW || m->tag == TM_GO;
 }
 
 void pvm__freeze_forget(void)
 {
+	pvm__task.place = 0;
+	awaited = 0;
 	ordered = resumed = false;
 	__atomic_store_n(&pvm__stop_due, 0, __ATOMIC_RELAXED);
 }

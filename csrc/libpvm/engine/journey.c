@@ -70,19 +70,19 @@ bool pvm__freeze_read(const struct move_order *order, struct freeze *freeze)
 	return !c.bad && strlen(freeze->token) == WIRE_TOKEN;
 }
 
-int pvm__order_epoch(const struct move_order *order)
+int pvm__order_first(const struct move_order *order)
 {
 	struct cursor c = begin(order);
-	int epoch = take_int(&c);
+	int first = take_int(&c);
 
-	return c.bad ? -1 : epoch;
+	return c.bad ? -1 : first;
 }
 
 bool pvm__settings_take(const struct move_order *order)
 {
 	struct task *t = &pvm__task;
 	struct cursor c = begin(order);
-	int ints[10], sched;
+	int ints[10], sched, place;
 	char address[sizeof t->daemon_addr];
 
 	take_int(&c); /* the epoch */
@@ -90,6 +90,7 @@ bool pvm__settings_take(const struct move_order *order)
 		ints[i] = take_int(&c);
 	take_text(&c, address, sizeof address);
 	sched = take_int(&c);
+	place = c.at < c.end ? take_int(&c) : 0;
 	if (c.bad || ints[0] != pvmmytid)
 		return false;
 	t->ptid = ints[1];
@@ -101,6 +102,7 @@ bool pvm__settings_take(const struct move_order *order)
 	pvmtrc.trctag = ints[7];
 	memcpy(t->daemon_addr, address, sizeof address);
 	t->schedtid = sched;
+	t->place = place;
 	return true;
 }
 
@@ -123,25 +125,43 @@ static bool write_whole(int fd, const unsigned char *from, size_t length)
 	return true;
 }
 
+/* The headers of a message to the daemon, in front of a body of so many bytes. Returns all bytes. */
+static size_t put_heads(unsigned char *frame, int tag, size_t body)
+{
+	unsigned char *head = frame + TDFRAGHDR;
+
+	memset(frame, 0, WIRE_HEADROOM);
+	wire_put32(frame + WIRE_FRAG_DST, (uint32_t)TIDPVMD);
+	wire_put32(frame + WIRE_FRAG_SRC, (uint32_t)pvmmytid);
+	wire_put32(frame + WIRE_FRAG_LENGTH, (uint32_t)(MSGHDRLEN + body));
+	frame[WIRE_FRAG_FLAGS] = FFSOM | FFEOM;
+	wire_put32(head + WIRE_MSG_ENC, WIRE_ENC_XDR);
+	wire_put32(head + WIRE_MSG_TAG, (uint32_t)tag);
+	wire_put32(head + WIRE_MSG_CTX, (uint32_t)SYSCTX_TM);
+	return WIRE_HEADROOM + body;
+}
+
+bool pvm__unroute_write(int fd, int epoch, int tid)
+{
+	unsigned char frame[WIRE_HEADROOM + 2 * 4];
+
+	wire_put32(frame + WIRE_HEADROOM, (uint32_t)epoch);
+	wire_put32(frame + WIRE_HEADROOM + 4, (uint32_t)tid);
+	return write_whole(fd, frame, put_heads(frame, TM_UNROUTE, 2 * 4));
+}
+
 bool pvm__frozen_write(int fd, int epoch, const struct objection *o)
 {
 	unsigned char frame[WIRE_HEADROOM + 4 * 4 + WHY_TEXT + 4] = { 0 };
-	unsigned char *head = frame + TDFRAGHDR, *body = head + MSGHDRLEN;
-	size_t text = strlen(o->text) + 1, length = MSGHDRLEN + 16 + ((text + 3) & ~(size_t)3);
+	unsigned char *body = frame + WIRE_HEADROOM;
+	size_t text = strlen(o->text) + 1;
 
-	wire_put32(frame + WIRE_FRAG_DST, (uint32_t)TIDPVMD);
-	wire_put32(frame + WIRE_FRAG_SRC, (uint32_t)pvmmytid);
-	wire_put32(frame + WIRE_FRAG_LENGTH, (uint32_t)length);
-	frame[WIRE_FRAG_FLAGS] = FFSOM | FFEOM;
-	wire_put32(head + WIRE_MSG_ENC, WIRE_ENC_XDR);
-	wire_put32(head + WIRE_MSG_TAG, (uint32_t)TM_FROZEN);
-	wire_put32(head + WIRE_MSG_CTX, (uint32_t)SYSCTX_TM);
 	wire_put32(body, (uint32_t)epoch);
 	wire_put32(body + 4, (uint32_t)o->code);
 	wire_put32(body + 8, (uint32_t)o->reason);
 	wire_put32(body + 12, (uint32_t)text);
 	memcpy(body + 16, o->text, text);
-	return write_whole(fd, frame, TDFRAGHDR + length);
+	return write_whole(fd, frame, put_heads(frame, TM_FROZEN, 16 + ((text + 3) & ~(size_t)3)));
 }
 
 /* ---- the connection -------------------------------------------------------------------- */
@@ -230,8 +250,9 @@ struct objection pvm__objection(int code, int reason)
 	static const char *const words[] = {
 		[WIRE_WHY_OFF - WIRE_WHY_TASK] = "the task does not want to be moved",
 		[WIRE_WHY_CALLBACK - WIRE_WHY_TASK] = "the task says that it is not the time",
-		[WIRE_WHY_ROUTES - WIRE_WHY_TASK] = "the task has direct routes",
+		[WIRE_WHY_ROUTES - WIRE_WHY_TASK] = "it has a direct route to a task of 3.4.6",
 		[WIRE_WHY_CONNECT - WIRE_WHY_TASK] = "nobody takes the image",
+		[WIRE_WHY_PEERS - WIRE_WHY_TASK] = "another task does not leave its direct route",
 		[WIRE_WHY_FILE - WIRE_WHY_TASK] = "the file of the image cannot be made",
 	};
 	struct objection o = { .code = code, .reason = reason };

@@ -22,15 +22,32 @@ struct objection {
 	char text[WHY_TEXT];
 };
 
+/*
+ * ---- parting.c: direct routes; all of it may run in a signal handler, and allocates by mmap alone ----
+ */
+
+/*
+ * Leave all of them for a move. With an objection some may be left; the task goes on with what they
+ * have brought, and by the daemon.
+ */
+struct objection pvm__routes_leave(int epoch);
+/* The task goes on, there or here: those that were left have ended. False: not possible. */
+bool pvm__routes_renew(void);
+/* That task is about to move: its route is to be left by pvm__routes_heed (engine.h). */
+void pvm__route_told(int tid);
+/* Is a message half written to one of them? */
+bool pvm__routes_written(void);
+
 /* ---- journey.c: all of it may run in a signal handler, and allocates nothing --------- */
 
 /* The body of TM_FREEZE. False: it is none. */
 bool pvm__freeze_read(const struct move_order *, struct freeze *);
-/* The epoch in an order; -1: there is none. */
-int pvm__order_epoch(const struct move_order *);
+/* The first word of an order, as its epoch; -1: there is none. */
+int pvm__order_first(const struct move_order *);
 /* Take over the settings in TM_GO. False: it is not what it must be. */
 bool pvm__settings_take(const struct move_order *);
-/* Write TM_FROZEN to the daemon's stream, which nobody is writing to. False: it is lost. */
+/* Write TM_UNROUTE or TM_FROZEN to the daemon's stream, which nobody is writing to. False: it is lost. */
+bool pvm__unroute_write(int fd, int epoch, int tid);
 bool pvm__frozen_write(int fd, int epoch, const struct objection *);
 /* Connect to who takes the image, and say the token. A descriptor, or a negative error number. */
 int pvm__journey_open(const struct freeze *);

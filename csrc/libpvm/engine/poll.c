@@ -151,6 +151,8 @@ static void drain(void)
 
 		for (int i = 0; i < DRAIN_PASSES_MAX && pvm__take_listed(); i++)
 			news = true;
+		/* A task that is about to move need not wait until there is room. */
+		pvm__above.leave_routes();
 		if (!news)
 			return;
 	}

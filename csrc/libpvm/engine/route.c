@@ -22,6 +22,15 @@ struct route *pvm__route_find(int tid)
 	return r;
 }
 
+struct route *pvm__route_next(const struct route *r)
+{
+	struct route *next = r ? r->next : NULL;
+
+	for (unsigned i = r ? (unsigned)r->tid % BUCKETS + 1 : 0; !next && i < BUCKETS; i++)
+		next = routes[i];
+	return next;
+}
+
 struct route *pvm__route_new(int tid)
 {
 	struct route *r = calloc(1, sizeof *r);
@@ -30,6 +39,7 @@ struct route *pvm__route_new(int tid)
 		return NULL;
 	r->meeting.source.fd = r->meeting.reserve = -1;
 	r->tid = tid;
+	r->place = pvm__place(tid);
 	r->state = ROUTE_ASKED;
 	r->next = *bucket(tid);
 	*bucket(tid) = r;
@@ -64,7 +74,7 @@ bool pvm__routes_reap(void)
 	for (int i = 0; i < BUCKETS; i++)
 		for (struct route *r = routes[i], *next; r; r = next) {
 			next = r->next;
-			if (r->stream && r->stream->lost) {
+			if (r->gone || (r->stream && r->stream->lost)) {
 				pvm__route_drop(r);
 				any = true;
 			}
@@ -124,15 +134,6 @@ bool pvm__route_exists(int tid)
 	return r && r->state == ROUTE_OPEN;
 }
 
-bool pvm__routes_any(void)
-{
-	for (int i = 0; i < BUCKETS; i++)
-		for (const struct route *r = routes[i]; r; r = r->next)
-			if (r->state != ROUTE_DENIED)
-				return true;
-	return false;
-}
-
 static int descriptor(const struct route *r)
 {
 	return r->stream ? pvm__stream_select_fd(r->stream) : r->meeting.source.fd;
@@ -161,7 +162,9 @@ void pvm__routes_notice(struct message *m)
 		!(host & (int)TIDLOCAL))
 		for (int i = 0; i < BUCKETS; i++)
 			for (struct route *r = routes[i]; r; r = r->next)
-				if (r->stream && pvm__place(r->tid) == host)
+				if (r->stream && r->place == host) {
+					r->stream->settles = false;
 					pvm__stream_end(r->stream);
+				}
 	pvm__message_rewind(m);
 }

@@ -194,6 +194,24 @@ void pvm__rendezvous_close(struct rendezvous *r)
 	r->path[0] = '\0';
 }
 
+void pvm__rendezvous_refuse(const struct rendezvous *r)
+{
+	shutdown(r->source.fd, SHUT_RD);
+}
+
+void pvm__rendezvous_leave(struct rendezvous *r)
+{
+	if (r->watched)
+		pvm__watch_pause(&r->source);
+	release_reserve(r);
+	if (r->source.fd >= 0)
+		close(r->source.fd);
+	r->source.fd = -1;
+	if (r->path[0])
+		pvm__temp_remove(r->path);
+	r->path[0] = '\0';
+}
+
 void pvm__rendezvous_abandon(struct rendezvous *r)
 {
 	if (r->source.fd >= 0)

@@ -32,6 +32,14 @@ void pvm__stand_in_free(struct stand_in *in)
 	free(in);
 }
 
+void pvm__stand_in_close(const struct stand_in *in)
+{
+	if (in)
+		close(in->epoll_fd);
+	if (in && in->sign >= 0)
+		close(in->sign);
+}
+
 static int add(const struct stand_in *in, int fd)
 {
 	struct epoll_event e = { .events = EPOLLIN };

@@ -84,25 +84,35 @@ ssize_t pvm__stash_take(struct stream *s, const struct msghdr *h, bool *more)
 
 /* ---- orders ------------------------------------------------------------------------ */
 
-/* Does a fragment begin, of which there are the two headers, that is an order with this tag? */
-static bool is_order(const unsigned char *p, int tag)
+/* Tags of orders that are looked for; 0: there is no such. */
+struct wanted {
+	int tag, or_tag;
+};
+
+static bool is_wanted(const struct wanted *w, int tag)
+{
+	return tag && (tag == w->tag || tag == w->or_tag);
+}
+
+/* Does a fragment begin, of which there are the two headers, that is such an order? */
+static bool is_order(const unsigned char *p, const struct wanted *w)
 {
 	uint32_t length = wire_get32(p + WIRE_FRAG_LENGTH);
 
 	return (p[WIRE_FRAG_FLAGS] & (FFSOM | FFEOM)) == (FFSOM | FFEOM) && length >= MSGHDRLEN &&
 		length <= MSGHDRLEN + WIRE_MOVE_FRAGMENT &&
 		wire_is_daemon(wire_get32(p + WIRE_FRAG_SRC)) &&
-		(int)wire_get32(p + TDFRAGHDR + WIRE_MSG_TAG) == tag;
+		is_wanted(w, (int)wire_get32(p + TDFRAGHDR + WIRE_MSG_TAG));
 }
 
 /* Look at the fragments from *at on, which then is where the first one begins that is not whole. */
-static bool find(const struct stash *k, size_t *at, int tag)
+static bool find(const struct stash *k, size_t *at, const struct wanted *w)
 {
 	while (*at + WIRE_HEADROOM <= k->end) {
 		const unsigned char *p = k->bytes + *at;
 		size_t whole = TDFRAGHDR + wire_get32(p + WIRE_FRAG_LENGTH);
 
-		if (is_order(p, tag))
+		if (is_order(p, w))
 			return *at + whole <= k->end;
 		*at += whole;
 	}
@@ -112,6 +122,7 @@ static bool find(const struct stash *k, size_t *at, int tag)
 /* Take the body out of the order at `p`. Returns the bytes of the whole fragment. */
 static size_t take_body(const unsigned char *p, struct move_order *order)
 {
+	order->tag = (int)wire_get32(p + TDFRAGHDR + WIRE_MSG_TAG);
 	order->length = wire_get32(p + WIRE_FRAG_LENGTH) - MSGHDRLEN;
 	memcpy(order->body, p + WIRE_HEADROOM, order->length);
 	return WIRE_HEADROOM + order->length;
@@ -139,7 +150,10 @@ static int await(const struct stream *s, int ms)
 	return (int)UNINTERRUPTED(poll(&p, 1, ms));
 }
 
-/* Read what there is. 1, 0: there was nothing, -1: the end, or no memory. */
+/* What reading what there is comes to, besides bytes. */
+enum { READ_NOTHING = 0, READ_END = -1, READ_NO_MEMORY = -2 };
+
+/* Read what there is. 1, or one of these. */
 static int read_more(struct stream *s)
 {
 	struct stash *k = &s->stash;
@@ -149,28 +163,29 @@ static int read_more(struct stream *s)
 	ssize_t n;
 
 	if (!make_room(k, STASH_READ))
-		return -1;
+		return READ_NO_MEMORY;
 	iov = (struct iovec){ k->bytes + k->end, k->size - k->end };
 	n = pvm__stream_receive(s, &h, &more);
 	if (n > 0)
 		k->end += (size_t)n;
 	else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
-		return -1;
+		return READ_END;
 	return n > 0;
 }
 
 /* The usual case: anything may be read. */
-static int stash_until(struct stream *s, int tag, struct move_order *order, int ms)
+static int stash_until(struct stream *s, const struct wanted *w, struct move_order *order, int ms)
 {
 	size_t at = s->inside ? s->left : 0;
 	int n;
 
 	/* A part of it has been read as a message: the rest is, too. */
-	if (s->inside && s->msg && s->msg->tag == tag && wire_is_daemon((uint32_t)s->msg->src))
+	if (s->inside && s->msg && is_wanted(w, s->msg->tag) &&
+		wire_is_daemon((uint32_t)s->msg->src))
 		return 0;
 	n = gather(s) ? 1 : -1;
 	while (n > 0) {
-		if (find(&s->stash, &at, tag)) {
+		if (find(&s->stash, &at, w)) {
 			cut(s, at, order);
 			return 1;
 		}
@@ -181,6 +196,17 @@ static int stash_until(struct stream *s, int tag, struct move_order *order, int 
 	if (s->stash.at == s->stash.end)
 		pvm__stash_end(s);
 	return n;
+}
+
+int pvm__stash_rest(struct stream *s)
+{
+	int n = gather(s) ? 1 : READ_NO_MEMORY;
+
+	while (n > 0)
+		n = read_more(s);
+	if (s->stash.at == s->stash.end)
+		pvm__stash_end(s);
+	return n == READ_END ? 1 : n;
 }
 
 /* ---- exactly ----------------------------------------------------------------------- */
@@ -205,7 +231,8 @@ static bool read_whole(const struct stream *s, unsigned char *to, size_t length)
  * Nothing may be read but the order: it is there, or will be when what comes before it has been
  * taken in.
  */
-static int take_next(const struct stream *s, int tag, struct move_order *order, int ms)
+static int take_next(const struct stream *s, const struct wanted *w, struct move_order *order,
+	int ms)
 {
 	unsigned char fragment[WIRE_HEADROOM + WIRE_MOVE_FRAGMENT];
 	size_t length;
@@ -223,7 +250,7 @@ static int take_next(const struct stream *s, int tag, struct move_order *order, 
 	} while (n > 0 && n < WIRE_HEADROOM);
 	if (n <= 0)
 		return n < 0 && errno == EAGAIN ? 0 : -1;
-	if (!is_order(fragment, tag))
+	if (!is_order(fragment, w))
 		return 0;
 	length = TDFRAGHDR + wire_get32(fragment + WIRE_FRAG_LENGTH);
 	if (!read_whole(s, fragment, length))
@@ -232,13 +259,14 @@ static int take_next(const struct stream *s, int tag, struct move_order *order, 
 	return 1;
 }
 
-int pvm__stash_until(struct stream *s, int tag, struct move_order *order, int ms)
+int pvm__stash_until(struct stream *s, int tag, int or_tag, struct move_order *order, int ms)
 {
+	const struct wanted wanted = { tag, or_tag };
 	int n;
 
 	if (!pvm__task.transport.exact)
-		return stash_until(s, tag, order, ms);
-	while (!(n = take_next(s, tag, order, ms)) && ms < 0)
+		return stash_until(s, &wanted, order, ms);
+	while (!(n = take_next(s, &wanted, order, ms)) && ms < 0)
 		poll(NULL, 0, NAP_MS);
 	return n;
 }

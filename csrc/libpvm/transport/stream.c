@@ -22,12 +22,15 @@ enum {
 
 static bool take(struct way *way);
 
-static void stream_ready(struct source *source)
+void pvm__stream_look(struct stream *s)
 {
-	struct stream *s = (struct stream *)source;
-
 	s->more = true;
 	pvm__way_list(&s->way);
+}
+
+static void stream_ready(struct source *source)
+{
+	pvm__stream_look((struct stream *)source);
 }
 
 struct stream *pvm__stream_new(int fd, int peer)
@@ -120,6 +123,8 @@ void pvm__stream_lose(struct stream *s)
 	if (s->lost)
 		return;
 	s->lost = true;
+	if (s->settles)
+		pvm__stream_await_acknowledged(s);
 	pvm__unwatch(&s->way.source);
 	if (s->way.turn != TIDPVMD)
 		pvm__task.transport.route_lost = true;
@@ -369,6 +374,8 @@ static bool give(struct stream *s)
 {
 	struct message *m = s->whole;
 
+	if (s->way.common && pvm__task.engine.routes)
+		pvm__above.catch_up(m->src);
 	if (pvm__links_end) {
 		if (!s->barred)
 			pvm__links_bar(whose_before(s));

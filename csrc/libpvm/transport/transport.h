@@ -62,6 +62,12 @@ static inline void pvm__watch_late(void)
 }
 /* In a restarted task: make the descriptors again, under the numbers that they had. False: not possible. */
 bool pvm__watch_renew(void);
+/*
+ * A source's descriptor is about to be closed, and another one got its number. Nothing else about the
+ * watching changes meanwhile. False: it cannot be watched.
+ */
+void pvm__watch_pause(const struct source *);
+bool pvm__watch_resume(struct source *);
 /* Descriptors of its own: at most two, -1: there is none. */
 void pvm__watch_descriptors(int fds[2]);
 /* Give a new descriptor (-1: it could not be made) an old number. False: that is not possible. */
@@ -147,6 +153,7 @@ struct stream {
 	struct message *whole; /* a message whose turn it is not yet, or NULL */
 	bool barred;           /* what it comes after has been noted (link.h) */
 	bool copies;           /* some link has said that it brings a copy (link.h) */
+	bool settles;          /* at its end the peer is to have all before other ways are taken */
 	/* The fragment being read. */
 	bool inside;               /* its header has been read */
 	bool fresh;                /* nothing of its body has been read */
@@ -169,6 +176,8 @@ struct stream {
  * the caller puts the socket into `way.source` later, or frees the stream by free().
  */
 struct stream *pvm__stream_new(int fd, int peer);
+/* Something may be there to take in, whatever the socket says. */
+void pvm__stream_look(struct stream *);
 /* Free it, at once or when nobody uses it any more; the caller forgets it. */
 void pvm__stream_free(struct stream *);
 /*
@@ -211,17 +220,24 @@ ssize_t pvm__stream_receive(struct stream *, struct msghdr *, bool *more);
 
 /* The body of a message in one fragment from the daemon, which is about moving. */
 struct move_order {
+	int tag;
 	size_t length;
 	unsigned char body[WIRE_MOVE_FRAGMENT];
 };
 
 /*
- * Have all that comes before the daemon's order with this tag lie in the stash, and take the order
- * out of the stream. Waits for it as long as something comes within `ms`, -1: for ever. While nothing is to
- * be read ahead (task.transport.exact) the order must be what comes next. 1; 0: it has not come;
- * -1: the stream has ended, or there is no memory. Allocates by mmap alone.
+ * Have all that comes before the daemon's order with this tag, or one with the tag `or_tag` (0: there is no
+ * such), lie in the stash, and take the order out of the stream. Waits for it as long as something comes
+ * within `ms`, -1: for ever. While nothing is to be read ahead (task.transport.exact) the order must be
+ * what comes next. 1; 0: it has not come; -1: the stream has ended, or there is no memory. Allocates
+ * by mmap alone.
  */
-int pvm__stash_until(struct stream *, int tag, struct move_order *, int ms);
+int pvm__stash_until(struct stream *, int tag, int or_tag, struct move_order *, int ms);
+/*
+ * Have all that there is lie in the stash. 1: that is all, the connection has ended; 0: more may come;
+ * -1: there is no memory. Allocates by mmap alone.
+ */
+int pvm__stash_rest(struct stream *);
 /* Has it something to take in? */
 static inline bool pvm__stash_has(const struct stream *s)
 {
@@ -254,6 +270,21 @@ struct parcel {
  */
 bool pvm__stream_write(struct stream *, const struct parcel *, int n);
 
+/* ---- leaving a direct route's socket, also in a signal handler (settled.c, part.c) ---- */
+
+/* Is it a Unix socket? */
+bool pvm__stream_is_local(const struct stream *);
+/* Has the peer's system all that was written, or has it broken the connection? */
+bool pvm__stream_is_acknowledged(const struct stream *);
+/* Wait for that, for a second at most. */
+void pvm__stream_await_acknowledged(const struct stream *);
+/* Nothing is read any more from who writes (`reading`), or written. */
+void pvm__stream_stop(const struct stream *, bool reading);
+/* Close the descriptors, and keep their numbers. */
+void pvm__stream_close(const struct stream *);
+/* After that: have a connection that has ended take the socket's place. False: not possible. */
+bool pvm__stream_renew_ended(struct stream *);
+
 /* ---- what select sees of what was read ahead (stand_in.c) ------------------- */
 
 struct stand_in;
@@ -261,9 +292,11 @@ struct stand_in;
 /* Make one for a socket, its sign up; NULL: no memory or descriptor. */
 struct stand_in *pvm__stand_in_new(int fd);
 void pvm__stand_in_free(struct stand_in *); /* NULL is allowed */
+/* Close its descriptors, before pvm__stand_in_renew. NULL is allowed. */
+void pvm__stand_in_close(const struct stand_in *);
 /* From now on it is as readable as the socket. */
 void pvm__stand_in_lower(struct stand_in *);
-/* Its two descriptors (-1: there is none); in a restarted task: make them again. False: not possible. */
+/* Its two descriptors (-1: there is none); make them again, in a restarted task. False: not possible. */
 void pvm__stand_in_descriptors(const struct stand_in *, int fds[2]);
 bool pvm__stand_in_renew(const struct stand_in *, int fd);
 /* Its descriptor; -1: its sign is down, the socket itself will do. */
@@ -303,7 +336,7 @@ enum { ADDRESS_TEXT = 128 }; /* a Unix path or "xxxxxxxx:yyyy" */
 bool pvm__rendezvous_bind(struct rendezvous *, bool unix_socket, char *text);
 /* Address text of the socket that is bound already. */
 bool pvm__rendezvous_address(const struct rendezvous *, char *text);
-/* Connect the bound socket to the address that the other task sent. */
+/* Connect the bound socket to the address that the other task sent. False, with errno. */
 bool pvm__rendezvous_connect(struct rendezvous *, const char *text);
 /* Listen for the task that asked with the address `wanted`; `ready`: it may have connected. */
 bool pvm__rendezvous_listen(struct rendezvous *, const char *wanted,
@@ -312,6 +345,10 @@ bool pvm__rendezvous_listen(struct rendezvous *, const char *wanted,
 int pvm__rendezvous_accept(struct rendezvous *);
 /* Close the bound or listening socket and remove its name. */
 void pvm__rendezvous_close(struct rendezvous *);
+/* Of a Unix socket: nobody connects any more; who has can still be accepted. */
+void pvm__rendezvous_refuse(const struct rendezvous *);
+/* Close it in a signal handler; pvm__rendezvous_close follows later. */
+void pvm__rendezvous_leave(struct rendezvous *);
 /* Close it in the child of a fork: the name is the parent's. */
 void pvm__rendezvous_abandon(struct rendezvous *);
 

@@ -176,6 +176,29 @@ bool pvm__watch_renew(void)
 			epoll_add(w, &w->wake) == 0);
 }
 
+/* ---- sources whose descriptor changes ---------------------------------------- */
+
+/* It is watched, unless memory has not sufficed for that. */
+static bool is_watched(const struct source *source)
+{
+	const struct source *late = pvm__task.transport.late;
+
+	while (late && late != source)
+		late = late->next_late;
+	return !late && pvm__task.transport.watcher;
+}
+
+void pvm__watch_pause(const struct source *source)
+{
+	if (is_watched(source))
+		epoll_ctl(pvm__task.transport.watcher->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
+}
+
+bool pvm__watch_resume(struct source *source)
+{
+	return !is_watched(source) || epoll_add(pvm__task.transport.watcher, source) == 0;
+}
+
 /* ---- late sources ---------------------------------------------------------- */
 
 void pvm__watch_when_possible(struct source *source)

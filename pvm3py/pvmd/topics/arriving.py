@@ -285,7 +285,8 @@ def _connect(pvmd: Pvmd, arrival: Arrival, body: MoveGo) -> None:
     task.conn = conn
     pvmd.connections[conn] = Connection(conn, task.pid, True, task)
     belongings.unpack_promises(pvmd, task, body)
-    words = Go(body.epoch, settings(pvmd, task, c.WIRE_FRAG_DEFAULT)).encode()
+    own = settings(pvmd, task, c.WIRE_FRAG_DEFAULT)
+    words = Go(body.epoch, own, pvmd.hosts.own.tid).encode()
     pvmd.switch.send_conn(conn, frame(task.tid, c.TIDPVMD, c.TM_GO, c.SYSCTX_TM, 0, words))
     pvmd.switch.thaw_task(task.tid)
 

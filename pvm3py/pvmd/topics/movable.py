@@ -21,6 +21,9 @@ _TERMINALS = ("/dev/pts/", "/dev/tty", "/dev/console")
 _CHANNELS = ("pipe:", "socket:")
 # The beginning of /proc/cpuinfo has all of the first processor.
 _CPU_BYTES = 16384
+# Seconds that a task which has been started has to enrol, and between two looks at that.
+_ENROL_SECONDS = 1.0
+_LOOK = 0.01
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 # Seconds that a task which has been started has to enrol, and between two looks at that.
 _ENROL_SECONDS = 1.0

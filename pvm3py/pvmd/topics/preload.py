@@ -36,6 +36,7 @@ MODULES = (
     "pvm3py.pvmd.topics.managing",
     "pvm3py.pvmd.topics.arriving",
     "pvm3py.pvmd.topics.migration",
+    "pvm3py.pvmd.topics.routes",
     "pvm3py.pvmd.topics.evacuating",
     "pvm3py.pvmd.topics.move_orders",
     # images in files

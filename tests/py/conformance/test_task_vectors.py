@@ -25,7 +25,7 @@ from support.system import PATIENCE, SIDES, Side
 from support.vectors.task_vectors import Vector, split, values
 
 from pvm3py.wire import constants as c
-from pvm3py.wire.output import RouteReply, RouteRequest
+from pvm3py.wire.output import RouteEnd, RouteReply, RouteRequest
 
 
 @dataclass(frozen=True)
@@ -139,23 +139,24 @@ def _clear_padding(body: bytearray, vector: Vector) -> None:
             body[end : end + -end % 4] = bytes(-end % 4)
 
 
-def with_address(name: str, address: str) -> bytes:
+def with_address(name: str, address: str, end: RouteEnd | None = None) -> bytes:
     """A recorded request for a route, or its answer, with another socket address."""
     vector = Vector(name)
     record = (RouteRequest if vector.tag == c.TC_CONREQ else RouteReply).decode(vector.body)
-    record.address = address
+    record.address, record.end = address, end
     body = record.encode()
     length = struct.pack("!i", c.MSGHDRLEN + len(body))
     headers = vector.stream[: c.TDFRAGHDR + c.MSGHDRLEN]
     return headers[: c.WIRE_FRAG_LENGTH] + length + headers[c.WIRE_FRAG_FLAGS :] + body
 
 
-def check_route_message(message: Request, name: str, form: str) -> str:
+def check_route_message(message: Request, name: str, form: str, side: Side) -> str:
     """Compare a TC_CONREQ or TC_CONACK whose address has that form; the address."""
+    end = RouteEnd(c.WIRE_EXT_MAGIC, c.WIRE_ROUTE_CAN_LEAVE, message.src & c.TIDHOST)
     kind = RouteRequest if message.tag == c.TC_CONREQ else RouteReply
     address = str(kind.decode(message.body).address)
     assert re.fullmatch(form, address), address
-    expected, header = split(with_address(name, address))
+    expected, header = split(with_address(name, address, end if side == "ours" else None))
     assert split(message.stream)[0] == expected
     assert split(message.stream)[1][:4] == header[:4]
     return address
@@ -373,7 +374,7 @@ def test_direct_route_on_one_host(side: Side) -> None:
     names = ("conreq_unix", "conack_unix")
     to_daemon, direct = ask_for_route(side, "direct", names, socket.AF_UNIX)
     request, notify = [m for m in to_daemon if m.tag in (c.TC_CONREQ, c.TM_NOTIFY)][:2]
-    check_route_message(request, "conreq_unix", UNIX_PATH)
+    check_route_message(request, "conreq_unix", UNIX_PATH, side)
     check_sent(notify, "conreq_notify")
     first, second = direct[:2]
     check_sent(first, "direct_user")
@@ -384,7 +385,7 @@ def test_direct_route_on_one_host(side: Side) -> None:
 def test_direct_route_to_another_host(side: Side) -> None:
     names = ("conreq_tcp", "conack_tcp")
     to_daemon, direct = ask_for_route(side, "direct_elsewhere", names, socket.AF_INET)
-    check_route_message(next(m for m in to_daemon if m.tag == c.TC_CONREQ), "conreq_tcp", TCP)
+    check_route_message(next(m for m in to_daemon if m.tag == c.TC_CONREQ), "conreq_tcp", TCP, side)
     assert [message.tag for message in direct[:2]] == [15, 18]
 
 
@@ -427,7 +428,7 @@ def test_answer_to_a_request_for_a_route(
         patient=True,
     ) as daemon:
         assert run_call(daemon, side, call) == ["0", "0"]
-    check_route_message(found(daemon, answer), answer, form)
+    check_route_message(found(daemon, answer), answer, form, side)
 
 
 # ---- nothing is forgotten ------------------------------------------------------------

@@ -47,6 +47,7 @@ from pvm3py.pvmd.topics import (  # noqa: F401  (they are loaded when needed)
     arriving,
     evacuating,
     move_orders,
+    routes,
 )
 from pvm3py.pvmd.topics.addhost import _Candidate as Candidate
 from pvm3py.pvmd.topics.addhost import _give_indexes as give_indexes

@@ -32,5 +32,5 @@ def test_reasons_of_daemons_are_those_of_the_code() -> None:
 
 def test_reasons_of_tasks_are_those_of_the_code() -> None:
     words = words_of_tasks()
-    assert "an open socket" in words and "the task has direct routes" in words
+    assert "an open socket" in words and "it has a direct route to a task of 3.4.6" in words
     assert sorted(rows("The task itself says:")) == sorted(words)

@@ -6,6 +6,7 @@ Their daemon is an impostor, which moves them by the contract of csrc/wire/moves
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import struct
@@ -152,6 +153,24 @@ def test_second_move_comes_before_first_stash_is_parsed() -> None:
         checked = begun(mover)
         for _ in range(4):
             mover.move(before=b"".join(checked.work() for _ in range(3)))
+        mover.wake()
+        finish(checked)
+
+
+def test_signal_of_the_next_move_may_come_before_the_task_goes_on() -> None:
+    with task("doze") as mover:
+        checked = begun(mover)
+        mover.order_freeze(signalled=False)
+        mover.await_frozen()
+        mover.take_image()
+        mover.start_restarter()
+        mover.commit(signalled=True)
+        mover.send(checked.work())
+        # It waits for the order, or answers.
+        with contextlib.suppress(TimeoutError):
+            mover.read(0.3)
+        mover.order_freeze(signalled=False)
+        mover.finish()
         mover.wake()
         finish(checked)
 

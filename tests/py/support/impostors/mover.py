@@ -36,9 +36,9 @@ def order(tag: int, body: bytes) -> bytes:
     return fragment(TID, c.TIDPVMD, head + body, c.FFSOM | c.FFEOM)
 
 
-def from_peer(tag: int, body: bytes, *, cut: int = 0) -> bytes:
+def from_peer(tag: int, body: bytes, *, cut: int = 0, ctx: int = 0) -> bytes:
     """A message of another task's, in fragments of `cut` bytes (0: one)."""
-    head = struct.pack("!iii4xii8x", c.WIRE_ENC_XDR, tag, 0, 0, 0)
+    head = struct.pack("!iii4xii8x", c.WIRE_ENC_XDR, tag, ctx, 0, 0)
     step = cut or len(body) or 1
     parts = [body[at : at + step] for at in range(0, len(body), step)] or [b""]
     stream = b""
@@ -64,6 +64,7 @@ class Mover(Scoped):
     memory   the daemon says that tasks may share memory
     moves    it says that it moves tasks if it is asked to
     tid      of the task
+    place    the host where it is after its next move; 0: it is not told
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Mover(Scoped):
         self.fds: list[int] = []  # that have come
         self.messages: list[Request] = []
         self.announced: tuple[int, int] = (0, 0)
-        self.epoch = 0
+        self.epoch = self.place = 0
         self._buffer = bytearray()
         self._image: socket.socket | None = None
         self._restarter: subprocess.Popen[bytes] | None = None
@@ -304,8 +305,8 @@ class Mover(Scoped):
         """Let a task that sleeps go on."""
         os.kill(self.process.pid, signal.SIGUSR1)
 
-    def commit(self) -> None:
-        """End the old process, have the new one run."""
+    def commit(self, *, signalled: bool = False) -> None:
+        """End the old process, have the new one run, which has its signal then if `signalled`."""
         assert self._restarter and self._pair
         assert not self._buffer, "the task has said something behind TM_FROZEN"
         self.process.kill()
@@ -313,7 +314,10 @@ class Mover(Scoped):
         self._stream.close()
         self.process, self._restarter = self._restarter, None
         self._stream, self._pair = self._pair, None
-        self.send(order(c.TM_GO, self._settings(self.epoch)))
+        if signalled:
+            self.signal()
+        place = ints(self.place) if self.place else b""
+        self.send(order(c.TM_GO, self._settings(self.epoch) + place))
 
     def move(self, *, before: bytes = b"", held: bytes = b"", signalled: bool = True) -> None:
         """All steps. What comes ahead of TM_FREEZE, and what is held until the end."""
