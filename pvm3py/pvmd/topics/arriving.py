@@ -288,7 +288,9 @@ def _connect(pvmd: Pvmd, arrival: Arrival, body: MoveGo) -> None:
     own = settings(pvmd, task, c.WIRE_FRAG_DEFAULT)
     words = Go(body.epoch, own, pvmd.hosts.own.tid).encode()
     pvmd.switch.send_conn(conn, frame(task.tid, c.TIDPVMD, c.TM_GO, c.SYSCTX_TM, 0, words))
-    pvmd.switch.thaw_task(task.tid)
+    # Its process may have ended, and its connection with that; then the end of that follows.
+    with contextlib.suppress(OSError):
+        pvmd.switch.thaw_task(task.tid)
 
 
 def _take_output(pvmd: Pvmd, arrival: Arrival, before: bytes) -> None:
