@@ -31,6 +31,7 @@ HOSTS = 4
 WORKERS = 8
 COLOURS = (32, 36, 35, 33)
 EVENTS = 8
+START_SECONDS = 60.0
 HOME = Path(__file__).parent
 
 REMOTE_SHELL = """#!/bin/sh
@@ -150,7 +151,10 @@ class Bed:
     def await_scheduler(self) -> None:
         """Wait until the daemons of all hosts know a scheduler that wants to hear of owners."""
         words = "; ".join(f"owner {address(n)} auto" for n in range(1, HOSTS + 1))
-        while self.console(words):
+        until = time.monotonic() + START_SECONDS
+        while said := self.console(words):
+            if time.monotonic() > until:
+                sys.exit(f"demo-mist: there is no scheduler\n{said}\n{self.log()}")
             time.sleep(0.1)
 
     def owner(self, number: int) -> Path:

@@ -192,6 +192,8 @@ int pvm__route_fds(int *fds);
 void pvm__route_catch_up(int tid);
 /* Leave those of tasks that are about to move, and have said so, but one that is being written to. */
 void pvm__routes_heed(void);
+/* Does the other task leave its route when it moves? Then there is nothing to be said about its end. */
+bool pvm__route_is_leavable(int tid);
 /* Is there an open direct route? */
 bool pvm__route_exists(int tid);
 /* Handlers of messages about them: buffer id. 0. */

@@ -127,6 +127,13 @@ void pvm__writes_left(void)
 				pvm__stream_left(r->stream);
 }
 
+bool pvm__route_is_leavable(int tid)
+{
+	const struct route *r = pvm__route_find(tid);
+
+	return r && r->can & WIRE_ROUTE_CAN_LEAVE;
+}
+
 bool pvm__route_exists(int tid)
 {
 	struct route *r = pvm__route_find(tid);

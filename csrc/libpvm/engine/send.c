@@ -177,7 +177,9 @@ static bool write_route(struct stream *route, const struct message *m, int dst)
 {
 	if (pvm__stream_write(route, &(struct parcel){ .message = m, .dst = dst }, 1))
 		return true;
-	pvm__log("direct route to t%x lost, message sent through the daemon", (unsigned)dst);
+	if (!pvm__route_is_leavable(dst))
+		pvm__log("direct route to t%x lost, message sent through the daemon",
+			(unsigned)dst);
 	return false;
 }
 

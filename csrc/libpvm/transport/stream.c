@@ -252,6 +252,13 @@ static size_t head_size(const struct stream *s)
 	return TDFRAGHDR + MSGHDRLEN + SHARE_BODY;
 }
 
+/* Something of a task's has come: what it has sent by a route before comes first. */
+static void catch_up(const struct stream *s, int src)
+{
+	if (s->way.common && pvm__task.engine.routes)
+		pvm__above.catch_up(src);
+}
+
 /* The message whose header is at `p` concerns shared memory alone, and has been seen to. */
 static bool heard(struct stream *s, const unsigned char *p)
 {
@@ -259,6 +266,8 @@ static bool heard(struct stream *s, const unsigned char *p)
 	int tag = (int)wire_get32(p + TDFRAGHDR + WIRE_MSG_TAG);
 	uint32_t number = wire_get32(p + TDFRAGHDR + WIRE_MSG_WID);
 
+	if (tag == TC_MARK || tag == TC_AGAIN)
+		catch_up(s, src);
 	if (tag == TC_MARK && wire_is_task((uint32_t)src))
 		pvm__share_mark(src, number);
 	else if (tag == TC_AGAIN && wire_is_task((uint32_t)src))
@@ -374,8 +383,7 @@ static bool give(struct stream *s)
 {
 	struct message *m = s->whole;
 
-	if (s->way.common && pvm__task.engine.routes)
-		pvm__above.catch_up(m->src);
+	catch_up(s, m->src);
 	if (pvm__links_end) {
 		if (!s->barred)
 			pvm__links_bar(whose_before(s));

@@ -25,6 +25,9 @@ _CPU_BYTES = 16384
 _ENROL_SECONDS = 1.0
 _LOOK = 0.01
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+# Seconds that a task which has been started has to enrol, and between two looks at that.
+_ENROL_SECONDS = 1.0
+_LOOK = 0.01
 
 
 class Machine(Table):
