@@ -3,6 +3,7 @@
 #
 #   make            the tree; Python and C tools come from a virtual environment in build/venv
 #   make demo       build, compile examples/ as a user would, run them under a daemon of their own
+#   make demo-mist  tasks that move among four hosts of which one is killed; two minutes, as root
 #   make test       lint and all tests; as root, installs the Debian packages they use
 #   make test-memory   tests of tasks without memory between them, and with it from the first message
 #   make docs       the documents with the reference of all functions as a site, in build/site
@@ -370,6 +371,9 @@ deb:
 demo: all
 	@examples/demo $(TREE) $(BUILD)/demo '$(PYTHON)'
 
+demo-mist: all
+	@$(PYTHON) examples/mist/demo.py $(TREE) $(BUILD)/demo-mist
+
 bench: all $(STAMPS)/venv-test
 	@$(PYTHON) -m bench $(BENCHFLAGS)
 
@@ -470,6 +474,6 @@ switch-objects: $(SWITCH_OBJ)
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all tree lib switch-objects commands man install uninstall deb demo docs pictures bench fuzz test test-memory coverage-table debian-packages \
+.PHONY: all tree lib switch-objects commands man install uninstall deb demo demo-mist docs pictures bench fuzz test test-memory coverage-table debian-packages \
 	lint lint-python lint-c lint-format lint-layers format clean
 .DELETE_ON_ERROR:

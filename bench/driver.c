@@ -19,6 +19,9 @@
  *   driver PEER SECONDS move|moved BYTES                        seconds until a task of another host
  *                                                               that has so much data is here, or
  *                                                               the bytes of that data a second
+ *   driver PEER SECONDS pause|restart TASKS BYTES               seconds without an answer while so many
+ *                                                               tasks are written to disk, or until
+ *                                                               all answer that are started from it
  * PEER is the path of the peer program, SECONDS the time to measure for. The
  * figure goes to stdout. What arrives is compared with what was sent; a
  * difference or a failed call ends the program with status 1.  BENCH_HOSTS names the other
@@ -415,6 +418,10 @@ static double measure_others(char **words, int n)
 		return measure_move(atoi(words[1]), hosts[0]);
 	if (strcmp(words[0], "moved") == 0 && n == 2)
 		return atoi(words[1]) / measure_move(atoi(words[1]), hosts[0]);
+	if (strcmp(words[0], "pause") == 0 && n == 3)
+		return measure_pause(atoi(words[1]), atoi(words[2]));
+	if (strcmp(words[0], "restart") == 0 && n == 3)
+		return measure_restart(atoi(words[1]), atoi(words[2]));
 	return strcmp(words[0], "idle") == 0 && n == 2 ? measure_idle(atoi(words[1])) : -1;
 }
 

@@ -29,4 +29,13 @@ double measure_idle(int tasks);
  */
 double measure_move(int bytes, const char *there);
 
+/* ---- checkpoints.c ----------------------------------------------------------------- */
+
+/*
+ * Seconds for which one of n tasks with so many bytes does not answer while all are written to disk
+ * as of one moment; seconds until such tasks answer that are started from there. -1: they cannot.
+ */
+double measure_pause(int n, int bytes);
+double measure_restart(int n, int bytes);
+
 #endif

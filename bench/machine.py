@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PROGRAMS = {"driver": ("driver.c", "several.c", "moves.c"), "peer": ("peer.c",)}
+PROGRAMS = {"driver": ("driver.c", "several.c", "moves.c", "checkpoints.c"), "peer": ("peer.c",)}
 READY_TIMEOUT = 120.0  # seconds until a daemon must serve
 DRIVER_TIMEOUT = 120.0  # seconds until a measurement must have ended
 

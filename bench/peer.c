@@ -6,7 +6,8 @@
  *   taker - - ROUTE           answers every TAG_SMALL with its first and last int
  *   reporter - - ROUTE        answers every TAG_PING with its processor time and process id
  *   source                    sends TAG_SMALL when asked by TAG_FLOOD
- *   mover BYTES               has so much data, and answers TAG_SUM with its checksum
+ *   mover BYTES               has so much data, and answers TAG_SUM with its checksum, TAG_PING
+ *   saver                     has the tasks that TAG_NEXT lists written to disk, and says so
  *   sink                      takes TAG_SMALL and gives credit
  *   hello                     says TAG_HELLO and exits
  *   member OPERATION MEMBERS  does a group operation as often as the driver tells
@@ -16,6 +17,9 @@
 #include "groups.h"
 
 static int parent;
+
+/* 3.4.6 has no such function. */
+extern int pvm_checkpoint(char *dir, int *tids, int n, int flags) __attribute__((weak));
 
 /* Echo of `n` ints: unpack all, pack all, as a program would. */
 static void serve_echo(int n, int encoding)
@@ -168,6 +172,22 @@ static void serve_reporter(void)
 	}
 }
 
+/* Have tasks written to disk. */
+static void serve_saver(void)
+{
+	char directory[256];
+	int n, code, tids[64];
+
+	CHECK(pvm_recv(-1, TAG_NEXT) > 0);
+	CHECK(pvm_upkstr(directory) == 0 && pvm_upkint(&n, 1, 1) == 0 && n <= 64);
+	CHECK(pvm_upkint(tids, n, 1) == 0);
+	code = pvm_checkpoint ? pvm_checkpoint(directory, tids, n, 0) : -1;
+	pvm_initsend(PvmDataDefault);
+	pvm_pkint(&code, 1, 1);
+	CHECK(pvm_send(parent, TAG_NEXT) == 0);
+	CHECK(pvm_recv(-1, TAG_STOP) > 0);
+}
+
 static void serve_mover(int bytes)
 {
 	int n = bytes / (int)sizeof(int);
@@ -180,6 +200,11 @@ static void serve_mover(int bytes)
 		int tag, sum;
 
 		CHECK(bufid > 0 && pvm_bufinfo(bufid, NULL, &tag, NULL) == 0);
+		if (tag == TAG_PING) {
+			pvm_initsend(PvmDataRaw);
+			CHECK(pvm_send(parent, TAG_PING) == 0);
+			continue;
+		}
 		if (tag != TAG_SUM)
 			break;
 		sum = (int)checksum(items, n);
@@ -234,6 +259,8 @@ int main(int argc, char **argv)
 		serve_reporter();
 	else if (strcmp(role, "mover") == 0)
 		serve_mover(atoi(argv[2]));
+	else if (strcmp(role, "saver") == 0)
+		serve_saver();
 	else if (strcmp(role, "source") == 0)
 		serve_source();
 	else if (strcmp(role, "sink") == 0)

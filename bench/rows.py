@@ -93,6 +93,8 @@ SMALL = "roundtrip 8 raw daemon"
 MEDIUM = "roundtrip 65536 raw daemon"
 LARGE = "roundtrip 1048576 raw daemon"
 GIBIBYTE = f"moved {1 << 30}"
+PAUSE = f"pause 32 {64 << 20}"
+RESTART = f"restart 32 {64 << 20}"
 
 
 def _mixed(key: str, title: str, party: Party, sizes: dict[str, str]) -> tuple[Row, ...]:
@@ -160,6 +162,10 @@ def _of_moves() -> tuple[Row, ...]:
         Row("move-1G", "moving a task of 1 GiB", GIBIBYTE, "B/s", 0.8e9, loopback, None),
         Row("move-8MB-10Mb", title, slowly, "s", 7.0, shaped, None),
         Row("move-8MB-10Mb-bare", f"{title}; compared with TCP", slowly, "s", 1.04, shaped, BARE),
+        Row(
+            "save-pause", "32 tasks of 64 MiB written to disk: pause", PAUSE, "s", 0.05, OURS, None
+        ),
+        Row("save-restart", "32 such tasks started from there", RESTART, "s", 3, OURS, None),
         Row("unused", "8 B; compared with tasks that cannot move", SMALL, "s", 1.01, OURS, FIXED),
     )
 

@@ -547,8 +547,8 @@ int pvm_addhosts(char **names, int count, int *status);
 /*
  * Delete hosts from the virtual machine.
  *
- * Daemon and tasks there end. Tasks that can move go to other hosts before, unless " -f" is behind
- * the name of the host.
+ * Daemon and tasks there end. With " -m" behind the name of a host, its tasks that can move go to
+ * other hosts before.
  *
  * @names: names of the hosts
  * @count: number of names, 1 to 4095

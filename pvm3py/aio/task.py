@@ -47,6 +47,7 @@ class Task:
     """
 
     _one: ClassVar[Task | None] = None
+    _blocking: sync.Task
     _depth: int
     _inflow: Inflow | None
     _sources: Sources
@@ -55,6 +56,7 @@ class Task:
     def __new__(cls) -> Task:
         if Task._one is None:
             one = super().__new__(cls)
+            one._blocking = sync.Task()
             one._depth = 0
             one._inflow = one._threads = None
             Task._one = one
@@ -65,7 +67,7 @@ class Task:
             self._threads = ThreadPoolExecutor(thread_name_prefix="pvm3py-aio")
             loop = asyncio.get_running_loop()
             try:
-                await loop.run_in_executor(self._threads, sync.Task().__enter__)
+                await loop.run_in_executor(self._threads, self._blocking.__enter__)
                 self._inflow = Inflow(loop)
                 self._sources = Sources(self._inflow, self.ask)
             except BaseException:
@@ -84,11 +86,11 @@ class Task:
         self._sources.close()
         inflow.close()
         loop = asyncio.get_running_loop()
-        await asyncio.shield(loop.run_in_executor(threads, sync.Task().__exit__, None))
+        await asyncio.shield(loop.run_in_executor(threads, self._blocking.__exit__, None))
         threads.shutdown(wait=False)
 
     def __repr__(self) -> str:
-        return f"<aio {sync.Task()!r}>"
+        return f"<aio {self._blocking!r}>"
 
     @property
     def entered(self) -> bool:
@@ -106,21 +108,21 @@ class Task:
     @property
     def tid(self) -> sync.Tid:
         """Its tid."""
-        return sync.Task().tid
+        return self._blocking.tid
 
     @property
     def parent(self) -> sync.Tid | None:
         """The task that spawned it, None if there is none."""
-        return sync.Task().parent
+        return self._blocking.parent
 
     @property
     def siblings(self) -> tuple[sync.Tid, ...]:
         """The tasks that were started by the same spawn, this one included."""
-        return sync.Task().siblings
+        return self._blocking.siblings
 
     async def host(self) -> sync.HostInfo:
         """The host on which it was started."""
-        return await self.ask(lambda: sync.Task().host)
+        return await self.ask(lambda: self._blocking.host)
 
     # ---- requests ----------------------------------------------------------------------
 
@@ -151,7 +153,7 @@ class Task:
 
     async def spawn(self, what: What, *args: object, **options: Any) -> list[sync.Tid]:
         """Start tasks, as pvm3py.Task.spawn, whose options these are."""
-        return await self.ask(functools.partial(sync.Task().spawn, what, *args, **options))
+        return await self.ask(functools.partial(self._blocking.spawn, what, *args, **options))
 
     async def migrate(self, tid: int, host: str | None = None) -> None:
         """Move a task to another host, as pvm3py.migrate."""
@@ -168,7 +170,7 @@ class Task:
 
         It waits for room as pvm3py.Task.send does: the loop stands still as long.
         """
-        self._send(sync.Task().send, obj, to, tag)
+        self._send(self._blocking.send, obj, to, tag)
 
     async def Send(
         self,
@@ -179,7 +181,7 @@ class Task:
         encoding: Literal["auto", "xdr", "raw"] = "auto",
     ) -> None:
         """Send the items of a buffer, or a message, as pvm3py.Task.Send."""
-        self._send(sync.Task().Send, buf, to, tag, encoding=encoding)
+        self._send(self._blocking.Send, buf, to, tag, encoding=encoding)
 
     def _send(self, function: Callable[..., None], *args: Any, **kwargs: Any) -> None:
         """Send in the coroutine's context. Sending may take in messages."""
@@ -294,11 +296,11 @@ class Task:
 
     async def notify_exit(self, *who: int) -> Notices:
         """Notices of the end of tasks; of those that have ended already, at once."""
-        return Notices(await self.ask(sync.Task().notify_exit, *who), self)
+        return Notices(await self.ask(self._blocking.notify_exit, *who), self)
 
     async def notify_hosts(self) -> Notices:
         """Notices of hosts that are added, and of those that go."""
-        return Notices(await self.ask(sync.Task().notify_hosts), self)
+        return Notices(await self.ask(self._blocking.notify_hosts), self)
 
     # ---- contexts -------------------------------------------------------------------------------
 

@@ -26,6 +26,8 @@ from typing import Any
 
 from pvm3py._task import ffi, lib
 
+from . import arrays
+
 MAGIC = b"pvm3py\x00\x01"
 ALIGN: int = lib.PVM_PART_ALIGN
 # A buffer of fewer bytes stays in the pickle.
@@ -39,6 +41,8 @@ _pack_head, _unpack_head, _dumps, _loads = (
 )  # fmt: skip
 _allocate = ffi.new_allocator(should_clear_after_alloc=False)
 
+_array_kinds = arrays.kinds
+
 # Fill memory (a C array) with the body's bytes from an offset on.
 Reader = Callable[[int, Any], None]
 
@@ -49,6 +53,8 @@ class Malformed(ValueError):
 
 def dump(obj: object) -> list[Any]:
     """The object as parts of a message: head and pickle, then each buffer, to be aligned."""
+    if type(obj) in _array_kinds and (known := arrays.head_of(obj)) is not None:
+        return [known, pickle.PickleBuffer(obj).raw()]  # type: ignore[arg-type]
     buffers: list[pickle.PickleBuffer] = []
     data = _dumps(obj, 5, buffer_callback=buffers.append)
     if not buffers:
@@ -59,7 +65,10 @@ def dump(obj: object) -> list[Any]:
         return _dump_apart(obj)
     if any(view.nbytes < APART_FROM for view in apart):
         return _dump_apart(obj)
-    return _joined(data, apart)
+    parts = _joined(data, apart)
+    if len(apart) == 1:
+        arrays.learn_head(obj, parts[0])
+    return parts
 
 
 def _dump_apart(obj: object) -> list[Any]:
@@ -119,7 +128,20 @@ def load(total: int, read: Reader, *, start: bytes = b"", exact: bool = True) ->
     if exact and sum(places[-1]) != total:
         raise Malformed(f"the object ends at byte {sum(places[-1])} of {total}")
     data = some(*places[0])
-    return pickle.loads(data, buffers=[_part(read, at, size) for at, size in places[1:]])
+    buffers = [_part(read, at, size) for at, size in places[1:]]
+    return _made(bytes(data), buffers[0]) if count == 1 else pickle.loads(data, buffers=buffers)
+
+
+def _made(data: bytes, buffer: memoryview) -> Any:
+    """The object of a pickle with one buffer, often an array."""
+    known = arrays.made(data, buffer)
+    if known is not None:
+        return known
+    obj = pickle.loads(data, buffers=[buffer])
+    # What is no plain array's pickle may do anything.
+    if arrays.is_plain(obj) and _dumps(obj, 5, buffer_callback=lambda _: None) == data:
+        arrays.learn_maker(data, obj)
+    return obj
 
 
 def _head(body: Any) -> tuple[int, int]:

@@ -71,9 +71,9 @@ class Machine:
     def delete(self, names: Sequence[str], *, at_once: bool = False) -> list[int]:
         """Delete hosts; 0 or code of each. at_once: no task is moved away before."""
         self._expected.update(names)
-        results = pvm.delhosts([f"{name} -f" for name in names] if at_once else names)
-        if at_once and set(results) == {Code.NO_HOST}:
-            # A master of 3.4.6 takes the option for a part of the name; it moves none anyway.
+        results = pvm.delhosts(names if at_once else [f"{name} -m" for name in names])
+        if not at_once and set(results) == {Code.NO_HOST}:
+            # A master of 3.4.6 takes the option for a part of the name, and moves no task anyway.
             results = pvm.delhosts(names)
         self._expected.difference_update(
             name for name, code in zip(names, results, strict=True) if code < 0

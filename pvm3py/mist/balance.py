@@ -23,7 +23,7 @@ class Balance(Policy):
 
     def tick(self, machine: Machine) -> Iterator[Action]:
         """The move that gains most, if one is worth it."""
-        hosts = [host for host in machine.hosts.values() if self.accepts(host)]
+        hosts = [host for host in machine.goals() if self.accepts(host)]
         if any(task.moving for task in machine.tasks.values()):
             return
         best: tuple[float, Move] | None = None

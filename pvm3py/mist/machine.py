@@ -111,7 +111,8 @@ class Host(rm.Host):
 
     def crowd(self, now: float, more: int = 0) -> float:
         """How much longer work takes here than alone on a usual processor, with so many more."""
-        busy = self.others + sum(task.computes(now) for task in self.jobs.values()) + more
+        others = self.load if self.heard is None else self.others
+        busy = others + sum(task.computes(now) for task in self.jobs.values()) + more
         return max(busy / self.cores, 1.0) * 1000 / max(self.speed, 1)
 
 
@@ -142,9 +143,9 @@ class Machine:
         self.links = Links()
         self.now = 0.0
 
-    def free(self) -> list[Host]:
-        """The hosts that are for tasks."""
-        return [host for host in self.hosts.values() if not host.owner]
+    def goals(self) -> list[Host]:
+        """The hosts to which tasks can move: those that report, which of 3.4.6 none does."""
+        return [host for host in self.hosts.values() if host.heard is not None]
 
     def cost(self, task: Task, host: Host) -> float:
         """Seconds that a move of a task would take."""

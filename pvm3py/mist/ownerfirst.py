@@ -34,7 +34,8 @@ class OwnerFirst(Balance):
 
     def _leave(self, machine: Machine) -> Iterator[Action]:
         """Moves away from owners, each to where there is least to do with those before."""
-        free, planned = machine.free(), dict[Host, int]()
+        free = [host for host in machine.goals() if not host.owner]
+        planned: dict[Host, int] = {}
         for host in machine.hosts.values():
             for task in smallest_first(host) if host.owner else ():
                 goal = machine.best(free, planned)

@@ -63,7 +63,7 @@ class Policy:
 
     def goal(self, task: Task, machine: Machine) -> Host | None:
         """Where a task goes that somebody wants elsewhere; None: nowhere."""
-        others = [host for host in machine.hosts.values() if host is not task.host]
+        others = [host for host in machine.goals() if host is not task.host]
         return machine.best([host for host in others if self.accepts(host)])
 
     def tick(self, machine: Machine) -> Iterable[Action]:

@@ -153,6 +153,7 @@ def _signalled(pvmd: Pvmd, signum: int) -> None:
     if signum != pvmd.settings.vacate:
         pvmd.stop(signum)
         return
+    _load_moves()
     from .topics import vacating  # noqa: PLC0415
 
     vacating.vacate(pvmd, signum)
@@ -216,30 +217,34 @@ _HANDLERS: dict[type[Event], Callable[[Pvmd, Any], None]] = {
 
 
 def _route(tag: int) -> Route | None:
-    """Who serves a message; None: nobody.
-
-    Most daemons never move a task: what does that is loaded when it is called for, or some time
-    after the start (preload.py).
-    """
+    """Who serves a message; None: nobody."""
     route = ROUTES.get(tag)
     firsts = (c.TM_FIRST, c.DM_FIRST, c.SM_FIRST)
     if route is None and any(tag - first in _MOVES for first in firsts):
-        from .topics import (  # noqa: PLC0415
-            arriving,  # noqa: F401
-            checkpointing,  # noqa: F401
-            cutting,  # noqa: F401
-            evacuating,  # noqa: F401
-            holding,  # noqa: F401
-            managing,  # noqa: F401
-            migration,  # noqa: F401
-            restarting,  # noqa: F401
-            reviving,  # noqa: F401
-            routes,  # noqa: F401
-            saving,  # noqa: F401
-        )
-
+        _load_moves()
         route = ROUTES.get(tag)
     return route
+
+
+def _load_moves() -> None:
+    """Have all there that moves tasks, with the answers that it waits for.
+
+    Most daemons never move one: that is loaded when it is called for, or some time after the start
+    (preload.py).
+    """
+    from .topics import (  # noqa: PLC0415
+        arriving,  # noqa: F401
+        checkpointing,  # noqa: F401
+        cutting,  # noqa: F401
+        evacuating,  # noqa: F401
+        holding,  # noqa: F401
+        managing,  # noqa: F401
+        move_orders,  # noqa: F401
+        restarting,  # noqa: F401
+        reviving,  # noqa: F401
+        routes,  # noqa: F401
+        saving,  # noqa: F401
+    )
 
 
 def _message(pvmd: Pvmd, event: MessageEvent) -> None:

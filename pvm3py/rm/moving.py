@@ -10,6 +10,7 @@ from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.daemon import RestBody
 from pvm3py.wire.moves import HoldTasks, HostStat, Migrated, MoveOrder, MoveReply, WatchOrder
+from pvm3py.wire.system import ExecRequest
 from pvm3py.wire.task import Codes, Status
 
 from . import link
@@ -69,6 +70,12 @@ class MovingManager(ResourceManager):
         link.post(c.TIDPVMD | host.tid, c.SM_HOLDTASK, order)
 
     # ---- life --------------------------------------------------------------
+
+    def start(self, host: Host, job: ExecRequest, done: Callable[[list[int]], None]) -> None:
+        """As any manager; what 3.4.6 does not know is not said to its hosts."""
+        if host.tid not in self.reporting:
+            job.flags &= ~c.PvmTaskFixed
+        super().start(host, job, done)
 
     def register(self) -> None:
         """Become the resource manager, and be told of hosts."""

@@ -6,7 +6,7 @@
  *
  * saved_job DIR WORKERS BYTES [HOST...]   the root; each task has BYTES of memory besides
  *
- * When DIR/finish is there, the root takes all tokens out, ends the workers, and writes how often
+ * If DIR/direct is there, messages take direct routes. When DIR/finish is there, the root takes all tokens out, ends the workers, and writes how often
  * each token has been passed on to DIR/result. It writes to DIR/begun when the ring runs. With
  * DIR/save it asks for a checkpoint of its job in DIR, writes the number to DIR/saved, and the same
  * again when it is started from there.
@@ -117,6 +117,13 @@ static void check_filled(void)
 			fail("memory", (int)i);
 }
 
+/* Messages take direct routes if that is wanted. */
+static void choose_route(void)
+{
+	if (is_there("direct"))
+		pvm_setopt(PvmRoute, PvmRouteDirect);
+}
+
 static int work(void)
 {
 	static char place[400];
@@ -126,6 +133,7 @@ static int work(void)
 	pvm_upkint(&length, 1, 1);
 	pvm_upkbyte(place, length, 1);
 	directory = place;
+	choose_route();
 	pvm_upkint(&before, 1, 1);
 	pvm_upkint(&next, 1, 1);
 	pvm_upkint(&size, 1, 1);
@@ -165,6 +173,7 @@ static int lead(int argc, char **argv)
 	long all = 0;
 
 	directory = argv[1];
+	choose_route();
 	tids[0] = tids[n + 1] = pvm_mytid();
 	for (int i = 0; i < n; i++)
 		if (pvm_spawn(argv[0], NULL, hosts ? PvmTaskHost : 0,

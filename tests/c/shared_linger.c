@@ -2,8 +2,9 @@
 /*
  * Waits beside others that compute: whoever gives way to them loses a time slice.
  *
- *     shared_linger RUNNING [LATER]    so many threads of the machine can run, as the system says,
- *                                      and later, after one has asked, so many
+ *     shared_linger SLICE RUNNING [LATER]    so many microseconds are a slice; so many threads of the
+ *                                            machine can run, as the system says, and later, after
+ *                                            one has asked, so many
  *
  * Prints for how many slices waits slept before each further one gave way. By the clock each wait begins
  * a slice after the last one, and each sched_yield takes a slice; all else takes next to nothing (the
@@ -18,13 +19,13 @@
 #include <stdarg.h>
 
 enum {
-	STEP_NS = 1000,    /* what a look at the clock takes */
-	SLICE_NS = 120000, /* what giving way takes */
+	STEP_NS = 1000, /* what a look at the clock takes */
 	YIELDS = 3,
 	ASK = 1,
 };
 
 static const char *running, *later; /* NULL: nothing is pretended */
+static long long slice_ns;          /* what giving way takes */
 static long long time_ns, yields[YIELDS];
 static int nyields;
 static pid_t held; /* who answers when it gets a signal; 0: it has got it */
@@ -57,7 +58,7 @@ int __wrap_sched_yield(void)
 		return __real_sched_yield();
 	if (nyields < YIELDS)
 		yields[nyields++] = time_ns;
-	time_ns += SLICE_NS;
+	time_ns += slice_ns;
 	return 0;
 }
 
@@ -114,7 +115,7 @@ static int receive(int tid)
 static void ask(int tid, pid_t pid, int number)
 {
 	held = pid;
-	time_ns += SLICE_NS;
+	time_ns += slice_ns;
 	send_number(tid, ASK, number, 8);
 	CHECK_INT(receive(tid), number);
 }
@@ -125,24 +126,25 @@ int main(int argc, char **argv)
 	int tid, i = 0;
 	pid_t pid;
 
-	if (argc < 2) {
+	if (argc < 3) {
 		serve();
 		pvm_exit();
 		return 0;
 	}
+	slice_ns = atol(argv[1]) * 1000;
 	CHECK_INT(pvm_spawn("shared_linger", child, PvmTaskDefault, "", 1, &tid), 1);
 	pid = receive(tid);
 	while (!own_segment() || !own_segment()->messages)
 		ask(tid, pid, i++);
 	/* What was learnt before is forgotten by then. */
 	time_ns = (long long)((seconds_now() + 10) * 1e9);
-	running = argv[1];
+	running = argv[2];
 	later = argv[argc - 1];
 	while (nyields < YIELDS && !check_failed)
 		ask(tid, pid, i++);
 	running = NULL;
 	for (i = 1; i < nyields; i++)
-		printf("slept %lld\n", (yields[i] - yields[i - 1]) / SLICE_NS);
+		printf("slept %lld\n", (yields[i] - yields[i - 1]) / slice_ns);
 	send_number(tid, ASK, -1, 8);
 	kill(pid, SIGUSR1);
 	pvm_exit();

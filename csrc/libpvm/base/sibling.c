@@ -18,14 +18,38 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Where the C library has the thread's number, NULL: that cannot be told. */
+/* Bytes that a thread's block has at most. */
+enum { BLOCK_MAX = 4096 };
+
+/* The one place below `end` in the thread's block that has this number, NULL: none, or several. */
+static pid_t *search_block(pid_t number, pid_t *end)
+{
+	pid_t *found = NULL;
+
+	for (pid_t *at = __builtin_thread_pointer(); at < end; at++) {
+		if (*at == number && found)
+			return NULL;
+		if (*at == number)
+			found = at;
+	}
+	return found;
+}
+
+/*
+ * Where the C library has the thread's number, NULL: that cannot be told. Before glibc 2.43 the
+ * kernel is told that place, to clear it; since then one behind it, until the process has forked.
+ */
 static pid_t *thread_number(void)
 {
-	pid_t *at = NULL;
+	pid_t *cleared = NULL, number = (pid_t)syscall(SYS_gettid);
+	intptr_t length;
 
-	if (prctl(PR_GET_TID_ADDRESS, &at, 0, 0, 0) < 0 || !at)
+	if (prctl(PR_GET_TID_ADDRESS, &cleared, 0, 0, 0) < 0 || !cleared)
 		return NULL;
-	return *at == (pid_t)syscall(SYS_gettid) ? at : NULL;
+	if (*cleared == number)
+		return cleared;
+	length = (char *)cleared - (char *)__builtin_thread_pointer();
+	return length > 0 && length < BLOCK_MAX ? search_block(number, cleared) : NULL;
 }
 
 int pvmforksibling(void)

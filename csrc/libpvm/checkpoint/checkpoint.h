@@ -115,9 +115,6 @@ struct image_order {
  */
 int pvm__image_save(const struct image_order *order, struct image_report *report);
 
-/* Say on the socket of an order, with IMAGE_TOLD, why there is no image. Not elsewhere than there. */
-void pvm__image_tell(const struct image_order *order, const struct image_report *report);
-
 /* The caller's record of a type after the restart, and its length in bytes; NULL: there was none. */
 const void *pvm__image_extra(const struct image_report *report, uint32_t type, size_t *length);
 

@@ -90,7 +90,8 @@ static long fork_writer(unsigned how)
 	return raw(SYS_clone, how & IMAGE_ORPHAN ? CLONE_PARENT : 0, 0, 0, 0, 0);
 }
 
-void pvm__image_tell(const struct image_order *order, const struct image_report *report)
+/* Say how it has ended. */
+static void tell(const struct image_order *order, const struct image_report *report)
 {
 	struct image_outcome outcome = { report->reason, (uint32_t)report->detail, report->bytes };
 
@@ -101,7 +102,9 @@ void pvm__image_tell(const struct image_order *order, const struct image_report 
 static void step_back(void)
 {
 	enum { NICE = 5 };
+	const struct sched_param none = { 0 };
 
+	raw(SYS_sched_setscheduler, 0, SCHED_OTHER, &none);
 	raw(SYS_setpriority, 0 /* PRIO_PROCESS */, 0, NICE);
 }
 
@@ -123,7 +126,7 @@ _Noreturn static void write_and_end(struct job *job)
 	if (!written && !job->report->reason)
 		pvm__image_refuse(job, WHY_WRITE, job->error, NULL);
 	if (told)
-		pvm__image_tell(job->order, job->report);
+		tell(job->order, job->report);
 	for (;;)
 		raw(SYS_exit_group, written ? 0 : 1);
 }
@@ -242,12 +245,6 @@ int pvm__image_save(const struct image_order *order, struct image_report *report
 	(void)order;
 	*report = (struct image_report){ .reason = WHY_MACHINE };
 	return -1;
-}
-
-void pvm__image_tell(const struct image_order *order, const struct image_report *report)
-{
-	(void)order;
-	(void)report;
 }
 #endif
 

@@ -172,7 +172,7 @@ static struct objection depart(struct departure *d)
 		return o;
 	pvm__share_withdraw();
 	prepare(d);
-	if (pvm__image_save(&d->order, &report) < 0)
+	if (!freeze.file[0] && pvm__image_save(&d->order, &report) < 0)
 		return pvm__image_objection(&report);
 	d->order.how = 0;
 	d->order.fd = pvm__journey_open(&freeze);
@@ -235,13 +235,27 @@ static void leave(const struct departure *d)
 		return;
 	}
 	close(d->order.fd);
-	if (d->order.how & IMAGE_TOLD) {
-		if (code < 0)
-			pvm__image_tell(&d->order, &report);
-		close(d->order.outcome);
-	}
-	await_thaw(code == 0 && !d->order.how);
+	await_thaw(code == 0);
 	pvm__routes_renew();
+}
+
+/* Have a child write the image to the file. True: this is the restarted process. */
+static bool snapshot(const struct departure *d, struct objection *o)
+{
+	int64_t now = pvm__now();
+	struct image_report report;
+	int code = pvm__image_save(&d->order, &report);
+
+	if (code > 0) {
+		pvm__image_forget(&report);
+		arrive(now);
+		return true;
+	}
+	close(d->order.fd);
+	close(d->order.outcome);
+	if (code < 0)
+		*o = pvm__image_objection(&report);
+	return false;
 }
 
 /* ---- stopping ------------------------------------------------------------------------------ */
@@ -298,19 +312,30 @@ static void forget_signals(void)
 		while (sigtimedwait(&set, NULL, &none) > 0) {}
 }
 
+/* Say whether the task has stopped; then wait, or write the image and wait. */
+static void report(const struct departure *d, const struct objection *o)
+{
+	if (!pvm__frozen_write(pvm__task.daemon->way.source.fd, freeze.epoch, o) || o->code) {
+		pvm__routes_renew();
+	} else if (d->order.how) {
+		await_thaw(false);
+		pvm__routes_renew();
+	} else {
+		leave(d);
+	}
+}
+
 /* Do what the order says; all signals wait. `no`: the program's own objection, or NULL. */
 static void obey(const struct objection *no)
 {
 	static struct departure d;
-	struct stream *s = pvm__task.daemon;
 	struct objection o = no ? *no : depart(&d);
+	bool to_file = freeze.file[0];
 
 	ordered = false;
 	forget_signals();
-	if (pvm__frozen_write(s->way.source.fd, freeze.epoch, &o) && !o.code)
-		leave(&d);
-	else
-		pvm__routes_renew();
+	if (o.code || !to_file || !snapshot(&d, &o))
+		report(&d, &o);
 	resumed = !o.code || has_hook(PvmBeforeImage);
 }
 

@@ -18,7 +18,7 @@ enum {
 	ANSWERS_SLEPT_MAX = 255, /* answers in a row that are not looked for */
 	LONG_YIELD_NS = 600,     /* a round or yield of so long: somebody else has run */
 	LONG_YIELDS = 10,        /* in a wait, before it sleeps */
-	LOOKS = 40,              /* at the rings before a yield, */
+	LOOKS = 200,             /* at the rings before a yield, */
 	CROWDED_LOOKS = 2,       /* when the last one was long */
 	SOCKET_ROUNDS = 8,       /* yields for each look at the sockets */
 	BUSY_NS = 100000,        /* a yield of so long: others want the processor; */

@@ -90,11 +90,15 @@ def _check(path: str, found: os.stat_result, is_kind: Any) -> None:
 
 
 def begin(directory: str, root: int) -> Slot:
-    """Make the directory of the next checkpoint of a job. Raises VaultError."""
+    """Make the directory of the next checkpoint of a job, in one that may have to be made.
+
+    Raises VaultError.
+    """
     job = job_directory(directory, root)
     try:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(job, 0o700)
+        for path in (directory, job):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(path, 0o700)
         check_directory(job)
         slot = Slot(job, max(numbers(job), default=0) + 1)
         drop(slot)

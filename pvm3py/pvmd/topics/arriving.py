@@ -117,6 +117,7 @@ async def _receive(pvmd: Pvmd, arrival: Arrival) -> None:
         await await_report(pvmd, arrival)
         arrival.ready = True
         faults.at(pvmd, "restarted")
+        _check_alive(arrival)
     except NotMovedError as error:
         ready = Ready(arrival.task.tid, arrival.epoch, error.code, error.reason, f"{error}")
     except OSError as error:
@@ -158,6 +159,14 @@ async def await_report(pvmd: Pvmd, arrival: Arrival) -> None:
     line = said.decode("utf-8", "replace").strip()
     if line != _READY:
         raise never(c.WIRE_WHY_RESTART, line or "the restarter has ended")
+
+
+def _check_alive(arrival: Arrival) -> None:
+    """Raises NotMovedError if the restarter has ended after its report."""
+    assert arrival.stream is not None
+    with contextlib.suppress(BlockingIOError):
+        if not arrival.stream.recv(1, socket.MSG_PEEK):
+            raise never(c.WIRE_WHY_RESTART, "the restarter has ended")
 
 
 async def _readable(pvmd: Pvmd, arrival: Arrival) -> None:
@@ -288,7 +297,9 @@ def _connect(pvmd: Pvmd, arrival: Arrival, body: MoveGo) -> None:
     own = settings(pvmd, task, c.WIRE_FRAG_DEFAULT)
     words = Go(body.epoch, own, pvmd.hosts.own.tid).encode()
     pvmd.switch.send_conn(conn, frame(task.tid, c.TIDPVMD, c.TM_GO, c.SYSCTX_TM, 0, words))
-    pvmd.switch.thaw_task(task.tid)
+    # The restarted process may have ended meanwhile, of which an event tells.
+    with contextlib.suppress(OSError):
+        pvmd.switch.thaw_task(task.tid)
 
 
 def _take_output(pvmd: Pvmd, arrival: Arrival, before: bytes) -> None:

@@ -107,7 +107,7 @@ async def _check(pvmd: Pvmd, task: Task) -> None:
     """Raises NotMovedError if there can be no image of a task now, with its name."""
     moves = Moves.of(pvmd)
     try:
-        await migration.enrolled(pvmd, task.tid)
+        await movable.enrolled(pvmd, task.tid)
         if task.tid in moves.departures or task.tid in moves.stops:
             raise NotMovedError(c.PvmBusy, c.WIRE_WHY_SLOW, "it is being moved, or stopped")
         movable.check(pvmd, task)

@@ -24,7 +24,10 @@ _TURNS = 3
 # Seconds between two looks whether a task has moved that somebody else moves.
 _LOOK = 0.01
 # Reasons for which another goal may do.
-_OF_GOAL = (c.WIRE_WHY_MACHINE, c.WIRE_WHY_RESTART, c.WIRE_WHY_FULL, c.WIRE_WHY_LOST)
+_OF_GOAL = (
+    *(c.WIRE_WHY_MACHINE, c.WIRE_WHY_RESTART, c.WIRE_WHY_FULL),
+    *(c.WIRE_WHY_LOST, c.WIRE_WHY_OWNER),
+)
 
 
 class _Evacuation(Table):

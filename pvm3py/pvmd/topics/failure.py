@@ -31,8 +31,9 @@ from ..state.events import HostEvent
 from ..state.hosts import HOSTS_MAX, Host
 from . import placing
 
-# Behind the name of a host that is to be deleted: its tasks are not moved away before.
-_AT_ONCE = " -f"
+# Behind the name of a host that is to be deleted: its tasks are moved away before. Programs do not
+# expect that, as they may delete a host to end its tasks.
+_MOVE_AWAY = " -m"
 # Seconds that a host has to say whether any of its tasks can be moved.
 _EVACUATE_SECONDS = 5.0
 # Seconds that the host has to pass on the answer to a task that has left it, and has it deleted.
@@ -102,7 +103,7 @@ def _delete(
     if not 1 <= len(names) <= HOSTS_MAX:
         raise Refused(c.PvmBadParam, f"{len(names)} hosts")
     hosts = pvmd.hosts
-    bare = [name.removesuffix(_AT_ONCE) for name in names]
+    bare = [name.removesuffix(_MOVE_AWAY) for name in names]
     chosen = [hosts.named(name) for name in bare]
     codes = []
     for position, host in enumerate(chosen):
@@ -115,8 +116,8 @@ def _delete(
         else:
             codes.append(c.PvmOk)
     going = [host for host, code in zip(chosen, codes, strict=True) if host and code == c.PvmOk]
-    at_once = {host.tid for host, name in zip(chosen, names, strict=True) if host and " " in name}
-    full = [host for host in going if host.tid not in at_once and placing.can_move(pvmd, host.tid)]
+    moved = {host.tid for host, name in zip(chosen, names, strict=True) if host and " " in name}
+    full = [host for host in going if host.tid in moved and placing.can_move(pvmd, host.tid)]
     goals = [host for host in hosts.hosts if host not in going and placing.can_move(pvmd, host.tid)]
     if full and goals:
         return _delete_empty(pvmd, full, going, asker, codes)
@@ -176,7 +177,7 @@ def delete_hosts(
     if pvmd.hosts.is_master:
         return _delete(pvmd, body.names)
     own = pvmd.hosts.own.name
-    names = [own + name[1:] if name in (".", "." + _AT_ONCE) else name for name in body.names]
+    names = [own + name[1:] if name in (".", "." + _MOVE_AWAY) else name for name in body.names]
     relayed = HostNames(names)
     return pvmd.peers.request(pvmd.hosts.master, c.DM_DELHOST, relayed, RestBody)
 

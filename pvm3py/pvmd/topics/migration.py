@@ -14,18 +14,14 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.moves import (
-    CanMoveReply,
     Freeze,
     Frozen,
     HoldOrder,
-    MoveOrder,
-    MoveQuestion,
-    MoveReply,
     Placed,
     Ready,
     Reserve,
@@ -35,133 +31,26 @@ from pvm3py.wire.moves import (
 from pvm3py.wire.task import Status
 
 from ..core import Pvmd
-from ..dispatch import Request, handles, only
+from ..dispatch import Request, handles
 from ..io.switch import frame
 from ..occasions import END, HOST_LOST, HOSTS_ANNOUNCED, TASK_GONE, on
 from ..state.errors import HostFailed, Refused
 from ..state.hosts import Host
-from ..state.moves import Departure, NotMovedError, never, not_now
-from ..state.task import Task, is_task
+from ..state.moves import Departure, NotMovedError, not_now
+from ..state.task import Task
 from . import awaited, belongings, claims, faults, holding, leaving, managing, movable, placing
 from .addhost import Addition
 from .placing import Moves, host_of
-from .roles import Registry
 from .tasks import signal_task
 
 Result = TypeVar("Result")
 
 # Seconds that all hosts have to hold what is sent to the task: a task of theirs may have stopped in
-# the middle of a multicast. And those that a task which has been started has to enrol, and to stop.
+# the middle of a multicast. And those that the task has to stop.
 _HOLD_SECONDS = 10.0
-_ENROL_SECONDS = 1.0
 _FREEZE_SECONDS = 2.0
 # Seconds that what a task waits for may take before it is stopped; then it is answered elsewhere.
 _QUICK_SECONDS = 0.05
-# Seconds between two looks at what nobody tells.
-_LOOK = 0.01
-
-
-# ---- requests ------------------------------------------------------------------------------
-
-
-@handles(c.TM_MIGRATE, MoveOrder)
-async def migrate(pvmd: Pvmd, request: Request, body: MoveOrder) -> MoveReply:
-    """Have the resource manager move a task of any host; if there is none that does, move it."""
-    answer = await managing.ask(pvmd, request.src, body)
-    return answer or await _migrate(pvmd, body)
-
-
-async def _migrate(pvmd: Pvmd, body: MoveOrder) -> MoveReply:
-    """Move a task of any host, and answer when it runs there."""
-    try:
-        if (host := _keeper(pvmd, body.tid)) is not None:
-            name = pvmd.hosts.own.name if body.host == "." else body.host
-            order = MoveOrder(body.tid, name, body.flags)
-            return await pvmd.peers.request(host.tid, c.DM_MIGRATE, order, MoveReply)
-        task = await enrolled(pvmd, body.tid)
-        host = movable.goal(pvmd, body.host)
-        if host is not pvmd.hosts.own:
-            await move(pvmd, task, host)
-        return MoveReply(0)
-    except NotMovedError as error:
-        return MoveReply(error.code, error.reason, f"{error}")
-    except HostFailed as error:
-        return MoveReply(c.PvmHostFail, c.WIRE_WHY_LOST, f"{error}")
-
-
-@handles(c.DM_MIGRATE, MoveOrder, hosts=True, reply_tag=c.DM_MIGRATEACK)
-def dm_migrate(pvmd: Pvmd, _request: Request, body: MoveOrder) -> Coroutine[None, None, MoveReply]:
-    """The same, asked for by a task of another host; a resource manager does not want to know."""
-    return _migrate(pvmd, body)
-
-
-@handles(c.SM_MIGRATE, MoveOrder, reply_tag=c.SM_MIGRATEACK, system=True)
-def sm_migrate(pvmd: Pvmd, request: Request, body: MoveOrder) -> Coroutine[None, None, MoveReply]:
-    """The same, for the resource manager."""
-    only(Registry.of(pvmd).sched, request)
-    return _migrate(pvmd, body)
-
-
-@handles(c.TM_CANMIGRATE, MoveQuestion)
-async def can_migrate(pvmd: Pvmd, _request: Request, body: MoveQuestion) -> CanMoveReply:
-    """Whether a task of any host could be moved; nothing is done to it."""
-    try:
-        if (host := _keeper(pvmd, body.tid)) is not None:
-            name = pvmd.hosts.own.name if body.host == "." else body.host
-            question = MoveQuestion(body.tid, name)
-            return await pvmd.peers.request(host.tid, c.DM_CANMIGRATE, question, CanMoveReply)
-        task = await enrolled(pvmd, body.tid)
-        host = movable.goal(pvmd, body.host)
-        movable.check(pvmd, task)
-        movable.check_goal(pvmd, host)
-        if host is not pvmd.hosts.own:
-            await _reserve(pvmd, host, Reserve(task.tid, 0, 1, 0, _traits(pvmd)))
-        size = movable.size(task)
-        return CanMoveReply(0, 0, "", size >> 31 & 0x7FFFFFFF, size & 0x7FFFFFFF)
-    except NotMovedError as error:
-        return CanMoveReply(error.code, error.reason, f"{error}")
-    except HostFailed as error:
-        return CanMoveReply(c.PvmHostFail, c.WIRE_WHY_LOST, f"{error}")
-
-
-@handles(c.DM_CANMIGRATE, MoveQuestion, hosts=True, reply_tag=c.DM_CANMIGRATEACK)
-def dm_can_migrate(
-    pvmd: Pvmd, request: Request, body: MoveQuestion
-) -> Coroutine[None, None, CanMoveReply]:
-    """The same, asked for by a task of another host."""
-    return can_migrate(pvmd, request, body)
-
-
-def _keeper(pvmd: Pvmd, tid: int) -> Host | None:
-    """The other host whose daemon moves a task; None: this one does. Raises NotMovedError."""
-    if not is_task(tid):
-        raise NotMovedError(c.PvmBadParam, 0, "that is no task")
-    if tid in pvmd.tasks.coming:
-        raise NotMovedError(c.PvmAlready, 0, "it is being moved")
-    if pvmd.owns(tid):
-        return None
-    host = pvmd.hosts.get(tid)
-    if host is None:
-        raise NotMovedError(c.PvmNoTask, 0, "there is no such task")
-    if not placing.can_move(pvmd, host.tid):
-        raise never(c.WIRE_WHY_OLD_HOST)
-    return host
-
-
-async def enrolled(pvmd: Pvmd, tid: int) -> Task:
-    """A task of this host, which may have just been started. Raises NotMovedError."""
-    until = pvmd.loop.time() + _ENROL_SECONDS
-    while True:
-        task = pvmd.tasks.get(tid)
-        if task is None:
-            raise NotMovedError(c.PvmNoTask, 0, "there is no such task")
-        if task.conn is not None or task.left or pvmd.loop.time() > until:
-            return task
-        await asyncio.sleep(_LOOK)
-
-
-def _traits(pvmd: Pvmd) -> str:
-    return movable.Machine.of(pvmd).traits
 
 
 # ---- a move --------------------------------------------------------------------------------
@@ -244,12 +133,12 @@ async def _prepare(
     """The goal expects the task, and everybody holds what is sent to it."""
     task = departure.task
     faults.at(pvmd, "reserve")
-    order = Reserve(task.tid, departure.epoch, 0, int(task.pipe is not None), _traits(pvmd))
+    order = Reserve(task.tid, departure.epoch, 0, int(task.pipe is not None), traits(pvmd))
     departure.asked.append(departure.goal)
     goal = pvmd.hosts.get(c.TIDPVMD | departure.goal)
     if goal is None:
         raise NotMovedError(c.PvmHostFail, c.WIRE_WHY_LOST)
-    reserved = await _until(departure, _reserve(pvmd, goal, order), _HOLD_SECONDS)
+    reserved = await _until(departure, reserve(pvmd, goal, order), _HOLD_SECONDS)
     others = [host.tid for host in placing.able(pvmd) if host.tid != departure.goal]
     departure.asked += others
     faults.at(pvmd, "hold")
@@ -263,7 +152,12 @@ async def _prepare(
     return reserved
 
 
-async def _reserve(pvmd: Pvmd, goal: Host, order: Reserve) -> Reserved:
+def traits(pvmd: Pvmd) -> str:
+    """What has to be the same at a goal."""
+    return movable.Machine.of(pvmd).traits
+
+
+async def reserve(pvmd: Pvmd, goal: Host, order: Reserve) -> Reserved:
     """Ask the goal. Raises NotMovedError, HostFailed."""
     try:
         reserved = await pvmd.peers.request(goal.tid, c.DM_MOVE_RESERVE, order, Reserved)

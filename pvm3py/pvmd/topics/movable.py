@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import binascii
 import os
 
@@ -20,7 +21,13 @@ _TERMINALS = ("/dev/pts/", "/dev/tty", "/dev/console")
 _CHANNELS = ("pipe:", "socket:")
 # The beginning of /proc/cpuinfo has all of the first processor.
 _CPU_BYTES = 16384
+# Seconds that a task which has been started has to enrol, and between two looks at that.
+_ENROL_SECONDS = 1.0
+_LOOK = 0.01
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+# Seconds that a task which has been started has to enrol, and between two looks at that.
+_ENROL_SECONDS = 1.0
+_LOOK = 0.01
 
 
 class Machine(Table):
@@ -50,6 +57,18 @@ def _read(path: str, size: int = 1 << 16) -> str:
         return ""
     finally:
         os.close(fd)
+
+
+async def enrolled(pvmd: Pvmd, tid: int) -> Task:
+    """A task of this host, which may have just been started. Raises NotMovedError."""
+    until = pvmd.loop.time() + _ENROL_SECONDS
+    while True:
+        task = pvmd.tasks.get(tid)
+        if task is None:
+            raise NotMovedError(c.PvmNoTask, 0, "there is no such task")
+        if task.conn is not None or task.left or pvmd.loop.time() > until:
+            return task
+        await asyncio.sleep(_LOOK)
 
 
 def check(pvmd: Pvmd, task: Task) -> None:

@@ -38,6 +38,7 @@ MODULES = (
     "pvm3py.pvmd.topics.migration",
     "pvm3py.pvmd.topics.routes",
     "pvm3py.pvmd.topics.evacuating",
+    "pvm3py.pvmd.topics.move_orders",
     # images in files
     "json",
     "pvm3py.pvmd.topics.cutting",

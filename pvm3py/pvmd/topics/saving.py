@@ -39,7 +39,8 @@ _FAILURES_MAX = 2
 class Watch(Plain):
     """A job that is written every so often.
 
-    tids: its tasks at the last checkpoint; alive: those that have not ended; work: writes, or has
+    tids: its tasks at the last checkpoint; alive: those that have not ended; gone: tasks that have
+    ended since the last one began, or the last restart; work: writes, or has
     it recover; failures: when it had to recover; recovering: it is about that.
     """
 
@@ -47,6 +48,7 @@ class Watch(Plain):
     order: CheckpointOrder
     tids: set[int]
     alive: set[int]
+    gone: set[int] = field(factory=set)
     work: asyncio.Task[None] | None = None
     failures: list[float] = field(factory=list)
     recovering: bool = False
@@ -101,7 +103,7 @@ def _watch(pvmd: Pvmd, plan: Plan, order: CheckpointOrder) -> None:
     """Write a job every so often from now on; what was said of it before is over."""
     _forget(pvmd, plan.root)
     watch = Watches.of(pvmd).jobs[plan.root] = Watch(plan.root, order, set(), set())
-    _written(pvmd, watch, plan)
+    _written(pvmd, watch, plan.tids)
     watch.work = pvmd.background(_write_often(pvmd, watch))
 
 
@@ -111,12 +113,23 @@ def _forget(pvmd: Pvmd, root: int) -> None:
         watch.work.cancel()
 
 
-def _written(pvmd: Pvmd, watch: Watch, plan: Plan) -> None:
-    """There is a checkpoint of these tasks: this daemon is to learn of their ends."""
-    watch.tids, watch.alive = set(plan.tids), set(plan.tids)
-    for tid in plan.tids:
+def _written(pvmd: Pvmd, watch: Watch, tids: list[int]) -> None:
+    """There is a checkpoint of these tasks: this daemon is to learn of their ends.
+
+    Some may have ended since they were stopped for it.
+    """
+    watch.tids = set(tids)
+    watch.alive = {tid for tid in tids if tid not in watch.gone and _may_run(pvmd, tid)}
+    for tid in watch.alive:
         if not pvmd.owns(tid):
             Notices.of(pvmd).watch(pvmd, tid)
+
+
+def _may_run(pvmd: Pvmd, tid: int) -> bool:
+    """Whether a task is here, or may be elsewhere."""
+    if pvmd.owns(tid):
+        return pvmd.tasks.get(tid) is not None
+    return pvmd.hosts.get(tid) is not None
 
 
 async def _write_often(pvmd: Pvmd, watch: Watch) -> None:
@@ -126,9 +139,10 @@ async def _write_often(pvmd: Pvmd, watch: Watch) -> None:
         watch.order.tids = sorted(watch.alive)
         if not watch.alive:
             break
+        watch.gone.clear()
         try:
             _, plan = await checkpointing.write(pvmd, watch.order)
-            _written(pvmd, watch, plan)
+            _written(pvmd, watch, plan.tids)
         except (NotMovedError, HostFailed) as error:
             pvmd.log(f"no checkpoint of job t{watch.root:x}: {error}")
     pvmd.log(f"job t{watch.root:x} has ended")
@@ -151,10 +165,8 @@ async def _recover(pvmd: Pvmd, watch: Watch) -> None:
             pvmd.log(f"job t{watch.root:x} cannot be recovered: {error}")
             Watches.of(pvmd).jobs.pop(watch.root, None)
             return
-    watch.tids, watch.alive, watch.recovering = set(tids), set(tids), False
-    for tid in tids:
-        if not pvmd.owns(tid):
-            Notices.of(pvmd).watch(pvmd, tid)
+    watch.recovering = False
+    _written(pvmd, watch, tids)
     pvmd.log(f"job t{watch.root:x} goes on after {pvmd.loop.time() - begun:.2f} s")
     watch.work = pvmd.background(_write_often(pvmd, watch))
 
@@ -164,6 +176,7 @@ async def _start_last(pvmd: Pvmd, watch: Watch) -> list[int]:
     while watch.root in Checkpoints.of(pvmd).going:
         await asyncio.sleep(_LOOK)
     await _end_rest(pvmd, watch)
+    watch.gone.clear()
     job = vault.job_directory(watch.order.directory, watch.root)
     order = RestartOrder(job, 0, -1, 0, 0, [])
     return await restarting.start(pvmd, restarting.read(job, 0), order)
@@ -218,6 +231,7 @@ def host_lost(pvmd: Pvmd, host: int) -> None:
 def task_gone(pvmd: Pvmd, tid: int, _task: Task | None) -> None:
     """A task has ended by itself: nothing has to be done about it."""
     for watch in Watches.of(pvmd).jobs.values():
+        watch.gone.add(tid)
         if not watch.recovering:
             watch.alive.discard(tid)
 

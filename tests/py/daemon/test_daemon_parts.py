@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pvm3py.places import host_tid
 from pvm3py.pvmd import serving  # noqa: F401  (it loads all topics)
 from pvm3py.pvmd.core import Table
 from pvm3py.pvmd.dispatch import ANSWERS, ROUTES
@@ -38,15 +39,18 @@ from pvm3py.pvmd.state.dealings import (
 )
 from pvm3py.pvmd.state.events import MessageEvent
 from pvm3py.pvmd.state.hostfile import parse_host
+from pvm3py.pvmd.state.hosts import Host, HostTable
 from pvm3py.pvmd.state.log import Log
 from pvm3py.pvmd.state.plain import Plain, field
 from pvm3py.pvmd.state.task import is_task
 from pvm3py.pvmd.topics import (  # noqa: F401  (they are loaded when needed)
     arriving,
     evacuating,
-    migration,
+    move_orders,
     routes,
 )
+from pvm3py.pvmd.topics.addhost import _Candidate as Candidate
+from pvm3py.pvmd.topics.addhost import _give_indexes as give_indexes
 from pvm3py.pvmd.topics.spawn import working_directory
 from pvm3py.pvmd.topics.tracing import Tracers
 from pvm3py.wire import constants as c
@@ -130,7 +134,7 @@ def test_busy_listener_is_alive(tmp_path: Path) -> None:
         (TASK_LEFT, "ANY/births MANAGERS/manager ROLES/registry"),
         (
             HOST_LOST,
-            "ANY/placing ANY/arriving ANY/managing ANY/migration NOTICES/notify "
+            "ANY/placing ANY/placing ANY/arriving ANY/managing ANY/migration NOTICES/notify "
             "ANSWERS/failure MANAGERS/manager ROLES/registry REPORT/manager COLLECTORS/output "
             "ADDITION/addhost PEERS/failure MOVES/placing",
         ),
@@ -254,3 +258,12 @@ def test_what_a_task_has_open_with_its_manager_is_bounded() -> None:
     assert not dealings.may_ask(asked(0))
     dealings.wishes = [Wish(c.PvmTaskExit, 0, 0, 0, 1)] * (NOTICES_MAX - 2)
     assert dealings.may_wish(2) and not dealings.may_wish(3)
+
+
+def test_numbers_of_hosts_are_not_given_again_while_tasks_bear_them() -> None:
+    own, born = Host(host_tid(1), "a", "", "", 0, 0), host_tid(2)
+    pvmd: Any = SimpleNamespace(tables={}, hosts=HostTable(own))
+    pvmd.hosts.places.moved(born | 1, own.tid, 1)
+    first, second = Candidate("b", None), Candidate("c", None)
+    give_indexes(pvmd, [first, second])
+    assert (first.tid, second.tid) == (host_tid(3), host_tid(4))

@@ -55,7 +55,7 @@ def test_tasks_that_can_move_leave(three: Machine) -> None:
     tasks = watched(three, name, 3)
     staying = watched(three, name)
     assert staying[0].code("setopt", 1002, 0) == 1
-    assert three.here.ints("delhosts", name) == [1, 0]
+    assert three.here.ints("delhosts", f"{name} -m") == [1, 0]
     assert three.here.notice(TAG) == [staying[0].tid]
     gone(three, name)
     left = set(three.here.config().values())
@@ -67,10 +67,10 @@ def test_tasks_that_can_move_leave(three: Machine) -> None:
 
 
 @pytest.mark.parametrize("asker", [0, 1], ids=["on-master", "on-slave"])
-def test_tasks_end_if_the_host_is_deleted_at_once(three: Machine, asker: int) -> None:
+def test_tasks_end_with_a_host_that_a_program_deletes(three: Machine, asker: int) -> None:
     name = three.hosts[2].name
     (task,) = watched(three, name)
-    assert three.agents[asker].ints("delhosts", f"{name} -f") == [1, 0]
+    assert three.agents[asker].ints("delhosts", name) == [1, 0]
     assert three.here.notice(TAG) == [task.tid]
     gone(three, name)
 
@@ -91,7 +91,7 @@ def test_console_deletes_so(three: Machine, option: str) -> None:
 def test_hosts_that_are_deleted_together_are_no_goals(three: Machine) -> None:
     names = [host.name for host in three.hosts[1:]]
     tasks = [*watched(three, names[0]), *watched(three, names[1])]
-    assert three.here.ints("delhosts", *names) == [2, 0, 0]
+    assert three.here.ints("delhosts", *(f"{name} -m" for name in names)) == [2, 0, 0]
     for name in names:
         gone(three, name)
     assert {task.code("mytid") for task in tasks} == {task.tid for task in tasks}
@@ -101,7 +101,7 @@ def test_hosts_that_are_deleted_together_are_no_goals(three: Machine) -> None:
 def test_task_that_deletes_its_own_host_is_answered_elsewhere(three: Machine) -> None:
     name = three.hosts[2].name
     (task,) = watched(three, name)
-    assert task.ints("delhosts", name) == [1, 0]
+    assert task.ints("delhosts", f"{name} -m") == [1, 0]
     gone(three, name)
     assert task.code("mytid") == task.tid
     end(three, [task])

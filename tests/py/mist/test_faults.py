@@ -15,6 +15,7 @@ from support.machines.hosts import Host
 from support.machines.machine import Machine
 from support.machines.vm import wait_until
 
+from pvm3py.pvmd.state.task import process_parent
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import NotifyRequest, SignalRequest
 
@@ -183,6 +184,18 @@ def test_origin_ends(lone: Lone, fate: str) -> None:
 def test_goal_ends(lone: Lone, fate: str) -> None:
     lone.lose(lone.goal)
     assert lone.outcome() == c.PvmHostFail
+    lone.check(fate)
+
+
+@cases("stop", ("restarted", ALIVE, True), ("go", ENDED, True))
+def test_restarter_ends(lone: Lone, fate: str) -> None:
+    """The process that is to be the task is killed while the goal looks away."""
+    pid = lone.goal.pid
+    wait_until(lambda: stopped(pid), f"{lone.goal.name} stands still")
+    (restarter,) = [one for one in lone.pids() if process_parent(one) == pid]
+    os.kill(restarter, signal.SIGKILL)
+    os.kill(pid, signal.SIGCONT)
+    assert (lone.outcome() == 0) == (fate == ENDED)
     lone.check(fate)
 
 

@@ -13,6 +13,7 @@ from support.impostors.rawtask import Connector, RawTask, ints, message
 from support.impostors.wanderer import (
     Desk,
     Roads,
+    Wanderer,
     answer,
     ask,
     environment,
@@ -24,6 +25,7 @@ from support.machines.machine import Machine
 from support.machines.vm import wait_until
 
 from pvm3py.wire import constants as c
+from pvm3py.wire.mailbox import MailRequest
 from pvm3py.wire.moves import MoveReply
 from pvm3py.wire.task import NotifyRequest
 
@@ -114,6 +116,41 @@ def test_task_outlives_the_host_where_it_began(roads: Roads) -> None:
     task.body.exit(0)
     came = asker.receive()
     assert (came.tag, came.ints()) == (TAG, (task.tid,))
+
+
+def waits(task: Wanderer) -> tuple[int, str]:
+    """A request of a task that waits for an entry of the mailbox: its wait id, and the name."""
+    wid, name = task.raw.next_wid(), f"wanted{task.tid}"
+    wish = MailRequest(c.TMDB_GET, task.tid, name, 0, c.PvmMboxWaitForInfo)
+    task.raw.send(message(c.TM_DB, wish.encode(), src=task.tid, wid=wid))
+    return wid, name
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["once", "there-and-back"])
+def test_call_that_waits_at_a_host_that_is_lost_fails(roads: Roads, back: bool) -> None:
+    """Also if the task has been at another host since, or there again."""
+    task, asker = roads.wanderer(roads.away), roads.task(roads.home)
+    wid, _ = waits(task)
+    for host in (roads.home, roads.away, roads.last) if back else (roads.last,):
+        move(task, asker, host)
+    roads.away.kill_daemon()
+    came = task.receive()
+    assert (came.tag, came.wid, came.ints()) == (c.TM_DB, wid, (c.PvmHostFail,))
+
+
+def test_call_that_was_answered_does_not_fail_later(roads: Roads) -> None:
+    task, asker = roads.wanderer(roads.away), roads.task(roads.home)
+    wid, name = waits(task)
+    move(task, asker, roads.last)
+    entry = MailRequest(c.TMDB_PUT, asker.tid, name, -1, 0, bytes(32))
+    asker.request(c.TM_DB, entry.encode())
+    came = task.receive()
+    assert (came.tag, came.wid) == (c.TM_DB, wid)
+    asker.sync()
+    watch(task.raw, c.PvmHostDelete, host_tid(roads, 1))
+    roads.away.kill_daemon()
+    assert task.receive().tag == TAG
+    assert (c.TM_DB, wid) not in task.raw.sync()
 
 
 def test_task_ends_with_the_host_where_it_is(roads: Roads) -> None:

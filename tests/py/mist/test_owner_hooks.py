@@ -173,7 +173,7 @@ def test_load_is_that_of_others_unless_it_is_of_a_task(burner: subprocess.Popen[
     def tells() -> bool:
         as_other, as_ours = looked(meter, []), looked(meter, [burner.pid])
         share = as_ours.shares[burner.pid]
-        return as_other.ours == 0 and as_other.others > 0.2 and as_ours.ours == share > 0.2
+        return as_other.ours == 0 and as_other.others > 0.02 and as_ours.ours == share > 0.02
 
     wait_until(tells, "a process that computes shows as what it is")
 
@@ -183,7 +183,7 @@ def test_children_of_a_task_are_its_own_load() -> None:
     with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as process:
         meter = usage.Meter()
         try:
-            wait_until(lambda: looked(meter, [process.pid]).ours > 0.2, "the child's time counts")
+            wait_until(lambda: looked(meter, [process.pid]).ours > 0.02, "the child's time counts")
         finally:
             os.killpg(process.pid, 9)
 

@@ -21,6 +21,7 @@ from pvm3py.rm.__main__ import policy
 from pvm3py.rm.link import Received
 from pvm3py.wire import constants as c
 from pvm3py.wire.moves import HoldTasks, HostStat, Migrated, MoveOrder, MoveReply, TaskStat
+from pvm3py.wire.system import ExecRequest
 
 MIB = 1 << 10  # in kilobytes
 AUTO, HERE, GONE = c.WIRE_OWNER_AUTO, c.WIRE_OWNER_HERE, c.WIRE_OWNER_GONE
@@ -428,6 +429,31 @@ def test_tasks_are_started_where_no_owner_is_and_least_is_to_do(desk: Callable[.
     assert [host.name for host in one.manager.place(order)].count("h3") == 3
     only_owned = Order([one.host(1)], 1, "x", [], of(2, 1), 1, "h1")
     assert list(one.manager.place(only_owned)) == [one.host(1)]
+
+
+def test_hosts_that_do_not_report_get_new_tasks_and_no_moved_ones(
+    desk: Callable[..., Desk],
+) -> None:
+    """Those are hosts of 3.4.6; of them a script tells the load."""
+    one = desk(hosts=3)
+    old = one.host(3)
+    one.report(2, stat(of(2, 1)), stat(of(2, 2)))
+    one.report(1, stat(of(1, 1)), owner=HERE, idle=0)
+    assert one.moves() == [(of(1, 1), "h2")]
+    order = Order([one.host(2), old], 1, "x", [], of(2, 1), 0, "")
+    assert list(one.manager.place(order)) == [old]
+    old.load = 9.0
+    assert list(one.manager.place(order)) == [one.host(2)]
+
+
+def test_hosts_that_do_not_report_are_not_told_of_the_flag(desk: Callable[..., Desk]) -> None:
+    one = desk(hosts=2)
+    one.manager.reporting = {host_tid(1)}
+    for number, flags in ((1, c.PvmTaskFixed | 1), (2, 1)):
+        job = ExecRequest(0, "x", c.PvmTaskFixed | 1, 1, [], 0, 0, 0, 0, 0, 0, [], 0, 1)
+        one.manager.start(one.host(number), job, lambda _codes: None)
+        (sent,) = one.take(c.SM_EXEC)
+        assert ExecRequest.decode(sent.body).flags == flags
 
 
 def wants(desk: Desk, tid: int, host: str = "") -> list[MoveReply]:

@@ -37,6 +37,19 @@ def test_job_is_started_again(machine: Machine, tmp_path: Path, workers: int) ->
     job.finish()
 
 
+@pytest.mark.parametrize("workers", [2, 6])
+def test_job_with_direct_routes_is_started_again(
+    machine: Machine, tmp_path: Path, workers: int
+) -> None:
+    (tmp_path / "direct").touch()
+    job = Job(machine, tmp_path, workers)
+    assert [job.save() for _ in range(2)] == [1, 2]
+    job.kill()
+    assert len(job.restart()) == workers + 1
+    job.save()
+    job.finish()
+
+
 def test_job_is_started_twice_from_one_checkpoint(machine: Machine, tmp_path: Path) -> None:
     """And written again in between, so that images of restarted tasks are restarted."""
     job = Job(machine, tmp_path, 3)

@@ -145,9 +145,12 @@ def test_directory_that_others_can_use_is_refused(machine: Machine, tmp_path: Pa
     job.finish()
 
 
-def test_directory_that_is_not_there_is_refused(machine: Machine, tmp_path: Path) -> None:
+def test_directory_is_made_but_not_those_above(machine: Machine, tmp_path: Path) -> None:
     job = Job(machine, tmp_path, 1)
-    call = f"checkpoint({str(tmp_path / 'none')!r}, [{job.root}], jobs=True)"
+    new = tmp_path / "new"
+    script(machine, f"checkpoint({str(new)!r}, [{job.root}], jobs=True)").check()
+    assert (new / f"job-t{job.root:x}/latest").exists()
+    call = f"checkpoint({str(tmp_path / 'none/none')!r}, [{job.root}], jobs=True)"
     assert "No such file or directory" in script(machine, call, status=1).err
     said = script(machine, f"checkpoint(None, [{job.root}])", status=1).err
     assert "BadParam" in said and "none is named" in said

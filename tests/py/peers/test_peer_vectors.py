@@ -112,11 +112,22 @@ def test_spawn_on_a_host(master: MasterTarget, task: RawTask) -> None:
         asked = node1.expect(c.DM_EXEC)
         node1.send(c.DM_EXECACK, ints(count // 2, *[1] * (count // 2)), wid=asked.wid)
         if flags:
-            compare(asked, "dm-exec", ptid=task.tid)
+            compare(asked, "dm-exec", ptid=task.tid, job=task.tid)
     asked = master.peers[1].expect(c.DM_EXEC)
     part = ExecRequest.decode(asked.body)
-    compare(asked, "dm-exec-part2", ptid=task.tid, instance=part.instance)
+    compare(asked, "dm-exec-part2", ptid=task.tid, instance=part.instance, job=task.tid)
     master.peers[1].send(c.DM_EXECACK, ints(1, c.PvmNoFile), wid=asked.wid)
+
+
+def test_flag_that_a_host_does_not_know_is_not_said_to_it(
+    master: MasterTarget, task: RawTask
+) -> None:
+    node1 = master.peers[0]
+    body = string(b"x") + ints(c.PvmTaskHost | c.PvmTaskFixed) + string(node1.address.encode())
+    ask(task, c.TM_SPAWN, body + ints(1, 0, *[0] * 6, 0))
+    asked = node1.expect(c.DM_EXEC)
+    node1.send(c.DM_EXECACK, ints(1, c.PvmNoFile), wid=asked.wid)
+    assert ExecRequest.decode(asked.body).flags == c.PvmTaskHost
 
 
 @pytest.mark.parametrize(

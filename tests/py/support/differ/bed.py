@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 
 from support import compiler
-from support.machines.vm import VirtualMachine
+from support.machines.vm import VirtualMachine, wait_until
 from support.scoped import Scoped
 from support.system import C_SOURCES, PROJECT, Side, library_dir, require_library
 
@@ -227,6 +227,9 @@ class Bed(Scoped):
         answers = normalised(answers, tasks, str(vm.tmp), str(self.program))
         if script.alone or any(a.gone for a in stage.actors.values()):
             self.drop()
+        else:
+            # The next script lists tasks, and wants to see its own.
+            wait_until(lambda: not vm.running("true"), "what was spawned has ended")
         return answers
 
     @staticmethod

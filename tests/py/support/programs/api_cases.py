@@ -274,6 +274,13 @@ def roles(me: int) -> None:
     ok("getnoresets()", [me])
 
 
+def moving() -> None:
+    fails("migrate(0)", Code.BAD_PARAM)
+    fails("canmigrate(0)", Code.BAD_PARAM)
+    ok("onmigrate(When.AFTER_RESUME, print)")
+    refused("onmigrate(7, print)", ValueError)
+
+
 def mailbox(me: int) -> None:
     pvm3py.initsend()
     ok("putinfo('box', getsbuf())", 0)
@@ -351,6 +358,7 @@ def lost() -> None:
         *("send(0x40001, 1)", "mcast([0x40001], 1)", "psend(0x40001, 1, four)", "precv(four)"),
         *("recv()", "nrecv()", "trecv(timeout=0.01)", "probe()", "recv_obj()", "getfds()"),
         *("send_obj(1, 0x40001)", "newcontext()", "freecontext(0x40001)"),
+        *("migrate(0x40001)", "canmigrate(0x40001)"),
         *("setopt(Option.SELF_OUTPUT_TID, 0x40001)", "getopt(Option.SELF_OUTPUT_TID)"),
         *("putinfo('x', getsbuf())", "recvinfo('x')", "delinfo('x')", "getmboxinfo()"),
         *("reg_hoster()", "reg_tasker()", "reg_rm()", "getnoresets()"),
@@ -375,6 +383,7 @@ def main() -> None:
     settings()
     tasks(me)
     hosts(me)
+    moving()
     mailbox(me)
     groups(me)
     broadcast_to_all()

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* Measurements of tasks that are written to disk and started again. */
+#include "driver.h"
+
+#include <unistd.h>
+
+#define MAX_SAVED 64
+
+/* 3.4.6 has no such functions. */
+extern int pvm_checkpoint(char *dir, int *tids, int n, int flags) __attribute__((weak));
+extern int pvm_restart(char *dir, int number, char **hosts, int n) __attribute__((weak));
+
+static char directory[256];
+
+static void make_directory(void)
+{
+	const char *place = getenv("TMPDIR");
+
+	snprintf(directory, sizeof directory, "%s/pvmbenchXXXXXX", place ? place : "/tmp");
+	CHECK(mkdtemp(directory));
+}
+
+static void remove_directory(void)
+{
+	char command[300];
+
+	snprintf(command, sizeof command, "rm -rf '%s'", directory);
+	CHECK(system(command) == 0);
+}
+
+static void start_movers(int n, int bytes, int *tids)
+{
+	char size[16];
+	char *args[] = { "mover", size, NULL };
+
+	CHECK(n <= MAX_SAVED);
+	snprintf(size, sizeof size, "%d", bytes);
+	start_peers(args, n, tids);
+}
+
+/* Have another task ask for the checkpoint. */
+static void ask(int saver, int *tids, int n)
+{
+	pvm_initsend(PvmDataDefault);
+	pvm_pkstr(directory);
+	pvm_pkint(&n, 1, 1);
+	pvm_pkint(tids, n, 1);
+	CHECK(pvm_send(saver, TAG_NEXT) == 0);
+}
+
+static double round_trip(int tid)
+{
+	double start = now();
+
+	pvm_initsend(PvmDataRaw);
+	CHECK(pvm_send(tid, TAG_PING) == 0);
+	CHECK(pvm_recv(tid, TAG_PING) > 0);
+	return now() - start;
+}
+
+double measure_pause(int n, int bytes)
+{
+	char *args[] = { "saver", NULL };
+	int tids[MAX_SAVED], saver, code, bufid;
+	double longest = 0;
+
+	if (!pvm_checkpoint)
+		return -1;
+	make_directory();
+	start_movers(n, bytes, tids);
+	start_peers(args, 1, &saver);
+	for (int i = 0; i < n; i++)
+		round_trip(tids[i]);
+	ask(saver, tids, n);
+	for (int i = 0; (bufid = pvm_nrecv(saver, TAG_NEXT)) == 0; i++) {
+		double took = round_trip(tids[i % n]);
+
+		longest = took > longest ? took : longest;
+	}
+	CHECK(bufid > 0 && pvm_upkint(&code, 1, 1) == 0 && code > 0);
+	stop_peers(tids, n);
+	stop_peers(&saver, 1);
+	remove_directory();
+	return longest;
+}
+
+/* End the tasks at once. */
+static void kill_all(int *tids, int n)
+{
+	for (int i = 0; i < n; i++)
+		CHECK(pvm_sendsig(tids[i], 9) == 0);
+	for (int i = 0; i < n; i++)
+		CHECK(pvm_recv(-1, TAG_GONE) > 0);
+}
+
+double measure_restart(int n, int bytes)
+{
+	int tids[MAX_SAVED];
+	double start, took;
+
+	if (!pvm_restart)
+		return -1;
+	make_directory();
+	start_movers(n, bytes, tids);
+	CHECK(pvm_checkpoint(directory, tids, n, 0) > 0);
+	kill_all(tids, n);
+	start = now();
+	CHECK(pvm_restart(directory, 0, NULL, 0) == n);
+	for (int i = 0; i < n; i++)
+		round_trip(tids[i]);
+	took = now() - start;
+	CHECK(pvm_notify(PvmTaskExit, TAG_GONE, n, tids) == 0);
+	stop_peers(tids, n);
+	remove_directory();
+	return took;
+}
