@@ -208,7 +208,6 @@ static void sleep_first(void)
 {
 	const struct timespec while_asleep = { 0, 1000000 };
 
-	signal(SIGUSR1, wake);
 	printf("asleep\n");
 	fflush(stdout);
 	while (!awake)
@@ -221,8 +220,9 @@ static void doze(void)
 {
 	const struct timespec while_dozing = { 0, 1000000 };
 
-	signal(SIGUSR1, wake);
 	receive();
+	printf("dozing\n");
+	fflush(stdout);
 	while (!awake)
 		nanosleep(&while_dozing, NULL);
 }
@@ -372,6 +372,7 @@ int main(int argc, char **argv)
 		pvm_setopt(PvmMovable, atoi(argv[2]));
 	if (argc > 3)
 		hinder(argv[3]);
+	signal(SIGUSR1, wake);
 	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
 		if (argc > 1 && !strcmp(argv[1], ways[i].name)) {
 			pvm_initsend(PvmDataDefault);

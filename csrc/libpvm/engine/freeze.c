@@ -378,6 +378,8 @@ static void stop_in_call(void)
 	sigprocmask(SIG_BLOCK, &all, &before);
 	obey(refused ? &no : NULL);
 	go_on();
+	/* A signal that waits is for another order. */
+	stopping = false;
 	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
