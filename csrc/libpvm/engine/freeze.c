@@ -424,13 +424,9 @@ void pvm__freeze_now(void)
 	errno = error;
 }
 
-static void on_signal(int number)
+/* The signal, in a process that can stop. */
+static void take_signal(void)
 {
-	int error = errno;
-
-	(void)number;
-	if (pvmmytid == -1 || stopping || !is_single())
-		return;
 	awaited++;
 	if (pvm__self.call || !is_ready() || pvm__stop_is_due()) {
 		pvm__stop_later();
@@ -439,6 +435,15 @@ static void on_signal(int number)
 	stopping = true;
 	stop_in_handler();
 	stopping = false;
+}
+
+static void on_signal(int number)
+{
+	int error = errno;
+
+	(void)number;
+	if (pvmmytid != -1 && !stopping && is_single())
+		take_signal();
 	errno = error;
 }
 
