@@ -344,7 +344,7 @@ struct sw_notice {
 int sw_notify(struct sw *, const struct sw_notice *, int cancelled);
 /* How many the switch keeps for a task. */
 uint32_t sw_notices(struct sw *, uint32_t owner);
-/* Take away what is kept for a task that is to be kept elsewhere, `room` at most; how many. */
+/* What is kept for a task, `room` at most; how many. `take`: it is kept no longer, as it is elsewhere. */
 uint32_t sw_notices_list(struct sw *, uint32_t owner, struct sw_notice *list, uint32_t room,
 	int take);
 /* A task has ended, and sw_forget was called: give the notices about it, drop those for it. */

@@ -14,7 +14,7 @@ from pvm3py.binding.strings import c_string, c_strings
 
 _PATH = str | os.PathLike[str]
 # Of a checkpoint, that are told.
-_TASKS_MAX = 1 << 18
+_TASKS_MAX = 262144
 _WHOLE_JOBS = 1
 
 

@@ -16,7 +16,7 @@ from pvm3py._task import lib
 from pvm3py.binding.errors import Timeout, check
 from pvm3py.binding.items import in_memory
 from pvm3py.binding.post import send_object, send_to_one
-from pvm3py.wire import constants as c
+from pvm3py.places import birth_host
 
 from . import context, spawning, take
 from .collected import Collector, Lines, Taker, Written
@@ -237,8 +237,10 @@ class Task:
     def _one_signature(self, receivers: list[int]) -> bool:
         """Whether the hosts of these tasks and the own one have one data signature."""
         own = int(lib.pvmmytid)
-        if own > 0 and not any((own ^ tid) & c.TIDHOST for tid in receivers):
-            return True
+        if own > 0:
+            home = birth_host(own)
+            if all(birth_host(tid) == home for tid in receivers):
+                return True
         hosts = {classic.tidtohost(tid) for tid in (classic.mytid(), *receivers)}
         if not hosts <= _signatures.keys():
             _signatures.update((host.tid, host.dsig) for host in classic.config())

@@ -21,6 +21,7 @@
 /* Bytes that a thread's block has at most. */
 enum { BLOCK_MAX = 4096 };
 
+#if defined(__x86_64__) || defined(__i386__) || defined(__aarch64__)
 /* The one place below `end` in the thread's block that has this number, NULL: none, or several. */
 static pid_t *search_block(pid_t number, pid_t *end)
 {
@@ -35,6 +36,22 @@ static pid_t *search_block(pid_t number, pid_t *end)
 	return found;
 }
 
+static pid_t *search_thread(pid_t number, pid_t *end)
+{
+	intptr_t length = (char *)end - (char *)__builtin_thread_pointer();
+
+	return length > 0 && length < BLOCK_MAX ? search_block(number, end) : NULL;
+}
+#else
+/* Not every compiler tells where a thread's block is. */
+static pid_t *search_thread(pid_t number, pid_t *end)
+{
+	(void)number;
+	(void)end;
+	return NULL;
+}
+#endif
+
 /*
  * Where the C library has the thread's number, NULL: that cannot be told. Before glibc 2.43 the
  * kernel is told that place, to clear it; since then one behind it, until the process has forked.
@@ -42,14 +59,10 @@ static pid_t *search_block(pid_t number, pid_t *end)
 static pid_t *thread_number(void)
 {
 	pid_t *cleared = NULL, number = (pid_t)syscall(SYS_gettid);
-	intptr_t length;
 
 	if (prctl(PR_GET_TID_ADDRESS, &cleared, 0, 0, 0) < 0 || !cleared)
 		return NULL;
-	if (*cleared == number)
-		return cleared;
-	length = (char *)cleared - (char *)__builtin_thread_pointer();
-	return length > 0 && length < BLOCK_MAX ? search_block(number, cleared) : NULL;
+	return *cleared == number ? cleared : search_thread(number, cleared);
 }
 
 int pvmforksibling(void)

@@ -242,5 +242,6 @@ def _say(pvmd: Pvmd, word: int) -> Status:
     # What was found out before may be what the user knows better.
     watch.command = 0
     watch.owner.told(False)
+    _look(pvmd)
     _report(pvmd, watch)
     return Status(0)

@@ -126,7 +126,7 @@ def test_busy_listener_is_alive(tmp_path: Path) -> None:
     [
         (
             TASK_GONE,
-            "ANY/placing ANY/awaited ANY/claims ANY/arriving ANY/managing OUTPUT/output "
+            "ANY/arriving ANY/awaited ANY/claims ANY/managing ANY/placing OUTPUT/output "
             "BIRTHS/births TRACE/tracing MAILBOX/mailbox NOTICES/notify MANAGERS/manager "
             "ROLES/registry REPORT/manager CONTEXTS/contexts FILES/leaving "
             "MOVES/placing PLACES/tasks",
@@ -134,12 +134,12 @@ def test_busy_listener_is_alive(tmp_path: Path) -> None:
         (TASK_LEFT, "ANY/births MANAGERS/manager ROLES/registry"),
         (
             HOST_LOST,
-            "ANY/placing ANY/placing ANY/arriving ANY/managing ANY/migration NOTICES/notify "
+            "ANY/arriving ANY/managing ANY/migration ANY/placing ANY/placing NOTICES/notify "
             "ANSWERS/failure MANAGERS/manager ROLES/registry REPORT/manager COLLECTORS/output "
             "ADDITION/addhost PEERS/failure MOVES/placing",
         ),
         (HOSTS_ADDED, "NOTICES/notify MANAGERS/manager ROLES/registry"),
-        (END, "ANY/arriving ANY/watching ANY/migration PEERS/network TASKS/leaving"),
+        (END, "ANY/arriving ANY/migration ANY/watching PEERS/network TASKS/leaving"),
     ],
     ids=["task gone", "task left", "host lost", "hosts added", "end"],
 )
@@ -148,7 +148,9 @@ def test_steps_of_an_occasion_are_done_in_this_order(occasion: Occasion[Any], st
         f"{step.name}/{function.__module__.rpartition('.')[2]}"
         for step, function in occasion.functions
     ]
-    assert done == steps.split()
+    # Those of any step come in the order in which their modules were loaded.
+    anywhere = sum(name.startswith("ANY/") for name in done)
+    assert sorted(done[:anywhere]) + done[anywhere:] == steps.split()
 
 
 def test_functions_of_an_occasion_are_called_in_the_order_of_their_steps() -> None:

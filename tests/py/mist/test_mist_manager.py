@@ -31,6 +31,13 @@ class Bed(NamedTuple):
         """The file that is there while the owner of a host is."""
         return self.machine.hosts[number].tmp / "owner"
 
+    def owner_comes(self, number: int) -> None:
+        """An owner is there, and the manager knows."""
+        line = f"owner of {self.machine.hosts[number].name} is there"
+        before = self.said(line)
+        self.owner(number).touch()
+        wait_until(lambda: self.said(line) > before, "it is known")
+
     def console(self, line: str) -> Finished:
         return self.machine.hosts[0].run(console_program("ours"), "-c", line)
 
@@ -102,13 +109,14 @@ def tasks(bed: Bed) -> Iterator[list[Remote]]:
 
 def test_tasks_leave_when_the_owner_returns(bed: Bed, tasks: list[Remote]) -> None:
     second = bed.machine.hosts[1].name
+    before = bed.said(f"from {second} to ")
     bed.owner(1).touch()
     for task in tasks:
         wait_until(lambda task=task: bed.place(task.tid) != second, "it has left")
         assert task.code("mytid") == task.tid, "it goes on where it is"
     places = {bed.place(task.tid) for task in tasks}
     assert places == {bed.machine.hosts[0].name, bed.machine.hosts[2].name}
-    assert bed.said(f"from {second} to ") >= 2
+    wait_until(lambda: bed.said(f"from {second} to ") >= before + 2, "it is told")
 
 
 def test_task_with_nowhere_to_go_stays_stopped_until_there_is_a_host(
@@ -116,8 +124,7 @@ def test_task_with_nowhere_to_go_stays_stopped_until_there_is_a_host(
 ) -> None:
     names = [host.name for host in bed.machine.hosts]
     for number in (0, 2, 1):
-        bed.owner(number).touch()
-        wait_until(lambda n=number: bed.said(f"owner of {names[n]} is there"), "it is known")
+        bed.owner_comes(number)
     for task in tasks:
         wait_until(lambda task=task: bed.stopped(task.tid), "it is stopped")
         assert bed.place(task.tid) == names[1]
@@ -134,10 +141,11 @@ def test_task_that_cannot_move_is_stopped_until_its_host_is_free(
 ) -> None:
     second = bed.machine.hosts[1].name
     assert tasks[0].code("setopt", 1002, 0) == 1
+    before = bed.said("does not want to be moved")
     bed.owner(1).touch()
     wait_until(lambda: bed.stopped(tasks[0].tid), "it is stopped")
     wait_until(lambda: bed.place(tasks[1].tid) != second, "the other one has left")
-    wait_until(lambda: bed.said("does not want to be moved"), "the reason is told")
+    wait_until(lambda: bed.said("does not want to be moved") > before, "the reason is told")
     assert bed.stopped(tasks[0].tid) and bed.place(tasks[0].tid) == second
     bed.console(f"owner {second} gone").check()
     assert tasks[0].code("mytid") == tasks[0].tid
@@ -159,8 +167,10 @@ def test_task_stopped_by_hand_stays_so_where_the_owner_is_not(
 
 def test_nothing_is_moved_or_started_where_an_owner_is(bed: Bed, tasks: list[Remote]) -> None:
     first, _, third = (host.name for host in bed.machine.hosts)
+    line = f"owner of {third} is there"
+    before = bed.said(line)
     bed.console(f"owner {third} here").check()
-    wait_until(lambda: bed.said(f"owner of {third} is there"), "it is known")
+    wait_until(lambda: bed.said(line) > before, "it is known")
     refused = bed.console(f"migrate t{tasks[0].tid:x} {third}").check(1)
     assert refused.out == f"t{tasks[0].tid:x}: the owner of that host uses it\n"
     assert bed.console(f"migrate t{tasks[0].tid:x}").check().out.endswith(f"on {first}\n")

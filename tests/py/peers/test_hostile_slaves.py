@@ -109,7 +109,7 @@ def test_mutated_bodies(master: MasterTarget, seed: int) -> None:
         0,
         -1,
         1,
-        c.DM_NULL + 100,
+        c.DM_NULL + 300,
         c.DM_ADD - 1,
         c.DM_HOSTSYNCACK + 1,
         c.TM_PSTAT,
