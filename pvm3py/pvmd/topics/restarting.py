@@ -36,6 +36,12 @@ from ..state.plain import Plain
 from . import reviving
 from .checkpointing import FORMAT, check_replies, everywhere, members
 
+# What a manifest raises that is not as it was written.
+_DAMAGED = (
+    *(ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError),
+    WireError,
+)
+
 
 class Saved(Plain):
     """A checkpoint as its manifest has it. places: names of the hosts where the tasks were."""
@@ -97,7 +103,7 @@ def read(directory: str, number: int) -> Saved:
         if words["format"] != FORMAT:
             raise vault.VaultError(f"{path}: is of format {words['format']}, not {FORMAT}")
         return _saved(slot, words)
-    except (ValueError, KeyError, TypeError, AttributeError, WireError) as error:
+    except _DAMAGED as error:
         raise vault.VaultError(f"{path}: is damaged: {error}") from error
 
 

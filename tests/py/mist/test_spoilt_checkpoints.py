@@ -86,6 +86,16 @@ def garble(place: Path) -> None:
     (place / "manifest.json").write_text("{}")
 
 
+def deepen(place: Path) -> None:
+    (place / "manifest.json").write_text("[" * 100_000)
+
+
+def enlarge(place: Path) -> None:
+    words = json.loads((place / "manifest.json").read_text())
+    words["stamp"] = float("inf")
+    (place / "manifest.json").write_text(json.dumps(words))
+
+
 def escape(place: Path) -> None:
     words = json.loads((place / "manifest.json").read_text())
     words["tasks"][0]["image"] = "../../image"
@@ -115,6 +125,8 @@ SPOILT: dict[Callable[[Path], None], str] = {
     open_up: "others than its user may use it",
     open_directory: "others than its user may use it",
     garble: "is damaged: 'format'",
+    deepen: "is damaged: ",
+    enlarge: "is damaged: ",
     escape: "is no name of a file",
     garble_queue: "is damaged",
     give_away: "belongs to user 65534",
