@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Machines of two and three hosts whose daemons restart tasks that are played by the test."""
+"""Machines of two and three hosts, with real tasks, or with tasks that are played by the test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from collections.abc import Iterator
 import pytest
 from support.impostors.rawtask import Connector
 from support.impostors.wanderer import Desk, Roads, environment
+from support.machines.agent import Remote
 from support.machines.machine import Machine
+from support.machines.vm import wait_until
+
+from pvm3py.wire import constants as c
 
 
 @pytest.fixture(scope="package", params=[2, 3], ids=["two", "three"])
@@ -29,3 +33,21 @@ def roads(shared_roads: tuple[Machine, Desk], connector: Connector) -> Iterator[
     machine, desk = shared_roads
     with Roads(machine.ready(), desk, connector) as roads:
         yield roads
+
+
+@pytest.fixture(scope="module")
+def two() -> Iterator[Machine]:
+    """A machine of two hosts with an agent on each."""
+    made = Machine(("ours", "ours"), network="loopback", programs=("agent",))
+    yield made
+    made.bed.stop()
+
+
+@pytest.fixture
+def task(two: Machine) -> Iterator[Remote]:
+    """A task that was started on the second host."""
+    (agent,) = two.here.agents(two.hosts[1].name)
+    assert agent.code("mytid") == agent.tid
+    yield agent
+    two.here.code("kill", agent.tid)
+    wait_until(lambda: two.here.code("pstat", agent.tid) == c.PvmNoTask, "the task has ended")

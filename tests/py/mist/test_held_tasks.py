@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,23 +18,6 @@ from support.system import modules_dir
 from pvm3py.wire import constants as c
 
 FIXED = 128
-
-
-@pytest.fixture(scope="module")
-def two() -> Iterator[Machine]:
-    made = Machine(("ours", "ours"), network="loopback", programs=("agent",))
-    yield made
-    made.bed.stop()
-
-
-@pytest.fixture
-def task(two: Machine) -> Iterator[Remote]:
-    """A task that was started on the second host."""
-    (agent,) = two.here.agents(two.hosts[1].name)
-    assert agent.code("mytid") == agent.tid
-    yield agent
-    two.here.code("kill", agent.tid)
-    wait_until(lambda: two.here.code("pstat", agent.tid) == c.PvmNoTask, "the task has ended")
 
 
 def state(machine: Machine, tid: int) -> str:

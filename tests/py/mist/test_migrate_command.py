@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from support.machines.agent import Remote
@@ -14,22 +13,6 @@ from support.screens.console import Console, console_program
 
 PIPED = "a standard stream of it is a pipe or a socket"
 PROGRAM = console_program("ours")
-
-
-@pytest.fixture(scope="module")
-def two() -> Iterator[Machine]:
-    made = Machine(("ours", "ours"), network="loopback", programs=("agent",))
-    yield made
-    made.bed.stop()
-
-
-@pytest.fixture
-def task(two: Machine) -> Iterator[Remote]:
-    """A task that was started on the second host."""
-    (agent,) = two.here.agents(two.hosts[1].name)
-    assert agent.code("mytid") == agent.tid
-    yield agent
-    two.here.code("kill", agent.tid)
 
 
 def console(machine: Machine, line: str) -> Finished:

@@ -6,10 +6,8 @@ from __future__ import annotations
 import pickle
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from support.machines.agent import Remote
 from support.machines.machine import Machine
 from support.machines.vm import Finished
@@ -33,22 +31,6 @@ def error(call, *arguments, **named):
     except PvmError as error:
         return error
 """
-
-
-@pytest.fixture(scope="module")
-def two() -> Iterator[Machine]:
-    made = Machine(("ours", "ours"), network="loopback", programs=("agent",))
-    yield made
-    made.bed.stop()
-
-
-@pytest.fixture
-def task(two: Machine) -> Iterator[Remote]:
-    """A task that was started on the second host."""
-    (agent,) = two.here.agents(two.hosts[1].name)
-    assert agent.code("mytid") == agent.tid
-    yield agent
-    two.here.code("kill", agent.tid)
 
 
 def script(machine: Machine, task: Remote, text: str) -> Finished:
