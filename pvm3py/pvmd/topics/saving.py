@@ -161,6 +161,7 @@ async def _recover(pvmd: Pvmd, watch: Watch) -> None:
             tids = await _start_last(pvmd, watch)
         except HostFailed as error:
             pvmd.log(f"job t{watch.root:x}: {error}, tried again")
+            await asyncio.sleep(_LOOK)
         except (NotMovedError, vault.VaultError) as error:
             pvmd.log(f"job t{watch.root:x} cannot be recovered: {error}")
             Watches.of(pvmd).jobs.pop(watch.root, None)
