@@ -72,56 +72,49 @@ static int set_thread_buffers(int *option, int on)
 	return code;
 }
 
-static int set_frag_size(int size)
-{
-	int code = set_in_range(&pvm__task.option.frag_size, size, WIRE_FRAG_MIN, WIRE_FRAG_MAX);
-
-	if (code == 0)
-		pvm__task.option.frag_size_set = true;
-	return code;
-}
-
 /* ---- the calls ----------------------------------------------------------- */
 
 /* Where an option is kept, and what it may be without another look. */
 static const struct place {
 	int *value; /* NULL: nowhere */
 	int min, max;
-	bool own; /* one's own destination or trace setting, which comes with enrolment */
+	bool own;   /* one's own destination or trace setting, which comes with enrolment */
+	bool *mark; /* that the program has set it; or NULL */
 } places[] = {
 #define ANY INT_MIN, INT_MAX
-#define NONE 1, 0 /* `check` decides */
-	[PvmRoute] = { &pvm__task.option.route, PvmDontRoute, PvmRouteDirect, false },
-	[PvmDebugMask] = { &pvm__task.option.debug_mask, ANY, false },
-	[PvmAutoErr] = { &pvm__task.option.auto_err, ANY, false },
-	[PvmOutputTid] = { &pvmctrc.outtid, 0, 0, false },
-	[PvmOutputCode] = { &pvmctrc.outtag, NONE, false },
-	[PvmOutputContext] = { &pvmctrc.outctx, NONE, false },
-	[PvmTraceTid] = { &pvmctrc.trctid, 0, 0, false },
-	[PvmTraceCode] = { &pvmctrc.trctag, NONE, false },
-	[PvmTraceContext] = { &pvmctrc.trcctx, NONE, false },
-	[PvmTraceBuffer] = { &pvmctrc.trcbuf, ANY, false },
-	[PvmTraceOptions] = { &pvmctrc.trcopt, PvmTraceFull, PvmTraceCount, false },
-	[PvmFragSize] = { &pvm__task.option.frag_size, NONE, false },
-	[PvmResvTids] = { &pvm__task.option.resv_tids, ANY, false },
-	[PvmSelfOutputTid] = { &pvmtrc.outtid, NONE, true },
-	[PvmSelfOutputCode] = { &pvmtrc.outtag, NONE, true },
-	[PvmSelfOutputContext] = { &pvmtrc.outctx, NONE, true },
-	[PvmSelfTraceTid] = { &pvmtrc.trctid, NONE, true },
-	[PvmSelfTraceCode] = { &pvmtrc.trctag, NONE, true },
-	[PvmSelfTraceContext] = { &pvmtrc.trcctx, NONE, true },
-	[PvmSelfTraceBuffer] = { &pvmtrc.trcbuf, NONE, true },
-	[PvmSelfTraceOptions] = { &pvmtrc.trcopt, NONE, true },
-	[PvmShowTids] = { &pvm__task.option.show_tids, ANY, false },
-	[PvmNoReset] = { &pvm__task.option.noreset, NONE, false },
+#define NONE 1, 0 /* set_checked decides */
+	[PvmRoute] = { &pvm__task.option.route, PvmDontRoute, PvmRouteDirect, false, NULL },
+	[PvmDebugMask] = { &pvm__task.option.debug_mask, ANY, false, NULL },
+	[PvmAutoErr] = { &pvm__task.option.auto_err, ANY, false, NULL },
+	[PvmOutputTid] = { &pvmctrc.outtid, 0, 0, false, NULL },
+	[PvmOutputCode] = { &pvmctrc.outtag, NONE, false, NULL },
+	[PvmOutputContext] = { &pvmctrc.outctx, NONE, false, NULL },
+	[PvmTraceTid] = { &pvmctrc.trctid, 0, 0, false, NULL },
+	[PvmTraceCode] = { &pvmctrc.trctag, NONE, false, NULL },
+	[PvmTraceContext] = { &pvmctrc.trcctx, NONE, false, NULL },
+	[PvmTraceBuffer] = { &pvmctrc.trcbuf, ANY, false, NULL },
+	[PvmTraceOptions] = { &pvmctrc.trcopt, PvmTraceFull, PvmTraceCount, false, NULL },
+	[PvmFragSize] = { &pvm__task.option.frag_size, WIRE_FRAG_MIN, WIRE_FRAG_MAX, false,
+		&pvm__task.option.frag_size_set },
+	[PvmResvTids] = { &pvm__task.option.resv_tids, ANY, false, NULL },
+	[PvmSelfOutputTid] = { &pvmtrc.outtid, NONE, true, NULL },
+	[PvmSelfOutputCode] = { &pvmtrc.outtag, NONE, true, NULL },
+	[PvmSelfOutputContext] = { &pvmtrc.outctx, NONE, true, NULL },
+	[PvmSelfTraceTid] = { &pvmtrc.trctid, NONE, true, NULL },
+	[PvmSelfTraceCode] = { &pvmtrc.trctag, NONE, true, NULL },
+	[PvmSelfTraceContext] = { &pvmtrc.trcctx, NONE, true, NULL },
+	[PvmSelfTraceBuffer] = { &pvmtrc.trcbuf, NONE, true, NULL },
+	[PvmSelfTraceOptions] = { &pvmtrc.trcopt, NONE, true, NULL },
+	[PvmShowTids] = { &pvm__task.option.show_tids, ANY, false, NULL },
+	[PvmNoReset] = { &pvm__task.option.noreset, NONE, false, NULL },
 };
 
-static const struct place of_moves = { &pvm__movable, 0, 2, false };
+static const struct place of_moves = { &pvm__movable, 0, 2, false, NULL };
 
 /* What is known of an option; one that does not exist is nowhere. */
 static inline const struct place *place_of(int option)
 {
-	static const struct place nowhere, of_threads = { &thread_buffers, NONE, false };
+	static const struct place nowhere, of_threads = { &thread_buffers, NONE, false, NULL };
 
 	if ((unsigned)option < sizeof places / sizeof places[0])
 		return &places[option];
@@ -133,6 +126,17 @@ static inline const struct place *place_of(int option)
 static inline bool allows(const struct place *place, int value)
 {
 	return place->value && value >= place->min && value <= place->max;
+}
+
+/* Set an option to what its range allows. Returns the old value. */
+static inline int set_allowed(const struct place *place, int value)
+{
+	int old = *place->value;
+
+	*place->value = value;
+	if (place->mark)
+		*place->mark = true;
+	return old;
 }
 
 /* Set an option, whose present value is at `place`, to what its range does not allow. 0 or an error code. */
@@ -151,7 +155,6 @@ static int set_checked(int option, int *place, int value)
 	case PvmSelfTraceOptions:
 		pvm__trace_flush();
 		return set_in_range(place, value, PvmTraceFull, PvmTraceCount);
-	case PvmFragSize: return set_frag_size(value);
 	case PvmSelfOutputTid: return pvm__redirect_output(value);
 	case PvmSelfOutputCode: return pvm__set_output_tag(value);
 	case PvmSelfTraceTid: return pvm__redirect_trace(value);
@@ -172,9 +175,10 @@ static int set_option(int option, int value)
 	int code = place->own ? pvm__connect() : 0;
 	int old = place->value ? *place->value : 0;
 
+	if (allows(place, value))
+		return set_allowed(place, value);
 	if (code == 0)
-		code = allows(place, value) ? set_any(place->value, value) :
-					      set_checked(option, place->value, value);
+		code = set_checked(option, place->value, value);
 	return code ? pvm__result("pvm_setopt", code) : old;
 }
 
@@ -191,14 +195,11 @@ static __attribute__((noinline)) int setopt_locked(int option, int value)
 int pvm_setopt(int option, int value)
 {
 	const struct place *place = place_of(option);
-	int old;
 
 	API_IF_TRACED(setopt_locked(option, value));
-	if (!pvm__at_rest() || !allows(place, value))
-		return setopt_locked(option, value);
-	old = *place->value;
-	*place->value = value;
-	return old;
+	if (pvm__at_rest() && allows(place, value))
+		return set_allowed(place, value);
+	return setopt_locked(option, value);
 }
 
 static inline int get_option(int option)
