@@ -370,8 +370,9 @@ def _seal(
     found = []
     for tid, name in names:
         size, digest = store.hash_file(os.path.join(directory, name))
-        if size != sizes.get(tid, len(queued)):
-            raise store.VaultError(f"{name}: has {size} bytes, not {sizes[tid]}")
+        expected = sizes.get(tid, len(queued))
+        if size != expected:
+            raise store.VaultError(f"{name}: has {size} bytes, not {expected}")
         found.append((tid, name, size, digest))
     return found
 
