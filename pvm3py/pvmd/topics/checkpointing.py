@@ -21,13 +21,14 @@ from pvm3py.wire.checkpoints import (
     CheckpointOrder,
     Cut,
     CutOrder,
+    EndOrder,
     FreezeOrder,
     Members,
     ThawReply,
 )
 from pvm3py.wire.moves import MoveReply
 from pvm3py.wire.record import Record
-from pvm3py.wire.task import Empty
+from pvm3py.wire.task import Empty, Status
 
 from ..core import Pvmd, Table
 from ..io import vault
@@ -159,11 +160,13 @@ async def _write(pvmd: Pvmd, plan: Plan, body: CheckpointOrder) -> int:
     slot = vault.begin(directory, plan.root)
     try:
         _check_room(slot)
-        cuts, images = await _cut(pvmd, plan, slot)
+        cuts, images = await _cut(pvmd, plan, slot, body.flags)
         vault.publish(slot, _manifest(plan, slot, cuts, images))
     except BaseException:
         vault.drop(slot)
+        await _end(pvmd, plan, body.flags, end=False)
         raise
+    await _end(pvmd, plan, body.flags, end=True)
     vault.prune(slot, body.keep or pvmd.settings.ckpt_keep)
     pvmd.log(f"checkpoint {slot.path}: {len(plan.tids)} tasks, {sum(images.values())} bytes")
     return slot.number
@@ -178,10 +181,27 @@ def _check_room(slot: vault.Slot) -> None:
             raise not_now(c.WIRE_WHY_ROOM, f"{free} bytes are free, {needed} are wanted")
 
 
-async def _cut(pvmd: Pvmd, plan: Plan, slot: vault.Slot) -> tuple[list[Cut], dict[int, int]]:
+async def _end(pvmd: Pvmd, plan: Plan, flags: int, *, end: bool) -> None:
+    """If that was wanted, end the tasks; or have them go on, as it has failed."""
+    order = EndOrder(plan.stamp, int(end))
+    if flags & c.WIRE_CKPT_END:
+        with contextlib.suppress(NotMovedError, HostFailed):
+            await everywhere(
+                pvmd,
+                plan.hosts,
+                c.DM_CKPT_END,
+                order,
+                Status,
+                lambda: cutting.end_tasks(pvmd, None, order),
+            )
+
+
+async def _cut(
+    pvmd: Pvmd, plan: Plan, slot: vault.Slot, flags: int
+) -> tuple[list[Cut], dict[int, int]]:
     """Stop the tasks, note what is under way, have them go on: what is noted, sizes of images."""
     own = pvmd.hosts.own.tid
-    order = FreezeOrder(plan.stamp, 1, slot.part, plan.tids)
+    order = FreezeOrder(plan.stamp, 1, slot.part, plan.tids, flags)
     word = CutOrder(plan.stamp)
 
     async def freeze() -> None:
@@ -221,8 +241,9 @@ async def _cut(pvmd: Pvmd, plan: Plan, slot: vault.Slot) -> tuple[list[Cut], dic
         )
         check_replies(cuts)
     except BaseException:
-        with contextlib.suppress(NotMovedError, HostFailed):
-            await thaw()
+        if not flags & c.WIRE_CKPT_END:
+            with contextlib.suppress(NotMovedError, HostFailed):
+                await thaw()
         raise
     pvmd.log(f"checkpoint {slot.path}: stopped for {1000 * (time.monotonic() - begun):.1f} ms")
     thawed = await thaw()
