@@ -279,7 +279,7 @@ def moving() -> None:
     fails("canmigrate(0)", Code.BAD_PARAM)
     fails("holdtask(0, True)", Code.BAD_PARAM)
     fails("checkpoint('/nowhere', [0])", Code.BAD_PARAM)
-    fails("restart('/nowhere')", Code.NOT_MOVABLE)
+    fails("restart(number=-1)", Code.BAD_PARAM)
     ok("onmigrate(When.AFTER_RESUME, print)")
     refused("onmigrate(7, print)", ValueError)
 
