@@ -55,13 +55,15 @@ class Members(Record):
 class FreezeOrder(Record):
     """DM_CKPT_FREEZE: stop those of these tasks that are there; only_asked: or may they be?
 
-    stamp: the number of this checkpoint, which nothing else has; directory: that of its files.
+    stamp: the number of this checkpoint, which nothing else has; directory: that of its files;
+    base: stamp of the one on which images may build, 0: there is none, -1: nor will the next.
     """
 
     stamp: I32
     only_asked: I32
     directory: Str
     tids: Ints
+    base: I32 = -1
 
 
 class CutOrder(Record):
@@ -88,11 +90,12 @@ class Cut(Record):
 
 
 class Written(Record):
-    """An image on the disk: its bytes, 31 bits a word."""
+    """An image on the disk: its bytes, 31 bits a word; stamp of that on which it builds, or 0."""
 
     tid: I32
     high: I32
     low: I32
+    base: I32 = 0
 
 
 class ThawReply(Record):
@@ -105,12 +108,16 @@ class ThawReply(Record):
 
 
 class Seat(Record):
-    """Where a task is to be that is made of its image; a host by its tid."""
+    """Where a task is to be that is made of its image; a host by its tid.
+
+    bases: numbers of the checkpoints whose images this one builds on, the oldest first.
+    """
 
     tid: I32
     host: I32
     image: Str
     piped: I32
+    bases: Ints = []  # noqa: RUF012
 
 
 class AwaitOrder(Record):

@@ -33,6 +33,16 @@ class VaultError(Exception):
     """A directory or file cannot be used; the text says why."""
 
 
+class Image(Plain):
+    """The image of a task. bases: checkpoints on whose images it builds, with their bytes.
+
+    The oldest comes first.
+    """
+
+    size: int
+    bases: list[tuple[int, int]]
+
+
 class Slot(Plain):
     """The directory of a checkpoint, in that of its job."""
 
@@ -120,12 +130,21 @@ def room(slot: Slot) -> int:
 
 
 def size(slot: Slot) -> int:
-    """Bytes of the files of a whole checkpoint."""
+    """Bytes of the files of a whole checkpoint, and of those on which it builds."""
+    whole = 0
+    for number in (slot.number, *bases(slot)):
+        with contextlib.suppress(OSError), os.scandir(Slot(slot.job, number).path) as files:
+            whole += sum(file.stat(follow_symlinks=False).st_size for file in files)
+    return whole
+
+
+def bases(slot: Slot) -> set[int]:
+    """The numbers of the checkpoints on which a whole one builds; none if it is damaged."""
     try:
-        with os.scandir(slot.path) as files:
-            return sum(file.stat(follow_symlinks=False).st_size for file in files)
-    except OSError:
-        return 0
+        manifest = json.loads(read_file(os.path.join(slot.path, MANIFEST)))
+        return {int(number) for task in manifest["tasks"] for number, _ in task.get("bases", ())}
+    except (VaultError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return set()
 
 
 def write_file(path: str, content: bytes) -> None:
@@ -156,8 +175,11 @@ def publish(slot: Slot, manifest: dict[str, Any]) -> None:
 
 
 def prune(slot: Slot, keep: int) -> None:
-    """Remove all but the last checkpoints of a job, this one the last."""
-    for number in sorted(numbers(slot.job))[: -max(keep, 1)]:
+    """Remove all but the last checkpoints of a job, this one the last, and what these build on."""
+    known = sorted(numbers(slot.job))
+    kept = known[-max(keep, 1) :]
+    needed = {base for number in kept for base in bases(Slot(slot.job, number))}
+    for number in set(known) - set(kept) - needed:
         _remove(Slot(slot.job, number).path)
 
 

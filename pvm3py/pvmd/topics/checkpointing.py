@@ -43,11 +43,20 @@ Reply = TypeVar("Reply", bound=Record)
 FORMAT = 1
 
 
+class Last(Plain):
+    """The last checkpoint of a job, on which the next one may build."""
+
+    slot: vault.Slot
+    stamp: int
+    images: dict[int, vault.Image]
+
+
 class Checkpoints(Table):
-    """What is being written, by the roots of the jobs."""
+    """What is being written, and what was written last, by the roots of the jobs."""
 
     def __init__(self) -> None:
         self.going: set[int] = set()
+        self.last: dict[int, Last] = {}
 
 
 class Plan(Plain):
@@ -159,14 +168,27 @@ async def _write(pvmd: Pvmd, plan: Plan, body: CheckpointOrder) -> int:
     slot = vault.begin(directory, plan.root)
     try:
         _check_room(slot)
-        cuts, images = await _cut(pvmd, plan, slot)
+        last = _last(pvmd, plan, slot)
+        base = (last.stamp if last else 0) if body.flags & c.WIRE_CKPT_INCREMENTAL else -1
+        cuts, thawed = await _cut(pvmd, plan, slot, base)
+        images = _images(plan, last, thawed)
         vault.publish(slot, _manifest(plan, slot, cuts, images))
     except BaseException:
         vault.drop(slot)
         raise
+    Checkpoints.of(pvmd).last[plan.root] = Last(slot, plan.stamp, images)
     vault.prune(slot, body.keep or pvmd.settings.ckpt_keep)
-    pvmd.log(f"checkpoint {slot.path}: {len(plan.tids)} tasks, {sum(images.values())} bytes")
+    size = sum(image.size for image in images.values())
+    pvmd.log(f"checkpoint {slot.path}: {len(plan.tids)} tasks, {size} bytes")
     return slot.number
+
+
+def _last(pvmd: Pvmd, plan: Plan, slot: vault.Slot) -> Last | None:
+    """The checkpoint on which this one may build."""
+    last = Checkpoints.of(pvmd).last.get(plan.root)
+    if last is None or last.slot.job != slot.job or not os.path.isdir(last.slot.path):
+        return None
+    return last
 
 
 def _check_room(slot: vault.Slot) -> None:
@@ -178,10 +200,12 @@ def _check_room(slot: vault.Slot) -> None:
             raise not_now(c.WIRE_WHY_ROOM, f"{free} bytes are free, {needed} are wanted")
 
 
-async def _cut(pvmd: Pvmd, plan: Plan, slot: vault.Slot) -> tuple[list[Cut], dict[int, int]]:
-    """Stop the tasks, note what is under way, have them go on: what is noted, sizes of images."""
+async def _cut(
+    pvmd: Pvmd, plan: Plan, slot: vault.Slot, base: int
+) -> tuple[list[Cut], list[ThawReply]]:
+    """Stop the tasks, note what is under way, have them go on: what is noted, and their images."""
     own = pvmd.hosts.own.tid
-    order = FreezeOrder(plan.stamp, 1, slot.part, plan.tids)
+    order = FreezeOrder(plan.stamp, 1, slot.part, plan.tids, base)
     word = CutOrder(plan.stamp)
 
     async def freeze() -> None:
@@ -227,14 +251,27 @@ async def _cut(pvmd: Pvmd, plan: Plan, slot: vault.Slot) -> tuple[list[Cut], dic
     pvmd.log(f"checkpoint {slot.path}: stopped for {1000 * (time.monotonic() - begun):.1f} ms")
     thawed = await thaw()
     check_replies(thawed)
-    images = {one.tid: one.high << 31 | one.low for reply in thawed for one in reply.images}
+    return cuts, thawed
+
+
+def _images(plan: Plan, last: Last | None, thawed: list[ThawReply]) -> dict[int, vault.Image]:
+    """The images that were written. Raises NotMovedError: not of all."""
+    images = {}
+    for one in (one for reply in thawed for one in reply.images):
+        bases = []
+        if one.base and last is not None and one.base == last.stamp:
+            before = last.images[one.tid]
+            bases = [*before.bases, (last.slot.number, before.size)]
+        elif one.base:
+            raise not_now(c.WIRE_WHY_WRITING, f"t{one.tid:x}: it builds on another checkpoint")
+        images[one.tid] = vault.Image(one.high << 31 | one.low, bases)
     if set(images) != set(plan.tids):
         raise not_now(c.WIRE_WHY_WRITING, "a task has ended")
-    return cuts, images
+    return images
 
 
 def _manifest(
-    plan: Plan, slot: vault.Slot, cuts: list[Cut], images: dict[int, int]
+    plan: Plan, slot: vault.Slot, cuts: list[Cut], images: dict[int, vault.Image]
 ) -> dict[str, Any]:
     """What restarting.py reads."""
     return {
@@ -251,7 +288,8 @@ def _manifest(
                 "name": state.go.task.name,
                 "place": plan.places[state.go.tid].name,
                 "image": f"t{state.go.tid:x}.img",
-                "bytes": images[state.go.tid],
+                "bytes": images[state.go.tid].size,
+                "bases": images[state.go.tid].bases,
                 "state": base64.b64encode(state.encode()).decode(),
             }
             for cut in cuts

@@ -127,21 +127,21 @@ def _begin(pvmd: Pvmd, by: int, body: FreezeOrder, tasks: list[Task]) -> Cutting
     try:
         vault.check_directory(body.directory)
         for task in tasks:
-            cutting.stops.append(_stop_of(pvmd, cutting, task))
+            cutting.stops.append(_stop_of(pvmd, cutting, task, body.base))
     except (OSError, vault.VaultError) as error:
         _close(pvmd, cutting)
         raise never(c.WIRE_WHY_DIRECTORY, f"on {pvmd.hosts.own.name}: {error}") from error
     return cutting
 
 
-def _stop_of(pvmd: Pvmd, cutting: Cutting, task: Task) -> Stop:
+def _stop_of(pvmd: Pvmd, cutting: Cutting, task: Task, base: int) -> Stop:
     path = os.path.join(cutting.directory, f"t{task.tid:x}.img")
     if len(os.fsencode(path)) >= c.WIRE_FREEZE_PATH:
         raise vault.VaultError(f"{path}: the name is too long")
     listener = passage.listen(pvmd.hosts.own.address, pvmd.settings.ports)
     made = pvmd.loop.create_future()
     made.add_done_callback(placing.unneeded)
-    stop = Stop(task, cutting.stamp, path, made, listener, passage.new_token())
+    stop = Stop(task, cutting.stamp, path, made, listener, passage.new_token(), base)
     Moves.of(pvmd).stops[task.tid] = stop
     stop.written = pvmd.background(_await_outcome(stop))
     stop.written.add_done_callback(placing.unneeded)
@@ -197,6 +197,8 @@ def _order(pvmd: Pvmd, stop: Stop) -> None:
     task.frozen = []
     stop.ordered = True
     body = Freeze(stop.epoch, c.WIRE_FREEZE_FILE, f"{address}:{port}", stop.token, stop.path)
+    if stop.base >= 0:
+        body.flags, body.base = body.flags | c.WIRE_FREEZE_NOTE, stop.base
     migration.say(pvmd, task, c.TM_FREEZE, body.encode())
 
 
@@ -317,8 +319,8 @@ async def _written(pvmd: Pvmd, cutting: Cutting) -> ThawReply:
     try:
         for stop in cutting.stops:
             assert stop.written is not None
-            size = await stop.written
-            images.append(Written(stop.task.tid, size >> 31 & 0x7FFFFFFF, size & 0x7FFFFFFF))
+            size, base = await stop.written
+            images.append(Written(stop.task.tid, size >> 31 & 0x7FFFFFFF, size & 0x7FFFFFFF, base))
         return ThawReply(0, 0, "", images)
     except NotMovedError as error:
         return ThawReply(error.code, error.reason, f"{error}")
@@ -328,8 +330,8 @@ async def _written(pvmd: Pvmd, cutting: Cutting) -> ThawReply:
         _close(pvmd, cutting)
 
 
-async def _await_outcome(stop: Stop) -> int:
-    """Bytes of an image, when all of it is on the disk. Raises NotMovedError."""
+async def _await_outcome(stop: Stop) -> tuple[int, int]:
+    """Bytes of an image, when all of it is on the disk, and its base. Raises NotMovedError."""
     said = b""
     try:
         sock = await passage.accept(stop.listener, stop.token)
@@ -348,7 +350,7 @@ async def _await_outcome(stop: Stop) -> int:
     if reason:
         why = os.strerror(detail) if detail else f"reason {reason}"
         raise not_now(c.WIRE_WHY_WRITING, f"t{stop.task.tid:x}: {why}")
-    return int(size)
+    return int(size), int(detail)
 
 
 # ---- occasions -----------------------------------------------------------------------------

@@ -44,7 +44,11 @@ _DAMAGED = (
 
 
 class Saved(Plain):
-    """A checkpoint as its manifest has it. places: names of the hosts where the tasks were."""
+    """A checkpoint as its manifest has it.
+
+    bases: numbers of the checkpoints on whose images each image builds, the oldest first; places:
+    names of the hosts where the tasks were.
+    """
 
     path: str
     number: int
@@ -53,6 +57,7 @@ class Saved(Plain):
     root: int
     states: list[TaskState]
     images: dict[int, str]
+    bases: dict[int, list[int]]
     places: dict[int, str]
     queues: list[str]
 
@@ -109,7 +114,7 @@ def read(directory: str, number: int) -> Saved:
 
 def _saved(slot: vault.Slot, words: dict[str, Any]) -> Saved:
     """What a manifest says. Raises what it can raise if it is damaged; VaultError."""
-    states, images, places = [], {}, {}
+    states, images, bases, places = [], {}, {}, {}
     for task in words["tasks"]:
         tid = _tid(task["tid"])
         state = TaskState.decode(base64.b64decode(task["state"], validate=True))
@@ -117,10 +122,23 @@ def _saved(slot: vault.Slot, words: dict[str, Any]) -> Saved:
             raise vault.VaultError(f"{slot.path}: what it says of t{tid:x} is damaged")
         images[tid], places[tid] = _name(task["image"]), str(task["place"])
         _check_size(os.path.join(slot.path, images[tid]), int(task["bytes"]))
+        bases[tid] = [_base(slot, images[tid], *base) for base in task.get("bases", [])]
         states.append(state)
     queues = [_name(name) for name in words["queues"]]
     stamp, machine, root = int(words["stamp"]), str(words["machine"]), _tid(words["job"])
-    return Saved(slot.path, slot.number, stamp, machine, root, states, images, places, queues)
+    return Saved(
+        slot.path, slot.number, stamp, machine, root, states, images, bases, places, queues
+    )
+
+
+def _base(slot: vault.Slot, image: str, number: int, size: int) -> int:
+    """The number of a checkpoint whose image is a base of another. Raises VaultError."""
+    try:
+        _check_size(os.path.join(vault.Slot(slot.job, int(number)).path, image), int(size))
+    except vault.VaultError as error:
+        text = f"{slot.path}: {image} builds on what is not there: {error}"
+        raise vault.VaultError(text) from error
+    return int(number)
 
 
 def _tid(word: str) -> int:
@@ -221,7 +239,7 @@ def _seats(saved: Saved, hosts: list[Host]) -> list[Seat]:
         tid = state.go.tid
         host = stay[tid] or min(load, key=lambda host: (load[host], host))
         load[host] += 1
-        seats.append(Seat(tid, host, saved.images[tid], state.piped))
+        seats.append(Seat(tid, host, saved.images[tid], state.piped, saved.bases[tid]))
     return seats
 
 

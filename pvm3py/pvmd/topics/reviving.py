@@ -111,6 +111,11 @@ async def _revive(pvmd: Pvmd, arrival: Arrival, body: AwaitOrder, seat: Seat) ->
     path = os.path.join(body.directory, seat.image)
     arrival.image = io.FileIO(vault.open_safe(path), "rb")
     _check_header(arrival.image, path, seat.tid, body.stamp)
+    for number in seat.bases:
+        base = vault.Slot(os.path.dirname(body.directory), number).path
+        vault.check_directory(base)
+        fd = vault.open_safe(os.path.join(base, seat.image))
+        arrival.bases.append(io.FileIO(fd, "rb"))
     arrival.work = asyncio.current_task()
     arriving.start(pvmd, arrival)
     try:
