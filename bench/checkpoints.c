@@ -121,6 +121,7 @@ double measure_increment(int bytes, int permille, int paused)
 		return -1;
 	make_directory();
 	start_movers(1, bytes, &tid);
+	round_trip(tid);
 	CHECK(pvm_checkpoint(directory, &tid, 1, PvmIncremental) == 1);
 	pvm_initsend(PvmDataDefault);
 	pvm_pkint(&pages, 1, 1);
