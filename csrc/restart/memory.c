@@ -11,6 +11,11 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+/* A kind of mapping, from Linux 6.11 on. */
+#ifndef MAP_DROPPABLE
+#define MAP_DROPPABLE 8
+#endif
+
 /* In an area's flags: it is writable for now. Images cannot have it. */
 #define OPENED 0x80000000U
 
@@ -215,7 +220,26 @@ static void fill_run(struct restart *r, struct image_vma *area, uint64_t address
 	take(r, (void *)address, n);
 }
 
-static const struct sink filling = { fill_run, put_data, drop_unkept };
+/* Memory that the kernel may drop comes without its content, which is best not there twice. */
+static void keep_from_children(struct restart *r, const struct image_vma *area,
+	const struct image_wiped *wiped)
+{
+	uint64_t length = wiped->end - wiped->start;
+	long rc = -1;
+
+	if (wiped->flags & IMAGE_DROPPABLE) {
+		raw(SYS_madvise, wiped->start, length, MADV_DONTNEED);
+		rc = raw(SYS_mmap, wiped->start, length, area->protection,
+			MAP_FIXED | MAP_ANONYMOUS | MAP_DROPPABLE, -1, 0);
+	}
+	if (raw_failed(rc))
+		rc = raw(SYS_madvise, wiped->start, length, MADV_WIPEONFORK);
+	if (raw_failed(rc))
+		refuse(r, "the memory at 0x%x cannot be kept from children: error %u", wiped->start,
+			-rc);
+}
+
+static const struct sink filling = { fill_run, put_data, drop_unkept, keep_from_children };
 
 /* All memory of this process goes, but ourselves. */
 static void clear(struct restart *r)

@@ -150,6 +150,8 @@ struct sink {
 	void (*data)(struct restart *r, const struct image_data *data, uint64_t n);
 	/* Memory from one address to another is as in the base; none is from r->from->kept to there. */
 	void (*kept)(struct restart *r, uint64_t start, uint64_t end);
+	void (*wiped)(struct restart *r, const struct image_vma *area,
+		const struct image_wiped *wiped);
 };
 /* Read the large records to the end, and check them. */
 void walk(struct restart *r, const struct sink *sink);

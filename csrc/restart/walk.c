@@ -78,6 +78,32 @@ static void walk_data(struct restart *r, const struct sink *sink)
 	end_record(r);
 }
 
+static void walk_wiped(struct restart *r, const struct sink *sink)
+{
+	enum { KNOWN = IMAGE_WIPED_IN_CHILD | IMAGE_DROPPABLE };
+	struct image_wiped wiped;
+	const struct image_vma *area;
+
+	/* That of a base may be other memory by now. */
+	if (r->from != &r->image) {
+		skip(r, r->from->record.length);
+		end_record(r);
+		return;
+	}
+	if (r->from->record.length != sizeof wiped)
+		refuse(r, "record %u has a wrong length: %u", r->from->records,
+			r->from->record.length);
+	take(r, &wiped, sizeof wiped);
+	area = area_of(r, wiped.start);
+	if ((wiped.start | wiped.end) % IMAGE_PAGE || wiped.start >= wiped.end || !area ||
+		area->file || wiped.end > area->end || !(wiped.flags & IMAGE_WIPED_IN_CHILD) ||
+		wiped.flags & ~(uint32_t)KNOWN)
+		refuse(r, "record %u is about memory at 0x%x, which children get", r->from->records,
+			wiped.start);
+	sink->wiped(r, area, &wiped);
+	end_record(r);
+}
+
 static void walk_end(struct restart *r)
 {
 	struct image_end end;
@@ -114,6 +140,7 @@ void walk(struct restart *r, const struct sink *sink)
 			break;
 		case IMAGE_DATA: walk_data(r, sink); break;
 		case IMAGE_KEPT: walk_kept(r, sink); break;
+		case IMAGE_WIPED: walk_wiped(r, sink); break;
 		case IMAGE_END:
 			end_kept(r, sink);
 			walk_end(r);
@@ -145,10 +172,18 @@ static void skip_kept(struct restart *r, uint64_t start, uint64_t end)
 	(void)end;
 }
 
+static void skip_wiped(struct restart *r, const struct image_vma *area,
+	const struct image_wiped *wiped)
+{
+	(void)r;
+	(void)area;
+	(void)wiped;
+}
+
 /* A file is put back to where it was. */
 void check_rest(struct restart *r)
 {
-	static const struct sink nothing = { skip_run, skip_data, skip_kept };
+	static const struct sink nothing = { skip_run, skip_data, skip_kept, skip_wiped };
 	const struct source before = *r->from;
 	uint64_t read;
 

@@ -87,10 +87,11 @@ enum image_type {
 	IMAGE_STASH,
 	IMAGE_EXTRA_LAST = 63,
 	/* From here on what is too large to be kept. */
-	IMAGE_DATA = 200, /* struct image_data, bytes: content of a file that has no name */
-	IMAGE_RUN,        /* struct image_run, whole pages */
-	IMAGE_KEPT,       /* struct image_kept each, by address; before the first RUN */
-	IMAGE_END = 255,  /* struct image_end */
+	IMAGE_DATA = 200,  /* struct image_data, bytes: content of a file that has no name */
+	IMAGE_RUN,         /* struct image_run, whole pages */
+	IMAGE_KEPT,        /* struct image_kept each, by address; before the first RUN */
+	IMAGE_WIPED = 240, /* struct image_wiped; behind all memory */
+	IMAGE_END = 255,   /* struct image_end */
 };
 
 /* Registers that a function preserves, and where it returns to. */
@@ -216,6 +217,17 @@ struct image_base {
 
 struct image_kept {
 	uint64_t start, end;
+};
+
+/* Private memory without a file that children do not get. */
+struct image_wiped {
+	uint64_t start, end;
+	uint32_t flags; /* IMAGE_WIPED_IN_CHILD, or also IMAGE_DROPPABLE */
+	uint32_t reserved;
+};
+enum {
+	IMAGE_WIPED_IN_CHILD = 1, /* they see zeros there */
+	IMAGE_DROPPABLE = 2,      /* so may the process at any time, and after a restart it does */
 };
 
 struct image_end {

@@ -157,7 +157,7 @@ struct piece {
 bool pvm__image_write(struct job *job, const struct piece *pieces, unsigned n);
 /* Write a record of one or two pieces. */
 bool pvm__image_record(struct job *job, uint32_t type, struct piece first, struct piece second);
-/* The files of areas, the areas, their pages. (areas.c, pages.c) */
+/* The files of areas, the areas, their pages, what children do not get. (areas.c, pages.c, wiped.c) */
 bool pvm__image_areas_write(struct job *job);
 bool pvm__image_pages_write(struct job *job);
 /* What the image builds on, and which pages are as there. (increment.c) */
@@ -167,6 +167,7 @@ bool pvm__image_kept_write(struct job *job);
 void pvm__image_changes_copy(struct job *job);
 /* Keep the memory that the writer does not need from it, before it begins, or no more. (increment.c) */
 void pvm__image_spare(struct job *job, bool spared);
+bool pvm__image_wiped_write(struct job *job);
 
 /* ---- where the restarted process begins --------------------------------------------- */
 

@@ -14,6 +14,8 @@ from support.images.increments import require_notes
 from support.machines.jobs import PROGRAMS, Job
 from support.machines.machine import Machine
 
+from pvm3py.vault import verify
+
 SIZE = 8 << 20
 INCREMENTS_MAX = 8
 
@@ -40,7 +42,7 @@ def tasks(job: Job, number: int) -> list[dict[str, Any]]:
 
 def bases(job: Job, number: int) -> list[int]:
     """The numbers of the checkpoints on which a checkpoint builds, of all its tasks."""
-    return sorted({base for task in tasks(job, number) for base, _ in task["bases"]})
+    return sorted({base["number"] for task in tasks(job, number) for base in task["bases"]})
 
 
 def present(job: Job) -> list[int]:
@@ -51,8 +53,8 @@ def test_job_is_started_from_increments(machine: Machine, tmp_path: Path) -> Non
     job = Job(machine, tmp_path, 2, SIZE)
     save(job, 4)
     assert [bases(job, number) for number in (1, 2, 3, 4)] == [[], [1], [1, 2], [1, 2, 3]]
-    whole = sum(task["bytes"] for task in tasks(job, 1))
-    assert all(sum(task["bytes"] for task in tasks(job, n)) < whole / 4 for n in (2, 3, 4))
+    whole = sum(task["image"]["size"] for task in tasks(job, 1))
+    assert all(sum(task["image"]["size"] for task in tasks(job, n)) < whole / 4 for n in (2, 3, 4))
     job.kill()
     assert len(job.restart()) == 3
     job.finish()
@@ -132,13 +134,13 @@ def saved(machine: Machine, tmp_path: Path) -> Job:
 
 
 def image(job: Job, number: int, task: int = 0) -> Path:
-    return job.place / f"{number:06}" / tasks(job, 2)[task]["image"]
+    return job.place / f"{number:06}" / tasks(job, 2)[task]["image"]["name"]
 
 
 def test_missing_base_is_refused(saved: Job) -> None:
     image(saved, 1).unlink()
     said = saved.refused()
-    assert "builds on what is not there" in said
+    assert "000002 builds on what cannot be used" in said
     assert "No such file or directory" in said
 
 
@@ -153,7 +155,7 @@ def test_damaged_base_is_refused(saved: Job) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    assert "of base 1: record" in saved.refused()
+    assert "000002 builds on what cannot be used" in saved.refused()
 
 
 def test_base_that_others_can_write_is_refused(saved: Job) -> None:
@@ -163,10 +165,13 @@ def test_base_that_others_can_write_is_refused(saved: Job) -> None:
 
 def test_base_of_another_task_is_refused(saved: Job) -> None:
     one, other = image(saved, 1), image(saved, 1, 1)
-    data = other.read_bytes()
-    manifest = saved.place / "000002" / "manifest.json"
-    words = json.loads(manifest.read_text())
-    words["tasks"][0]["bases"] = [[1, len(data)]]
-    manifest.write_text(json.dumps(words))
-    one.write_bytes(data)
-    assert "it is not the image on which the next one builds" in saved.refused()
+    one.write_bytes(other.read_bytes())
+    assert "000002 builds on what cannot be used" in saved.refused()
+
+
+def test_bases_are_verified(saved: Job) -> None:
+    assert verify.report(str(saved.place), 2)[1]
+    image(saved, 1).unlink()
+    lines, right = verify.report(str(saved.place), 2)
+    assert not right
+    assert any("builds on what cannot be used" in line for line in lines)
