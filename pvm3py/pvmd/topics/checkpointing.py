@@ -42,11 +42,23 @@ from . import cutting, migration, placing
 Reply = TypeVar("Reply", bound=Record)
 
 
+class Last(Plain):
+    """The last checkpoint of a job, on which the next one may build.
+
+    images: of each task its image, behind those on which that builds.
+    """
+
+    slot: store.Slot
+    stamp: int
+    images: dict[int, list[manifest.Base]]
+
+
 class Checkpoints(Table):
-    """What is being written, by the roots of the jobs."""
+    """What is being written, and what was written last, by the roots of the jobs."""
 
     def __init__(self) -> None:
         self.going: set[int] = set()
+        self.last: dict[int, Last] = {}
 
 
 class Plan(Plain):
@@ -157,8 +169,11 @@ async def _write(pvmd: Pvmd, plan: Plan, body: CheckpointOrder) -> int:
         raise NotMovedError(c.PvmBadParam, c.WIRE_WHY_DIRECTORY, directory or "none is named")
     slot = await _begin(pvmd, directory, plan.root)
     try:
-        cuts, files = await _cut(pvmd, plan, slot, body.flags)
-        text = _manifest(plan, slot, cuts, files)
+        last = _last(pvmd, plan, slot)
+        base = (last.stamp if last else 0) if body.flags & c.WIRE_CKPT_INCREMENTAL else -1
+        cuts, files = await _cut(pvmd, plan, slot, body.flags, base)
+        bases = {file.tid: _bases(last, file) for file in files if file.tid}
+        text = _manifest(plan, slot, cuts, files, bases)
         size = sum(file.size for file in files)
         keep = body.keep or pvmd.settings.ckpt_keep
         await aside(pvmd.settings.disk_seconds(), _finish, slot, text, keep)
@@ -169,8 +184,42 @@ async def _write(pvmd: Pvmd, plan: Plan, body: CheckpointOrder) -> int:
         await _give_up(pvmd, plan, slot, body.flags)
         raise
     await _end(pvmd, plan, body.flags, end=True)
+    Checkpoints.of(pvmd).last[plan.root] = _last_now(plan, slot, files, bases)
     pvmd.log(f"checkpoint {slot.path}: {len(plan.tids)} tasks, {size} bytes")
     return slot.number
+
+
+def _last(pvmd: Pvmd, plan: Plan, slot: store.Slot) -> Last | None:
+    """The checkpoint on which this one may build."""
+    last = Checkpoints.of(pvmd).last.get(plan.root)
+    if last is None or (last.slot.job, last.slot.number) != (slot.job, slot.number - 1):
+        return None
+    return last
+
+
+def _last_now(
+    plan: Plan, slot: store.Slot, files: list[KeptFile], bases: dict[int, list[manifest.Base]]
+) -> Last:
+    """This checkpoint as the next one will see it."""
+    images = {
+        file.tid: [*bases[file.tid], manifest.Base(slot.number, _named(file))]
+        for file in files
+        if file.tid
+    }
+    return Last(slot, plan.stamp, images)
+
+
+def _bases(last: Last | None, file: KeptFile) -> list[manifest.Base]:
+    """What an image builds on, the oldest first. Raises NotMovedError: nobody knows."""
+    if not file.base:
+        return []
+    if last is None or file.base != last.stamp or file.tid not in last.images:
+        raise not_now(c.WIRE_WHY_WRITING, f"t{file.tid:x}: its image builds on an unknown one")
+    return last.images[file.tid]
+
+
+def _named(file: KeptFile) -> manifest.File:
+    return manifest.File(file.name, file.size, file.hash)
 
 
 async def _begin(pvmd: Pvmd, directory: str, root: int) -> store.Slot:
@@ -191,17 +240,23 @@ def _make_slot(directory: str, root: int) -> tuple[str, int, int, int]:
     """
     slot = store.begin(directory, root)
     last = max(store.numbers(slot.job), default=0)
-    needed = 2 * store.size(store.Slot(slot.job, last)) if last else 0
+    needed = 2 * _whole_size(store.Slot(slot.job, last)) if last else 0
     free = store.room(slot)
     if free < needed:
         store.drop(slot)
     return slot.job, slot.number, needed, free
 
 
+def _whole_size(slot: store.Slot) -> int:
+    """Bytes of a checkpoint, and of those on which it builds."""
+    numbers = (slot.number, *manifest.needed(slot))
+    return sum(store.size(store.Slot(slot.job, number)) for number in numbers)
+
+
 def _finish(slot: store.Slot, text: bytes, keep: int) -> None:
     """The checkpoint is whole from now on; older ones go. Raises VaultError."""
     store.publish(slot, text)
-    store.prune(slot, keep)
+    store.prune(slot, keep, manifest.needed)
 
 
 async def _give_up(pvmd: Pvmd, plan: Plan, slot: store.Slot, flags: int) -> None:
@@ -227,11 +282,11 @@ async def _end(pvmd: Pvmd, plan: Plan, flags: int, *, end: bool) -> None:
 
 
 async def _cut(
-    pvmd: Pvmd, plan: Plan, slot: store.Slot, flags: int
+    pvmd: Pvmd, plan: Plan, slot: store.Slot, flags: int, base: int
 ) -> tuple[list[Cut], list[KeptFile]]:
     """Stop the tasks, note what is under way, have them go on: what is noted, files."""
     own = pvmd.hosts.own.tid
-    order = FreezeOrder(plan.stamp, 1, slot.part, plan.tids, flags)
+    order = FreezeOrder(plan.stamp, 1, slot.part, plan.tids, flags, base)
     word = CutOrder(plan.stamp)
 
     async def freeze() -> None:
@@ -284,9 +339,15 @@ async def _cut(
     return cuts, files
 
 
-def _manifest(plan: Plan, slot: store.Slot, cuts: list[Cut], files: list[KeptFile]) -> bytes:
+def _manifest(
+    plan: Plan,
+    slot: store.Slot,
+    cuts: list[Cut],
+    files: list[KeptFile],
+    bases: dict[int, list[manifest.Base]],
+) -> bytes:
     """What restarting.py reads."""
-    kept = [(file.tid, manifest.File(file.name, file.size, file.hash)) for file in files]
+    kept = [(file.tid, _named(file)) for file in files]
     saved = manifest.Saved(
         slot,
         plan.stamp,
@@ -294,6 +355,7 @@ def _manifest(plan: Plan, slot: store.Slot, cuts: list[Cut], files: list[KeptFil
         plan.root,
         [state for cut in cuts for state in cut.states],
         {tid: file for tid, file in kept if tid},
+        bases,
         {tid: host.name for tid, host in plan.places.items()},
         [file for tid, file in kept if not tid],
     )
