@@ -11,7 +11,7 @@ import json
 import os
 from typing import Any, NamedTuple
 
-from pvm3py.wire.checkpoints import TaskState
+from pvm3py.wire.checkpoints import Appended, Estate, TaskState
 from pvm3py.wire.codec import WireError
 
 from . import store
@@ -37,7 +37,8 @@ class File(NamedTuple):
 class Saved(NamedTuple):
     """A checkpoint as its manifest has it.
 
-    images, places: by tids; places are names of the hosts where the tasks were.
+    images, places: by tids; places are names of the hosts where the tasks were. appended: files to
+    which tasks append.
     """
 
     slot: Slot
@@ -48,6 +49,8 @@ class Saved(NamedTuple):
     images: dict[int, File]
     places: dict[int, str]
     queues: list[File]
+    estate: Estate
+    appended: list[Appended]
 
     @property
     def files(self) -> list[File]:
@@ -69,6 +72,8 @@ def encode(saved: Saved, when: str) -> bytes:
         "machine": saved.machine,
         "tasks": [_task(saved, state) for state in saved.states],
         "queues": [queue._asdict() for queue in saved.queues],
+        "estate": base64.b64encode(saved.estate.encode()).decode(),
+        "appended": [[one.tid, one.path, one.high, one.low] for one in saved.appended],
     }
     return json.dumps({**words, "hash": hash_of(words)}, indent=1).encode()
 
@@ -141,6 +146,8 @@ def _saved(slot: Slot, words: dict[str, Any]) -> Saved:
         images,
         places,
         [_file(queue) for queue in words["queues"]],
+        Estate.decode(base64.b64decode(words["estate"], validate=True)),
+        [Appended(*one) for one in words["appended"]],
     )
 
 

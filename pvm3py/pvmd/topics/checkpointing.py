@@ -12,8 +12,6 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
 
 from pvm3py.vault import manifest, store
 from pvm3py.wire import constants as c
@@ -21,24 +19,23 @@ from pvm3py.wire.checkpoints import (
     CheckpointOrder,
     Cut,
     CutOrder,
+    Estate,
     FreezeOrder,
-    KeptFile,
     Members,
+    TaskState,
     ThawReply,
 )
 from pvm3py.wire.moves import MoveReply
-from pvm3py.wire.record import Record
 from pvm3py.wire.task import Empty
 
 from ..core import Pvmd, Table
 from ..io.aside import aside
-from ..state.errors import HostFailed, Refused
+from ..state.errors import HostFailed
 from ..state.hosts import Host
 from ..state.moves import NotMovedError, never, not_now
 from ..state.plain import Plain
-from . import cutting, migration, placing
-
-Reply = TypeVar("Reply", bound=Record)
+from . import cutting, estates, placing
+from .everywhere import check_replies, everywhere
 
 
 class Checkpoints(Table):
@@ -60,38 +57,6 @@ class Plan(Plain):
 
 
 # ---- all hosts -----------------------------------------------------------------------------
-
-
-async def everywhere(
-    pvmd: Pvmd,
-    hosts: list[Host],
-    tag: int,
-    body: Record,
-    reply: type[Reply],
-    own: Callable[[], Any],
-) -> list[Reply]:
-    """The answers of daemons to a request; own: how this one serves it. Raises HostFailed."""
-    works: list[Any] = [
-        None if host is pvmd.hosts.own else pvmd.peers.request(host.tid, tag, body, reply)
-        for host in hosts
-    ]
-    if None in works:
-        works[works.index(None)] = own()
-    waits = [pvmd.background(work) for work in works if isinstance(work, Coroutine)]
-    if waits:
-        await asyncio.wait(waits)
-    answers = iter(waits)
-    try:
-        return [next(answers).result() if isinstance(work, Coroutine) else work for work in works]
-    except Refused as refused:
-        raise NotMovedError(refused.code, 0, f"{refused}") from refused
-
-
-def check_replies(replies: list[Any]) -> None:
-    """Raises NotMovedError for the first answer that is a refusal."""
-    for reply in replies:
-        if reply.code < 0:
-            raise migration.told(reply.code, reply.reason, reply.text)
 
 
 async def members(pvmd: Pvmd) -> list[tuple[Host, Members]]:
@@ -156,9 +121,9 @@ async def _write(pvmd: Pvmd, plan: Plan, body: CheckpointOrder) -> int:
         raise NotMovedError(c.PvmBadParam, c.WIRE_WHY_DIRECTORY, directory or "none is named")
     slot = await _begin(pvmd, directory, plan.root)
     try:
-        cuts, files = await _cut(pvmd, plan, slot)
-        text = _manifest(plan, slot, cuts, files)
-        size = sum(file.size for file in files)
+        saved = await _cut(pvmd, plan, slot)
+        text = manifest.encode(saved, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+        size = sum(file.size for file in saved.files)
         keep = body.keep or pvmd.settings.ckpt_keep
         await aside(pvmd.settings.disk_seconds(), _finish, slot, text, keep)
     except asyncio.CancelledError:
@@ -208,11 +173,11 @@ async def _drop(pvmd: Pvmd, slot: store.Slot) -> None:
         await aside(pvmd.settings.disk_seconds(), store.drop, slot)
 
 
-async def _cut(pvmd: Pvmd, plan: Plan, slot: store.Slot) -> tuple[list[Cut], list[KeptFile]]:
-    """Stop the tasks, note what is under way, have them go on: what is noted, files."""
+async def _cut(pvmd: Pvmd, plan: Plan, slot: store.Slot) -> manifest.Saved:
+    """Stop the tasks, note what is under way, have them go on: what the manifest is to say."""
     own = pvmd.hosts.own.tid
     order = FreezeOrder(plan.stamp, 1, slot.part, plan.tids)
-    word = CutOrder(plan.stamp)
+    word = CutOrder(plan.stamp, 0)
 
     async def freeze() -> None:
         check_replies(
@@ -241,6 +206,8 @@ async def _cut(pvmd: Pvmd, plan: Plan, slot: store.Slot) -> tuple[list[Cut], lis
     try:
         begun = time.monotonic()
         await freeze()
+        estate = await estates.gather(pvmd, plan.stamp, plan.tids)
+        word.server = estate.server
         cuts = await everywhere(
             pvmd,
             plan.hosts,
@@ -257,23 +224,28 @@ async def _cut(pvmd: Pvmd, plan: Plan, slot: store.Slot) -> tuple[list[Cut], lis
     pvmd.log(f"checkpoint {slot.path}: stopped for {1000 * (time.monotonic() - begun):.1f} ms")
     thawed = await thaw()
     check_replies(thawed)
+    states = [state for cut in cuts for state in cut.states]
+    return _saved(plan, slot, states, estate, thawed)
+
+
+def _saved(
+    plan: Plan, slot: store.Slot, states: list[TaskState], estate: Estate, thawed: list[ThawReply]
+) -> manifest.Saved:
+    """What the manifest is to say. Raises NotMovedError: there is no image of a task."""
     files = [file for reply in thawed for file in reply.files]
-    if {file.tid for file in files} - {0} != set(plan.tids):
-        raise not_now(c.WIRE_WHY_WRITING, "a task has ended")
-    return cuts, files
-
-
-def _manifest(plan: Plan, slot: store.Slot, cuts: list[Cut], files: list[KeptFile]) -> bytes:
-    """What restarting.py reads."""
     kept = [(file.tid, manifest.File(file.name, file.size, file.hash)) for file in files]
-    saved = manifest.Saved(
+    images = {tid: file for tid, file in kept if tid}
+    if set(images) != set(plan.tids):
+        raise not_now(c.WIRE_WHY_WRITING, "a task has ended")
+    return manifest.Saved(
         slot,
         plan.stamp,
         plan.machine,
         plan.root,
-        [state for cut in cuts for state in cut.states],
-        {tid: file for tid, file in kept if tid},
+        states,
+        images,
         {tid: host.name for tid, host in plan.places.items()},
         [file for tid, file in kept if not tid],
+        estate,
+        [one for reply in thawed for one in reply.appended],
     )
-    return manifest.encode(saved, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
