@@ -138,6 +138,7 @@ static const struct {
 	{ 0, 20, "sse4.2" },
 	{ 0, 22, "movbe" },
 	{ 0, 23, "popcnt" },
+	{ 0, 26, "xsave" },
 	{ 0, 28, "avx" },
 	{ 2, 3, "bmi1" },
 	{ 2, 5, "avx2" },
@@ -175,7 +176,7 @@ static void check_cpu(struct restart *r)
 			refuse(r, "the processor here lacks a feature: %s (%u.%u)",
 				feature_name(i, bit), (uint64_t)i, (uint64_t)bit);
 	}
-	if (r->head.xcr0 != here.xcr0 || r->head.xsave != here.xsave)
+	if (!image_state_fits(&r->head, &here))
 		refuse(r, "the vector state here is another: 0x%x, not 0x%x", here.xcr0,
 			r->head.xcr0);
 }

@@ -11,6 +11,11 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+/* A kind of mapping, from Linux 6.11 on. */
+#ifndef MAP_DROPPABLE
+#define MAP_DROPPABLE 8
+#endif
+
 /* In an area's flags: it is writable for now. Images cannot have it. */
 #define OPENED 0x80000000U
 
@@ -120,9 +125,28 @@ static void fill_run(struct restart *r, struct image_vma *area, uint64_t address
 	take(r, (void *)address, n);
 }
 
+/* Memory that the kernel may drop comes without its content, which is best not there twice. */
+static void keep_from_children(struct restart *r, const struct image_vma *area,
+	const struct image_wiped *wiped)
+{
+	uint64_t length = wiped->end - wiped->start;
+	long rc = -1;
+
+	if (wiped->flags & IMAGE_DROPPABLE) {
+		raw(SYS_madvise, wiped->start, length, MADV_DONTNEED);
+		rc = raw(SYS_mmap, wiped->start, length, area->protection,
+			MAP_FIXED | MAP_ANONYMOUS | MAP_DROPPABLE, -1, 0);
+	}
+	if (raw_failed(rc))
+		rc = raw(SYS_madvise, wiped->start, length, MADV_WIPEONFORK);
+	if (raw_failed(rc))
+		refuse(r, "the memory at 0x%x cannot be kept from children: error %u", wiped->start,
+			-rc);
+}
+
 void rebuild(struct restart *r)
 {
-	static const struct sink filling = { fill_run, put_data };
+	static const struct sink filling = { fill_run, put_data, keep_from_children };
 
 	r->gone = true;
 	park_system(r);

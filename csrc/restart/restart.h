@@ -128,6 +128,8 @@ struct image_vma *area_of(struct restart *r, uint64_t address);
 struct sink {
 	void (*run)(struct restart *r, struct image_vma *area, uint64_t address, uint64_t n);
 	void (*data)(struct restart *r, const struct image_data *data, uint64_t n);
+	void (*wiped)(struct restart *r, const struct image_vma *area,
+		const struct image_wiped *wiped);
 };
 /* Read the large records to the end, and check them. */
 void walk(struct restart *r, const struct sink *sink);

@@ -42,6 +42,25 @@ static void walk_data(struct restart *r, const struct sink *sink)
 	end_record(r);
 }
 
+static void walk_wiped(struct restart *r, const struct sink *sink)
+{
+	enum { KNOWN = IMAGE_WIPED_IN_CHILD | IMAGE_DROPPABLE };
+	struct image_wiped wiped;
+	const struct image_vma *area;
+
+	if (r->record.length != sizeof wiped)
+		refuse(r, "record %u has a wrong length: %u", r->records, r->record.length);
+	take(r, &wiped, sizeof wiped);
+	area = area_of(r, wiped.start);
+	if ((wiped.start | wiped.end) % IMAGE_PAGE || wiped.start >= wiped.end || !area ||
+		area->file || wiped.end > area->end || !(wiped.flags & IMAGE_WIPED_IN_CHILD) ||
+		wiped.flags & ~(uint32_t)KNOWN)
+		refuse(r, "record %u is about memory at 0x%x, which children get", r->records,
+			wiped.start);
+	sink->wiped(r, area, &wiped);
+	end_record(r);
+}
+
 static void walk_end(struct restart *r)
 {
 	struct image_end end;
@@ -73,6 +92,7 @@ void walk(struct restart *r, const struct sink *sink)
 		switch (r->record.type) {
 		case IMAGE_RUN: walk_run(r, sink); break;
 		case IMAGE_DATA: walk_data(r, sink); break;
+		case IMAGE_WIPED: walk_wiped(r, sink); break;
 		case IMAGE_END: walk_end(r); return;
 		default: walk_other(r);
 		}
@@ -94,10 +114,18 @@ static void skip_data(struct restart *r, const struct image_data *data, uint64_t
 	skip(r, n);
 }
 
+static void skip_wiped(struct restart *r, const struct image_vma *area,
+	const struct image_wiped *wiped)
+{
+	(void)r;
+	(void)area;
+	(void)wiped;
+}
+
 /* A file is put back to where it was. */
 void check_rest(struct restart *r)
 {
-	static const struct sink nothing = { skip_run, skip_data };
+	static const struct sink nothing = { skip_run, skip_data, skip_wiped };
 	const struct image_record record = r->record;
 	uint64_t bytes = r->bytes, records = r->records;
 	uint32_t crc = r->crc;

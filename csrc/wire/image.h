@@ -51,9 +51,9 @@ struct image_header {
 	uint32_t arch;
 	uint32_t page; /* bytes */
 	int32_t tid, job, epoch;
-	uint64_t xcr0;                 /* parts of the vector state that the system saves */
-	uint32_t xsave;                /* its size, bytes */
-	uint32_t reserved;             /* 0 */
+	uint64_t xcr0;  /* parts of the vector state that the system saves */
+	uint32_t xsave; /* its size, bytes */
+	uint32_t level; /* of x86-64 that the process keeps to, 1 to 4; 0: all it finds */
 	uint32_t cpu[IMAGE_CPU_WORDS]; /* features of the processor: image_cpu.h */
 	char kernel[64];               /* release, for people */
 };
@@ -85,9 +85,10 @@ enum image_type {
 	IMAGE_STASH,
 	IMAGE_EXTRA_LAST = 63,
 	/* From here on what is too large to be kept. */
-	IMAGE_DATA = 200, /* struct image_data, bytes: content of a file that has no name */
-	IMAGE_RUN,        /* struct image_run, whole pages */
-	IMAGE_END = 255,  /* struct image_end */
+	IMAGE_DATA = 200,  /* struct image_data, bytes: content of a file that has no name */
+	IMAGE_RUN,         /* struct image_run, whole pages */
+	IMAGE_WIPED = 240, /* struct image_wiped; behind all memory */
+	IMAGE_END = 255,   /* struct image_end */
 };
 
 /* Registers that a function preserves, and where it returns to. */
@@ -200,6 +201,17 @@ struct image_data {
 
 struct image_run {
 	uint64_t address;
+};
+
+/* Private memory without a file that children do not get. */
+struct image_wiped {
+	uint64_t start, end;
+	uint32_t flags; /* IMAGE_WIPED_IN_CHILD, or also IMAGE_DROPPABLE */
+	uint32_t reserved;
+};
+enum {
+	IMAGE_WIPED_IN_CHILD = 1, /* they see zeros there */
+	IMAGE_DROPPABLE = 2,      /* so may the process at any time, and after a restart it does */
 };
 
 struct image_end {

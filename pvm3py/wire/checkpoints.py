@@ -55,13 +55,15 @@ class Members(Record):
 class FreezeOrder(Record):
     """DM_CKPT_FREEZE: stop those of these tasks that are there; only_asked: or may they be?
 
-    stamp: the number of this checkpoint, which nothing else has; directory: that of its files.
+    stamp: the number of this checkpoint, which nothing else has; directory: that of its files;
+    flags: WIRE_CKPT_END, WIRE_CKPT_SPAWNED.
     """
 
     stamp: I32
     only_asked: I32
     directory: Str
     tids: Ints
+    flags: I32 = 0
 
 
 class CutOrder(Record):
@@ -72,6 +74,13 @@ class CutOrder(Record):
 
     stamp: I32
     server: I32
+
+
+class EndOrder(Record):
+    """DM_CKPT_END: the tasks end, or else they go on."""
+
+    stamp: I32
+    end: I32
 
 
 class TaskState(Record):

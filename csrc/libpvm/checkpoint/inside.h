@@ -120,9 +120,10 @@ struct piece {
 bool pvm__image_write(struct job *job, const struct piece *pieces, unsigned n);
 /* Write a record of one or two pieces. */
 bool pvm__image_record(struct job *job, uint32_t type, struct piece first, struct piece second);
-/* The files of areas, the areas, their pages. (areas.c, pages.c) */
+/* The files of areas, the areas, their pages, what children do not get. (areas.c, pages.c, wiped.c) */
 bool pvm__image_areas_write(struct job *job);
 bool pvm__image_pages_write(struct job *job);
+bool pvm__image_wiped_write(struct job *job);
 
 /* ---- where the restarted process begins --------------------------------------------- */
 

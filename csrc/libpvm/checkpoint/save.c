@@ -78,7 +78,7 @@ static bool write_memory(struct job *job)
 {
 	struct image_end end;
 
-	if (!pvm__image_pages_write(job))
+	if (!pvm__image_pages_write(job) || !pvm__image_wiped_write(job))
 		return false;
 	end = (struct image_end){ job->records + 1, job->bytes };
 	return put(job, IMAGE_END, &end, sizeof end);

@@ -19,6 +19,7 @@ from pvm3py.wire.checkpoints import (
     CheckpointOrder,
     Cut,
     CutOrder,
+    EndOrder,
     Estate,
     FreezeOrder,
     Members,
@@ -26,7 +27,7 @@ from pvm3py.wire.checkpoints import (
     ThawReply,
 )
 from pvm3py.wire.moves import MoveReply
-from pvm3py.wire.task import Empty
+from pvm3py.wire.task import Empty, Status
 
 from ..core import Pvmd, Table
 from ..io.aside import aside
@@ -121,17 +122,18 @@ async def _write(pvmd: Pvmd, plan: Plan, body: CheckpointOrder) -> int:
         raise NotMovedError(c.PvmBadParam, c.WIRE_WHY_DIRECTORY, directory or "none is named")
     slot = await _begin(pvmd, directory, plan.root)
     try:
-        saved = await _cut(pvmd, plan, slot)
+        saved = await _cut(pvmd, plan, slot, body.flags)
         text = manifest.encode(saved, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
         size = sum(file.size for file in saved.files)
         keep = body.keep or pvmd.settings.ckpt_keep
         await aside(pvmd.settings.disk_seconds(), _finish, slot, text, keep)
     except asyncio.CancelledError:
-        pvmd.background(_drop(pvmd, slot))
+        pvmd.background(_give_up(pvmd, plan, slot, body.flags))
         raise
     except (NotMovedError, HostFailed, store.VaultError):
-        await _drop(pvmd, slot)
+        await _give_up(pvmd, plan, slot, body.flags)
         raise
+    await _end(pvmd, plan, body.flags, end=True)
     pvmd.log(f"checkpoint {slot.path}: {len(plan.tids)} tasks, {size} bytes")
     return slot.number
 
@@ -167,16 +169,32 @@ def _finish(slot: store.Slot, text: bytes, keep: int) -> None:
     store.prune(slot, keep)
 
 
-async def _drop(pvmd: Pvmd, slot: store.Slot) -> None:
-    """Nothing comes of a checkpoint: remove its files, or leave that to the next."""
+async def _give_up(pvmd: Pvmd, plan: Plan, slot: store.Slot, flags: int) -> None:
+    """Nothing comes of a checkpoint: its tasks go on, its files go, now or with the next."""
+    await _end(pvmd, plan, flags, end=False)
     with contextlib.suppress(store.VaultError):
         await aside(pvmd.settings.disk_seconds(), store.drop, slot)
 
 
-async def _cut(pvmd: Pvmd, plan: Plan, slot: store.Slot) -> manifest.Saved:
+async def _end(pvmd: Pvmd, plan: Plan, flags: int, *, end: bool) -> None:
+    """If that was wanted, end the tasks; or have them go on, as it has failed."""
+    order = EndOrder(plan.stamp, int(end))
+    if flags & c.WIRE_CKPT_END:
+        with contextlib.suppress(NotMovedError, HostFailed):
+            await everywhere(
+                pvmd,
+                plan.hosts,
+                c.DM_CKPT_END,
+                order,
+                Status,
+                lambda: cutting.end_tasks(pvmd, None, order),
+            )
+
+
+async def _cut(pvmd: Pvmd, plan: Plan, slot: store.Slot, flags: int) -> manifest.Saved:
     """Stop the tasks, note what is under way, have them go on: what the manifest is to say."""
     own = pvmd.hosts.own.tid
-    order = FreezeOrder(plan.stamp, 1, slot.part, plan.tids)
+    order = FreezeOrder(plan.stamp, 1, slot.part, plan.tids, flags)
     word = CutOrder(plan.stamp, 0)
 
     async def freeze() -> None:
@@ -218,8 +236,9 @@ async def _cut(pvmd: Pvmd, plan: Plan, slot: store.Slot) -> manifest.Saved:
         )
         check_replies(cuts)
     except BaseException:
-        with contextlib.suppress(NotMovedError, HostFailed):
-            await thaw()
+        if not flags & c.WIRE_CKPT_END:
+            with contextlib.suppress(NotMovedError, HostFailed):
+                await thaw()
         raise
     pvmd.log(f"checkpoint {slot.path}: stopped for {1000 * (time.monotonic() - begun):.1f} ms")
     thawed = await thaw()

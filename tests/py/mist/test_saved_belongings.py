@@ -113,7 +113,9 @@ def test_group_server_is_another(job: Job, held: bool) -> None:
 
 
 @pytest.mark.parametrize("hosts", [1, 2])
-def test_another_machine(job: Job, hosts: int) -> None:
+def test_another_machine(machine: Machine, tmp_path: Path, hosts: int) -> None:
+    machine.here.spawn("/bin/true", count=12)  # the other machine's first tasks have these tids
+    job = Job(machine, tmp_path, WORKERS, name="group_saved")
     hold(job)
     job.save()
     kill(job)
