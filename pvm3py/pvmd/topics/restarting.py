@@ -107,6 +107,11 @@ def read(directory: str, number: int) -> Saved:
         raise vault.VaultError(f"{path}: is damaged: {error}") from error
 
 
+def tids(directory: str, number: int) -> list[int]:
+    """The tids of the tasks of a checkpoint. Raises VaultError."""
+    return [state.go.tid for state in read(directory, number).states]
+
+
 def _saved(slot: vault.Slot, words: dict[str, Any]) -> Saved:
     """What a manifest says. Raises what it can raise if it is damaged; VaultError."""
     states, images, places = [], {}, {}
