@@ -96,7 +96,8 @@ def _run(settings: Settings, log: Log, door: Door, udp: socket.socket | None) ->
 
 def _reserve(pvmd: Pvmd) -> None:
     """Keep the tids of a checkpoint free for its restart. StartError: there is none."""
-    from .io.vault import VaultError  # noqa: PLC0415
+    from pvm3py.vault.store import VaultError  # noqa: PLC0415
+
     from .topics import restarting  # noqa: PLC0415
 
     directory, number = split_number(pvmd.settings.restart)

@@ -87,30 +87,36 @@ class TaskState(Record):
 
 
 class Cut(Record):
-    """The answer to DM_CKPT_CUT; queue: name of the file of messages that are held, "": none."""
+    """The answer to DM_CKPT_CUT."""
 
     code: I32
     reason: I32 = 0
     text: Str = ""
-    queue: Str = ""
     states: Annotated[list[TaskState], Counted(TaskState)] = []  # noqa: RUF012
 
 
-class Written(Record):
-    """An image on the disk: its bytes, 31 bits a word."""
+class KeptFile(Record):
+    """A file of a checkpoint: bytes, 31 bits a word, and hash. tid: whose image; 0: messages."""
 
     tid: I32
+    name: Str
     high: I32
     low: I32
+    hash: Str
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.high << 31 | self.low
 
 
 class ThawReply(Record):
-    """The answer to DM_CKPT_THAW."""
+    """The answer to DM_CKPT_THAW: the files that this host has written."""
 
     code: I32
     reason: I32 = 0
     text: Str = ""
-    images: Annotated[list[Written], Counted(Written)] = []  # noqa: RUF012
+    files: Annotated[list[KeptFile], Counted(KeptFile)] = []  # noqa: RUF012
 
 
 class Seat(Record):
@@ -118,7 +124,7 @@ class Seat(Record):
 
     tid: I32
     host: I32
-    image: Str
+    image: Annotated[KeptFile, KeptFile]
     piped: I32
 
 
@@ -133,7 +139,7 @@ class AwaitOrder(Record):
     directory: Str
     machine: Str
     seats: Annotated[list[Seat], Counted(Seat)]
-    queues: Strs
+    queues: Annotated[list[KeptFile], Counted(KeptFile)]
 
 
 class RestartGo(Record):

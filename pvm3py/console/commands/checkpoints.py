@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from pvm3py.binding import checkpoints
 from pvm3py.classic import ConnectionLost, PvmError
+from pvm3py.vault import verify as verifying
 
 from ..movetable import words_of
 from ..output import tid_text
@@ -83,13 +84,32 @@ def _numbers(words: list[str]) -> tuple[dict[str, int], list[str]]:
 def restart(session: Session, given: Given) -> None:
     """Start tasks from a checkpoint, or say why they cannot be."""
     word, *hosts = given.operands
-    path, at, number = word.rpartition("@")
-    if not at or not number.isdecimal():
-        path, number = word, "0"
-    tids = _tried(session, lambda: checkpoints.restart(path, int(number), hosts))
+    path, number = verifying.at_number(word)
+    tids = _tried(session, lambda: checkpoints.restart(path, number, hosts))
     if tids is not None:
         session.out.line(f"{len(tids)} successful")
         session.out.lines([tid_text(tid) for tid in tids])
+
+
+@command(
+    "verify",
+    "dir[@number]",
+    "check a checkpoint, and start nothing",
+    least=1,
+    most=1,
+    raw=True,
+    notes=(
+        "Owner and modes of all files, their hashes, the manifest, and every record of the images,",
+        "on the console's host. Without a number it is the last checkpoint.",
+    ),
+)
+def verify(session: Session, given: Given) -> None:
+    """Say what is right, and what is not."""
+    lines, right = verifying.report(*verifying.at_number(given.operands[0]))
+    if right:
+        session.out.lines(lines)
+    else:
+        session.complain("\n".join(lines))
 
 
 def _tried(session: Session, call: Callable[[], Result]) -> Result | None:

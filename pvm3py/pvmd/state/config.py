@@ -25,6 +25,9 @@ DEFAULT_SPEED = 1000
 # as long for its first host table, unless its master told it another time.
 DEFAULT_START = 60.0
 JOIN_FACTOR = 5
+# Seconds that a disk may take for a step of a checkpoint, and bytes more for each further second.
+DEFAULT_CKPT_PATIENCE = 30.0
+_DISK_SPEED = 10_000_000
 # A new host, which may have died since it was started, has this part of that time to answer its
 # first table.
 ANSWER_FACTOR = 0.5
@@ -90,9 +93,10 @@ class Settings(Plain):
     through memory; lifeline: a descriptor at whose end the daemon ends, or -1; owner: how the owner
     of this host is known, see hooks.py. Of checkpoints that do not say it: ckpt_dir is where they
     go, "": nowhere; ckpt_every seconds come between them, 0: there is one; the last ckpt_keep are
-    kept. vacate: a signal at which its tasks leave before the daemon ends, 0: none. move_unlike:
-    tasks may come from hosts with another kernel or processor. restart: DIR or DIR@NUMBER of the
-    checkpoint whose tids are kept free.
+    kept. ckpt_patience: seconds that a disk may take for a step of one. vacate: a signal at which
+    its tasks leave before the daemon ends, 0: none. move_unlike: tasks may come from hosts with
+    another kernel or processor. restart: DIR or DIR@NUMBER of the checkpoint whose tids are kept
+    free.
     """
 
     tmp: str
@@ -119,6 +123,7 @@ class Settings(Plain):
     ckpt_dir: str = ""
     ckpt_every: int = 0
     ckpt_keep: int = 2
+    ckpt_patience: float = DEFAULT_CKPT_PATIENCE
     vacate: int = 0
     move_unlike: bool = False
     restart: str = ""
@@ -127,6 +132,10 @@ class Settings(Plain):
         """Path of pvmd.UID or pvml.UID, with the VMID if there is one."""
         suffix = "" if self.vmid is None else f".{self.vmid}"
         return f"{self.tmp}/{prefix}.{os.geteuid()}{suffix}"
+
+    def disk_seconds(self, size: int = 0) -> float:
+        """How long a disk may take for files of a checkpoint with so many bytes."""
+        return self.ckpt_patience + size / _DISK_SPEED
 
     def temporary_stem(self, pid: int = 0) -> str:
         """What the paths of temporary files of a process (0: this one) have before their number."""
@@ -255,6 +264,7 @@ def read_settings(args: list[str]) -> Settings:
     settings.ckpt_dir = expand(env("PVM_CKPT_DIR", ""))
     settings.ckpt_every = _read_number("PVM_CKPT_EVERY", 0)
     settings.ckpt_keep = _read_number("PVM_CKPT_KEEP", 2)
+    settings.ckpt_patience = _read_seconds("PVM_CKPT_TIMEOUT", DEFAULT_CKPT_PATIENCE, least=0.001)
     path = env("PVM_PATH") or "$HOME/pvm3/bin/$PVM_ARCH:$PVM_ROOT/bin/$PVM_ARCH"
     settings.search_path = expand(path).split(":")
     settings.work_dir = expand(env("PVM_WD") or env("HOME") or "/")

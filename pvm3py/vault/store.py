@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
+import hashlib
 import os
 import re
 import stat
-from typing import Any
-
-from ..state.plain import Plain
+from typing import Any, NamedTuple
 
 MANIFEST = "manifest.json"
 _LATEST = "latest"
@@ -27,13 +25,16 @@ _NUMBER = re.compile(r"\d{6,9}")
 _JOB = re.compile(r"job-t[0-9a-f]+")
 # Of a manifest; a task needs about a kilobyte.
 _MANIFEST_MAX = 64 << 20
+# Bytes that are read at once, and those of a hash.
+_PART_OF_FILE = 1 << 20
+_HASH_BYTES = 32
 
 
 class VaultError(Exception):
     """A directory or file cannot be used; the text says why."""
 
 
-class Slot(Plain):
+class Slot(NamedTuple):
     """The directory of a checkpoint, in that of its job."""
 
     job: str
@@ -67,6 +68,53 @@ def open_safe(path: str) -> int:
         os.close(fd)
         raise
     return fd
+
+
+def new_hash() -> hashlib.blake2b:
+    """What files and manifests are hashed with."""
+    return hashlib.blake2b(digest_size=_HASH_BYTES)
+
+
+def hash_file(path: str) -> tuple[int, str]:
+    """Bytes and hash of a file that is this user's alone. Raises VaultError."""
+    fd = open_safe(path)
+    whole, count = new_hash(), 0
+    try:
+        while part := os.read(fd, _PART_OF_FILE):
+            whole.update(part)
+            count += len(part)
+    except OSError as error:
+        raise VaultError(f"{path}: {error.strerror}") from error
+    finally:
+        os.close(fd)
+    return count, whole.hexdigest()
+
+
+def check_file(path: str, size: int, expected: str) -> None:
+    """Raises VaultError unless a file is this user's alone, with so many bytes and this hash."""
+    check_size(path, size)
+    if hash_file(path) != (size, expected):
+        raise VaultError(f"{path}: is damaged: its hash is another")
+
+
+def read_checked(path: str, size: int, expected: str) -> bytes:
+    """The content of such a file. Raises VaultError."""
+    check_size(path, size)
+    content = read_file(path, size)
+    whole = new_hash()
+    whole.update(content)
+    if whole.hexdigest() != expected:
+        raise VaultError(f"{path}: is damaged: its hash is another")
+    return content
+
+
+def check_size(path: str, expected: int) -> None:
+    """Raises VaultError unless a file is this user's alone, and has so many bytes."""
+    fd = open_safe(path)
+    size = os.fstat(fd).st_size
+    os.close(fd)
+    if size != expected:
+        raise VaultError(f"{path}: has {size} bytes, not {expected}: it is cut off")
 
 
 def check_directory(path: str) -> None:
@@ -141,10 +189,10 @@ def write_file(path: str, content: bytes) -> None:
         os.close(fd)
 
 
-def publish(slot: Slot, manifest: dict[str, Any]) -> None:
+def publish(slot: Slot, manifest: bytes) -> None:
     """The checkpoint is whole from now on, whatever happens. Raises VaultError."""
     try:
-        write_file(os.path.join(slot.part, MANIFEST), json.dumps(manifest, indent=1).encode())
+        write_file(os.path.join(slot.part, MANIFEST), manifest)
         _sync_directory(slot.part)
         os.rename(slot.part, slot.path)
         link = os.path.join(slot.job, _LATEST)
