@@ -180,12 +180,14 @@ class Task:
         jobs: bool = False,
         every: int | None = None,
         keep: int | None = None,
+        incremental: bool = False,
     ) -> int:
         """Write the images of tasks to files, as pvm3py.checkpoint.
 
         NotMovable: this task, which has threads, is one of them, or of its job.
         """
-        return await self.ask(sync.checkpoint, path, tids, jobs=jobs, every=every, keep=keep)
+        options: dict[str, Any] = {"every": every, "keep": keep, "incremental": incremental}
+        return await self.ask(sync.checkpoint, path, tids, jobs=jobs, **options)
 
     async def restart(
         self,
