@@ -22,9 +22,9 @@ from .state.config import (
     JOIN_TIMEOUT,
     Settings,
     SlaveStart,
-    c_number,
     data_signature,
     expand,
+    speed_of,
 )
 from .state.hostfile import HostFile, HostLine, read_host_file
 from .state.hosts import FIRST_HOST, LOOPBACK, Host
@@ -178,5 +178,4 @@ def _apply_options(settings: Settings, host: Host, options: dict[str, str]) -> N
         settings.debugger = expand(options["bx"])
     if "ow" in options:
         settings.owner = options["ow"]
-    if "sp" in options:
-        host.speed = min(max(c_number(options["sp"]), 1), 1000000)
+    host.speed = speed_of(options)
