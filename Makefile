@@ -193,8 +193,10 @@ $(SWITCH_OBJ): LIB_CFLAGS += -Icsrc/switch
 # A program without libc and its start, in which nothing can be that the caller's flags bring along.
 $(RESTART_OBJ): override CPPFLAGS :=
 $(RESTART_OBJ): override CFLAGS := -O2
-$(RESTART_OBJ): LIB_CFLAGS := -std=gnu11 -ffreestanding -fno-builtin -fno-stack-protector -fPIE \
-	-fvisibility=hidden -fno-asynchronous-unwind-tables -Wall -Wextra $(WERROR) -Icsrc/wire
+$(RESTART_OBJ): LIB_CFLAGS = -std=gnu11 -ffreestanding -fno-builtin -fno-stack-protector -fPIE \
+	-fvisibility=hidden -fno-asynchronous-unwind-tables -Wall -Wextra $(WERROR) -Icsrc/wire \
+	-DPVM3PY_VERSION='"$(VERSION)"'
+$(filter %/main.o,$(RESTART_OBJ)): pvm3py/__init__.py
 
 $(LIBDIR)/libpvm3.so.3: $(LIB_OBJ) csrc/libpvm/libpvm.map
 	@mkdir -p $(@D)
