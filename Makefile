@@ -421,9 +421,13 @@ TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples netbase netpipe-pvm tablix2 sl
 	build-essential debhelper dh-python python3-dev python3-cffi python3-setuptools zsh \
 	g++ cmake autoconf pkg-config ksh93u+m mksh tcsh csh
 
-test: all debian-packages lint docs
+test: debian-packages
+	@$(MAKE) $(SIDE_BY_SIDE) lint docs
 	$(PYTEST) tests/py $(PYTESTFLAGS)
 	$(foreach setting,$(MEMORY),$(setting) $(PYTEST) -m 'not slow' $(SOME_FILES) || [ $$? = 5 ]$(nl))
+
+# As many jobs as processors, unless the caller has said how many.
+SIDE_BY_SIDE = --no-print-directory --output-sync $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # All tests of tasks pass with each of these settings of memory, too. `make test` runs
 # one file in 40, other ones each day. (5: all tests in them are slow.)
