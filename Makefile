@@ -183,12 +183,16 @@ FPVM_OBJ := $(call objects,libfpvm)
 SWITCH_OBJ := $(call objects,switch)
 
 RESTART_OBJ := $(call objects,restart)
+HPVM_OBJ := $(call objects,libhpvm)
+HPVMC_OBJ := $(call objects,hpvmc)
 
--include $(patsubst %.o,%.d,$(LIB_OBJ) $(GPVM_OBJ) $(FPVM_OBJ) $(SWITCH_OBJ) $(RESTART_OBJ))
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(GPVM_OBJ) $(FPVM_OBJ) $(SWITCH_OBJ) $(RESTART_OBJ) \
+	$(HPVM_OBJ) $(HPVMC_OBJ))
 
 # Headers of a part are named from its top.
 $(LIB_OBJ): LIB_CFLAGS += -Icsrc/libpvm
 $(SWITCH_OBJ): LIB_CFLAGS += -Icsrc/switch
+$(HPVM_OBJ) $(HPVMC_OBJ): LIB_CFLAGS += -Icsrc
 
 # A program without libc and its start, in which nothing can be that the caller's flags bring along.
 $(RESTART_OBJ): override CPPFLAGS :=
@@ -452,7 +456,7 @@ lint-python: all $(STAMPS)/venv-test
 lint-c: $(addprefix lint-c-,$(notdir $(shell command -v gcc; command -v clang; true)))
 
 lint-c-%:
-	@$(MAKE) -s lib switch-objects CC=$* BUILD=$(BUILD)/lint-$* WERROR=-Werror
+	@$(MAKE) -s lib switch-objects hpvm-objects CC=$* BUILD=$(BUILD)/lint-$* WERROR=-Werror
 
 # One dialect of C and one of Python; the public headers are laid out by hand.
 FORMATTED_C := $(shell find bench csrc examples tests -name '*.[ch]')
@@ -466,14 +470,15 @@ format: $(STAMPS)/venv-test
 	$(BUILD)/venv/bin/ruff format .
 
 # Nothing is used by what lies below it: tests/lint/layers.toml.
-lint-layers: lib switch-objects
+lint-layers: lib switch-objects hpvm-objects
 	$(PYTHON3) tests/lint/layers.py $(OBJ)
 
 switch-objects: $(SWITCH_OBJ)
+hpvm-objects: $(HPVM_OBJ) $(HPVMC_OBJ)
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all tree lib switch-objects commands man install uninstall deb demo demo-mist docs pictures bench fuzz test test-memory coverage-table debian-packages \
+.PHONY: all tree lib switch-objects hpvm-objects commands man install uninstall deb demo demo-mist docs pictures bench fuzz test test-memory coverage-table debian-packages \
 	lint lint-python lint-c lint-format lint-layers format clean
 .DELETE_ON_ERROR:
