@@ -139,7 +139,7 @@ objects = $(patsubst csrc/%.c,$(OBJ)/%.o,$(call sources,$(1)))
 
 LIB_OBJ := $(call objects,libpvm)
 HEADERS := $(patsubst include/%,$(TREE)/include/%,$(wildcard include/*.h))
-LIBS := $(foreach lib,pvm gpvm fpvm,$(addprefix $(LIBDIR)/lib$(lib)3,.so.3 .a))
+LIBS := $(foreach lib,pvm3 gpvm3 fpvm3 hpvm,$(addprefix $(LIBDIR)/lib$(lib),.so.3 .a))
 TOOLS := $(patsubst csrc/tools/%.c,$(LIBDIR)/%,$(wildcard csrc/tools/*.c))
 # The binutils that belong to the compiler, which may be a cross compiler.
 OBJCOPY = $(shell $(CC) -print-prog-name=objcopy)
@@ -152,7 +152,7 @@ ifeq ($(MACHINE)$(filter -m32 -mx32,$(CC) $(CFLAGS)),x86_64)
 RESTARTERS := $(LIBDIR)/pvmrestart $(LIBDIR)/pvmrestart-low
 endif
 
-lib: $(LIBS) $(HEADERS) $(TOOLS) $(RESTARTERS)
+lib: $(LIBS) $(HEADERS) $(TOOLS) $(RESTARTERS) $(LIBDIR)/hpvmc
 
 # Libraries and programs are linked with the caller's flags.
 LINK = $(CC) $(CFLAGS) $(LDFLAGS) $(LIB_LDFLAGS)
@@ -217,11 +217,23 @@ $(LIBDIR)/libfpvm3.so.3: $(FPVM_OBJ) $(LIBDIR)/libgpvm3.so.3 $(LIBDIR)/libpvm3.s
 	@mkdir -p $(@D)
 	$(LINK) -shared $(RUNPATH) -Wl,-soname,$(@F) -o $@ $^
 
+$(LIBDIR)/libhpvm.so.3: $(HPVM_OBJ) csrc/libhpvm/libhpvm.map $(LIBDIR)/libpvm3.so.3
+	@mkdir -p $(@D)
+	$(LINK) -shared $(RUNPATH) -Wl,-soname,$(@F) \
+		-Wl,--version-script=csrc/libhpvm/libhpvm.map -o $@ $(filter %.o %.so.3,$^)
+
+# Kernels find the functions of hpvm.h in it, and nothing else of it.
+HPVMC_SHARED := $(addprefix $(OBJ)/libhpvm/,arch.o archive.o error.o post.o sha256.o trusted.o types.o)
+$(LIBDIR)/hpvmc: $(HPVMC_OBJ) $(HPVMC_SHARED) $(LIBDIR)/libpvm3.a csrc/hpvmc/exported.list
+	@mkdir -p $(@D)
+	$(LINK) -Wl,--dynamic-list=csrc/hpvmc/exported.list -o $@ $(filter %.o %.a,$^) -ldl
+
 # One object whose internal names are local, so that none can clash with a program's own; without
 # section groups, in which names must stay global.
 $(OBJ)/pvm.o: $(LIB_OBJ)
 $(OBJ)/gpvm.o: $(GPVM_OBJ)
-$(OBJ)/pvm.o $(OBJ)/gpvm.o:
+$(OBJ)/hpvm.o: $(HPVM_OBJ)
+$(OBJ)/pvm.o $(OBJ)/gpvm.o $(OBJ)/hpvm.o:
 	$(CC) $(filter-out $(PROFILING),$(CFLAGS)) -r -nostdlib $(LTO_TO_OBJECT) -Wl,--force-group-allocation -o $@.tmp $^
 	$(OBJCOPY) --localize-hidden $@.tmp $@
 	@rm $@.tmp
@@ -229,6 +241,7 @@ $(OBJ)/pvm.o $(OBJ)/gpvm.o:
 # Every program names libpvm3, and many name it before what uses it: so it has the others, too.
 $(LIBDIR)/libpvm3.a: $(OBJ)/pvm.o $(OBJ)/gpvm.o $(FPVM_OBJ)
 $(LIBDIR)/libgpvm3.a: $(OBJ)/gpvm.o
+$(LIBDIR)/libhpvm.a: $(OBJ)/hpvm.o
 # Apart, so that a program without groups gets none.
 $(LIBDIR)/libfpvm3.a: $(FPVM_OBJ)
 $(LIBDIR)/%.a:
@@ -299,7 +312,7 @@ SCRIPTS := $(addprefix $(TREE)/lib/,$(COMMANDS) debugger pvmgs pvmtmparch ipcfre
 # What others read: shells, build systems.
 SNIPPETS := $(addprefix $(TREE)/lib/,pvm3-flags.sh bashrc.stub kshrc.stub cshrc.stub \
 	$(patsubst tree/%,%,$(wildcard tree/pkgconfig/* tree/cmake/*/*)))
-SPAWNED := $(TREE)/bin/$(PVM_ARCH)/pvmgs $(TREE)/bin/$(PVM_ARCH)/pvmrm
+SPAWNED := $(addprefix $(TREE)/bin/$(PVM_ARCH)/,pvmgs pvmrm hpvmc)
 CONF := $(addprefix $(TREE)/conf/$(PVM_ARCH).,def m4)
 
 # What may be missing is found out before anything is compiled.
