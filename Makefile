@@ -269,7 +269,7 @@ $(TREE)/include/%.h: include/%.h
 # ---- Python ----------------------------------------------------------------
 
 PY_SRC := $(shell find pvm3py -name '*.py' -o -name py.typed)
-EXTENSIONS := $(addprefix $(STAMPS)/ext-,wire switch task)
+EXTENSIONS := $(addprefix $(STAMPS)/ext-,wire switch task hpvm hpvm_machine)
 
 # Where csrc/python/headers leaves Python.h if the system has none.
 PYTHON_DEV := $(abspath $(BUILD))/python-dev
@@ -292,6 +292,8 @@ $(STAMPS)/ext-%: csrc/python/build_%.py csrc/python/compile.py $(wildcard includ
 $(STAMPS)/ext-wire: $(shell find csrc/libpvm -name 'trace_names.c')
 $(STAMPS)/ext-switch: $(shell find csrc/switch -name '*.[ch]')
 $(STAMPS)/ext-task: $(LIBDIR)/libpvm3.a $(LIBDIR)/libgpvm3.a
+$(STAMPS)/ext-hpvm_machine: $(LIBDIR)/libpvm3.a
+$(STAMPS)/ext-hpvm $(STAMPS)/ext-hpvm_machine: $(shell find csrc/libhpvm csrc/hpvmc -name '*.[ch]')
 
 # The package itself, the cffi run time beside it, and compiled byte code.
 $(STAMPS)/package: $(PY_SRC) $(EXTENSIONS) csrc/python/stage.py
@@ -305,7 +307,7 @@ COMPILERS := pvmc++ pvmf77 pvmf90
 COMPAT := $(addprefix $(TREE)/lib/compat/,cc gcc clang f77 f90 g77 gfortran)
 # What users call, on the search path: shell scripts of tree/, programs in Python, tools in C.
 COMMANDS := pvm pvmd pvmgetarch aimk pvm3-config pvmcc $(COMPILERS)
-PROGRAMS := pvm pvmd3 pvmgs pvmrm pvm3py tracer trcsort
+PROGRAMS := pvm pvmd3 pvmgs pvmrm pvm3py tracer trcsort hpvm hpvm-build
 ALL_COMMANDS = $(sort $(COMMANDS) $(PROGRAMS) $(notdir $(TOOLS)))
 SCRIPTS := $(addprefix $(TREE)/lib/,$(COMMANDS) debugger pvmgs pvmtmparch ipcfree) \
 	$(addprefix $(LIBDIR)/,$(PROGRAMS))

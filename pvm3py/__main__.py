@@ -32,6 +32,7 @@ COMMANDS = {
     "console": Command("run the console `pvm`", "pvm3py.console.__main__"),
     "trace": Command("convert trace files", "pvm3py.trace.__main__"),
     "rm": Command("run a resource manager", "pvm3py.rm.__main__"),
+    "hpvm": Command("kernel trees, and the machine of a hosts file", "pvm3py.hpvm.__main__"),
 }
 _OWN = f"""usage: {PROGRAM} COMMAND
   root     print PVM_ROOT: include/, lib/$PVM_ARCH/ and lib/pvmd are below it
