@@ -25,6 +25,9 @@ struct client {
 	int choice; /* how many kernels could not be loaded */
 	const struct hpvm_kernel *kernel;
 	int told; /* shares that it knows */
+	/* The kernel that it has loaded last: it will do so again, and need not be waited for. */
+	bool has_loaded;
+	unsigned char loaded[HPVM_HASH];
 };
 
 /* Places of clients, and how many: those that are gone have their state. */
