@@ -223,7 +223,8 @@ $(LIBDIR)/libhpvm.so.3: $(HPVM_OBJ) csrc/libhpvm/libhpvm.map $(LIBDIR)/libpvm3.s
 		-Wl,--version-script=csrc/libhpvm/libhpvm.map -o $@ $(filter %.o %.so.3,$^)
 
 # Kernels find the functions of hpvm.h in it, and nothing else of it.
-HPVMC_SHARED := $(addprefix $(OBJ)/libhpvm/,arch.o archive.o error.o post.o sha256.o trusted.o types.o)
+HPVMC_SHARED := $(addprefix $(OBJ)/libhpvm/,\
+	arch.o archive.o convert.o error.o post.o sha256.o trusted.o types.o)
 $(LIBDIR)/hpvmc: $(HPVMC_OBJ) $(HPVMC_SHARED) $(LIBDIR)/libpvm3.a csrc/hpvmc/exported.list
 	@mkdir -p $(@D)
 	$(LINK) -Wl,--dynamic-list=csrc/hpvmc/exported.list -o $@ $(filter %.o %.a,$^) -ldl
