@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -128,12 +128,17 @@ def build(
 
 
 class Host:
-    """A host: home is its user's, env more of its environment."""
+    """A host: home is its user's, env more of its environment; wrapper: a command to run it."""
 
     def __init__(
-        self, kind: Kind, home: Path | str = "", cpu: str | None = None, **env: str
+        self,
+        kind: Kind,
+        home: Path | str = "",
+        cpu: str | None = None,
+        wrapper: Iterable[str] = (),
+        **env: str,
     ) -> None:
-        self._command = kind.command(host_program(kind), cpu)
+        self._command = [*wrapper, *kind.command(host_program(kind), cpu)]
         self._env = {k: v for k, v in os.environ.items() if not k.startswith(("HPVM_", "XDG_"))}
         self._env |= {"HOME": str(home), **env}
 
