@@ -95,8 +95,23 @@ def test_without_a_home_nothing_is_kept(file: Path) -> None:
         assert here.get(digest(file)) == "none"
 
 
-def test_cache_on_a_full_disk_keeps_nothing_and_leaves_no_piece(tmp_path: Path, file: Path) -> None:
-    """What cannot be written whole is not there."""
+def test_cache_that_cannot_be_written_is_read(tmp_path: Path, file: Path) -> None:
+    """As root, in a mount namespace where it is read-only: permissions do not hold root."""
+    if os.geteuid() != 0:
+        missing("a read-only mount needs root")
+    require_program("unshare", "util-linux")
+    host(tmp_path).put(file)
+    mount = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+    wrapper = ("unshare", "-m", "sh", "-c", mount, str(tmp_path))
+    read_only = Host(KINDS["x86-64"], tmp_path, wrapper=wrapper)
+    assert read_only.get(digest(file)) == found(file)
+    other = tmp_path / "other"
+    other.write_bytes(b"other")
+    assert read_only.put(other) == ["-1"]
+    assert read_only.get(digest(file)) == found(file)
+
+
+def test_what_cannot_be_named_leaves_no_piece(tmp_path: Path, file: Path) -> None:
     (tmp_path / ".cache" / "hpvm").mkdir(parents=True, mode=0o700)
     (tmp_path / ".cache" / "hpvm" / digest(file)).mkdir()
     assert host(tmp_path).put(file) == ["-1"]
