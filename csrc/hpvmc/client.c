@@ -225,7 +225,7 @@ int main(int argc, char **argv)
 	pvm_notify(PvmTaskExit, MSG_GONE, 1, &client.parent);
 	pvm_setopt(PvmRoute, PvmRouteDirect);
 	hpvmc_traits(&client.traits);
-	if (!arena_make(pool_processors()) || !bell_make())
+	if (!arena_make(pool_processors(argc > 1 ? argv[1] : NULL)) || !bell_make())
 		leave(strerror(errno));
 	say_hello();
 	serve();

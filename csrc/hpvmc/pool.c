@@ -46,12 +46,14 @@ static long cgroup_limit(long most)
 	return count < most ? count : most;
 }
 
-uint32_t pool_processors(void)
+uint32_t pool_processors(const char *argument)
 {
 	const char *text = getenv("HPVM_PROCESSORS");
+	long count = argument ? strtol(argument, NULL, 10) : 0;
 	cpu_set_t set;
-	long count;
 
+	if (count > 0)
+		return count > MOST ? MOST : (uint32_t)count;
 	if (text && *text)
 		count = strtol(text, NULL, 10);
 	else if (sched_getaffinity(0, sizeof set, &set) == 0)

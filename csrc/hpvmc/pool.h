@@ -9,8 +9,9 @@
 
 enum pool_news { POOL_NOTHING, POOL_LOADED, POOL_REFUSED };
 
-/* How many processors this process may use: affinity, the limit of its cgroup, HPVM_PROCESSORS. */
-uint32_t pool_processors(void);
+/* How many processors this process may use: as many as its argument says if that is not 0, as
+ * HPVM_PROCESSORS says, or as its affinity and its cgroup allow. */
+uint32_t pool_processors(const char *argument);
 
 /* Fork all runners for the kernel in a memory file. False if there is none. */
 bool pool_start(int kernel);

@@ -53,20 +53,32 @@ static struct client *new_place(void)
 	return &list[clients.count++];
 }
 
-/* Start a client on a host; false, with a line for the user, if it has none. */
-static bool start(struct client *c, const struct pvmhostinfo *host)
+/* The host's line in the hosts file, or NULL. */
+static const struct hpvm_host *line_of(const struct hpvm_hosts *hosts, int daemon)
 {
+	for (int i = 0; hosts && i < hosts->n; i++)
+		if (hosts->hosts[i].daemon == daemon)
+			return &hosts->hosts[i];
+	return NULL;
+}
+
+/* Start a client on a host; false, with a line for the user, if it has none. */
+static bool start(struct client *c, const struct pvmhostinfo *host, const struct hpvm_host *line)
+{
+	const char *name = line ? line->name : host->hi_name;
+	char processors[16], *arguments[] = { processors, NULL };
 	int tid = 0;
 
-	if (pvm_spawn("hpvmc", NULL, PvmTaskHost, host->hi_name, 1, &tid) != 1) {
-		hpvm__say("host %s is left out: %s (%d)", host->hi_name,
+	snprintf(processors, sizeof processors, "%d", line ? line->cpus : 0);
+	if (pvm_spawn("hpvmc", arguments, PvmTaskHost, host->hi_name, 1, &tid) != 1) {
+		hpvm__say("host %s is left out: %s (%d)", name,
 			tid == PvmNoFile ? "it has no program hpvmc in its PVM_PATH" :
 					   "hpvmc could not be started",
 			tid);
 		return false;
 	}
 	*c = (struct client){ .state = CLIENT_STARTED, .tid = tid, .host = host->hi_tid };
-	snprintf(c->name, sizeof c->name, "%s", host->hi_name);
+	snprintf(c->name, sizeof c->name, "%s", name);
 	pvm_notify(PvmTaskExit, MSG_GONE, 1, &tid);
 	return true;
 }
@@ -79,21 +91,28 @@ static void forget_session(int session)
 	clients.count = 0;
 }
 
-int hpvm__clients_start(int session)
+int hpvm__clients_start(int session, const struct hpvm_hosts *hosts)
 {
-	struct pvmhostinfo *hosts;
+	struct pvmhostinfo *list;
 	int count, started = 0;
 
 	forget_session(session);
-	if (pvm_config(&count, NULL, &hosts) < 0)
+	if (pvm_config(&count, NULL, &list) < 0)
 		return hpvm__fail(HPVM_PVM, "hpvm_spawn: PVM does not say which hosts there are");
 	for (int i = 0; i < count; i++) {
-		struct client *c = has_client(hosts[i].hi_tid) ? NULL : new_place();
+		const struct hpvm_host *line = line_of(hosts, list[i].hi_tid);
+		struct client *c;
 
-		if (!c && !has_client(hosts[i].hi_tid))
-			return hpvm__fail(HPVM_NOMEM, "hpvm_spawn: no memory for clients");
-		if (!c || start(c, &hosts[i]))
+		if (hosts && !line)
+			continue;
+		if (has_client(list[i].hi_tid)) {
 			started++;
+			continue;
+		}
+		c = new_place();
+		if (!c)
+			return hpvm__fail(HPVM_NOMEM, "hpvm_spawn: no memory for clients");
+		started += start(c, &list[i], line);
 	}
 	return started;
 }

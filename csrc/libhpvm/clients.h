@@ -4,6 +4,7 @@
 #define HPVM_CLIENTS_H
 
 #include <stdbool.h>
+#include "hosts.h"
 #include "messages.h"
 
 enum client_state {
@@ -16,14 +17,17 @@ enum client_state {
 
 struct client {
 	enum client_state state;
-	int tid, host; /* of the daemon */
-	char name[HPVM_NAME];
+	int tid, host;        /* of the daemon */
+	char name[HPVM_NAME]; /* of the hosts file, else PVM's */
 	struct hpvm_traits traits;
 	int processors, slots, in_flight;
 	bool same_format;
 	int choice; /* how many kernels could not be loaded */
 	const struct hpvm_kernel *kernel;
 	int told; /* shares that it knows */
+	/* The kernel that it has loaded last: it will do so again, and need not be waited for. */
+	bool has_loaded;
+	unsigned char loaded[HPVM_HASH];
 };
 
 /* Places of clients, and how many: those that are gone have their state. */
@@ -33,11 +37,11 @@ struct client *hpvm__clients(int *count);
 int hpvm__client_of(int tid);
 
 /*
- * Start a client on each host of the machine that has none. `session`: of hpvm__enrol; clients of
- * an earlier one are forgotten. How many clients there are; a host that can have none is a line
+ * Start a client on each host that has none: on those of the hosts file, or on all of the machine
+ * if `hosts` is NULL. `session`: of hpvm__enrol; clients of an earlier one are forgotten. How many clients there are; a host that can have none is a line
  * for the user. HPVM_NOMEM, HPVM_PVM.
  */
-int hpvm__clients_start(int session);
+int hpvm__clients_start(int session, const struct hpvm_hosts *hosts);
 
 /* What a client says of itself; false if it makes no sense. */
 bool hpvm__client_hello(struct client *c, const struct msg_hello *m);

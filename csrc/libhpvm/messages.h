@@ -15,7 +15,7 @@ enum {
 	HPVM_VERSION = 1,
 	/* Bytes of a piece of a share or of a kernel, and pieces on their way to a client. */
 	HPVM_PIECE = 256 * 1024,
-	HPVM_PIECES = 4,
+	HPVM_PIECES = 16,
 	/* Merges that travel with the report of their task; larger ones go ahead of it. */
 	HPVM_INLINE = 1024 * 1024,
 	HPVM_BLOCK = 1024 * 1024, /* largest block of arguments */

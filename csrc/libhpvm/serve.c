@@ -26,6 +26,14 @@ static void leave_out(struct spawn *s, struct client *c, const char *why)
 	hpvm__say("host %s (%s %s) is left out: %s", c->name, c->traits.arch, c->traits.os, why);
 }
 
+static void begin_work(struct spawn *s, struct client *c)
+{
+	c->state = CLIENT_READY;
+	c->has_loaded = true;
+	memcpy(c->loaded, c->kernel->hash, HPVM_HASH);
+	s->had_kernel = true;
+}
+
 static void offer_kernel(struct spawn *s, struct client *c)
 {
 	const struct hpvm_kernel *k = hpvm_select(s->tree, &c->traits, c->choice);
@@ -47,6 +55,8 @@ static void offer_kernel(struct spawn *s, struct client *c)
 	m.argtype = to_be32((uint32_t)k->argtype);
 	m.source = to_be32(!strcmp(k->arch, HPVM_SOURCE));
 	c->state = CLIENT_LOADING;
+	if (c->has_loaded && !memcmp(c->loaded, k->hash, HPVM_HASH))
+		begin_work(s, c);
 	hpvm__post(c->tid, MSG_KERNEL, &m, sizeof m, NULL, 0);
 }
 
@@ -95,13 +105,15 @@ static bool on_ready(struct spawn *s, struct client *c)
 
 	if (!hpvm__take(&m, sizeof m))
 		return false;
-	if (from_be32(m.spawn) != s->job->number || c->state != CLIENT_LOADING)
+	if (from_be32(m.spawn) != s->job->number || c->state < CLIENT_LOADING)
 		return true;
 	if (from_be32(m.good)) {
-		c->state = CLIENT_READY;
-		s->had_kernel = true;
+		begin_work(s, c);
 		return true;
 	}
+	c->has_loaded = false;
+	c->in_flight = c->told = 0;
+	hpvm__job_lost(s->job, hpvm__client_of(c->tid));
 	m.text[sizeof m.text - 1] = 0;
 	hpvm__say("host %s: %s: %s", c->name, c->kernel->path, m.text);
 	c->choice++;
@@ -309,7 +321,8 @@ static bool anybody_left(const struct spawn *s)
 	return false;
 }
 
-void hpvm__serve_tasks(struct spawn *s)
+/* Give tasks to clients that have room for them. */
+static void give_to_all(struct spawn *s)
 {
 	int count, ready = 0;
 	struct client *list = hpvm__clients(&count);
@@ -340,6 +353,10 @@ bool hpvm__serve_once(struct spawn *s)
 {
 	int buffer;
 
+	give_to_all(s);
+	if (s->job->error)
+		return false;
+
 	if (!anybody_left(s))
 		return false;
 	buffer = pvm_recv(-1, -1);
@@ -350,7 +367,6 @@ bool hpvm__serve_once(struct spawn *s)
 	do
 		handle(s, buffer);
 	while ((buffer = pvm_nrecv(-1, -1)) > 0);
-	hpvm__serve_tasks(s);
 	return !s->job->error;
 }
 

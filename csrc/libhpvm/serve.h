@@ -17,12 +17,9 @@ struct spawn {
 /* Offer a kernel to each client that is there. */
 void hpvm__serve_begin(struct spawn *s);
 
-/* Wait for a message and do what it asks for, then give out tasks. False when no client is left
- * that could do any. */
+/* Give out tasks, then wait for messages and do what they ask for. False when no client is left
+ * that could do any task, or the job has an error. */
 bool hpvm__serve_once(struct spawn *s);
-
-/* Give tasks to clients that have room for them. */
-void hpvm__serve_tasks(struct spawn *s);
 
 /* The spawn is over for the clients. */
 void hpvm__serve_end(struct spawn *s);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include "clients.h"
 #include "error.h"
+#include "join.h"
 #include "api.h"
 #include "pvm3.h"
 #include "serve.h"
@@ -68,10 +69,11 @@ static int outcome(const struct spawn *s, const char *tree)
 	return hpvm__good();
 }
 
-static int run(const struct hpvm_tree *tree, int session, long count, callback *call)
+static int run(const struct hpvm_tree *tree, const struct hpvm_hosts *hosts, int session,
+	long count, callback *call)
 {
 	struct spawn s = { .job = &work.job, .tree = tree };
-	int result = hpvm__clients_start(session);
+	int result = hpvm__clients_start(session, hosts);
 
 	if (result == 0)
 		return hpvm__fail(HPVM_NOHOST, "hpvm_spawn: no host has hpvmc");
@@ -92,9 +94,12 @@ static int run(const struct hpvm_tree *tree, int session, long count, callback *
 int hpvm_spawn(const char *name, long count, callback *call)
 {
 	char why[1024] = "";
+	const struct hpvm_hosts *hosts;
 	int session, result = check(name, count);
 	struct hpvm_tree *tree;
 
+	if (!result)
+		result = hpvm__join(&hosts);
 	if (result)
 		return result;
 	session = hpvm__enrol();
@@ -107,7 +112,7 @@ int hpvm_spawn(const char *name, long count, callback *call)
 	hpvm__enter(&work.setting);
 	hpvm__shares_in_use(true);
 	work.call = call;
-	result = run(tree, session, count, call);
+	result = run(tree, hosts, session, count, call);
 	hpvm__shares_in_use(false);
 	hpvm__leave(&work.setting);
 	hpvm_tree_close(tree);

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support import compiler
-from support.machines.vm import VirtualMachine, wait_until
+from support.machines.vm import VirtualMachine, processes_of, wait_until
 from support.programs import kernels
 from support.system import C_SOURCES, SIDES, Side, spawn_dir
 
@@ -57,12 +57,39 @@ int main(int argc, char **argv)
 """
 
 
-def test_without_a_machine_the_spawn_says_so(tmp_path: Path) -> None:
+def test_machine_that_the_parent_starts_ends_with_it(tmp_path: Path) -> None:
+    """Another directory for the machine, in which no daemon serves."""
+    with VirtualMachine(path=[spawn_dir()]) as vm:
+        program = kernels.parent(source(tmp_path, PARENT))
+        done = vm.run(program, kernels.tree(KERNEL), 5, env={"PVM_TMP": str(tmp_path)}).check()
+        assert done.out == "0 \n", done.out + done.err
+        assert "ready" in next(tmp_path.glob("pvml.*")).read_text()
+        wait_until(lambda: not processes_of(tmp_path), "no daemon")
+
+
+def test_without_a_machine_and_a_daemon_the_spawn_says_so(tmp_path: Path) -> None:
     with VirtualMachine() as vm:
         program = kernels.parent(source(tmp_path, PARENT))
-        env = {"PVM_TMP": str(tmp_path)}
+        env = {"PVM_TMP": str(tmp_path), "PVM_ROOT": str(tmp_path), "PATH": "/nowhere"}
         done = vm.run(program, kernels.tree(KERNEL), 1, env=env).check()
-        assert done.out.startswith("-17 hpvm_spawn: there is no virtual machine"), done.out
+        assert done.out.startswith("-17 hpvm_spawn: there is no virtual machine, and none could")
+
+
+def hosts_file(vm: VirtualMachine, text: str) -> None:
+    (vm.home / "hpvm_hosts.cfg").write_text(text)
+
+
+def test_hosts_file_gives_hosts_their_names_and_processors(tmp_path: Path) -> None:
+    text = SILENT.replace("return 0;", "return id == 3 ? 9 : 0;")
+    tree = kernels.tree(source(tmp_path, text))
+    program = kernels.parent(source(tmp_path, PARENT))
+    with VirtualMachine(path=[spawn_dir()]) as vm:
+        hosts_file(vm, "127.0.0.1 bigboy cpus=3\n127.0.0.1 hpvm_host\n")
+        done = vm.run(program, tree, 5).check()
+        assert "first: task 3: on bigboy: kernel_main returned 9" in done.out, done.out + done.err
+        hosts_file(vm, "bigboy\n")
+        done = vm.run(program, tree, 5).check()
+        assert done.out.startswith("-13 "), done.out
 
 
 def test_host_without_the_client_is_named(tmp_path: Path) -> None:

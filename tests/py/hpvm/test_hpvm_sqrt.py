@@ -18,7 +18,7 @@ GOLDEN = "47998246f45a54d404f3b1f6b62cc59fb49792135956c4ed7e55c32d4900b8a5"
 
 def run_example(vm: VirtualMachine) -> None:
     """Run the parent, which finds its kernels beside it, and look at what it wrote."""
-    program, tree = kernels.parent(SQRT / "parent.c"), kernels.tree(SQRT / "kernel.c")
+    program, tree = kernels.parent(SQRT / "parent.c"), kernels.built_tree(SQRT / "kernel.c")
     done = vm.run(program, env={"HPVM_KERNELS": str(tree)}).check()
     assert done.err == ""
     digest = hashlib.sha256((vm.home / "output.dat").read_bytes())

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -64,6 +65,18 @@ def tree(source: Path, flags: Iterable[str] = ()) -> Path:
     return compiler.made_once(
         name, lambda target: make_tree(target, {"x86-64/linux/generic": file})
     )
+
+
+def built_tree(source: Path, *options: str) -> Path:
+    """The tree that hpvm-build makes of a source."""
+    name = hashlib.sha256("\0".join((str(source), *options)).encode()).hexdigest()[:12]
+
+    def build(target: Path) -> None:
+        command = [library_dir() / "hpvm-build", *options, source, "-o", target]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return compiler.made_once(f"trees/{name}/{source.stem}.kernels", build)
 
 
 def hpvmc() -> Path:
