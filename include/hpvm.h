@@ -52,6 +52,22 @@
 #define HPVM_DCPLX   13 /* two doubles */
 #define HPVM_TYPES   14
 
+/*
+ * "HPVM_BYTES_ARGS;" in a kernel's source: the arguments are bytes which the kernel converts
+ * itself, whatever the pointer of kernel_main says. So hosts of all kinds get them.
+ */
+#ifdef __cplusplus
+#define HPVM_BYTES_ARGS \
+	extern "C" { \
+	extern const char hpvm_bytes_args __attribute__((visibility("default"))); \
+	} \
+	const char hpvm_bytes_args = 1
+#else
+#define HPVM_BYTES_ARGS \
+	extern const char hpvm_bytes_args __attribute__((visibility("default"))); \
+	const char hpvm_bytes_args = 1
+#endif
+
 /* Options of hpvm_setopt. */
 #define HPVM_AUTOERR     1 /* 1: each error is a line on standard error, which is the default */
 #define HPVM_KEEP_BLOCKS 2 /* 1: blocks of the callback stay the caller's, and are copied */

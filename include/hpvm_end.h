@@ -10,6 +10,7 @@
  *
  *	int kernel_main(long id, long size, void *args);
  *	const int hpvm_args_type;	HPVM_LONG if args is a long *, and so on
+ *	const char hpvm_bytes_args;	if HPVM_BYTES_ARGS is there: the type is HPVM_BYTE
  *
  * The block of a task is converted as this type says.
  */
