@@ -35,7 +35,7 @@ static void *give_args(long id, long *size)
 		CHECK_INT(hpvm_share("in." #t, in_##t, sizeof in_##t), HPVM_OK); \
 		CHECK_INT(hpvm_share("out." #t, out_##t, sizeof out_##t), HPVM_OK); \
 	} \
-	static void check_##t(int less) \
+	static void compare_##t(int less) \
 	{ \
 		for (int i = 0; i < COUNT; i++) \
 			CHECK((t)(out_##t[i] + (t)less) == in_##t[i]); \
@@ -70,17 +70,17 @@ static void shares(void)
 
 static void results(void)
 {
-	check_char(0);
-	check_short(1);
-	check_ushort_(1);
-	check_int(1);
-	check_uint_(1);
-	check_long(1);
-	check_ulong_(1);
-	check_llong_(1);
-	check_ullong_(1);
-	check_float(0);
-	check_double(0);
+	compare_char(0);
+	compare_short(1);
+	compare_ushort_(1);
+	compare_int(1);
+	compare_uint_(1);
+	compare_long(1);
+	compare_ulong_(1);
+	compare_llong_(1);
+	compare_ullong_(1);
+	compare_float(0);
+	compare_double(0);
 	CHECK(signbit(out_float[1]) && signbit(out_double[1]));
 }
 
