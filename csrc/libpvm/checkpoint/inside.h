@@ -136,9 +136,10 @@ int pvm__image_numbered(char *text, const char *beginning, int fd);
 
 /*
  * Have the kernel note changes from now on, and find out what has changed since the image that
- * this one may build on. If that cannot be, or too much has, the image stands alone. (tracker.c)
+ * this one may build on. If that cannot be, the image stands alone; so does one in a file if too much
+ * has. 0, or, with IMAGE_ROUND, refused: nothing can be noted. (tracker.c)
  */
-void pvm__image_changes_find(struct job *job);
+int pvm__image_changes_find(struct job *job);
 /* Give back what that has taken. */
 void pvm__image_changes_end(struct job *job);
 /*

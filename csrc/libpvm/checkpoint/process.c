@@ -143,6 +143,7 @@ static void gather_head(struct job *job)
 	head->tid = job->order->tid;
 	head->job = job->order->job;
 	head->epoch = job->order->epoch;
+	head->flags = job->order->how & IMAGE_ROUND ? IMAGE_FOLLOWED : 0;
 	image_cpu(head);
 	raw(SYS_uname, name);
 	for (i = 0; i < sizeof head->kernel - 1 && name->release[i]; i++)
