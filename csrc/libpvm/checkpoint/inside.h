@@ -136,8 +136,8 @@ int pvm__image_numbered(char *text, const char *beginning, int fd);
 
 /*
  * Have the kernel note changes from now on, and find out what has changed since the image that
- * this one may build on. If that cannot be, the image stands alone; so does one in a file if too much
- * has. 0, or, with IMAGE_ROUND, refused: nothing can be noted. (tracker.c)
+ * this one may build on. If that cannot be, the image stands alone; so it does if too much has, unless
+ * it is of a live move. 0, or, with IMAGE_ROUND, refused: nothing can be noted. (tracker.c)
  */
 int pvm__image_changes_find(struct job *job);
 /* Give back what that has taken. */

@@ -16,7 +16,8 @@ enum {
 	INCREMENTS_MAX = IMAGE_BASES_MAX,
 	REST = 8,    /* images without notes, after one of which too much had changed */
 	PORTION = 4, /* so much is one part in so many of the memory */
-	LOWEST = 3,  /* descriptors below are the program's standard streams */
+	IN_ROUNDS = IMAGE_ROUND | IMAGE_LAST,
+	LOWEST = 3, /* descriptors below are the program's standard streams */
 };
 
 /* ---- the kernel's interface, which older headers lack ------------------------------------------ */
@@ -275,12 +276,12 @@ static bool may_build(const struct image_order *order)
 	return order->base && t->epoch == order->base && t->increments < INCREMENTS_MAX;
 }
 
-/* Is what has changed so much that an image in a file had better stand alone? */
+/* Is what has changed so much that an image had better stand alone? */
 static bool is_too_much(const struct job *job)
 {
 	const struct changes *c = &job->changes;
 
-	return job->order->how & IMAGE_TOLD &&
+	return !(job->order->how & IN_ROUNDS) &&
 		c->dirty.pages >= (c->dirty.pages + c->kept.pages) / PORTION;
 }
 
@@ -290,7 +291,7 @@ static int give_up(struct job *job)
 	struct image_tracker *t = job->order->tracker;
 
 	pvm__image_untrack(t, false);
-	t->rest = job->changes.known && job->order->how & IMAGE_TOLD ? REST : 0;
+	t->rest = job->changes.known && !(job->order->how & IN_ROUNDS) ? REST : 0;
 	job->changes.known = false;
 	if (job->order->how & IMAGE_ROUND)
 		return pvm__image_refuse(job, WHY_SYSTEM, 0, "userfaultfd");
@@ -304,7 +305,7 @@ int pvm__image_changes_find(struct job *job)
 
 	if (!t)
 		return 0;
-	if (t->rest && job->order->how & IMAGE_TOLD) {
+	if (t->rest && !(job->order->how & IN_ROUNDS)) {
 		t->rest--;
 		return 0;
 	}

@@ -330,7 +330,7 @@ static void report(const struct departure *d, const struct objection *o)
 		if (!freeze.file[0])
 			pvm__rounds_end(false);
 		pvm__routes_renew();
-	} else if (d->order.how) {
+	} else if (d->order.how & IMAGE_SNAPSHOT) {
 		await_thaw(false);
 		pvm__routes_renew();
 	} else {

@@ -66,6 +66,7 @@ int pvm__rounds_journey(const struct freeze *freeze, struct image_order *order)
 	fd = journey.fd;
 	journey.fd = -1;
 	pvm__rounds_note(order, freeze->epoch);
+	order->how |= IMAGE_LAST;
 	return fd;
 }
 

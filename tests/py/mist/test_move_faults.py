@@ -150,7 +150,7 @@ def cases(action: str, *phases: tuple[str, str, bool], flags: int = 0) -> pytest
         ("lone", "fate"),
         [
             pytest.param(
-                ((phase if ":" in phase else f"{phase}:1") + f":{action}", flags),
+                (f"{phase}:1:{action}", flags),
                 fate,
                 marks=() if always else every,
                 id=phase,
@@ -195,8 +195,7 @@ def test_goal_ends(lone: Lone, fate: str) -> None:
 
 @cases(
     "die",
-    ("round", ENDED, False),
-    ("round:2", ENDED, True),
+    ("round", ENDED, True),
     ("hold", ENDED, False),
     ("frozen", ENDED, False),
     ("ready", ALIVE, False),
@@ -213,7 +212,6 @@ def test_origin_ends_in_a_live_move(lone: Lone, fate: str) -> None:
     ("reserved", ALIVE, False),
     ("image", ALIVE, False),
     ("brought", ALIVE, True),
-    ("brought:2", ALIVE, False),
     ("restarted", ALIVE, False),
     ("told", ALIVE, True),
     flags=c.WIRE_MIGRATE_LIVE,
