@@ -145,6 +145,7 @@ static const struct {
 	{ 0, 20, "sse4.2" },
 	{ 0, 22, "movbe" },
 	{ 0, 23, "popcnt" },
+	{ 0, 26, "xsave" },
 	{ 0, 28, "avx" },
 	{ 2, 3, "bmi1" },
 	{ 2, 5, "avx2" },
@@ -182,7 +183,7 @@ static void check_cpu(struct restart *r)
 			refuse(r, "the processor here lacks a feature: %s (%u.%u)",
 				feature_name(i, bit), (uint64_t)i, (uint64_t)bit);
 	}
-	if (r->from->head.xcr0 != here.xcr0 || r->from->head.xsave != here.xsave)
+	if (!image_state_fits(&r->from->head, &here))
 		refuse(r, "the vector state here is another: 0x%x, not 0x%x", here.xcr0,
 			r->from->head.xcr0);
 }

@@ -52,9 +52,10 @@ struct image_header {
 	uint32_t arch;
 	uint32_t page; /* bytes */
 	int32_t tid, job, epoch;
-	uint64_t xcr0;                 /* parts of the vector state that the system saves */
-	uint32_t xsave;                /* its size, bytes */
-	uint32_t flags;                /* IMAGE_FOLLOWED */
+	uint64_t xcr0;  /* parts of the vector state that the system saves */
+	uint32_t xsave; /* its size, bytes */
+	uint16_t level; /* of x86-64 that the process keeps to, 1 to 4; 0: all it finds */
+	uint16_t flags; /* IMAGE_FOLLOWED */
 	uint32_t cpu[IMAGE_CPU_WORDS]; /* features of the processor: image_cpu.h */
 	char kernel[64];               /* release, for people */
 };

@@ -150,7 +150,7 @@ def begin(directory: str, root: int) -> Slot:
                 os.mkdir(path, 0o700)
         check_directory(job)
         slot = Slot(job, max(numbers(job), default=0) + 1)
-        drop(slot)
+        _remove(slot.part)
         os.mkdir(slot.part, 0o700)
     except OSError as error:
         raise VaultError(f"{error.filename or job}: {error.strerror}") from error
@@ -158,8 +158,10 @@ def begin(directory: str, root: int) -> Slot:
 
 
 def drop(slot: Slot) -> None:
-    """A checkpoint is not finished: its files go."""
+    """A checkpoint is not finished: its files go, and the directory of its job if it is empty."""
     _remove(slot.part)
+    with contextlib.suppress(OSError):
+        os.rmdir(slot.job)
 
 
 def room(slot: Slot) -> int:

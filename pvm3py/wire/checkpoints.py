@@ -56,13 +56,15 @@ class FreezeOrder(Record):
     """DM_CKPT_FREEZE: stop those of these tasks that are there; only_asked: or may they be?
 
     stamp: the number of this checkpoint, which nothing else has; directory: that of its files;
-    base: stamp of the one on which images may build, 0: there is none, -1: nor will the next.
+    flags: WIRE_CKPT_END, WIRE_CKPT_SPAWNED; base: stamp of the one on which images may build, 0:
+    there is none, -1: nor will the next.
     """
 
     stamp: I32
     only_asked: I32
     directory: Str
     tids: Ints
+    flags: I32 = 0
     base: I32 = -1
 
 
@@ -70,6 +72,13 @@ class CutOrder(Record):
     """DM_CKPT_CUT, DM_CKPT_THAW: of the checkpoint with this stamp."""
 
     stamp: I32
+
+
+class EndOrder(Record):
+    """DM_CKPT_END: the tasks end, or else they go on."""
+
+    stamp: I32
+    end: I32
 
 
 class TaskState(Record):

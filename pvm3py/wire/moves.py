@@ -33,6 +33,7 @@ WORDS = {
     c.WIRE_WHY_FIXED: "it has been spawned to stay where it is",
     c.WIRE_WHY_OWNER: "the owner of that host uses it",
     c.WIRE_WHY_MANAGER: "the resource manager finds no host for it",
+    c.WIRE_WHY_BY_HAND: "it was started by hand",
     c.WIRE_WHY_DIRECTORY: "the directory cannot be used",
     c.WIRE_WHY_CHECKPOINT: "the checkpoint cannot be used",
     c.WIRE_WHY_ALIVE: "tasks with these tids are there",
@@ -321,7 +322,8 @@ class HoldTasks(Record):
 class TaskStat(Record):
     """A task in HostStat. share: of a processor, in thousandths; held: bits of who has stopped it.
 
-    reason: WIRE_WHY_, why it cannot be moved, as far as can be seen from outside; 0: it can.
+    reason: WIRE_WHY_, why it cannot be moved, as far as can be seen from outside; 0: it can; job:
+    tid of the task with which its job began.
     """
 
     tid: I32
@@ -329,6 +331,7 @@ class TaskStat(Record):
     share: I32
     held: I32
     reason: I32
+    job: I32
 
 
 class HostStat(Record):

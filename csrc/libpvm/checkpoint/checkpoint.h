@@ -108,6 +108,7 @@ struct image_order {
 	const int *own;          /* descriptors that the caller closes, or makes again: left out */
 	size_t owned;            /* number of these; `fd` is one anyway */
 	int32_t tid, job, epoch; /* for the header */
+	uint32_t level;          /* of x86-64 that the process keeps to; 0: none */
 	const struct image_extra *extra;
 	size_t extras;
 	/* NULL: the image stands alone. Otherwise it may build on the one with this epoch, 0: on none. */

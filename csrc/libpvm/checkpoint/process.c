@@ -145,6 +145,7 @@ static void gather_head(struct job *job)
 	head->epoch = job->order->epoch;
 	head->flags = job->order->how & IMAGE_ROUND ? IMAGE_FOLLOWED : 0;
 	image_cpu(head);
+	image_cpu_limit(head, job->order->level);
 	raw(SYS_uname, name);
 	for (i = 0; i < sizeof head->kernel - 1 && name->release[i]; i++)
 		head->kernel[i] = name->release[i];

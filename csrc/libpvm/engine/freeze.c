@@ -26,6 +26,7 @@ enum {
 
 int pvm__movable = 1;
 
+static uint32_t level;                /* of the processor that the task keeps to */
 static int heeded;                    /* the signal that this program has us handle; 0: none */
 static volatile sig_atomic_t awaited; /* signals for which no order has come yet */
 static bool stopping;                 /* the task stops */
@@ -140,6 +141,7 @@ static void prepare(struct departure *d)
 		.owned = list_own(d->own),
 		.tid = pvmmytid,
 		.epoch = freeze.epoch,
+		.level = level,
 		.extra = &d->extra,
 		.extras = 1,
 	};
@@ -527,6 +529,23 @@ static int wanted_signal(void)
 	return text && (end == text || *end || n < 0 || n > SIGRTMAX) ? WIRE_MOVE_SIGNAL : (int)n;
 }
 
+/*
+ * The level of x86-64 that PVM_CPU_LEVEL names, to which the C library keeps as well; 0: none. A task
+ * that was not started so uses what it has found.
+ */
+static uint32_t wanted_level(void)
+{
+	static const char beginning[] = "x86-64-v";
+	const char *text = getenv("PVM_CPU_LEVEL"), *tunables = getenv("GLIBC_TUNABLES");
+	size_t length = sizeof beginning - 1;
+
+	if (!text || !tunables || !strstr(tunables, "glibc.cpu.hwcaps=") ||
+		strncmp(text, beginning, length) || text[length] < '1' || text[length] > '4' ||
+		text[length + 1])
+		return 0;
+	return (uint32_t)(text[length] - '0');
+}
+
 /* Have the signal handled, unless the program sees to it. The signal, or 0. */
 static int heed(int number)
 {
@@ -555,6 +574,7 @@ int pvm__freeze_image(void)
 
 int pvm__freeze_signal(void)
 {
+	level = wanted_level();
 	heeded = pvm__freeze_image() == WIRE_IMAGE_NONE ? 0 : heed(wanted_signal());
 	return heeded;
 }

@@ -21,6 +21,7 @@ from pvm3py.wire.checkpoints import (
     CheckpointOrder,
     Cut,
     CutOrder,
+    EndOrder,
     FreezeOrder,
     KeptFile,
     Members,
@@ -28,7 +29,7 @@ from pvm3py.wire.checkpoints import (
 )
 from pvm3py.wire.moves import MoveReply
 from pvm3py.wire.record import Record
-from pvm3py.wire.task import Empty
+from pvm3py.wire.task import Empty, Status
 
 from ..core import Pvmd, Table
 from ..io.aside import aside
@@ -170,18 +171,19 @@ async def _write(pvmd: Pvmd, plan: Plan, body: CheckpointOrder) -> int:
     try:
         last = _last(pvmd, plan, slot)
         base = (last.stamp if last else 0) if body.flags & c.WIRE_CKPT_INCREMENTAL else -1
-        cuts, files = await _cut(pvmd, plan, slot, base)
+        cuts, files = await _cut(pvmd, plan, slot, body.flags, base)
         bases = {file.tid: _bases(last, file) for file in files if file.tid}
         text = _manifest(plan, slot, cuts, files, bases)
         size = sum(file.size for file in files)
         keep = body.keep or pvmd.settings.ckpt_keep
         await aside(pvmd.settings.disk_seconds(), _finish, slot, text, keep)
     except asyncio.CancelledError:
-        pvmd.background(_drop(pvmd, slot))
+        pvmd.background(_give_up(pvmd, plan, slot, body.flags))
         raise
     except (NotMovedError, HostFailed, store.VaultError):
-        await _drop(pvmd, slot)
+        await _give_up(pvmd, plan, slot, body.flags)
         raise
+    await _end(pvmd, plan, body.flags, end=True)
     Checkpoints.of(pvmd).last[plan.root] = _last_now(plan, slot, files, bases)
     pvmd.log(f"checkpoint {slot.path}: {len(plan.tids)} tasks, {size} bytes")
     return slot.number
@@ -257,18 +259,34 @@ def _finish(slot: store.Slot, text: bytes, keep: int) -> None:
     store.prune(slot, keep, manifest.needed)
 
 
-async def _drop(pvmd: Pvmd, slot: store.Slot) -> None:
-    """Nothing comes of a checkpoint: remove its files, or leave that to the next."""
+async def _give_up(pvmd: Pvmd, plan: Plan, slot: store.Slot, flags: int) -> None:
+    """Nothing comes of a checkpoint: its tasks go on, its files go, now or with the next."""
+    await _end(pvmd, plan, flags, end=False)
     with contextlib.suppress(store.VaultError):
         await aside(pvmd.settings.disk_seconds(), store.drop, slot)
 
 
+async def _end(pvmd: Pvmd, plan: Plan, flags: int, *, end: bool) -> None:
+    """If that was wanted, end the tasks; or have them go on, as it has failed."""
+    order = EndOrder(plan.stamp, int(end))
+    if flags & c.WIRE_CKPT_END:
+        with contextlib.suppress(NotMovedError, HostFailed):
+            await everywhere(
+                pvmd,
+                plan.hosts,
+                c.DM_CKPT_END,
+                order,
+                Status,
+                lambda: cutting.end_tasks(pvmd, None, order),
+            )
+
+
 async def _cut(
-    pvmd: Pvmd, plan: Plan, slot: store.Slot, base: int
+    pvmd: Pvmd, plan: Plan, slot: store.Slot, flags: int, base: int
 ) -> tuple[list[Cut], list[KeptFile]]:
     """Stop the tasks, note what is under way, have them go on: what is noted, files."""
     own = pvmd.hosts.own.tid
-    order = FreezeOrder(plan.stamp, 1, slot.part, plan.tids, base)
+    order = FreezeOrder(plan.stamp, 1, slot.part, plan.tids, flags, base)
     word = CutOrder(plan.stamp)
 
     async def freeze() -> None:
@@ -308,8 +326,9 @@ async def _cut(
         )
         check_replies(cuts)
     except BaseException:
-        with contextlib.suppress(NotMovedError, HostFailed):
-            await thaw()
+        if not flags & c.WIRE_CKPT_END:
+            with contextlib.suppress(NotMovedError, HostFailed):
+                await thaw()
         raise
     pvmd.log(f"checkpoint {slot.path}: stopped for {1000 * (time.monotonic() - begun):.1f} ms")
     thawed = await thaw()

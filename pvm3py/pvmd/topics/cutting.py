@@ -22,6 +22,7 @@ from pvm3py.wire import constants as c
 from pvm3py.wire.checkpoints import (
     Cut,
     CutOrder,
+    EndOrder,
     FreezeOrder,
     KeptFile,
     Member,
@@ -30,7 +31,7 @@ from pvm3py.wire.checkpoints import (
     ThawReply,
 )
 from pvm3py.wire.moves import Freeze, HoldOrder, MoveReply, MoveWord, Thaw
-from pvm3py.wire.task import Empty
+from pvm3py.wire.task import Empty, Status
 
 from ..core import Pvmd, Table
 from ..dispatch import Request, handles
@@ -55,9 +56,10 @@ _HEAD = struct.Struct(">ii")
 
 
 class Cutting(Plain):
-    """A checkpoint in progress, led by the daemon of host `by`; over: the tasks go on.
+    """A checkpoint in progress, led by the daemon of host `by`.
 
-    queued: what tasks of it have sent to those here that had stopped.
+    ends: the tasks end when all is written; over: they go on; queued: what tasks of it have sent
+    to those here that had stopped.
     """
 
     stamp: int
@@ -65,6 +67,7 @@ class Cutting(Plain):
     directory: str
     stops: list[Stop]
     tids: frozenset[int]
+    ends: bool = False
     over: bool = False
     queued: bytes = b""
 
@@ -101,7 +104,7 @@ async def freeze(pvmd: Pvmd, by: int, body: FreezeOrder) -> MoveReply:
     try:
         tasks = [task for tid in body.tids if (task := pvmd.tasks.get(tid)) is not None]
         for task in tasks:
-            await _check(pvmd, task)
+            await _check(pvmd, task, body.flags)
         if body.only_asked:
             await _check_directory(pvmd, body.directory)
         else:
@@ -111,7 +114,7 @@ async def freeze(pvmd: Pvmd, by: int, body: FreezeOrder) -> MoveReply:
     return MoveReply(0)
 
 
-async def _check(pvmd: Pvmd, task: Task) -> None:
+async def _check(pvmd: Pvmd, task: Task, flags: int) -> None:
     """Raises NotMovedError if there can be no image of a task now, with its name."""
     moves = Moves.of(pvmd)
     try:
@@ -119,6 +122,8 @@ async def _check(pvmd: Pvmd, task: Task) -> None:
         if task.tid in moves.departures or task.tid in moves.stops:
             raise NotMovedError(c.PvmBusy, c.WIRE_WHY_SLOW, "it is being moved, or stopped")
         movable.check(pvmd, task)
+        if flags & c.WIRE_CKPT_SPAWNED and task.flags < 0:
+            raise never(c.WIRE_WHY_BY_HAND)
     except NotMovedError as error:
         raise _named(task.tid, error) from error
 
@@ -138,7 +143,8 @@ async def _check_directory(pvmd: Pvmd, directory: str) -> None:
 
 def _begin(pvmd: Pvmd, by: int, body: FreezeOrder, tasks: list[Task]) -> Cutting:
     """A checkpoint begins here. Raises NotMovedError."""
-    cutting = Cutting(body.stamp, by, body.directory, [], frozenset(body.tids))
+    ends = bool(body.flags & c.WIRE_CKPT_END)
+    cutting = Cutting(body.stamp, by, body.directory, [], frozenset(body.tids), ends)
     Cuts.of(pvmd).going[body.stamp] = cutting
     try:
         for task in tasks:
@@ -324,9 +330,25 @@ def thaw(
     cutting = Cuts.of(pvmd).going.get(body.stamp)
     if cutting is None:
         return ThawReply(c.PvmBusy, c.WIRE_WHY_LOST, "the checkpoint is off")
-    if not cutting.over:
+    if not (cutting.over or cutting.ends):
         _go_on(pvmd, cutting)
     return _written(pvmd, cutting)
+
+
+@handles(c.DM_CKPT_END, EndOrder, hosts=True, reply_tag=c.DM_CKPT_ENDACK)
+def end_tasks(pvmd: Pvmd, _request: Request | None, body: EndOrder) -> Status:
+    """All is on the disk, and the tasks end, or it is not, and they go on."""
+    cutting = Cuts.of(pvmd).going.get(body.stamp)
+    if cutting is None:
+        return Status(c.PvmBusy)
+    for stop in cutting.stops if body.end else ():
+        # Not by signal_task: what has stopped gets its signals later.
+        if pvmd.tasks.get(stop.task.tid) is stop.task and stop.task.runs():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(stop.task.pid, signal.SIGKILL)
+    _go_on(pvmd, cutting)
+    _close(pvmd, cutting)
+    return Status(0)
 
 
 async def _written(pvmd: Pvmd, cutting: Cutting) -> ThawReply:
@@ -337,7 +359,8 @@ async def _written(pvmd: Pvmd, cutting: Cutting) -> ThawReply:
     except asyncio.CancelledError:
         return ThawReply(c.PvmBusy, c.WIRE_WHY_LOST, "the checkpoint is off")
     finally:
-        _close(pvmd, cutting)
+        if not cutting.ends:
+            _close(pvmd, cutting)
 
 
 async def _files(pvmd: Pvmd, cutting: Cutting) -> list[KeptFile]:
@@ -372,8 +395,9 @@ def _seal(
     found = []
     for tid, name in names:
         size, digest = store.hash_file(os.path.join(directory, name))
-        if size != sizes.get(tid, len(queued)):
-            raise store.VaultError(f"{name}: has {size} bytes, not {sizes[tid]}")
+        expected = sizes.get(tid, len(queued))
+        if size != expected:
+            raise store.VaultError(f"{name}: has {size} bytes, not {expected}")
         found.append((tid, name, size, digest))
     return found
 

@@ -74,7 +74,7 @@ async def checkpoint(pvmd: Pvmd, request: Request, body: CheckpointOrder) -> Mov
 
 @handles(c.DM_CKPT, CheckpointOrder, hosts=True, reply_tag=c.DM_CKPTACK)
 def dm_checkpoint(
-    pvmd: Pvmd, _request: Request, body: CheckpointOrder
+    pvmd: Pvmd, _request: Request | None, body: CheckpointOrder
 ) -> Coroutine[None, None, MoveReply]:
     """The same, for a task of another host."""
     return _asked(pvmd, body)
@@ -87,6 +87,9 @@ async def _asked(pvmd: Pvmd, body: CheckpointOrder) -> MoveReply:
         body.directory = body.directory or pvmd.settings.ckpt_dir
         number, plan = await checkpointing.write(pvmd, body)
         body.every = body.every or pvmd.settings.ckpt_every
+        if body.flags & c.WIRE_CKPT_END:
+            _forget(pvmd, plan.root)
+            return MoveReply(number, 0, job_directory(body.directory, plan.root))
         if body.every:
             _watch(pvmd, plan, body)
         return MoveReply(number)
