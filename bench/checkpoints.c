@@ -9,6 +9,7 @@
 /* Microseconds between two messages. Who never sleeps is stopped for 50 ms with a real-time priority. */
 #define BREATH 300
 #define PAGE 4096
+#define INCREMENTS 3
 
 #ifndef PvmIncremental
 #define PvmIncremental 2
@@ -118,7 +119,7 @@ static double image_bytes(int tid, int number)
 double measure_increment(int bytes, int permille, int paused)
 {
 	int tid, pages = (int)((long long)bytes / PAGE * permille / 1000);
-	double pause, share;
+	double pauses[INCREMENTS], share;
 
 	if (!pvm_checkpoint)
 		return -1;
@@ -126,14 +127,17 @@ double measure_increment(int bytes, int permille, int paused)
 	start_movers(1, bytes, &tid);
 	round_trip(tid);
 	CHECK(pvm_checkpoint(directory, &tid, 1, PvmIncremental) == 1);
-	pvm_initsend(PvmDataDefault);
-	pvm_pkint(&pages, 1, 1);
-	CHECK(pvm_send(tid, TAG_WRITE) == 0 && pvm_recv(tid, TAG_PING) > 0);
-	pause = longest_pause(&tid, 1, PvmIncremental);
-	share = image_bytes(tid, 2) / image_bytes(tid, 1);
+	for (int i = 0; i < INCREMENTS; i++) {
+		pvm_initsend(PvmDataDefault);
+		pvm_pkint(&pages, 1, 1);
+		CHECK(pvm_send(tid, TAG_WRITE) == 0 && pvm_recv(tid, TAG_PING) > 0);
+		pauses[i] = longest_pause(&tid, 1, PvmIncremental);
+	}
+	qsort(pauses, INCREMENTS, sizeof *pauses, compare_doubles);
+	share = image_bytes(tid, 1 + INCREMENTS) / image_bytes(tid, 1);
 	stop_peers(&tid, 1);
 	remove_directory();
-	return paused ? pause : share;
+	return paused ? pauses[INCREMENTS / 2] : share;
 }
 
 /* End the tasks at once. */

@@ -18,6 +18,7 @@ enum {
 	TAG_HELLO,    /* a spawned task is there */
 	TAG_FLOOD,    /* int count: send that many TAG_SMALL */
 	TAG_WRITE,    /* int n: so many pages of the data are written to; TAG_PING is the answer */
+	TAG_GAP,      /* request: none; answer: double, the longest time without running */
 	TAG_SMALL,    /* SMALL_INTS ints, the first is a sequence number */
 	TAG_CREDIT,   /* int n: the receiver has taken n more TAG_SMALL */
 	TAG_NEXT,     /* int tid: who gets the TAG_PING that come */

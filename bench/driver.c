@@ -19,6 +19,8 @@
  *   driver PEER SECONDS move|moved BYTES                        seconds until a task of another host
  *                                                               that has so much data is here, or
  *                                                               the bytes of that data a second
+ *   driver PEER SECONDS live BYTES                              seconds that such a task stands still
+ *                                                               while it is moved as it runs
  *   driver PEER SECONDS pause|restart TASKS BYTES               seconds without an answer while so many
  *                                                               tasks are written to disk, or until
  *                                                               all answer that are started from it
@@ -419,6 +421,8 @@ static double measure_others(char **words, int n)
 		return measure_linked(atoi(words[1]));
 	if (strcmp(words[0], "move") == 0 && n == 2)
 		return measure_move(atoi(words[1]), hosts[0]);
+	if (strcmp(words[0], "live") == 0 && n == 2)
+		return measure_live(atoi(words[1]), hosts[0]);
 	if (strcmp(words[0], "moved") == 0 && n == 2)
 		return atoi(words[1]) / measure_move(atoi(words[1]), hosts[0]);
 	if (strcmp(words[0], "pause") == 0 && n == 3)

@@ -28,6 +28,8 @@ double measure_idle(int tasks);
  * bytes  of the task's data; there: the host where it begins. Returns -1 if tasks cannot move.
  */
 double measure_move(int bytes, const char *there);
+/* Seconds that such a task stands still at most while it is moved live to the driver's host. */
+double measure_live(int bytes, const char *there);
 
 /* ---- checkpoints.c ----------------------------------------------------------------- */
 
@@ -38,8 +40,9 @@ double measure_move(int bytes, const char *there);
 double measure_pause(int n, int bytes);
 double measure_restart(int n, int bytes);
 /*
- * A task of so many bytes is written to disk, changes some thousandths of them, and is written again:
- * the size of the second image by that of the first; paused: the seconds without an answer.
+ * A task of so many bytes is written to disk, changes some thousandths of them, and is written again,
+ * three times: the size of the last image by that of the first; paused: the seconds without an answer,
+ * the median of the three.
  */
 double measure_increment(int bytes, int permille, int paused);
 

@@ -8,6 +8,8 @@
  *   source                    sends TAG_SMALL when asked by TAG_FLOOD
  *   mover BYTES               has so much data, and answers TAG_SUM with its checksum, TAG_PING,
  *                             and writes to parts of it for TAG_WRITE
+ *   watcher BYTES             has so much data, and answers TAG_GAP with the longest time that it has
+ *                             not run since the last answer
  *   saver                     has the tasks that TAG_NEXT lists written to disk, and says so
  *   sink                      takes TAG_SMALL and gives credit
  *   hello                     says TAG_HELLO and exits
@@ -229,6 +231,35 @@ static void serve_mover(int bytes)
 	free(items);
 }
 
+/* Look at the clock each millisecond. */
+static void serve_watcher(int bytes)
+{
+	int n = bytes / (int)sizeof(int), bufid, tag = TAG_GAP;
+	int *items = malloc(((size_t)n + 1) * sizeof *items);
+	double last = now(), longest = 0;
+
+	CHECK(items);
+	fill(items, n, 1);
+	while (tag == TAG_GAP) {
+		while ((bufid = pvm_nrecv(-1, -1)) == 0) {
+			double time = now();
+
+			longest = time - last > longest ? time - last : longest;
+			last = time;
+			usleep(1000);
+		}
+		CHECK(bufid > 0 && pvm_bufinfo(bufid, NULL, &tag, NULL) == 0);
+		if (tag != TAG_GAP)
+			break;
+		pvm_initsend(PvmDataDefault);
+		pvm_pkdouble(&longest, 1, 1);
+		CHECK(pvm_send(parent, TAG_GAP) == 0);
+		longest = 0;
+		last = now();
+	}
+	free(items);
+}
+
 /* Member of the group: TAG_FLOOD says how often to do the operation. */
 static void serve_member(const char *name, int members)
 {
@@ -273,6 +304,8 @@ int main(int argc, char **argv)
 		serve_reporter();
 	else if (strcmp(role, "mover") == 0)
 		serve_mover(atoi(argv[2]));
+	else if (strcmp(role, "watcher") == 0)
+		serve_watcher(atoi(argv[2]));
 	else if (strcmp(role, "saver") == 0)
 		serve_saver();
 	else if (strcmp(role, "source") == 0)

@@ -95,6 +95,7 @@ LARGE = "roundtrip 1048576 raw daemon"
 GIBIBYTE = f"moved {1 << 30}"
 PAUSE = f"pause 32 {64 << 20}"
 RESTART = f"restart 32 {64 << 20}"
+LIVE = f"live {8 * 10**6}"
 INCREMENT = f"increment {1 << 30} 10"
 STOPPED = f"stopped {1 << 30} 10"
 # With a task of 1 GiB.
@@ -166,6 +167,7 @@ def _of_moves() -> tuple[Row, ...]:
         Row("move-8M", "moving a task of 8 MiB", f"move {8 << 20}", "s", 0.05, loopback, None),
         Row("move-1G", "moving a task of 1 GiB", GIBIBYTE, "B/s", 0.8e9, loopback, None),
         Row("move-8MB-10Mb", title, slowly, "s", 7.0, shaped, None),
+        Row("move-live-10Mb", f"{title}, live: pause", LIVE, "s", 0.5, shaped, None),
         Row("move-8MB-10Mb-bare", f"{title}; compared with TCP", slowly, "s", 1.04, shaped, BARE),
         Row(
             "save-pause", "32 tasks of 64 MiB written to disk: pause", PAUSE, "s", 0.05, OURS, None

@@ -84,6 +84,9 @@
 
 #define PvmMovable           1002 /* 1: may be moved; 2: only in calls of the library; 0: not */
 
+/* Flag of pvm_migrate. */
+#define PvmLive 1 /* the task runs while its memory is sent */
+
 /* When pvm_onmigrate calls: before the image is made, and when the task goes on. */
 #define PvmBeforeImage 1
 #define PvmAfterResume 2
@@ -1262,7 +1265,8 @@ int pvm_setopt(int option, int value);
  *
  * @tid: the task
  * @host: name of the host; NULL: whichever is best
- * @flags: 0
+ * @flags: 0, or PvmLive: the task runs while its memory is sent, and stands still only for what it
+ * changes meanwhile, if its system can tell that; all takes longer then
  * Returns 0.
  * PvmBadParam: `tid` is no task, or a flag is unknown.
  * PvmNoTask: there is no such task.

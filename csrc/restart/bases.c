@@ -2,23 +2,19 @@
 /* The images on which an image builds, and what is wrong with them. */
 #include "restart.h"
 
-/* Is a base of the same process, and the one that the next image names? */
-static void check_base(struct restart *r, const struct source *next)
+void check_next(const struct restart *r, const struct source *base)
 {
-	const struct image_header *head = &r->from->head;
+	const struct source *next = r->from;
 
-	if (!r->from->regular)
-		refuse(r, "it is no file");
-	if (head->tid != next->head.tid || head->epoch != next->base.epoch)
-		refuse(r,
-			"it is not the image on which the next one builds: that is %u of task %x, not %u of %x",
+	if (base->head.tid != next->head.tid || base->head.epoch != next->base.epoch)
+		refuse(r, "the image builds on %u of task %x, not on %u of %x",
 			(uint64_t)(uint32_t)next->base.epoch, (uint64_t)(uint32_t)next->head.tid,
-			(uint64_t)(uint32_t)head->epoch, (uint64_t)(uint32_t)head->tid);
+			(uint64_t)(uint32_t)base->head.epoch, (uint64_t)(uint32_t)base->head.tid);
 }
 
 static void read_base(struct restart *r, unsigned i)
 {
-	const struct source *next = i + 1 < r->n_bases ? &r->bases[i + 1] : &r->image;
+	struct source *next = i + 1 < r->n_bases ? &r->bases[i + 1] : &r->image;
 
 	if (!next->base.epoch)
 		refuse(r, "the image builds on %u others, not on %u",
@@ -26,7 +22,11 @@ static void read_base(struct restart *r, unsigned i)
 	r->from = &r->bases[i];
 	look_at(r, r->from);
 	take_header(r);
-	check_base(r, next);
+	if (!r->from->regular || r->from->head.flags)
+		refuse(r, "it is no file of one image");
+	r->from = next;
+	check_next(r, &r->bases[i]);
+	r->from = &r->bases[i];
 	collect_memory(r);
 	if (!r->from->areas)
 		refuse(r, "it describes no memory");
@@ -40,6 +40,11 @@ void check_bases(struct restart *r)
 {
 	const struct source *oldest = r->n_bases ? &r->bases[0] : &r->image;
 
+	if (r->staged.areas) {
+		if (r->image.base.epoch)
+			check_next(r, &r->staged);
+		return;
+	}
 	for (unsigned i = r->n_bases; i--;)
 		read_base(r, i);
 	if (oldest->base.epoch)

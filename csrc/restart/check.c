@@ -221,23 +221,32 @@ static struct image_area system_area(const struct restart *r, size_t n, const ch
 	return area;
 }
 
-static void check_vdso(struct restart *r)
+void find_system(struct restart *r)
 {
 	static const char *const names[IMAGE_SYSTEM_AREAS] = {
 		[IMAGE_VVAR] = " [vvar]\n",
 		[IMAGE_VVAR_VCLOCK] = " [vvar_vclock]\n",
 		[IMAGE_VDSO] = " [vdso]\n",
 	};
-	const struct image_area *vdso = &r->system[IMAGE_VDSO];
 	size_t n = read_proc(r, "/proc/self/maps");
 	uint64_t all = 0;
 
 	for (unsigned i = 0; i < IMAGE_SYSTEM_AREAS; i++) {
 		r->system[i] = system_area(r, n, names[i]);
 		all += r->system[i].length;
-		if (r->system[i].length != r->process->system[i].length || all > PARKING)
-			refuse(r, "the kernel here, not %s, has other areas", r->from->head.kernel);
 	}
+	if (all > PARKING)
+		refuse(r, "the kernel's areas here have %u bytes, which is too much", all);
+}
+
+static void check_vdso(struct restart *r)
+{
+	const struct image_area *vdso = &r->system[IMAGE_VDSO];
+
+	find_system(r);
+	for (unsigned i = 0; i < IMAGE_SYSTEM_AREAS; i++)
+		if (r->system[i].length != r->process->system[i].length)
+			refuse(r, "the kernel here, not %s, has other areas", r->from->head.kernel);
 	if (crc32c(0, (const void *)vdso->start, vdso->length) != r->process->vdso_crc)
 		refuse(r, "the kernel here, not %s, has another vdso", r->from->head.kernel);
 }

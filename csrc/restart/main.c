@@ -142,6 +142,7 @@ static void read_call(struct restart *r, const struct call *call)
 static void check(struct restart *r)
 {
 	take_header(r);
+	stage_rounds(r);
 	collect(r);
 	check_kept(r);
 	if (r->from->regular || r->check_only)
@@ -166,7 +167,7 @@ void restart_main(long *first)
 	close_others(r);
 	check(r);
 	if (r->check_only) {
-		tell(r, "right");
+		tell(r, "right", 0);
 		raw(SYS_exit_group, 0);
 	}
 	stage_bases(r);

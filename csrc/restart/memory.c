@@ -131,10 +131,13 @@ static void map_rest(struct restart *r, const struct image_vma *area, const stru
 }
 
 /* Have exactly the plain memory of the image at hand, with the content that there is of it. */
-static void stage(struct restart *r, const struct source *before)
+static void stage(struct restart *r)
 {
+	const struct source *before = r->from->base.epoch ? &r->staged : NULL;
 	uint64_t end = 0, next = 0;
 
+	if (!before)
+		unmap_all(r);
 	for (uint64_t i = 0; i < r->from->n_areas; i++) {
 		struct image_vma *area = &r->from->areas[i];
 
@@ -249,30 +252,56 @@ static void clear(struct restart *r)
 	unmap_all(r);
 }
 
+/* Build up the memory of the image at hand on that of the one before. */
+static void stage_image(struct restart *r)
+{
+	stage(r);
+	walk(r, &filling);
+	r->staged = *r->from;
+}
+
+void stage_rounds(struct restart *r)
+{
+	struct source *image = &r->image;
+
+	while (image->head.flags & IMAGE_FOLLOWED) {
+		if (image->regular || r->check_only || r->n_bases)
+			refuse(r, "the image is one of several, which come by a connection");
+		collect_memory(r);
+		check_areas(r);
+		if (image->base.epoch)
+			check_next(r, &r->staged);
+		if (!r->gone) {
+			find_system(r);
+			clear(r);
+		}
+		stage_image(r);
+		tell(r, "round %u", image->bytes);
+		*image = (struct source){ .fd = image->fd };
+		take_header(r);
+	}
+}
+
 void stage_bases(struct restart *r)
 {
-	const struct source *before = NULL;
-
-	if (!r->n_bases)
-		return;
-	clear(r);
+	if (r->n_bases)
+		clear(r);
 	for (unsigned i = 0; i < r->n_bases; i++) {
 		r->from = &r->bases[i];
-		stage(r, before);
-		walk(r, &filling);
+		stage_image(r);
 		raw(SYS_close, r->from->fd);
-		before = r->from;
 	}
 	r->n_bases = 0;
 	r->from = &r->image;
-	stage(r, before);
+	if (r->staged.areas)
+		stage(r);
 }
 
 void rebuild(struct restart *r)
 {
-	bool is_staged = r->gone;
+	bool is_staged = r->staged.areas;
 
-	if (!is_staged)
+	if (!r->gone)
 		clear(r);
 	for (uint64_t i = 0; i < r->from->n_areas; i++)
 		if (!is_staged || !is_plain(&r->from->areas[i]))

@@ -68,11 +68,15 @@ void refuse(const struct restart *r, const char *format, ...)
 		raw(SYS_exit_group, r->gone ? TOO_LATE : REFUSED);
 }
 
-void tell(const struct restart *r, const char *text)
+void tell(const struct restart *r, const char *format, uint64_t number)
 {
 	struct line line = { .n = 0 };
 
-	add_text(&line, text);
+	for (; *format; format++)
+		if (*format == '%' && *++format)
+			add_number(&line, number, 10);
+		else
+			add_text(&line, (const char[]){ *format, 0 });
 	if (r->told)
 		say(r, &line);
 }

@@ -63,10 +63,11 @@ struct restart {
 	struct source image;
 	struct source bases[IMAGE_BASES_MAX]; /* the oldest first */
 	unsigned n_bases;
-	struct source *from; /* the one of these that is read */
-	int report;          /* a descriptor */
-	int stream;          /* the same; -1: none was given */
-	bool told;           /* REPORT was given */
+	struct source *from;  /* the one of these that is read */
+	struct source staged; /* the last one whose memory is there; `areas`: NULL: none */
+	int report;           /* a descriptor */
+	int stream;           /* the same; -1: none was given */
+	bool told;            /* REPORT was given */
 	bool check_only;
 	bool low;  /* this is the twin */
 	bool gone; /* the memory of this process */
@@ -115,8 +116,8 @@ void descriptor_path(char *path, int fd);
 
 /* Say why, with %s, %u and %x (64 bits), and end. */
 _Noreturn void refuse(const struct restart *r, const char *format, ...);
-/* Say a line if somebody wants to hear it. */
-void tell(const struct restart *r, const char *line);
+/* Say a line if somebody wants to hear it, with %u as above. */
+void tell(const struct restart *r, const char *format, uint64_t number);
 
 /* ---- source.c ---------------------------------------------------------------------- */
 
@@ -142,6 +143,8 @@ void collect_memory(struct restart *r);
 void check_kept(struct restart *r);
 void check_areas(const struct restart *r);
 void check_machine(struct restart *r);
+/* Note where the kernel's areas are here. */
+void find_system(struct restart *r);
 /* The area of an address, or NULL. */
 struct image_vma *area_of(struct restart *r, uint64_t address);
 /* What is done with the content of large records, which is to be taken. */
@@ -160,6 +163,8 @@ void check_rest(struct restart *r);
 
 /* ---- bases.c --------------------------------------------------------------------------- */
 
+/* Does the image at hand build on one that is of the same process, and the right one? */
+void check_next(const struct restart *r, const struct source *base);
 /* Are all images there on which the image builds, each the right one and whole? */
 void check_bases(struct restart *r);
 
@@ -179,6 +184,8 @@ void finish_files(struct restart *r);
 
 /* Make room behind the program. */
 void make_arena(struct restart *r);
+/* Build up the memory of images that come before the last on its connection; that is next then. */
+void stage_rounds(struct restart *r);
 /* Build up the memory of the bases, if there are any, and close them. */
 void stage_bases(struct restart *r);
 /* Unmap all but ourselves, map the areas, fill them, give them their protection. */

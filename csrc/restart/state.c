@@ -158,7 +158,7 @@ void leave(struct restart *r)
 		.thread = r->process->fs,
 		.old_pid = r->process->pid,
 	};
-	tell(r, "ready");
+	tell(r, "ready", 0);
 	raw(SYS_close, r->image.fd);
 	raw(SYS_close, r->report);
 	jump(&r->process->mark, &handover);

@@ -54,10 +54,17 @@ struct image_header {
 	int32_t tid, job, epoch;
 	uint64_t xcr0;  /* parts of the vector state that the system saves */
 	uint32_t xsave; /* its size, bytes */
-	uint32_t level; /* of x86-64 that the process keeps to, 1 to 4; 0: all it finds */
+	uint16_t level; /* of x86-64 that the process keeps to, 1 to 4; 0: all it finds */
+	uint16_t flags; /* IMAGE_FOLLOWED */
 	uint32_t cpu[IMAGE_CPU_WORDS]; /* features of the processor: image_cpu.h */
 	char kernel[64];               /* release, for people */
 };
+
+/*
+ * The image has nothing but private memory without a file. Another one follows on the same connection,
+ * which may build on it; it may have the same epoch.
+ */
+enum { IMAGE_FOLLOWED = 1 };
 
 /* A record whose type the reader does not know ends the reading if this is in its flags. */
 enum { IMAGE_MUST = 1 };

@@ -13,6 +13,7 @@
 
 /* Move a task: i tid, s host ("": where it is best), i flags. Answer: i code, i reason, s text. */
 #define TM_MIGRATE (TM_FIRST + WIRE_OWN_MOVES)
+#define WIRE_MIGRATE_LIVE 1 /* a flag: the task runs while its memory is sent */
 /* Can it be moved? i tid, s host. Answer: i code, i reason, s text, u bytes of memory (0: unknown). */
 #define TM_CANMIGRATE (TM_FIRST + WIRE_OWN_MOVES + 1)
 /*
@@ -31,6 +32,13 @@
  * whose epoch follows the path (i; 0: there is none).
  */
 #define WIRE_FREEZE_NOTE 2
+/*
+ * The task goes on: a child sends its memory, or what has changed of it since the last such order. The
+ * connection stays open. The answer comes at once, and the order is not the last of the stream.
+ */
+#define WIRE_FREEZE_ROUND 4
+/* So it is with this one: the move is off, and the connection to be closed. There is no answer. */
+#define WIRE_FREEZE_OFF 8
 /* Bytes of that path, with its NUL. */
 #define WIRE_FREEZE_PATH 360
 /*
@@ -147,6 +155,8 @@
 #define DM_MOVE_WAITS (DM_FIRST + WIRE_OWN_MOVES + 22)
 #define DM_MOVE_WAITSACK (DM_FIRST + WIRE_OWN_MOVES + 23)
 #define DM_MOVE_LEAVE (DM_FIRST + WIRE_OWN_MOVES + 28) /* no answer */
+/* From the goal: the memory that a round of a live move has brought is there. No answer. */
+#define DM_MOVE_ROUND (DM_FIRST + WIRE_OWN_MOVES + 56)
 /*
  * The master to a host that is about to be deleted: EVACUATE has it move its tasks away, and answers
  * how many may move; EVACUATED answers when that is done.

@@ -12,6 +12,9 @@ from pvm3py.binding.enums import Code
 from pvm3py.binding.errors import Busy, NotMovable, PvmError, check
 from pvm3py.binding.strings import c_string
 
+# PvmLive, a flag of pvm_migrate.
+_LIVE = 1
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -42,13 +45,14 @@ class Look:
     memory: int
 
 
-def move(tid: int, host: str | None) -> None:
+def move(tid: int, host: str | None, *, live: bool = False) -> None:
     """Move a task, and wait until it runs there; None: where it is best.
 
+    live: it runs while its memory is sent.
     Raises NotMovable, Busy; NoTask, NoHost, HostFail; Already: it is being moved; NotImpl.
     """
     verdict = ffi.new("struct pvmverdict *")
-    code = lib.pvmmove(tid, _name(host), 0, verdict)
+    code = lib.pvmmove(tid, _name(host), _LIVE if live else 0, verdict)
     if code in (Code.NOT_MOVABLE, Code.BUSY):
         reason = reason_of(code, verdict)
         kind = NotMovable if code == Code.NOT_MOVABLE else Busy

@@ -64,11 +64,14 @@ class Outcome(NamedTuple):
     why: str | None
 
 
-def move(tid: int, host: str | None, names: dict[int, str]) -> Outcome:
-    """Move a task to a host, None: where it is best. names: of hosts, by the daemons' tids."""
+def move(tid: int, host: str | None, names: dict[int, str], *, live: bool = False) -> Outcome:
+    """Move a task to a host, None: where it is best. names: of hosts, by the daemons' tids.
+
+    live: it runs while its memory is sent.
+    """
     why = None
     try:
-        moves.move(tid, host)
+        moves.move(tid, host, live=live)
     except ConnectionLost:
         raise
     except PvmError as error:

@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 from pvm3py.binding import moves
-from pvm3py.binding.enums import Code
-from pvm3py.binding.errors import NotImpl
 from pvm3py.binding.moves import Reason
 
 __all__ = ["Reason", "can_migrate", "hold", "migrate", "release"]
@@ -15,14 +13,13 @@ def migrate(tid: int, host: str | None = None, live: bool = False) -> None:
     """Move a task to another host, and wait until it runs there.
 
     host  its name; None: where it is best
-    live  the task is to run while its memory is sent: that is not possible yet
+    live  the task runs while its memory is sent, and stands still for what it changes meanwhile, if
+          its system can tell that; all takes longer then
 
     It keeps its tid, its messages, and all that asks for it. Raises NotMovable and Busy, which have
     the reason; NoTask; NoHost; Already: it is being moved; NotImpl: the daemon cannot.
     """
-    if live:
-        raise NotImpl(Code.NOT_IMPL, "migrate", "a task cannot run while it is moved")
-    moves.move(tid, host)
+    moves.move(tid, host, live=live)
 
 
 def can_migrate(tid: int, host: str | None = None) -> Reason | None:

@@ -190,7 +190,8 @@ class TaskRecord(Record):
 class Reserve(Record):
     """DM_MOVE_RESERVE: a task is to come, or (only_asked) may it?
 
-    piped: its output goes into a pipe of its daemon; machine: has to be the same at the goal.
+    piped: its output goes into a pipe of its daemon; machine: has to be the same at the goal; live:
+    its memory comes first, and what is sent to it is not to be held before DM_MOVE_HOLD.
     """
 
     tid: I32
@@ -198,6 +199,15 @@ class Reserve(Record):
     only_asked: I32
     piped: I32
     machine: Str
+    live: I32 = 0
+
+
+class Round(Record):
+    """DM_MOVE_ROUND; kilobytes that it has brought."""
+
+    tid: I32
+    epoch: I32
+    kilobytes: I32
 
 
 class Reserved(Record):

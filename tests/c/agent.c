@@ -200,14 +200,14 @@ static void do_sendsig(int n, char **word)
 	say("%d", pvm_sendsig(number(word[0]), number(word[1])));
 }
 
-/* migrate TID HOST */
+/* migrate TID HOST [FLAGS] */
 static void do_migrate(int n, char **word)
 {
-	(void)n;
 #ifdef PvmNotMovable
-	say("%d", pvm_migrate(number(word[0]), word[1], 0));
+	say("%d", pvm_migrate(number(word[0]), word[1], n > 2 ? number(word[2]) : 0));
 #else
 	say("%d", PvmNotImpl);
+	(void)n;
 	(void)word;
 #endif
 }

@@ -47,7 +47,7 @@ static int migrate(int tid, const char *host, int flags, struct pvmverdict *verd
 	struct message *reply;
 	int code;
 
-	if (!wire_is_task((uint32_t)tid) || tid <= 0 || flags)
+	if (!wire_is_task((uint32_t)tid) || tid <= 0 || flags & ~PvmLive)
 		return pvm__refuse(PvmBadParam);
 	code = pvm__ask_mover(TM_MIGRATE, pvm__compose("isi", tid, host ? host : "", flags),
 		&reply);

@@ -143,6 +143,14 @@ static const char *keep_path(struct job *job, const struct area *area, const cha
 	return kept;
 }
 
+/* Is it private memory that has no file, and no stack? */
+static bool is_nameless(const struct area *area)
+{
+	const char *path = area->path;
+
+	return !area->shared && (!path[0] || path[0] == '[') && !same_text(path, "[stack]");
+}
+
 /* One line: start-end rwxp offset major:minor inode path. */
 static int take_line(struct job *job, const char *line, unsigned *files)
 {
@@ -164,7 +172,7 @@ static int take_line(struct job *job, const char *line, unsigned *files)
 	area->path = keep_path(job, area, line);
 	if (!area->path)
 		return pvm__image_refuse(job, WHY_AREAS, 0, NULL);
-	if (left_out(job, area))
+	if (left_out(job, area) || (job->order->how & IMAGE_ROUND && !is_nameless(area)))
 		return 0;
 	area->stack = same_text(area->path, "[stack]");
 	if (check_special(job, area) < 0)

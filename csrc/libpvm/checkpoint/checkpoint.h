@@ -86,6 +86,8 @@ enum image_how {
 		4,        /* a child without an exit signal writes, and exits with 0 if it could */
 	IMAGE_ORPHAN = 8, /* that child is one of this process's parent, with that one's signal */
 	IMAGE_TOLD = 16,  /* it has the disk take the image, and sends a struct image_outcome */
+	IMAGE_ROUND = 32, /* only memory, and what changes is noted: IMAGE_FOLLOWED; returns once */
+	IMAGE_LAST = 64,  /* the one behind such: it builds on these however much has changed */
 };
 
 /*

@@ -39,22 +39,6 @@ struct opened {
 
 /* ---- what it is ------------------------------------------------------------------- */
 
-int pvm__image_numbered(char *text, const char *beginning, int fd)
-{
-	char digits[12];
-	int n = 0, length = 0;
-
-	for (; beginning[length]; length++)
-		text[length] = beginning[length];
-	do
-		digits[n++] = (char)('0' + fd % 10);
-	while (fd /= 10);
-	while (n)
-		text[length++] = digits[--n];
-	text[length] = 0;
-	return length;
-}
-
 /* Is a lock or a lease held by way of this descriptor? */
 static bool is_locked(struct job *job, int fd)
 {

@@ -8,6 +8,7 @@
 
 enum {
 	COPIED_MAX = 32 << 20, /* bytes: of more, copying takes longer than having a child share */
+	AROUND = 1 << 20,      /* bytes */
 	SPARED_MIN = 1 << 20,  /* bytes of an area: smaller ones cost nothing */
 	KEPT_MAX = PART / sizeof(struct image_kept),
 };
@@ -79,29 +80,37 @@ void pvm__image_changes_copy(struct job *job)
 	}
 }
 
-/* Does the writer use something in this area, besides what it writes? */
-static bool is_used(const struct job *job, const struct area *area)
+/*
+ * Keep an area from the writer, but what is around places that it uses; `used` ends with 0. These may
+ * be in a large area: the thread's block, and the stack of a signal handler.
+ */
+static void spare(uint64_t start, uint64_t end, const uint64_t *used, int advice)
 {
-	const uint64_t used[] = { job->process.mark.rsp, job->process.fs, (uint64_t)job->order,
-		(uint64_t)job->report };
+	if (end < start + SPARED_MIN)
+		return;
+	if (!*used) {
+		raw(SYS_madvise, start, end - start, advice);
+	} else if (*used + AROUND <= start || end + AROUND <= *used) {
+		spare(start, end, used + 1, advice);
+	} else {
+		uint64_t page = *used & ~(uint64_t)(IMAGE_PAGE - 1);
 
-	for (unsigned i = 0; i < sizeof used / sizeof *used; i++)
-		if (area->start <= used[i] && used[i] < area->end)
-			return true;
-	return false;
+		spare(start, page - AROUND, used + 1, advice);
+		spare(page + AROUND, end, used + 1, advice);
+	}
 }
 
 void pvm__image_spare(struct job *job, bool spared)
 {
+	const uint64_t used[] = { job->process.mark.rsp, (uint64_t)job->order,
+		(uint64_t)job->report, job->process.fs, 0 };
+
 	if (!job->changes.copies)
 		return;
-	for (unsigned i = 0; i < job->n_areas; i++) {
-		const struct area *area = &job->areas[i];
-
-		if (area->tracked && area->end - area->start >= SPARED_MIN && !is_used(job, area))
-			raw(SYS_madvise, area->start, area->end - area->start,
+	for (unsigned i = 0; i < job->n_areas; i++)
+		if (job->areas[i].tracked)
+			spare(job->areas[i].start, job->areas[i].end, used,
 				spared ? MADV_DONTFORK : MADV_DOFORK);
-	}
 	if (spared)
 		return;
 	raw(SYS_munmap, job->changes.copies, job->changes.dirty.pages * IMAGE_PAGE);

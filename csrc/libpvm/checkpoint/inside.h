@@ -103,6 +103,8 @@ uint64_t pvm__image_number(const char **at, unsigned base);
 size_t pvm__image_length(const char *text);
 /* Does a text begin with another? Then what is behind that, else NULL. */
 const char *pvm__image_behind(const char *text, const char *beginning);
+/* "/proc/self/fd/" or the like with the number of a descriptor; its length. */
+int pvm__image_numbered(char *text, const char *beginning, int fd);
 
 /* ---- what is refused --------------------------------------------------------------- */
 
@@ -129,16 +131,15 @@ int pvm__image_areas_gather(struct job *job);
 int pvm__image_files_check(struct job *job);
 int pvm__image_files_write(struct job *job);
 int pvm__image_unlinked_write(struct job *job);
-/* "/proc/self/fd/" or the like with the number of a descriptor; its length. (files.c) */
-int pvm__image_numbered(char *text, const char *beginning, int fd);
 
 /* ---- what has changed ---------------------------------------------------------------- */
 
 /*
  * Have the kernel note changes from now on, and find out what has changed since the image that
- * this one may build on. If that cannot be, or too much has, the image stands alone. (tracker.c)
+ * this one may build on. If that cannot be, the image stands alone; so it does if too much has, unless
+ * it is of a live move. 0, or, with IMAGE_ROUND, refused: nothing can be noted. (tracker.c)
  */
-void pvm__image_changes_find(struct job *job);
+int pvm__image_changes_find(struct job *job);
 /* Give back what that has taken. */
 void pvm__image_changes_end(struct job *job);
 /*

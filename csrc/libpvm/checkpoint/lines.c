@@ -100,6 +100,22 @@ const char *pvm__image_behind(const char *text, const char *beginning)
 	return text;
 }
 
+int pvm__image_numbered(char *text, const char *beginning, int fd)
+{
+	char digits[12];
+	int n = 0, length = 0;
+
+	for (; beginning[length]; length++)
+		text[length] = beginning[length];
+	do
+		digits[n++] = (char)('0' + fd % 10);
+	while (fd /= 10);
+	while (n)
+		text[length++] = digits[--n];
+	text[length] = 0;
+	return length;
+}
+
 int pvm__image_refuse(struct job *job, enum image_reason reason, long detail, const char *where)
 {
 	struct image_report *report = job->report;

@@ -143,6 +143,7 @@ static void gather_head(struct job *job)
 	head->tid = job->order->tid;
 	head->job = job->order->job;
 	head->epoch = job->order->epoch;
+	head->flags = job->order->how & IMAGE_ROUND ? IMAGE_FOLLOWED : 0;
 	image_cpu(head);
 	image_cpu_limit(head, job->order->level);
 	raw(SYS_uname, name);

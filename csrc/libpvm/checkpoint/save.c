@@ -16,6 +16,8 @@
 
 static int gather(struct job *job)
 {
+	if (job->order->how & IMAGE_ROUND)
+		return pvm__image_process_gather(job) < 0 ? -1 : pvm__image_areas_gather(job);
 	if (pvm__image_condition(job) < 0 || pvm__image_process_gather(job) < 0 ||
 		pvm__image_files_check(job) < 0)
 		return -1;
@@ -64,6 +66,9 @@ static bool write_extras(struct job *job)
 /* All but the memory. What it says of files must be said before the process goes on. */
 static bool write_state(struct job *job)
 {
+	if (job->order->how & IMAGE_ROUND)
+		return write_header(job) && pvm__image_areas_write(job) &&
+			pvm__image_base_write(job);
 	return write_header(job) && put(job, IMAGE_PROCESS, &job->process, sizeof job->process) &&
 		write_auxv(job) && put(job, IMAGE_LIMIT, job->limits, sizeof job->limits) &&
 		put(job, IMAGE_SIGACTION, job->actions, sizeof job->actions) &&
@@ -79,8 +84,9 @@ static bool write_memory(struct job *job)
 {
 	struct image_end end;
 
-	if (!pvm__image_kept_write(job) || !pvm__image_pages_write(job) ||
-		!pvm__image_wiped_write(job))
+	if (!pvm__image_kept_write(job) || !pvm__image_pages_write(job))
+		return false;
+	if (!(job->order->how & IMAGE_ROUND) && !pvm__image_wiped_write(job))
 		return false;
 	end = (struct image_end){ job->records + 1, job->bytes };
 	return put(job, IMAGE_END, &end, sizeof end);
@@ -140,7 +146,8 @@ static int write_image(struct job *job)
 	bool written;
 	long child = 0;
 
-	pvm__image_changes_find(job);
+	if (pvm__image_changes_find(job) < 0)
+		return -1;
 	written = write_state(job);
 	if (written && job->order->how & IMAGE_SNAPSHOT) {
 		pvm__image_changes_copy(job);

@@ -16,7 +16,8 @@ enum {
 	INCREMENTS_MAX = IMAGE_BASES_MAX,
 	REST = 8,    /* images without notes, after one of which too much had changed */
 	PORTION = 4, /* so much is one part in so many of the memory */
-	LOWEST = 3,  /* descriptors below are the program's standard streams */
+	IN_ROUNDS = IMAGE_ROUND | IMAGE_LAST,
+	LOWEST = 3, /* descriptors below are the program's standard streams */
 };
 
 /* ---- the kernel's interface, which older headers lack ------------------------------------------ */
@@ -221,7 +222,7 @@ static bool is_trackable(const struct area *area)
 	return !area->shared && !area->file && !area->whole && !area->stack;
 }
 
-/* Room for lists that are long enough unless too much has changed anyway. False: there is none. */
+/* Room for lists that are long enough but for the largest processes. False: there is none. */
 static bool make_lists(struct job *job)
 {
 	struct changes *c = &job->changes;
@@ -232,7 +233,7 @@ static bool make_lists(struct job *job)
 	for (unsigned i = 0; i < job->n_areas; i++)
 		if (is_trackable(&job->areas[i]))
 			pages += (job->areas[i].end - job->areas[i].start) / IMAGE_PAGE;
-	n = pages / PORTION + job->n_areas;
+	n = pages / 2 + job->n_areas;
 	n = n < IMAGE_PAGE << 8 ? n : IMAGE_PAGE << 8;
 	c->length = (2 * n * sizeof(struct range) + IMAGE_PAGE) & ~(uint64_t)(IMAGE_PAGE - 1);
 	at = raw(SYS_mmap, 0, c->length, PROT_READ | PROT_WRITE,
@@ -267,7 +268,7 @@ static bool find_all(struct job *job)
 	return found;
 }
 
-/* May this image build on the one before? */
+/* May this image build on the one before? Rounds end sooner. */
 static bool may_build(const struct image_order *order)
 {
 	const struct image_tracker *t = order->tracker;
@@ -275,33 +276,44 @@ static bool may_build(const struct image_order *order)
 	return order->base && t->epoch == order->base && t->increments < INCREMENTS_MAX;
 }
 
-/* Is what has changed so much that noting it costs more than it saves? */
-static bool is_too_much(const struct changes *c)
+/* Is what has changed so much that an image had better stand alone? */
+static bool is_too_much(const struct job *job)
 {
-	return c->dirty.pages >= (c->dirty.pages + c->kept.pages) / PORTION;
+	const struct changes *c = &job->changes;
+
+	return !(job->order->how & IN_ROUNDS) &&
+		c->dirty.pages >= (c->dirty.pages + c->kept.pages) / PORTION;
 }
 
-void pvm__image_changes_find(struct job *job)
+/* Nothing is noted from now on; after too many changes, for some images. */
+static int give_up(struct job *job)
+{
+	struct image_tracker *t = job->order->tracker;
+
+	pvm__image_untrack(t, false);
+	t->rest = job->changes.known && !(job->order->how & IN_ROUNDS) ? REST : 0;
+	job->changes.known = false;
+	if (job->order->how & IMAGE_ROUND)
+		return pvm__image_refuse(job, WHY_SYSTEM, 0, "userfaultfd");
+	return 0;
+}
+
+int pvm__image_changes_find(struct job *job)
 {
 	struct image_tracker *t = job->order->tracker;
 	struct changes *c = &job->changes;
-	bool found;
 
 	if (!t)
-		return;
-	if (t->rest) {
+		return 0;
+	if (t->rest && !(job->order->how & IN_ROUNDS)) {
 		t->rest--;
-		return;
+		return 0;
 	}
 	c->known = is_tracking(t) && make_lists(job) && may_build(job->order);
-	found = c->memory && find_all(job);
-	if (found && !(c->known && is_too_much(c))) {
-		job->report->base = c->known ? job->order->base : 0;
-		return;
-	}
-	pvm__image_untrack(t, false);
-	t->rest = c->known ? REST : 0;
-	c->known = false;
+	if (!c->memory || !find_all(job) || (c->known && is_too_much(job)))
+		return give_up(job);
+	job->report->base = c->known ? job->order->base : 0;
+	return 0;
 }
 
 void pvm__image_changes_settle(struct job *job, bool made)

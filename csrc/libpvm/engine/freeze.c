@@ -33,9 +33,6 @@ static bool stopping;                 /* the task stops */
 static bool ordered;                  /* TM_FREEZE has come, */
 static struct freeze freeze;          /* and said this */
 
-/* What the task changes from one checkpoint to the next. */
-static struct image_tracker tracker = { .fd = -1 };
-
 /* Functions of the program's, in the order in which they were given. */
 static struct hook {
 	int when;
@@ -104,7 +101,7 @@ static size_t list_own(int *fds)
 	pvm__stand_in_descriptors(pvm__task.daemon->stand_in, fds + n + 2);
 	n += 4;
 	fds[n++] = pvm__task.daemon->way.source.fd;
-	fds[n++] = pvm__image_tracks(&tracker) ? tracker.fd : -1;
+	n += pvm__rounds_own(fds + n);
 	for (size_t i = 0; i < n; i++)
 		if (fds[i] >= 0)
 			fds[kept++] = fds[i];
@@ -130,7 +127,7 @@ struct departure {
 	struct image_order order;
 	struct image_extra extra;
 	struct image_pvm pvm;
-	int own[SHARE_DESCRIPTORS + 7];
+	int own[SHARE_DESCRIPTORS + 8];
 };
 
 static void prepare(struct departure *d)
@@ -163,8 +160,8 @@ static struct objection divert(struct departure *d)
 	d->order.outcome = d->own[d->order.owned++] = d->order.fd;
 	d->order.fd = fd;
 	d->order.how = IMAGE_SNAPSHOT | IMAGE_ORPHAN | IMAGE_TOLD;
-	d->order.tracker = freeze.noted ? &tracker : NULL;
-	d->order.base = freeze.base;
+	if (freeze.noted)
+		pvm__rounds_note(&d->order, freeze.base);
 	return (struct objection){ 0 };
 }
 
@@ -183,7 +180,8 @@ static struct objection depart(struct departure *d)
 	if (!freeze.file[0] && pvm__image_save(&d->order, &report) < 0)
 		return pvm__image_objection(&report);
 	d->order.how = 0;
-	d->order.fd = pvm__journey_open(&freeze);
+	d->order.fd = freeze.file[0] ? pvm__journey_open(&freeze) :
+				       pvm__rounds_journey(&freeze, &d->order);
 	if (d->order.fd < 0)
 		return pvm__objection(PvmBusy, WIRE_WHY_CONNECT);
 	return freeze.file[0] ? divert(d) : o;
@@ -223,7 +221,7 @@ static void arrive(int64_t before)
 	struct move_order order;
 
 	pvm__clock_ahead = before - (pvm__now() - pvm__clock_ahead);
-	pvm__image_untrack(&tracker, true);
+	pvm__rounds_end(true);
 	pvm__share_uproot();
 	if (!pvm__watch_renew() || !pvm__stand_in_renew(s->stand_in, s->way.source.fd) ||
 		pvm__stash_until(s, TM_GO, 0, &order, -1) < 0 || !pvm__settings_take(&order) ||
@@ -255,6 +253,7 @@ static void leave(const struct departure *d)
 	if (code > 0)
 		return;
 	await_thaw(code == 0);
+	pvm__rounds_end(false);
 	pvm__routes_renew();
 }
 
@@ -330,8 +329,10 @@ static void forget_signals(void)
 static void report(const struct departure *d, const struct objection *o)
 {
 	if (!pvm__frozen_write(pvm__task.daemon->way.source.fd, freeze.epoch, o) || o->code) {
+		if (!freeze.file[0])
+			pvm__rounds_end(false);
 		pvm__routes_renew();
-	} else if (d->order.how) {
+	} else if (d->order.how & IMAGE_SNAPSHOT) {
 		await_thaw(false);
 		pvm__routes_renew();
 	} else {
@@ -353,6 +354,23 @@ static void obey(const struct objection *no)
 	resumed = !o.code || has_hook(PvmBeforeImage);
 }
 
+/* Does the order leave the task running? Then it is done. */
+static bool obey_running(void)
+{
+	struct objection o = { 0 };
+
+	if (!freeze.round && !freeze.off)
+		return false;
+	ordered = false;
+	if (freeze.off) {
+		pvm__rounds_end(false);
+	} else {
+		o = pvm__rounds_send(&freeze);
+		pvm__frozen_write(pvm__task.daemon->way.source.fd, freeze.epoch, &o);
+	}
+	return true;
+}
+
 /* Must the task wait for a call to end or wait, since this is a signal handler? */
 static bool must_wait(void)
 {
@@ -362,7 +380,7 @@ static bool must_wait(void)
 /* Stop in a signal handler, outside calls, or in one that waits. */
 static void stop_in_handler(void)
 {
-	bool found = find_order();
+	bool found = find_order() && !obey_running();
 
 	if (found && must_wait())
 		pvm__stop_later();
@@ -374,27 +392,41 @@ static void stop_in_handler(void)
 		pvm__stop_later();
 }
 
+/* Block all signals: one that comes is for another order. */
+static void block_signals(sigset_t *before)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, before);
+}
+
+static void unblock_signals(const sigset_t *before)
+{
+	stopping = false;
+	sigprocmask(SIG_SETMASK, before, NULL);
+}
+
 /* The same in the thread's usual way, where functions of the program's can be called. */
 static void stop_in_call(void)
 {
 	struct objection no = pvm__objection(PvmBusy, WIRE_WHY_CALLBACK);
-	bool refused;
-	sigset_t all, before;
+	bool running, refused;
+	sigset_t before;
 
 	if (!find_order()) {
 		go_on();
 		return;
 	}
-	refused = call_hooks(PvmBeforeImage) != 0;
+	running = freeze.round || freeze.off;
+	refused = !running && call_hooks(PvmBeforeImage) != 0;
 	if (!is_ready())
 		return;
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &before);
-	obey(refused ? &no : NULL);
+	block_signals(&before);
+	if (!running || !obey_running())
+		obey(refused ? &no : NULL);
 	go_on();
-	/* A signal that waits is for another order. */
-	stopping = false;
-	sigprocmask(SIG_SETMASK, &before, NULL);
+	unblock_signals(&before);
 }
 
 /* With several threads nobody but the holder of the lock may write. */
@@ -479,7 +511,7 @@ bool pvm__freeze_heard(struct message *m)
 void pvm__freeze_forget(void)
 {
 	pvm__task.place = 0;
-	pvm__image_untrack(&tracker, false);
+	pvm__rounds_end(false);
 	awaited = 0;
 	ordered = resumed = false;
 	__atomic_store_n(&pvm__stop_due, 0, __ATOMIC_RELAXED);

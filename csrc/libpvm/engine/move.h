@@ -14,6 +14,7 @@ struct freeze {
 	char address[32]; /* "a.b.c.d:port" */
 	char token[WIRE_TOKEN + 1];
 	char file[WIRE_FREEZE_PATH]; /* "": the image is sent */
+	bool round, off;             /* the task goes on: WIRE_FREEZE_ROUND, _OFF */
 	bool noted;                  /* what changes afterwards is noted; */
 	int base;                    /* the image may build on this one, 0: on none */
 };
@@ -53,6 +54,19 @@ bool pvm__unroute_write(int fd, int epoch, int tid);
 bool pvm__frozen_write(int fd, int epoch, const struct objection *);
 /* Connect to who takes the image, and say the token. A descriptor, or a negative error number. */
 int pvm__journey_open(const struct freeze *);
+/* ---- rounds.c: the same, but it allocates by mmap ------------------------------------------- */
+
+/* Send what a round is to send. An objection: it cannot be, and the connection is closed. */
+struct objection pvm__rounds_send(const struct freeze *);
+/* The image of a live move, or of any other: where it goes, or a negative error number. */
+int pvm__rounds_journey(const struct freeze *, struct image_order *);
+/* Changes are noted for the next image; this one may build on that of this epoch, 0: on none. */
+void pvm__rounds_note(struct image_order *, int base);
+/* Descriptors that are this file's, two at most: their number. */
+size_t pvm__rounds_own(int *fds);
+/* There is no live move any more, and nothing is noted; restarted: nothing of that is here. */
+void pvm__rounds_end(bool restarted);
+
 /* An objection in words: of a number, or of the image's library. */
 struct objection pvm__objection(int code, int reason);
 struct objection pvm__image_objection(const struct image_report *);

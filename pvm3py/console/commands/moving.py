@@ -16,26 +16,30 @@ from ..tasktable import parse_tid
 
 @command(
     "migrate",
-    "tid [host]",
+    "[-live] tid [host]",
     "move a task to another host",
     least=1,
-    most=2,
+    most=3,
     raw=True,
     notes=(
         "The task keeps its tid, its messages and its output. Without a host it goes where",
-        "it is best. ps -m shows what can be moved, and why something cannot.",
+        "it is best. With -live it runs while its memory is sent, which takes longer. ps -m shows",
+        "what can be moved, and why something cannot.",
     ),
 )
 def migrate(session: Session, given: Given) -> None:
     """Move a task, or say why it stays."""
-    word, *host = given.operands
+    live = given.operands[0] == "-live"
+    word, *host = [*given.operands[int(live) :], ""]
     tid = parse_tid(word)
-    if tid is None:
+    if len(host) > 2:
+        session.complain("name a task and a host")
+    elif tid is None:
         session.complain(f"{word}: no tid; one is like t40001")
     elif tid == session.tid:
         session.complain(f"{tid_text(tid)}: that's me.")
     else:
-        outcome = move(tid, host[0] if host else None, _names())
+        outcome = move(tid, host[0] or None, _names(), live=live)
         session.fail_if(outcome.why is not None)
         session.out.line(f"{tid_text(tid)}: {outcome.why or f'on {outcome.host}'}")
 

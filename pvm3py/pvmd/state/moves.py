@@ -55,6 +55,8 @@ class Departure(Plain):
     know of the move, the goal first; held: its messages are kept here, too; ordered: it has the
     order to stop; refused: it has said that it does not; told: the goal may go on alone if this
     host is lost. began, stopped: when, by the clock of the event loop; kilobytes: of its memory.
+    live: it runs while that is sent; begun: a round of that has; brought: it is at the goal, of so
+    many kilobytes.
     """
 
     task: Task
@@ -69,6 +71,9 @@ class Departure(Plain):
     ordered: bool = False
     refused: bool = False
     told: bool = False
+    live: bool = False
+    begun: asyncio.Future[None] | None = None
+    brought: asyncio.Future[int] | None = None
     began: float = 0.0
     stopped: float = 0.0
     kilobytes: int = 0

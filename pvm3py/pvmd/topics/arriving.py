@@ -26,6 +26,7 @@ from pvm3py.wire.moves import (
     Ready,
     Reserve,
     Reserved,
+    Round,
 )
 from pvm3py.wire.task import Status
 
@@ -49,6 +50,7 @@ PATIENCE = 10.0
 # Bytes of what the restarter may say.
 _REPORT_MAX = 4096
 _READY = "ready"
+_ROUND = "round "
 
 
 # ---- reservation ---------------------------------------------------------------------------
@@ -66,7 +68,7 @@ def reserve(
         arrival = _expect(pvmd, host_of(request), body)
     except NotMovedError as error:
         return Reserved(error.code, error.reason, f"{error}")
-    return _reserved(pvmd, arrival, Moves.of(pvmd).holds[body.tid])
+    return _reserved(pvmd, arrival, None if body.live else Moves.of(pvmd).holds[body.tid])
 
 
 def _check(pvmd: Pvmd, body: Reserve) -> None:
@@ -86,19 +88,21 @@ def _expect(pvmd: Pvmd, origin: int, body: Reserve) -> Arrival:
         arrival.listener = passage.listen(pvmd.hosts.own.address, pvmd.settings.ports)
     except OSError as error:
         raise not_now(c.WIRE_WHY_FULL, f"{error}") from error
-    own = pvmd.hosts.own.tid
-    placing.hold(pvmd, HoldOrder(body.tid, body.epoch, own), origin)
+    if not body.live:
+        own = pvmd.hosts.own.tid
+        placing.hold(pvmd, HoldOrder(body.tid, body.epoch, own), origin)
+        pvmd.tasks.coming[body.tid] = task
     Moves.of(pvmd).arrivals[body.tid] = arrival
-    pvmd.tasks.coming[body.tid] = task
     arrival.work = pvmd.background(_receive(pvmd, arrival))
     return arrival
 
 
-async def _reserved(pvmd: Pvmd, arrival: Arrival, kept: Hold) -> Reserved:
-    """The answer, when nothing more goes the old way to the task."""
+async def _reserved(pvmd: Pvmd, arrival: Arrival, kept: Hold | None) -> Reserved:
+    """The answer, when nothing more goes the old way to the task if that is to be held."""
     assert arrival.listener is not None
     address, port = arrival.listener.getsockname()
-    await kept.done
+    if kept is not None:
+        await kept.done
     faults.at(pvmd, "reserved")
     return Reserved(0, 0, "", f"{address}:{port}", arrival.token)
 
@@ -154,14 +158,22 @@ def start(pvmd: Pvmd, arrival: Arrival) -> None:
 
 async def await_report(pvmd: Pvmd, arrival: Arrival) -> None:
     """Wait until the restarter says that the task is about to run. Raises NotMovedError."""
+    line = _ROUND
     said = b""
-    while not said.endswith(b"\n"):
-        await _readable(pvmd, arrival)
-        more = os.read(arrival.report, _REPORT_MAX)
-        said += more
-        if not more or len(said) > _REPORT_MAX:
-            break
-    line = said.decode("utf-8", "replace").strip()
+    while line.startswith(_ROUND):
+        while b"\n" not in said:
+            await _readable(pvmd, arrival)
+            more = os.read(arrival.report, _REPORT_MAX)
+            said += more
+            if not more or len(said) > _REPORT_MAX:
+                break
+        first, _, said = said.partition(b"\n")
+        line = first.decode("utf-8", "replace").strip()
+        _, _, size = line.partition(_ROUND)
+        if size.isdecimal():
+            faults.at(pvmd, "brought")
+            word = Round(arrival.task.tid, arrival.epoch, int(size) >> 10)
+            pvmd.peers.send(arrival.origin, c.DM_MOVE_ROUND, word)
     if line != _READY:
         raise never(c.WIRE_WHY_RESTART, line or "the restarter has ended")
 

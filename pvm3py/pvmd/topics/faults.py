@@ -4,8 +4,8 @@
 When this daemon comes to the phase for the Nth time, it ends without a word (die), or stands still
 until it gets SIGCONT (stop). All that it has sent before is on its way then.
 
-    origin  reserve hold freeze frozen flushed ready commit placed gone
-    goal    reserved image restarted told go
+    origin  reserve round hold freeze frozen flushed ready commit placed gone
+    goal    reserved image brought restarted told go
     others  held
 """
 

@@ -26,6 +26,7 @@ from pvm3py.wire.moves import (
     Ready,
     Reserve,
     Reserved,
+    Round,
     Thaw,
 )
 from pvm3py.wire.task import Status
@@ -49,6 +50,9 @@ Result = TypeVar("Result")
 # the middle of a multicast. And those that the task has to stop.
 _HOLD_SECONDS = 10.0
 _FREEZE_SECONDS = 2.0
+# Most rounds of a live move, and kilobytes after which the task stops for the rest.
+_ROUNDS_MAX = 7
+_LITTLE = 1024
 # Seconds that what a task waits for may take before it is stopped; then it is answered elsewhere.
 _QUICK_SECONDS = 0.05
 
@@ -56,12 +60,14 @@ _QUICK_SECONDS = 0.05
 # ---- a move --------------------------------------------------------------------------------
 
 
-async def move(pvmd: Pvmd, task: Task, goal: Host) -> None:
+async def move(pvmd: Pvmd, task: Task, goal: Host, *, live: bool = False) -> None:
     """Move a task of this host to another one. Raises NotMovedError, HostFailed.
 
+    live: it runs while its memory is sent.
     Who calls this may be what the task waits for, and may be cancelled: the move goes on.
     """
     departure = _begin(pvmd, task, goal)
+    departure.live = live
     work = pvmd.background(_move(pvmd, departure, asyncio.current_task()))
     work.add_done_callback(placing.unneeded)
     await asyncio.shield(work)
@@ -93,7 +99,10 @@ async def _move(pvmd: Pvmd, departure: Departure, asker: asyncio.Task[object] | 
     task = departure.task
     try:
         try:
-            reserved = await _prepare(pvmd, departure, asker)
+            reserved = await _reserve(pvmd, departure)
+            if departure.live:
+                await _send_rounds(pvmd, departure, reserved)
+            await _hold(pvmd, departure, asker)
             await _freeze(pvmd, departure, reserved)
             await _flush(departure)
             await _tell_goal(pvmd, departure)
@@ -127,20 +136,55 @@ async def _until(
     return future.result()
 
 
-async def _prepare(
-    pvmd: Pvmd, departure: Departure, asker: asyncio.Task[object] | None
-) -> Reserved:
-    """The goal expects the task, and everybody holds what is sent to it."""
+async def _reserve(pvmd: Pvmd, departure: Departure) -> Reserved:
+    """The goal expects the task."""
     task = departure.task
     faults.at(pvmd, "reserve")
-    order = Reserve(task.tid, departure.epoch, 0, int(task.pipe is not None), traits(pvmd))
+    order = Reserve(
+        *(task.tid, departure.epoch, 0, int(task.pipe is not None), traits(pvmd)),
+        live=int(departure.live),
+    )
     departure.asked.append(departure.goal)
     goal = pvmd.hosts.get(c.TIDPVMD | departure.goal)
     if goal is None:
         raise NotMovedError(c.PvmHostFail, c.WIRE_WHY_LOST)
-    reserved = await _until(departure, reserve(pvmd, goal, order), _HOLD_SECONDS)
-    others = [host.tid for host in placing.able(pvmd) if host.tid != departure.goal]
-    departure.asked += others
+    return await _until(departure, reserve(pvmd, goal, order), _HOLD_SECONDS)
+
+
+async def _send_rounds(pvmd: Pvmd, departure: Departure, reserved: Reserved) -> None:
+    """The task's memory goes to the goal while it runs, again and again what it has changed.
+
+    That ends when little was left, or not much less than before. If the task cannot do it, it moves
+    as always.
+    """
+    before = 0
+    for _ in range(_ROUNDS_MAX):
+        departure.begun, departure.brought = (
+            pvmd.loop.create_future(),
+            pvmd.loop.create_future(),
+        )
+        faults.at(pvmd, "round")
+        _order(pvmd, departure, reserved, c.WIRE_FREEZE_ROUND)
+        try:
+            await _until(departure, departure.begun, _FREEZE_SECONDS)
+        except NotMovedError as error:
+            if departure.off.done() or not departure.begun.done():
+                raise
+            pvmd.log(f"t{departure.task.tid:x} does not run while it is moved: {error}")
+            return
+        size = await _until(departure, departure.brought)
+        pvmd.log(f"t{departure.task.tid:x} has sent {size} KiB to host {departure.goal:x}")
+        if size <= _LITTLE or (before and size > before / 2):
+            return
+        before = size
+
+
+async def _hold(pvmd: Pvmd, departure: Departure, asker: asyncio.Task[object] | None) -> None:
+    """Everybody holds what is sent to the task."""
+    task = departure.task
+    goal = departure.goal
+    others = [host.tid for host in placing.able(pvmd) if departure.live or host.tid != goal]
+    departure.asked += [host for host in others if host != goal]
     faults.at(pvmd, "hold")
     holding = [placing.ask(pvmd, host, c.DM_MOVE_HOLD, departure) for host in others]
     if holding:
@@ -149,7 +193,6 @@ async def _prepare(
     waits = set(task.waits or ()) - {asker}
     if waits:
         await _until(departure, asyncio.wait(waits, timeout=_QUICK_SECONDS))
-    return reserved
 
 
 def traits(pvmd: Pvmd) -> str:
@@ -203,17 +246,22 @@ async def _freeze(pvmd: Pvmd, departure: Departure, reserved: Reserved) -> None:
 
 
 def _order_freeze(pvmd: Pvmd, departure: Departure, reserved: Reserved) -> None:
-    """The signal comes first: then the task knows what the last message means."""
+    """The task stops, and is the goal's if nothing comes between."""
+    departure.task.frozen = []
+    departure.ordered = True
+    departure.stopped = pvmd.loop.time()
+    _order(pvmd, departure, reserved, 0)
+
+
+def _order(pvmd: Pvmd, departure: Departure, reserved: Reserved, flags: int) -> None:
+    """The signal comes first: then the task knows what the message means."""
     task = departure.task
-    assert task.conn is not None and task.announced is not None
+    assert task.announced is not None
     with contextlib.suppress(ProcessLookupError):
         os.kill(task.pid, task.announced.signal or 0)
         if task.held:
             os.kill(task.pid, signal.SIGCONT)
-    task.frozen = []
-    departure.ordered = True
-    departure.stopped = pvmd.loop.time()
-    order = Freeze(departure.epoch, 0, reserved.address, reserved.token)
+    order = Freeze(departure.epoch, flags, reserved.address, reserved.token)
     say(pvmd, task, c.TM_FREEZE, order.encode())
 
 
@@ -304,6 +352,10 @@ def _thaw(pvmd: Pvmd, departure: Departure) -> None:
             pvmd.switch.thaw_task(task.tid)
     if departure.ordered and not departure.refused:
         say(pvmd, task, c.TM_THAW, Thaw(departure.epoch).encode())
+    elif departure.begun is not None and not departure.ordered:
+        _order(
+            pvmd, departure, Reserved(0, 0, "", "0.0.0.0:0", "0" * c.WIRE_TOKEN), c.WIRE_FREEZE_OFF
+        )
     if task.pipe is not None:
         task.pipe.halt(False)
     signals, task.frozen = task.frozen, None
@@ -343,11 +395,34 @@ def frozen(pvmd: Pvmd, request: Request, body: Frozen) -> None:
     stop = moves.departures.get(request.src) or moves.stops.get(request.src)
     if stop is None or stop.epoch != body.epoch or stop.frozen.done():
         return
+    if isinstance(stop, Departure) and not stop.ordered:
+        _round_begun(stop, body)
+        return
     if body.code:
         stop.refused = True
         stop.fail(told(body.code, body.reason, body.text))
     else:
         stop.frozen.set_result(None)
+
+
+def _round_begun(departure: Departure, body: Frozen) -> None:
+    begun = departure.begun
+    if begun is None or begun.done():
+        return
+    if body.code:
+        begun.set_exception(told(body.code, body.reason, body.text))
+    else:
+        begun.set_result(None)
+
+
+@handles(c.DM_MOVE_ROUND, Round, hosts=True, reply=False)
+def round_brought(pvmd: Pvmd, request: Request, body: Round) -> None:
+    """What a task has sent while it ran is at the goal."""
+    departure = Moves.of(pvmd).departures.get(body.tid)
+    if departure is None or (departure.epoch, departure.goal) != (body.epoch, host_of(request)):
+        return
+    if departure.brought is not None and not departure.brought.done():
+        departure.brought.set_result(body.kilobytes)
 
 
 @handles(c.DM_MOVE_READY, Ready, hosts=True, reply=False)

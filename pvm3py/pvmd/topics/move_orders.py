@@ -35,7 +35,7 @@ async def _migrate(pvmd: Pvmd, body: MoveOrder) -> MoveReply:
         task = await movable.enrolled(pvmd, body.tid)
         host = movable.goal(pvmd, body.host)
         if host is not pvmd.hosts.own:
-            await migration.move(pvmd, task, host)
+            await migration.move(pvmd, task, host, live=bool(body.flags & c.WIRE_MIGRATE_LIVE))
         return MoveReply(0)
     except NotMovedError as error:
         return MoveReply(error.code, error.reason, f"{error}")

@@ -119,7 +119,10 @@ def host_of(request: Request) -> int:
 @handles(c.DM_MOVE_HOLD, HoldOrder, hosts=True, reply_tag=c.DM_MOVE_HOLDACK)
 def dm_hold(pvmd: Pvmd, request: Request, body: HoldOrder) -> Coroutine[None, None, Status]:
     """A task may move. What this host's tasks send to it is kept before this is answered."""
-    if not pvmd.hosts.places.begin(body.tid, body.epoch):
+    arrival = Moves.of(pvmd).arrivals.get(body.tid)
+    if arrival is not None and arrival.epoch == body.epoch:
+        pvmd.tasks.coming[body.tid] = arrival.task
+    elif not pvmd.hosts.places.begin(body.tid, body.epoch):
         raise Refused(c.PvmBadParam, f"move {body.epoch} of t{body.tid:x} is old")
     kept = hold(pvmd, body, host_of(request))
 

@@ -122,7 +122,7 @@ def test_missing_base_is_refused(three: Path) -> None:
 
 
 def test_wrong_base_is_refused(three: Path) -> None:
-    assert "of base 1: it is not the image on which the next one builds" in refusal(three, [1, 3])
+    assert "the image builds on 2 of task 40002, not on 1 of 40002" in refusal(three, [1, 3])
     assert "not on 1" in refusal(three, [2, 1])
 
 
@@ -135,7 +135,7 @@ def test_base_of_another_task_is_refused(three: Path) -> None:
     words[3] = records.crc32c(bytes(image[: records.HEADER_BYTES]))
     HEADER.pack_into(image, 0, *words)
     path.write_bytes(image)
-    assert "of task 40002, not 1 of 40003" in refusal(three, [1, 2])
+    assert "the image builds on 1 of task 40002, not on 1 of 40003" in refusal(three, [1, 2])
 
 
 @pytest.mark.parametrize("cut", [100, 5000, -1])

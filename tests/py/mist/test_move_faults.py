@@ -32,7 +32,7 @@ every = pytest.mark.skipif(
 class Lone:
     """A machine of three hosts, and a task on the second that is to move to the third."""
 
-    def __init__(self, directory: Path, fault: str, connector: Connector) -> None:
+    def __init__(self, directory: Path, fault: str, connector: Connector, flags: int = 0) -> None:
         self.numbers = directory / "numbers"
         self.numbers.mkdir()
         env = {"PVM_TEST_MOVEFAULT": fault, "PVM_HOST_TIMEOUT": "5"}
@@ -44,7 +44,7 @@ class Lone:
         (self.tid,) = self.machine.here.spawn("lone", self.numbers, where=self.origin.name)
         self.watchers = {host: self._watcher(host) for host in self.machine.hosts}
         self._asker = enrolled(self.master, connector)
-        self._wid = ask(self._asker, self.tid, self.goal.name)
+        self._wid = ask(self._asker, self.tid, self.goal.name, flags)
 
     def outcome(self) -> int:
         """The code with which who has asked for the move is answered."""
@@ -133,7 +133,8 @@ def stopped(pid: int) -> bool:
 @pytest.fixture
 def lone(request: pytest.FixtureRequest, tmp_path: Path, connector: Connector) -> Iterator[Lone]:
     """The machine, where the fault that the test names is about to happen."""
-    made = Lone(tmp_path, request.param, connector)
+    fault, flags = request.param
+    made = Lone(tmp_path, fault, connector, flags)
     try:
         yield made
     except BaseException:
@@ -143,12 +144,17 @@ def lone(request: pytest.FixtureRequest, tmp_path: Path, connector: Connector) -
         made.close()
 
 
-def cases(action: str, *phases: tuple[str, str, bool]) -> pytest.MarkDecorator:
+def cases(action: str, *phases: tuple[str, str, bool], flags: int = 0) -> pytest.MarkDecorator:
     """A test for each phase: what becomes of the task, and whether it is always run."""
     return pytest.mark.parametrize(
         ("lone", "fate"),
         [
-            pytest.param(f"{phase}:1:{action}", fate, marks=() if always else every, id=phase)
+            pytest.param(
+                (f"{phase}:1:{action}", flags),
+                fate,
+                marks=() if always else every,
+                id=phase,
+            )
             for phase, fate, always in phases
         ],
         indirect=["lone"],
@@ -182,6 +188,35 @@ def test_origin_ends(lone: Lone, fate: str) -> None:
     ("go", ENDED, False),
 )
 def test_goal_ends(lone: Lone, fate: str) -> None:
+    lone.lose(lone.goal)
+    assert lone.outcome() == c.PvmHostFail
+    lone.check(fate)
+
+
+@cases(
+    "die",
+    ("round", ENDED, True),
+    ("hold", ENDED, False),
+    ("frozen", ENDED, False),
+    ("ready", ALIVE, False),
+    flags=c.WIRE_MIGRATE_LIVE,
+)
+def test_origin_ends_in_a_live_move(lone: Lone, fate: str) -> None:
+    assert lone.outcome() == c.PvmHostFail
+    lone.lose(lone.origin)
+    lone.check(fate)
+
+
+@cases(
+    "die",
+    ("reserved", ALIVE, False),
+    ("image", ALIVE, False),
+    ("brought", ALIVE, True),
+    ("restarted", ALIVE, False),
+    ("told", ALIVE, True),
+    flags=c.WIRE_MIGRATE_LIVE,
+)
+def test_goal_ends_in_a_live_move(lone: Lone, fate: str) -> None:
     lone.lose(lone.goal)
     assert lone.outcome() == c.PvmHostFail
     lone.check(fate)

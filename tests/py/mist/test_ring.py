@@ -59,7 +59,7 @@ def test_no_message_is_lost_doubled_overtaken_or_damaged(
     moved = 0
     while moved < MOVES and ring.poll() is None:
         tid, name = choose.choice(tids), choose.choice(goals)
-        reply = answer(asker, ask(asker, tid, name))
+        reply = answer(asker, ask(asker, tid, name, choose.choice((0, c.WIRE_MIGRATE_LIVE))))
         if reply.code == c.PvmNoTask:
             break
         assert reply == MoveReply(0), machine.everything()

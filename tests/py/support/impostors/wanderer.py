@@ -349,10 +349,10 @@ class Roads(Scoped):
         assert failed or "Traceback" not in self.machine.everything(), self.machine.everything()
 
 
-def ask(asker: RawTask, tid: int, host: str) -> int:
+def ask(asker: RawTask, tid: int, host: str, flags: int = 0) -> int:
     """Ask for a move without waiting; the wait id of the answer."""
     wid = asker.next_wid()
-    asker.send(message(c.TM_MIGRATE, MoveOrder(tid, host, 0).encode(), src=asker.tid, wid=wid))
+    asker.send(message(c.TM_MIGRATE, MoveOrder(tid, host, flags).encode(), src=asker.tid, wid=wid))
     return wid
 
 
