@@ -7,8 +7,10 @@ The manifest is written last, and has a hash of itself. All that it says is chec
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from pvm3py.wire.checkpoints import Appended, Estate, TaskState
@@ -18,7 +20,7 @@ from . import store
 from .store import Slot, VaultError
 
 # Form of the manifest.
-FORMAT = 2
+FORMAT = 3
 # What a manifest raises that is not as it was written.
 _DAMAGED = (
     *(ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError),
@@ -34,11 +36,22 @@ class File(NamedTuple):
     hash: str
 
 
+class Base(NamedTuple):
+    """An image on which another one builds, of the checkpoint of the same job with this number."""
+
+    number: int
+    file: File
+
+    def path(self, slot: Slot) -> str:
+        """Where it is; slot: of a checkpoint of the job."""
+        return os.path.join(Slot(slot.job, self.number).path, self.file.name)
+
+
 class Saved(NamedTuple):
     """A checkpoint as its manifest has it.
 
-    images, places: by tids; places are names of the hosts where the tasks were. appended: files to
-    which tasks append.
+    images, bases, places: by tids; bases: what images build on, the oldest first; places are names
+    of the hosts where the tasks were. appended: files to which tasks append.
     """
 
     slot: Slot
@@ -47,6 +60,7 @@ class Saved(NamedTuple):
     root: int
     states: list[TaskState]
     images: dict[int, File]
+    bases: dict[int, list[Base]]
     places: dict[int, str]
     queues: list[File]
     estate: Estate
@@ -86,6 +100,7 @@ def _task(saved: Saved, state: TaskState) -> dict[str, Any]:
         "name": record.name,
         "place": saved.places[tid],
         "image": saved.images[tid]._asdict(),
+        "bases": [{"number": number, "file": file._asdict()} for number, file in saved.bases[tid]],
         "state": base64.b64encode(state.encode()).decode(),
     }
 
@@ -108,9 +123,32 @@ def load(directory: str, number: int) -> tuple[Slot, bytes]:
     """
     slot = store.find(directory, number)
     text = store.read_file(os.path.join(slot.path, store.MANIFEST))
-    for file in decode(slot, text).files:
+    saved = decode(slot, text)
+    for file in saved.files:
         store.check_size(os.path.join(slot.path, file.name), file.size)
+    for base in (base for bases in saved.bases.values() for base in bases):
+        with of_base(slot):
+            store.check_size(base.path(slot), base.file.size)
     return slot, text
+
+
+@contextlib.contextmanager
+def of_base(slot: Slot) -> Iterator[None]:
+    """What is wrong meanwhile is so with something on which a checkpoint builds."""
+    try:
+        yield
+    except VaultError as error:
+        raise VaultError(f"{slot.path} builds on what cannot be used: {error}") from error
+
+
+def needed(slot: Slot) -> set[int]:
+    """The numbers of the checkpoints on which a whole one builds; none if it is damaged."""
+    try:
+        text = store.read_file(os.path.join(slot.path, store.MANIFEST))
+        saved = decode(slot, text)
+    except VaultError:
+        return set()
+    return {base.number for bases in saved.bases.values() for base in bases}
 
 
 def decode(slot: Slot, text: bytes) -> Saved:
@@ -129,13 +167,14 @@ def decode(slot: Slot, text: bytes) -> Saved:
 
 def _saved(slot: Slot, words: dict[str, Any]) -> Saved:
     """What a manifest says. Raises what it can raise if it is damaged; VaultError."""
-    states, images, places = [], {}, {}
+    states, images, bases, places = [], {}, {}, {}
     for task in words["tasks"]:
         tid = _tid(task["tid"])
         state = TaskState.decode(base64.b64decode(task["state"], validate=True))
         if state.go.tid != tid:
             raise VaultError(f"{slot.path}: what it says of t{tid:x} is damaged")
         images[tid], places[tid] = _file(task["image"]), str(task["place"])
+        bases[tid] = [Base(int(base["number"]), _file(base["file"])) for base in task["bases"]]
         states.append(state)
     return Saved(
         slot,
@@ -144,6 +183,7 @@ def _saved(slot: Slot, words: dict[str, Any]) -> Saved:
         _tid(words["job"]),
         states,
         images,
+        bases,
         places,
         [_file(queue) for queue in words["queues"]],
         Estate.decode(base64.b64decode(words["estate"], validate=True)),

@@ -63,7 +63,8 @@ class FreezeOrder(Record):
     """DM_CKPT_FREEZE: stop those of these tasks that are there; only_asked: or may they be?
 
     stamp: the number of this checkpoint, which nothing else has; directory: that of its files;
-    flags: WIRE_CKPT_END, WIRE_CKPT_SPAWNED.
+    flags: WIRE_CKPT_END, WIRE_CKPT_SPAWNED; base: stamp of the one on which images may build, 0:
+    there is none, -1: nor will the next.
     """
 
     stamp: I32
@@ -71,6 +72,7 @@ class FreezeOrder(Record):
     directory: Str
     tids: Ints
     flags: I32 = 0
+    base: I32 = -1
 
 
 class CutOrder(Record):
@@ -107,13 +109,17 @@ class Cut(Record):
 
 
 class KeptFile(Record):
-    """A file of a checkpoint: bytes, 31 bits a word, and hash. tid: whose image; 0: messages."""
+    """A file of a checkpoint: bytes, 31 bits a word, and hash.
+
+    tid: whose image it is; 0: messages; base: stamp of the image on which that builds, 0: none.
+    """
 
     tid: I32
     name: Str
     high: I32
     low: I32
     hash: Str
+    base: I32 = 0
 
     @property
     def size(self) -> int:
@@ -258,13 +264,24 @@ class GroupsAnswer(Record):
     groups: Blob
 
 
+class Base(Record):
+    """An image on which another one builds, of the checkpoint of the same job with this number."""
+
+    number: I32
+    file: Annotated[KeptFile, KeptFile]
+
+
 class Seat(Record):
-    """Where a task is to be that is made of its image; a host by its tid."""
+    """Where a task is to be that is made of its image; a host by its tid.
+
+    bases: what the image builds on, the oldest first.
+    """
 
     tid: I32
     host: I32
     image: Annotated[KeptFile, KeptFile]
     piped: I32
+    bases: Annotated[list[Base], Counted(Base)] = []  # noqa: RUF012
 
 
 class AwaitOrder(Record):

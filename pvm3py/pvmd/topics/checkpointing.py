@@ -22,6 +22,7 @@ from pvm3py.wire.checkpoints import (
     EndOrder,
     Estate,
     FreezeOrder,
+    KeptFile,
     Members,
     TaskState,
     ThawReply,
@@ -39,11 +40,23 @@ from . import cutting, estates, placing
 from .everywhere import check_replies, everywhere
 
 
+class Last(Plain):
+    """The last checkpoint of a job, on which the next one may build.
+
+    images: of each task its image, behind those on which that builds.
+    """
+
+    slot: store.Slot
+    stamp: int
+    images: dict[int, list[manifest.Base]]
+
+
 class Checkpoints(Table):
-    """What is being written, by the roots of the jobs."""
+    """What is being written, and what was written last, by the roots of the jobs."""
 
     def __init__(self) -> None:
         self.going: set[int] = set()
+        self.last: dict[int, Last] = {}
 
 
 class Plan(Plain):
@@ -122,7 +135,7 @@ async def _write(pvmd: Pvmd, plan: Plan, body: CheckpointOrder) -> int:
         raise NotMovedError(c.PvmBadParam, c.WIRE_WHY_DIRECTORY, directory or "none is named")
     slot = await _begin(pvmd, directory, plan.root)
     try:
-        saved = await _cut(pvmd, plan, slot, body.flags)
+        saved = await _cut(pvmd, plan, slot, body.flags, _last(pvmd, plan, slot))
         text = manifest.encode(saved, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
         size = sum(file.size for file in saved.files)
         keep = body.keep or pvmd.settings.ckpt_keep
@@ -134,8 +147,39 @@ async def _write(pvmd: Pvmd, plan: Plan, body: CheckpointOrder) -> int:
         await _give_up(pvmd, plan, slot, body.flags)
         raise
     await _end(pvmd, plan, body.flags, end=True)
+    Checkpoints.of(pvmd).last[plan.root] = _last_now(saved)
     pvmd.log(f"checkpoint {slot.path}: {len(plan.tids)} tasks, {size} bytes")
     return slot.number
+
+
+def _last(pvmd: Pvmd, plan: Plan, slot: store.Slot) -> Last | None:
+    """The checkpoint on which this one may build."""
+    last = Checkpoints.of(pvmd).last.get(plan.root)
+    if last is None or (last.slot.job, last.slot.number) != (slot.job, slot.number - 1):
+        return None
+    return last
+
+
+def _last_now(saved: manifest.Saved) -> Last:
+    """This checkpoint as the next one will see it."""
+    number = saved.slot.number
+    images = {
+        tid: [*saved.bases[tid], manifest.Base(number, file)] for tid, file in saved.images.items()
+    }
+    return Last(saved.slot, saved.stamp, images)
+
+
+def _bases(last: Last | None, file: KeptFile) -> list[manifest.Base]:
+    """What an image builds on, the oldest first. Raises NotMovedError: nobody knows."""
+    if not file.base:
+        return []
+    if last is None or file.base != last.stamp or file.tid not in last.images:
+        raise not_now(c.WIRE_WHY_WRITING, f"t{file.tid:x}: its image builds on an unknown one")
+    return last.images[file.tid]
+
+
+def _named(file: KeptFile) -> manifest.File:
+    return manifest.File(file.name, file.size, file.hash)
 
 
 async def _begin(pvmd: Pvmd, directory: str, root: int) -> store.Slot:
@@ -156,17 +200,23 @@ def _make_slot(directory: str, root: int) -> tuple[str, int, int, int]:
     """
     slot = store.begin(directory, root)
     last = max(store.numbers(slot.job), default=0)
-    needed = 2 * store.size(store.Slot(slot.job, last)) if last else 0
+    needed = 2 * _whole_size(store.Slot(slot.job, last)) if last else 0
     free = store.room(slot)
     if free < needed:
         store.drop(slot)
     return slot.job, slot.number, needed, free
 
 
+def _whole_size(slot: store.Slot) -> int:
+    """Bytes of a checkpoint, and of those on which it builds."""
+    numbers = (slot.number, *manifest.needed(slot))
+    return sum(store.size(store.Slot(slot.job, number)) for number in numbers)
+
+
 def _finish(slot: store.Slot, text: bytes, keep: int) -> None:
     """The checkpoint is whole from now on; older ones go. Raises VaultError."""
     store.publish(slot, text)
-    store.prune(slot, keep)
+    store.prune(slot, keep, manifest.needed)
 
 
 async def _give_up(pvmd: Pvmd, plan: Plan, slot: store.Slot, flags: int) -> None:
@@ -191,10 +241,13 @@ async def _end(pvmd: Pvmd, plan: Plan, flags: int, *, end: bool) -> None:
             )
 
 
-async def _cut(pvmd: Pvmd, plan: Plan, slot: store.Slot, flags: int) -> manifest.Saved:
+async def _cut(
+    pvmd: Pvmd, plan: Plan, slot: store.Slot, flags: int, last: Last | None
+) -> manifest.Saved:
     """Stop the tasks, note what is under way, have them go on: what the manifest is to say."""
     own = pvmd.hosts.own.tid
-    order = FreezeOrder(plan.stamp, 1, slot.part, plan.tids, flags)
+    base = (last.stamp if last else 0) if flags & c.WIRE_CKPT_INCREMENTAL else -1
+    order = FreezeOrder(plan.stamp, 1, slot.part, plan.tids, flags, base)
     word = CutOrder(plan.stamp, 0)
 
     async def freeze() -> None:
@@ -244,15 +297,20 @@ async def _cut(pvmd: Pvmd, plan: Plan, slot: store.Slot, flags: int) -> manifest
     thawed = await thaw()
     check_replies(thawed)
     states = [state for cut in cuts for state in cut.states]
-    return _saved(plan, slot, states, estate, thawed)
+    return _saved(plan, slot, last, states, estate, thawed)
 
 
 def _saved(
-    plan: Plan, slot: store.Slot, states: list[TaskState], estate: Estate, thawed: list[ThawReply]
+    plan: Plan,
+    slot: store.Slot,
+    last: Last | None,
+    states: list[TaskState],
+    estate: Estate,
+    thawed: list[ThawReply],
 ) -> manifest.Saved:
     """What the manifest is to say. Raises NotMovedError: there is no image of a task."""
     files = [file for reply in thawed for file in reply.files]
-    kept = [(file.tid, manifest.File(file.name, file.size, file.hash)) for file in files]
+    kept = [(file.tid, _named(file)) for file in files]
     images = {tid: file for tid, file in kept if tid}
     if set(images) != set(plan.tids):
         raise not_now(c.WIRE_WHY_WRITING, "a task has ended")
@@ -263,6 +321,7 @@ def _saved(
         plan.root,
         states,
         images,
+        {file.tid: _bases(last, file) for file in files if file.tid},
         {tid: host.name for tid, host in plan.places.items()},
         [file for tid, file in kept if not tid],
         estate,

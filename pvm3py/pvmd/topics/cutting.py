@@ -152,7 +152,7 @@ def _begin(pvmd: Pvmd, by: int, body: FreezeOrder, tasks: list[Task]) -> Cutting
     Cuts.of(pvmd).going[body.stamp] = cutting
     try:
         for task in tasks:
-            cutting.stops.append(_stop_of(pvmd, cutting, task))
+            cutting.stops.append(_stop_of(pvmd, cutting, task, body.base))
     except (OSError, store.VaultError) as error:
         _close(pvmd, cutting)
         raise never(c.WIRE_WHY_DIRECTORY, f"on {pvmd.hosts.own.name}: {error}") from error
@@ -164,14 +164,14 @@ def image_name(tid: int) -> str:
     return f"t{tid:x}.img"
 
 
-def _stop_of(pvmd: Pvmd, cutting: Cutting, task: Task) -> Stop:
+def _stop_of(pvmd: Pvmd, cutting: Cutting, task: Task, base: int) -> Stop:
     path = os.path.join(cutting.directory, image_name(task.tid))
     if len(os.fsencode(path)) >= c.WIRE_FREEZE_PATH:
         raise store.VaultError(f"{path}: the name is too long")
     listener = passage.listen(pvmd.hosts.own.address, pvmd.settings.ports)
     made = pvmd.loop.create_future()
     made.add_done_callback(placing.unneeded)
-    stop = Stop(task, cutting.stamp, path, made, listener, passage.new_token())
+    stop = Stop(task, cutting.stamp, path, made, listener, passage.new_token(), base)
     Moves.of(pvmd).stops[task.tid] = stop
     stop.written = pvmd.background(
         _await_outcome(stop, pvmd.settings.disk_seconds(movable.size(task)))
@@ -229,6 +229,8 @@ def _order(pvmd: Pvmd, stop: Stop) -> None:
     task.frozen = []
     stop.ordered = True
     body = Freeze(stop.epoch, c.WIRE_FREEZE_FILE, f"{address}:{port}", stop.token, stop.path)
+    if stop.base >= 0:
+        body.flags, body.base = body.flags | c.WIRE_FREEZE_NOTE, stop.base
     migration.say(pvmd, task, c.TM_FREEZE, body.encode())
 
 
@@ -372,10 +374,10 @@ async def _written(pvmd: Pvmd, cutting: Cutting) -> ThawReply:
 
 async def _files(pvmd: Pvmd, cutting: Cutting) -> ThawReply:
     """The files of this host, all of them on the disk. Raises NotMovedError."""
-    sizes = {}
+    sizes, bases = {}, {}
     for stop in cutting.stops:
         assert stop.written is not None
-        sizes[stop.task.tid] = await stop.written
+        sizes[stop.task.tid], bases[stop.task.tid] = await stop.written
     named = f"held-{pvmd.hosts.own.tid:x}.q"
     seconds = pvmd.settings.disk_seconds(sum(sizes.values()) + len(cutting.queued))
     try:
@@ -388,7 +390,10 @@ async def _files(pvmd: Pvmd, cutting: Cutting) -> ThawReply:
         0,
         0,
         "",
-        [KeptFile(tid, name, *_words(size), digest) for tid, name, size, digest in files],
+        [
+            KeptFile(tid, name, *_words(size), digest, bases.get(tid, 0))
+            for tid, name, size, digest in files
+        ],
         [Appended(tid, path, *_words(size)) for tid, path, size in appended],
     )
 
@@ -421,8 +426,8 @@ def _seal(
     return found, appended
 
 
-async def _await_outcome(stop: Stop, seconds: float) -> int:
-    """Bytes of an image, when all of it is on the disk. Raises NotMovedError."""
+async def _await_outcome(stop: Stop, seconds: float) -> tuple[int, int]:
+    """Bytes of an image, when all of it is on the disk, and its base. Raises NotMovedError."""
     try:
         async with asyncio.timeout(seconds):
             said = await _hear_outcome(stop)
@@ -433,7 +438,7 @@ async def _await_outcome(stop: Stop, seconds: float) -> int:
     if reason:
         why = os.strerror(detail) if detail else f"reason {reason}"
         raise not_now(c.WIRE_WHY_WRITING, f"t{stop.task.tid:x}: {why}")
-    return int(size)
+    return int(size), int(detail)
 
 
 async def _hear_outcome(stop: Stop) -> bytes:

@@ -17,6 +17,7 @@ from pvm3py.wire import constants as c
 from pvm3py.wire.checkpoints import (
     Appended,
     AwaitOrder,
+    Base,
     KeptFile,
     RestartGo,
     RestartOrder,
@@ -173,7 +174,8 @@ def _seats(saved: Saved, hosts: list[Host]) -> list[Seat]:
         tid = state.go.tid
         host = stay[tid] or min(load, key=lambda host: (load[host], host))
         load[host] += 1
-        seats.append(Seat(tid, host, _kept(tid, saved.images[tid]), state.piped))
+        bases = [Base(base.number, _kept(tid, base.file)) for base in saved.bases[tid]]
+        seats.append(Seat(tid, host, _kept(tid, saved.images[tid]), state.piped, bases))
     return seats
 
 

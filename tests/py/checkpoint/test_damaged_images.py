@@ -303,7 +303,7 @@ def test_check_says_right_and_runs_nothing(image: bytes, tmp_path: Path) -> None
 def test_wrong_call_shows_usage(words: list[str]) -> None:
     ended = restarts.run([restarts.require_restarter(), *words])
     assert ended.status == 2
-    assert ended.output.startswith("usage: pvmrestart [-c] IMAGE [REPORT [STREAM]]\n")
+    assert ended.output.startswith("usage: pvmrestart [-c] [-b BASE]... IMAGE [REPORT [STREAM]]\n")
 
 
 def test_closed_descriptor_is_no_image() -> None:
