@@ -135,7 +135,8 @@ async def _write(pvmd: Pvmd, plan: Plan, body: CheckpointOrder) -> int:
         raise NotMovedError(c.PvmBadParam, c.WIRE_WHY_DIRECTORY, directory or "none is named")
     slot = await _begin(pvmd, directory, plan.root)
     try:
-        saved = await _cut(pvmd, plan, slot, body.flags, _last(pvmd, plan, slot))
+        last = _last(pvmd, plan, slot)
+        saved = await _cut(pvmd, plan, slot, body.flags, last)
         text = manifest.encode(saved, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
         size = sum(file.size for file in saved.files)
         keep = body.keep or pvmd.settings.ckpt_keep
@@ -176,10 +177,6 @@ def _bases(last: Last | None, file: KeptFile) -> list[manifest.Base]:
     if last is None or file.base != last.stamp or file.tid not in last.images:
         raise not_now(c.WIRE_WHY_WRITING, f"t{file.tid:x}: its image builds on an unknown one")
     return last.images[file.tid]
-
-
-def _named(file: KeptFile) -> manifest.File:
-    return manifest.File(file.name, file.size, file.hash)
 
 
 async def _begin(pvmd: Pvmd, directory: str, root: int) -> store.Slot:
@@ -310,7 +307,7 @@ def _saved(
 ) -> manifest.Saved:
     """What the manifest is to say. Raises NotMovedError: there is no image of a task."""
     files = [file for reply in thawed for file in reply.files]
-    kept = [(file.tid, _named(file)) for file in files]
+    kept = [(file.tid, manifest.File(file.name, file.size, file.hash)) for file in files]
     images = {tid: file for tid, file in kept if tid}
     if set(images) != set(plan.tids):
         raise not_now(c.WIRE_WHY_WRITING, "a task has ended")

@@ -80,6 +80,11 @@ async def read(pvmd: Pvmd, directory: str, number: int) -> Saved:
     return manifest.decode(Slot(job, found), text)
 
 
+def tids(directory: str, number: int) -> list[int]:
+    """The tids of the tasks of a checkpoint; the disk is waited for. Raises VaultError."""
+    return [state.go.tid for state in manifest.decode(*manifest.load(directory, number)).states]
+
+
 def _load(directory: str, number: int) -> tuple[str, int, bytes]:
     slot, text = manifest.load(directory, number)
     return slot.job, slot.number, text
