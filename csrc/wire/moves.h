@@ -236,6 +236,12 @@
 #define DM_CKPT_KEPTACK (DM_FIRST + WIRE_OWN_MOVES + 65)
 #define DM_RESTART_BACK (DM_FIRST + WIRE_OWN_MOVES + 66)
 #define DM_RESTART_BACKACK (DM_FIRST + WIRE_OWN_MOVES + 67)
+/*
+ * Of a job that is written every so often: TRACK tells all hosts its root, or that it is over, and
+ * they tell the master of tasks of it that they have started (BORN). No answers.
+ */
+#define DM_CKPT_TRACK (DM_FIRST + WIRE_OWN_MOVES + 68)
+#define DM_CKPT_BORN (DM_FIRST + WIRE_OWN_MOVES + 69)
 #define SM_CKPT_GROUPS (SM_FIRST + WIRE_OWN_MOVES + 64)
 
 /* Reasons that daemons find; pvm3py/wire/moves.py has the words. */

@@ -81,6 +81,8 @@ END: Occasion[[Any]] = Occasion()
 CHILD_ENDED: Occasion[[Any, int, int, float, float]] = Occasion()
 # A request has come up by another way than from the switch: serve it.
 REQUESTED: Occasion[[Any, Request]] = Occasion()
+# A task of this host is in the table, as a spawn wants it.
+TASK_STARTED: Occasion[[Any, Task]] = Occasion()
 # A task has left, but its process runs on: its tid.
 TASK_LEFT: Occasion[[Any, int, Task | None]] = Occasion()
 # A task of any host is gone, and in no table: its tid; what was known of it if it was of this host.

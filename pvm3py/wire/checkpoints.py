@@ -38,8 +38,15 @@ class RestartReply(Record):
     tids: Ints = []  # noqa: RUF012
 
 
+class Track(Record):
+    """DM_CKPT_TRACK: on: new tasks of this job are told; else they are no more."""
+
+    root: I32
+    on: I32
+
+
 class Member(Record):
-    """A task, and the task with which its job began."""
+    """A task, and the task with which its job began; 0: it is of none. Also DM_CKPT_BORN."""
 
     tid: I32
     job: I32

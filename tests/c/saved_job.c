@@ -8,6 +8,7 @@
  *
  * If DIR/direct is there, messages take direct routes. When DIR/finish is there, the root takes all tokens out, ends the workers, and writes how often
  * each token has been passed on to DIR/result. It writes to DIR/begun when the ring runs. With
+ * DIR/more it spawns one more worker, which is never ended, and writes its tid to DIR/spawned. With
  * DIR/save it asks for a checkpoint of its job in DIR, writes the number to DIR/saved, and the same
  * again when it is started from there.
  */
@@ -166,6 +167,19 @@ static void save(void)
 	note("saved", number);
 }
 
+/* One more worker, which waits for ever, on the last host but one: that is the last of the machine. */
+static void spawn_more(int argc, char **argv)
+{
+	char path[512];
+	int tid;
+
+	snprintf(path, sizeof path, "%s/more", directory);
+	unlink(path);
+	if (pvm_spawn(argv[0], NULL, PvmTaskHost, argv[argc - 2], 1, &tid) != 1)
+		fail("more", tid);
+	note("spawned", tid);
+}
+
 static int lead(int argc, char **argv)
 {
 	int tids[WORKERS_MAX + 2], n = atoi(argv[2]), size = atoi(argv[3]), left = TOKENS;
@@ -209,6 +223,8 @@ static int lead(int argc, char **argv)
 			pass(token);
 		if (is_there("save"))
 			save();
+		if (is_there("more"))
+			spawn_more(argc, argv);
 	}
 	for (int i = 0; i < TOKENS; i++)
 		all += passed[i];

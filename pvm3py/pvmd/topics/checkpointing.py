@@ -111,7 +111,7 @@ async def write(pvmd: Pvmd, body: CheckpointOrder) -> tuple[int, Plan]:
 async def _plan(pvmd: Pvmd, body: CheckpointOrder) -> Plan:
     """Which tasks are meant, and where they are. Raises NotMovedError, HostFailed."""
     listed = await members(pvmd)
-    jobs = {one.tid: one.job for _, found in listed for one in found.members}
+    jobs = {one.tid: one.job or one.tid for _, found in listed for one in found.members}
     for tid in body.tids:
         if tid not in jobs:
             raise NotMovedError(c.PvmNoTask, 0, f"t{tid & 0xFFFFFFFF:x}: there is no such task")

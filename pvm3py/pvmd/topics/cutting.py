@@ -87,7 +87,7 @@ class Cuts(Table):
 def list_members(pvmd: Pvmd, _request: Request | None, _body: Empty) -> Members:
     """The tasks of this host, and the jobs that they are of."""
     members = [
-        Member(task.tid, task.tid if task.name == GROUP_SERVER else task.job or task.tid)
+        Member(task.tid, 0 if task.name == GROUP_SERVER else task.job or task.tid)
         for task in pvmd.tasks
     ]
     coming = [Member(tid, tid) for tid in pvmd.tasks.coming]

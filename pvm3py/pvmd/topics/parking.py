@@ -48,7 +48,8 @@ async def save_all(pvmd: Pvmd) -> None:
     This is the master's daemon.
     """
     listed = await _members(pvmd)
-    for job in sorted(set(listed.values())):
+    # The group server is of no job.
+    for job in sorted({job for job in listed.values() if job}):
         one = next(tid for tid, of in listed.items() if of == job)
         order = CheckpointOrder(pvmd.settings.ckpt_dir, _WHOLE, 0, 0, [one])
         reply = await saving.dm_checkpoint(pvmd, None, order)

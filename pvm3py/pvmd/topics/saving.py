@@ -24,10 +24,11 @@ from ..state.errors import HostFailed
 from ..state.moves import NotMovedError
 from ..state.plain import Plain, field
 from ..state.task import Task
-from . import checkpointing, restarting
+from . import checkpointing, restarting, tracking
 from .checkpointing import Checkpoints, Plan
 from .notify import Notices
 from .tasks import signal_task
+from .tracking import Tracked
 
 # Seconds that the rest of a job has to end, and between two looks at that.
 _KILL_SECONDS = 10.0
@@ -106,14 +107,26 @@ def _watch(pvmd: Pvmd, plan: Plan, order: CheckpointOrder) -> None:
     """Write a job every so often from now on; what was said of it before is over."""
     _forget(pvmd, plan.root)
     watch = Watches.of(pvmd).jobs[plan.root] = Watch(plan.root, order, set(), set())
+    tracking.track(pvmd, plan.root, on=True)
     _written(pvmd, watch, plan.tids)
     watch.work = pvmd.background(_write_often(pvmd, watch))
 
 
 def _forget(pvmd: Pvmd, root: int) -> None:
-    watch = Watches.of(pvmd).jobs.pop(root, None)
+    watch = _over(pvmd, root)
     if watch is not None and watch.work is not None:
         watch.work.cancel()
+
+
+def _over(pvmd: Pvmd, root: int) -> Watch | None:
+    """A job is not written any more; how it was, if it was."""
+    tracking.track(pvmd, root, on=False)
+    return Watches.of(pvmd).jobs.pop(root, None)
+
+
+def _born(pvmd: Pvmd, watch: Watch) -> set[int]:
+    """The tasks of a job that no checkpoint has."""
+    return Tracked.of(pvmd).jobs.get(watch.root, set())
 
 
 def _written(pvmd: Pvmd, watch: Watch, tids: list[int]) -> None:
@@ -122,6 +135,7 @@ def _written(pvmd: Pvmd, watch: Watch, tids: list[int]) -> None:
     Some may have ended since they were stopped for it.
     """
     watch.tids = set(tids)
+    _born(pvmd, watch).difference_update(tids)
     watch.alive = {tid for tid in tids if tid not in watch.gone and _may_run(pvmd, tid)}
     for tid in watch.alive:
         if not pvmd.owns(tid):
@@ -149,7 +163,7 @@ async def _write_often(pvmd: Pvmd, watch: Watch) -> None:
         except (NotMovedError, HostFailed) as error:
             pvmd.log(f"no checkpoint of job t{watch.root:x}: {error}")
     pvmd.log(f"job t{watch.root:x} has ended")
-    Watches.of(pvmd).jobs.pop(watch.root, None)
+    _over(pvmd, watch.root)
 
 
 # ---- recovery ------------------------------------------------------------------------------
@@ -167,7 +181,7 @@ async def _recover(pvmd: Pvmd, watch: Watch) -> None:
             await asyncio.sleep(_LOOK)
         except (NotMovedError, VaultError) as error:
             pvmd.log(f"job t{watch.root:x} cannot be recovered: {error}")
-            Watches.of(pvmd).jobs.pop(watch.root, None)
+            _over(pvmd, watch.root)
             return
     watch.recovering = False
     _written(pvmd, watch, tids)
@@ -218,7 +232,7 @@ def host_lost(pvmd: Pvmd, host: int) -> None:
     """A host is gone: jobs that had tasks there go on from their last checkpoints."""
     now = pvmd.loop.time()
     for watch in list(Watches.of(pvmd).jobs.values()):
-        if not any(pvmd.place(tid) == host for tid in watch.alive):
+        if not any(pvmd.place(tid) == host for tid in watch.alive | _born(pvmd, watch)):
             continue
         watch.failures = [at for at in watch.failures if now - at < watch.order.every] + [now]
         if len(watch.failures) > _FAILURES_MAX:

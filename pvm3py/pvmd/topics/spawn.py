@@ -18,7 +18,7 @@ from pvm3py.wire.task import SpawnRequest, Started
 from ..core import Pvmd, Table
 from ..dispatch import Request, handles
 from ..io.process import spawn_process
-from ..occasions import BEGIN, on
+from ..occasions import BEGIN, TASK_STARTED, on
 from ..state.errors import SCARCE, HostFailed, Refused
 from ..state.events import NoProgramEvent
 from ..state.hosts import Host
@@ -341,6 +341,7 @@ class _Starter:
         pvmd.tasks.add(task)
         pvmd.switch.expect(task.tid)
         tracing.task_started(pvmd, task)
+        TASK_STARTED.tell(pvmd, task)
         output.send_start(pvmd, task.out, task.tid, c.TO_NEW, task.ptid)
 
     def _why(self, error: OSError) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Iterator
@@ -81,3 +82,41 @@ def test_loss_of_a_host_without_tasks_of_the_job_changes_nothing(
     assert job.tasks() == before
     assert "goes on after" not in log(machine)
     job.finish()
+
+
+def test_loss_of_a_task_that_no_checkpoint_has_is_one(machine: Machine, tmp_path: Path) -> None:
+    """The host has nothing else of the job."""
+    job = Job(machine, tmp_path, 0)
+    job.save(every=600)
+    (tmp_path / "more").touch()
+    child = job.await_note("spawned")
+    assert job.tasks() == sorted([job.root, child])
+    lose(machine, 3)
+    await_recoveries(machine, 1)
+    assert job.tasks() == [job.root]
+    job.finish()
+
+
+def test_disk_has_no_more_than_the_checkpoints_that_are_kept(
+    machine: Machine, tmp_path: Path
+) -> None:
+    """And the one that is being written, at any time."""
+    job = Job(machine, tmp_path, 2, 4 << 20)
+    job.save(keep=2)
+    one = used(job)
+    job.save(every=1, keep=2)
+    most = 0
+    while not (job.place / "000006").exists():
+        most = max(most, used(job))
+        time.sleep(0.01)
+    assert most < 3.5 * one
+    job.finish()
+
+
+def used(job: Job) -> int:
+    """Bytes of all files of a job's checkpoints; some may go meanwhile."""
+    total = 0
+    for path in job.place.rglob("*"):
+        with contextlib.suppress(OSError):
+            total += path.lstat().st_size
+    return total
