@@ -30,6 +30,9 @@ CFLAGS ?= -O2
 PREFIX ?= /usr/local
 PYTHON3 ?= python3
 SANITIZE ?=
+# A message passes through functions of many files, which are optimised together; but as the
+# caller's flags say, and not if warnings are wanted or the code is instrumented.
+TOGETHER := $(if $(WERROR)$(SANITIZE)$(filter-out file,$(origin CFLAGS)),,-flto=auto)
 .DEFAULT_GOAL := all
 
 # PVM_ARCH in the environment wins; else the name of what the compiler makes code for.
@@ -139,7 +142,7 @@ objects = $(patsubst csrc/%.c,$(OBJ)/%.o,$(call sources,$(1)))
 
 LIB_OBJ := $(call objects,libpvm)
 HEADERS := $(patsubst include/%,$(TREE)/include/%,$(wildcard include/*.h))
-LIBS := $(foreach lib,pvm gpvm fpvm,$(addprefix $(LIBDIR)/lib$(lib)3,.so.3 .a))
+LIBS := $(foreach lib,pvm3 gpvm3 fpvm3 hpvm,$(addprefix $(LIBDIR)/lib$(lib),.so.3 .a))
 TOOLS := $(patsubst csrc/tools/%.c,$(LIBDIR)/%,$(wildcard csrc/tools/*.c))
 # The binutils that belong to the compiler, which may be a cross compiler.
 OBJCOPY = $(shell $(CC) -print-prog-name=objcopy)
@@ -152,22 +155,25 @@ ifeq ($(MACHINE)$(filter -m32 -mx32,$(CC) $(CFLAGS)),x86_64)
 RESTARTERS := $(LIBDIR)/pvmrestart $(LIBDIR)/pvmrestart-low
 endif
 
-lib: $(LIBS) $(HEADERS) $(TOOLS) $(RESTARTERS)
+lib: $(LIBS) $(HEADERS) $(TOOLS) $(RESTARTERS) $(LIBDIR)/hpvmc
 
 # Libraries and programs are linked with the caller's flags.
 LINK = $(CC) $(CFLAGS) $(LDFLAGS) $(LIB_LDFLAGS)
 
 # Partly linked objects hold machine code, also of link-time optimisation: clang's do anyway.
-ifneq ($(findstring -flto,$(CFLAGS)),)
-LTO_TO_OBJECT := $(shell echo | $(CC) -flinker-output=nolto-rel -E - >/dev/null 2>&1 && \
+ifneq ($(findstring -flto,$(CFLAGS) $(TOGETHER)),)
+LTO_TO_OBJECT := $(shell echo | $(CC) -flto -flinker-output=nolto-rel -E - >/dev/null 2>&1 && \
 	echo -flinker-output=nolto-rel)
 endif
+
+# clang's objects would need another linker.
+TOGETHER := $(and $(LTO_TO_OBJECT),$(TOGETHER))
 
 # These flags have the linker add a library, which belongs into programs and not into archives.
 PROFILING := --coverage -fprofile-arcs -fprofile-generate%
 
 # Compiler and flags of the last build; objects are built anew when they change.
-FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LIB_CFLAGS) $(LDFLAGS)
+FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LIB_CFLAGS) $(TOGETHER) $(LDFLAGS)
 ifneq ($(FLAGS),$(file <$(OBJ)/flags))
 $(shell mkdir -p $(OBJ) && rm -f $(OBJ)/flags)
 $(file >$(OBJ)/flags,$(FLAGS))
@@ -178,17 +184,22 @@ $(OBJ)/%.o: csrc/%.c $(OBJ)/flags | $(STAMPS)/cc
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LIB_CFLAGS) -MMD -MP -c -o $@ $<
 
 GPVM_OBJ := $(call objects,libgpvm)
+$(LIB_OBJ) $(GPVM_OBJ): LIB_CFLAGS += $(TOGETHER)
 FPVM_OBJ := $(call objects,libfpvm)
 # The switch is compiled for Python by cffi; these objects are for the checks.
 SWITCH_OBJ := $(call objects,switch)
 
 RESTART_OBJ := $(call objects,restart)
+HPVM_OBJ := $(call objects,libhpvm)
+HPVMC_OBJ := $(call objects,hpvmc)
 
--include $(patsubst %.o,%.d,$(LIB_OBJ) $(GPVM_OBJ) $(FPVM_OBJ) $(SWITCH_OBJ) $(RESTART_OBJ))
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(GPVM_OBJ) $(FPVM_OBJ) $(SWITCH_OBJ) $(RESTART_OBJ) \
+	$(HPVM_OBJ) $(HPVMC_OBJ))
 
 # Headers of a part are named from its top.
 $(LIB_OBJ): LIB_CFLAGS += -Icsrc/libpvm
 $(SWITCH_OBJ): LIB_CFLAGS += -Icsrc/switch
+$(HPVM_OBJ) $(HPVMC_OBJ): LIB_CFLAGS += -Icsrc
 
 # A program without libc and its start, in which nothing can be that the caller's flags bring along.
 $(RESTART_OBJ): override CPPFLAGS :=
@@ -200,7 +211,7 @@ $(filter %/main.o,$(RESTART_OBJ)): pvm3py/__init__.py
 
 $(LIBDIR)/libpvm3.so.3: $(LIB_OBJ) csrc/libpvm/libpvm.map
 	@mkdir -p $(@D)
-	$(LINK) -shared -Wl,-soname,$(@F) \
+	$(LINK) $(TOGETHER) -shared -Wl,-soname,$(@F) \
 		-Wl,--version-script=csrc/libpvm/libpvm.map -o $@ $(LIB_OBJ)
 
 # Groups and Fortran name what they use, so that programs may name libraries in any order. They
@@ -208,25 +219,39 @@ $(LIBDIR)/libpvm3.so.3: $(LIB_OBJ) csrc/libpvm/libpvm.map
 RUNPATH ?= -Wl,-rpath,'$$ORIGIN'
 $(LIBDIR)/libgpvm3.so.3: $(GPVM_OBJ) csrc/libgpvm/libgpvm.map $(LIBDIR)/libpvm3.so.3
 	@mkdir -p $(@D)
-	$(LINK) -shared $(RUNPATH) -Wl,-soname,$(@F) \
+	$(LINK) $(TOGETHER) -shared $(RUNPATH) -Wl,-soname,$(@F) \
 		-Wl,--version-script=csrc/libgpvm/libgpvm.map -o $@ $(filter %.o %.so.3,$^)
 
 $(LIBDIR)/libfpvm3.so.3: $(FPVM_OBJ) $(LIBDIR)/libgpvm3.so.3 $(LIBDIR)/libpvm3.so.3
 	@mkdir -p $(@D)
 	$(LINK) -shared $(RUNPATH) -Wl,-soname,$(@F) -o $@ $^
 
+$(LIBDIR)/libhpvm.so.3: $(HPVM_OBJ) csrc/libhpvm/libhpvm.map $(LIBDIR)/libpvm3.so.3
+	@mkdir -p $(@D)
+	$(LINK) -shared $(RUNPATH) -Wl,-soname,$(@F) \
+		-Wl,--version-script=csrc/libhpvm/libhpvm.map -o $@ $(filter %.o %.so.3,$^)
+
+# Kernels find the functions of hpvm.h in it, and nothing else of it.
+HPVMC_SHARED := $(addprefix $(OBJ)/libhpvm/,\
+	arch.o archive.o convert.o error.o post.o sha256.o trusted.o types.o)
+$(LIBDIR)/hpvmc: $(HPVMC_OBJ) $(HPVMC_SHARED) $(LIBDIR)/libpvm3.a csrc/hpvmc/exported.list
+	@mkdir -p $(@D)
+	$(LINK) -Wl,--dynamic-list=csrc/hpvmc/exported.list -o $@ $(filter %.o %.a,$^) -ldl
+
 # One object whose internal names are local, so that none can clash with a program's own; without
 # section groups, in which names must stay global.
 $(OBJ)/pvm.o: $(LIB_OBJ)
 $(OBJ)/gpvm.o: $(GPVM_OBJ)
-$(OBJ)/pvm.o $(OBJ)/gpvm.o:
-	$(CC) $(filter-out $(PROFILING),$(CFLAGS)) -r -nostdlib $(LTO_TO_OBJECT) -Wl,--force-group-allocation -o $@.tmp $^
+$(OBJ)/hpvm.o: $(HPVM_OBJ)
+$(OBJ)/pvm.o $(OBJ)/gpvm.o $(OBJ)/hpvm.o:
+	$(CC) $(filter-out $(PROFILING),$(CFLAGS)) -r -nostdlib $(TOGETHER) $(LTO_TO_OBJECT) -Wl,--force-group-allocation -o $@.tmp $^
 	$(OBJCOPY) --localize-hidden $@.tmp $@
 	@rm $@.tmp
 
 # Every program names libpvm3, and many name it before what uses it: so it has the others, too.
 $(LIBDIR)/libpvm3.a: $(OBJ)/pvm.o $(OBJ)/gpvm.o $(FPVM_OBJ)
 $(LIBDIR)/libgpvm3.a: $(OBJ)/gpvm.o
+$(LIBDIR)/libhpvm.a: $(OBJ)/hpvm.o
 # Apart, so that a program without groups gets none.
 $(LIBDIR)/libfpvm3.a: $(FPVM_OBJ)
 $(LIBDIR)/%.a:
@@ -254,7 +279,7 @@ $(TREE)/include/%.h: include/%.h
 # ---- Python ----------------------------------------------------------------
 
 PY_SRC := $(shell find pvm3py -name '*.py' -o -name py.typed)
-EXTENSIONS := $(addprefix $(STAMPS)/ext-,wire switch task)
+EXTENSIONS := $(addprefix $(STAMPS)/ext-,wire switch task hpvm hpvm_machine)
 
 # Where csrc/python/headers leaves Python.h if the system has none.
 PYTHON_DEV := $(abspath $(BUILD))/python-dev
@@ -277,6 +302,8 @@ $(STAMPS)/ext-%: csrc/python/build_%.py csrc/python/compile.py $(wildcard includ
 $(STAMPS)/ext-wire: $(shell find csrc/libpvm -name 'trace_names.c')
 $(STAMPS)/ext-switch: $(shell find csrc/switch -name '*.[ch]')
 $(STAMPS)/ext-task: $(LIBDIR)/libpvm3.a $(LIBDIR)/libgpvm3.a
+$(STAMPS)/ext-hpvm_machine: $(LIBDIR)/libpvm3.a
+$(STAMPS)/ext-hpvm $(STAMPS)/ext-hpvm_machine: $(shell find csrc/libhpvm csrc/hpvmc -name '*.[ch]')
 
 # The package itself, the cffi run time beside it, and compiled byte code.
 $(STAMPS)/package: $(PY_SRC) $(EXTENSIONS) csrc/python/stage.py
@@ -290,14 +317,14 @@ COMPILERS := pvmc++ pvmf77 pvmf90
 COMPAT := $(addprefix $(TREE)/lib/compat/,cc gcc clang f77 f90 g77 gfortran)
 # What users call, on the search path: shell scripts of tree/, programs in Python, tools in C.
 COMMANDS := pvm pvmd pvmgetarch aimk pvm3-config pvmcc $(COMPILERS)
-PROGRAMS := pvm pvmd3 pvmgs pvmrm pvm3py tracer trcsort
+PROGRAMS := pvm pvmd3 pvmgs pvmrm pvm3py tracer trcsort hpvm hpvm-build
 ALL_COMMANDS = $(sort $(COMMANDS) $(PROGRAMS) $(notdir $(TOOLS)))
 SCRIPTS := $(addprefix $(TREE)/lib/,$(COMMANDS) debugger pvmgs pvmtmparch ipcfree) \
 	$(addprefix $(LIBDIR)/,$(PROGRAMS))
 # What others read: shells, build systems.
 SNIPPETS := $(addprefix $(TREE)/lib/,pvm3-flags.sh bashrc.stub kshrc.stub cshrc.stub \
 	$(patsubst tree/%,%,$(wildcard tree/pkgconfig/* tree/cmake/*/*)))
-SPAWNED := $(TREE)/bin/$(PVM_ARCH)/pvmgs $(TREE)/bin/$(PVM_ARCH)/pvmrm
+SPAWNED := $(addprefix $(TREE)/bin/$(PVM_ARCH)/,pvmgs pvmrm hpvmc)
 CONF := $(addprefix $(TREE)/conf/$(PVM_ARCH).,def m4)
 
 # What may be missing is found out before anything is compiled.
@@ -416,9 +443,13 @@ TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples netbase netpipe-pvm tablix2 sl
 	build-essential debhelper dh-python lintian python3-dev python3-cffi python3-setuptools zsh \
 	g++ cmake autoconf pkg-config ksh93u+m mksh tcsh csh
 
-test: all debian-packages lint docs
+test: debian-packages
+	@$(MAKE) $(SIDE_BY_SIDE) lint docs
 	$(PYTEST) tests/py $(PYTESTFLAGS)
 	$(foreach setting,$(MEMORY),$(setting) $(PYTEST) -m 'not slow' $(SOME_FILES) || [ $$? = 5 ]$(nl))
+
+# As many jobs as processors, unless the caller has said how many.
+SIDE_BY_SIDE = --no-print-directory --output-sync $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # All tests of tasks pass with each of these settings of memory, too. `make test` runs
 # one file in 40, other ones each day. (5: all tests in them are slow.)
@@ -454,7 +485,7 @@ lint-python: all $(STAMPS)/venv-test
 lint-c: $(addprefix lint-c-,$(notdir $(shell command -v gcc; command -v clang; true)))
 
 lint-c-%:
-	@$(MAKE) -s lib switch-objects CC=$* BUILD=$(BUILD)/lint-$* WERROR=-Werror
+	@$(MAKE) -s lib switch-objects hpvm-objects CC=$* BUILD=$(BUILD)/lint-$* WERROR=-Werror
 
 # One dialect of C and one of Python; the public headers are laid out by hand.
 FORMATTED_C := $(shell find bench csrc examples tests -name '*.[ch]')
@@ -468,14 +499,15 @@ format: $(STAMPS)/venv-test
 	$(BUILD)/venv/bin/ruff format .
 
 # Nothing is used by what lies below it: tests/lint/layers.toml.
-lint-layers: lib switch-objects
+lint-layers: lib switch-objects hpvm-objects
 	$(PYTHON3) tests/lint/layers.py $(OBJ)
 
 switch-objects: $(SWITCH_OBJ)
+hpvm-objects: $(HPVM_OBJ) $(HPVMC_OBJ)
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all tree lib switch-objects commands man install uninstall deb demo demo-mist docs pictures bench fuzz test test-memory coverage-table debian-packages \
+.PHONY: all tree lib switch-objects hpvm-objects commands man install uninstall deb demo demo-mist docs pictures bench fuzz test test-memory coverage-table debian-packages \
 	lint lint-python lint-c lint-format lint-layers format clean
 .DELETE_ON_ERROR:
