@@ -91,6 +91,15 @@ static void show_usage(int fd, int status)
 	raw(SYS_exit_group, status);
 }
 
+/* Answer what a user asks of the program itself, and end. */
+static void answer_question(const char *word)
+{
+	if (same_text(word, "-h") || same_text(word, "--help"))
+		show_usage(1, 0);
+	if (same_text(word, "--version"))
+		show_version();
+}
+
 static void wrong_call(void)
 {
 	show_usage(2, WRONG_CALL);
@@ -112,10 +121,8 @@ static void read_call(struct restart *r, const struct call *call)
 
 	r->report = 2;
 	r->from = &r->image;
-	if (*word && (same_text(*word, "-h") || same_text(*word, "--help")))
-		show_usage(1, 0);
-	if (*word && same_text(*word, "--version"))
-		show_version();
+	if (*word)
+		answer_question(*word);
 	if (*word && same_text(*word, "-c")) {
 		r->check_only = true;
 		word++;

@@ -131,7 +131,8 @@ def test_too_few_open_files_end_the_start_before_the_address(tmp: Path, files: i
     assert not list(tmp.iterdir())
 
 
-@pytest.mark.parametrize("kilobytes", [6000, 8000, 10000])
+# With less some interpreters end before they can say anything.
+@pytest.mark.parametrize("kilobytes", [8000, 10000])
 def test_too_little_memory_ends_the_start_with_a_line(tmp: Path, kilobytes: int) -> None:
     done = start_limited(tmp, f"-d {kilobytes}")
     check_failed(done, "too little memory", "`ulimit -v`")
