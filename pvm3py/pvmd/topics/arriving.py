@@ -90,6 +90,8 @@ def _expect(pvmd: Pvmd, origin: int, body: Reserve) -> Arrival:
     placing.hold(pvmd, HoldOrder(body.tid, body.epoch, own), origin)
     Moves.of(pvmd).arrivals[body.tid] = arrival
     pvmd.tasks.coming[body.tid] = task
+    placing.watch(pvmd, origin, 1)
+    arrival.over.add_done_callback(lambda _: placing.watch(pvmd, origin, -1))
     arrival.work = pvmd.background(_receive(pvmd, arrival))
     return arrival
 

@@ -62,7 +62,9 @@ async def move(pvmd: Pvmd, task: Task, goal: Host) -> None:
     Who calls this may be what the task waits for, and may be cancelled: the move goes on.
     """
     departure = _begin(pvmd, task, goal)
+    placing.watch(pvmd, departure.goal, 1)
     work = pvmd.background(_move(pvmd, departure, asyncio.current_task()))
+    work.add_done_callback(lambda _: placing.watch(pvmd, departure.goal, -1))
     work.add_done_callback(placing.unneeded)
     await asyncio.shield(work)
 
