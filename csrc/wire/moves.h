@@ -26,6 +26,11 @@
  * child writes it, and says on the connection how that has ended: struct image_outcome.
  */
 #define WIRE_FREEZE_FILE 1
+/*
+ * With it: the kernel notes what the task changes from now on, and the image may build on the one
+ * whose epoch follows the path (i; 0: there is none).
+ */
+#define WIRE_FREEZE_NOTE 2
 /* Bytes of that path, with its NUL. */
 #define WIRE_FREEZE_PATH 360
 /*
@@ -74,10 +79,12 @@
 #define TM_CKPT (TM_FIRST + WIRE_OWN_MOVES + 16)
 /* Each tid stands for its whole job. */
 #define WIRE_CKPT_JOBS 1
-/* The tasks end when all is written; nothing of them runs behind what was written. */
-#define WIRE_CKPT_END 2
+/* Images build on those of the last checkpoint where that is less. */
+#define WIRE_CKPT_INCREMENTAL 2
+/* Not for programs. The tasks end when all is written; nothing of them runs behind what was written. */
+#define WIRE_CKPT_END 256
 /* Not if one was started by hand. */
-#define WIRE_CKPT_SPAWNED 4
+#define WIRE_CKPT_SPAWNED 512
 /*
  * Start tasks from such files: s directory, i number of the checkpoint (0: the last), where the
  * output goes as in TM_SPAWN (i tid, context, tag), i number of hosts, names (none: all). Answer:
@@ -210,6 +217,16 @@
 #define DM_RESTART_AWAITACK (DM_FIRST + WIRE_OWN_MOVES + 45)
 #define DM_RESTART_GO (DM_FIRST + WIRE_OWN_MOVES + 46)
 #define DM_RESTART_GOACK (DM_FIRST + WIRE_OWN_MOVES + 47)
+/*
+ * What a job has besides its tasks. KEPT asks each host for the contexts of the tasks, and that of the
+ * group server for their groups; BACK gives both back before the tasks run. The daemon asks the
+ * group server by GROUP_KEEP and GROUP_RESTORE, which answers with SM_CKPT_GROUPS.
+ */
+#define DM_CKPT_KEPT (DM_FIRST + WIRE_OWN_MOVES + 64)
+#define DM_CKPT_KEPTACK (DM_FIRST + WIRE_OWN_MOVES + 65)
+#define DM_RESTART_BACK (DM_FIRST + WIRE_OWN_MOVES + 66)
+#define DM_RESTART_BACKACK (DM_FIRST + WIRE_OWN_MOVES + 67)
+#define SM_CKPT_GROUPS (SM_FIRST + WIRE_OWN_MOVES + 64)
 
 /* Reasons that daemons find; pvm3py/wire/moves.py has the words. */
 #define WIRE_WHY_DAEMON 200

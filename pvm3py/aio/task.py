@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from pvm3py.binding.items import in_memory
 from pvm3py.task.context import within
 from pvm3py.task.message import Message, Received, receive_into
 from pvm3py.task.spawning import What
-from pvm3py.task.take import ANY, described, unpacked
+from pvm3py.task.take import ANY, described, require_numbers, unpacked
 
 from .dispatch import Letter, Wish
 from .group import Group
@@ -163,6 +164,40 @@ class Task:
         """Why a task could not be moved to a host, as pvm3py.can_migrate; None: it could."""
         return await self.ask(sync.can_migrate, tid, host)
 
+    async def hold(self, tid: int) -> None:
+        """Stop a task until it is released, as pvm3py.hold."""
+        await self.ask(sync.hold, tid)
+
+    async def release(self, tid: int) -> None:
+        """Let a task go on that was stopped, as pvm3py.release."""
+        await self.ask(sync.release, tid)
+
+    async def checkpoint(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        tids: Iterable[int] | None = None,
+        *,
+        jobs: bool = False,
+        every: int | None = None,
+        keep: int | None = None,
+        incremental: bool = False,
+    ) -> int:
+        """Write the images of tasks to files, as pvm3py.checkpoint.
+
+        NotMovable: this task, which has threads, is one of them, or of its job.
+        """
+        options: dict[str, Any] = {"every": every, "keep": keep, "incremental": incremental}
+        return await self.ask(sync.checkpoint, path, tids, jobs=jobs, **options)
+
+    async def restart(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        number: int | None = None,
+        hosts: Iterable[str] = (),
+    ) -> list[sync.Tid]:
+        """Start tasks again from a checkpoint, as pvm3py.restart; their tids."""
+        return await self.ask(sync.restart, path, number, hosts)
+
     # ---- sending ---------------------------------------------------------------------------
 
     async def send(self, obj: object, to: int | Iterable[int], tag: int = 0) -> None:
@@ -205,10 +240,14 @@ class Task:
         Raises Timeout; NoTask if the source has ended, and nothing is there of it; NotAnObject,
         which has the message, if what came is no object.
         """
-        if timeout is None or timeout > 0:
-            came = self._in.catch(source, tag, _current.get())
-            if came is not None:
-                return unpacked(*came)
+        try:
+            waits = timeout is None or timeout > 0
+            came = self._in.catch(source, tag, _current.get()) if waits else None
+        except TypeError:
+            require_numbers(source, tag, timeout)
+            raise
+        if came is not None:
+            return unpacked(*came)
         letter = await self._letter("recv", source, tag, timeout)
         return unpacked(letter.content, letter.source, letter.tag)
 
@@ -265,6 +304,7 @@ class Task:
         leave: bool = False,
     ) -> Letter[Content]:
         """Wait for a message; context None: of the coroutine's."""
+        require_numbers(source, tag, timeout)
         inflow = self._in
         answer: asyncio.Future[Letter[Content] | None] = inflow.loop.create_future()
         where = _current.get() if context is None else context

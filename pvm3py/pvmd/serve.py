@@ -24,9 +24,9 @@ from .state.config import (
     Settings,
     SlaveStart,
     StartError,
-    c_number,
     data_signature,
     expand,
+    speed_of,
     split_number,
 )
 from .state.hostfile import HostFile, HostLine, read_host_file
@@ -196,5 +196,4 @@ def _apply_options(settings: Settings, host: Host, options: dict[str, str]) -> N
         settings.debugger = expand(options["bx"])
     if "ow" in options:
         settings.owner = options["ow"]
-    if "sp" in options:
-        host.speed = min(max(c_number(options["sp"]), 1), 1000000)
+    host.speed = speed_of(options)

@@ -16,6 +16,7 @@ import hashlib
 import os
 import re
 import stat
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 MANIFEST = "manifest.json"
@@ -205,9 +206,15 @@ def publish(slot: Slot, manifest: bytes) -> None:
         raise VaultError(f"{error.filename or slot.path}: {error.strerror}") from error
 
 
-def prune(slot: Slot, keep: int) -> None:
-    """Remove all but the last checkpoints of a job, this one the last."""
-    for number in sorted(numbers(slot.job))[: -max(keep, 1)]:
+def prune(slot: Slot, keep: int, needed: Callable[[Slot], set[int]]) -> None:
+    """Remove all but the last checkpoints of a job, this one the last.
+
+    needed: the numbers of others that one cannot do without.
+    """
+    known = sorted(numbers(slot.job))
+    kept = known[-max(keep, 1) :]
+    others = {number for one in kept for number in needed(Slot(slot.job, one))}
+    for number in set(known) - set(kept) - others:
         _remove(Slot(slot.job, number).path)
 
 

@@ -74,10 +74,18 @@ def _check_image(saved: Saved, tid: int, file: File) -> None:
     path = os.path.join(saved.slot.path, file.name)
     image.check_header(path, tid, saved.stamp)
     store.check_file(path, file.size, file.hash)
-    with _opened(path) as fd:
-        restarter = launcher().parent / "pvmrestart"
+    bases = [base.path(saved.slot) for base in saved.bases[tid]]
+    for base, whole in zip(saved.bases[tid], bases, strict=True):
+        with manifest.of_base(saved.slot):
+            store.check_file(whole, base.file.size, base.file.hash)
+    with contextlib.ExitStack() as opened:
+        *others, fd = (opened.enter_context(_opened(one)) for one in (*bases, path))
+        words = [word for other in others for word in ("-b", str(other))]
         said = subprocess.run(
-            [restarter, "-c", str(fd)], pass_fds=(fd,), capture_output=True, check=False
+            [launcher().parent / "pvmrestart", "-c", *words, str(fd)],
+            pass_fds=(*others, fd),
+            capture_output=True,
+            check=False,
         )
     if said.returncode:
         why = said.stderr.decode("utf-8", "replace").strip()

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from . import constants as c
 from .codec import Counted
-from .record import I32, Blob, Ints, OptionalStr, Record, Str
+from .record import I32, Blob, Ints, OptionalI32, OptionalStr, Record, Str
 from .task import Settings
 
 # What people are told of the reasons that daemons find; some have more to say behind it.
@@ -78,7 +78,7 @@ class CanMoveReply(Record):
 class Freeze(Record):
     """TM_FREEZE; address of who takes the image, and the token that it expects.
 
-    file: path of the image, with WIRE_FREEZE_FILE.
+    file: path of the image, with WIRE_FREEZE_FILE; base: with WIRE_FREEZE_NOTE.
     """
 
     epoch: I32
@@ -86,6 +86,7 @@ class Freeze(Record):
     address: Str
     token: Str
     file: OptionalStr = None
+    base: OptionalI32 = None
 
 
 class Frozen(Record):

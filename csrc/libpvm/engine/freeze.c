@@ -33,6 +33,9 @@ static bool stopping;                 /* the task stops */
 static bool ordered;                  /* TM_FREEZE has come, */
 static struct freeze freeze;          /* and said this */
 
+/* What the task changes from one checkpoint to the next. */
+static struct image_tracker tracker = { .fd = -1 };
+
 /* Functions of the program's, in the order in which they were given. */
 static struct hook {
 	int when;
@@ -101,6 +104,7 @@ static size_t list_own(int *fds)
 	pvm__stand_in_descriptors(pvm__task.daemon->stand_in, fds + n + 2);
 	n += 4;
 	fds[n++] = pvm__task.daemon->way.source.fd;
+	fds[n++] = pvm__image_tracks(&tracker) ? tracker.fd : -1;
 	for (size_t i = 0; i < n; i++)
 		if (fds[i] >= 0)
 			fds[kept++] = fds[i];
@@ -126,7 +130,7 @@ struct departure {
 	struct image_order order;
 	struct image_extra extra;
 	struct image_pvm pvm;
-	int own[SHARE_DESCRIPTORS + 6];
+	int own[SHARE_DESCRIPTORS + 7];
 };
 
 static void prepare(struct departure *d)
@@ -159,6 +163,8 @@ static struct objection divert(struct departure *d)
 	d->order.outcome = d->own[d->order.owned++] = d->order.fd;
 	d->order.fd = fd;
 	d->order.how = IMAGE_SNAPSHOT | IMAGE_ORPHAN | IMAGE_TOLD;
+	d->order.tracker = freeze.noted ? &tracker : NULL;
+	d->order.base = freeze.base;
 	return (struct objection){ 0 };
 }
 
@@ -217,6 +223,7 @@ static void arrive(int64_t before)
 	struct move_order order;
 
 	pvm__clock_ahead = before - (pvm__now() - pvm__clock_ahead);
+	pvm__image_untrack(&tracker, true);
 	pvm__share_uproot();
 	if (!pvm__watch_renew() || !pvm__stand_in_renew(s->stand_in, s->way.source.fd) ||
 		pvm__stash_until(s, TM_GO, 0, &order, -1) < 0 || !pvm__settings_take(&order) ||
@@ -224,19 +231,29 @@ static void arrive(int64_t before)
 		_exit(1);
 }
 
+/* Write the image, or have a child do it: what that returns. With 1 this is the restarted process. */
+static int make_image(const struct departure *d, struct image_report *report)
+{
+	int64_t now = pvm__now();
+	int code = pvm__image_save(&d->order, report);
+
+	if (code > 0) {
+		pvm__image_forget(report);
+		arrive(now);
+	} else {
+		close(d->order.fd);
+	}
+	return code;
+}
+
 /* The image is written, and the process waits; or it is the restarted one. */
 static void leave(const struct departure *d)
 {
-	int64_t now = pvm__now();
 	struct image_report report;
-	int code = pvm__image_save(&d->order, &report);
+	int code = make_image(d, &report);
 
-	if (code > 0) {
-		pvm__image_forget(&report);
-		arrive(now);
+	if (code > 0)
 		return;
-	}
-	close(d->order.fd);
 	await_thaw(code == 0);
 	pvm__routes_renew();
 }
@@ -244,16 +261,11 @@ static void leave(const struct departure *d)
 /* Have a child write the image to the file. True: this is the restarted process. */
 static bool snapshot(const struct departure *d, struct objection *o)
 {
-	int64_t now = pvm__now();
 	struct image_report report;
-	int code = pvm__image_save(&d->order, &report);
+	int code = make_image(d, &report);
 
-	if (code > 0) {
-		pvm__image_forget(&report);
-		arrive(now);
+	if (code > 0)
 		return true;
-	}
-	close(d->order.fd);
 	close(d->order.outcome);
 	if (code < 0)
 		*o = pvm__image_objection(&report);
@@ -467,6 +479,7 @@ bool pvm__freeze_heard(struct message *m)
 void pvm__freeze_forget(void)
 {
 	pvm__task.place = 0;
+	pvm__image_untrack(&tracker, false);
 	awaited = 0;
 	ordered = resumed = false;
 	__atomic_store_n(&pvm__stop_due, 0, __ATOMIC_RELAXED);

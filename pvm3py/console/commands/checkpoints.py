@@ -23,7 +23,7 @@ _NUMBERS = ("-every", "-keep")
 
 @command(
     "checkpoint",
-    "[-every seconds] [-keep count] tid [tid...] dir",
+    "[-i] [-every seconds] [-keep count] tid [tid...] dir",
     "write jobs to disk, from where they can be started again",
     least=2,
     most=None,
@@ -31,13 +31,14 @@ _NUMBERS = ("-every", "-keep")
     notes=(
         "Each tid stands for its job: the task that was started by hand or by the console, and all",
         "that this has spawned. The jobs stop for a moment together. All their hosts share the",
-        "directory. The last 2 checkpoints are kept, or count.",
+        "directory. The last 2 checkpoints are kept, or count. With -i only what has changed since",
+        "the last one is written, where that is less.",
     ),
 )
 def checkpoint(session: Session, given: Given) -> None:
     """Write a checkpoint of jobs, or say why there is none."""
     try:
-        numbers, words = _numbers(given.operands)
+        incremental, numbers, words = _options(given.operands)
     except ValueError as error:
         session.complain(str(error))
         return
@@ -50,22 +51,34 @@ def checkpoint(session: Session, given: Given) -> None:
     number = _tried(
         session,
         lambda: checkpoints.write(
-            path, whole, jobs=True, every=numbers["-every"], keep=numbers["-keep"]
+            path,
+            whole,
+            jobs=True,
+            every=numbers["-every"],
+            keep=numbers["-keep"],
+            incremental=incremental,
         ),
     )
     if number is not None:
         session.out.line(f"checkpoint {number}")
 
 
-def _numbers(words: list[str]) -> tuple[dict[str, int], list[str]]:
-    """The values of options, and the words behind them. ValueError: a value is no number."""
+def _options(words: list[str]) -> tuple[bool, dict[str, int], list[str]]:
+    """Whether -i is there, other options' values, and the words behind them.
+
+    ValueError: a value is no number.
+    """
     numbers = dict.fromkeys(_NUMBERS, 0)
-    while words and words[0] in numbers:
+    incremental = False
+    while words and words[0] in ("-i", *numbers):
+        if words[0] == "-i":
+            incremental, words = True, words[1:]
+            continue
         value = words[1] if len(words) > 1 else ""
         if not value.isdecimal() or not 0 < int(value) < 1 << 31:
             raise ValueError(f"{words[0]}: expected a number, not {value or 'nothing'}")
         numbers[words[0]], words = int(value), words[2:]
-    return numbers, words
+    return incremental, numbers, words
 
 
 @command(

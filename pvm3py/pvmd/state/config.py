@@ -10,7 +10,7 @@ import signal
 import stat
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
@@ -192,6 +192,11 @@ def c_number(text: str) -> int:
     # Python refuses to read thousands of digits; so many mean the largest number anyway.
     number = min(int(digits[:100], base), _LONG_MAX)
     return -number if sign == "-" else number
+
+
+def speed_of(options: Mapping[str, str]) -> int:
+    """Relative speed of a host with these options of a host file: 1 to 1,000,000."""
+    return min(max(c_number(options["sp"]), 1), 1000000) if "sp" in options else DEFAULT_SPEED
 
 
 def is_number(text: str) -> bool:

@@ -12,8 +12,6 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
 
 from pvm3py.vault import manifest, store
 from pvm3py.wire import constants as c
@@ -22,31 +20,43 @@ from pvm3py.wire.checkpoints import (
     Cut,
     CutOrder,
     EndOrder,
+    Estate,
     FreezeOrder,
     KeptFile,
     Members,
+    TaskState,
     ThawReply,
 )
 from pvm3py.wire.moves import MoveReply
-from pvm3py.wire.record import Record
 from pvm3py.wire.task import Empty, Status
 
 from ..core import Pvmd, Table
 from ..io.aside import aside
-from ..state.errors import HostFailed, Refused
+from ..state.errors import HostFailed
 from ..state.hosts import Host
 from ..state.moves import NotMovedError, never, not_now
 from ..state.plain import Plain
-from . import cutting, migration, placing
+from . import cutting, estates, placing
+from .everywhere import check_replies, everywhere
 
-Reply = TypeVar("Reply", bound=Record)
+
+class Last(Plain):
+    """The last checkpoint of a job, on which the next one may build.
+
+    images: of each task its image, behind those on which that builds.
+    """
+
+    slot: store.Slot
+    stamp: int
+    images: dict[int, list[manifest.Base]]
 
 
 class Checkpoints(Table):
-    """What is being written, by the roots of the jobs."""
+    """What is being written, and what was written last, by the roots of the jobs."""
 
     def __init__(self) -> None:
         self.going: set[int] = set()
+        self.last: dict[int, Last] = {}
 
 
 class Plan(Plain):
@@ -61,38 +71,6 @@ class Plan(Plain):
 
 
 # ---- all hosts -----------------------------------------------------------------------------
-
-
-async def everywhere(
-    pvmd: Pvmd,
-    hosts: list[Host],
-    tag: int,
-    body: Record,
-    reply: type[Reply],
-    own: Callable[[], Any],
-) -> list[Reply]:
-    """The answers of daemons to a request; own: how this one serves it. Raises HostFailed."""
-    works: list[Any] = [
-        None if host is pvmd.hosts.own else pvmd.peers.request(host.tid, tag, body, reply)
-        for host in hosts
-    ]
-    if None in works:
-        works[works.index(None)] = own()
-    waits = [pvmd.background(work) for work in works if isinstance(work, Coroutine)]
-    if waits:
-        await asyncio.wait(waits)
-    answers = iter(waits)
-    try:
-        return [next(answers).result() if isinstance(work, Coroutine) else work for work in works]
-    except Refused as refused:
-        raise NotMovedError(refused.code, 0, f"{refused}") from refused
-
-
-def check_replies(replies: list[Any]) -> None:
-    """Raises NotMovedError for the first answer that is a refusal."""
-    for reply in replies:
-        if reply.code < 0:
-            raise migration.told(reply.code, reply.reason, reply.text)
 
 
 async def members(pvmd: Pvmd) -> list[tuple[Host, Members]]:
@@ -157,22 +135,48 @@ async def _write(pvmd: Pvmd, plan: Plan, body: CheckpointOrder) -> int:
         raise NotMovedError(c.PvmBadParam, c.WIRE_WHY_DIRECTORY, directory or "none is named")
     slot = await _begin(pvmd, directory, plan.root)
     try:
-        cuts, files = await _cut(pvmd, plan, slot, body.flags)
-        text = _manifest(plan, slot, cuts, files)
-        size = sum(file.size for file in files)
+        last = _last(pvmd, plan, slot)
+        saved = await _cut(pvmd, plan, slot, body.flags, last)
+        text = manifest.encode(saved, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+        size = sum(file.size for file in saved.files)
         keep = body.keep or pvmd.settings.ckpt_keep
         await aside(pvmd.settings.disk_seconds(), _finish, slot, text, keep)
     except asyncio.CancelledError:
-        pvmd.background(_drop(pvmd, slot))
-        pvmd.background(_end(pvmd, plan, body.flags, end=False))
+        pvmd.background(_give_up(pvmd, plan, slot, body.flags))
         raise
     except (NotMovedError, HostFailed, store.VaultError):
-        await _drop(pvmd, slot)
-        await _end(pvmd, plan, body.flags, end=False)
+        await _give_up(pvmd, plan, slot, body.flags)
         raise
     await _end(pvmd, plan, body.flags, end=True)
+    Checkpoints.of(pvmd).last[plan.root] = _last_now(saved)
     pvmd.log(f"checkpoint {slot.path}: {len(plan.tids)} tasks, {size} bytes")
     return slot.number
+
+
+def _last(pvmd: Pvmd, plan: Plan, slot: store.Slot) -> Last | None:
+    """The checkpoint on which this one may build."""
+    last = Checkpoints.of(pvmd).last.get(plan.root)
+    if last is None or (last.slot.job, last.slot.number) != (slot.job, slot.number - 1):
+        return None
+    return last
+
+
+def _last_now(saved: manifest.Saved) -> Last:
+    """This checkpoint as the next one will see it."""
+    number = saved.slot.number
+    images = {
+        tid: [*saved.bases[tid], manifest.Base(number, file)] for tid, file in saved.images.items()
+    }
+    return Last(saved.slot, saved.stamp, images)
+
+
+def _bases(last: Last | None, file: KeptFile) -> list[manifest.Base]:
+    """What an image builds on, the oldest first. Raises NotMovedError: nobody knows."""
+    if not file.base:
+        return []
+    if last is None or file.base != last.stamp or file.tid not in last.images:
+        raise not_now(c.WIRE_WHY_WRITING, f"t{file.tid:x}: its image builds on an unknown one")
+    return last.images[file.tid]
 
 
 async def _begin(pvmd: Pvmd, directory: str, root: int) -> store.Slot:
@@ -193,21 +197,28 @@ def _make_slot(directory: str, root: int) -> tuple[str, int, int, int]:
     """
     slot = store.begin(directory, root)
     last = max(store.numbers(slot.job), default=0)
-    needed = 2 * store.size(store.Slot(slot.job, last)) if last else 0
+    needed = 2 * _whole_size(store.Slot(slot.job, last)) if last else 0
     free = store.room(slot)
     if free < needed:
         store.drop(slot)
     return slot.job, slot.number, needed, free
 
 
+def _whole_size(slot: store.Slot) -> int:
+    """Bytes of a checkpoint, and of those on which it builds."""
+    numbers = (slot.number, *manifest.needed(slot))
+    return sum(store.size(store.Slot(slot.job, number)) for number in numbers)
+
+
 def _finish(slot: store.Slot, text: bytes, keep: int) -> None:
     """The checkpoint is whole from now on; older ones go. Raises VaultError."""
     store.publish(slot, text)
-    store.prune(slot, keep)
+    store.prune(slot, keep, manifest.needed)
 
 
-async def _drop(pvmd: Pvmd, slot: store.Slot) -> None:
-    """Nothing comes of a checkpoint: remove its files, or leave that to the next."""
+async def _give_up(pvmd: Pvmd, plan: Plan, slot: store.Slot, flags: int) -> None:
+    """Nothing comes of a checkpoint: its tasks go on, its files go, now or with the next."""
+    await _end(pvmd, plan, flags, end=False)
     with contextlib.suppress(store.VaultError):
         await aside(pvmd.settings.disk_seconds(), store.drop, slot)
 
@@ -228,12 +239,13 @@ async def _end(pvmd: Pvmd, plan: Plan, flags: int, *, end: bool) -> None:
 
 
 async def _cut(
-    pvmd: Pvmd, plan: Plan, slot: store.Slot, flags: int
-) -> tuple[list[Cut], list[KeptFile]]:
-    """Stop the tasks, note what is under way, have them go on: what is noted, files."""
+    pvmd: Pvmd, plan: Plan, slot: store.Slot, flags: int, last: Last | None
+) -> manifest.Saved:
+    """Stop the tasks, note what is under way, have them go on: what the manifest is to say."""
     own = pvmd.hosts.own.tid
-    order = FreezeOrder(plan.stamp, 1, slot.part, plan.tids, flags)
-    word = CutOrder(plan.stamp)
+    base = (last.stamp if last else 0) if flags & c.WIRE_CKPT_INCREMENTAL else -1
+    order = FreezeOrder(plan.stamp, 1, slot.part, plan.tids, flags, base)
+    word = CutOrder(plan.stamp, 0)
 
     async def freeze() -> None:
         check_replies(
@@ -262,6 +274,8 @@ async def _cut(
     try:
         begun = time.monotonic()
         await freeze()
+        estate = await estates.gather(pvmd, plan.stamp, plan.tids)
+        word.server = estate.server
         cuts = await everywhere(
             pvmd,
             plan.hosts,
@@ -279,23 +293,34 @@ async def _cut(
     pvmd.log(f"checkpoint {slot.path}: stopped for {1000 * (time.monotonic() - begun):.1f} ms")
     thawed = await thaw()
     check_replies(thawed)
+    states = [state for cut in cuts for state in cut.states]
+    return _saved(plan, slot, last, states, estate, thawed)
+
+
+def _saved(
+    plan: Plan,
+    slot: store.Slot,
+    last: Last | None,
+    states: list[TaskState],
+    estate: Estate,
+    thawed: list[ThawReply],
+) -> manifest.Saved:
+    """What the manifest is to say. Raises NotMovedError: there is no image of a task."""
     files = [file for reply in thawed for file in reply.files]
-    if {file.tid for file in files} - {0} != set(plan.tids):
-        raise not_now(c.WIRE_WHY_WRITING, "a task has ended")
-    return cuts, files
-
-
-def _manifest(plan: Plan, slot: store.Slot, cuts: list[Cut], files: list[KeptFile]) -> bytes:
-    """What restarting.py reads."""
     kept = [(file.tid, manifest.File(file.name, file.size, file.hash)) for file in files]
-    saved = manifest.Saved(
+    images = {tid: file for tid, file in kept if tid}
+    if set(images) != set(plan.tids):
+        raise not_now(c.WIRE_WHY_WRITING, "a task has ended")
+    return manifest.Saved(
         slot,
         plan.stamp,
         plan.machine,
         plan.root,
-        [state for cut in cuts for state in cut.states],
-        {tid: file for tid, file in kept if tid},
+        states,
+        images,
+        {file.tid: _bases(last, file) for file in files if file.tid},
         {tid: host.name for tid, host in plan.places.items()},
         [file for tid, file in kept if not tid],
+        estate,
+        [one for reply in thawed for one in reply.appended],
     )
-    return manifest.encode(saved, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))

@@ -14,12 +14,12 @@ import io
 import os
 from collections.abc import Coroutine
 
-from pvm3py.vault import image, messages, store
+from pvm3py.vault import image, manifest, messages, store
 from pvm3py.vault.store import VaultError
 from pvm3py.wire import constants as c
-from pvm3py.wire.checkpoints import AwaitOrder, RestartGo, Seat, TaskState
+from pvm3py.wire.checkpoints import AwaitOrder, Base, RestartGo, Seat, TaskState
 from pvm3py.wire.moves import MoveReply, OpenRequest
-from pvm3py.wire.task import Status
+from pvm3py.wire.task import Status, TidBody
 
 from ..core import Pvmd, Table
 from ..dispatch import Request, handles
@@ -123,12 +123,29 @@ async def _revive(pvmd: Pvmd, arrival: Arrival, body: AwaitOrder, seat: Seat) ->
     async with Revivals.of(pvmd).hashing:
         seconds = pvmd.settings.disk_seconds(size)
         await aside(seconds, _check, path, seat.tid, body.stamp, size, seat.image.hash)
+        for base in seat.bases:
+            await _add_base(pvmd, arrival, body, base)
     arrival.image = io.FileIO(store.open_safe(path), "rb")
     arriving.start(pvmd, arrival)
     try:
         await arriving.await_report(pvmd, arrival)
     except NotMovedError as error:
         raise never(error.reason, f"t{seat.tid:x}: {error}") from error
+
+
+async def _add_base(pvmd: Pvmd, arrival: Arrival, body: AwaitOrder, base: Base) -> None:
+    """Check an image on which another one builds, and open it. Raises NotMovedError, VaultError."""
+    slot = store.Slot(os.path.dirname(body.directory), base.number)
+    path = os.path.join(slot.path, base.file.name)
+    seconds = pvmd.settings.disk_seconds(base.file.size)
+    with manifest.of_base(store.Slot(slot.job, int(os.path.basename(body.directory)))):
+        await aside(seconds, _check_base, slot.path, path, base.file.size, base.file.hash)
+        arrival.bases.append(io.FileIO(store.open_safe(path), "rb"))
+
+
+def _check_base(directory: str, path: str, size: int, expected: str) -> None:
+    store.check_directory(directory)
+    store.check_file(path, size, expected)
 
 
 def _check(path: str, tid: int, stamp: int, size: int, expected: str) -> None:
@@ -169,6 +186,7 @@ def go(pvmd: Pvmd, _request: Request | None, body: RestartGo) -> MoveReply:
             continue
         state.go.epoch = body.epoch
         _answer(pvmd, state, body.number)
+        _tell_server_end(pvmd, state, body.ended)
         arriving.settle(pvmd, arrival, state.go)
         tracing.task_told(pvmd, arrival.task, f"runs again on {pvmd.hosts.own.name}")
     return MoveReply(0)
@@ -184,6 +202,17 @@ def _answer(pvmd: Pvmd, state: TaskState, number: int) -> None:
 def _reply(tid: int, asked: OpenRequest, number: int) -> bytes:
     words = (Status(c.PvmHostFail) if asked.tag != c.TM_CKPT else MoveReply(number)).encode()
     return frame(tid, c.TIDPVMD, asked.tag, asked.ctx, asked.wid, words)
+
+
+def _tell_server_end(pvmd: Pvmd, state: TaskState, server: int) -> None:
+    """The group server that the task knew is there no more, whatever has its tid now."""
+    notices = state.go.notices
+    state.go.notices = [one for one in notices if one.tid != server]
+    for one in notices:
+        if one.tid == server and server:
+            words = TidBody(server).encode()
+            told = frame(state.go.tid, c.TIDPVMD, one.tag, one.ctx, one.wid, words)
+            pvmd.switch.send_frames(told)
 
 
 def drop(pvmd: Pvmd, epoch: int) -> None:

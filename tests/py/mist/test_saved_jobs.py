@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from support.machines.jobs import PROGRAMS, Job, script
 from support.machines.machine import Machine
 
+from pvm3py import Tid
 from pvm3py.wire import constants as c
 
 
@@ -48,6 +50,43 @@ def test_job_with_direct_routes_is_started_again(
     assert len(job.restart()) == workers + 1
     job.save()
     job.finish()
+
+
+AWAITED = """
+import asyncio
+from pvm3py import aio
+async def main():
+    async with aio.Task() as task:
+        {}
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("face", ["classic", "aio"])
+def test_job_is_written_and_started_by_other_faces(
+    machine: Machine, tmp_path: Path, face: str
+) -> None:
+    job = Job(machine, tmp_path, 1)
+    tids = job.tasks()
+    place = repr(str(tmp_path))
+
+    def told(call: str) -> str:
+        text = f"print(await task.{call})" if face == "aio" else f"print(classic.{call})"
+        return script(machine, AWAITED.format(text) if face == "aio" else text).out.strip()
+
+    write = f"checkpoint({place}, [{job.root}], jobs=True"
+    assert told(f"{write})") == "1"
+    assert told(f"{write}, incremental=True)") == "2"
+    job.kill()
+    assert sorted(Tid(word) for word in re.findall(r"\w+", told(f"restart({place})"))) == tids
+    job.finish()
+
+
+def test_job_of_a_task_with_an_event_loop_is_refused_with_the_reason(
+    machine: Machine, tmp_path: Path
+) -> None:
+    done = script(machine, AWAITED.format(f"await task.checkpoint({str(tmp_path)!r})"), status=1)
+    assert "NotMovable" in done.err and "threads" in done.err
 
 
 def test_job_is_started_twice_from_one_checkpoint(machine: Machine, tmp_path: Path) -> None:

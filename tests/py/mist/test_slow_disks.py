@@ -27,6 +27,14 @@ def machine() -> Iterator[Machine]:
     made.bed.stop()
 
 
+def name_of(pid: int) -> str:
+    """The program that a process runs; "": it has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
 def children(pid: int) -> set[int]:
     return {int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
 
@@ -44,7 +52,7 @@ class Stopper:
         until = time.monotonic() + 20
         while not self.found and time.monotonic() < until:
             for pid in children(self.daemon) - self.known:
-                if Path(f"/proc/{pid}/comm").read_text().strip() == self.name:
+                if name_of(pid) == self.name:
                     os.kill(pid, signal.SIGSTOP)
                     self.found = pid
                     return
