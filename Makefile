@@ -142,7 +142,7 @@ objects = $(patsubst csrc/%.c,$(OBJ)/%.o,$(call sources,$(1)))
 
 LIB_OBJ := $(call objects,libpvm)
 HEADERS := $(patsubst include/%,$(TREE)/include/%,$(wildcard include/*.h))
-LIBS := $(foreach lib,pvm gpvm fpvm,$(addprefix $(LIBDIR)/lib$(lib)3,.so.3 .a))
+LIBS := $(foreach lib,pvm3 gpvm3 fpvm3 hpvm,$(addprefix $(LIBDIR)/lib$(lib),.so.3 .a))
 TOOLS := $(patsubst csrc/tools/%.c,$(LIBDIR)/%,$(wildcard csrc/tools/*.c))
 # The binutils that belong to the compiler, which may be a cross compiler.
 OBJCOPY = $(shell $(CC) -print-prog-name=objcopy)
@@ -155,7 +155,7 @@ ifeq ($(MACHINE)$(filter -m32 -mx32,$(CC) $(CFLAGS)),x86_64)
 RESTARTERS := $(LIBDIR)/pvmrestart $(LIBDIR)/pvmrestart-low
 endif
 
-lib: $(LIBS) $(HEADERS) $(TOOLS) $(RESTARTERS)
+lib: $(LIBS) $(HEADERS) $(TOOLS) $(RESTARTERS) $(LIBDIR)/hpvmc
 
 # Libraries and programs are linked with the caller's flags.
 LINK = $(CC) $(CFLAGS) $(LDFLAGS) $(LIB_LDFLAGS)
@@ -190,12 +190,16 @@ FPVM_OBJ := $(call objects,libfpvm)
 SWITCH_OBJ := $(call objects,switch)
 
 RESTART_OBJ := $(call objects,restart)
+HPVM_OBJ := $(call objects,libhpvm)
+HPVMC_OBJ := $(call objects,hpvmc)
 
--include $(patsubst %.o,%.d,$(LIB_OBJ) $(GPVM_OBJ) $(FPVM_OBJ) $(SWITCH_OBJ) $(RESTART_OBJ))
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(GPVM_OBJ) $(FPVM_OBJ) $(SWITCH_OBJ) $(RESTART_OBJ) \
+	$(HPVM_OBJ) $(HPVMC_OBJ))
 
 # Headers of a part are named from its top.
 $(LIB_OBJ): LIB_CFLAGS += -Icsrc/libpvm
 $(SWITCH_OBJ): LIB_CFLAGS += -Icsrc/switch
+$(HPVM_OBJ) $(HPVMC_OBJ): LIB_CFLAGS += -Icsrc
 
 # A program without libc and its start, in which nothing can be that the caller's flags bring along.
 $(RESTART_OBJ): override CPPFLAGS :=
@@ -222,11 +226,24 @@ $(LIBDIR)/libfpvm3.so.3: $(FPVM_OBJ) $(LIBDIR)/libgpvm3.so.3 $(LIBDIR)/libpvm3.s
 	@mkdir -p $(@D)
 	$(LINK) -shared $(RUNPATH) -Wl,-soname,$(@F) -o $@ $^
 
+$(LIBDIR)/libhpvm.so.3: $(HPVM_OBJ) csrc/libhpvm/libhpvm.map $(LIBDIR)/libpvm3.so.3
+	@mkdir -p $(@D)
+	$(LINK) -shared $(RUNPATH) -Wl,-soname,$(@F) \
+		-Wl,--version-script=csrc/libhpvm/libhpvm.map -o $@ $(filter %.o %.so.3,$^)
+
+# Kernels find the functions of hpvm.h in it, and nothing else of it.
+HPVMC_SHARED := $(addprefix $(OBJ)/libhpvm/,\
+	arch.o archive.o convert.o error.o post.o sha256.o trusted.o types.o)
+$(LIBDIR)/hpvmc: $(HPVMC_OBJ) $(HPVMC_SHARED) $(LIBDIR)/libpvm3.a csrc/hpvmc/exported.list
+	@mkdir -p $(@D)
+	$(LINK) -Wl,--dynamic-list=csrc/hpvmc/exported.list -o $@ $(filter %.o %.a,$^) -ldl
+
 # One object whose internal names are local, so that none can clash with a program's own; without
 # section groups, in which names must stay global.
 $(OBJ)/pvm.o: $(LIB_OBJ)
 $(OBJ)/gpvm.o: $(GPVM_OBJ)
-$(OBJ)/pvm.o $(OBJ)/gpvm.o:
+$(OBJ)/hpvm.o: $(HPVM_OBJ)
+$(OBJ)/pvm.o $(OBJ)/gpvm.o $(OBJ)/hpvm.o:
 	$(CC) $(filter-out $(PROFILING),$(CFLAGS)) -r -nostdlib $(TOGETHER) $(LTO_TO_OBJECT) -Wl,--force-group-allocation -o $@.tmp $^
 	$(OBJCOPY) --localize-hidden $@.tmp $@
 	@rm $@.tmp
@@ -234,6 +251,7 @@ $(OBJ)/pvm.o $(OBJ)/gpvm.o:
 # Every program names libpvm3, and many name it before what uses it: so it has the others, too.
 $(LIBDIR)/libpvm3.a: $(OBJ)/pvm.o $(OBJ)/gpvm.o $(FPVM_OBJ)
 $(LIBDIR)/libgpvm3.a: $(OBJ)/gpvm.o
+$(LIBDIR)/libhpvm.a: $(OBJ)/hpvm.o
 # Apart, so that a program without groups gets none.
 $(LIBDIR)/libfpvm3.a: $(FPVM_OBJ)
 $(LIBDIR)/%.a:
@@ -261,7 +279,7 @@ $(TREE)/include/%.h: include/%.h
 # ---- Python ----------------------------------------------------------------
 
 PY_SRC := $(shell find pvm3py -name '*.py' -o -name py.typed)
-EXTENSIONS := $(addprefix $(STAMPS)/ext-,wire switch task)
+EXTENSIONS := $(addprefix $(STAMPS)/ext-,wire switch task hpvm hpvm_machine)
 
 # Where csrc/python/headers leaves Python.h if the system has none.
 PYTHON_DEV := $(abspath $(BUILD))/python-dev
@@ -284,6 +302,8 @@ $(STAMPS)/ext-%: csrc/python/build_%.py csrc/python/compile.py $(wildcard includ
 $(STAMPS)/ext-wire: $(shell find csrc/libpvm -name 'trace_names.c')
 $(STAMPS)/ext-switch: $(shell find csrc/switch -name '*.[ch]')
 $(STAMPS)/ext-task: $(LIBDIR)/libpvm3.a $(LIBDIR)/libgpvm3.a
+$(STAMPS)/ext-hpvm_machine: $(LIBDIR)/libpvm3.a
+$(STAMPS)/ext-hpvm $(STAMPS)/ext-hpvm_machine: $(shell find csrc/libhpvm csrc/hpvmc -name '*.[ch]')
 
 # The package itself, the cffi run time beside it, and compiled byte code.
 $(STAMPS)/package: $(PY_SRC) $(EXTENSIONS) csrc/python/stage.py
@@ -297,14 +317,14 @@ COMPILERS := pvmc++ pvmf77 pvmf90
 COMPAT := $(addprefix $(TREE)/lib/compat/,cc gcc clang f77 f90 g77 gfortran)
 # What users call, on the search path: shell scripts of tree/, programs in Python, tools in C.
 COMMANDS := pvm pvmd pvmgetarch aimk pvm3-config pvmcc $(COMPILERS)
-PROGRAMS := pvm pvmd3 pvmgs pvmrm pvm3py tracer trcsort
+PROGRAMS := pvm pvmd3 pvmgs pvmrm pvm3py tracer trcsort hpvm hpvm-build
 ALL_COMMANDS = $(sort $(COMMANDS) $(PROGRAMS) $(notdir $(TOOLS)))
 SCRIPTS := $(addprefix $(TREE)/lib/,$(COMMANDS) debugger pvmgs pvmtmparch ipcfree) \
 	$(addprefix $(LIBDIR)/,$(PROGRAMS))
 # What others read: shells, build systems.
 SNIPPETS := $(addprefix $(TREE)/lib/,pvm3-flags.sh bashrc.stub kshrc.stub cshrc.stub \
 	$(patsubst tree/%,%,$(wildcard tree/pkgconfig/* tree/cmake/*/*)))
-SPAWNED := $(TREE)/bin/$(PVM_ARCH)/pvmgs $(TREE)/bin/$(PVM_ARCH)/pvmrm
+SPAWNED := $(addprefix $(TREE)/bin/$(PVM_ARCH)/,pvmgs pvmrm hpvmc)
 CONF := $(addprefix $(TREE)/conf/$(PVM_ARCH).,def m4)
 
 # What may be missing is found out before anything is compiled.
@@ -465,7 +485,7 @@ lint-python: all $(STAMPS)/venv-test
 lint-c: $(addprefix lint-c-,$(notdir $(shell command -v gcc; command -v clang; true)))
 
 lint-c-%:
-	@$(MAKE) -s lib switch-objects CC=$* BUILD=$(BUILD)/lint-$* WERROR=-Werror
+	@$(MAKE) -s lib switch-objects hpvm-objects CC=$* BUILD=$(BUILD)/lint-$* WERROR=-Werror
 
 # One dialect of C and one of Python; the public headers are laid out by hand.
 FORMATTED_C := $(shell find bench csrc examples tests -name '*.[ch]')
@@ -479,14 +499,15 @@ format: $(STAMPS)/venv-test
 	$(BUILD)/venv/bin/ruff format .
 
 # Nothing is used by what lies below it: tests/lint/layers.toml.
-lint-layers: lib switch-objects
+lint-layers: lib switch-objects hpvm-objects
 	$(PYTHON3) tests/lint/layers.py $(OBJ)
 
 switch-objects: $(SWITCH_OBJ)
+hpvm-objects: $(HPVM_OBJ) $(HPVMC_OBJ)
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all tree lib switch-objects commands man install uninstall deb demo demo-mist docs pictures bench fuzz test test-memory coverage-table debian-packages \
+.PHONY: all tree lib switch-objects hpvm-objects commands man install uninstall deb demo demo-mist docs pictures bench fuzz test test-memory coverage-table debian-packages \
 	lint lint-python lint-c lint-format lint-layers format clean
 .DELETE_ON_ERROR:

@@ -33,6 +33,7 @@ COMMANDS = {
     "trace": Command("convert trace files", "pvm3py.trace.__main__"),
     "verify": Command("check a checkpoint of tasks", "pvm3py.commands.verify"),
     "rm": Command("run a resource manager", "pvm3py.rm.__main__"),
+    "hpvm": Command("kernel trees, and the machine of a hosts file", "pvm3py.hpvm.__main__"),
 }
 _OWN = f"""usage: {PROGRAM} COMMAND
   root     print PVM_ROOT: include/, lib/$PVM_ARCH/ and lib/pvmd are below it

@@ -30,7 +30,10 @@ PACKAGES = (
     ("share/man/man3/*", "pvm-dev"),
 )
 # Programs with which tasks are built and groups looked at, by name, and what is about them.
-DEVELOPMENT = ("aimk", "pvm3-config", "pvmc[c+]*", "pvmf[79]*", "pvm_gstat", "pvmgroups")
+DEVELOPMENT = (
+    *("aimk", "pvm3-config", "pvmc[c+]*", "pvmf[79]*", "pvm_gstat", "pvmgroups"),
+    "hpvm-build",
+)
 # Not for packages: the list for uninstalling, byte code, and what Debian keeps elsewhere.
 LEFT_OUT = ("lib/pvm3/installed", "*/__pycache__/*", "share/doc/*")
 
@@ -56,7 +59,7 @@ def lay_out(usr: Path, multiarch: str) -> None:
         move(library, system / library.name)
         link(library, system / library.name)
         (usr / "lib" / library.name).unlink(missing_ok=True)
-    for name in ("libpvm3.so", "libgpvm3.so"):
+    for name in ("libpvm3.so", "libgpvm3.so", "libhpvm.so"):
         link(system / name, system / f"{name}.3")
     for header in tree.glob("include/*.h"):
         (usr / "include" / header.name).unlink()

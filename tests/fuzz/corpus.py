@@ -4,9 +4,11 @@
 Usage: ``corpus.py VECTORS CORPUS``. The input formats are described in the targets.
 """
 
+import io
 import json
 import struct
 import sys
+import tarfile
 from pathlib import Path
 
 TIDPVMD, SENDER, RECEIVER = 0x80000000, 0x40001, 0x40002
@@ -105,6 +107,54 @@ def rings() -> list[bytes]:
     return inputs
 
 
+def archives() -> list[bytes]:
+    """Inputs of fuzz_archive: archives as tar writes them, with members of many kinds."""
+    inputs = []
+    for kind in (tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.AREGTYPE):
+        for name in (
+            "hpvm.tree",
+            "a/b/c/kernel.so",
+            "./x/",
+            "../x",
+            "/x",
+            f"{'d/' * 60}{'n' * 90}",
+        ):
+            stream = io.BytesIO()
+            with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+                member = tarfile.TarInfo(name)
+                member.type = kind
+                member.size = 700 if member.isreg() else 0
+                tar.addfile(member, io.BytesIO(bytes(700)))
+                tar.addfile(member, io.BytesIO(bytes(700)))
+            whole = stream.getvalue()
+            inputs += [b"\1" + whole[:size] for size in (512, 1000, 4096)]
+    return inputs
+
+
+def listings() -> list[bytes]:
+    """Inputs of fuzz_listing: lists with lines that are right, and that are nearly."""
+    line = "\t".join(["0123456789abcdef" * 4, "16384", "6", "gcc", "-O2 -fPIC", ""])
+    good = ["x86-64/linux/generic/kernel.so", "s390x/linux/z15/kernel.so", "source/kernel.tar"]
+    bad = ["../a/b/kernel.so", "a/b/kernel.so", "source/a/b/kernel.so", "a/b/c/d/kernel.so", ""]
+    texts = ["\n".join(["hpvm.tree 1", *(line + path for path in good)]) + "\n"]
+    texts += [f"hpvm.tree 1\n# comment\n\n{line}{path}" for path in good + bad]
+    texts += ["hpvm.tree 2\n", "hpvm.tree 1", texts[0].replace("\t", " "), texts[0].upper()]
+    return [text.encode() for text in texts]
+
+
+def hosts_files() -> list[bytes]:
+    """Inputs of fuzz_hosts: files that are right, and lines that are not."""
+    end = "127.0.0.1 hpvm_host\n"
+    lines = [
+        "127.0.0.1 localhost", "10.0.0.1\tbigboy sp=2000 cpus=4 ep=$HOME/bin export=/data # big",
+        "palm", "300.0.0.1 a", "::1 a", "a_b c", "10.0.0.2 a/b", "10.0.0.3 a ip=1 sp=x cpus=0 foo",
+        "10.0.0.1 b\r\n10.0.0.1 b", "x y so=ms so=pw dx=/a lo=me bx=/b id=7 wd=/",
+        "1.2.3.4 hpvm_host a",
+    ]  # fmt: skip
+    texts = [end, "".join(line + "\n" for line in lines) + end, *(f"{one}\n{end}" for one in lines)]
+    return [bytes([room]) + text.encode() for text in texts for room in (0, 5, 255)]
+
+
 def text(word: bytes) -> bytes:
     """A counted string."""
     return struct.pack("!I", len(word) + 1) + word + bytes(4 - len(word) % 4)
@@ -140,6 +190,7 @@ def main() -> None:
     assert task and data, f"no vectors in {source}"
     inputs: dict[str, list[bytes]] = {"switch": [], "stream": [], "unpack": []}
     inputs["ring"] = rings()
+    inputs |= {"archive": archives(), "listing": listings(), "hosts": hosts_files()}
     inputs["orders"] = orders([to_receiver(one)[:2000] for one in task.values()])
     inputs["network"] = network(source / "daemon")
     words = [talk(what) for what in (1, 2, 3, 4, 5, 6, 9)]

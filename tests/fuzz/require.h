@@ -20,7 +20,7 @@ static void broken(const char *condition)
 static struct sockaddr_un address = { .sun_family = AF_UNIX };
 
 /* A socket that listens at `address`; an abstract name: no file is left behind. */
-static int listen_as(const char *name)
+static inline int listen_as(const char *name)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
