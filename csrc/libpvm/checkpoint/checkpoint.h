@@ -130,7 +130,7 @@ struct image_order {
  * What the restarted process has: memory, registers, open files, signals with their handlers,
  * masks, alternate stack and those that wait, interval timers, limits, working directory, umask.
  * What it has not: its number (getpid), locks, its parent, priorities, times used so far, advice
- * given by madvise.
+ * given by madvise but MADV_WIPEONFORK.
  */
 int pvm__image_save(const struct image_order *order, struct image_report *report);
 

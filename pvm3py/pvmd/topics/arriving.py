@@ -93,6 +93,8 @@ def _expect(pvmd: Pvmd, origin: int, body: Reserve) -> Arrival:
         placing.hold(pvmd, HoldOrder(body.tid, body.epoch, own), origin)
         pvmd.tasks.coming[body.tid] = task
     Moves.of(pvmd).arrivals[body.tid] = arrival
+    placing.watch(pvmd, origin, 1)
+    arrival.over.add_done_callback(lambda _: placing.watch(pvmd, origin, -1))
     arrival.work = pvmd.background(_receive(pvmd, arrival))
     return arrival
 

@@ -43,7 +43,7 @@ from ..state.errors import HostFailed, Refused
 from ..state.moves import NotMovedError, Stop, never, not_now
 from ..state.plain import Plain
 from ..state.task import GROUP_SERVER, Task
-from . import belongings, holding, migration, movable, placing
+from . import belongings, holding, migration, movable, placing, tracing
 from .placing import Moves
 from .tasks import signal_task
 
@@ -362,7 +362,10 @@ def end_tasks(pvmd: Pvmd, _request: Request | None, body: EndOrder) -> Status:
 
 async def _written(pvmd: Pvmd, cutting: Cutting) -> ThawReply:
     try:
-        return await _files(pvmd, cutting)
+        reply = await _files(pvmd, cutting)
+        for stop in cutting.stops:
+            tracing.task_told(pvmd, stop.task, f"is written to {cutting.directory}")
+        return reply
     except NotMovedError as error:
         return ThawReply(error.code, error.reason, f"{error}")
     except asyncio.CancelledError:

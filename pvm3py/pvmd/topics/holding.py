@@ -14,6 +14,7 @@ from ..core import Pvmd
 from ..dispatch import Request, handles, only
 from ..state.errors import Refused
 from ..state.task import HELD_BY_HAND, HELD_BY_MANAGER, Task, is_task
+from . import tracing
 from .placing import can_move
 from .roles import Registry
 from .tasks import elsewhere, signal_task
@@ -25,6 +26,7 @@ def hold(pvmd: Pvmd, task: Task, by: int, on: bool) -> None:
     task.held = before | by if on else before & ~by
     if bool(before) == bool(task.held):
         return
+    tracing.task_told(pvmd, task, "is stopped" if on else "goes on")
     if not on and task.unborn is not None and signal.SIGSTOP in task.unborn:
         task.unborn.remove(signal.SIGSTOP)
     elif task.frozen is None:

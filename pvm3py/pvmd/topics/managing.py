@@ -18,7 +18,7 @@ from ..dispatch import Request, handles, only
 from ..occasions import HOST_LOST, TASK_GONE, on
 from ..state.moves import Departure
 from ..state.task import HELD_BY_MANAGER, Task
-from . import holding, watching
+from . import holding, tracing, watching
 from .placing import can_move
 from .roles import Registry
 
@@ -106,7 +106,10 @@ def answered(pvmd: Pvmd, request: Request, body: MoveReply) -> None:
 
 
 def moved(pvmd: Pvmd, departure: Departure) -> None:
-    """A task of this host runs at its goal: the manager is told."""
+    """A task of this host runs at its goal: its tracer and the manager are told."""
+    goal = pvmd.hosts.get(departure.goal)
+    name = goal.name if goal is not None else f"host {departure.goal:x}"
+    tracing.task_told(pvmd, departure.task, f"has moved from {pvmd.hosts.own.name} to {name}")
     manager = Managing.of(pvmd).takes(c.WIRE_WATCH_HOSTS)
     if not manager:
         return

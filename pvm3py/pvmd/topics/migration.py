@@ -68,7 +68,9 @@ async def move(pvmd: Pvmd, task: Task, goal: Host, *, live: bool = False) -> Non
     """
     departure = _begin(pvmd, task, goal)
     departure.live = live
+    placing.watch(pvmd, departure.goal, 1)
     work = pvmd.background(_move(pvmd, departure, asyncio.current_task()))
+    work.add_done_callback(lambda _: placing.watch(pvmd, departure.goal, -1))
     work.add_done_callback(placing.unneeded)
     await asyncio.shield(work)
 

@@ -217,14 +217,26 @@ def check_host(port: int, mtu: int) -> None:
         raise WireError(f"MTU {mtu} is less than {c.WIRE_PKT_LEAST}")
 
 
-def link(pvmd: Pvmd, host: Host, *, pending: bool = False) -> None:
+# Two slaves that move a task may be silent for so many times as long as a master and a slave.
+_BETWEEN_SLAVES = 4
+
+
+def watch(pvmd: Pvmd, tid: int, on: bool) -> None:
+    """Notice if another host is silent, or do so no more: a task waits for what it says."""
+    host = pvmd.hosts.get(c.TIDPVMD | tid)
+    if host is not None and not (pvmd.hosts.is_master or host.tid == pvmd.hosts.master):
+        link(pvmd, host, watched=on)
+
+
+def link(pvmd: Pvmd, host: Host, *, pending: bool = False, watched: bool = False) -> None:
     """Tell the switch of a host, or that it has changed.
 
     pending: it is not committed, so nothing is taken from it. Between a master and its slaves
-    silence is noticed soon; two slaves do not probe each other.
+    silence is noticed soon; two slaves probe each other only while a task moves from one to the
+    other (watched).
     """
-    watched = pvmd.hosts.is_master or host.tid == pvmd.hosts.master
-    silence = pvmd.settings.silence if watched else 0.0
+    near = pvmd.hosts.is_master or host.tid == pvmd.hosts.master
+    silence = pvmd.settings.silence * (1 if near else _BETWEEN_SLAVES * watched)
     pvmd.switch.host(
         c.TIDPVMD | host.tid,
         host.address,

@@ -180,8 +180,10 @@ class Notices(Table):
         """A task is gone: tell its watchers, forget what it watched."""
         self._watched.discard(tid)
         self._forget_owner(tid)
+        elsewhere = pvmd.hosts.places.wanders(tid) and not pvmd.owns(tid)
         for notice in self.tasks.take(tid):
-            deliver(pvmd, notice)
+            if not (elsewhere and _hears_by_itself(pvmd, notice.owner)):
+                deliver(pvmd, notice)
 
     def host_lost(self, pvmd: Pvmd, host: int) -> None:
         """A host is gone: tell of the ends of its tasks, then of its own."""
@@ -191,6 +193,15 @@ class Notices(Table):
             TASK_GONE.tell(pvmd, tid, None)
         for notice in self.hosts.take(host):
             deliver(pvmd, notice)
+
+
+def _hears_by_itself(pvmd: Pvmd, owner: int) -> bool:
+    """Whether an owner is a daemon that is told of the ends of tasks which have moved.
+
+    This one may have lost the task's host alone.
+    """
+    can = pvmd.hosts.capabilities(owner & c.TIDHOST) & c.WIRE_DAEMON_CAN_MOVE
+    return bool(owner & c.TIDPVMD and can)
 
 
 def deliver(pvmd: Pvmd, notice: Notice) -> None:

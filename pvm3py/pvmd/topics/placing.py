@@ -27,7 +27,7 @@ from ..state.events import HeldEvent
 from ..state.hosts import Host
 from ..state.moves import Arrival, Departure, Hold, NotMovedError, Stop
 from ..state.task import Task, is_task
-from . import faults
+from . import faults, network
 from .output import Collectors
 from .tasks import signal_task
 
@@ -35,7 +35,7 @@ from .tasks import signal_task
 class Moves(Table):
     """What is going on: moves of tasks of this host, of tasks that come, and what is held.
 
-    stops: tasks of this host whose images are made for files.
+    stops: tasks of this host whose images are made for files; watched: moves by the other hosts.
     """
 
     def __init__(self) -> None:
@@ -43,12 +43,24 @@ class Moves(Table):
         self.stops: dict[int, Stop] = {}
         self.arrivals: dict[int, Arrival] = {}
         self.holds: dict[int, Hold] = {}
+        self.watched: dict[int, int] = {}
 
     def flush(self, pvmd: Pvmd, departure: Departure, host: int) -> None:
         """Have a host say when all has come there that a frozen task has sent."""
         answer = ask(pvmd, host, c.DM_MOVE_FLUSH, departure)
         departure.flushing.add(answer)
         answer.add_done_callback(departure.flushing.discard)
+
+
+def watch(pvmd: Pvmd, host: int, more: int) -> None:
+    """So many moves more have another host as their goal or origin: notice if that is silent."""
+    watched = Moves.of(pvmd).watched
+    before = watched.get(host, 0)
+    watched[host] = before + more
+    if not watched[host]:
+        del watched[host]
+    if bool(before) != bool(before + more) and not pvmd.stopped.done():
+        network.watch(pvmd, host, bool(before + more))
 
 
 def unneeded(future: asyncio.Future[Any]) -> None:

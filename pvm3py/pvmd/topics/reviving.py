@@ -29,7 +29,7 @@ from ..occasions import HOST_LOST, TASK_GONE, on
 from ..state.moves import Arrival, NotMovedError, never, not_now
 from ..state.plain import Plain
 from ..state.task import Task, is_task
-from . import arriving, movable, placing
+from . import arriving, movable, placing, tracing
 from .placing import Moves
 
 # Images of which hashes are computed at a time.
@@ -188,6 +188,7 @@ def go(pvmd: Pvmd, _request: Request | None, body: RestartGo) -> MoveReply:
         _answer(pvmd, state, body.number)
         _tell_server_end(pvmd, state, body.ended)
         arriving.settle(pvmd, arrival, state.go)
+        tracing.task_told(pvmd, arrival.task, f"runs again on {pvmd.hosts.own.name}")
     return MoveReply(0)
 
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Trace events of the daemon: a task began, was spawned, ended. Each goes to the task's tracer."""
+"""Trace events of the daemon: a task began, was spawned, ended. Each goes to the task's tracer.
+
+What 3.4.6 does not know, like moves, are events of the user in words, from the daemon.
+"""
 
 from __future__ import annotations
 
@@ -89,6 +92,23 @@ def task_ended(pvmd: Pvmd, task: Task) -> None:
     )
 
 
+def task_told(pvmd: Pvmd, task: Task, text: str) -> None:
+    """Something has been done to a task of this host: its tracer gets that as the user's event."""
+    if task.trc.tid <= 0:
+        return
+    from pvm3py.trace.message import Event, Item, encode  # noqa: PLC0415
+
+    items = (*_when(pvmd.daemon_tid), ("USR0", c.TEV_DATA_STRING, f"t{task.tid:x} {text}"))
+    event = Event("user_defined", "", tuple(Item(*item) for item in items), described=True)
+    pvmd.send(task.trc.tid, task.trc.tag, task.trc.ctx, encode([event]))
+
+
+def _when(tid: int) -> tuple[_Item, _Item, _Item]:
+    """Items of every event: the time, and whose it is."""
+    second, micro = divmod(time.time_ns() // 1000, 1000000)
+    return _int("TS", second), _int("TU", micro), _int("TID", tid)
+
+
 def _int(name: str, value: int) -> _Item:
     return name, c.TEV_DATA_INT, value
 
@@ -106,7 +126,5 @@ def _send(pvmd: Pvmd, to: Target, tid: int, name: str, *items: _Item) -> None:
     table, described = Tracers.of(pvmd).describe(to.tid, to.ctx, to.tag, name)
     if table:
         pvmd.send(to.tid, to.tag, to.ctx, encode([ItemTable()]))
-    second, micro = divmod(time.time_ns() // 1000, 1000000)
-    head = _int("TS", second), _int("TU", micro), _int("TID", tid)
-    event = Event(name, "", tuple(Item(*item) for item in (*head, *items)), described)
+    event = Event(name, "", tuple(Item(*item) for item in (*_when(tid), *items)), described)
     pvmd.send(to.tid, to.tag, to.ctx, encode([event]))
