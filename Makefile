@@ -223,7 +223,8 @@ $(LIBDIR)/libhpvm.so.3: $(HPVM_OBJ) csrc/libhpvm/libhpvm.map $(LIBDIR)/libpvm3.s
 		-Wl,--version-script=csrc/libhpvm/libhpvm.map -o $@ $(filter %.o %.so.3,$^)
 
 # Kernels find the functions of hpvm.h in it, and nothing else of it.
-HPVMC_SHARED := $(addprefix $(OBJ)/libhpvm/,arch.o archive.o error.o post.o sha256.o trusted.o types.o)
+HPVMC_SHARED := $(addprefix $(OBJ)/libhpvm/,\
+	arch.o archive.o convert.o error.o post.o sha256.o trusted.o types.o)
 $(LIBDIR)/hpvmc: $(HPVMC_OBJ) $(HPVMC_SHARED) $(LIBDIR)/libpvm3.a csrc/hpvmc/exported.list
 	@mkdir -p $(@D)
 	$(LINK) -Wl,--dynamic-list=csrc/hpvmc/exported.list -o $@ $(filter %.o %.a,$^) -ldl
@@ -430,7 +431,7 @@ TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples netbase netpipe-pvm tablix2 sl
 	openssh-server \
 	qemu-user-static gcc-s390x-linux-gnu gcc-powerpc-linux-gnu gcc-i686-linux-gnu gcc-aarch64-linux-gnu \
 	libc6-dev-s390x-cross libc6-dev-powerpc-cross libc6-dev-i386-cross libc6-dev-arm64-cross \
-	build-essential debhelper dh-python python3-dev python3-cffi python3-setuptools zsh \
+	build-essential debhelper dh-python lintian python3-dev python3-cffi python3-setuptools zsh \
 	g++ cmake autoconf pkg-config ksh93u+m mksh tcsh csh
 
 test: all debian-packages lint docs

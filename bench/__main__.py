@@ -27,7 +27,7 @@ from bench.rows import (
     BARE,
     COST,
     FORTRAN,
-    GIBIBYTE,
+    LARGE_TASKS,
     MPICH,
     OURS,
     PURE,
@@ -330,7 +330,7 @@ def find_mpich(rows: list[Row], build: Path) -> Mpich | None:
 
 def without_impossible(rows: list[Row]) -> list[Row]:
     """Rows but those of moves that cannot be here, with a line that says why."""
-    big = [row for row in rows if row.args == GIBIBYTE]
+    big = [row for row in rows if row.args in LARGE_TASKS]
     if big and machine.available_memory() < MEMORY_OF_GIBIBYTE:
         print("bench: less than 4 GiB of memory are available: no task of 1 GiB", file=sys.stderr)
         rows = [row for row in rows if row not in big]

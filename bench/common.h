@@ -17,6 +17,7 @@ enum {
 	TAG_SUM,      /* request: none; answer: checksum of the last TAG_PING's ints */
 	TAG_HELLO,    /* a spawned task is there */
 	TAG_FLOOD,    /* int count: send that many TAG_SMALL */
+	TAG_WRITE,    /* int n: so many pages of the data are written to; TAG_PING is the answer */
 	TAG_SMALL,    /* SMALL_INTS ints, the first is a sequence number */
 	TAG_CREDIT,   /* int n: the receiver has taken n more TAG_SMALL */
 	TAG_NEXT,     /* int tid: who gets the TAG_PING that come */

@@ -22,6 +22,9 @@
  *   driver PEER SECONDS pause|restart TASKS BYTES               seconds without an answer while so many
  *                                                               tasks are written to disk, or until
  *                                                               all answer that are started from it
+ *   driver PEER SECONDS increment|stopped BYTES PERMILLE        share of an image that is written after
+ *                                                               such a part has changed, or seconds
+ *                                                               without an answer meanwhile
  * PEER is the path of the peer program, SECONDS the time to measure for. The
  * figure goes to stdout. What arrives is compared with what was sent; a
  * difference or a failed call ends the program with status 1.  BENCH_HOSTS names the other
@@ -422,6 +425,10 @@ static double measure_others(char **words, int n)
 		return measure_pause(atoi(words[1]), atoi(words[2]));
 	if (strcmp(words[0], "restart") == 0 && n == 3)
 		return measure_restart(atoi(words[1]), atoi(words[2]));
+	if (strcmp(words[0], "increment") == 0 && n == 3)
+		return measure_increment(atoi(words[1]), atoi(words[2]), 0);
+	if (strcmp(words[0], "stopped") == 0 && n == 3)
+		return measure_increment(atoi(words[1]), atoi(words[2]), 1);
 	return strcmp(words[0], "idle") == 0 && n == 2 ? measure_idle(atoi(words[1])) : -1;
 }
 

@@ -37,5 +37,10 @@ double measure_move(int bytes, const char *there);
  */
 double measure_pause(int n, int bytes);
 double measure_restart(int n, int bytes);
+/*
+ * A task of so many bytes is written to disk, changes some thousandths of them, and is written again:
+ * the size of the second image by that of the first; paused: the seconds without an answer.
+ */
+double measure_increment(int bytes, int permille, int paused);
 
 #endif

@@ -6,7 +6,8 @@
  *   taker - - ROUTE           answers every TAG_SMALL with its first and last int
  *   reporter - - ROUTE        answers every TAG_PING with its processor time and process id
  *   source                    sends TAG_SMALL when asked by TAG_FLOOD
- *   mover BYTES               has so much data, and answers TAG_SUM with its checksum, TAG_PING
+ *   mover BYTES               has so much data, and answers TAG_SUM with its checksum, TAG_PING,
+ *                             and writes to parts of it for TAG_WRITE
  *   saver                     has the tasks that TAG_NEXT lists written to disk, and says so
  *   sink                      takes TAG_SMALL and gives credit
  *   hello                     says TAG_HELLO and exits
@@ -176,16 +177,27 @@ static void serve_reporter(void)
 static void serve_saver(void)
 {
 	char directory[256];
-	int n, code, tids[64];
+	int n, code, flags, tids[64];
 
 	CHECK(pvm_recv(-1, TAG_NEXT) > 0);
-	CHECK(pvm_upkstr(directory) == 0 && pvm_upkint(&n, 1, 1) == 0 && n <= 64);
-	CHECK(pvm_upkint(tids, n, 1) == 0);
-	code = pvm_checkpoint ? pvm_checkpoint(directory, tids, n, 0) : -1;
+	CHECK(pvm_upkstr(directory) == 0 && pvm_upkint(&flags, 1, 1) == 0);
+	CHECK(pvm_upkint(&n, 1, 1) == 0 && n <= 64 && pvm_upkint(tids, n, 1) == 0);
+	code = pvm_checkpoint ? pvm_checkpoint(directory, tids, n, flags) : -1;
 	pvm_initsend(PvmDataDefault);
 	pvm_pkint(&code, 1, 1);
 	CHECK(pvm_send(parent, TAG_NEXT) == 0);
 	CHECK(pvm_recv(-1, TAG_STOP) > 0);
+}
+
+/* Write to pages all over the data. */
+static void write_pages(int *items, int n)
+{
+	enum { PAGE_ITEMS = 1024, STRIDE = 7919 };
+	int count, pages = n / PAGE_ITEMS;
+
+	CHECK(pvm_upkint(&count, 1, 1) == 0 && pages);
+	for (int i = 0; i < count; i++)
+		items[(long)i * STRIDE % pages * PAGE_ITEMS]++;
 }
 
 static void serve_mover(int bytes)
@@ -200,7 +212,9 @@ static void serve_mover(int bytes)
 		int tag, sum;
 
 		CHECK(bufid > 0 && pvm_bufinfo(bufid, NULL, &tag, NULL) == 0);
-		if (tag == TAG_PING) {
+		if (tag == TAG_WRITE)
+			write_pages(items, n);
+		if (tag == TAG_PING || tag == TAG_WRITE) {
 			pvm_initsend(PvmDataRaw);
 			CHECK(pvm_send(parent, TAG_PING) == 0);
 			continue;

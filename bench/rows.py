@@ -95,6 +95,10 @@ LARGE = "roundtrip 1048576 raw daemon"
 GIBIBYTE = f"moved {1 << 30}"
 PAUSE = f"pause 32 {64 << 20}"
 RESTART = f"restart 32 {64 << 20}"
+INCREMENT = f"increment {1 << 30} 10"
+STOPPED = f"stopped {1 << 30} 10"
+# With a task of 1 GiB.
+LARGE_TASKS = (GIBIBYTE, INCREMENT, STOPPED)
 
 
 def _mixed(key: str, title: str, party: Party, sizes: dict[str, str]) -> tuple[Row, ...]:
@@ -156,6 +160,7 @@ def _of_moves() -> tuple[Row, ...]:
     shaped = Party("ours", "ours", "ours", BARE.network)
     slowly = f"move {8 * 10**6}"
     title = "moving a task of 8,000,000 bytes at 10 Mb/s"
+    changed = "1 GiB of which 1 % has changed, written to disk again"
     return (
         Row("move-small", "moving a small task", "move 0", "s", 0.008, loopback, None),
         Row("move-8M", "moving a task of 8 MiB", f"move {8 << 20}", "s", 0.05, loopback, None),
@@ -166,6 +171,8 @@ def _of_moves() -> tuple[Row, ...]:
             "save-pause", "32 tasks of 64 MiB written to disk: pause", PAUSE, "s", 0.05, OURS, None
         ),
         Row("save-restart", "32 such tasks started from there", RESTART, "s", 3, OURS, None),
+        Row("save-increment", f"{changed}: share written", INCREMENT, "share", 0.03, OURS, None),
+        Row("save-increment-pause", f"{changed}: pause", STOPPED, "s", 0.01, OURS, None),
         Row("unused", "8 B; compared with tasks that cannot move", SMALL, "s", 1.01, OURS, FIXED),
     )
 

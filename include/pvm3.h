@@ -89,7 +89,8 @@
 #define PvmAfterResume 2
 
 /* Flags of pvm_checkpoint. */
-#define PvmWholeJobs 1 /* each tid stands for its job */
+#define PvmWholeJobs   1 /* each tid stands for its job */
+#define PvmIncremental 2 /* only what has changed since the last checkpoint, where that is less */
 
 /* Whose trace mask: pvm_gettmask, pvm_settmask. */
 #define PvmTaskSelf  0
@@ -1335,7 +1336,8 @@ int pvm_holdtask(int tid, int on);
  * @dir: directory that all hosts of the tasks share; NULL: PVM_CKPT_DIR of the master's daemon
  * @tids: the tasks
  * @n: their number; 0: the job of the caller, which is all that its root has spawned
- * @flags: 0, or PvmWholeJobs: each tid stands for its job
+ * @flags: 0, or of PvmWholeJobs: each tid stands for its job; PvmIncremental: what has not changed
+ * since the last checkpoint is not written again, if the systems of the hosts can tell that
  * Returns the number of the checkpoint, from 1 up.
  * PvmBadParam: a tid is no task's, or the directory is not named.
  * PvmNoTask: a task has ended.

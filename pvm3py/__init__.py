@@ -15,7 +15,10 @@ from __future__ import annotations
 
 import warnings
 from importlib import import_module
+from importlib.machinery import EXTENSION_SUFFIXES
+from os import listdir
 from os.path import dirname
+from sys import version
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 # The one place of the version. A plain string: setuptools reads it without running the module.
 __version__ = "0.1.0"
+
+_PLACE = dirname(__file__)
 
 
 def __getattr__(name: str) -> Any:
@@ -58,11 +63,20 @@ def _interface(name: str) -> ModuleType:
 
 
 def _explained(error: ImportError) -> ImportError:
-    """The error, or a clear one if compiled modules are missing."""
-    if not (error.name or "").startswith("pvm3py._"):
+    """The error, or a clear one if compiled modules are missing, or are those of another Python."""
+    missing = error.name or ""
+    if not missing.startswith("pvm3py._"):
         return error
+    begin = f"{missing.removeprefix('pvm3py.')}."
+    kinds = [name.split(".")[1] for name in sorted(listdir(_PLACE)) if name.startswith(begin)]
+    if kinds:
+        own = EXTENSION_SUFFIXES[0].split(".")[1]
+        return ImportError(
+            f"{_PLACE} is compiled for {', '.join(kinds)}; this Python, {version.split()[0]}, "
+            f"needs {own}: build pvm3py with it"
+        )
     return ImportError(
-        f"{dirname(__file__)} has no compiled modules: it is the source, found before a pvm3py "
+        f"{_PLACE} has no compiled modules: it is the source, found before a pvm3py "
         "that is built; work in another directory, or put build/pvm3/lib/python in front of it"
     )
 

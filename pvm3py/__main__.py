@@ -31,6 +31,7 @@ COMMANDS = {
     "bench": Command("measure on this machine", "pvm3py.bench.__main__"),
     "console": Command("run the console `pvm`", "pvm3py.console.__main__"),
     "trace": Command("convert trace files", "pvm3py.trace.__main__"),
+    "verify": Command("check a checkpoint of tasks", "pvm3py.commands.verify"),
     "rm": Command("run a resource manager", "pvm3py.rm.__main__"),
     "hpvm": Command("kernel trees, and the machine of a hosts file", "pvm3py.hpvm.__main__"),
 }

@@ -8,6 +8,9 @@ if __name__ == "__main__":
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     # asyncio would load the TLS library: 20 ms and 4 MB for nothing.
     sys.modules["ssl"] = None  # type: ignore[assignment]
-    from pvm3py.pvmd.main import main
+    try:
+        from pvm3py.pvmd.main import main
 
-    sys.exit(main())
+        sys.exit(main())
+    except MemoryError:
+        sys.exit("pvmd: too little memory: raise the limit with `ulimit -v` and `ulimit -d`")

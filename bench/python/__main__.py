@@ -48,6 +48,8 @@ ROWS = (
         {"pipe": "pipes:large_object", "mpi4py": "array", "mpi4py pkl5": "array-pkl5",
          "pyzmq": "array"}),
     Row("buffer", "tasks:buffer", {"mpi4py": "buffer"}),
+    Row("array-raw", "tasks:large_object_of_raw", {}),
+    Row("buffer-raw", "tasks:buffer_of_raw", {}),
     Row("await", "awaited:small_object", {"pyzmq": "await"}),
     Row("calls-2", "pools:our_rate 2",
         {"pipe": "pools:their_rate 2", "mpi4py.futures": "2", "distributed": "2", "ray": "2"}),

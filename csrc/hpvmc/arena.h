@@ -39,9 +39,11 @@ struct copy {
 	_Atomic uint32_t state;
 	_Atomic uint32_t number; /* of the copy, counted; changes before its place does */
 	int type, flags;
-	uint64_t bytes;
-	uint64_t place;       /* of the copy in the arena; valid with COPY_HERE */
-	char text[HPVM_TEXT]; /* with COPY_REFUSED */
+	uint64_t items; /* bytes, if it has no type */
+	uint64_t place; /* of the copy in the arena; valid with COPY_HERE */
+	/* With COPY_REFUSED: an error and its sentence. */
+	int code;
+	char text[HPVM_TEXT];
 	char name[HPVM_NAME];
 };
 
@@ -55,7 +57,8 @@ struct runner_state {
 	char text[HPVM_TEXT];      /* with RUNNER_REFUSED */
 };
 
-/* A merge in a runner's log: the contents follow, and zeros up to a multiple of 8 bytes. */
+/* A merge in a runner's log, in the parent's format and in bytes there: the contents follow, and
+ * zeros up to a multiple of 8 bytes. */
 struct logged {
 	uint32_t share, unused;
 	uint64_t start, bytes;
@@ -66,6 +69,8 @@ struct arena {
 	unsigned char *base;
 	uint64_t size;
 	uint32_t n_slots, n_runners;
+	uint32_t parent_format; /* hpvm__format of the parent, and of what is in the logs */
+	char host[HPVM_NAME];   /* what the parent calls this host */
 	uint64_t log_bytes, copies, copies_bytes;
 	uint64_t blocks, logs;
 	struct board *board;

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "arena.h"
 #include "libhpvm/api.h"
+#include "libhpvm/convert.h"
 #include "libhpvm/error.h"
 #include "libhpvm/types.h"
 #include "runner.h"
@@ -88,7 +89,7 @@ void *hpvm_get_share(const char *name)
 		void *place = place_of(c);
 
 		if (!place) {
-			hpvm__fail(HPVM_NOMEM, "hpvm_get_share: %s", c->text);
+			hpvm__fail(c->code, "hpvm_get_share: %s", c->text);
 			return NULL;
 		}
 		got[number].task = runner_task();
@@ -98,11 +99,15 @@ void *hpvm_get_share(const char *name)
 	return got[number].copy;
 }
 
-/* Is the range one of the share's, in its items? */
-static int check_merge(const struct copy *c, long start, long end, int size, int type)
+/* A range of a share, in items of the share. */
+struct range {
+	uint32_t share;
+	uint64_t start, count;
+};
+
+static int check_type(const struct copy *c, int size, int type)
 {
 	int own = hpvm__type_size(c->type);
-	long items;
 
 	if (size < 1 || !hpvm__type_size(type))
 		return hpvm__fail(HPVM_BADARG,
@@ -113,25 +118,58 @@ static int check_merge(const struct copy *c, long start, long end, int size, int
 			"hpvm_merge_share: share \"%s\" has items of %d bytes (%s); pointer to "
 			"items of %d",
 			c->name, own, hpvm__type_name(c->type), size);
-	items = (long)(c->bytes / (unsigned)size);
-	if (start < 0 || end < start || end > items)
-		return hpvm__fail(HPVM_RANGE,
-			"hpvm_merge_share: share \"%s\" has items 0 to %ld; merge of %ld to %ld",
-			c->name, items - 1, start, end);
+	if (c->type == HPVM_UNTYPED && arena.parent_format != hpvm__format())
+		return hpvm__fail(HPVM_TYPE,
+			"hpvm_merge_share: share \"%s\" has no type, and numbers of this host are "
+			"not the parent's",
+			c->name);
 	return HPVM_OK;
 }
 
-static int record(uint32_t share, const void *data, uint64_t start, uint64_t bytes)
+/* Items of `size` bytes as items of the share. */
+static int find_range(struct range *r, long start, long end, int size)
 {
-	uint64_t whole = sizeof(struct logged) + (bytes + 7) / 8 * 8;
+	const struct copy *c = &arena.shares[r->share];
+	uint64_t own = (unsigned)hpvm__type_size(c->type), wide = (unsigned)size;
+	uint64_t items = c->items * own / wide;
+
+	if (start < 0 || end < start || (uint64_t)end > items)
+		return hpvm__fail(HPVM_RANGE,
+			"hpvm_merge_share: share \"%s\" has items 0 to %lld; merge of %ld to %ld",
+			c->name, (long long)items - 1, start, end);
+	if ((uint64_t)start * wide % own || (uint64_t)end * wide % own)
+		return hpvm__fail(HPVM_RANGE,
+			"hpvm_merge_share: bytes %ld to %ld of share \"%s\" are no whole items of "
+			"%d",
+			start, end, c->name, (int)own);
+	r->start = (uint64_t)start * wide / own;
+	r->count = (uint64_t)(end - start) * wide / own;
+	return HPVM_OK;
+}
+
+static int record(const struct range *r, const unsigned char *data)
+{
+	const struct copy *c = &arena.shares[r->share];
+	uint64_t there = (unsigned)hpvm__size_in(c->type, arena.parent_format);
+	uint64_t bytes = r->count * there, whole = sizeof(struct logged) + (bytes + 7) / 8 * 8;
 	struct logged *l = log_room(whole);
+	long long misfit;
+	size_t good;
 
 	if (!l)
 		return hpvm__fail(HPVM_NOMEM,
-			"hpvm_merge_share: share \"%s\": no room for %llu bytes",
-			arena.shares[share].name, (unsigned long long)bytes);
-	*l = (struct logged){ .share = share, .start = start, .bytes = bytes };
-	memcpy(l + 1, (const unsigned char *)data + start, bytes);
+			"hpvm_merge_share: share \"%s\": no room for %llu bytes", c->name,
+			(unsigned long long)bytes);
+	*l = (struct logged){ .share = r->share, .start = r->start * there, .bytes = bytes };
+	data += r->start * (unsigned)hpvm__type_size(c->type);
+	good = hpvm__convert(l + 1, arena.parent_format, data, hpvm__format(), (size_t)r->count,
+		c->type, &misfit);
+	if (good < r->count)
+		return hpvm__fail(HPVM_OVERFLOW,
+			"hpvm_merge_share: share \"%s\", item %llu: %lld does not fit into a %s of "
+			"the parent",
+			c->name, (unsigned long long)(r->start + good), misfit,
+			hpvm__type_name(c->type));
 	log_grow(whole);
 	return hpvm__good();
 }
@@ -139,17 +177,19 @@ static int record(uint32_t share, const void *data, uint64_t start, uint64_t byt
 int hpvm_merge_items(const char *name, const void *data, long start, long end, int size, int type)
 {
 	int64_t number = find("hpvm_merge_share", name);
+	struct range r = { .share = (uint32_t)number };
 	int result;
 
 	if (number < 0)
 		return HPVM_NOSHARE;
 	if (!data)
 		return hpvm__fail(HPVM_BADARG, "hpvm_merge_share: the array is NULL");
-	result = check_merge(&arena.shares[number], start, end, size, type);
-	if (result || start == end)
+	result = check_type(&arena.shares[number], size, type);
+	if (!result)
+		result = find_range(&r, start, end, size);
+	if (result || !r.count)
 		return result ? result : hpvm__good();
-	return record((uint32_t)number, data, (uint64_t)start * (uint64_t)size,
-		(uint64_t)(end - start) * (uint64_t)size);
+	return record(&r, data);
 }
 
 int(hpvm_merge_share)(const char *name, void *data, long start, long end)

@@ -73,6 +73,7 @@ static void use_kernel(enum kernel_news news)
 		return;
 	client.at_work = true;
 	copies_begin(kernel_spawn());
+	tasks_begin(kernel_argtype());
 	if (!pool_start(kernel_file()))
 		refuse_kernel("no process can be started for it");
 }
@@ -100,7 +101,11 @@ static bool on_welcome(void)
 {
 	struct msg_welcome m;
 
-	return hpvm__take(&m, sizeof m) && from_be32(m.version) == HPVM_VERSION;
+	if (!hpvm__take(&m, sizeof m) || from_be32(m.version) != HPVM_VERSION)
+		return false;
+	arena.parent_format = from_be32(m.format);
+	snprintf(arena.host, sizeof arena.host, "%.*s", HPVM_NAME - 1, m.host);
+	return true;
 }
 
 /* ---- messages ---- */

@@ -6,12 +6,14 @@
 #include "arena.h"
 #include "copies.h"
 #include "hpvm.h"
+#include "libhpvm/convert.h"
 #include "libhpvm/post.h"
+#include "libhpvm/types.h"
 #include "wait.h"
 
-/* A copy that is on its way: what was asked for, and what has come. */
+/* A copy that is on its way: its bytes in the parent, what was asked for, and what has come. */
 struct download {
-	uint64_t asked, come;
+	uint64_t bytes, asked, come;
 };
 
 static struct {
@@ -57,6 +59,7 @@ bool copies_learn(void)
 		struct copy *c = &arena.shares[number];
 		struct msg_share m;
 		uint32_t length;
+		int size;
 
 		if (!hpvm__take(&m, sizeof m))
 			return false;
@@ -67,7 +70,10 @@ bool copies_learn(void)
 		c->name[length] = 0;
 		c->type = (int)from_be32(m.type);
 		c->flags = (int)from_be32(m.flags);
-		c->bytes = from_be64(m.bytes);
+		size = hpvm__size_in(c->type, arena.parent_format);
+		if (!size)
+			return false;
+		c->items = from_be64(m.bytes) / (unsigned)size;
 		atomic_store(&arena.board->n_shares, number + 1);
 	}
 	return true;
@@ -79,10 +85,35 @@ static void settle(struct copy *c, uint32_t state)
 	wake_all(&c->state);
 }
 
+/* Bytes of the share on this host. */
+static uint64_t bytes_here(const struct copy *c)
+{
+	return c->items * (unsigned)hpvm__type_size(c->type);
+}
+
 static void refuse(struct copy *c, const char *what, uint64_t bytes)
 {
+	c->code = HPVM_NOMEM;
 	snprintf(c->text, sizeof c->text, "share \"%.100s\" needs %llu bytes, %s (%llu)", c->name,
-		(unsigned long long)c->bytes, what, (unsigned long long)bytes);
+		(unsigned long long)bytes_here(c), what, (unsigned long long)bytes);
+	settle(c, COPY_REFUSED);
+}
+
+static void refuse_untyped(struct copy *c)
+{
+	c->code = HPVM_TYPE;
+	snprintf(c->text, sizeof c->text,
+		"share \"%.100s\" has no type, and numbers of this host are not the parent's",
+		c->name);
+	settle(c, COPY_REFUSED);
+}
+
+static void refuse_misfit(struct copy *c, uint64_t item, long long value)
+{
+	c->code = HPVM_OVERFLOW;
+	snprintf(c->text, sizeof c->text,
+		"share \"%.100s\", item %llu: %lld does not fit into a %s of host %.50s", c->name,
+		(unsigned long long)item, value, hpvm__type_name(c->type), arena.host);
 	settle(c, COPY_REFUSED);
 }
 
@@ -92,8 +123,8 @@ static void ask(uint32_t share)
 	struct copy *c = &arena.shares[share];
 	struct download *d = &here.downloads[share];
 
-	while (d->asked < c->bytes && d->asked < d->come + (uint64_t)HPVM_PIECES * HPVM_PIECE) {
-		uint64_t left = c->bytes - d->asked;
+	while (d->asked < d->bytes && d->asked < d->come + (uint64_t)HPVM_PIECES * HPVM_PIECE) {
+		uint64_t left = d->bytes - d->asked;
 		uint32_t bytes = left < HPVM_PIECE ? (uint32_t)left : HPVM_PIECE;
 		struct msg_piece m = {
 			.spawn = to_be32(here.spawn),
@@ -111,8 +142,12 @@ static void ask(uint32_t share)
 static void start_download(uint32_t share)
 {
 	struct copy *c = &arena.shares[share];
-	uint64_t room = (c->bytes + 4095) / 4096 * 4096;
+	uint64_t room = (bytes_here(c) + 4095) / 4096 * 4096;
 
+	if (c->type == HPVM_UNTYPED && arena.parent_format != hpvm__format()) {
+		refuse_untyped(c);
+		return;
+	}
 	if (here.used + room > here.allowed) {
 		refuse(c, "and not so many are allowed", here.allowed - here.used);
 		return;
@@ -127,9 +162,11 @@ static void start_download(uint32_t share)
 	}
 	atomic_store(&c->number, ++here.copies);
 	c->place = arena.copies + here.used;
-	here.downloads[share] = (struct download){ 0 };
+	here.downloads[share] = (struct download){
+		.bytes = c->items * (unsigned)hpvm__size_in(c->type, arena.parent_format),
+	};
 	here.used += room;
-	if (!c->bytes) {
+	if (!c->items) {
 		settle(c, COPY_HERE);
 		return;
 	}
@@ -151,6 +188,28 @@ void copies_fetch(int parent)
 			start_download(i);
 }
 
+/* The bytes of a piece, which has whole items, to their place in the copy. False if the message is
+ * bad; the copy is refused if something does not fit. */
+static bool take_items(struct copy *c, uint64_t start, uint32_t bytes)
+{
+	static unsigned char piece[HPVM_PIECE];
+	size_t there = (size_t)hpvm__size_in(c->type, arena.parent_format), count = bytes / there;
+	uint64_t first = start / there;
+	unsigned char *place = arena.base + c->place + first * (unsigned)hpvm__type_size(c->type);
+	long long misfit;
+	size_t good;
+
+	if (arena.parent_format == hpvm__format())
+		return hpvm__take(place, bytes);
+	if (bytes > sizeof piece || !hpvm__take(piece, bytes))
+		return false;
+	good = hpvm__convert(place, hpvm__format(), piece, arena.parent_format, count, c->type,
+		&misfit);
+	if (good < count)
+		refuse_misfit(c, first + good, misfit);
+	return true;
+}
+
 bool copies_take_piece(void)
 {
 	struct msg_piece m;
@@ -170,10 +229,12 @@ bool copies_take_piece(void)
 		return true;
 	if (from_be64(m.start) != d->come || bytes > d->asked - d->come)
 		return false;
-	if (!from_be32(m.zero) && !hpvm__take(arena.base + c->place + d->come, bytes))
+	if (!from_be32(m.zero) && !take_items(c, d->come, bytes))
 		return false;
 	d->come += bytes;
-	if (d->come == c->bytes)
+	if (atomic_load(&c->state) == COPY_REFUSED)
+		return true;
+	if (d->come == d->bytes)
 		settle(c, COPY_HERE);
 	else
 		ask(share);

@@ -25,6 +25,11 @@ unsigned kernel_spawn(void)
 	return from_be32(kernel.offer.spawn);
 }
 
+int kernel_argtype(void)
+{
+	return (int)from_be32(kernel.offer.argtype);
+}
+
 int kernel_file(void)
 {
 	return kernel.file;

@@ -14,7 +14,8 @@ enum kernel_news kernel_offered(int parent, const struct hpvm_traits *traits);
 /* A piece of it has come. */
 enum kernel_news kernel_piece(int parent);
 
-/* The spawn that the kernel belongs to; its memory file; why it is unusable. */
+/* The type of its arguments; the spawn that the kernel belongs to; its memory file; why it is unusable. */
+int kernel_argtype(void);
 unsigned kernel_spawn(void);
 int kernel_file(void);
 const char *kernel_why(void);

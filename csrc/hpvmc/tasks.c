@@ -3,7 +3,9 @@
 #include <string.h>
 #include "arena.h"
 #include "hpvm.h"
+#include "libhpvm/convert.h"
 #include "libhpvm/post.h"
+#include "libhpvm/types.h"
 #include "tasks.h"
 #include "wait.h"
 
@@ -14,6 +16,13 @@ enum { REPORT_BYTES = 1 << 20, REPORT_TASKS = 1024 };
 static struct {
 	uint32_t oldest, count;
 } used;
+
+static int argtype;
+
+void tasks_begin(int type)
+{
+	argtype = type;
+}
 
 static uint32_t slot_after(uint32_t i)
 {
@@ -51,11 +60,61 @@ static int64_t free_slot(void)
 	return -1;
 }
 
+/* The task has failed before it began: what the slot says, as if a runner had left it. */
+static void fail_early(struct slot *s, int code, const char *why)
+{
+	s->code = code;
+	s->merges = 0;
+	s->runner = 0;
+	snprintf(s->text, sizeof s->text, "%s", why);
+}
+
+/* Arguments of a parent with other numbers. False if the message is bad; *good is whether all of
+ * them fit here. */
+static bool take_arguments(struct slot *s, unsigned char *to, uint32_t bytes, bool *good)
+{
+	static unsigned char block[HPVM_BLOCK];
+	uint32_t there = (uint32_t)hpvm__size_in(argtype, arena.parent_format);
+	uint32_t here = (uint32_t)hpvm__type_size(argtype), count = there ? bytes / there : 0;
+	long long misfit;
+	char why[HPVM_TEXT];
+	size_t done;
+
+	if (!hpvm__take(block, bytes))
+		return false;
+	*good = false;
+	s->bytes = count * here;
+	if (!count || bytes % there || s->bytes > HPVM_BLOCK) {
+		snprintf(why, sizeof why, "its block of %u bytes is none of items of %u", bytes,
+			there);
+		fail_early(s, HPVM_BADARG, why);
+		return true;
+	}
+	done = hpvm__convert(to, hpvm__format(), block, arena.parent_format, count, argtype,
+		&misfit);
+	*good = done == count;
+	if (!*good) {
+		snprintf(why, sizeof why, "argument %lu: %lld does not fit into a %s of host %.50s",
+			(unsigned long)done, misfit, hpvm__type_name(argtype), arena.host);
+		fail_early(s, HPVM_OVERFLOW, why);
+	}
+	return true;
+}
+
+static bool take_block(struct slot *s, unsigned char *to, bool *good)
+{
+	*good = true;
+	if (arena.parent_format == hpvm__format() || !s->bytes)
+		return hpvm__take(to, s->bytes);
+	return take_arguments(s, to, s->bytes, good);
+}
+
 static bool fill(const struct msg_task *m)
 {
 	uint32_t bytes = from_be32(m->bytes);
 	int64_t number = bytes <= HPVM_BLOCK ? free_slot() : -1;
 	struct slot *s = &arena.slots[number < 0 ? 0 : number];
+	bool good;
 
 	if (number < 0)
 		return false;
@@ -64,9 +123,11 @@ static bool fill(const struct msg_task *m)
 	s->ticket = from_be32(m->ticket);
 	s->has_block = from_be32(m->block);
 	s->bytes = bytes;
-	if (!hpvm__take(arena_block((uint32_t)number), bytes))
+	if (!take_block(s, arena_block((uint32_t)number), &good))
 		return false;
-	atomic_store(&arena.words[number], SLOT_QUEUED);
+	if (!good)
+		atomic_fetch_add(&arena.runners[0].finished, 1);
+	atomic_store(&arena.words[number], good ? SLOT_QUEUED : SLOT_DONE);
 	return true;
 }
 

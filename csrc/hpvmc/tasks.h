@@ -7,6 +7,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* A spawn begins, whose tasks have arguments of this type. */
+void tasks_begin(int argtype);
+
 /* The spawn is over: no task is left. Runners must have ended. */
 void tasks_end(void);
 

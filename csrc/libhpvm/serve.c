@@ -40,13 +40,13 @@ static void offer_kernel(struct spawn *s, struct client *c)
 	struct msg_kernel m = { .spawn = to_be32(s->job->number) };
 	char why[HPVM_TEXT];
 
-	if (!c->same_format) {
-		leave_out(s, c, "its numbers have another format than the parent's");
-		return;
-	}
 	if (!k) {
 		hpvm_select_why(s->tree, &c->traits, c->choice, why, sizeof why);
 		leave_out(s, c, why);
+		return;
+	}
+	if (!c->same_format && k->argtype == HPVM_UNTYPED && s->job->call) {
+		leave_out(s, c, "arguments have no type, and its numbers are not the parent's");
 		return;
 	}
 	c->kernel = k;

@@ -34,9 +34,11 @@ static void *call_program(long id, long *size)
 
 static int check(const char *tree, long count)
 {
+	long long tasks = count;
+
 	if (!tree)
 		return hpvm__fail(HPVM_BADARG, "hpvm_spawn: the name of the tree is NULL");
-	if (count < 0 || count > MOST_TASKS)
+	if (tasks < 0 || tasks > MOST_TASKS)
 		return hpvm__fail(HPVM_BADARG, "hpvm_spawn: %ld is no number of tasks", count);
 	if (hpvm__are_shares_in_use())
 		return hpvm__fail(HPVM_BUSY, "hpvm_spawn: another spawn is at work");

@@ -21,7 +21,7 @@ static void check_area(const struct restart *r, const struct image_vma *area, ui
 		area->end > USER_END || area->start < before)
 		refuse(r, "the area at 0x%x is not where one can be", area->start);
 	if (area->protection & ~(uint32_t)PROT_KNOWN || area->flags & ~(uint32_t)IMAGE_VMA_FLAGS ||
-		area->file > r->n_files || area->reserved)
+		area->file > r->from->n_files || area->reserved)
 		refuse(r, "the area at 0x%x is of an unknown kind", area->start);
 	if ((shared && !area->file) || (stack && (area->file || shared)))
 		refuse(r, "the area at 0x%x is a contradiction", area->start);
@@ -31,20 +31,20 @@ static void check_area(const struct restart *r, const struct image_vma *area, ui
 
 struct image_vma *area_of(struct restart *r, uint64_t address)
 {
-	uint64_t low = 0, high = r->n_areas;
+	uint64_t low = 0, high = r->from->n_areas;
 
-	if (r->at_area < r->n_areas && address >= r->areas[r->at_area].start &&
-		address < r->areas[r->at_area].end)
-		return &r->areas[r->at_area];
+	if (r->at_area < r->from->n_areas && address >= r->from->areas[r->at_area].start &&
+		address < r->from->areas[r->at_area].end)
+		return &r->from->areas[r->at_area];
 	while (low < high) {
 		uint64_t middle = (low + high) / 2;
 
-		if (address < r->areas[middle].start)
+		if (address < r->from->areas[middle].start)
 			high = middle;
-		else if (address >= r->areas[middle].end)
+		else if (address >= r->from->areas[middle].end)
 			low = middle + 1;
 		else
-			return &r->areas[r->at_area = middle];
+			return &r->from->areas[r->at_area = middle];
 	}
 	return NULL;
 }
@@ -61,8 +61,9 @@ static void check_system(struct restart *r)
 		if ((area->start | area->length) % IMAGE_PAGE || end <= area->start ||
 			end > USER_END || overlap(area->start, end, r->memory, r->memory_end))
 			refuse(r, "the kernel's area at 0x%x is not where one can be", area->start);
-		for (uint64_t k = 0; k < r->n_areas; k++)
-			if (overlap(area->start, end, r->areas[k].start, r->areas[k].end))
+		for (uint64_t k = 0; k < r->from->n_areas; k++)
+			if (overlap(area->start, end, r->from->areas[k].start,
+				    r->from->areas[k].end))
 				refuse(r, "the kernel's area at 0x%x is the program's, too",
 					area->start);
 	}
@@ -105,18 +106,24 @@ static void check_fd(struct restart *r, const struct image_fd *fd, int before)
 			(uint64_t)(uint32_t)fd->fd);
 }
 
-void check_kept(struct restart *r)
+void check_areas(const struct restart *r)
 {
 	uint64_t before = 0;
+
+	for (uint64_t i = 0; i < r->from->n_areas; i++) {
+		check_area(r, &r->from->areas[i], before);
+		before = r->from->areas[i].end;
+	}
+}
+
+void check_kept(struct restart *r)
+{
 	int fd = -1;
 
 	if (!r->process || !r->auxv || !r->limits || !r->actions || !r->timers || !r->waiting ||
-		!r->cwd || !r->areas)
+		!r->cwd || !r->from->areas)
 		refuse(r, "the image does not describe a whole process");
-	for (uint64_t i = 0; i < r->n_areas; i++) {
-		check_area(r, &r->areas[i], before);
-		before = r->areas[i].end;
-	}
+	check_areas(r);
 	check_process(r);
 	for (unsigned i = 0; i < r->n_fds; i++) {
 		check_fd(r, r->fds[i], fd);
@@ -138,6 +145,7 @@ static const struct {
 	{ 0, 20, "sse4.2" },
 	{ 0, 22, "movbe" },
 	{ 0, 23, "popcnt" },
+	{ 0, 26, "xsave" },
 	{ 0, 28, "avx" },
 	{ 2, 3, "bmi1" },
 	{ 2, 5, "avx2" },
@@ -168,16 +176,16 @@ static void check_cpu(struct restart *r)
 
 	image_cpu(&here);
 	for (unsigned i = 0; i < IMAGE_CPU_WORDS; i++) {
-		uint32_t missing = r->head.cpu[i] & ~here.cpu[i];
+		uint32_t missing = r->from->head.cpu[i] & ~here.cpu[i];
 		unsigned bit = missing ? (unsigned)__builtin_ctz(missing) : 0;
 
 		if (missing)
 			refuse(r, "the processor here lacks a feature: %s (%u.%u)",
 				feature_name(i, bit), (uint64_t)i, (uint64_t)bit);
 	}
-	if (r->head.xcr0 != here.xcr0 || r->head.xsave != here.xsave)
+	if (!image_state_fits(&r->from->head, &here))
 		refuse(r, "the vector state here is another: 0x%x, not 0x%x", here.xcr0,
-			r->head.xcr0);
+			r->from->head.xcr0);
 }
 
 /* Read a file of /proc into the buffer; its length. */
@@ -228,10 +236,10 @@ static void check_vdso(struct restart *r)
 		r->system[i] = system_area(r, n, names[i]);
 		all += r->system[i].length;
 		if (r->system[i].length != r->process->system[i].length || all > PARKING)
-			refuse(r, "the kernel here, not %s, has other areas", r->head.kernel);
+			refuse(r, "the kernel here, not %s, has other areas", r->from->head.kernel);
 	}
 	if (crc32c(0, (const void *)vdso->start, vdso->length) != r->process->vdso_crc)
-		refuse(r, "the kernel here, not %s, has another vdso", r->head.kernel);
+		refuse(r, "the kernel here, not %s, has another vdso", r->from->head.kernel);
 }
 
 /* A program that was kept from system calls must not be free of that. */
@@ -248,7 +256,7 @@ static void check_filters(struct restart *r)
 
 void check_machine(struct restart *r)
 {
-	r->head.kernel[sizeof r->head.kernel - 1] = 0;
+	r->from->head.kernel[sizeof r->from->head.kernel - 1] = 0;
 	check_cpu(r);
 	check_vdso(r);
 	check_filters(r);

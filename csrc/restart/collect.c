@@ -57,16 +57,16 @@ static void keep_cwd(struct restart *r, void *content, uint64_t length)
 
 static void keep_areas(struct restart *r, void *content, uint64_t length)
 {
-	r->areas = content;
-	r->n_areas = length / sizeof *r->areas;
+	r->from->areas = content;
+	r->from->n_areas = length / sizeof *r->from->areas;
 }
 
 static void keep_file(struct restart *r, void *content, uint64_t length)
 {
 	(void)length;
-	if (r->n_files == FILES_MAX)
+	if (r->from->n_files == FILES_MAX)
 		refuse(r, "the image maps more than %u files", (uint64_t)FILES_MAX);
-	r->files[r->n_files++] = content;
+	r->files[r->from->n_files++] = content;
 }
 
 static void keep_fd(struct restart *r, void *content, uint64_t length)
@@ -75,6 +75,15 @@ static void keep_fd(struct restart *r, void *content, uint64_t length)
 	if (r->n_fds == FILES_MAX)
 		refuse(r, "the image has more than %u descriptors", (uint64_t)FILES_MAX);
 	r->fds[r->n_fds++] = content;
+}
+
+static void keep_base(struct restart *r, void *content, uint64_t length)
+{
+	(void)length;
+	r->from->base = *(const struct image_base *)content;
+	if (r->from->base.epoch <= 0 || r->from->base.reserved)
+		refuse(r, "record %u names no image on which this one could build",
+			r->from->records);
 }
 
 #define ONE(type) sizeof(type), sizeof(type), 1
@@ -96,6 +105,7 @@ static const struct rule rules[] = {
 	{ IMAGE_FILE, true, true, WITH_PATH(struct image_file), keep_file },
 	{ IMAGE_VMA, false, false, SOME(struct image_vma, AREAS_MAX), keep_areas },
 	{ IMAGE_FD, true, true, WITH_PATH(struct image_fd), keep_fd },
+	{ IMAGE_BASE, false, false, ONE(struct image_base), keep_base },
 };
 
 static const struct rule *rule_of(uint32_t type)
@@ -130,55 +140,62 @@ static char *room(struct restart *r, uint64_t n, bool aligned)
 static void check_text(const struct restart *r, const char *text, uint64_t length)
 {
 	if (!length || text[length - 1] || text_length(text) != length - 1)
-		refuse(r, "record %u has no proper path", r->records);
+		refuse(r, "record %u has no proper path", r->from->records);
 }
 
 static void collect_known(struct restart *r, const struct rule *rule)
 {
-	uint64_t length = r->record.length;
+	uint64_t length = r->from->record.length;
 	char *content;
 
-	if (r->record.type < r->last_type || (r->record.type == r->last_type && !rule->many))
-		refuse(r, "record %u, of type %u, is out of order", r->records,
-			(uint64_t)r->record.type);
+	if (r->from->record.type < r->from->last_type ||
+		(r->from->record.type == r->from->last_type && !rule->many))
+		refuse(r, "record %u, of type %u, is out of order", r->from->records,
+			(uint64_t)r->from->record.type);
 	if (length < rule->least || length > rule->most || length % rule->unit)
-		refuse(r, "record %u, of type %u, has a wrong length: %u", r->records,
-			(uint64_t)r->record.type, length);
+		refuse(r, "record %u, of type %u, has a wrong length: %u", r->from->records,
+			(uint64_t)r->from->record.type, length);
 	content = room(r, length, true);
 	take(r, content, length);
 	end_record(r);
 	if (rule->text)
 		check_text(r, content + rule->least, length - rule->least);
 	rule->keep(r, content, length);
-	r->last_type = r->record.type;
+	r->from->last_type = r->from->record.type;
 }
 
 /* The caller's records are kept as they are, one behind the other. */
 static void collect_extra(struct restart *r)
 {
-	uint64_t length = r->record.length;
+	uint64_t length = r->from->record.length;
 	char *at;
 
-	if (r->record.type <= r->last_type)
-		refuse(r, "record %u, of type %u, is out of order", r->records,
-			(uint64_t)r->record.type);
-	at = room(r, sizeof r->record, !r->extra);
-	memcpy(at, &r->record, sizeof r->record);
+	if (r->from->record.type <= r->from->last_type)
+		refuse(r, "record %u, of type %u, is out of order", r->from->records,
+			(uint64_t)r->from->record.type);
+	at = room(r, sizeof r->from->record, !r->extra);
+	memcpy(at, &r->from->record, sizeof r->from->record);
 	if (!r->extra)
 		r->extra = at;
 	take(r, room(r, length, false), length);
 	end_record(r);
 	r->extra_length = (uint64_t)(r->kept - r->extra);
-	r->last_type = r->record.type;
+	r->from->last_type = r->from->record.type;
 }
 
 static void pass_over(struct restart *r)
 {
-	if (r->record.flags & IMAGE_MUST)
+	if (r->from->record.flags & IMAGE_MUST)
 		refuse(r, "the image has a record of type %u, which this restarter does not know",
-			(uint64_t)r->record.type);
-	skip(r, r->record.length);
+			(uint64_t)r->from->record.type);
+	skip(r, r->from->record.length);
 	end_record(r);
+}
+
+/* From here on the content is too large to be kept. */
+static bool is_large(uint32_t type)
+{
+	return type == IMAGE_DATA || type == IMAGE_RUN || type == IMAGE_KEPT || type == IMAGE_END;
 }
 
 void collect(struct restart *r)
@@ -187,15 +204,33 @@ void collect(struct restart *r)
 		const struct rule *rule;
 
 		begin_record(r);
-		if (r->record.type == IMAGE_DATA || r->record.type == IMAGE_RUN ||
-			r->record.type == IMAGE_END)
+		if (is_large(r->from->record.type))
 			return;
-		rule = rule_of(r->record.type);
+		rule = rule_of(r->from->record.type);
 		if (rule)
 			collect_known(r, rule);
-		else if (is_extra(r->record.type))
+		else if (is_extra(r->from->record.type))
 			collect_extra(r);
 		else
 			pass_over(r);
+	}
+}
+
+void collect_memory(struct restart *r)
+{
+	for (;;) {
+		uint32_t type;
+
+		begin_record(r);
+		type = r->from->record.type;
+		if (is_large(type))
+			return;
+		if (type == IMAGE_VMA || type == IMAGE_BASE) {
+			collect_known(r, rule_of(type));
+			continue;
+		}
+		r->from->n_files += type == IMAGE_FILE;
+		skip(r, r->from->record.length);
+		end_record(r);
 	}
 }

@@ -38,7 +38,7 @@ static void check_file(struct restart *r, const struct image_file *file)
 
 void check_files(struct restart *r)
 {
-	for (unsigned i = 0; i < r->n_files; i++)
+	for (unsigned i = 0; i < r->image.n_files; i++)
 		check_file(r, r->files[i]);
 }
 
@@ -49,12 +49,15 @@ enum { NONE = ~0U };
 /* The lowest of ours from `first` on. */
 static unsigned next_own(const struct restart *r, unsigned first)
 {
-	const int own[] = { r->image, r->report, r->stream };
+	const int own[] = { r->image.fd, r->report, r->stream };
 	unsigned lowest = NONE;
 
 	for (unsigned i = 0; i < sizeof own / sizeof *own; i++)
 		if (own[i] >= (int)first && (unsigned)own[i] < lowest)
 			lowest = (unsigned)own[i];
+	for (unsigned i = 0; i < r->n_bases; i++)
+		if (r->bases[i].fd >= (int)first && (unsigned)r->bases[i].fd < lowest)
+			lowest = (unsigned)r->bases[i].fd;
 	return lowest;
 }
 
@@ -101,7 +104,7 @@ static int move_away(struct restart *r, int fd)
 	int to = 3;
 	long rc;
 
-	while (is_wanted(r, to) || to == r->image || to == r->report || to == r->stream)
+	while (is_wanted(r, to) || to == r->image.fd || to == r->report || to == r->stream)
 		to++;
 	rc = raw(SYS_dup3, fd, to, O_CLOEXEC);
 	if (rc < 0)
@@ -249,7 +252,7 @@ void open_files(struct restart *r)
 		refuse(r, "the working directory %s cannot be entered: error %u", r->cwd, -rc);
 	raise_limit(r);
 	check_stream(r);
-	r->image = move_away(r, r->image);
+	r->image.fd = move_away(r, r->image.fd);
 	r->report = move_away(r, r->report);
 	if (r->stream >= 0)
 		r->stream = move_away(r, r->stream);

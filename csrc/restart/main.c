@@ -3,7 +3,6 @@
 #define _GNU_SOURCE 1
 #include <sys/personality.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 
 #include "restart.h"
 
@@ -69,13 +68,14 @@ static void choose_twin(struct restart *r, const struct call *call)
 static void show_usage(int fd, int status)
 {
 	static const char usage[] =
-		"usage: pvmrestart [-c] IMAGE [REPORT [STREAM]]\n"
+		"usage: pvmrestart [-c] [-b BASE]... IMAGE [REPORT [STREAM]]\n"
 		"       pvmrestart -h | --help\n"
 		"\n"
 		"Make a process of the image that descriptor IMAGE reads. REPORT is a descriptor, too:\n"
 		"what is wrong comes there, or that the process is ready. STREAM is one that takes the place\n"
 		"of the connection of the image's task.\n"
 		"\n"
+		"  -b BASE     a descriptor of a file, on which the image or the next base builds\n"
 		"  -c          only check the image\n"
 		"  -h, --help  show this\n";
 
@@ -103,32 +103,28 @@ static void read_call(struct restart *r, const struct call *call)
 	char **word = call->words + 1;
 
 	r->report = 2;
+	r->from = &r->image;
 	if (*word && (same_text(*word, "-h") || same_text(*word, "--help")))
 		show_usage(1, 0);
 	if (*word && same_text(*word, "-c")) {
 		r->check_only = true;
 		word++;
 	}
+	for (; *word && same_text(*word, "-b") && word[1]; word += 2) {
+		if (r->n_bases == IMAGE_BASES_MAX)
+			wrong_call();
+		r->bases[r->n_bases++].fd = descriptor(word[1]);
+	}
 	if (!*word)
 		wrong_call();
-	r->image = descriptor(*word++);
+	r->image.fd = descriptor(*word++);
 	if (*word) {
 		r->report = descriptor(*word++);
 		r->told = true;
 	}
 	r->stream = *word ? descriptor(*word++) : -1;
-	if (*word || r->image == r->report || r->stream == r->image || r->stream == r->report)
+	if (*word || r->image.fd == r->report || r->stream == r->image.fd || r->stream == r->report)
 		wrong_call();
-}
-
-static void look_at_image(struct restart *r)
-{
-	struct stat st;
-	long rc = raw(SYS_fstat, r->image, &st);
-
-	if (rc)
-		refuse(r, "descriptor %u is no image: error %u", (uint64_t)r->image, -rc);
-	r->regular = S_ISREG(st.st_mode);
 }
 
 /* ---- all steps ------------------------------------------------------------------------- */
@@ -138,8 +134,9 @@ static void check(struct restart *r)
 	take_header(r);
 	collect(r);
 	check_kept(r);
-	if (r->regular || r->check_only)
+	if (r->from->regular || r->check_only)
 		check_rest(r);
+	check_bases(r);
 	check_machine(r);
 	check_files(r);
 }
@@ -155,13 +152,14 @@ void restart_main(long *first)
 	read_call(r, &call);
 	make_arena(r);
 	choose_twin(r, &call);
-	look_at_image(r);
+	look_at(r, &r->image);
 	close_others(r);
 	check(r);
 	if (r->check_only) {
 		tell(r, "right");
 		raw(SYS_exit_group, 0);
 	}
+	stage_bases(r);
 	open_files(r);
 	rebuild(r);
 	finish_files(r);

@@ -11,6 +11,11 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+/* A kind of mapping, from Linux 6.11 on. */
+#ifndef MAP_DROPPABLE
+#define MAP_DROPPABLE 8
+#endif
+
 /* In an area's flags: it is writable for now. Images cannot have it. */
 #define OPENED 0x80000000U
 
@@ -62,8 +67,6 @@ static void park_system(struct restart *r)
 	}
 }
 
-/* ---- the areas -------------------------------------------------------------------------- */
-
 static void unmap_all(struct restart *r)
 {
 	long rc = raw(SYS_munmap, 0, r->memory);
@@ -73,6 +76,98 @@ static void unmap_all(struct restart *r)
 	if (rc)
 		refuse(r, "the memory here cannot be unmapped: error %u", -rc);
 }
+
+/* ---- memory of images that build on each other ---------------------------------------------- */
+
+/* Private memory that is made of nothing: what is not in the image is as in its base, or zero. */
+static bool is_plain(const struct image_vma *area)
+{
+	return !area->file && !(area->flags & ~OPENED);
+}
+
+static void map_plain(struct restart *r, uint64_t start, uint64_t end)
+{
+	long at = start;
+
+	if (start < end)
+		at = raw(SYS_mmap, start, end - start, PROT_READ | PROT_WRITE,
+			MAP_FIXED_NOREPLACE | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (at != (long)start)
+		refuse(r, "the area at 0x%x cannot be mapped: error %u", start, -at);
+}
+
+/* Unmap what is between two areas, except ourselves. */
+static void unmap_between(const struct restart *r, uint64_t start, uint64_t end)
+{
+	if (start < r->memory && r->memory < end) {
+		raw(SYS_munmap, start, r->memory - start);
+		start = r->memory_end;
+	}
+	if (start < end)
+		raw(SYS_munmap, start, end - start);
+}
+
+/* Map those parts of an area that are not mapped as plain memory of the image before. */
+static void map_rest(struct restart *r, const struct image_vma *area, const struct source *before,
+	uint64_t *next)
+{
+	uint64_t at = area->start;
+
+	for (uint64_t i = *next; before && i < before->n_areas; i++) {
+		const struct image_vma *old = &before->areas[i];
+
+		if (old->start >= area->end)
+			break;
+		if (old->end <= area->start) {
+			*next = i + 1;
+			continue;
+		}
+		if (!is_plain(old))
+			continue;
+		map_plain(r, at, old->start);
+		at = old->end;
+	}
+	map_plain(r, at, area->end);
+}
+
+/* Have exactly the plain memory of the image at hand, with the content that there is of it. */
+static void stage(struct restart *r, const struct source *before)
+{
+	uint64_t end = 0, next = 0;
+
+	for (uint64_t i = 0; i < r->from->n_areas; i++) {
+		struct image_vma *area = &r->from->areas[i];
+
+		if (!is_plain(area))
+			continue;
+		unmap_between(r, end, area->start);
+		map_rest(r, area, before, &next);
+		area->flags |= OPENED;
+		end = area->end;
+	}
+	unmap_between(r, end, USER_END);
+	r->at_area = 0;
+}
+
+/* What is between two ranges that are kept is not as in the base: it is zero now. */
+static void drop_unkept(struct restart *r, uint64_t start, uint64_t end)
+{
+	uint64_t from = r->from->kept;
+
+	(void)end;
+	for (; r->at_area < r->from->n_areas; r->at_area++) {
+		const struct image_vma *area = &r->from->areas[r->at_area];
+		uint64_t low = area->start > from ? area->start : from;
+		uint64_t high = area->end < start ? area->end : start;
+
+		if (low < high && is_plain(area))
+			raw(SYS_madvise, low, high - low, MADV_DONTNEED);
+		if (area->end > start)
+			break;
+	}
+}
+
+/* ---- the areas -------------------------------------------------------------------------- */
 
 static int open_mapped(struct restart *r, const struct image_vma *area)
 {
@@ -111,6 +206,11 @@ static void protect(struct restart *r, const struct image_vma *area, uint32_t pr
 
 static void fill_run(struct restart *r, struct image_vma *area, uint64_t address, uint64_t n)
 {
+	/* All else of a base is in the image itself. */
+	if (r->from != &r->image && !is_plain(area)) {
+		skip(r, n);
+		return;
+	}
 	if (!(area->protection & PROT_WRITE) && !(area->flags & OPENED)) {
 		protect(r, area, PROT_READ | PROT_WRITE);
 		area->flags |= OPENED;
@@ -120,19 +220,67 @@ static void fill_run(struct restart *r, struct image_vma *area, uint64_t address
 	take(r, (void *)address, n);
 }
 
-void rebuild(struct restart *r)
+/* Memory that the kernel may drop comes without its content, which is best not there twice. */
+static void keep_from_children(struct restart *r, const struct image_vma *area,
+	const struct image_wiped *wiped)
 {
-	static const struct sink filling = { fill_run, put_data };
+	uint64_t length = wiped->end - wiped->start;
+	long rc = -1;
 
+	if (wiped->flags & IMAGE_DROPPABLE) {
+		raw(SYS_madvise, wiped->start, length, MADV_DONTNEED);
+		rc = raw(SYS_mmap, wiped->start, length, area->protection,
+			MAP_FIXED | MAP_ANONYMOUS | MAP_DROPPABLE, -1, 0);
+	}
+	if (raw_failed(rc))
+		rc = raw(SYS_madvise, wiped->start, length, MADV_WIPEONFORK);
+	if (raw_failed(rc))
+		refuse(r, "the memory at 0x%x cannot be kept from children: error %u", wiped->start,
+			-rc);
+}
+
+static const struct sink filling = { fill_run, put_data, drop_unkept, keep_from_children };
+
+/* All memory of this process goes, but ourselves. */
+static void clear(struct restart *r)
+{
 	r->gone = true;
 	park_system(r);
 	unmap_all(r);
-	for (uint64_t i = 0; i < r->n_areas; i++)
-		map_area(r, &r->areas[i]);
+}
+
+void stage_bases(struct restart *r)
+{
+	const struct source *before = NULL;
+
+	if (!r->n_bases)
+		return;
+	clear(r);
+	for (unsigned i = 0; i < r->n_bases; i++) {
+		r->from = &r->bases[i];
+		stage(r, before);
+		walk(r, &filling);
+		raw(SYS_close, r->from->fd);
+		before = r->from;
+	}
+	r->n_bases = 0;
+	r->from = &r->image;
+	stage(r, before);
+}
+
+void rebuild(struct restart *r)
+{
+	bool is_staged = r->gone;
+
+	if (!is_staged)
+		clear(r);
+	for (uint64_t i = 0; i < r->from->n_areas; i++)
+		if (!is_staged || !is_plain(&r->from->areas[i]))
+			map_area(r, &r->from->areas[i]);
 	walk(r, &filling);
-	for (uint64_t i = 0; i < r->n_areas; i++)
-		if (r->areas[i].flags & OPENED)
-			protect(r, &r->areas[i], r->areas[i].protection);
+	for (uint64_t i = 0; i < r->from->n_areas; i++)
+		if (r->from->areas[i].flags & OPENED)
+			protect(r, &r->from->areas[i], r->from->areas[i].protection);
 	for (unsigned i = 0; i < IMAGE_SYSTEM_AREAS; i++)
 		move_system(r, i, r->process->system[i].start);
 }

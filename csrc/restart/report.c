@@ -48,6 +48,11 @@ void refuse(const struct restart *r, const char *format, ...)
 	va_list arguments;
 
 	add_text(&line, "pvmrestart: ");
+	if (r->from && r->from != &r->image) {
+		add_text(&line, "of base ");
+		add_number(&line, (uint64_t)(r->from - r->bases) + 1, 10);
+		add_text(&line, ": ");
+	}
 	va_start(arguments, format);
 	for (; *format; format++) {
 		char letter[2] = { *format, 0 };

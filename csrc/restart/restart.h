@@ -2,9 +2,10 @@
 /*
  * The restarter: makes a process of an image, in its own place.
  *
- *   pvmrestart [-c] IMAGE [REPORT [STREAM]]
+ *   pvmrestart [-c] [-b BASE]... IMAGE [REPORT [STREAM]]
  *
- * IMAGE, REPORT and STREAM are numbers of open descriptors. With -c the image is only checked. On REPORT,
+ * IMAGE, REPORT and STREAM are numbers of open descriptors. With -c the image is only checked. An
+ * image that builds on others needs them: each BASE is the file of one, the oldest first. On REPORT,
  * by default standard error, comes one line with the reason if it cannot be; if REPORT is given,
  * "ready" comes there when the process is about to run, or, with -c, when the image is right. STREAM
  * takes the place of the connection that the image's task had to its daemon. The exit
@@ -15,7 +16,7 @@
  * pvmrestart-low is linked at the lowest addresses instead, for kernels that do not let a program
  * say where its heap is: there the kernel then refuses to make the heap larger, as it should.
  *
- * Files, the lowest first: text, report, source, collect, check, files, memory, state, main.
+ * Files, the lowest first: text, report, source, collect, check, walk, bases, files, memory, state, main.
  */
 #ifndef PVM3PY_RESTART_H
 #define PVM3PY_RESTART_H
@@ -40,26 +41,41 @@ enum {
 
 enum { REFUSED = 1, WRONG_CALL = 2, TOO_LATE = 3 };
 
+/* An image that is read. */
+struct source {
+	int fd;
+	bool regular; /* it is a file, which can be read twice */
+	/* As far as it was read. */
+	uint64_t bytes, records;
+	uint32_t last_type;
+	struct image_record record; /* the one at hand */
+	uint32_t crc;               /* of it so far */
+	uint64_t kept;              /* up to here it is known which memory is as in the base */
+	struct image_header head;
+	struct image_base base; /* epoch 0: there is none */
+	struct image_vma *areas;
+	uint64_t n_areas;
+	unsigned n_files; /* that are mapped */
+};
+
 /* The restart: what was read, and where it goes. */
 struct restart {
-	int image, report; /* descriptors */
-	int stream;        /* the same; -1: none was given */
-	bool told;         /* REPORT was given */
+	struct source image;
+	struct source bases[IMAGE_BASES_MAX]; /* the oldest first */
+	unsigned n_bases;
+	struct source *from; /* the one of these that is read */
+	int report;          /* a descriptor */
+	int stream;          /* the same; -1: none was given */
+	bool told;           /* REPORT was given */
 	bool check_only;
-	bool low;     /* this is the twin */
-	bool regular; /* the image is a file, which can be read twice */
-	bool gone;    /* the memory of this process */
+	bool low;  /* this is the twin */
+	bool gone; /* the memory of this process */
 	/* All memory that is ours, and its parts behind the program. */
 	uint64_t memory, memory_end;
 	uint64_t parking;
 	char *buffer;
 	char *kept, *kept_end; /* room for what is kept of the image */
-	/* The image as far as it was read. */
-	uint64_t bytes, records;
-	uint32_t last_type;
-	struct image_record record; /* the one at hand */
-	uint32_t crc;               /* of it so far */
-	struct image_header head;
+	/* What is kept of the image. */
 	struct image_process *process;
 	const void *auxv;
 	uint64_t auxv_length;
@@ -69,10 +85,8 @@ struct restart {
 	const char *waiting; /* siginfo_t each */
 	uint64_t n_waiting;
 	const char *cwd;
-	struct image_vma *areas;
-	uint64_t n_areas, at_area; /* the last one that was found */
+	uint64_t at_area; /* the last one that was found */
 	const struct image_file *files[FILES_MAX];
-	unsigned n_files;
 	const struct image_fd *fds[FILES_MAX];
 	unsigned n_fds;
 	const char *extra; /* the caller's records, as they are in the image */
@@ -115,12 +129,18 @@ void end_record(struct restart *r);
 /* Pass over what is left of it, n bytes. */
 void skip(struct restart *r, uint64_t n);
 
+/* Say what kind of file a descriptor leads to. */
+void look_at(struct restart *r, struct source *source);
+
 /* ---- collect.c, check.c, walk.c ---------------------------------------------------- */
 
 /* Read and keep all records before the first large one, which is then at hand. */
 void collect(struct restart *r);
+/* The same of a base: only its memory matters. */
+void collect_memory(struct restart *r);
 /* Is all that was kept possible, and on this machine? */
 void check_kept(struct restart *r);
+void check_areas(const struct restart *r);
 void check_machine(struct restart *r);
 /* The area of an address, or NULL. */
 struct image_vma *area_of(struct restart *r, uint64_t address);
@@ -128,11 +148,20 @@ struct image_vma *area_of(struct restart *r, uint64_t address);
 struct sink {
 	void (*run)(struct restart *r, struct image_vma *area, uint64_t address, uint64_t n);
 	void (*data)(struct restart *r, const struct image_data *data, uint64_t n);
+	/* Memory from one address to another is as in the base; none is from r->from->kept to there. */
+	void (*kept)(struct restart *r, uint64_t start, uint64_t end);
+	void (*wiped)(struct restart *r, const struct image_vma *area,
+		const struct image_wiped *wiped);
 };
 /* Read the large records to the end, and check them. */
 void walk(struct restart *r, const struct sink *sink);
 /* The same without doing anything; an image that is a file can then be read again from here. */
 void check_rest(struct restart *r);
+
+/* ---- bases.c --------------------------------------------------------------------------- */
+
+/* Are all images there on which the image builds, each the right one and whole? */
+void check_bases(struct restart *r);
 
 /* ---- files.c ----------------------------------------------------------------------- */
 
@@ -150,6 +179,8 @@ void finish_files(struct restart *r);
 
 /* Make room behind the program. */
 void make_arena(struct restart *r);
+/* Build up the memory of the bases, if there are any, and close them. */
+void stage_bases(struct restart *r);
 /* Unmap all but ourselves, map the areas, fill them, give them their protection. */
 void rebuild(struct restart *r);
 

@@ -2,6 +2,8 @@
 /* The image, read a record at a time. */
 #include <errno.h>
 
+#include <sys/stat.h>
+
 #include "crc32c.h"
 #include "restart.h"
 
@@ -10,24 +12,25 @@ static void read_all(struct restart *r, void *to, size_t n)
 	char *at = to;
 
 	while (n) {
-		long got = raw(SYS_read, r->image, at, n);
+		long got = raw(SYS_read, r->from->fd, at, n);
 
 		if (got == -EINTR)
 			continue;
 		if (got < 0)
-			refuse(r, "the image cannot be read: error %u, at byte %u", -got, r->bytes);
+			refuse(r, "the image cannot be read: error %u, at byte %u", -got,
+				r->from->bytes);
 		if (!got)
-			refuse(r, "the image ends too early, after %u bytes", r->bytes);
+			refuse(r, "the image ends too early, after %u bytes", r->from->bytes);
 		at += got;
 		n -= (size_t)got;
-		r->bytes += (uint64_t)got;
+		r->from->bytes += (uint64_t)got;
 	}
 }
 
 void take(struct restart *r, void *to, size_t n)
 {
 	read_all(r, to, n);
-	r->crc = crc32c(r->crc, to, n);
+	r->from->crc = crc32c(r->from->crc, to, n);
 }
 
 void skip(struct restart *r, uint64_t n)
@@ -42,7 +45,7 @@ void skip(struct restart *r, uint64_t n)
 
 void take_header(struct restart *r)
 {
-	struct image_header *head = &r->head;
+	struct image_header *head = &r->from->head;
 	uint32_t crc;
 
 	read_all(r, head, sizeof *head);
@@ -65,18 +68,28 @@ void begin_record(struct restart *r)
 {
 	struct image_record head;
 
-	read_all(r, &r->record, sizeof r->record);
-	head = r->record;
+	read_all(r, &r->from->record, sizeof r->from->record);
+	head = r->from->record;
 	head.crc = 0;
-	r->crc = crc32c(0, &head, sizeof head);
-	r->records++;
+	r->from->crc = crc32c(0, &head, sizeof head);
+	r->from->records++;
 	if (head.flags & ~(uint32_t)IMAGE_MUST || head.reserved)
-		refuse(r, "record %u is damaged: its flags are unknown", r->records);
+		refuse(r, "record %u is damaged: its flags are unknown", r->from->records);
 }
 
 void end_record(struct restart *r)
 {
-	if (r->crc != r->record.crc)
-		refuse(r, "record %u, of type %u, is damaged", r->records,
-			(uint64_t)r->record.type);
+	if (r->from->crc != r->from->record.crc)
+		refuse(r, "record %u, of type %u, is damaged", r->from->records,
+			(uint64_t)r->from->record.type);
+}
+
+void look_at(struct restart *r, struct source *source)
+{
+	struct stat st;
+	long rc = raw(SYS_fstat, source->fd, &st);
+
+	if (rc)
+		refuse(r, "descriptor %u is no image: error %u", (uint64_t)source->fd, -rc);
+	source->regular = S_ISREG(st.st_mode);
 }

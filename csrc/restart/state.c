@@ -159,7 +159,7 @@ void leave(struct restart *r)
 		.old_pid = r->process->pid,
 	};
 	tell(r, "ready");
-	raw(SYS_close, r->image);
+	raw(SYS_close, r->image.fd);
 	raw(SYS_close, r->report);
 	jump(&r->process->mark, &handover);
 }

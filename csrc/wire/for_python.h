@@ -34,6 +34,9 @@ int pvmsendbytes(int tid, int tag, const char *data, size_t length);
  */
 int pvmsendparts(const int *tids, int n, int tag, const struct pvmpart *parts, int count);
 
+/* The same of two parts, of n and m bytes, to one task. */
+int pvmsendpair(int tid, int tag, const char *first, size_t n, const char *second, size_t m);
+
 /* Instead of seconds: only as long as a wait looks before it sleeps, if it is worth that at all. */
 enum { PVM_BRIEFLY = -2 };
 
@@ -47,6 +50,12 @@ enum { PVM_BRIEFLY = -2 };
 int pvmtake(int tid, int tag, double seconds, struct pvmarrival *arrival, char *head, size_t room,
 	const char *magic);
 
+/*
+ * Wait as pvmtake. If the message is raw and has just `length` bytes, they are copied to `to`, the
+ * buffer is freed and its id 0. Of any other nothing is copied.
+ */
+int pvmfill(int tid, int tag, double seconds, struct pvmarrival *arrival, void *to, size_t length);
+
 /* Wait as pvmtake for a message, and leave it where it is. 1, 0 or an error code. */
 int pvmlook(int tid, int tag, double seconds, struct pvmarrival *arrival);
 
@@ -58,6 +67,9 @@ int pvmdescribe(int id, struct pvmarrival *arrival);
  * PvmBadParam, PvmNoSuchBuf; PvmNoData: the body has fewer, and nothing is copied.
  */
 int pvmread(int id, size_t offset, char *to, size_t length);
+
+/* The same, after which the buffer is freed, unless an error is returned. */
+int pvmdrain(int id, size_t offset, char *to, size_t length);
 
 /* Unpack a message from its begin again. 0, PvmBadParam, PvmNoSuchBuf. */
 int pvmrewind(int id);

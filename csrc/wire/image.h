@@ -35,6 +35,7 @@ enum {
 	IMAGE_RUN_MAX = 256 << 10,     /* bytes of memory in a record */
 	IMAGE_UNLINKED_MAX = 64 << 20, /* bytes of a file that has no name any more */
 	IMAGE_PATH_MAX = 4096,         /* with its NUL */
+	IMAGE_BASES_MAX = 8,           /* images that build on each other, but the last */
 	IMAGE_CPU_WORDS = 8,
 	IMAGE_SIGNALS = 64,
 	IMAGE_LIMITS = 16,
@@ -51,9 +52,9 @@ struct image_header {
 	uint32_t arch;
 	uint32_t page; /* bytes */
 	int32_t tid, job, epoch;
-	uint64_t xcr0;                 /* parts of the vector state that the system saves */
-	uint32_t xsave;                /* its size, bytes */
-	uint32_t reserved;             /* 0 */
+	uint64_t xcr0;  /* parts of the vector state that the system saves */
+	uint32_t xsave; /* its size, bytes */
+	uint32_t level; /* of x86-64 that the process keeps to, 1 to 4; 0: all it finds */
 	uint32_t cpu[IMAGE_CPU_WORDS]; /* features of the processor: image_cpu.h */
 	char kernel[64];               /* release, for people */
 };
@@ -80,14 +81,17 @@ enum image_type {
 	IMAGE_FILE,        /* struct image_file, path, NUL: a file that is mapped */
 	IMAGE_VMA,         /* struct image_vma each, by address */
 	IMAGE_FD,          /* struct image_fd, path, NUL */
+	IMAGE_BASE,        /* struct image_base: the image builds on another */
 	/* What the caller adds, and gets back after the restart: types IMAGE_PVM to IMAGE_EXTRA_LAST. */
 	IMAGE_PVM = 32, /* struct image_pvm */
 	IMAGE_STASH,
 	IMAGE_EXTRA_LAST = 63,
 	/* From here on what is too large to be kept. */
-	IMAGE_DATA = 200, /* struct image_data, bytes: content of a file that has no name */
-	IMAGE_RUN,        /* struct image_run, whole pages */
-	IMAGE_END = 255,  /* struct image_end */
+	IMAGE_DATA = 200,  /* struct image_data, bytes: content of a file that has no name */
+	IMAGE_RUN,         /* struct image_run, whole pages */
+	IMAGE_KEPT,        /* struct image_kept each, by address; before the first RUN */
+	IMAGE_WIPED = 240, /* struct image_wiped; behind all memory */
+	IMAGE_END = 255,   /* struct image_end */
 };
 
 /* Registers that a function preserves, and where it returns to. */
@@ -202,6 +206,30 @@ struct image_run {
 	uint64_t address;
 };
 
+/*
+ * The image on which this one builds. Of its private memory without a file, the pages in KEPT are as
+ * they were there; all others are zero unless they come in a RUN.
+ */
+struct image_base {
+	int32_t epoch; /* of that image, which is of the same task */
+	uint32_t reserved;
+};
+
+struct image_kept {
+	uint64_t start, end;
+};
+
+/* Private memory without a file that children do not get. */
+struct image_wiped {
+	uint64_t start, end;
+	uint32_t flags; /* IMAGE_WIPED_IN_CHILD, or also IMAGE_DROPPABLE */
+	uint32_t reserved;
+};
+enum {
+	IMAGE_WIPED_IN_CHILD = 1, /* they see zeros there */
+	IMAGE_DROPPABLE = 2,      /* so may the process at any time, and after a restart it does */
+};
+
 struct image_end {
 	uint64_t records; /* this one, too */
 	uint64_t bytes;   /* of the image before this record */
@@ -209,7 +237,9 @@ struct image_end {
 
 /* How the child that writes an image has ended; reason 0: all of it is on the disk. */
 struct image_outcome {
-	uint32_t reason, detail; /* as in libpvm/checkpoint/checkpoint.h */
+	uint32_t reason;
+	uint32_t
+		detail; /* as in libpvm/checkpoint/checkpoint.h; without a reason the epoch of its base */
 	uint64_t bytes;
 };
 

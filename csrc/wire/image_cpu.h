@@ -40,6 +40,48 @@ static inline uint32_t image_cpu_word(unsigned i)
 	return parts[image_cpu_words[i].part];
 }
 
+/* Features that each level of x86-64 may have, besides those of the levels below it. */
+static const uint32_t image_cpu_levels[][IMAGE_CPU_WORDS] = {
+	/* That the system saves the vector state (26, 27) is checked by how it does. */
+	{ 1U << 26 | 1U << 27,
+		1U | 1U << 4 | 1U << 8 | 1U << 15 | 1U << 23 | 1U << 24 | 1U << 25 | 1U << 26 },
+	{ 1U | 1U << 9 | 1U << 13 | 1U << 19 | 1U << 20 | 1U << 23, 0, 0, 0, 0, 0, 1 },
+	{ 1U << 12 | 1U << 22 | 1U << 28 | 1U << 29, 0, 1U << 3 | 1U << 5 | 1U << 8, 0, 0, 0,
+		1U << 5 },
+	{ 0, 0, 1U << 16 | 1U << 17 | 1U << 28 | 1U << 30 | 1U << 31 },
+};
+enum {
+	IMAGE_LEVELS = sizeof image_cpu_levels / sizeof *image_cpu_levels,
+	IMAGE_LEVEL_SSE = 2, /* the last one without a vector state that has to be saved */
+	IMAGE_STATE_AVX = 7, /* xcr0 with AVX alone, which is at the same place everywhere */
+};
+
+/* The process keeps to a level: nothing above it is needed. */
+static inline void image_cpu_limit(struct image_header *head, uint32_t level)
+{
+	head->level = level;
+	for (unsigned i = 0; level && i < IMAGE_CPU_WORDS; i++) {
+		uint32_t may = 0;
+
+		for (uint32_t l = 0; l < level; l++)
+			may |= image_cpu_levels[l][i];
+		head->cpu[i] &= may;
+	}
+}
+
+/*
+ * Can the system here take the vector state of an image, which lies in a signal's frame? It takes
+ * one of its own layout; what AVX alone has; of one that is larger than any here the part of SSE.
+ */
+static inline int image_state_fits(const struct image_header *head, const struct image_header *here)
+{
+	if (head->xcr0 == here->xcr0 && head->xsave == here->xsave)
+		return 1;
+	if (head->xcr0 == IMAGE_STATE_AVX && (here->xcr0 & IMAGE_STATE_AVX) == IMAGE_STATE_AVX)
+		return 1;
+	return head->level && head->level <= IMAGE_LEVEL_SSE && head->xsave > here->xsave;
+}
+
 /* Fill in what the header says of the processor. Leaves are asked for once: it is slow in guests. */
 static inline void image_cpu(struct image_header *head)
 {

@@ -26,6 +26,11 @@
  * child writes it, and says on the connection how that has ended: struct image_outcome.
  */
 #define WIRE_FREEZE_FILE 1
+/*
+ * With it: the kernel notes what the task changes from now on, and the image may build on the one
+ * whose epoch follows the path (i; 0: there is none).
+ */
+#define WIRE_FREEZE_NOTE 2
 /* Bytes of that path, with its NUL. */
 #define WIRE_FREEZE_PATH 360
 /*
@@ -74,6 +79,12 @@
 #define TM_CKPT (TM_FIRST + WIRE_OWN_MOVES + 16)
 /* Each tid stands for its whole job. */
 #define WIRE_CKPT_JOBS 1
+/* Images build on those of the last checkpoint where that is less. */
+#define WIRE_CKPT_INCREMENTAL 2
+/* Not for programs. The tasks end when all is written; nothing of them runs behind what was written. */
+#define WIRE_CKPT_END 256
+/* Not if one was started by hand. */
+#define WIRE_CKPT_SPAWNED 512
 /*
  * Start tasks from such files: s directory, i number of the checkpoint (0: the last), where the
  * output goes as in TM_SPAWN (i tid, context, tag), i number of hosts, names (none: all). Answer:
@@ -168,6 +179,15 @@
 #define SM_MIGRATED (SM_FIRST + WIRE_OWN_MOVES + 4)
 /* From the manager: stop tasks of the host, or let them go on. i on, i n, i tids[n]. No answer. */
 #define SM_HOLDTASK (SM_FIRST + WIRE_OWN_MOVES + 5)
+/*
+ * From the manager to its own daemon, with a wait id, and the bodies of TM_CKPT and TM_RESTART; the
+ * answers have theirs. What WIRE_CKPT_END has ended can be started again from the directory that the
+ * answer has as its text.
+ */
+#define SM_CKPT (SM_FIRST + WIRE_OWN_MOVES + 72)
+#define SM_CKPTACK (SM_FIRST + WIRE_OWN_MOVES + 73)
+#define SM_RESTART (SM_FIRST + WIRE_OWN_MOVES + 74)
+#define SM_RESTARTACK (SM_FIRST + WIRE_OWN_MOVES + 75)
 /* Number of the setting in DM_SLCONF that is `ow=` of the host file, to who can move. */
 #define WIRE_SLCONF_OWNER (WIRE_OWN_MOVES)
 
@@ -176,7 +196,8 @@
  * CKPT and RESTART pass on to the master's daemon what a task has asked for. That one has all others
  * list their tasks (LIST), stop some of them (FREEZE), note what is under way between them (CUT),
  * and have them go on (THAW), which is answered when the images are on the disk. For a restart all
- * prepare the tasks that are to be theirs (AWAIT), and then have them run, or not (GO).
+ * prepare the tasks that are to be theirs (AWAIT), and then have them run, or not (GO). Tasks that
+ * are to end stay stopped at THAW; END ends them, or has them go on.
  */
 #define DM_CKPT (DM_FIRST + WIRE_OWN_MOVES + 32)
 #define DM_CKPTACK (DM_FIRST + WIRE_OWN_MOVES + 33)
@@ -188,6 +209,8 @@
 #define DM_CKPT_CUTACK (DM_FIRST + WIRE_OWN_MOVES + 39)
 #define DM_CKPT_THAW (DM_FIRST + WIRE_OWN_MOVES + 40)
 #define DM_CKPT_THAWACK (DM_FIRST + WIRE_OWN_MOVES + 41)
+#define DM_CKPT_END (DM_FIRST + WIRE_OWN_MOVES + 72)
+#define DM_CKPT_ENDACK (DM_FIRST + WIRE_OWN_MOVES + 73)
 #define DM_RESTART (DM_FIRST + WIRE_OWN_MOVES + 42)
 #define DM_RESTARTACK (DM_FIRST + WIRE_OWN_MOVES + 43)
 #define DM_RESTART_AWAIT (DM_FIRST + WIRE_OWN_MOVES + 44)
@@ -223,6 +246,7 @@
 #define WIRE_WHY_WRITING (WIRE_WHY_DAEMON + 44) /* the image was not written */
 #define WIRE_WHY_OWNER (WIRE_WHY_DAEMON + 31)   /* the owner of the goal uses it */
 #define WIRE_WHY_MANAGER (WIRE_WHY_DAEMON + 32) /* the resource manager finds no host for it */
+#define WIRE_WHY_BY_HAND (WIRE_WHY_DAEMON + 33) /* it was started by hand, so it is not ended */
 #define WIRE_WHY_HOSTS (WIRE_WHY_DAEMON + 14)   /* hosts are being added */
 #define WIRE_WHY_SLOW (WIRE_WHY_DAEMON + 15) /* it does not stop, or the image makes no progress */
 #define WIRE_WHY_FULL (WIRE_WHY_DAEMON + 16) /* the goal has no room for it */

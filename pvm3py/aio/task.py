@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -162,6 +163,38 @@ class Task:
     async def can_migrate(self, tid: int, host: str | None = None) -> sync.Reason | None:
         """Why a task could not be moved to a host, as pvm3py.can_migrate; None: it could."""
         return await self.ask(sync.can_migrate, tid, host)
+
+    async def hold(self, tid: int) -> None:
+        """Stop a task until it is released, as pvm3py.hold."""
+        await self.ask(sync.hold, tid)
+
+    async def release(self, tid: int) -> None:
+        """Let a task go on that was stopped, as pvm3py.release."""
+        await self.ask(sync.release, tid)
+
+    async def checkpoint(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        tids: Iterable[int] | None = None,
+        *,
+        jobs: bool = False,
+        every: int | None = None,
+        keep: int | None = None,
+    ) -> int:
+        """Write the images of tasks to files, as pvm3py.checkpoint.
+
+        NotMovable: this task, which has threads, is one of them, or of its job.
+        """
+        return await self.ask(sync.checkpoint, path, tids, jobs=jobs, every=every, keep=keep)
+
+    async def restart(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        number: int | None = None,
+        hosts: Iterable[str] = (),
+    ) -> list[sync.Tid]:
+        """Start tasks again from a checkpoint, as pvm3py.restart; their tids."""
+        return await self.ask(sync.restart, path, number, hosts)
 
     # ---- sending ---------------------------------------------------------------------------
 

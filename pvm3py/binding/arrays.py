@@ -11,13 +11,16 @@ from __future__ import annotations
 
 from typing import Any
 
+# The array's class, its shape and item type, and the bytes of its items.
+Maker = tuple[Any, Any, Any, int]
+
 # Shapes that are remembered in each direction.
 _MOST = 64
 
 # By the number of the item type, and shape: the first part of the message.
 _heads: dict[tuple[int, Any], bytes] = {}
-# By the pickle: the array's class, its shape and item type, and the bytes of its items.
-_makers: dict[bytes, tuple[Any, Any, Any, int]] = {}
+# By the pickle.
+_makers: dict[bytes, Maker] = {}
 # numpy.ndarray, once one was sent.
 kinds: set[type] = set()
 
@@ -36,13 +39,15 @@ def learn_head(obj: Any, head: bytes) -> None:
         _heads[obj.dtype.num, obj.shape] = head
 
 
-def made(data: bytes, memory: memoryview) -> Any:
-    """The array of a pickle with its items; None: what that makes is not known."""
-    known = _makers.get(data)
-    if known is None:
-        return None
-    kind, shape, dtype, size = known
-    return kind(shape, dtype, memory) if size == memory.nbytes else None
+def maker_of(data: bytes) -> Maker | None:
+    """What makes the array of a pickle; None: that is not known."""
+    return _makers.get(data)
+
+
+def make(maker: Maker, memory: Any) -> Any:
+    """An array with the bytes of its items in memory."""
+    kind, shape, dtype, _ = maker
+    return kind(shape, dtype, memory)
 
 
 def learn_maker(data: bytes, obj: Any) -> None:

@@ -16,20 +16,30 @@ _PATH = str | os.PathLike[str]
 # Of a checkpoint, that are told.
 _TASKS_MAX = 262144
 _WHOLE_JOBS = 1
+_INCREMENTAL = 2
 
 
-def write(path: _PATH | None, tids: list[int], *, jobs: bool, every: int, keep: int) -> int:
+def write(
+    path: _PATH | None,
+    tids: list[int],
+    *,
+    jobs: bool,
+    every: int,
+    keep: int,
+    incremental: bool = False,
+) -> int:
     """Write a checkpoint of tasks, none: of the caller's job; its number.
 
     path   the directory; None: where the master's daemon has them
     jobs   each tid stands for its job
     every  seconds from one to the next, 0: there is one
     keep   how many are kept, 0: the usual number
+    incremental  only what has changed since the last one is written, where that is less
 
     Raises NotMovable, Busy, with the reason; NoTask, BadParam, HostFail, NotImpl.
     """
     verdict = ffi.new("struct pvmverdict *")
-    flags = _WHOLE_JOBS if jobs else 0
+    flags = (_WHOLE_JOBS if jobs else 0) | (_INCREMENTAL if incremental else 0)
     code = lib.pvmcheckpoint(_name(path), tids, len(tids), flags, every, keep, verdict)
     _check("checkpoint", code, verdict)
     return int(code)

@@ -82,13 +82,19 @@ if _SIXTY_FOUR:
     _FORMATS |= {"q": "long", "Q": "ulong"}
 # Prefixes of formats in this machine's byte order.
 _NATIVE = "@=<" if sys.byteorder == "little" else "@=>!"
+_BY_FORMAT: dict[str, Item] = {
+    prefix + form: ITEMS[kind] for form, kind in _FORMATS.items() for prefix in ("", *_NATIVE)
+}
+# Arrays of parts in C, by kind.
+_ARRAYS: dict[str, Any] = {item.kind: ffi.typeof(f"{item.ctype}[]") for item in _ALL}
 
 
 def item_of(view: memoryview) -> Item:
     """The item type of a buffer. TypeError: there is none, with what to do instead."""
+    known = _BY_FORMAT.get(view.format)
+    if known is not None:
+        return known
     form = view.format.lstrip(_NATIVE)
-    if form in _FORMATS:
-        return ITEMS[_FORMATS[form]]
     if form.rstrip("s").isdigit() or form == "s":
         return ITEMS["byte"]
     raise TypeError(f"{_why(view.format)}; or send the array as an object, with send()")
@@ -110,7 +116,7 @@ def in_memory(buffer: Buffer, *, writable: bool = False) -> tuple[Item, Any, int
     owner = whole_memory(buffer, view)
     if writable and view.readonly:
         raise TypeError("the buffer is read-only")
-    memory = ffi.from_buffer(f"{item.ctype}[]", owner, require_writable=writable)
+    memory = ffi.from_buffer(_ARRAYS[item.kind], owner, require_writable=writable)
     return item, memory, len(memory) // item.parts
 
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 import pickle
 import struct
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from pvm3py._task import ffi, lib
@@ -35,11 +36,14 @@ APART_FROM = 4096
 
 _HEAD = struct.Struct("<8sQQ")
 _HEAD_SIZE = _HEAD.size
+# Of an object with one buffer.
+_ARRAY_HEAD = struct.Struct("<8sQQQ")
 # What small objects need, without a look into another namespace.
-_pack_head, _unpack_head, _dumps, _loads = (
-    _HEAD.pack, _HEAD.unpack_from, pickle.dumps, pickle.loads,
+_pack_head, _unpack_head, _dumps, _loads, _unpack_array_head = (
+    _HEAD.pack, _HEAD.unpack_from, pickle.dumps, pickle.loads, _ARRAY_HEAD.unpack_from,
 )  # fmt: skip
 _allocate = ffi.new_allocator(should_clear_after_alloc=False)
+_CHARS = ffi.typeof("char[]")
 
 _array_kinds = arrays.kinds
 
@@ -132,11 +136,31 @@ def load(total: int, read: Reader, *, start: bytes = b"", exact: bool = True) ->
     return _made(bytes(data), buffers[0]) if count == 1 else pickle.loads(data, buffers=buffers)
 
 
+def find_array(total: int, start: Any) -> tuple[int, Any, Callable[[], Any]] | None:
+    """The array in a body of `total` bytes, if one with the same pickle has come before.
+
+    start  first bytes of the body, and of more memory if it has fewer
+
+    Returns where in the body its items begin, memory that these are to be read into, and what
+    makes the array then. None: it is none, or is not known.
+    """
+    magic, count, length, size = _unpack_array_head(start)
+    if count != 1 or magic != MAGIC:
+        return None
+    end = _ARRAY_HEAD.size + length
+    maker = arrays.maker_of(start[_ARRAY_HEAD.size : end])
+    at = -(-end // ALIGN) * ALIGN
+    if maker is None or maker[-1] != size or at + size != total:
+        return None
+    memory = _allocate(_CHARS, size)
+    return at, memory, partial(arrays.make, maker, ffi.buffer(memory))
+
+
 def _made(data: bytes, buffer: memoryview) -> Any:
     """The object of a pickle with one buffer, often an array."""
-    known = arrays.made(data, buffer)
-    if known is not None:
-        return known
+    maker = arrays.maker_of(data)
+    if maker is not None and maker[-1] == buffer.nbytes:
+        return arrays.make(maker, buffer)
     obj = pickle.loads(data, buffers=[buffer])
     # What is no plain array's pickle may do anything.
     if arrays.is_plain(obj) and _dumps(obj, 5, buffer_callback=lambda _: None) == data:
@@ -168,6 +192,6 @@ def _places(first: int, lengths: Sequence[int], total: int) -> list[tuple[int, i
 
 
 def _part(read: Reader, at: int, length: int) -> memoryview:
-    memory = _allocate("char[]", length)
+    memory = _allocate(_CHARS, length)
     read(at, memory)
     return memoryview(ffi.buffer(memory))

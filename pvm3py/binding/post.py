@@ -26,14 +26,24 @@ def send_object(tids: Sequence[int], tag: int, obj: object) -> None:
 def send_to_one(tid: int, tag: int, obj: object) -> None:
     """Send an object to a task. It may be changed when this returns."""
     parts = objects.dump(obj)
-    if len(parts) == 1:
+    number = len(parts)
+    if number == 1:
         send_bytes(tid, tag, parts[0])
+    elif number == 2:
+        _send_pair(tid, tag, parts[0], ffi.from_buffer(parts[1]))
     else:
         send_parts((tid,), tag, parts)
 
 
-def send_bytes(tid: int, tag: int, data: bytes) -> None:
-    """Send bytes as they are to a task."""
+def _send_pair(tid: int, tag: int, head: bytes, memory: Any) -> None:
+    """Send bytes, and memory at a multiple of objects.ALIGN."""
+    code = lib.pvmsendpair(tid, tag, head, len(head), memory, len(memory))
+    if code < 0:
+        check("send", code, ("to t%x (tag %d)", tid, tag))
+
+
+def send_bytes(tid: int, tag: int, data: Any) -> None:
+    """Send bytes, or a C array of char, as they are to a task."""
     code = lib.pvmsendbytes(tid, tag, data, len(data))
     if code < 0:
         check("send", code, ("to t%x (tag %d)", tid, tag))

@@ -117,8 +117,11 @@ from pvm3py.classic.messages import (
 from pvm3py.classic.moving import (
     When,
     canmigrate,
+    checkpoint,
+    holdtask,
     migrate,
     onmigrate,
+    restart,
 )
 from pvm3py.classic.objects import (
     recv_obj,
@@ -206,6 +209,7 @@ __all__ = [
     "bufinfo",
     "canmigrate",
     "catchout",
+    "checkpoint",
     "config",
     "delhosts",
     "delinfo",
@@ -229,6 +233,7 @@ __all__ = [
     "gettmask",
     "gsize",
     "halt",
+    "holdtask",
     "hostsync",
     "initsend",
     "joingroup",
@@ -277,6 +282,7 @@ __all__ = [
     "reg_tasker",
     "reg_tracer",
     "reset",
+    "restart",
     "scatter",
     "send",
     "send_obj",

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Tasks that are moved to other hosts: pvm_migrate and its relatives."""
+"""Tasks that are moved to other hosts, stopped for a while, or written to disk."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Any
 
 from pvm3py._task import ffi, lib
-from pvm3py.binding import moves
+from pvm3py.binding import checkpoints, moves
 from pvm3py.binding.errors import check
 from pvm3py.binding.moves import Reason
 
@@ -54,3 +55,44 @@ def onmigrate(when: When, function: Callable[[], object]) -> None:
 
     check("onmigrate", lib.pvm_onmigrate(int(When(when)), entry, ffi.NULL))
     _entries.append(entry)
+
+
+def holdtask(tid: int, on: bool) -> None:
+    """Stop a task, or let one go on that was stopped; what is sent to it waits.
+
+    It stays stopped if it is moved. Raises BadParam; NoTask; NotImpl: a daemon cannot.
+    """
+    moves.hold(tid, on)
+
+
+def checkpoint(
+    directory: str | os.PathLike[str] | None = None,
+    tids: Iterable[int] = (),
+    *,
+    jobs: bool = False,
+) -> int:
+    """Write the images of tasks to files, as of one moment; return the checkpoint's number.
+
+    directory  which all hosts of the tasks share; None: PVM_CKPT_DIR of the master's daemon
+    tids       the tasks; none: the caller's job, which is all that its root has spawned
+    jobs       each tid stands for its job
+
+    A task that is started from the checkpoint returns from the same call. Raises NotMovable and
+    Busy, which have the reason; NoTask; BadParam; NotImpl: the daemon cannot.
+    """
+    return checkpoints.write(directory, list(tids), jobs=jobs, every=0, keep=0)
+
+
+def restart(
+    directory: str | os.PathLike[str] | None = None, number: int = 0, hosts: Iterable[str] = ()
+) -> list[int]:
+    """Start tasks again from a checkpoint; return their tids, which are the same.
+
+    directory  that of the checkpoint, or that of a job in it
+    number     of the checkpoint; 0: the last one
+    hosts      their names; none: all
+
+    Raises NotMovable: it is damaged, or does not fit the hosts; Already: one of the tasks is there;
+    BadParam: there is none; NoHost; NotImpl: the daemon cannot.
+    """
+    return checkpoints.restart(directory, number, list(hosts))

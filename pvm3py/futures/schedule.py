@@ -122,8 +122,11 @@ class Schedule:
 
     @property
     def has_room(self) -> bool:
-        """Whether a worker would get an item that is queued now."""
-        return bool(self._idle or self._hungry)
+        """Whether a worker is to get an item that is queued now, at once.
+
+        Very short items are sent together, when a worker has finished one of those that it has.
+        """
+        return bool(self._idle) or (bool(self._hungry) and self._depth() < DEEP)
 
     def clear(self) -> list[Item]:
         """Forget all items and workers; the items."""

@@ -2,9 +2,9 @@
 """A scheduler that uses hosts while their owners do not. docs/mist.md."""
 
 from .balance import Balance
-from .machine import Host, Machine, Task
+from .machine import Host, Machine, Parked, Task
 from .ownerfirst import OwnerFirst
-from .policy import Action, Hold, Move, Policy, Resume
+from .policy import Action, Hold, Move, Park, Policy, Restart, Resume
 from .scheduler import POLICIES, Scheduler
 
 __all__ = [
@@ -16,7 +16,10 @@ __all__ = [
     "Machine",
     "Move",
     "OwnerFirst",
+    "Park",
+    "Parked",
     "Policy",
+    "Restart",
     "Resume",
     "Scheduler",
     "Task",

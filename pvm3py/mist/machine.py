@@ -16,6 +16,8 @@ CALM_LOAD = 0.3
 # Seconds that a task rests after a move, at least, and as a multiple of what that has cost.
 REST_SECONDS = 30.0
 REST_COSTS = 10.0
+# Seconds that a job stands still with nowhere to go before it is kept on disk instead.
+PARK_SECONDS = 600.0
 # Bytes a second of a pair of hosts of which nothing is known, and seconds that every move takes.
 BANDWIDTH = 12.5e6
 MOVE_SECONDS = 0.05
@@ -31,7 +33,8 @@ class Task:
 
     began: when this manager heard of it; size: bytes of memory; share: of a processor that it uses;
     stopped: by the manager; by_hand: by a user; reason: WIRE_WHY_, why it cannot be moved; moving:
-    it is under way; rests: until when it is to stay; refused: until when no try is of use.
+    it is under way; rests: until when it is to stay; refused: until when no try is of use; job: the
+    task with which its job began; stuck: since when it is stopped with nowhere to go.
     """
 
     tid: int
@@ -46,6 +49,8 @@ class Task:
     moving: bool = False
     rests: float = 0.0
     refused: float = 0.0
+    job: int = 0
+    stuck: float | None = None
 
     def movable(self, now: float) -> bool:
         """Whether a move may be tried now."""
@@ -116,6 +121,20 @@ class Host(rm.Host):
         return max(busy / self.cores, 1.0) * 1000 / max(self.speed, 1)
 
 
+@dataclass(eq=False)
+class Parked:
+    """A job that is kept on disk as this checkpoint in its directory, and does not run.
+
+    starting: it is about to; refused: until when no try is of use.
+    """
+
+    job: int
+    directory: str
+    number: int
+    starting: bool = False
+    refused: float = 0.0
+
+
 class Links:
     """How fast images have travelled between each two hosts."""
 
@@ -135,17 +154,28 @@ class Links:
 
 
 class Machine:
-    """hosts: all of them, by their tids; tasks: by theirs; now: seconds by the manager's clock."""
+    """hosts: all of them, by their tids; tasks: by theirs; now: seconds by the manager's clock.
+
+    parked: jobs that wait for a host, by the tids of their first tasks.
+    """
 
     def __init__(self, hosts: dict[int, Host]) -> None:
         self.hosts = hosts
         self.tasks: dict[int, Task] = {}
+        self.parked: dict[int, Parked] = {}
         self.links = Links()
         self.now = 0.0
 
     def goals(self) -> list[Host]:
         """The hosts to which tasks can move: those that report, which of 3.4.6 none does."""
         return [host for host in self.hosts.values() if host.heard is not None]
+
+    def jobs(self) -> list[list[Task]]:
+        """The tasks of each job."""
+        found: dict[int, list[Task]] = {}
+        for task in self.tasks.values():
+            found.setdefault(task.job or task.tid, []).append(task)
+        return list(found.values())
 
     def cost(self, task: Task, host: Host) -> float:
         """Seconds that a move of a task would take."""
@@ -173,7 +203,7 @@ class Machine:
             task.size, task.share = one.kilobytes << 10, one.share / 1000
             task.by_hand = bool(one.held & ~by_manager)
             task.stopped = bool(one.held & by_manager)
-            task.reason = one.reason
+            task.reason, task.job = one.reason, one.job
         listed = {one.tid for one in stat.tasks}
         for task in list(host.jobs.values()):
             known_long = self.now - task.since > YOUNG_SECONDS

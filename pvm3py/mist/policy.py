@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pvm3py.rm import Order
 
-from .machine import Host, Machine, Task
+from .machine import Host, Machine, Parked, Task
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,22 @@ class Resume:
     task: Task
 
 
-Action = Move | Hold | Resume
+@dataclass(frozen=True)
+class Park:
+    """Have a job, of which these are all tasks, written to disk and end; it is parked then."""
+
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True)
+class Restart:
+    """Start such a job again, on some hosts."""
+
+    job: Parked
+    hosts: tuple[Host, ...]
+
+
+Action = Move | Hold | Resume | Park | Restart
 
 
 class Policy:

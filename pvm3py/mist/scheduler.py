@@ -16,9 +16,9 @@ from pvm3py.wire import constants as c
 from pvm3py.wire.moves import WORDS, HostStat, Migrated, MoveOrder, MoveReply
 
 from .balance import Balance
-from .machine import Host, Machine, Task
+from .machine import Host, Machine, Parked, Task
 from .ownerfirst import OwnerFirst
-from .policy import Hold, Move, Policy, Resume
+from .policy import Hold, Move, Park, Policy, Restart, Resume
 
 POLICIES: dict[str, type[Policy]] = {"owner-first": OwnerFirst, "balance": Balance}
 # Seconds between two ticks, if nothing happens.
@@ -77,6 +77,10 @@ class Scheduler(MovingManager):
                     self._stop(action.task, on=True)
                 case Resume():
                     self._stop(action.task, on=False)
+                case Park():
+                    self._park(list(action.tasks))
+                case Restart():
+                    self._restart(action.job, action.hosts)
 
     # ---- actions -----------------------------------------------------------
 
@@ -110,6 +114,43 @@ class Scheduler(MovingManager):
         if not on or not task.stopped:
             self.hold(task.host, [task.tid], on=on)
         task.stopped = on
+
+    def _park(self, tasks: list[Task]) -> None:
+        """Have a job kept on disk."""
+        job = tasks[0].job
+        if any(task.moving for task in tasks):
+            return
+        for task in tasks:
+            task.moving = True
+
+        def done(reply: MoveReply) -> None:
+            for task in tasks:
+                task.moving = False
+                task.refused = self._clock() + MUCH_LATER
+            if reply.code <= 0:
+                self.say(f"job t{job:x} stays in memory: {reply.text or reply.code}")
+                return
+            self.view.parked[job] = Parked(job, reply.text, reply.code)
+            for task in tasks:
+                self.view.ended(task.tid)
+            self.say(f"job t{job:x} is kept in {reply.text} until there is a host for it")
+
+        self.keep(tasks[0].tid, done)
+
+    def _restart(self, job: Parked, hosts: Sequence[Host]) -> None:
+        """Start a job again that was kept."""
+        job.starting = True
+
+        def done(reply: MoveReply) -> None:
+            job.starting = False
+            if reply.code > 0:
+                del self.view.parked[job.job]
+                self.say(f"job t{job.job:x} runs again: {reply.code} tasks")
+            else:
+                job.refused = self._clock() + MUCH_LATER
+                self.say(f"job t{job.job:x} stays in {job.directory}: {reply.text or reply.code}")
+
+        self.restart(job.directory, job.number, hosts, done)
 
     def say(self, text: str) -> None:
         """Tell who looks at the output: the terminal, or the daemon's log if it was spawned."""

@@ -240,6 +240,7 @@ def _load_moves() -> None:
         holding,  # noqa: F401
         managing,  # noqa: F401
         move_orders,  # noqa: F401
+        parking,  # noqa: F401
         restarting,  # noqa: F401
         reviving,  # noqa: F401
         routes,  # noqa: F401

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from pvm3py.wire import constants as c
+from pvm3py.wire.checkpoints import CheckpointOrder, RestartOrder
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.daemon import RestBody
 from pvm3py.wire.moves import HoldTasks, HostStat, Migrated, MoveOrder, MoveReply, WatchOrder
@@ -23,7 +24,7 @@ Answer = Callable[[MoveReply], None]
 
 
 class _Order(NamedTuple):
-    """A move that a host was asked for."""
+    """What a host was asked for, 0: the manager's own."""
 
     host: int
     done: Answer
@@ -68,6 +69,25 @@ class MovingManager(ResourceManager):
         """Stop tasks of a host, or let them go on as far as nobody else has stopped them."""
         order = HoldTasks(int(on), list(tids)).encode()
         link.post(c.TIDPVMD | host.tid, c.SM_HOLDTASK, order)
+
+    def keep(self, tid: int, done: Answer) -> None:
+        """Have the job of a task written to disk and end; `done` gets its directory as the text.
+
+        The code is the number of the checkpoint, or the job goes on.
+        """
+        flags = c.WIRE_CKPT_JOBS | c.WIRE_CKPT_END
+        self._ask(c.SM_CKPT, CheckpointOrder("", flags, 0, 0, [tid]).encode(), done)
+
+    def restart(self, directory: str, number: int, hosts: Iterable[Host], done: Answer) -> None:
+        """Start it again, with its output where it went; the code is how many tasks there are."""
+        names = [host.name for host in hosts]
+        self._ask(c.SM_RESTART, RestartOrder(directory, number, -1, 0, 0, names).encode(), done)
+
+    def _ask(self, tag: int, body: bytes, done: Answer) -> None:
+        """Ask the manager's own daemon for something."""
+        wid = self._next_wid()
+        self._orders[wid] = _Order(0, done)
+        link.post(c.TIDPVMD, tag, body, wid=wid)
 
     # ---- life --------------------------------------------------------------
 
@@ -133,8 +153,10 @@ class MovingManager(ResourceManager):
             self.host_reported(host, body)
 
     @serves(c.SM_MIGRATEACK, RestBody, daemon=True)
-    def _move_done(self, message: Received, body: RestBody) -> None:
-        """How a move has gone; a refusal may have no words."""
+    @serves(c.SM_CKPTACK, RestBody, daemon=True)
+    @serves(c.SM_RESTARTACK, RestBody, daemon=True)
+    def _done(self, message: Received, body: RestBody) -> None:
+        """How that has gone; a refusal may have no words."""
         order = self._orders.pop(message.wid, None)
         if order is None:
             return

@@ -20,6 +20,7 @@ def checkpoint(
     jobs: bool = False,
     every: int | None = None,
     keep: int | None = None,
+    incremental: bool = False,
 ) -> int:
     """Write the images of tasks to files, as of one moment; the number of the checkpoint.
 
@@ -29,12 +30,17 @@ def checkpoint(
     every seconds to the next checkpoint, and so on; then, if a host is lost that had tasks of them,
           the rest is ended and the last checkpoint started on the hosts that are left
     keep  how many checkpoints of the job are kept, this one included
+    incremental
+          what has not changed since the last one is not written again, if the systems of the hosts
+          can tell that; the one before is kept as long as it is needed
 
     A task that is started from the checkpoint returns from the same call. Raises NotMovable and
     Busy, which have the reason; NoTask; NotImpl: the daemon cannot.
     """
     wanted = list(tids) if tids is not None else []
-    return checkpoints.write(path, wanted, jobs=jobs, every=every or 0, keep=keep or 0)
+    return checkpoints.write(
+        path, wanted, jobs=jobs, every=every or 0, keep=keep or 0, incremental=incremental
+    )
 
 
 def restart(

@@ -14,7 +14,7 @@ from pvm3py.binding import objects
 from pvm3py.binding.enums import Code
 from pvm3py.binding.errors import BadMsg, Mismatch, NoSuchBuf, Overflow, check
 from pvm3py.binding.items import ITEMS, Item, Kind, in_memory, item_of, whole_memory
-from pvm3py.binding.post import read_into, send_parts
+from pvm3py.binding.post import read_into, send_bytes, send_parts
 from pvm3py.binding.strings import c_string
 
 from .html import table
@@ -376,15 +376,17 @@ class _Unpacker:
         self._at = offset + len(memory)
 
 
-def send_buffer(tids: Sequence[int], tag: int, buffer: Buffer) -> None:
+def send_buffer(tids: Sequence[int], tag: int, view: memoryview) -> None:
     """Send the items of a buffer as they are in memory."""
-    view = memoryview(buffer)
     if view.ndim == 1 and not view.c_contiguous:
-        _, memory, _ = _packed(buffer, None, None, 1)
-        send_parts(tids, tag, [ffi.buffer(memory)])
-        return
-    item_of(view)
-    send_parts(tids, tag, [whole_memory(buffer, view)])
+        memory = ffi.buffer(_packed(view, None, None, 1)[1])
+    else:
+        item_of(view)
+        memory = whole_memory(view, view)
+    if len(tids) == 1:
+        send_bytes(tids[0], tag, ffi.from_buffer(memory))
+    else:
+        send_parts(tids, tag, [memory])
 
 
 def receive_into(message: Message, place: tuple[Item, Any, int]) -> Received:

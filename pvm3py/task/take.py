@@ -14,13 +14,15 @@ from pvm3py._task import ffi, lib
 from pvm3py.binding import objects
 from pvm3py.binding.enums import Code
 from pvm3py.binding.errors import BadParam, NoTask, Timeout, check
+from pvm3py.binding.items import Item
 from pvm3py.binding.post import HEAD, read_into
 
 from .members import Tid
-from .message import Message, NotAnObject
+from .message import Message, NotAnObject, Received, receive_into
 
 ANY = -1
 
+_sizeof = ffi.sizeof
 _FOREVER = -1.0
 _BRIEFLY: int = lib.PVM_BRIEFLY
 # Seconds after which a receive from one task looks whether that runs.
@@ -56,6 +58,21 @@ def take(
     return Message.of(arrival)
 
 
+def fill(place: tuple[Item, Any, int], source: int, tag: int, *, timeout: float | None) -> Received:
+    """Wait for a message, and fill a buffer, described by in_memory, with it. Raises Timeout.
+
+    Raises Mismatch, before anything is written, if it does not fit.
+    """
+    arrival = _room.parts[0]
+    memory = place[1]
+    code = lib.pvmfill(source, tag, _seconds(timeout), arrival, memory, _sizeof(memory))
+    if code <= 0:
+        _require("Recv", code, source, tag)
+    if arrival.id:
+        return receive_into(Message.of(arrival), place)
+    return Received(Tid(arrival.tid), arrival.tag, place[2])
+
+
 def look(source: int, tag: int, timeout: float | None) -> Message | None:
     """Wait for a message, and leave it where it is. None: none came."""
     arrival = ffi.new("struct pvmarrival *")
@@ -72,7 +89,8 @@ def take_object(source: int = ANY, tag: int = ANY, *, timeout: float | None = No
     if code <= 0:
         _require("recv", code, source, tag)
     if arrival.id:
-        return _large(Message.of(arrival), arrival.length, room[:])
+        array = _array(arrival, room)
+        return _large(Message.of(arrival), arrival.length, room[:]) if array is None else array
     # A copy: unpickling may run code that receives.
     return _small(room[: arrival.length], arrival.tid, arrival.tag)
 
@@ -182,6 +200,19 @@ def _small(body: bytes, sender: int, tag: int) -> Any:
         return objects.load_small(body)
     except objects.Malformed as error:
         raise NotAnObject(Message.remade(body, Tid(sender), tag), str(error)) from None
+
+
+def _array(arrival: Any, start: Any) -> Any:
+    """The array that a large message is, of which only `start` was read.
+
+    None: it is none, or none like it has come before.
+    """
+    found = objects.find_array(arrival.length, start)
+    if found is None:
+        return None
+    offset, memory, make = found
+    check("upkbyte", lib.pvmdrain(arrival.id, offset, memory, len(memory)))
+    return make()
 
 
 def _large(message: Message, length: int, start: bytes) -> Any:

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TextIO, TypeVar
 
@@ -22,7 +22,7 @@ from . import context, spawning, take
 from .collected import Collector, Lines, Taker, Written
 from .group import Group
 from .members import HostInfo, Tid, tids
-from .message import Message, Received, receive_into, send_buffer
+from .message import Message, Received, send_buffer
 from .notices import Notices
 from .take import ANY
 from .warm import Nurseries
@@ -30,8 +30,7 @@ from .warm import Nurseries
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-_RECEIVE = functools.partial(take.take, "receive")
-_RECV = functools.partial(take.take, "Recv")
+_RECEIVE = partial(take.take, "receive")
 _F = TypeVar("_F", bound=Callable[[Message], object])
 
 
@@ -232,14 +231,17 @@ class Task:
         not fit. The error's `message` has it then.
         """
         place = in_memory(buf, writable=True)
-        return receive_into(take.from_living(_RECV, "Recv", source, tag, timeout), place)
+        return take.from_living(partial(take.fill, place), "Recv", source, tag, timeout)
 
     def _one_signature(self, receivers: list[int]) -> bool:
         """Whether the hosts of these tasks and the own one have one data signature."""
         own = int(lib.pvmmytid)
         if own > 0:
             home = birth_host(own)
-            if all(birth_host(tid) == home for tid in receivers):
+            for tid in receivers:
+                if birth_host(tid) != home:
+                    break
+            else:
                 return True
         hosts = {classic.tidtohost(tid) for tid in (classic.mytid(), *receivers)}
         if not hosts <= _signatures.keys():

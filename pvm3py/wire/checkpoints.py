@@ -55,19 +55,30 @@ class Members(Record):
 class FreezeOrder(Record):
     """DM_CKPT_FREEZE: stop those of these tasks that are there; only_asked: or may they be?
 
-    stamp: the number of this checkpoint, which nothing else has; directory: that of its files.
+    stamp: the number of this checkpoint, which nothing else has; directory: that of its files;
+    flags: WIRE_CKPT_END, WIRE_CKPT_SPAWNED; base: stamp of the one on which images may build, 0:
+    there is none, -1: nor will the next.
     """
 
     stamp: I32
     only_asked: I32
     directory: Str
     tids: Ints
+    flags: I32 = 0
+    base: I32 = -1
 
 
 class CutOrder(Record):
     """DM_CKPT_CUT, DM_CKPT_THAW: of the checkpoint with this stamp."""
 
     stamp: I32
+
+
+class EndOrder(Record):
+    """DM_CKPT_END: the tasks end, or else they go on."""
+
+    stamp: I32
+    end: I32
 
 
 class TaskState(Record):
@@ -78,39 +89,60 @@ class TaskState(Record):
 
 
 class Cut(Record):
-    """The answer to DM_CKPT_CUT; queue: name of the file of messages that are held, "": none."""
+    """The answer to DM_CKPT_CUT."""
 
     code: I32
     reason: I32 = 0
     text: Str = ""
-    queue: Str = ""
     states: Annotated[list[TaskState], Counted(TaskState)] = []  # noqa: RUF012
 
 
-class Written(Record):
-    """An image on the disk: its bytes, 31 bits a word."""
+class KeptFile(Record):
+    """A file of a checkpoint: bytes, 31 bits a word, and hash.
+
+    tid: whose image it is; 0: messages; base: stamp of the image on which that builds, 0: none.
+    """
 
     tid: I32
+    name: Str
     high: I32
     low: I32
+    hash: Str
+    base: I32 = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.high << 31 | self.low
 
 
 class ThawReply(Record):
-    """The answer to DM_CKPT_THAW."""
+    """The answer to DM_CKPT_THAW: the files that this host has written."""
 
     code: I32
     reason: I32 = 0
     text: Str = ""
-    images: Annotated[list[Written], Counted(Written)] = []  # noqa: RUF012
+    files: Annotated[list[KeptFile], Counted(KeptFile)] = []  # noqa: RUF012
+
+
+class Base(Record):
+    """An image on which another one builds, of the checkpoint of the same job with this number."""
+
+    number: I32
+    file: Annotated[KeptFile, KeptFile]
 
 
 class Seat(Record):
-    """Where a task is to be that is made of its image; a host by its tid."""
+    """Where a task is to be that is made of its image; a host by its tid.
+
+    bases: what the image builds on, the oldest first.
+    """
 
     tid: I32
     host: I32
-    image: Str
+    image: Annotated[KeptFile, KeptFile]
     piped: I32
+    bases: Annotated[list[Base], Counted(Base)] = []  # noqa: RUF012
 
 
 class AwaitOrder(Record):
@@ -124,7 +156,7 @@ class AwaitOrder(Record):
     directory: Str
     machine: Str
     seats: Annotated[list[Seat], Counted(Seat)]
-    queues: Strs
+    queues: Annotated[list[KeptFile], Counted(KeptFile)]
 
 
 class RestartGo(Record):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from . import constants as c
 from .codec import Counted
-from .record import I32, Blob, Ints, OptionalStr, Record, Str
+from .record import I32, Blob, Ints, OptionalI32, OptionalStr, Record, Str
 from .task import Settings
 
 # What people are told of the reasons that daemons find; some have more to say behind it.
@@ -33,6 +33,7 @@ WORDS = {
     c.WIRE_WHY_FIXED: "it has been spawned to stay where it is",
     c.WIRE_WHY_OWNER: "the owner of that host uses it",
     c.WIRE_WHY_MANAGER: "the resource manager finds no host for it",
+    c.WIRE_WHY_BY_HAND: "it was started by hand",
     c.WIRE_WHY_DIRECTORY: "the directory cannot be used",
     c.WIRE_WHY_CHECKPOINT: "the checkpoint cannot be used",
     c.WIRE_WHY_ALIVE: "tasks with these tids are there",
@@ -77,7 +78,7 @@ class CanMoveReply(Record):
 class Freeze(Record):
     """TM_FREEZE; address of who takes the image, and the token that it expects.
 
-    file: path of the image, with WIRE_FREEZE_FILE.
+    file: path of the image, with WIRE_FREEZE_FILE; base: with WIRE_FREEZE_NOTE.
     """
 
     epoch: I32
@@ -85,6 +86,7 @@ class Freeze(Record):
     address: Str
     token: Str
     file: OptionalStr = None
+    base: OptionalI32 = None
 
 
 class Frozen(Record):
@@ -310,7 +312,8 @@ class HoldTasks(Record):
 class TaskStat(Record):
     """A task in HostStat. share: of a processor, in thousandths; held: bits of who has stopped it.
 
-    reason: WIRE_WHY_, why it cannot be moved, as far as can be seen from outside; 0: it can.
+    reason: WIRE_WHY_, why it cannot be moved, as far as can be seen from outside; 0: it can; job:
+    tid of the task with which its job began.
     """
 
     tid: I32
@@ -318,6 +321,7 @@ class TaskStat(Record):
     share: I32
     held: I32
     reason: I32
+    job: I32
 
 
 class HostStat(Record):

@@ -503,6 +503,51 @@ static void traceless(void)
 	CHECK_INT(open("/dev/null", O_RDONLY), free);
 }
 
+/* ---- memory that children do not get ------------------------------------------------ */
+
+/* What a child finds at the beginning of some memory. */
+static int seen_by_child(const char *memory)
+{
+	int status = -1;
+	pid_t child = fork();
+
+	if (!child)
+		_exit(memory[0]);
+	CHECK_INT(waitpid(child, &status, 0), child);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void wiped(void)
+{
+	enum { PAGE = 4096, PAGES = 4 };
+	char *memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		-1, 0);
+
+	memset(memory, 'x', PAGES * PAGE);
+	CHECK_INT(madvise(memory + PAGE, 2 * PAGE, MADV_WIPEONFORK), 0);
+	mprotect(memory + 2 * PAGE, PAGE, PROT_READ);
+	save();
+	for (int i = 0; i < PAGES; i++) {
+		CHECK_INT(memory[i * PAGE], 'x');
+		CHECK_INT(seen_by_child(memory + i * PAGE), i == 1 || i == 2 ? 0 : 'x');
+	}
+}
+
+/* Restarted, it is empty, as it may be at any time; and that of the restarted process is so again. */
+static void droppable(void)
+{
+	enum { DROPPABLE = 8, LENGTH = 2 * PAGE };
+	char *memory = pages(-1, MAP_ANONYMOUS | DROPPABLE, 2);
+
+	if (memory == MAP_FAILED)
+		return;
+	memset(memory, 'x', LENGTH);
+	CHECK_INT(memory[LENGTH - 1], save() ? 0 : 'x');
+	memset(memory, 'y', LENGTH);
+	CHECK_INT(memory[LENGTH - 1], 'y');
+	CHECK_INT(seen_by_child(memory), 0);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -525,6 +570,8 @@ static const struct {
 	{ "snapshot", snapshot },
 	{ "orphan", orphan },
 	{ "own_descriptors", own_descriptors },
+	{ "wiped", wiped },
+	{ "droppable", droppable },
 };
 
 /* The directory stays for the process that is restarted, which removes it. */

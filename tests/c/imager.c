@@ -57,6 +57,7 @@ int imager_save(const char *path, struct image_order *order, struct image_report
 	order->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (order->fd < 0)
 		abort();
+	order->level = (uint32_t)setting("IMAGER_LEVEL", 0);
 	rc = pvm__image_save(order, report);
 	if (rc == 1)
 		restarts++;

@@ -11,6 +11,7 @@
  * IMAGER_SPAN   the longest time to an image, microseconds (3000)
  * IMAGER_SEED   of the random times (1)
  * IMAGER_HOW    flags of pvm__image_save (0)
+ * IMAGER_LEVEL  of x86-64 that the process is said to keep to (0: none)
  * IMAGER_AGAIN  a restarted process writes so many images before it ends (0)
  */
 #ifndef PVM3PY_TESTS_IMAGER_H

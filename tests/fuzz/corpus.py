@@ -13,6 +13,8 @@ from pathlib import Path
 
 TIDPVMD, SENDER, RECEIVER = 0x80000000, 0x40001, 0x40002
 SM_SPAWN, TM_SHARE = 0x80040001, 0x80010041
+# Of csrc/wire/moves.h.
+TM_FREEZE, TM_THAW, TM_GO, TM_LEAVE = 0x80010053, 0x80010055, 0x80010056, 0x80010058
 HEADER = 48
 # Every unpack call once, then strings and bytes (see unpack_all.h).
 PLAN = bytes([3, 1, 0, 1, 8, 1, 0, 1, 11, 3, 2, 0, 1, 13, 1, 11, 12, 2, 0, 60, 0, 1, 15])
@@ -153,6 +155,34 @@ def hosts_files() -> list[bytes]:
     return [bytes([room]) + text.encode() for text in texts for room in (0, 5, 255)]
 
 
+def text(word: bytes) -> bytes:
+    """A counted string."""
+    return struct.pack("!I", len(word) + 1) + word + bytes(4 - len(word) % 4)
+
+
+def order(tag: int, body: bytes) -> bytes:
+    """What the daemon tells a task about a move."""
+    header = struct.pack("!IIIIIIII", 0x10000000, tag, 0x7FFFE, 0, 0, 0, 0, 0)
+    return struct.pack("!IIIB3x", SENDER, TIDPVMD, HEADER - 16 + len(body), 3) + header + body
+
+
+def orders(messages: list[bytes]) -> list[bytes]:
+    """Inputs of fuzz_orders: orders of each kind between messages, whole and in pieces."""
+    way = text(b"127.0.0.1:4000") + text(b"0" * 32)
+    settings = struct.pack("!11i", 7, SENDER, *range(9))
+    told = [
+        order(TM_FREEZE, struct.pack("!ii", 7, 0) + way),
+        order(TM_FREEZE, struct.pack("!ii", 7, 1) + way + text(b"/tmp/t40001.img")),
+        order(TM_LEAVE, struct.pack("!i", RECEIVER)),
+        order(TM_THAW, struct.pack("!i", 7)),
+        order(TM_GO, settings + text(b"/tmp/pvmd") + struct.pack("!ii", 0, 0x80000)),
+    ]
+    streams = [*told, b"".join(told), told[0][: HEADER - 8]]
+    streams += [one + each + one for one in messages[:4] for each in told]
+    heads = [bytes([how, 0, piece]) for how in range(8) for piece in (3, 47, 255)]
+    return [head + stream for head in heads for stream in streams]
+
+
 def main() -> None:
     """Write one file an input into CORPUS/TARGET."""
     source, target = Path(sys.argv[1]), Path(sys.argv[2])
@@ -161,6 +191,7 @@ def main() -> None:
     inputs: dict[str, list[bytes]] = {"switch": [], "stream": [], "unpack": []}
     inputs["ring"] = rings()
     inputs |= {"archive": archives(), "listing": listings(), "hosts": hosts_files()}
+    inputs["orders"] = orders([to_receiver(one)[:2000] for one in task.values()])
     inputs["network"] = network(source / "daemon")
     words = [talk(what) for what in (1, 2, 3, 4, 5, 6, 9)]
     some = to_receiver(task[min(task)])

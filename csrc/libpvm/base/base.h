@@ -214,6 +214,11 @@ static inline bool pvm__alone(void)
 {
 	return pvm__single_threaded() && pvm__simple == &pvm__self;
 }
+/* And no call is under way? Then who only sets one word needs no lock either. */
+static inline bool pvm__at_rest(void)
+{
+	return pvm__alone() && !pvm__self.call;
+}
 
 /*
  * The task is to stop for a move as soon as no call is under way, or one waits: then what is called

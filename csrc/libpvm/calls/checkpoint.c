@@ -78,7 +78,8 @@ struct wish {
 
 static bool is_right(const struct wish *w)
 {
-	bool right = w->n >= 0 && !(w->flags & ~PvmWholeJobs) && w->every >= 0 && w->keep >= 0;
+	const int known = PvmWholeJobs | PvmIncremental;
+	bool right = w->n >= 0 && !(w->flags & ~known) && w->every >= 0 && w->keep >= 0;
 
 	for (int i = 0; right && i < w->n; i++)
 		right = w->tids[i] > 0 && wire_is_task((uint32_t)w->tids[i]);

@@ -81,14 +81,31 @@ int pvmsendparts(const int *tids, int n, int tag, const struct pvmpart *parts, i
 		pvm__result("pvm_mcast", send_parts(tids, n, tag, parts, count)));
 }
 
+/* Send parts to one task, as pvm_send. */
+static int send_to_one(int tid, int tag, const struct pvmpart *parts, int count)
+{
+	size_t bytes = 0;
+
+	for (int i = 0; i < count; i++)
+		bytes += parts[i].length;
+	API_ENTER(TEV_SEND, TEV_DID_MNB, (int)bytes, TEV_DID_DST, tid, TEV_DID_MC, tag, TEV_DID_MCX,
+		pvmmyctx);
+	return API_LEAVE(TEV_SEND, TEV_DID_CC,
+		pvm__result("pvm_send", send_parts(&tid, 1, tag, parts, count)));
+}
+
 int pvmsendbytes(int tid, int tag, const char *data, size_t length)
 {
 	const struct pvmpart part = { data, length };
 
-	API_ENTER(TEV_SEND, TEV_DID_MNB, (int)length, TEV_DID_DST, tid, TEV_DID_MC, tag,
-		TEV_DID_MCX, pvmmyctx);
-	return API_LEAVE(TEV_SEND, TEV_DID_CC,
-		pvm__result("pvm_send", send_parts(&tid, 1, tag, &part, 1)));
+	return send_to_one(tid, tag, &part, 1);
+}
+
+int pvmsendpair(int tid, int tag, const char *first, size_t n, const char *second, size_t m)
+{
+	const struct pvmpart parts[] = { { first, n }, { second, m } };
+
+	return send_to_one(tid, tag, parts, 2);
 }
 
 /* ---- receiving ------------------------------------------------------------- */
@@ -190,6 +207,34 @@ int pvmtake(int tid, int tag, double seconds, struct pvmarrival *arrival, char *
 	return API_LEAVE(TEV_RECV, TEV_DID_MB, code < 0 ? code : arrival->id, CAME), code;
 }
 
+static int fill(int tid, int tag, double seconds, struct pvmarrival *arrival, char *to,
+	size_t length)
+{
+	int id = receive_aside(tid, tag, deadline_in(seconds));
+	struct message *m;
+
+	if (id <= 0)
+		return id;
+	m = pvm__message_of(id);
+	describe(m, arrival);
+	if (arrival->encoding == PvmDataRaw && arrival->length == length) {
+		copy_from(m, 0, to, length);
+		pvm__message_retire(m);
+		arrival->id = 0;
+	}
+	return 1;
+}
+
+int pvmfill(int tid, int tag, double seconds, struct pvmarrival *arrival, void *to, size_t length)
+{
+	int code;
+
+	API_ENTER(TEV_RECV, WANTED);
+	*arrival = (struct pvmarrival){ 0 };
+	code = pvm__result("pvm_recv", fill(tid, tag, seconds, arrival, to, length));
+	return API_LEAVE(TEV_RECV, TEV_DID_MB, code < 0 ? code : arrival->id, CAME), code;
+}
+
 static int look(int tid, int tag, double seconds, struct pvmarrival *arrival)
 {
 	int id = pvm__find_by_rule(tid, tag, deadline_in(seconds));
@@ -239,6 +284,16 @@ int pvmread(int id, size_t offset, char *to, size_t length)
 {
 	API_LOCK();
 	return pvm__result("pvm_upkbyte", read_body(id, offset, to, length));
+}
+
+int pvmdrain(int id, size_t offset, char *to, size_t length)
+{
+	API_LOCK();
+	int code = read_body(id, offset, to, length);
+
+	if (code == 0)
+		pvm__message_retire(pvm__message_of(id));
+	return pvm__result("pvm_upkbyte", code);
 }
 
 int pvmrewind(int id)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pvm_setopt and pvm_getopt; pvm_catchout, which sets where the output of children goes. */
+#include <limits.h>
+
 #include "calls/api.h"
 
 /* ---- destinations of children -------------------------------------------- */
@@ -8,7 +10,7 @@
  * Children may report to nobody, to this task, or where this task itself
  * reports; in the last case with the same context and tag.
  */
-static inline int set_child_tid(int *child, int tid, int own, bool same_tag)
+static int set_child_tid(int *child, int tid, int own, bool same_tag)
 {
 	if (tid != 0 && !(tid > 0 && tid == pvmmytid) && !(tid == own && same_tag))
 		return PvmBadParam;
@@ -26,7 +28,7 @@ static int set_child_word(int *child, int value, int child_tid, int own)
 
 /* ---- checked values ------------------------------------------------------ */
 
-static inline int set_in_range(int *option, int value, int min, int max)
+static int set_in_range(int *option, int value, int min, int max)
 {
 	if (value < min || value > max)
 		return PvmBadParam;
@@ -70,53 +72,49 @@ static int set_thread_buffers(int *option, int on)
 	return code;
 }
 
-static int set_frag_size(int size)
-{
-	int code = set_in_range(&pvm__task.option.frag_size, size, WIRE_FRAG_MIN, WIRE_FRAG_MAX);
-
-	if (code == 0)
-		pvm__task.option.frag_size_set = true;
-	return code;
-}
-
 /* ---- the calls ----------------------------------------------------------- */
 
-/* Where an option is kept. */
+/* Where an option is kept, and what it may be without another look. */
 static const struct place {
 	int *value; /* NULL: nowhere */
+	int min, max;
 	bool own;   /* one's own destination or trace setting, which comes with enrolment */
+	bool *mark; /* that the program has set it; or NULL */
 } places[] = {
-	[PvmRoute] = { &pvm__task.option.route, false },
-	[PvmDebugMask] = { &pvm__task.option.debug_mask, false },
-	[PvmAutoErr] = { &pvm__task.option.auto_err, false },
-	[PvmOutputTid] = { &pvmctrc.outtid, false },
-	[PvmOutputCode] = { &pvmctrc.outtag, false },
-	[PvmOutputContext] = { &pvmctrc.outctx, false },
-	[PvmTraceTid] = { &pvmctrc.trctid, false },
-	[PvmTraceCode] = { &pvmctrc.trctag, false },
-	[PvmTraceContext] = { &pvmctrc.trcctx, false },
-	[PvmTraceBuffer] = { &pvmctrc.trcbuf, false },
-	[PvmTraceOptions] = { &pvmctrc.trcopt, false },
-	[PvmFragSize] = { &pvm__task.option.frag_size, false },
-	[PvmResvTids] = { &pvm__task.option.resv_tids, false },
-	[PvmSelfOutputTid] = { &pvmtrc.outtid, true },
-	[PvmSelfOutputCode] = { &pvmtrc.outtag, true },
-	[PvmSelfOutputContext] = { &pvmtrc.outctx, true },
-	[PvmSelfTraceTid] = { &pvmtrc.trctid, true },
-	[PvmSelfTraceCode] = { &pvmtrc.trctag, true },
-	[PvmSelfTraceContext] = { &pvmtrc.trcctx, true },
-	[PvmSelfTraceBuffer] = { &pvmtrc.trcbuf, true },
-	[PvmSelfTraceOptions] = { &pvmtrc.trcopt, true },
-	[PvmShowTids] = { &pvm__task.option.show_tids, false },
-	[PvmNoReset] = { &pvm__task.option.noreset, false },
+#define ANY INT_MIN, INT_MAX
+#define NONE 1, 0 /* set_checked decides */
+	[PvmRoute] = { &pvm__task.option.route, PvmDontRoute, PvmRouteDirect, false, NULL },
+	[PvmDebugMask] = { &pvm__task.option.debug_mask, ANY, false, NULL },
+	[PvmAutoErr] = { &pvm__task.option.auto_err, ANY, false, NULL },
+	[PvmOutputTid] = { &pvmctrc.outtid, 0, 0, false, NULL },
+	[PvmOutputCode] = { &pvmctrc.outtag, NONE, false, NULL },
+	[PvmOutputContext] = { &pvmctrc.outctx, NONE, false, NULL },
+	[PvmTraceTid] = { &pvmctrc.trctid, 0, 0, false, NULL },
+	[PvmTraceCode] = { &pvmctrc.trctag, NONE, false, NULL },
+	[PvmTraceContext] = { &pvmctrc.trcctx, NONE, false, NULL },
+	[PvmTraceBuffer] = { &pvmctrc.trcbuf, ANY, false, NULL },
+	[PvmTraceOptions] = { &pvmctrc.trcopt, PvmTraceFull, PvmTraceCount, false, NULL },
+	[PvmFragSize] = { &pvm__task.option.frag_size, WIRE_FRAG_MIN, WIRE_FRAG_MAX, false,
+		&pvm__task.option.frag_size_set },
+	[PvmResvTids] = { &pvm__task.option.resv_tids, ANY, false, NULL },
+	[PvmSelfOutputTid] = { &pvmtrc.outtid, NONE, true, NULL },
+	[PvmSelfOutputCode] = { &pvmtrc.outtag, NONE, true, NULL },
+	[PvmSelfOutputContext] = { &pvmtrc.outctx, NONE, true, NULL },
+	[PvmSelfTraceTid] = { &pvmtrc.trctid, NONE, true, NULL },
+	[PvmSelfTraceCode] = { &pvmtrc.trctag, NONE, true, NULL },
+	[PvmSelfTraceContext] = { &pvmtrc.trcctx, NONE, true, NULL },
+	[PvmSelfTraceBuffer] = { &pvmtrc.trcbuf, NONE, true, NULL },
+	[PvmSelfTraceOptions] = { &pvmtrc.trcopt, NONE, true, NULL },
+	[PvmShowTids] = { &pvm__task.option.show_tids, ANY, false, NULL },
+	[PvmNoReset] = { &pvm__task.option.noreset, NONE, false, NULL },
 };
 
-static const struct place of_moves = { &pvm__movable, false };
+static const struct place of_moves = { &pvm__movable, 0, 2, false, NULL };
 
 /* What is known of an option; one that does not exist is nowhere. */
 static inline const struct place *place_of(int option)
 {
-	static const struct place nowhere, of_threads = { &thread_buffers, false };
+	static const struct place nowhere, of_threads = { &thread_buffers, NONE, false, NULL };
 
 	if ((unsigned)option < sizeof places / sizeof places[0])
 		return &places[option];
@@ -125,11 +123,26 @@ static inline const struct place *place_of(int option)
 	return option == PvmThreadBuffers ? &of_threads : &nowhere;
 }
 
-/* Set an option, whose present value is at `place`. 0 or an error code. */
-static int set(int option, int *place, int value)
+static inline bool allows(const struct place *place, int value)
+{
+	return place->value && value >= place->min && value <= place->max;
+}
+
+/* Set an option to what its range allows. Returns the old value. */
+static inline int set_allowed(const struct place *place, int value)
+{
+	int old = *place->value;
+
+	*place->value = value;
+	if (place->mark)
+		*place->mark = true;
+	return old;
+}
+
+/* Set an option, whose present value is at `place`, to what its range does not allow. 0 or an error code. */
+static int set_checked(int option, int *place, int value)
 {
 	switch (option) {
-	case PvmRoute: return set_in_range(place, value, PvmDontRoute, PvmRouteDirect);
 	case PvmOutputTid:
 		return set_child_tid(place, value, pvmtrc.outtid, pvmctrc.outtag == pvmtrc.outtag);
 	case PvmOutputCode: return set_child_word(place, value, pvmctrc.outtid, pvmtrc.outtag);
@@ -138,36 +151,41 @@ static int set(int option, int *place, int value)
 		return set_child_tid(place, value, pvmtrc.trctid, pvmctrc.trctag == pvmtrc.trctag);
 	case PvmTraceCode: return set_child_word(place, value, pvmctrc.trctid, pvmtrc.trctag);
 	case PvmTraceContext: return set_child_word(place, value, pvmctrc.trctid, pvmtrc.trcctx);
-	case PvmTraceOptions: return set_in_range(place, value, PvmTraceFull, PvmTraceCount);
 	case PvmSelfTraceBuffer: pvm__trace_flush(); return set_any(place, value);
 	case PvmSelfTraceOptions:
 		pvm__trace_flush();
 		return set_in_range(place, value, PvmTraceFull, PvmTraceCount);
-	case PvmFragSize: return set_frag_size(value);
 	case PvmSelfOutputTid: return pvm__redirect_output(value);
 	case PvmSelfOutputCode: return pvm__set_output_tag(value);
 	case PvmSelfTraceTid: return pvm__redirect_trace(value);
 	case PvmSelfTraceCode: return pvm__set_trace_tag(value);
 	case PvmNoReset: return set_noreset(value);
-	case PvmMovable: return set_in_range(place, value, 0, 2);
 	case PvmThreadBuffers: return set_thread_buffers(place, value);
 	case PvmSelfOutputContext:
 	case PvmSelfTraceContext:
 	case PvmPollType:
 	case PvmPollTime: return PvmNotImpl;
-	default: return place ? set_any(place, value) : PvmBadParam;
+	default: return PvmBadParam;
 	}
 }
 
 static int set_option(int option, int value)
 {
 	const struct place *place = place_of(option);
-	int code = __builtin_expect(place->own, 0) ? pvm__connect() : 0;
+	int code = place->own ? pvm__connect() : 0;
 	int old = place->value ? *place->value : 0;
 
-	if (__builtin_expect(code == 0, 1))
-		code = set(option, place->value, value);
-	return __builtin_expect(code, 0) ? pvm__result("pvm_setopt", code) : old;
+	if (allows(place, value))
+		return set_allowed(place, value);
+	if (code == 0)
+		code = set_checked(option, place->value, value);
+	return code ? pvm__result("pvm_setopt", code) : old;
+}
+
+static __attribute__((noinline)) int setopt_locked(int option, int value)
+{
+	API_ENTER_AS_IS(TEV_SETOPT, TEV_DID_OPT, option, TEV_DID_OPV, value);
+	return API_LEAVE(TEV_SETOPT, TEV_DID_OPV, set_option(option, value));
 }
 
 /*
@@ -176,8 +194,12 @@ static int set_option(int option, int value)
  */
 int pvm_setopt(int option, int value)
 {
-	API_ENTER_AS_IS(TEV_SETOPT, TEV_DID_OPT, option, TEV_DID_OPV, value);
-	return API_LEAVE(TEV_SETOPT, TEV_DID_OPV, set_option(option, value));
+	const struct place *place = place_of(option);
+
+	API_IF_TRACED(setopt_locked(option, value));
+	if (pvm__at_rest() && allows(place, value))
+		return set_allowed(place, value);
+	return setopt_locked(option, value);
 }
 
 static inline int get_option(int option)

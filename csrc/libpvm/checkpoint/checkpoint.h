@@ -10,6 +10,7 @@
 #ifndef PVM3PY_LIBPVM_CHECKPOINT_H
 #define PVM3PY_LIBPVM_CHECKPOINT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -65,6 +66,7 @@ struct image_report {
 	char where[IMAGE_WHERE_MAX]; /* path, cut if need be; "" if there is none */
 	uint64_t bytes;              /* of the image; 0 if a child writes it */
 	int writer;                  /* the child that writes it, or 0 */
+	int32_t base;                /* epoch of the image that it builds on; 0: it stands alone */
 	/* After the restart: records of the caller's, in memory of their own. */
 	const void *extra;
 	size_t extra_length;
@@ -86,6 +88,17 @@ enum image_how {
 	IMAGE_TOLD = 16,  /* it has the disk take the image, and sends a struct image_outcome */
 };
 
+/*
+ * Which pages the process writes to from one image to the next: the kernel notes it. The process
+ * keeps it, begun with { .fd = -1 }, and changes nothing in it.
+ */
+struct image_tracker {
+	int fd;              /* a userfaultfd; -1: nothing is noted */
+	int32_t epoch;       /* of the image since which changes are noted; 0: of none */
+	unsigned increments; /* images since the last one that stands alone */
+	unsigned rest;       /* images to come without notes: too much was changed */
+};
+
 struct image_order {
 	int fd;                  /* where to: a file, a socket or a pipe */
 	unsigned how;            /* IMAGE_CHECK | ... */
@@ -93,8 +106,12 @@ struct image_order {
 	const int *own;          /* descriptors that the caller closes, or makes again: left out */
 	size_t owned;            /* number of these; `fd` is one anyway */
 	int32_t tid, job, epoch; /* for the header */
+	uint32_t level;          /* of x86-64 that the process keeps to; 0: none */
 	const struct image_extra *extra;
 	size_t extras;
+	/* NULL: the image stands alone. Otherwise it may build on the one with this epoch, 0: on none. */
+	struct image_tracker *tracker;
+	int32_t base;
 };
 
 /*
@@ -114,6 +131,11 @@ struct image_order {
  * given by madvise.
  */
 int pvm__image_save(const struct image_order *order, struct image_report *report);
+
+/* Is the tracker's descriptor still its own? The program may have closed it. (tracker.c) */
+bool pvm__image_tracks(const struct image_tracker *tracker);
+/* Note nothing any more; also in a restarted process, which has no such descriptor. (tracker.c) */
+void pvm__image_untrack(struct image_tracker *tracker, bool restarted);
 
 /* The caller's record of a type after the restart, and its length in bytes; NULL: there was none. */
 const void *pvm__image_extra(const struct image_report *report, uint32_t type, size_t *length);

@@ -39,7 +39,7 @@ struct opened {
 
 /* ---- what it is ------------------------------------------------------------------- */
 
-static int numbered(char *text, const char *beginning, int fd)
+int pvm__image_numbered(char *text, const char *beginning, int fd)
 {
 	char digits[12];
 	int n = 0, length = 0;
@@ -62,7 +62,7 @@ static bool is_locked(struct job *job, int fd)
 	struct lines lines;
 	const char *line;
 
-	numbered(path, "/proc/self/fdinfo/", fd);
+	pvm__image_numbered(path, "/proc/self/fdinfo/", fd);
 	if (!pvm__image_lines_open(&lines, path, job->part))
 		return false;
 	while ((line = pvm__image_lines_next(&lines)))
@@ -175,7 +175,7 @@ static void name_self(char *path, int pid)
 	const char *behind;
 	unsigned n = sizeof self - 1;
 
-	numbered(own, "/proc/", pid);
+	pvm__image_numbered(own, "/proc/", pid);
 	behind = pvm__image_behind(path, own);
 	if (!behind || *behind != '/')
 		return;
@@ -189,7 +189,7 @@ static int look(struct job *job, int fd, struct opened *o)
 	long n, flags, offset;
 
 	o->path = job->part + LINE_ROOM;
-	numbered(link, "/proc/self/fd/", fd);
+	pvm__image_numbered(link, "/proc/self/fd/", fd);
 	n = raw(SYS_readlink, link, o->path, IMAGE_PATH_MAX - 8);
 	flags = raw(SYS_fcntl, fd, F_GETFL);
 	if (n < 0 || flags < 0 || raw_failed(raw(SYS_fstat, fd, &o->st)))
@@ -242,7 +242,7 @@ static int open_again(int fd)
 {
 	char path[40];
 
-	numbered(path, "/proc/self/fd/", fd);
+	pvm__image_numbered(path, "/proc/self/fd/", fd);
 	return (int)raw(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 }
 
@@ -312,6 +312,8 @@ struct entry {
 static bool is_own(const struct job *job, int fd, int listing)
 {
 	if (fd == listing || fd == job->order->fd)
+		return true;
+	if (job->order->tracker && fd == job->order->tracker->fd)
 		return true;
 	for (size_t i = 0; i < job->order->owned; i++)
 		if (fd == job->order->own[i])

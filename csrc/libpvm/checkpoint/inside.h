@@ -24,7 +24,27 @@ struct area {
 	uint32_t protection;
 	uint32_t file; /* number of the FILE record, or 0 */
 	bool shared, stack;
-	bool whole; /* all pages go into the image, read by the kernel: the file is not there */
+	bool whole;   /* all pages go into the image, read by the kernel: the file is not there */
+	bool tracked; /* the kernel notes which pages are written to */
+};
+
+/* Pages that have something in common: from one address to another. */
+struct range {
+	uint64_t start, end;
+};
+struct ranges {
+	struct range *at;
+	size_t n, most;
+	uint64_t pages;
+};
+
+/* What has become of the pages of tracked areas since the image that this one builds on. */
+struct changes {
+	bool known;          /* else all that is there is written */
+	struct ranges kept;  /* as they were */
+	struct ranges dirty; /* written to; in the order of addresses, as all ranges */
+	char *copies; /* of these, one behind the other; NULL: the pages themselves are read */
+	uint64_t memory, length; /* where all that lies, bytes */
 };
 
 /* A descriptor with an open file of its own, for finding others of the same file. */
@@ -47,6 +67,7 @@ struct job {
 	char *part;                    /* PART bytes */
 	struct area *areas;
 	unsigned n_areas, max_areas;
+	struct changes changes;
 	struct seen *seen;
 	unsigned n_seen;
 	siginfo_t *waiting;
@@ -108,6 +129,22 @@ int pvm__image_areas_gather(struct job *job);
 int pvm__image_files_check(struct job *job);
 int pvm__image_files_write(struct job *job);
 int pvm__image_unlinked_write(struct job *job);
+/* "/proc/self/fd/" or the like with the number of a descriptor; its length. (files.c) */
+int pvm__image_numbered(char *text, const char *beginning, int fd);
+
+/* ---- what has changed ---------------------------------------------------------------- */
+
+/*
+ * Have the kernel note changes from now on, and find out what has changed since the image that
+ * this one may build on. If that cannot be, or too much has, the image stands alone. (tracker.c)
+ */
+void pvm__image_changes_find(struct job *job);
+/* Give back what that has taken. */
+void pvm__image_changes_end(struct job *job);
+/*
+ * The image has been made, or not: what changes from now on is noted for the next one.
+ */
+void pvm__image_changes_settle(struct job *job, bool made);
 
 /* ---- what is written --------------------------------------------------------------- */
 
@@ -120,9 +157,17 @@ struct piece {
 bool pvm__image_write(struct job *job, const struct piece *pieces, unsigned n);
 /* Write a record of one or two pieces. */
 bool pvm__image_record(struct job *job, uint32_t type, struct piece first, struct piece second);
-/* The files of areas, the areas, their pages. (areas.c, pages.c) */
+/* The files of areas, the areas, their pages, what children do not get. (areas.c, pages.c, wiped.c) */
 bool pvm__image_areas_write(struct job *job);
 bool pvm__image_pages_write(struct job *job);
+/* What the image builds on, and which pages are as there. (increment.c) */
+bool pvm__image_base_write(struct job *job);
+bool pvm__image_kept_write(struct job *job);
+/* Copy the pages that have changed, if they are few, so that the writer needs no others. (increment.c) */
+void pvm__image_changes_copy(struct job *job);
+/* Keep the memory that the writer does not need from it, before it begins, or no more. (increment.c) */
+void pvm__image_spare(struct job *job, bool spared);
+bool pvm__image_wiped_write(struct job *job);
 
 /* ---- where the restarted process begins --------------------------------------------- */
 

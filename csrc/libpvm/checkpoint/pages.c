@@ -23,8 +23,10 @@ struct reader {
 	struct job *job;
 	int pagemap, memory;
 	bool zeros; /* the area has other content at first, so that pages of zeros count, too */
-	uint64_t *entries; /* the first half of job->part */
-	char *copy;        /* the other */
+	size_t at_dirty;    /* the next of the ranges that have changed, */
+	const char *copied; /* and its copy, if there are any */
+	uint64_t *entries;  /* the first half of job->part */
+	char *copy;         /* the other */
 };
 
 static bool is_zero(const void *page)
@@ -106,6 +108,13 @@ static bool must_copy(const struct job *job, const struct area *area)
 	return !(area->protection & PROT_READ) || (area->start <= stack && stack < area->end);
 }
 
+/* Write pages of an area, from where they are. */
+static bool write_there(struct reader *r, const struct area *area, uint64_t at, size_t length)
+{
+	return must_copy(r->job, area) ? write_copies(r, at, length) :
+					 write_pages(r, at, (const char *)at, length);
+}
+
 /* Write the own pages among those that r->entries tells of. */
 static bool write_own(struct reader *r, const struct area *area, uint64_t address, unsigned n)
 {
@@ -121,10 +130,28 @@ static bool write_own(struct reader *r, const struct area *area, uint64_t addres
 			end++;
 		at = address + (uint64_t)begin * IMAGE_PAGE;
 		length = (size_t)(end - begin) * IMAGE_PAGE;
-		if (!(must_copy(r->job, area) ? write_copies(r, at, length) :
-						write_pages(r, at, (const char *)at, length)))
+		if (!write_there(r, area, at, length))
 			return false;
 		begin = end;
+	}
+	return true;
+}
+
+/* Write the pages of an area that have changed: pages that are zero now were something else. */
+static bool write_changes(struct reader *r, const struct area *area)
+{
+	const struct ranges *dirty = &r->job->changes.dirty;
+
+	r->zeros = true;
+	for (; r->at_dirty < dirty->n && dirty->at[r->at_dirty].start < area->end; r->at_dirty++) {
+		const struct range *range = &dirty->at[r->at_dirty];
+		size_t length = range->end - range->start;
+
+		if (!(r->copied ? write_pages(r, range->start, r->copied, length) :
+				  write_there(r, area, range->start, length)))
+			return false;
+		if (r->copied)
+			r->copied += length;
 	}
 	return true;
 }
@@ -135,6 +162,8 @@ static bool write_area(struct reader *r, const struct area *area)
 
 	if (area->shared)
 		return true;
+	if (r->job->changes.known && area->tracked)
+		return write_changes(r, area);
 	r->zeros = area->file;
 	if (area->whole)
 		return write_copies(r, at, area->end - at);
@@ -164,6 +193,7 @@ bool pvm__image_pages_write(struct job *job)
 		.memory = (int)raw(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDONLY | O_CLOEXEC),
 		.entries = (uint64_t *)job->part,
 		.copy = job->part + HALF,
+		.copied = job->changes.copies,
 	};
 	bool done = r.pagemap >= 0 && r.memory >= 0;
 

@@ -144,6 +144,7 @@ static void gather_head(struct job *job)
 	head->job = job->order->job;
 	head->epoch = job->order->epoch;
 	image_cpu(head);
+	image_cpu_limit(head, job->order->level);
 	raw(SYS_uname, name);
 	for (i = 0; i < sizeof head->kernel - 1 && name->release[i]; i++)
 		head->kernel[i] = name->release[i];

@@ -71,14 +71,16 @@ static bool write_state(struct job *job)
 		put(job, IMAGE_PENDING, job->waiting, job->n_waiting * sizeof *job->waiting) &&
 		put(job, IMAGE_CWD, job->cwd, pvm__image_length(job->cwd) + 1) &&
 		pvm__image_areas_write(job) && pvm__image_files_write(job) == 0 &&
-		write_extras(job) && pvm__image_unlinked_write(job) == 0;
+		pvm__image_base_write(job) && write_extras(job) &&
+		pvm__image_unlinked_write(job) == 0;
 }
 
 static bool write_memory(struct job *job)
 {
 	struct image_end end;
 
-	if (!pvm__image_pages_write(job))
+	if (!pvm__image_kept_write(job) || !pvm__image_pages_write(job) ||
+		!pvm__image_wiped_write(job))
 		return false;
 	end = (struct image_end){ job->records + 1, job->bytes };
 	return put(job, IMAGE_END, &end, sizeof end);
@@ -93,7 +95,8 @@ static long fork_writer(unsigned how)
 /* Say how it has ended. */
 static void tell(const struct image_order *order, const struct image_report *report)
 {
-	struct image_outcome outcome = { report->reason, (uint32_t)report->detail, report->bytes };
+	struct image_outcome outcome = { report->reason,
+		(uint32_t)(report->reason ? report->detail : report->base), report->bytes };
 
 	raw(SYS_sendto, order->outcome, &outcome, sizeof outcome, MSG_NOSIGNAL, 0, 0);
 }
@@ -134,13 +137,18 @@ _Noreturn static void write_and_end(struct job *job)
 /* Write; with IMAGE_SNAPSHOT a child writes the memory. 0, or refused. */
 static int write_image(struct job *job)
 {
-	bool written = write_state(job);
+	bool written;
 	long child = 0;
 
+	pvm__image_changes_find(job);
+	written = write_state(job);
 	if (written && job->order->how & IMAGE_SNAPSHOT) {
+		pvm__image_changes_copy(job);
+		pvm__image_spare(job, true);
 		child = fork_writer(job->order->how);
 		if (!child)
 			write_and_end(job);
+		pvm__image_spare(job, false);
 		if (child < 0)
 			return pvm__image_refuse(job, WHY_SYSTEM, -child, "clone");
 		job->report->writer = (int)child;
@@ -206,6 +214,7 @@ static int resume(const struct image_handover *handover, struct image_report *re
 static int take(struct job *job, struct image_report *report)
 {
 	const struct image_handover *handover;
+	int rc;
 
 	if (gather(job) < 0)
 		return -1;
@@ -214,7 +223,11 @@ static int take(struct job *job, struct image_report *report)
 	if (pvm__image_waiting_take(job) < 0)
 		return -1;
 	handover = pvm__image_mark(&job->process.mark);
-	return handover ? resume(handover, report) : write_image(job);
+	if (handover)
+		return resume(handover, report);
+	rc = write_image(job);
+	pvm__image_changes_settle(job, rc == 0);
+	return rc;
 }
 
 int pvm__image_save(const struct image_order *order, struct image_report *report)

@@ -88,6 +88,7 @@ struct job *pvm__image_make_job(const struct image_order *order, struct image_re
 
 void pvm__image_end_job(struct job *job)
 {
+	pvm__image_changes_end(job);
 	raw(SYS_munmap, job->scratch, job->scratch_end - job->scratch);
 }
 #endif

@@ -26,11 +26,15 @@ enum {
 
 int pvm__movable = 1;
 
+static uint32_t level;                /* of the processor that the task keeps to */
 static int heeded;                    /* the signal that this program has us handle; 0: none */
 static volatile sig_atomic_t awaited; /* signals for which no order has come yet */
 static bool stopping;                 /* the task stops */
 static bool ordered;                  /* TM_FREEZE has come, */
 static struct freeze freeze;          /* and said this */
+
+/* What the task changes from one checkpoint to the next. */
+static struct image_tracker tracker = { .fd = -1 };
 
 /* Functions of the program's, in the order in which they were given. */
 static struct hook {
@@ -100,6 +104,7 @@ static size_t list_own(int *fds)
 	pvm__stand_in_descriptors(pvm__task.daemon->stand_in, fds + n + 2);
 	n += 4;
 	fds[n++] = pvm__task.daemon->way.source.fd;
+	fds[n++] = pvm__image_tracks(&tracker) ? tracker.fd : -1;
 	for (size_t i = 0; i < n; i++)
 		if (fds[i] >= 0)
 			fds[kept++] = fds[i];
@@ -125,7 +130,7 @@ struct departure {
 	struct image_order order;
 	struct image_extra extra;
 	struct image_pvm pvm;
-	int own[SHARE_DESCRIPTORS + 6];
+	int own[SHARE_DESCRIPTORS + 7];
 };
 
 static void prepare(struct departure *d)
@@ -139,6 +144,7 @@ static void prepare(struct departure *d)
 		.owned = list_own(d->own),
 		.tid = pvmmytid,
 		.epoch = freeze.epoch,
+		.level = level,
 		.extra = &d->extra,
 		.extras = 1,
 	};
@@ -157,6 +163,8 @@ static struct objection divert(struct departure *d)
 	d->order.outcome = d->own[d->order.owned++] = d->order.fd;
 	d->order.fd = fd;
 	d->order.how = IMAGE_SNAPSHOT | IMAGE_ORPHAN | IMAGE_TOLD;
+	d->order.tracker = freeze.noted ? &tracker : NULL;
+	d->order.base = freeze.base;
 	return (struct objection){ 0 };
 }
 
@@ -215,6 +223,7 @@ static void arrive(int64_t before)
 	struct move_order order;
 
 	pvm__clock_ahead = before - (pvm__now() - pvm__clock_ahead);
+	pvm__image_untrack(&tracker, true);
 	pvm__share_uproot();
 	if (!pvm__watch_renew() || !pvm__stand_in_renew(s->stand_in, s->way.source.fd) ||
 		pvm__stash_until(s, TM_GO, 0, &order, -1) < 0 || !pvm__settings_take(&order) ||
@@ -222,19 +231,29 @@ static void arrive(int64_t before)
 		_exit(1);
 }
 
+/* Write the image, or have a child do it: what that returns. With 1 this is the restarted process. */
+static int make_image(const struct departure *d, struct image_report *report)
+{
+	int64_t now = pvm__now();
+	int code = pvm__image_save(&d->order, report);
+
+	if (code > 0) {
+		pvm__image_forget(report);
+		arrive(now);
+	} else {
+		close(d->order.fd);
+	}
+	return code;
+}
+
 /* The image is written, and the process waits; or it is the restarted one. */
 static void leave(const struct departure *d)
 {
-	int64_t now = pvm__now();
 	struct image_report report;
-	int code = pvm__image_save(&d->order, &report);
+	int code = make_image(d, &report);
 
-	if (code > 0) {
-		pvm__image_forget(&report);
-		arrive(now);
+	if (code > 0)
 		return;
-	}
-	close(d->order.fd);
 	await_thaw(code == 0);
 	pvm__routes_renew();
 }
@@ -242,16 +261,11 @@ static void leave(const struct departure *d)
 /* Have a child write the image to the file. True: this is the restarted process. */
 static bool snapshot(const struct departure *d, struct objection *o)
 {
-	int64_t now = pvm__now();
 	struct image_report report;
-	int code = pvm__image_save(&d->order, &report);
+	int code = make_image(d, &report);
 
-	if (code > 0) {
-		pvm__image_forget(&report);
-		arrive(now);
+	if (code > 0)
 		return true;
-	}
-	close(d->order.fd);
 	close(d->order.outcome);
 	if (code < 0)
 		*o = pvm__image_objection(&report);
@@ -465,6 +479,7 @@ bool pvm__freeze_heard(struct message *m)
 void pvm__freeze_forget(void)
 {
 	pvm__task.place = 0;
+	pvm__image_untrack(&tracker, false);
 	awaited = 0;
 	ordered = resumed = false;
 	__atomic_store_n(&pvm__stop_due, 0, __ATOMIC_RELAXED);
@@ -480,6 +495,23 @@ static int wanted_signal(void)
 	long n = text ? strtol(text, &end, 10) : WIRE_MOVE_SIGNAL;
 
 	return text && (end == text || *end || n < 0 || n > SIGRTMAX) ? WIRE_MOVE_SIGNAL : (int)n;
+}
+
+/*
+ * The level of x86-64 that PVM_CPU_LEVEL names, to which the C library keeps as well; 0: none. A task
+ * that was not started so uses what it has found.
+ */
+static uint32_t wanted_level(void)
+{
+	static const char beginning[] = "x86-64-v";
+	const char *text = getenv("PVM_CPU_LEVEL"), *tunables = getenv("GLIBC_TUNABLES");
+	size_t length = sizeof beginning - 1;
+
+	if (!text || !tunables || !strstr(tunables, "glibc.cpu.hwcaps=") ||
+		strncmp(text, beginning, length) || text[length] < '1' || text[length] > '4' ||
+		text[length + 1])
+		return 0;
+	return (uint32_t)(text[length] - '0');
 }
 
 /* Have the signal handled, unless the program sees to it. The signal, or 0. */
@@ -510,6 +542,7 @@ int pvm__freeze_image(void)
 
 int pvm__freeze_signal(void)
 {
+	level = wanted_level();
 	heeded = pvm__freeze_image() == WIRE_IMAGE_NONE ? 0 : heed(wanted_signal());
 	return heeded;
 }

@@ -67,6 +67,8 @@ bool pvm__freeze_read(const struct move_order *order, struct freeze *freeze)
 	freeze->file[0] = 0;
 	if (flags & WIRE_FREEZE_FILE)
 		take_text(&c, freeze->file, sizeof freeze->file);
+	freeze->noted = flags & WIRE_FREEZE_NOTE;
+	freeze->base = freeze->noted ? take_int(&c) : 0;
 	return !c.bad && strlen(freeze->token) == WIRE_TOKEN;
 }
 

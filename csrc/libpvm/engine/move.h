@@ -14,6 +14,8 @@ struct freeze {
 	char address[32]; /* "a.b.c.d:port" */
 	char token[WIRE_TOKEN + 1];
 	char file[WIRE_FREEZE_PATH]; /* "": the image is sent */
+	bool noted;                  /* what changes afterwards is noted; */
+	int base;                    /* the image may build on this one, 0: on none */
 };
 
 /* Why the task does not move now; code 0: it does. */

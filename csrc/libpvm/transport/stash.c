@@ -4,7 +4,7 @@
  * ends. A task that is to move reads so at any instant; the stream takes them in later, before those
  * of its socket.
  */
-#define _GNU_SOURCE 1 /* mremap */
+#define _GNU_SOURCE 1 /* mremap, POLLRDHUP */
 #include "transport/transport.h"
 
 #include <errno.h>
@@ -211,6 +211,35 @@ int pvm__stash_rest(struct stream *s)
 
 /* ---- exactly ----------------------------------------------------------------------- */
 
+/* Wait a moment for more than there is. False: no more comes. */
+static bool nap(const struct stream *s)
+{
+	struct pollfd p = { .fd = s->way.source.fd, .events = POLLRDHUP };
+
+	return poll(&p, 1, NAP_MS) <= 0;
+}
+
+/* Look at the headers that are next, when they are whole. 1, 0: there is nothing, -1: none come. */
+static int peek_heads(const struct stream *s, unsigned char *to, int ms)
+{
+	bool over = false;
+	ssize_t n;
+
+	for (;;) {
+		if (await(s, ms) <= 0)
+			return 0;
+		n = UNINTERRUPTED(recv(s->way.source.fd, to, WIRE_HEADROOM,
+			MSG_PEEK | MSG_DONTWAIT));
+		if (n <= 0)
+			return n < 0 && errno == EAGAIN ? 0 : -1;
+		if (n == WIRE_HEADROOM)
+			return 1;
+		if (over)
+			return -1;
+		over = !nap(s);
+	}
+}
+
 /* Read so many bytes; they have come, or are about to. */
 static bool read_whole(const struct stream *s, unsigned char *to, size_t length)
 {
@@ -236,20 +265,13 @@ static int take_next(const struct stream *s, const struct wanted *w, struct move
 {
 	unsigned char fragment[WIRE_HEADROOM + WIRE_MOVE_FRAGMENT];
 	size_t length;
-	ssize_t n;
+	int n;
 
 	if (s->inside || s->at < s->end)
 		return 0;
-	do {
-		if (await(s, ms) <= 0)
-			return 0;
-		n = UNINTERRUPTED(recv(s->way.source.fd, fragment, WIRE_HEADROOM,
-			MSG_PEEK | MSG_DONTWAIT));
-		if (n > 0 && n < WIRE_HEADROOM)
-			poll(NULL, 0, NAP_MS);
-	} while (n > 0 && n < WIRE_HEADROOM);
+	n = peek_heads(s, fragment, ms);
 	if (n <= 0)
-		return n < 0 && errno == EAGAIN ? 0 : -1;
+		return n;
 	if (!is_order(fragment, w))
 		return 0;
 	length = TDFRAGHDR + wire_get32(fragment + WIRE_FRAG_LENGTH);

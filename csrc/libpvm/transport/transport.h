@@ -201,11 +201,13 @@ void pvm__stream_end(struct stream *);
 int pvm__stream_stand_in_fd(struct stream *);
 /* Something was taken in: the stand-in's sign comes down when that was the last read ahead. */
 void pvm__stream_caught_up(struct stream *);
+static inline bool pvm__stream_reads_ahead(const struct stream *s)
+{
+	return s->stand_in || s->inside || s->at < s->end || !pvm__task.transport.exact;
+}
 static inline int pvm__stream_select_fd(struct stream *s)
 {
-	bool ahead = s->stand_in || s->inside || s->at < s->end || !pvm__task.transport.exact;
-
-	return ahead ? pvm__stream_stand_in_fd(s) : s->way.source.fd;
+	return pvm__stream_reads_ahead(s) ? pvm__stream_stand_in_fd(s) : s->way.source.fd;
 }
 /* Close the descriptor at once, which another process uses too, and lose the stream. */
 void pvm__stream_abandon(struct stream *);

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import struct
+from collections.abc import Sequence
 
 from pvm3py.wire import constants as c
 
@@ -106,13 +107,13 @@ async def _says(sock: socket.socket, token: bytes) -> bool:
     return said == token
 
 
-def received(image: socket.socket | io.FileIO) -> tuple[int, int]:
+def received(image: socket.socket | io.FileIO, bases: list[io.FileIO]) -> tuple[int, int]:
     """Bytes that a connection has brought, and those that nobody has read; (0, 0): not known.
 
-    Of a file, where who reads it is.
+    Of a file, and of those on which it builds, where who reads them is.
     """
     if isinstance(image, io.FileIO):
-        return image.tell(), 0
+        return sum(file.tell() for file in (image, *bases)), 0
     sock = image
     import fcntl  # noqa: PLC0415
     import termios  # noqa: PLC0415
@@ -125,19 +126,22 @@ def received(image: socket.socket | io.FileIO) -> tuple[int, int]:
         return 0, 0
 
 
-def start_restarter(path: str, image: int, report: int, stream: int, out_fd: int) -> int:
+def start_restarter(
+    path: str, image: int, report: int, stream: int, out_fd: int, bases: Sequence[int] = ()
+) -> int:
     """Start the restarter (csrc/restart/restart.h) on these descriptors; its process id.
 
     Standard input is /dev/null, out_fd becomes standard output and error. It leads a process group
     of its own. Raises OSError.
     """
-    passed = (image, report, stream)
+    passed = (image, report, stream, *bases)
+    words = [word for base in bases for word in ("-b", str(base))]
     for fd in passed:
         os.set_inheritable(fd, True)
     try:
         return os.posix_spawn(
             path,
-            [path, *map(str, passed)],
+            [path, *words, str(image), str(report), str(stream)],
             os.environ,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),

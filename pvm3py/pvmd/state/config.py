@@ -25,6 +25,9 @@ DEFAULT_SPEED = 1000
 # as long for its first host table, unless its master told it another time.
 DEFAULT_START = 60.0
 JOIN_FACTOR = 5
+# Seconds that a disk may take for a step of a checkpoint, and bytes more for each further second.
+DEFAULT_CKPT_PATIENCE = 30.0
+_DISK_SPEED = 10_000_000
 # A new host, which may have died since it was started, has this part of that time to answer its
 # first table.
 ANSWER_FACTOR = 0.5
@@ -38,6 +41,18 @@ _RANDOM_NAMES = 100
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SOCKET_PATH_MAX = 107
 _VACATE_SIGNALS = {"TERM": int(signal.SIGTERM), "USR1": int(signal.SIGUSR1)}
+# What glibc calls features that the processors of a level need not have.
+_HWCAPS = "glibc.cpu.hwcaps"
+_OF_NO_LEVEL = ("XSAVEC", "RTM", "ERMS", "FSRM", "FMA4", "AVX512_VBMI", "AVX512_VNNI")
+_V4 = (*_OF_NO_LEVEL, "AVX512F", "AVX512BW", "AVX512CD", "AVX512DQ", "AVX512VL")
+_V3 = (*_V4, "AVX", "AVX2", "BMI1", "BMI2", "F16C", "FMA", "LZCNT", "MOVBE")
+_V2 = (*_V3, "SSE3", "SSSE3", "SSE4_1", "SSE4_2", "POPCNT")
+_CPU_LEVELS = {
+    "x86-64-v1": _V2,
+    "x86-64-v2": _V3,
+    "x86-64-v3": _V4,
+    "x86-64-v4": _OF_NO_LEVEL,
+}
 # A file name has 255 bytes; the log's has the longest prefix and suffix.
 _VMID_MAX = 255 - len("pvml.4294967295.") - len(".host4095")
 _LONG_MAX = 2**63 - 1
@@ -78,7 +93,9 @@ class Settings(Plain):
     through memory; lifeline: a descriptor at whose end the daemon ends, or -1; owner: how the owner
     of this host is known, see hooks.py. Of checkpoints that do not say it: ckpt_dir is where they
     go, "": nowhere; ckpt_every seconds come between them, 0: there is one; the last ckpt_keep are
-    kept. vacate: a signal at which its tasks leave before the daemon ends, 0: none.
+    kept. ckpt_patience: seconds that a disk may take for a step of one. vacate: a signal at which
+    its tasks leave before the daemon ends, 0: none. move_unlike: tasks may come from hosts with
+    another kernel or processor.
     """
 
     tmp: str
@@ -105,12 +122,18 @@ class Settings(Plain):
     ckpt_dir: str = ""
     ckpt_every: int = 0
     ckpt_keep: int = 2
+    ckpt_patience: float = DEFAULT_CKPT_PATIENCE
     vacate: int = 0
+    move_unlike: bool = False
 
     def file(self, prefix: str) -> str:
         """Path of pvmd.UID or pvml.UID, with the VMID if there is one."""
         suffix = "" if self.vmid is None else f".{self.vmid}"
         return f"{self.tmp}/{prefix}.{os.geteuid()}{suffix}"
+
+    def disk_seconds(self, size: int = 0) -> float:
+        """How long a disk may take for files of a checkpoint with so many bytes."""
+        return self.ckpt_patience + size / _DISK_SPEED
 
     def temporary_stem(self, pid: int = 0) -> str:
         """What the paths of temporary files of a process (0: this one) have before their number."""
@@ -233,9 +256,12 @@ def read_settings(args: list[str]) -> Settings:
     own_limit = settings.patience * JOIN_FACTOR
     settings.join_patience = _read_seconds(JOIN_TIMEOUT, own_limit, least=0.001)
     settings.ports = _read_ports(env("PVM_PORT_RANGE"), env("PVMNETSOCKPORT"))
+    settings.move_unlike = env("PVM_MOVE_UNLIKE") == "1"
+    _limit_processor(env("PVM_CPU_LEVEL", ""))
     settings.ckpt_dir = expand(env("PVM_CKPT_DIR", ""))
     settings.ckpt_every = _read_number("PVM_CKPT_EVERY", 0)
     settings.ckpt_keep = _read_number("PVM_CKPT_KEEP", 2)
+    settings.ckpt_patience = _read_seconds("PVM_CKPT_TIMEOUT", DEFAULT_CKPT_PATIENCE, least=0.001)
     path = env("PVM_PATH") or "$HOME/pvm3/bin/$PVM_ARCH:$PVM_ROOT/bin/$PVM_ARCH"
     settings.search_path = expand(path).split(":")
     settings.work_dir = expand(env("PVM_WD") or env("HOME") or "/")
@@ -284,6 +310,19 @@ def _read_vacate_signal() -> int:
         known = " nor ".join(_VACATE_SIGNALS)
         raise StartError(f"PVM_VACATE_SIGNAL={name} is neither {known}")
     return _VACATE_SIGNALS.get(name, 0)
+
+
+def _limit_processor(level: str) -> None:
+    """Have the C library of tasks keep to a level of x86-64; "" is none."""
+    if not level:
+        return
+    if level not in _CPU_LEVELS:
+        raise StartError(f"PVM_CPU_LEVEL={level} is none of {', '.join(_CPU_LEVELS)}")
+    above = ",".join(f"-{feature}" for feature in _CPU_LEVELS[level])
+    tunables = os.environ.get("GLIBC_TUNABLES", "")
+    # In front: glibc ends each word in place, so programs see the first one alone.
+    if _HWCAPS not in tunables:
+        os.environ["GLIBC_TUNABLES"] = f"{_HWCAPS}={above}:{tunables}".rstrip(":")
 
 
 def _read_seconds(name: str, default: float, least: float = 0.0) -> float:

@@ -84,7 +84,8 @@ class Stop(Plain):
 
     epoch: the stamp of the checkpoint; frozen: it has stopped; refused: it has said that it does
     not; ordered: it has the order; listener, token: how who writes the image says that it has;
-    written: how many bytes.
+    written: how many bytes, and the stamp of the image on which it builds, or 0; base: as in
+    FreezeOrder.
     """
 
     task: Task
@@ -93,9 +94,10 @@ class Stop(Plain):
     frozen: asyncio.Future[None]
     listener: socket.socket
     token: str
+    base: int = -1
     ordered: bool = False
     refused: bool = False
-    written: asyncio.Task[int] | None = None
+    written: asyncio.Task[tuple[int, int]] | None = None
 
     def fail(self, why: NotMovedError) -> None:
         """The task does not stop, or has ended; the first reason counts."""
@@ -107,7 +109,7 @@ class Arrival(Plain):
     """A task of the daemon `origin` that may come. Descriptors and sockets are closed at its end.
 
     stream: this daemon's end of what will be its connection; image: the connection that brings it,
-    or its file;
+    or its file; bases: the files on which that builds, the oldest first;
     output: read end of its pipe, -1: it needs none; pid: the restarter, which becomes the task;
     ended: how that has ended, with processor times; work: what waits for the image; ready: that is
     whole; heritage: what the origin has of the task, once all that it has sent has come; over: it
@@ -121,6 +123,7 @@ class Arrival(Plain):
     piped: bool
     listener: socket.socket | None = None
     image: socket.socket | io.FileIO | None = None
+    bases: list[io.FileIO] = field(factory=list)
     stream: socket.socket | None = None
     report: int = -1
     output: int = -1

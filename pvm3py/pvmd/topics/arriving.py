@@ -141,7 +141,12 @@ def start(pvmd: Pvmd, arrival: Arrival) -> None:
             out = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         theirs.callback(os.close, out)
         arrival.pid = passage.start_restarter(
-            tree.restarter(pvmd.settings.arch), arrival.image.fileno(), report, far.fileno(), out
+            tree.restarter(pvmd.settings.arch),
+            arrival.image.fileno(),
+            report,
+            far.fileno(),
+            out,
+            [base.fileno() for base in arrival.bases],
         )
     arrival.stream.setblocking(False)
     os.set_blocking(arrival.report, False)
@@ -174,13 +179,13 @@ async def _readable(pvmd: Pvmd, arrival: Arrival) -> None:
     assert arrival.image is not None
     something = asyncio.Event()
     pvmd.loop.add_reader(arrival.report, something.set)
-    last, since = passage.received(arrival.image), pvmd.loop.time()
+    last, since = passage.received(arrival.image, arrival.bases), pvmd.loop.time()
     try:
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(something.wait(), _LOOK)
                 return
-            now = passage.received(arrival.image)
+            now = passage.received(arrival.image, arrival.bases)
             if now != last:
                 last, since = now, pvmd.loop.time()
             elif pvmd.loop.time() - since > PATIENCE:
@@ -200,7 +205,7 @@ def _over(pvmd: Pvmd, arrival: Arrival) -> None:
 
 def _close(arrival: Arrival) -> None:
     """Give back what the image needed."""
-    for sock in (arrival.listener, arrival.image, arrival.stream):
+    for sock in (arrival.listener, arrival.image, arrival.stream, *arrival.bases):
         if sock is not None:
             sock.close()
     for fd in (arrival.report, arrival.output):

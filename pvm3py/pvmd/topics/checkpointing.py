@@ -9,28 +9,30 @@ the manifest is. Whatever fails, they go on.
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import os
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from pvm3py.vault import manifest, store
 from pvm3py.wire import constants as c
 from pvm3py.wire.checkpoints import (
     CheckpointOrder,
     Cut,
     CutOrder,
+    EndOrder,
     FreezeOrder,
+    KeptFile,
     Members,
     ThawReply,
 )
 from pvm3py.wire.moves import MoveReply
 from pvm3py.wire.record import Record
-from pvm3py.wire.task import Empty
+from pvm3py.wire.task import Empty, Status
 
 from ..core import Pvmd, Table
-from ..io import vault
+from ..io.aside import aside
 from ..state.errors import HostFailed, Refused
 from ..state.hosts import Host
 from ..state.moves import NotMovedError, never, not_now
@@ -39,15 +41,24 @@ from . import cutting, migration, placing
 
 Reply = TypeVar("Reply", bound=Record)
 
-# Form of the manifest.
-FORMAT = 1
+
+class Last(Plain):
+    """The last checkpoint of a job, on which the next one may build.
+
+    images: of each task its image, behind those on which that builds.
+    """
+
+    slot: store.Slot
+    stamp: int
+    images: dict[int, list[manifest.Base]]
 
 
 class Checkpoints(Table):
-    """What is being written, by the roots of the jobs."""
+    """What is being written, and what was written last, by the roots of the jobs."""
 
     def __init__(self) -> None:
         self.going: set[int] = set()
+        self.last: dict[int, Last] = {}
 
 
 class Plan(Plain):
@@ -125,7 +136,7 @@ async def write(pvmd: Pvmd, body: CheckpointOrder) -> tuple[int, Plan]:
     going.add(plan.root)
     try:
         return await _write(pvmd, plan, body), plan
-    except vault.VaultError as error:
+    except store.VaultError as error:
         raise never(c.WIRE_WHY_DIRECTORY, f"{error}") from error
     finally:
         going.discard(plan.root)
@@ -156,32 +167,126 @@ async def _write(pvmd: Pvmd, plan: Plan, body: CheckpointOrder) -> int:
     directory = body.directory or pvmd.settings.ckpt_dir
     if not directory.startswith("/"):
         raise NotMovedError(c.PvmBadParam, c.WIRE_WHY_DIRECTORY, directory or "none is named")
-    slot = vault.begin(directory, plan.root)
+    slot = await _begin(pvmd, directory, plan.root)
     try:
-        _check_room(slot)
-        cuts, images = await _cut(pvmd, plan, slot)
-        vault.publish(slot, _manifest(plan, slot, cuts, images))
-    except BaseException:
-        vault.drop(slot)
+        last = _last(pvmd, plan, slot)
+        base = (last.stamp if last else 0) if body.flags & c.WIRE_CKPT_INCREMENTAL else -1
+        cuts, files = await _cut(pvmd, plan, slot, body.flags, base)
+        bases = {file.tid: _bases(last, file) for file in files if file.tid}
+        text = _manifest(plan, slot, cuts, files, bases)
+        size = sum(file.size for file in files)
+        keep = body.keep or pvmd.settings.ckpt_keep
+        await aside(pvmd.settings.disk_seconds(), _finish, slot, text, keep)
+    except asyncio.CancelledError:
+        pvmd.background(_give_up(pvmd, plan, slot, body.flags))
         raise
-    vault.prune(slot, body.keep or pvmd.settings.ckpt_keep)
-    pvmd.log(f"checkpoint {slot.path}: {len(plan.tids)} tasks, {sum(images.values())} bytes")
+    except (NotMovedError, HostFailed, store.VaultError):
+        await _give_up(pvmd, plan, slot, body.flags)
+        raise
+    await _end(pvmd, plan, body.flags, end=True)
+    Checkpoints.of(pvmd).last[plan.root] = _last_now(plan, slot, files, bases)
+    pvmd.log(f"checkpoint {slot.path}: {len(plan.tids)} tasks, {size} bytes")
     return slot.number
 
 
-def _check_room(slot: vault.Slot) -> None:
-    """Raises NotMovedError unless twice what the last checkpoint has is free."""
-    last = max(vault.numbers(slot.job), default=0)
-    if last:
-        needed, free = 2 * vault.size(vault.Slot(slot.job, last)), vault.room(slot)
-        if free < needed:
-            raise not_now(c.WIRE_WHY_ROOM, f"{free} bytes are free, {needed} are wanted")
+def _last(pvmd: Pvmd, plan: Plan, slot: store.Slot) -> Last | None:
+    """The checkpoint on which this one may build."""
+    last = Checkpoints.of(pvmd).last.get(plan.root)
+    if last is None or (last.slot.job, last.slot.number) != (slot.job, slot.number - 1):
+        return None
+    return last
 
 
-async def _cut(pvmd: Pvmd, plan: Plan, slot: vault.Slot) -> tuple[list[Cut], dict[int, int]]:
-    """Stop the tasks, note what is under way, have them go on: what is noted, sizes of images."""
+def _last_now(
+    plan: Plan, slot: store.Slot, files: list[KeptFile], bases: dict[int, list[manifest.Base]]
+) -> Last:
+    """This checkpoint as the next one will see it."""
+    images = {
+        file.tid: [*bases[file.tid], manifest.Base(slot.number, _named(file))]
+        for file in files
+        if file.tid
+    }
+    return Last(slot, plan.stamp, images)
+
+
+def _bases(last: Last | None, file: KeptFile) -> list[manifest.Base]:
+    """What an image builds on, the oldest first. Raises NotMovedError: nobody knows."""
+    if not file.base:
+        return []
+    if last is None or file.base != last.stamp or file.tid not in last.images:
+        raise not_now(c.WIRE_WHY_WRITING, f"t{file.tid:x}: its image builds on an unknown one")
+    return last.images[file.tid]
+
+
+def _named(file: KeptFile) -> manifest.File:
+    return manifest.File(file.name, file.size, file.hash)
+
+
+async def _begin(pvmd: Pvmd, directory: str, root: int) -> store.Slot:
+    """The directory of a new checkpoint. Raises NotMovedError, VaultError."""
+    job, number, needed, free = await aside(
+        pvmd.settings.disk_seconds(), _make_slot, directory, root
+    )
+    if free < needed:
+        raise not_now(c.WIRE_WHY_ROOM, f"{free} bytes are free, {needed} are wanted")
+    return store.Slot(job, number)
+
+
+def _make_slot(directory: str, root: int) -> tuple[str, int, int, int]:
+    """Make it: that of the job, number, bytes that must be free, those that are.
+
+    That is twice what the last checkpoint has. If they are not, nothing is left of it.
+    Raises VaultError, OSError.
+    """
+    slot = store.begin(directory, root)
+    last = max(store.numbers(slot.job), default=0)
+    needed = 2 * _whole_size(store.Slot(slot.job, last)) if last else 0
+    free = store.room(slot)
+    if free < needed:
+        store.drop(slot)
+    return slot.job, slot.number, needed, free
+
+
+def _whole_size(slot: store.Slot) -> int:
+    """Bytes of a checkpoint, and of those on which it builds."""
+    numbers = (slot.number, *manifest.needed(slot))
+    return sum(store.size(store.Slot(slot.job, number)) for number in numbers)
+
+
+def _finish(slot: store.Slot, text: bytes, keep: int) -> None:
+    """The checkpoint is whole from now on; older ones go. Raises VaultError."""
+    store.publish(slot, text)
+    store.prune(slot, keep, manifest.needed)
+
+
+async def _give_up(pvmd: Pvmd, plan: Plan, slot: store.Slot, flags: int) -> None:
+    """Nothing comes of a checkpoint: its tasks go on, its files go, now or with the next."""
+    await _end(pvmd, plan, flags, end=False)
+    with contextlib.suppress(store.VaultError):
+        await aside(pvmd.settings.disk_seconds(), store.drop, slot)
+
+
+async def _end(pvmd: Pvmd, plan: Plan, flags: int, *, end: bool) -> None:
+    """If that was wanted, end the tasks; or have them go on, as it has failed."""
+    order = EndOrder(plan.stamp, int(end))
+    if flags & c.WIRE_CKPT_END:
+        with contextlib.suppress(NotMovedError, HostFailed):
+            await everywhere(
+                pvmd,
+                plan.hosts,
+                c.DM_CKPT_END,
+                order,
+                Status,
+                lambda: cutting.end_tasks(pvmd, None, order),
+            )
+
+
+async def _cut(
+    pvmd: Pvmd, plan: Plan, slot: store.Slot, flags: int, base: int
+) -> tuple[list[Cut], list[KeptFile]]:
+    """Stop the tasks, note what is under way, have them go on: what is noted, files."""
     own = pvmd.hosts.own.tid
-    order = FreezeOrder(plan.stamp, 1, slot.part, plan.tids)
+    order = FreezeOrder(plan.stamp, 1, slot.part, plan.tids, flags, base)
     word = CutOrder(plan.stamp)
 
     async def freeze() -> None:
@@ -221,41 +326,37 @@ async def _cut(pvmd: Pvmd, plan: Plan, slot: vault.Slot) -> tuple[list[Cut], dic
         )
         check_replies(cuts)
     except BaseException:
-        with contextlib.suppress(NotMovedError, HostFailed):
-            await thaw()
+        if not flags & c.WIRE_CKPT_END:
+            with contextlib.suppress(NotMovedError, HostFailed):
+                await thaw()
         raise
     pvmd.log(f"checkpoint {slot.path}: stopped for {1000 * (time.monotonic() - begun):.1f} ms")
     thawed = await thaw()
     check_replies(thawed)
-    images = {one.tid: one.high << 31 | one.low for reply in thawed for one in reply.images}
-    if set(images) != set(plan.tids):
+    files = [file for reply in thawed for file in reply.files]
+    if {file.tid for file in files} - {0} != set(plan.tids):
         raise not_now(c.WIRE_WHY_WRITING, "a task has ended")
-    return cuts, images
+    return cuts, files
 
 
 def _manifest(
-    plan: Plan, slot: vault.Slot, cuts: list[Cut], images: dict[int, int]
-) -> dict[str, Any]:
+    plan: Plan,
+    slot: store.Slot,
+    cuts: list[Cut],
+    files: list[KeptFile],
+    bases: dict[int, list[manifest.Base]],
+) -> bytes:
     """What restarting.py reads."""
-    return {
-        "format": FORMAT,
-        "job": f"t{plan.root:x}",
-        "number": slot.number,
-        "stamp": plan.stamp,
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "machine": plan.machine,
-        "tasks": [
-            {
-                "tid": f"t{state.go.tid:x}",
-                "parent": f"t{state.go.task.ptid:x}",
-                "name": state.go.task.name,
-                "place": plan.places[state.go.tid].name,
-                "image": f"t{state.go.tid:x}.img",
-                "bytes": images[state.go.tid],
-                "state": base64.b64encode(state.encode()).decode(),
-            }
-            for cut in cuts
-            for state in cut.states
-        ],
-        "queues": [cut.queue for cut in cuts if cut.queue],
-    }
+    kept = [(file.tid, _named(file)) for file in files]
+    saved = manifest.Saved(
+        slot,
+        plan.stamp,
+        plan.machine,
+        plan.root,
+        [state for cut in cuts for state in cut.states],
+        {tid: file for tid, file in kept if tid},
+        bases,
+        {tid: host.name for tid, host in plan.places.items()},
+        [file for tid, file in kept if not tid],
+    )
+    return manifest.encode(saved, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))

@@ -17,23 +17,26 @@ import struct
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
+from pvm3py.vault import store
 from pvm3py.wire import constants as c
 from pvm3py.wire.checkpoints import (
     Cut,
     CutOrder,
+    EndOrder,
     FreezeOrder,
+    KeptFile,
     Member,
     Members,
     TaskState,
     ThawReply,
-    Written,
 )
 from pvm3py.wire.moves import Freeze, HoldOrder, MoveReply, MoveWord, Thaw
-from pvm3py.wire.task import Empty
+from pvm3py.wire.task import Empty, Status
 
 from ..core import Pvmd, Table
 from ..dispatch import Request, handles
-from ..io import passage, vault
+from ..io import passage
+from ..io.aside import aside
 from ..occasions import END, HOST_LOST, on
 from ..state.errors import HostFailed, Refused
 from ..state.moves import NotMovedError, Stop, never, not_now
@@ -53,14 +56,20 @@ _HEAD = struct.Struct(">ii")
 
 
 class Cutting(Plain):
-    """A checkpoint in progress, led by the daemon of host `by`; over: the tasks go on."""
+    """A checkpoint in progress, led by the daemon of host `by`.
+
+    ends: the tasks end when all is written; over: they go on; queued: what tasks of it have sent
+    to those here that had stopped.
+    """
 
     stamp: int
     by: int
     directory: str
     stops: list[Stop]
     tids: frozenset[int]
+    ends: bool = False
     over: bool = False
+    queued: bytes = b""
 
 
 class Cuts(Table):
@@ -95,15 +104,17 @@ async def freeze(pvmd: Pvmd, by: int, body: FreezeOrder) -> MoveReply:
     try:
         tasks = [task for tid in body.tids if (task := pvmd.tasks.get(tid)) is not None]
         for task in tasks:
-            await _check(pvmd, task)
-        if not body.only_asked:
+            await _check(pvmd, task, body.flags)
+        if body.only_asked:
+            await _check_directory(pvmd, body.directory)
+        else:
             await _freeze(pvmd, _begin(pvmd, by, body, tasks))
     except NotMovedError as error:
         return MoveReply(error.code, error.reason, f"{error}")
     return MoveReply(0)
 
 
-async def _check(pvmd: Pvmd, task: Task) -> None:
+async def _check(pvmd: Pvmd, task: Task, flags: int) -> None:
     """Raises NotMovedError if there can be no image of a task now, with its name."""
     moves = Moves.of(pvmd)
     try:
@@ -111,6 +122,8 @@ async def _check(pvmd: Pvmd, task: Task) -> None:
         if task.tid in moves.departures or task.tid in moves.stops:
             raise NotMovedError(c.PvmBusy, c.WIRE_WHY_SLOW, "it is being moved, or stopped")
         movable.check(pvmd, task)
+        if flags & c.WIRE_CKPT_SPAWNED and task.flags < 0:
+            raise never(c.WIRE_WHY_BY_HAND)
     except NotMovedError as error:
         raise _named(task.tid, error) from error
 
@@ -120,30 +133,45 @@ def _named(tid: int, error: NotMovedError) -> NotMovedError:
     return migration.told(error.code, error.reason, f"t{tid:x}: {error}")
 
 
+async def _check_directory(pvmd: Pvmd, directory: str) -> None:
+    """Raises NotMovedError if images cannot be written there from this host."""
+    try:
+        await aside(pvmd.settings.disk_seconds(), store.check_directory, directory)
+    except store.VaultError as error:
+        raise never(c.WIRE_WHY_DIRECTORY, f"on {pvmd.hosts.own.name}: {error}") from error
+
+
 def _begin(pvmd: Pvmd, by: int, body: FreezeOrder, tasks: list[Task]) -> Cutting:
     """A checkpoint begins here. Raises NotMovedError."""
-    cutting = Cutting(body.stamp, by, body.directory, [], frozenset(body.tids))
+    ends = bool(body.flags & c.WIRE_CKPT_END)
+    cutting = Cutting(body.stamp, by, body.directory, [], frozenset(body.tids), ends)
     Cuts.of(pvmd).going[body.stamp] = cutting
     try:
-        vault.check_directory(body.directory)
         for task in tasks:
-            cutting.stops.append(_stop_of(pvmd, cutting, task))
-    except (OSError, vault.VaultError) as error:
+            cutting.stops.append(_stop_of(pvmd, cutting, task, body.base))
+    except (OSError, store.VaultError) as error:
         _close(pvmd, cutting)
         raise never(c.WIRE_WHY_DIRECTORY, f"on {pvmd.hosts.own.name}: {error}") from error
     return cutting
 
 
-def _stop_of(pvmd: Pvmd, cutting: Cutting, task: Task) -> Stop:
-    path = os.path.join(cutting.directory, f"t{task.tid:x}.img")
+def image_name(tid: int) -> str:
+    """The name of a task's image in the directory of its checkpoint."""
+    return f"t{tid:x}.img"
+
+
+def _stop_of(pvmd: Pvmd, cutting: Cutting, task: Task, base: int) -> Stop:
+    path = os.path.join(cutting.directory, image_name(task.tid))
     if len(os.fsencode(path)) >= c.WIRE_FREEZE_PATH:
-        raise vault.VaultError(f"{path}: the name is too long")
+        raise store.VaultError(f"{path}: the name is too long")
     listener = passage.listen(pvmd.hosts.own.address, pvmd.settings.ports)
     made = pvmd.loop.create_future()
     made.add_done_callback(placing.unneeded)
-    stop = Stop(task, cutting.stamp, path, made, listener, passage.new_token())
+    stop = Stop(task, cutting.stamp, path, made, listener, passage.new_token(), base)
     Moves.of(pvmd).stops[task.tid] = stop
-    stop.written = pvmd.background(_await_outcome(stop))
+    stop.written = pvmd.background(
+        _await_outcome(stop, pvmd.settings.disk_seconds(movable.size(task)))
+    )
     stop.written.add_done_callback(placing.unneeded)
     return stop
 
@@ -197,6 +225,8 @@ def _order(pvmd: Pvmd, stop: Stop) -> None:
     task.frozen = []
     stop.ordered = True
     body = Freeze(stop.epoch, c.WIRE_FREEZE_FILE, f"{address}:{port}", stop.token, stop.path)
+    if stop.base >= 0:
+        body.flags, body.base = body.flags | c.WIRE_FREEZE_NOTE, stop.base
     migration.say(pvmd, task, c.TM_FREEZE, body.encode())
 
 
@@ -220,14 +250,12 @@ async def cut(pvmd: Pvmd, _request: Request | None, body: CutOrder) -> Cut:
         others = [host for host in pvmd.hosts.others() if placing.can_move(pvmd, host.tid)]
         await _all([pvmd.peers.ask(host.tid, c.DM_MOVE_FLUSH, word) for host in others])
         _cutting(pvmd, body.stamp)
-        states = [_state(pvmd, stop) for stop in cutting.stops]
-        return Cut(0, 0, "", _keep_queue(pvmd, cutting), states)
+        cutting.queued = _queued(pvmd, cutting)
+        return Cut(0, 0, "", [_state(pvmd, stop) for stop in cutting.stops])
     except NotMovedError as error:
         return Cut(error.code, error.reason, f"{error}")
     except HostFailed as error:
         return Cut(c.PvmHostFail, c.WIRE_WHY_LOST, f"{error}")
-    except OSError as error:
-        return Cut(c.PvmBusy, c.WIRE_WHY_WRITING, f"{error.strerror}")
 
 
 def _state(pvmd: Pvmd, stop: Stop) -> TaskState:
@@ -237,18 +265,13 @@ def _state(pvmd: Pvmd, stop: Stop) -> TaskState:
     return TaskState(state, int(task.pipe is not None))
 
 
-def _keep_queue(pvmd: Pvmd, cutting: Cutting) -> str:
-    """Write what tasks of the checkpoint have sent to those here: name of the file, "": nothing."""
-    frames = b"".join(
+def _queued(pvmd: Pvmd, cutting: Cutting) -> bytes:
+    """What tasks of the checkpoint have sent to those here that have stopped."""
+    return b"".join(
         frame
         for stop in cutting.stops
         for frame in _frames(pvmd.switch.held_for(stop.task.tid), cutting.tids)
     )
-    if not frames:
-        return ""
-    name = f"held-{pvmd.hosts.own.tid:x}.q"
-    vault.write_file(os.path.join(cutting.directory, name), frames)
-    return name
 
 
 def _frames(held: bytes, senders: frozenset[int]) -> Iterable[bytes]:
@@ -307,29 +330,95 @@ def thaw(
     cutting = Cuts.of(pvmd).going.get(body.stamp)
     if cutting is None:
         return ThawReply(c.PvmBusy, c.WIRE_WHY_LOST, "the checkpoint is off")
-    if not cutting.over:
+    if not (cutting.over or cutting.ends):
         _go_on(pvmd, cutting)
     return _written(pvmd, cutting)
 
 
+@handles(c.DM_CKPT_END, EndOrder, hosts=True, reply_tag=c.DM_CKPT_ENDACK)
+def end_tasks(pvmd: Pvmd, _request: Request | None, body: EndOrder) -> Status:
+    """All is on the disk, and the tasks end, or it is not, and they go on."""
+    cutting = Cuts.of(pvmd).going.get(body.stamp)
+    if cutting is None:
+        return Status(c.PvmBusy)
+    for stop in cutting.stops if body.end else ():
+        # Not by signal_task: what has stopped gets its signals later.
+        if pvmd.tasks.get(stop.task.tid) is stop.task and stop.task.runs():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(stop.task.pid, signal.SIGKILL)
+    _go_on(pvmd, cutting)
+    _close(pvmd, cutting)
+    return Status(0)
+
+
 async def _written(pvmd: Pvmd, cutting: Cutting) -> ThawReply:
-    images = []
     try:
-        for stop in cutting.stops:
-            assert stop.written is not None
-            size = await stop.written
-            images.append(Written(stop.task.tid, size >> 31 & 0x7FFFFFFF, size & 0x7FFFFFFF))
-        return ThawReply(0, 0, "", images)
+        return ThawReply(0, 0, "", await _files(pvmd, cutting))
     except NotMovedError as error:
         return ThawReply(error.code, error.reason, f"{error}")
     except asyncio.CancelledError:
         return ThawReply(c.PvmBusy, c.WIRE_WHY_LOST, "the checkpoint is off")
     finally:
-        _close(pvmd, cutting)
+        if not cutting.ends:
+            _close(pvmd, cutting)
 
 
-async def _await_outcome(stop: Stop) -> int:
-    """Bytes of an image, when all of it is on the disk. Raises NotMovedError."""
+async def _files(pvmd: Pvmd, cutting: Cutting) -> list[KeptFile]:
+    """The files of this host, all of them on the disk. Raises NotMovedError."""
+    sizes, bases = {}, {}
+    for stop in cutting.stops:
+        assert stop.written is not None
+        sizes[stop.task.tid], bases[stop.task.tid] = await stop.written
+    named = f"held-{pvmd.hosts.own.tid:x}.q"
+    seconds = pvmd.settings.disk_seconds(sum(sizes.values()) + len(cutting.queued))
+    try:
+        found = await aside(seconds, _seal, cutting.directory, sizes, named, cutting.queued)
+    except store.VaultError as error:
+        raise not_now(c.WIRE_WHY_WRITING, f"on {pvmd.hosts.own.name}: {error}") from error
+    return [
+        KeptFile(tid, name, size >> 31 & 0x7FFFFFFF, size & 0x7FFFFFFF, digest, bases.get(tid, 0))
+        for tid, name, size, digest in found
+    ]
+
+
+def _seal(
+    directory: str, sizes: dict[int, int], named: str, queued: bytes
+) -> list[tuple[int, str, int, str]]:
+    """Write the messages that were held, and hash all files: tids, names, sizes, hashes.
+
+    Raises VaultError, OSError.
+    """
+    names = [(tid, image_name(tid)) for tid in sizes]
+    if queued:
+        store.write_file(os.path.join(directory, named), queued)
+        names.append((0, named))
+    found = []
+    for tid, name in names:
+        size, digest = store.hash_file(os.path.join(directory, name))
+        expected = sizes.get(tid, len(queued))
+        if size != expected:
+            raise store.VaultError(f"{name}: has {size} bytes, not {expected}")
+        found.append((tid, name, size, digest))
+    return found
+
+
+async def _await_outcome(stop: Stop, seconds: float) -> tuple[int, int]:
+    """Bytes of an image, when all of it is on the disk, and its base. Raises NotMovedError."""
+    try:
+        async with asyncio.timeout(seconds):
+            said = await _hear_outcome(stop)
+    except TimeoutError as error:
+        slow = f"t{stop.task.tid:x}: the disk takes more than {seconds:g} s"
+        raise not_now(c.WIRE_WHY_WRITING, slow) from error
+    reason, detail, size = _OUTCOME.unpack(said[: _OUTCOME.size])
+    if reason:
+        why = os.strerror(detail) if detail else f"reason {reason}"
+        raise not_now(c.WIRE_WHY_WRITING, f"t{stop.task.tid:x}: {why}")
+    return int(size), int(detail)
+
+
+async def _hear_outcome(stop: Stop) -> bytes:
+    """What who has written an image says of that. Raises NotMovedError."""
     said = b""
     try:
         sock = await passage.accept(stop.listener, stop.token)
@@ -344,11 +433,7 @@ async def _await_outcome(stop: Stop) -> int:
         raise not_now(c.WIRE_WHY_WRITING, f"t{stop.task.tid:x}: {error.strerror}") from error
     finally:
         stop.listener.close()
-    reason, detail, size = _OUTCOME.unpack(said[: _OUTCOME.size])
-    if reason:
-        why = os.strerror(detail) if detail else f"reason {reason}"
-        raise not_now(c.WIRE_WHY_WRITING, f"t{stop.task.tid:x}: {why}")
-    return int(size)
+    return said
 
 
 # ---- occasions -----------------------------------------------------------------------------

@@ -21,9 +21,6 @@ _TERMINALS = ("/dev/pts/", "/dev/tty", "/dev/console")
 _CHANNELS = ("pipe:", "socket:")
 # The beginning of /proc/cpuinfo has all of the first processor.
 _CPU_BYTES = 16384
-# Seconds that a task which has been started has to enrol, and between two looks at that.
-_ENROL_SECONDS = 1.0
-_LOOK = 0.01
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 # Seconds that a task which has been started has to enrol, and between two looks at that.
 _ENROL_SECONDS = 1.0
@@ -36,6 +33,11 @@ class Machine(Table):
     def __init__(self) -> None:
         system = os.uname()
         self.traits = f"{system.machine} page {_PAGE} Linux {system.release} CPU {_processor()}"
+
+
+def _kind(traits: str) -> str:
+    """What can never differ."""
+    return traits.partition(" Linux ")[0]
 
 
 def _processor() -> str:
@@ -152,7 +154,10 @@ def check_goal(pvmd: Pvmd, host: Host) -> None:
 
 
 def check_machine(pvmd: Pvmd, traits: str) -> None:
-    """Raises NotMovedError if what is the other machine's is not this one's."""
+    """Raises NotMovedError if what is the other machine's is not this one's.
+
+    The restarter looks closer: with PVM_MOVE_UNLIKE it says what another kernel or processor lacks.
+    """
     own = Machine.of(pvmd).traits
-    if traits != own:
+    if traits != own and not (pvmd.settings.move_unlike and _kind(traits) == _kind(own)):
         raise never(c.WIRE_WHY_MACHINE, f"{traits} there, {own} here")

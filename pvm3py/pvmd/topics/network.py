@@ -135,8 +135,12 @@ def resolve_in_time(names: list[str], seconds: float) -> dict[str, str | None]:
             found[name] = resolve(name)
 
     thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(seconds)
+    try:
+        thread.start()
+    except RuntimeError:  # Too little memory, or too few processes: nobody else can wait.
+        work()
+    else:
+        thread.join(seconds)
     return dict(found)
 
 
@@ -175,8 +179,12 @@ def _resolve_in_threads(
                 name = waiting.pop()
                 loop.call_soon_threadsafe(tell, name, resolve(name))
 
-    for _ in range(min(_RESOLVERS, len(names))):
-        threading.Thread(target=work, daemon=True).start()
+    try:
+        for _ in range(min(_RESOLVERS, len(names))):
+            threading.Thread(target=work, daemon=True).start()
+    except RuntimeError:  # None may have been started, and the loop must not wait itself.
+        while waiting:
+            tell(waiting.pop(), None)
 
 
 # ---- the socket ----------------------------------------------------------------------------

@@ -46,6 +46,7 @@ MODULES = (
     "pvm3py.pvmd.topics.checkpointing",
     "pvm3py.pvmd.topics.restarting",
     "pvm3py.pvmd.topics.saving",
+    "pvm3py.pvmd.topics.parking",
     # trace events
     "copy",
     "dataclasses",

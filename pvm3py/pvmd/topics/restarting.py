@@ -7,55 +7,32 @@ hosts are. First all daemons prepare for them; when all tasks can run, they do.
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import json
-import os
 from collections.abc import Coroutine
-from typing import Any
 
+from pvm3py.vault import manifest
+from pvm3py.vault.manifest import File, Saved
+from pvm3py.vault.store import Slot, VaultError
 from pvm3py.wire import constants as c
 from pvm3py.wire.checkpoints import (
     AwaitOrder,
+    Base,
+    KeptFile,
     RestartGo,
     RestartOrder,
     RestartReply,
     Seat,
-    TaskState,
 )
-from pvm3py.wire.codec import WireError
 from pvm3py.wire.moves import MoveReply
 
 from ..core import Pvmd
 from ..dispatch import Request, handles
-from ..io import vault
+from ..io.aside import aside
 from ..state.errors import HostFailed
 from ..state.hosts import Host
 from ..state.moves import NotMovedError, never
-from ..state.plain import Plain
 from . import reviving
-from .checkpointing import FORMAT, check_replies, everywhere, members
-
-# What a manifest raises that is not as it was written.
-_DAMAGED = (
-    *(ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError),
-    WireError,
-)
-
-
-class Saved(Plain):
-    """A checkpoint as its manifest has it. places: names of the hosts where the tasks were."""
-
-    path: str
-    number: int
-    stamp: int
-    machine: str
-    root: int
-    states: list[TaskState]
-    images: dict[int, str]
-    places: dict[int, str]
-    queues: list[str]
-
+from .checkpointing import check_replies, everywhere, members
 
 # ---- requests ------------------------------------------------------------------------------
 
@@ -80,66 +57,30 @@ async def _asked(pvmd: Pvmd, body: RestartOrder) -> RestartReply:
     try:
         if not pvmd.hosts.is_master:
             return await pvmd.peers.request(pvmd.hosts.master, c.DM_RESTART, body, RestartReply)
-        tids = await start(pvmd, read(body.directory or pvmd.settings.ckpt_dir, body.number), body)
+        saved = await read(pvmd, body.directory or pvmd.settings.ckpt_dir, body.number)
+        tids = await start(pvmd, saved, body)
         return RestartReply(len(tids), 0, "", tids)
     except NotMovedError as error:
         return RestartReply(error.code, error.reason, f"{error}", [])
-    except vault.VaultError as error:
+    except VaultError as error:
         why = never(c.WIRE_WHY_CHECKPOINT, f"{error}")
         return RestartReply(why.code, why.reason, f"{why}", [])
     except HostFailed as error:
         return RestartReply(c.PvmHostFail, c.WIRE_WHY_LOST, f"{error}", [])
 
 
-# ---- the manifest --------------------------------------------------------------------------
+# ---- the checkpoint ------------------------------------------------------------------------
 
 
-def read(directory: str, number: int) -> Saved:
+async def read(pvmd: Pvmd, directory: str, number: int) -> Saved:
     """A checkpoint, 0: the last one. Raises VaultError: there is none, or it is damaged."""
-    slot = vault.find(directory, number)
-    path = os.path.join(slot.path, vault.MANIFEST)
-    try:
-        words = json.loads(vault.read_file(path))
-        if words["format"] != FORMAT:
-            raise vault.VaultError(f"{path}: is of format {words['format']}, not {FORMAT}")
-        return _saved(slot, words)
-    except _DAMAGED as error:
-        raise vault.VaultError(f"{path}: is damaged: {error}") from error
+    job, found, text = await aside(pvmd.settings.disk_seconds(), _load, directory, number)
+    return manifest.decode(Slot(job, found), text)
 
 
-def _saved(slot: vault.Slot, words: dict[str, Any]) -> Saved:
-    """What a manifest says. Raises what it can raise if it is damaged; VaultError."""
-    states, images, places = [], {}, {}
-    for task in words["tasks"]:
-        tid = _tid(task["tid"])
-        state = TaskState.decode(base64.b64decode(task["state"], validate=True))
-        if state.go.tid != tid:
-            raise vault.VaultError(f"{slot.path}: what it says of t{tid:x} is damaged")
-        images[tid], places[tid] = _name(task["image"]), str(task["place"])
-        _check_size(os.path.join(slot.path, images[tid]), int(task["bytes"]))
-        states.append(state)
-    queues = [_name(name) for name in words["queues"]]
-    stamp, machine, root = int(words["stamp"]), str(words["machine"]), _tid(words["job"])
-    return Saved(slot.path, slot.number, stamp, machine, root, states, images, places, queues)
-
-
-def _tid(word: str) -> int:
-    return int(word.removeprefix("t"), 16)
-
-
-def _name(word: str) -> str:
-    """A name of a file in the same directory. ValueError: it is none."""
-    if not word or "/" in word or word.startswith("."):
-        raise ValueError(f"{word!r} is no name of a file")
-    return word
-
-
-def _check_size(path: str, expected: int) -> None:
-    fd = vault.open_safe(path)
-    size = os.fstat(fd).st_size
-    os.close(fd)
-    if size != expected:
-        raise vault.VaultError(f"{path}: has {size} bytes, not {expected}: it is cut off")
+def _load(directory: str, number: int) -> tuple[str, int, bytes]:
+    slot, text = manifest.load(directory, number)
+    return slot.job, slot.number, text
 
 
 # ---- a restart -----------------------------------------------------------------------------
@@ -160,9 +101,10 @@ async def start(pvmd: Pvmd, saved: Saved, body: RestartOrder) -> list[int]:
     hosts = _hosts(pvmd, body.hosts)
     seats = _seats(saved, hosts)
     epoch = pvmd.hosts.places.next_epoch()
-    order = AwaitOrder(epoch, saved.stamp, saved.path, saved.machine, seats, saved.queues)
+    queues = [_kept(0, queue) for queue in saved.queues]
+    order = AwaitOrder(epoch, saved.stamp, saved.slot.path, saved.machine, seats, queues)
     _redirect(pvmd, saved, body)
-    go = RestartGo(epoch, 1, saved.number, tids, saved.states)
+    go = RestartGo(epoch, 1, saved.slot.number, tids, saved.states)
     try:
         await _prepare(pvmd, order)
     except (NotMovedError, HostFailed):
@@ -171,7 +113,7 @@ async def start(pvmd: Pvmd, saved: Saved, body: RestartOrder) -> list[int]:
             await _tell(pvmd, go)
         raise
     check_replies(await _tell(pvmd, go))
-    pvmd.log(f"checkpoint {saved.path}: {len(tids)} tasks run again")
+    pvmd.log(f"checkpoint {saved.slot.path}: {len(tids)} tasks run again")
     return tids
 
 
@@ -221,8 +163,13 @@ def _seats(saved: Saved, hosts: list[Host]) -> list[Seat]:
         tid = state.go.tid
         host = stay[tid] or min(load, key=lambda host: (load[host], host))
         load[host] += 1
-        seats.append(Seat(tid, host, saved.images[tid], state.piped))
+        bases = [Base(base.number, _kept(tid, base.file)) for base in saved.bases[tid]]
+        seats.append(Seat(tid, host, _kept(tid, saved.images[tid]), state.piped, bases))
     return seats
+
+
+def _kept(tid: int, file: File) -> KeptFile:
+    return KeptFile(tid, file.name, file.size >> 31, file.size & 0x7FFFFFFF, file.hash)
 
 
 def _redirect(pvmd: Pvmd, saved: Saved, body: RestartOrder) -> None:

@@ -9,19 +9,21 @@ task runs before all can.
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import os
-import struct
 from collections.abc import Coroutine
 
+from pvm3py.vault import image, manifest, messages, store
+from pvm3py.vault.store import VaultError
 from pvm3py.wire import constants as c
-from pvm3py.wire.checkpoints import AwaitOrder, RestartGo, Seat, TaskState
+from pvm3py.wire.checkpoints import AwaitOrder, Base, RestartGo, Seat, TaskState
 from pvm3py.wire.moves import MoveReply, OpenRequest
 from pvm3py.wire.task import Status
 
 from ..core import Pvmd, Table
 from ..dispatch import Request, handles
-from ..io import vault
+from ..io.aside import aside
 from ..io.switch import frame
 from ..occasions import HOST_LOST, TASK_GONE, on
 from ..state.moves import Arrival, NotMovedError, never, not_now
@@ -30,9 +32,8 @@ from ..state.task import Task, is_task
 from . import arriving, movable, placing
 from .placing import Moves
 
-# What an image begins with, as far as it is looked at here: struct image_header.
-_HEADER = struct.Struct("=8sIIIIIiii")
-_FRAGMENT = struct.Struct(">iiiI")
+# Images of which hashes are computed at a time.
+_HASHES = os.cpu_count() or 1
 # Of all messages that were held; a task has a megabyte, and what it had begun.
 _QUEUE_MAX = 1 << 30
 
@@ -45,10 +46,11 @@ class Revival(Plain):
 
 
 class Revivals(Table):
-    """What is being prepared, by epochs."""
+    """What is being prepared, by epochs; hashing: held as long as an image is hashed."""
 
     def __init__(self) -> None:
         self.going: dict[int, Revival] = {}
+        self.hashing = asyncio.Semaphore(_HASHES)
 
 
 # ---- preparation ---------------------------------------------------------------------------
@@ -62,26 +64,33 @@ def dm_await(pvmd: Pvmd, request: Request, body: AwaitOrder) -> Coroutine[None, 
 
 async def prepare(pvmd: Pvmd, by: int, body: AwaitOrder) -> MoveReply:
     """Know where the tasks are to be, and have those of this host ready to run."""
-    revival = Revival(by, [])
-    Revivals.of(pvmd).going[body.epoch] = revival
+    going = Revivals.of(pvmd).going
+    revival = going[body.epoch] = Revival(by, [])
     try:
         mine = [seat for seat in body.seats if pvmd.hosts.own.tid == seat.host]
         if mine:
             movable.check_machine(pvmd, body.machine)
-        for seat in body.seats:
+        held = await _held_for(pvmd, body, {seat.tid for seat in mine})
+        for seat in body.seats if body.epoch in going else ():
             _expect(pvmd, revival, body, seat)
-        _put_in(pvmd, body, {seat.tid for seat in mine})
-        works = [_revive(pvmd, Moves.of(pvmd).arrivals[seat.tid], body, seat) for seat in mine]
+        pvmd.switch.send_frames(held)
+        pvmd.switch.flush()
+        arrivals = [Moves.of(pvmd).arrivals.get(seat.tid) for seat in mine]
+        works = [
+            _revive(pvmd, arrival, body, seat)
+            for arrival, seat in zip(arrivals, mine, strict=True)
+            if arrival is not None
+        ]
         for outcome in await asyncio.gather(*works, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
     except NotMovedError as error:
         drop(pvmd, body.epoch)
         return MoveReply(error.code, error.reason, f"{error}")
-    except (OSError, vault.VaultError) as error:
+    except (OSError, VaultError) as error:
         drop(pvmd, body.epoch)
         return MoveReply(c.PvmNotMovable, c.WIRE_WHY_CHECKPOINT, f"{error}")
-    if body.epoch not in Revivals.of(pvmd).going:
+    if body.epoch not in going:
         return MoveReply(c.PvmHostFail, c.WIRE_WHY_LOST, "the restart is off")
     return MoveReply(0)
 
@@ -108,10 +117,15 @@ def _expect(pvmd: Pvmd, revival: Revival, body: AwaitOrder, seat: Seat) -> None:
 
 async def _revive(pvmd: Pvmd, arrival: Arrival, body: AwaitOrder, seat: Seat) -> None:
     """Have the restarter make a task of its image. Raises NotMovedError, OSError, VaultError."""
-    path = os.path.join(body.directory, seat.image)
-    arrival.image = io.FileIO(vault.open_safe(path), "rb")
-    _check_header(arrival.image, path, seat.tid, body.stamp)
+    path = os.path.join(body.directory, seat.image.name)
     arrival.work = asyncio.current_task()
+    size = seat.image.size
+    async with Revivals.of(pvmd).hashing:
+        seconds = pvmd.settings.disk_seconds(size)
+        await aside(seconds, _check, path, seat.tid, body.stamp, size, seat.image.hash)
+        for base in seat.bases:
+            await _add_base(pvmd, arrival, body, base)
+    arrival.image = io.FileIO(store.open_safe(path), "rb")
     arriving.start(pvmd, arrival)
     try:
         await arriving.await_report(pvmd, arrival)
@@ -119,33 +133,38 @@ async def _revive(pvmd: Pvmd, arrival: Arrival, body: AwaitOrder, seat: Seat) ->
         raise never(error.reason, f"t{seat.tid:x}: {error}") from error
 
 
-def _check_header(image: io.FileIO, path: str, tid: int, stamp: int) -> None:
-    """Whether a file is the image of this task, of this checkpoint. Raises VaultError."""
-    head = os.pread(image.fileno(), _HEADER.size, 0)
-    if len(head) < _HEADER.size or head[:8] != b"pvmimage":
-        raise vault.VaultError(f"{path}: is no image")
-    *_, of, _, epoch = _HEADER.unpack(head)
-    if (of, epoch) != (tid, stamp):
-        raise vault.VaultError(f"{path}: is of another task or checkpoint")
+async def _add_base(pvmd: Pvmd, arrival: Arrival, body: AwaitOrder, base: Base) -> None:
+    """Check an image on which another one builds, and open it. Raises NotMovedError, VaultError."""
+    slot = store.Slot(os.path.dirname(body.directory), base.number)
+    path = os.path.join(slot.path, base.file.name)
+    seconds = pvmd.settings.disk_seconds(base.file.size)
+    with manifest.of_base(store.Slot(slot.job, int(os.path.basename(body.directory)))):
+        await aside(seconds, _check_base, slot.path, path, base.file.size, base.file.hash)
+        arrival.bases.append(io.FileIO(store.open_safe(path), "rb"))
 
 
-def _put_in(pvmd: Pvmd, body: AwaitOrder, mine: set[int]) -> None:
-    """What was held for tasks of this host is the first that they get. Raises VaultError."""
-    for name in body.queues if mine else ():
-        path = os.path.join(body.directory, name)
-        held = vault.read_file(path, _QUEUE_MAX)
-        at = 0
-        while at < len(held):
-            if at + _FRAGMENT.size > len(held):
-                raise vault.VaultError(f"{path}: is cut off")
-            dst, _, length, _ = _FRAGMENT.unpack_from(held, at)
-            end = at + _FRAGMENT.size + length
-            if length < 0 or end > len(held):
-                raise vault.VaultError(f"{path}: is damaged")
-            if dst in mine:
-                pvmd.switch.send_frames(held[at:end])
-            at = end
-    pvmd.switch.flush()
+def _check_base(directory: str, path: str, size: int, expected: str) -> None:
+    store.check_directory(directory)
+    store.check_file(path, size, expected)
+
+
+def _check(path: str, tid: int, stamp: int, size: int, expected: str) -> None:
+    """Whether a file is the image of this task, as it was written. Raises VaultError."""
+    image.check_header(path, tid, stamp)
+    store.check_file(path, size, expected)
+
+
+async def _held_for(pvmd: Pvmd, body: AwaitOrder, mine: set[int]) -> bytes:
+    """What was held for tasks of this host: the first that they get. Raises VaultError."""
+    frames = []
+    for queue in body.queues if mine else ():
+        path = os.path.join(body.directory, queue.name)
+        if queue.size > _QUEUE_MAX:
+            raise VaultError(f"{path}: {os.strerror(errno.EFBIG)}")
+        seconds = pvmd.settings.disk_seconds(queue.size)
+        held = await aside(seconds, store.read_checked, path, queue.size, queue.hash)
+        frames += [fragment for dst, fragment in messages.split(path, held) if dst in mine]
+    return b"".join(frames)
 
 
 # ---- the end -------------------------------------------------------------------------------

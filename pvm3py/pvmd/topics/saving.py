@@ -11,6 +11,7 @@ import asyncio
 import signal
 from collections.abc import Coroutine
 
+from pvm3py.vault.store import VaultError, job_directory
 from pvm3py.wire import constants as c
 from pvm3py.wire.checkpoints import CheckpointOrder, RestartOrder
 from pvm3py.wire.moves import MoveReply
@@ -18,7 +19,6 @@ from pvm3py.wire.task import SignalRequest
 
 from ..core import Pvmd, Table
 from ..dispatch import Request, handles
-from ..io import vault
 from ..occasions import END, HOST_LOST, TASK_GONE, on
 from ..state.errors import HostFailed
 from ..state.moves import NotMovedError
@@ -74,7 +74,7 @@ async def checkpoint(pvmd: Pvmd, request: Request, body: CheckpointOrder) -> Mov
 
 @handles(c.DM_CKPT, CheckpointOrder, hosts=True, reply_tag=c.DM_CKPTACK)
 def dm_checkpoint(
-    pvmd: Pvmd, _request: Request, body: CheckpointOrder
+    pvmd: Pvmd, _request: Request | None, body: CheckpointOrder
 ) -> Coroutine[None, None, MoveReply]:
     """The same, for a task of another host."""
     return _asked(pvmd, body)
@@ -87,6 +87,9 @@ async def _asked(pvmd: Pvmd, body: CheckpointOrder) -> MoveReply:
         body.directory = body.directory or pvmd.settings.ckpt_dir
         number, plan = await checkpointing.write(pvmd, body)
         body.every = body.every or pvmd.settings.ckpt_every
+        if body.flags & c.WIRE_CKPT_END:
+            _forget(pvmd, plan.root)
+            return MoveReply(number, 0, job_directory(body.directory, plan.root))
         if body.every:
             _watch(pvmd, plan, body)
         return MoveReply(number)
@@ -162,7 +165,7 @@ async def _recover(pvmd: Pvmd, watch: Watch) -> None:
         except HostFailed as error:
             pvmd.log(f"job t{watch.root:x}: {error}, tried again")
             await asyncio.sleep(_LOOK)
-        except (NotMovedError, vault.VaultError) as error:
+        except (NotMovedError, VaultError) as error:
             pvmd.log(f"job t{watch.root:x} cannot be recovered: {error}")
             Watches.of(pvmd).jobs.pop(watch.root, None)
             return
@@ -178,9 +181,9 @@ async def _start_last(pvmd: Pvmd, watch: Watch) -> list[int]:
         await asyncio.sleep(_LOOK)
     await _end_rest(pvmd, watch)
     watch.gone.clear()
-    job = vault.job_directory(watch.order.directory, watch.root)
+    job = job_directory(watch.order.directory, watch.root)
     order = RestartOrder(job, 0, -1, 0, 0, [])
-    return await restarting.start(pvmd, restarting.read(job, 0), order)
+    return await restarting.start(pvmd, await restarting.read(pvmd, job, 0), order)
 
 
 async def _end_rest(pvmd: Pvmd, watch: Watch) -> None:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A host is given back: at PVM_VACATE_SIGNAL its tasks leave it, and then its daemon does."""
+"""A host is given back: at PVM_VACATE_SIGNAL its tasks leave it, and then its daemon does.
+
+The machine ends with its master, so that one has all jobs written to disk first if it knows where.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import asyncio
 
 from ..core import Pvmd, Table
 from ..state.hosts import Host
-from . import evacuating
+from . import evacuating, parking
 
 
 class _Vacation(Table):
@@ -18,16 +21,17 @@ class _Vacation(Table):
 
 
 def vacate(pvmd: Pvmd, signum: int) -> None:
-    """End the daemon when its tasks have left, as far as they can; asked again: at once.
-
-    The master cannot leave, for the machine ends with it.
-    """
+    """End the daemon when its tasks have left, or are kept; asked again: at once."""
     vacation = _Vacation.of(pvmd)
-    goals = evacuating.goals_but(pvmd, ())
-    if pvmd.hosts.is_master or not goals or vacation.work is not None:
+    goals = [] if pvmd.hosts.is_master else evacuating.goals_but(pvmd, ())
+    if vacation.work is not None:
         pvmd.stop(signum)
-    else:
+    elif goals:
         vacation.work = pvmd.background(_vacate(pvmd, signum, goals))
+    elif pvmd.hosts.is_master and pvmd.settings.ckpt_dir:
+        vacation.work = pvmd.background(_keep(pvmd, signum))
+    else:
+        pvmd.stop(signum)
 
 
 async def _vacate(pvmd: Pvmd, signum: int, goals: list[Host]) -> None:
@@ -35,4 +39,11 @@ async def _vacate(pvmd: Pvmd, signum: int, goals: list[Host]) -> None:
         await evacuating.leave(pvmd, goals)
     finally:
         pvmd.log(f"{len(pvmd.tasks)} tasks have not left")
+        pvmd.stop(signum)
+
+
+async def _keep(pvmd: Pvmd, signum: int) -> None:
+    try:
+        await parking.save_all(pvmd)
+    finally:
         pvmd.stop(signum)

@@ -143,7 +143,8 @@ def _stat(pvmd: Pvmd, watch: Watch) -> HostStat:
 
 def _task_stat(pvmd: Pvmd, watch: Watch, task: Task, share: float) -> TaskStat:
     size = movable.size(task) >> 10
-    return TaskStat(task.tid, size, round(share * 1000), task.held, _reason(pvmd, watch, task))
+    thousandths, reason = round(share * 1000), _reason(pvmd, watch, task)
+    return TaskStat(task.tid, size, thousandths, task.held, reason, task.job or task.tid)
 
 
 def _reason(pvmd: Pvmd, watch: Watch, task: Task) -> int:

@@ -5,23 +5,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 import uvloop
 from support.machines.private import nothing_left
 from support.machines.sharing import WAYS, counters
 from support.programs import awaited
+from support.programs.loops import Runner, in_loop, other_work
 
 from pvm3py import VirtualMachine, aio
 from pvm3py.pvmd.io.figures import Sharing
 
-Runner = Callable[[Coroutine[Any, Any, None]], None]
 ROUNDS = 200
-
-# libuv keeps some descriptors from its first loop on.
-uvloop.run(asyncio.sleep(0))
 
 
 @pytest.fixture(autouse=True, params=["memory", "narrow"])
@@ -48,16 +44,6 @@ def own(task: aio.Task) -> Sharing:
     return counters(os.getpid(), task.tid)
 
 
-def in_loop(run: Runner, main: Callable[[aio.Task], Awaitable[None]]) -> None:
-    """Run a coroutine function with the task."""
-
-    async def all_of_it() -> None:
-        async with aio.Task() as task:
-            await main(task)
-
-    run(all_of_it())
-
-
 def test_awaited_messages_go_and_come_through_memory(run: Runner) -> None:
     async def main(task: aio.Task) -> None:
         (them,) = await task.spawn(awaited.echo)
@@ -73,7 +59,7 @@ def test_awaited_messages_go_and_come_through_memory(run: Runner) -> None:
         assert after.received - before.received == ROUNDS
         await task.send(None, them)
 
-    in_loop(run, main)
+    in_loop(main, run)
 
 
 def test_a_loop_that_sleeps_is_woken_by_what_a_peer_puts_into_memory(run: Runner) -> None:
@@ -89,7 +75,7 @@ def test_a_loop_that_sleeps_is_woken_by_what_a_peer_puts_into_memory(run: Runner
         assert own(task).received - before.received == 3
         await task.send(None, them)
 
-    in_loop(run, main)
+    in_loop(main, run)
 
 
 def test_messages_of_two_contexts_all_find_their_receives(run: Runner) -> None:
@@ -109,7 +95,7 @@ def test_messages_of_two_contexts_all_find_their_receives(run: Runner) -> None:
         await asyncio.gather(talk(ROUNDS), elsewhere(), elsewhere())
         await task.send(None, them)
 
-    in_loop(run, main)
+    in_loop(main, run)
 
 
 def test_a_flood_by_both_ways_is_received_in_order(run: Runner) -> None:
@@ -131,29 +117,19 @@ def test_a_flood_by_both_ways_is_received_in_order(run: Runner) -> None:
         await asyncio.gather(*map(all_of, senders))
         assert own(task).received > 0
 
-    in_loop(run, main)
+    in_loop(main, run)
 
 
 def test_other_work_of_the_loop_goes_on_while_answers_come_at_once() -> None:
     async def main(task: aio.Task) -> None:
-        turns = 0
-
-        async def count_turns() -> None:
-            nonlocal turns
-            while True:
-                turns += 1
-                await asyncio.sleep(0)
-
         (them,) = await task.spawn(awaited.echo)
         for number in range(ROUNDS):
             await task.send(number, them)
             assert await task.recv(them) == number
-        counter = asyncio.create_task(count_turns())
-        for number in range(5 * ROUNDS):
-            await task.send(number, them)
-            assert await task.recv(them) == number
-        counter.cancel()
-        assert turns >= 10
+        async with other_work():
+            for number in range(5 * ROUNDS):
+                await task.send(number, them)
+                assert await task.recv(them) == number
         await task.send(None, them)
 
-    in_loop(asyncio.run, main)
+    in_loop(main)

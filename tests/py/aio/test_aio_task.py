@@ -9,12 +9,12 @@ import gc
 import os
 import random
 import signal
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 import uvloop
 from support.programs import awaited
+from support.programs.loops import in_loop, other_work
 
 from pvm3py import ConnectionLost, NotAnObject, NoTask, Tid, Timeout, VirtualMachine, aio
 from pvm3py import Task as BlockingTask
@@ -22,20 +22,7 @@ from pvm3py import Task as BlockingTask
 # Cancels under a counting sender; 100,000 take some minutes.
 CANCELS = int(os.environ.get("PVM3PY_AIO_CANCELS", "3000"))
 
-# libuv keeps some descriptors from its first loop on.
-uvloop.run(asyncio.sleep(0))
-
 pytestmark = pytest.mark.usefixtures("machine")
-
-
-def in_loop(main: Callable[[aio.Task], Awaitable[None]]) -> None:
-    """Run a coroutine function with the task."""
-
-    async def run() -> None:
-        async with aio.Task() as task:
-            await main(task)
-
-    asyncio.run(run())
 
 
 # ---- sending and receiving ------------------------------------------------------------------
@@ -242,21 +229,11 @@ def test_notices_of_ends_are_awaited() -> None:
 
 def test_the_loop_runs_while_messages_are_always_there() -> None:
     async def main(task: aio.Task) -> None:
-        turns = 0
-
-        async def count_turns() -> None:
-            nonlocal turns
-            while True:
-                turns += 1
-                await asyncio.sleep(0)
-
         for number in range(2000):
             await task.send(number, task.tid)
-        counter = asyncio.create_task(count_turns())
-        for number in range(2000):
-            assert await task.recv() == number
-        counter.cancel()
-        assert turns >= 10
+        async with other_work():
+            for number in range(2000):
+                assert await task.recv() == number
 
     in_loop(main)
 

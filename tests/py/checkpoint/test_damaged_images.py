@@ -178,6 +178,19 @@ def word(value: int) -> bytes:
     return struct.pack("=Q", value)
 
 
+def wiped(length: int, flags: int, of_file: bool = False) -> Change:
+    """Say of the beginning of an area that children do not get it."""
+
+    def apply(parts: list[Record]) -> list[Record]:
+        content = next(part.content for part in parts if part.type == records.VMA)
+        areas = list(AREA.iter_unpack(content))
+        start = next(one[0] for one in areas if bool(one[5]) is of_file)
+        said = struct.pack("=QQII", start, start + length, flags, 0)
+        return [*parts[:-1], Record(records.WIPED, records.MUST, said), parts[-1]]
+
+    return apply
+
+
 RIP, RSP = 56, 48
 HUGE = 1 << 62
 WRONG: dict[str, tuple[Change, str]] = {
@@ -222,6 +235,13 @@ WRONG: dict[str, tuple[Change, str]] = {
     "no memory": (changed(records.RUN, lambda c: c[:3]), "has a wrong length"),
     "other content": (changed(records.DATA, patched(0, b"\x63")), "a file that is not open"),
     "far content": (changed(records.DATA, patched(8, word(HUGE))), "a file that is not open"),
+    "no flag of wiped": (wiped(4096, 0), "which children get"),
+    "only droppable": (wiped(4096, 2), "which children get"),
+    "flag of wiped": (wiped(4096, 5), "which children get"),
+    "wiped file": (wiped(4096, 1, of_file=True), "which children get"),
+    "much wiped": (wiped(1 << 40, 1), "which children get"),
+    "odd wiped": (wiped(4095, 1), "which children get"),
+    "nothing wiped": (wiped(0, 1), "which children get"),
     "late process": (
         lambda parts: [*parts[:-2], parts[0], *parts[-2:]],
         "is out of order or unknown",
@@ -283,7 +303,7 @@ def test_check_says_right_and_runs_nothing(image: bytes, tmp_path: Path) -> None
 def test_wrong_call_shows_usage(words: list[str]) -> None:
     ended = restarts.run([restarts.require_restarter(), *words])
     assert ended.status == 2
-    assert ended.output.startswith("usage: pvmrestart [-c] IMAGE [REPORT [STREAM]]\n")
+    assert ended.output.startswith("usage: pvmrestart [-c] [-b BASE]... IMAGE [REPORT [STREAM]]\n")
 
 
 def test_closed_descriptor_is_no_image() -> None:

@@ -277,7 +277,7 @@ def test_log_is_printed_and_followed(vm: VirtualMachine) -> None:
 
 NAMES = (
     *("add", "alias", "conf", "delete", "echo", "evacuate", "export", "getopt", "halt", "help"),
-    *("checkpoint", "restart"),
+    *("checkpoint", "restart", "verify"),
     *("hold", "hosts", "id", "jobs", "kill", "log", "migrate", "mstat", "names", "ps", "pstat"),
     *("owner", "put", "quit", "release", "reset", "setenv", "setopt", "sig", "spawn", "top"),
     *("trace", "unalias", "unexport", "version", "wait"),

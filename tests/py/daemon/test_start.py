@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.impostors.rawtask import Connector, RawTask, enrolled, ints, message
+from support.impostors.rawtask import Connector, RawTask, enrolled, ints, message, string
 from support.machines.vm import VirtualMachine, wait_until
 from support.system import (
     PATIENCE,
@@ -45,8 +45,21 @@ class LowSoftLimit(VirtualMachine):
 def start(tmp: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Run a daemon that ends by itself."""
     require_daemon("ours")
+    return run_daemon(tmp, [daemon_program("ours"), *args], env)
+
+
+def start_limited(tmp: Path, limit: str) -> subprocess.CompletedProcess[str]:
+    """Run a daemon that ends by itself. limit: words for ulimit."""
+    require_daemon("ours")
+    return run_daemon(tmp, ["sh", "-c", f'ulimit {limit}; exec "$0"', daemon_program("ours")], {})
+
+
+def run_daemon(
+    tmp: Path, command: list[str], env: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in the environment of a daemon, and one's own."""
     return subprocess.run(
-        [daemon_program("ours"), *args],
+        command,
         env={"PATH": os.environ["PATH"], "PVM_TMP": str(tmp), "PVM_ALLOW_ROOT": "1"} | env,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -113,18 +126,31 @@ def test_variable_with_an_unknown_word_is_named(tmp: Path, name: str, why: str) 
 
 @pytest.mark.parametrize("files", [12, 13, 14, 18, 23])
 def test_too_few_open_files_end_the_start_before_the_address(tmp: Path, files: int) -> None:
-    require_daemon("ours")
-    done = subprocess.run(
-        ["sh", "-c", f'ulimit -n {files}; exec "$0"', daemon_program("ours")],
-        env={"PATH": os.environ["PATH"], "PVM_TMP": str(tmp), "PVM_ALLOW_ROOT": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = start_limited(tmp, f"-n {files}")
     check_failed(done, f"at most {files} files may be open", "needs 24", "`ulimit -n`")
     assert not list(tmp.iterdir())
+
+
+@pytest.mark.parametrize("kilobytes", [6000, 8000, 10000])
+def test_too_little_memory_ends_the_start_with_a_line(tmp: Path, kilobytes: int) -> None:
+    done = start_limited(tmp, f"-d {kilobytes}")
+    check_failed(done, "too little memory", "`ulimit -v`")
+    assert not list(tmp.glob("pvmd.*"))
+
+
+class NoThreads(VirtualMachine):
+    """A machine whose daemon may start no thread, as its stack does not fit into the memory."""
+
+    enter = ("sh", "-c", 'ulimit -s 1000000; ulimit -v 500000; exec "$0" "$@"')
+
+
+def test_no_thread_can_be_started(connector: Connector) -> None:
+    """The name of the own host is looked up all the same, and an addition fails in words."""
+    with NoThreads("ours") as vm, enrolled(vm, connector) as task:
+        assert task.request(c.TM_CONFIG).ints()[0] >= 0
+        reply = task.request(c.TM_ADDHOST, ints(1) + string(b"nowhere.test"))
+        assert c.PvmNoHost in reply.ints()
+        assert "no address of nowhere.test" in vm.log()
 
 
 def test_soft_limit_of_open_files_may_be_low(connector: Connector) -> None:

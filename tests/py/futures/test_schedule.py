@@ -64,6 +64,23 @@ def test_few_items_are_shared_evenly() -> None:
     assert give(schedule(4, seconds=1e-6), 8) == {1: 2, 2: 2, 3: 2, 4: 2}
 
 
+def test_very_short_items_wait_for_others_and_are_sent_together() -> None:
+    made = schedule(2, seconds=1e-6)
+    give(made, 2)
+    assert not made.has_room
+    made.queue.extend(item() for _ in range(20))
+    made.done(1, 1e-6)
+    assert made.has_room  # nothing is left there
+    assert handed(made) == {1: 10, 2: 10}
+
+
+def test_items_that_are_not_very_short_are_sent_at_once() -> None:
+    made = schedule(1, seconds=0.001)
+    assert give(made, 2) == {1: 2}
+    assert made.has_room
+    assert give(made, 1) == {1: 1}
+
+
 def test_an_idle_worker_goes_before_one_that_has_items() -> None:
     made = schedule(2, seconds=0.001)
     assert give(made, 1) == {1: 1}

@@ -71,7 +71,8 @@ THREADS = {
 # What the Python interface, which is linked with the archive, finds in it besides.
 IN_ARCHIVE = {
     *("pvmaskwaiting", "pvmwatch", "pvmdoze"),
-    *("pvmsendbytes", "pvmsendparts", "pvmtake", "pvmlook", "pvmread"),
+    *("pvmsendbytes", "pvmsendpair", "pvmsendparts", "pvmtake", "pvmfill", "pvmlook"),
+    *("pvmread", "pvmdrain"),
     *("pvmdescribe", "pvmrewind", "pvmspawn", "pvmforksibling", "pvmmove", "pvmmovable"),
     *("pvmcheckpoint", "pvmrevive"),
     "pvmowner",

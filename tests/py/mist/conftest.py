@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from support.impostors import managed
 from support.impostors.rawtask import Connector
 from support.impostors.wanderer import Desk, Roads, environment
 from support.machines.agent import Remote
 from support.machines.machine import Machine
 from support.machines.vm import wait_until
 
+from pvm3py import mist
+from pvm3py.rm import link
 from pvm3py.wire import constants as c
 
 
@@ -51,3 +54,15 @@ def task(two: Machine) -> Iterator[Remote]:
     yield agent
     two.here.code("kill", agent.tid)
     wait_until(lambda: two.here.code("pstat", agent.tid) == c.PvmNoTask, "the task has ended")
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., managed.Desk]]:
+    """A function that makes a scheduler with a policy, of so many hosts."""
+
+    def make(policy: mist.Policy | None = None, hosts: int = 3) -> managed.Desk:
+        made = managed.Desk(policy or mist.OwnerFirst(), hosts)
+        monkeypatch.setattr(link, "post", made.post)
+        return made
+
+    yield make

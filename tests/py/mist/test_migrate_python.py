@@ -137,6 +137,44 @@ def test_flat_functions_and_those_to_await_do_the_same(two: Machine, task: Remot
     assert task.code("mytid") == task.tid
 
 
+def test_task_is_stopped_and_released_by_all_faces(two: Machine, task: Remote) -> None:
+    script(
+        two,
+        task,
+        """
+        import time
+        from pathlib import Path
+        def awaits(state):
+            end = time.monotonic() + 60
+            while True:
+                (info,) = classic.tasks(tid)
+                letter = Path(f"/proc/{info.pid}/stat").read_text().rpartition(")")[2].split()[0]
+                if (letter == "T") == (state == "stopped"):
+                    return
+                assert time.monotonic() < end, letter
+                time.sleep(0.01)
+        for on, off in (
+            (lambda: classic.holdtask(tid, True), lambda: classic.pvm_holdtask(tid, False)),
+            (lambda: hold(tid), lambda: release(tid)),
+            (tid.hold, tid.release),
+        ):
+            on()
+            awaits("stopped")
+            off()
+            awaits("released")
+        async def main():
+            async with aio.Task() as task:
+                await task.hold(tid)
+                awaits("stopped")
+                await task.release(tid)
+                awaits("released")
+        asyncio.run(main())
+        assert type(error(classic.holdtask, tid + 1000, True)) is NoTask
+    """,
+    ).check()
+    assert task.code("mytid") == task.tid
+
+
 UNWILLING = """
 import sys
 from pvm3py import Busy, Task, classic, migrate

@@ -50,6 +50,44 @@ def test_job_with_direct_routes_is_started_again(
     job.finish()
 
 
+AWAITED = """
+import asyncio
+from pvm3py import aio
+async def main():
+    async with aio.Task() as task:
+        {}
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("face", ["classic", "aio"])
+def test_job_is_written_and_started_by_other_faces(
+    machine: Machine, tmp_path: Path, face: str
+) -> None:
+    job = Job(machine, tmp_path, 1)
+    tids = job.tasks()
+    write = f"checkpoint({str(tmp_path)!r}, [{job.root}], jobs=True)"
+    start = f"sorted(map(int, {{}}restart({str(tmp_path)!r})))"
+    if face == "classic":
+        texts = f"print(classic.{write})", f"print({start.format('classic.')})"
+    else:
+        texts = (
+            AWAITED.format(f"print(await task.{write})"),
+            AWAITED.format(f"print({start.format('await task.')})"),
+        )
+    assert script(machine, texts[0]).out.split() == ["1"]
+    job.kill()
+    assert script(machine, texts[1]).out.strip() == str(tids)
+    job.finish()
+
+
+def test_job_of_a_task_with_an_event_loop_is_refused_with_the_reason(
+    machine: Machine, tmp_path: Path
+) -> None:
+    done = script(machine, AWAITED.format(f"await task.checkpoint({str(tmp_path)!r})"), status=1)
+    assert "NotMovable" in done.err and "threads" in done.err
+
+
 def test_job_is_started_twice_from_one_checkpoint(machine: Machine, tmp_path: Path) -> None:
     """And written again in between, so that images of restarted tasks are restarted."""
     job = Job(machine, tmp_path, 3)

@@ -8,10 +8,16 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.machines.jobs import PROGRAMS, Job, script
 from support.machines.machine import Machine
+from support.screens.console import console_program
+
+from pvm3py.commands import verify
+from pvm3py.vault.manifest import hash_of
+from pvm3py.vault.store import hash_file, new_hash
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +48,14 @@ def images(place: Path) -> list[Path]:
     return sorted(place.glob("*.img"))
 
 
+def rewrite(place: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change what the manifest says, and give it the hash that fits."""
+    words = json.loads((place / "manifest.json").read_text())
+    change(words)
+    words["hash"] = hash_of(words)
+    (place / "manifest.json").write_text(json.dumps(words))
+
+
 def cut_off(place: Path) -> None:
     os.truncate(images(place)[0], 100000)
 
@@ -55,14 +69,38 @@ def flip(place: Path) -> None:
 
 
 def swap(place: Path) -> None:
-    first, second = images(place)[:2]
+    """And have the manifest say so: the images tell whose they are."""
+
+    def change(words: dict[str, Any]) -> None:
+        first, second = words["tasks"][:2]
+        first["image"], second["image"] = second["image"], first["image"]
+
+    rewrite(place, change)
+
+
+def exchange(place: Path) -> None:
+    """The files alone, as large as they should be."""
+    first, second = sorted(images(place)[:2], key=lambda path: path.stat().st_size)
     first.rename(place / "x")
     second.rename(first)
     (place / "x").rename(second)
-    words = json.loads((place / "manifest.json").read_text())
-    for task in words["tasks"]:
-        task["bytes"] = (place / task["image"]).stat().st_size
-    (place / "manifest.json").write_text(json.dumps(words))
+
+    def change(words: dict[str, Any]) -> None:
+        for task in words["tasks"]:
+            task["image"]["size"] = (place / task["image"]["name"]).stat().st_size
+
+    rewrite(place, change)
+
+
+def flip_and_hash(place: Path) -> None:
+    """A hash that fits the damage: the records tell."""
+    flip(place)
+
+    def change(words: dict[str, Any]) -> None:
+        for task in words["tasks"]:
+            task["image"]["hash"] = hash_file(str(place / task["image"]["name"]))[1]
+
+    rewrite(place, change)
 
 
 def lose(place: Path) -> None:
@@ -91,23 +129,36 @@ def deepen(place: Path) -> None:
 
 
 def enlarge(place: Path) -> None:
-    words = json.loads((place / "manifest.json").read_text())
-    words["stamp"] = float("inf")
-    (place / "manifest.json").write_text(json.dumps(words))
+    rewrite(place, lambda words: words.update(stamp=float("inf")))
 
 
 def escape(place: Path) -> None:
-    words = json.loads((place / "manifest.json").read_text())
-    words["tasks"][0]["image"] = "../../image"
-    (place / "manifest.json").write_text(json.dumps(words))
+    rewrite(place, lambda words: words["tasks"][0]["image"].update(name="../../image"))
+
+
+def alter(place: Path) -> None:
+    """The state of a task, without the hash that fits."""
+    path = place / "manifest.json"
+    path.write_text(path.read_text().replace('"place": "', '"place": "x', 1))
+
+
+def add_queue(place: Path, content: bytes, said: bytes) -> None:
+    """Messages that were held, and what the manifest takes them to be."""
+    whole = new_hash()
+    whole.update(said)
+    queue = {"name": "held-40000.q", "size": len(said), "hash": whole.hexdigest()}
+    rewrite(place, lambda words: words.update(queues=[queue]))
+    (place / "held-40000.q").write_bytes(content)
+    (place / "held-40000.q").chmod(0o600)
 
 
 def garble_queue(place: Path) -> None:
-    words = json.loads((place / "manifest.json").read_text())
-    words["queues"] = ["held-40000.q"]
-    (place / "manifest.json").write_text(json.dumps(words))
-    (place / "held-40000.q").write_bytes(bytes(8) + b"\x7f" * 12)
-    (place / "held-40000.q").chmod(0o600)
+    content = bytes(8) + b"\x7f" * 12
+    add_queue(place, content, content)
+
+
+def flip_queue(place: Path) -> None:
+    add_queue(place, bytes(20), bytes(19) + b"\1")
 
 
 def give_away(place: Path) -> None:
@@ -118,8 +169,10 @@ def give_away(place: Path) -> None:
 
 SPOILT: dict[Callable[[Path], None], str] = {
     cut_off: "it is cut off",
-    flip: "is damaged",
+    flip: "is damaged: its hash is another",
+    flip_and_hash: "is damaged",
     swap: "is of another task or checkpoint",
+    exchange: "is of another task or checkpoint",
     lose: "No such file or directory",
     link: "symbolic links",
     open_up: "others than its user may use it",
@@ -128,7 +181,9 @@ SPOILT: dict[Callable[[Path], None], str] = {
     deepen: "is damaged: ",
     enlarge: "is damaged: ",
     escape: "is no name of a file",
+    alter: "is damaged: its hash is another",
     garble_queue: "is damaged",
+    flip_queue: "is damaged: its hash is another",
     give_away: "belongs to user 65534",
 }
 
@@ -139,6 +194,33 @@ def test_spoilt_checkpoint_is_refused(
 ) -> None:
     spoil(place)
     assert SPOILT[spoil] in ended.refused(place.parent)
+    assert ended.tasks() == []
+
+
+@pytest.mark.parametrize("spoil", SPOILT, ids=lambda spoil: spoil.__name__)
+def test_verify_finds_what_is_wrong(
+    ended: Job, place: Path, spoil: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(place)
+    assert verify.main([f"{place.parent}@1"]) == 1
+    assert SPOILT[spoil] in capsys.readouterr().out
+    assert ended.tasks() == []
+
+
+def test_verify_of_the_right_one(
+    machine: Machine, ended: Job, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On the command line, which needs no daemon, and in the console."""
+    assert verify.main([str(place.parent)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith(f"{place}: 3 tasks, ")
+    names = sorted(path.name for path in place.iterdir() if path.name != "manifest.json")
+    assert sorted(said[1:]) == [f"  {name}: right" for name in names]
+    console = machine.hosts[0].run(console_program("ours"), "-c", f"verify {place.parent}@1")
+    assert console.check(0).out.splitlines() == said
+    flip(place)
+    console = machine.hosts[0].run(console_program("ours"), "-c", f"verify {place.parent}@1")
+    assert "its hash is another" in console.check(1).out
     assert ended.tasks() == []
 
 
@@ -179,6 +261,6 @@ def test_task_that_cannot_be_written_is_named_and_nothing_is_left(
     call = f"checkpoint({str(tmp_path)!r}, [{job.root}, {worker}, {unwilling.tid}])"
     said = script(machine, call, status=1).err
     assert "the task does not want to be moved" in said
-    assert list(job.place.iterdir()) == []
+    assert not job.place.exists()
     machine.here.code("kill", unwilling.tid)
     job.finish()

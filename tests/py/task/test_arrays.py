@@ -126,3 +126,30 @@ def test_array_without_a_form_in_pvm_is_refused_with_the_cure(machine: ScriptMac
             assert room.tolist() == [1 + 2j, 3j]
         """,
     )
+
+
+def test_array_like_one_before_that_was_cut_is_no_object_and_not_lost(
+    machine: ScriptMachine,
+) -> None:
+    run(
+        machine,
+        """
+        from pvm3py.binding import objects
+        with Task() as task:
+            array = np.arange(10_000.0)
+            for _ in range(3):
+                task.send(array, task.tid)
+                got = task.recv()
+                assert (got == array).all() and got.flags.writeable
+            other = task.send(array, task.tid), task.recv()
+            got += 1
+            assert (other[1] == array).all()
+            head, items = objects.dump(array)
+            for length in (0, 8, array.nbytes - 8, array.nbytes + 8):
+                body = head + bytes(-len(head) % objects.ALIGN) + bytes(length)
+                task.Send(body, task.tid, 7)
+                error = raises(NotAnObject, lambda: task.recv(task.tid, 7))
+                assert error.message.length == len(body)
+                assert error.message.unpack("byte", len(body)) == body
+        """,
+    )

@@ -146,10 +146,35 @@ def test_pickle_of_an_array_with_a_buffer_that_does_not_fit_is_refused() -> None
     there(np.zeros(1024))
     data = head[24 + 8 :]
     for size in (8192 - 8, 8192 + 8):
-        assert arrays.made(data, memoryview(bytearray(size))) is None
         with pytest.raises(ValueError, match="reshape"):
             objects._made(data, memoryview(bytearray(size)))
     assert len(items) == 8192
+
+
+def test_array_like_one_before_is_found_in_the_first_bytes_of_a_whole_body() -> None:
+    array = np.arange(1024.0)
+    head = objects.dump(array)[0]
+    total = -(-len(head) // objects.ALIGN) * objects.ALIGN + array.nbytes
+    start = head.ljust(4096, b"?")
+    assert objects.find_array(total, start) is None  # none has come
+    there(array)
+    found = objects.find_array(total, start)
+    assert found is not None
+    offset, memory, make = found
+    assert offset == total - array.nbytes
+    ffi.buffer(memory)[:] = array.tobytes()
+    assert (make() == array).all() and make().flags.writeable
+    wrong = {
+        "magic": b"?" + start[1:],
+        "number of buffers": start[:8] + bytes([2]) + start[9:],
+        "length of the pickle": start[:16] + bytes([255, 255]) + start[18:],
+        "length of the items": start[:24] + bytes([8]) + start[25:],
+        "pickle": start[: len(head) - 2] + b"?" + start[len(head) - 1 :],
+    }
+    for what, begin in wrong.items():
+        assert objects.find_array(total, begin) is None, what
+    for length in (total - 1, total + 1):
+        assert objects.find_array(length, start) is None
 
 
 def test_what_is_remembered_is_bounded() -> None:

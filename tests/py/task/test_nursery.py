@@ -151,10 +151,11 @@ def test_variable_that_python_reads_early_has_its_effect(machine: ScriptMachine)
     )
 
 
-def test_what_a_killed_nursery_has_not_forked_is_executed(machine: ScriptMachine) -> None:
+@pytest.mark.parametrize("killed", [False, True], ids=["stopped", "killed"])
+def test_what_a_nursery_has_not_forked_is_executed(machine: ScriptMachine, killed: bool) -> None:
     run(
         machine,
-        """
+        f"""
         def work(top):
             Task().send(forked(os.getpid()), top)
         if __name__ == "__main__":
@@ -164,28 +165,8 @@ def test_what_a_killed_nursery_has_not_forked_is_executed(machine: ScriptMachine
                 server = nursery(*first)
                 os.kill(server.pid, signal.SIGSTOP)
                 task.spawn(work, task.tid, n=3)
-                os.kill(server.pid, signal.SIGKILL)
-                assert [task.recv(timeout=100) for _ in range(3)] == 3 * [False]
-                wait_for(lambda: not pstat(server.tid), "the nursery has gone")
-                task.spawn(work, task.tid, n=3)
-                assert [task.recv(timeout=100) for _ in range(3)] == 3 * [True], "a new one"
-        """,
-    )
-
-
-def test_what_a_stopped_nursery_does_not_fork_is_executed(machine: ScriptMachine) -> None:
-    run(
-        machine,
-        """
-        def work(top):
-            Task().send(forked(os.getpid()), top)
-        if __name__ == "__main__":
-            with Task() as task:
-                first = task.spawn(work, task.tid, n=4)
-                assert [task.recv(timeout=100) for _ in range(4)] == 4 * [True]
-                server = nursery(*first)
-                os.kill(server.pid, signal.SIGSTOP)
-                task.spawn(work, task.tid, n=3)
+                if {killed}:
+                    os.kill(server.pid, signal.SIGKILL)
                 assert [task.recv(timeout=100) for _ in range(3)] == 3 * [False]
                 wait_for(lambda: not pstat(server.tid), "the nursery has gone")
                 task.spawn(work, task.tid, n=3)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -174,16 +175,28 @@ def test_unknown_command_and_missing_file_are_named(tmp: Path) -> None:
     assert (done.returncode, done.stderr.count("/no/such")) == (1, 1)
 
 
-def test_source_that_is_not_built_says_so(tmp: Path) -> None:
-    source = tmp / "source"
+def without_modules(tmp: Path, *files: str) -> str:
+    """What a package says that has these files instead of its compiled modules."""
+    source = tmp / "pvm3py"
     source.mkdir()
-    shutil.copy(modules_dir() / "pvm3py" / "__init__.py", source / "__init__.py")
+    shutil.copy(modules_dir() / "pvm3py" / "__init__.py", source)
     (source / "task.py").write_text("import pvm3py._task\n")
-    source.rename(tmp / "pvm3py")
+    for name in files:
+        (source / name).touch()
     command = [sys.executable, "-c", "import pvm3py; pvm3py.Task()"]
     env = {"PYTHONPATH": str(tmp)}
-    done = subprocess.run(command, cwd="/", env=env, capture_output=True, text=True)
-    assert f"{tmp}/pvm3py has no compiled modules: it is the source" in done.stderr
+    return subprocess.run(command, cwd="/", env=env, capture_output=True, text=True).stderr
+
+
+def test_source_that_is_not_built_says_so(tmp: Path) -> None:
+    said = without_modules(tmp)
+    assert f"{tmp}/pvm3py has no compiled modules: it is the source" in said
+
+
+def test_package_that_another_python_has_compiled_says_so(tmp: Path) -> None:
+    said = without_modules(tmp, "_task.cpython-314t-x86_64-linux-gnu.so")
+    assert f"{tmp}/pvm3py is compiled for cpython-314t-x86_64-linux-gnu; this Python, " in said
+    assert f"needs {sysconfig.get_config_var('SOABI')}: build pvm3py with it" in said
 
 
 def test_sources_have_no_tree_and_say_what_to_do() -> None:

@@ -43,7 +43,8 @@ def make(goal: str) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("_targets")
 @pytest.mark.parametrize(
-    "target", ["switch", "network", "stream", "unpack", "ring", "archive", "listing", "hosts"]
+    "target",
+    ["switch", "network", "stream", "orders", "unpack", "ring", "archive", "listing", "hosts"],
 )
 def test_fuzz_target_finds_nothing(target: str) -> None:
     make(f"check-{target}")

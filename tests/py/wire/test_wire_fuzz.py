@@ -14,11 +14,11 @@ from support.system import VECTORS
 from support.vectors.daemon_vectors import BODIES, recording
 from support.vectors.mail import StoredMessage
 
-from pvm3py.wire import daemon, hosts, mailbox, output, system, task
+from pvm3py.wire import checkpoints, daemon, hosts, mailbox, moves, output, system, task
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.record import Record
 
-MODULES = (task, mailbox, output, system, daemon, hosts)
+MODULES = (task, mailbox, output, system, daemon, hosts, moves, checkpoints)
 RECORDS = sorted(
     {
         item

@@ -277,6 +277,9 @@ def roles(me: int) -> None:
 def moving() -> None:
     fails("migrate(0)", Code.BAD_PARAM)
     fails("canmigrate(0)", Code.BAD_PARAM)
+    fails("holdtask(0, True)", Code.BAD_PARAM)
+    fails("checkpoint('/nowhere', [0])", Code.BAD_PARAM)
+    fails("restart(number=-1)", Code.BAD_PARAM)
     ok("onmigrate(When.AFTER_RESUME, print)")
     refused("onmigrate(7, print)", ValueError)
 
@@ -358,7 +361,8 @@ def lost() -> None:
         *("send(0x40001, 1)", "mcast([0x40001], 1)", "psend(0x40001, 1, four)", "precv(four)"),
         *("recv()", "nrecv()", "trecv(timeout=0.01)", "probe()", "recv_obj()", "getfds()"),
         *("send_obj(1, 0x40001)", "newcontext()", "freecontext(0x40001)"),
-        *("migrate(0x40001)", "canmigrate(0x40001)"),
+        *("migrate(0x40001)", "canmigrate(0x40001)", "holdtask(0x40001, True)"),
+        *("checkpoint('/tmp')", "restart('/tmp')"),
         *("setopt(Option.SELF_OUTPUT_TID, 0x40001)", "getopt(Option.SELF_OUTPUT_TID)"),
         *("putinfo('x', getsbuf())", "recvinfo('x')", "delinfo('x')", "getmboxinfo()"),
         *("reg_hoster()", "reg_tasker()", "reg_rm()", "getnoresets()"),

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
+import hashlib
 import os
 import re
 import stat
-from typing import Any
-
-from ..state.plain import Plain
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 MANIFEST = "manifest.json"
 _LATEST = "latest"
@@ -27,13 +26,16 @@ _NUMBER = re.compile(r"\d{6,9}")
 _JOB = re.compile(r"job-t[0-9a-f]+")
 # Of a manifest; a task needs about a kilobyte.
 _MANIFEST_MAX = 64 << 20
+# Bytes that are read at once, and those of a hash.
+_PART_OF_FILE = 1 << 20
+_HASH_BYTES = 32
 
 
 class VaultError(Exception):
     """A directory or file cannot be used; the text says why."""
 
 
-class Slot(Plain):
+class Slot(NamedTuple):
     """The directory of a checkpoint, in that of its job."""
 
     job: str
@@ -69,6 +71,53 @@ def open_safe(path: str) -> int:
     return fd
 
 
+def new_hash() -> hashlib.blake2b:
+    """What files and manifests are hashed with."""
+    return hashlib.blake2b(digest_size=_HASH_BYTES)
+
+
+def hash_file(path: str) -> tuple[int, str]:
+    """Bytes and hash of a file that is this user's alone. Raises VaultError."""
+    fd = open_safe(path)
+    whole, count = new_hash(), 0
+    try:
+        while part := os.read(fd, _PART_OF_FILE):
+            whole.update(part)
+            count += len(part)
+    except OSError as error:
+        raise VaultError(f"{path}: {error.strerror}") from error
+    finally:
+        os.close(fd)
+    return count, whole.hexdigest()
+
+
+def check_file(path: str, size: int, expected: str) -> None:
+    """Raises VaultError unless a file is this user's alone, with so many bytes and this hash."""
+    check_size(path, size)
+    if hash_file(path) != (size, expected):
+        raise VaultError(f"{path}: is damaged: its hash is another")
+
+
+def read_checked(path: str, size: int, expected: str) -> bytes:
+    """The content of such a file. Raises VaultError."""
+    check_size(path, size)
+    content = read_file(path, size)
+    whole = new_hash()
+    whole.update(content)
+    if whole.hexdigest() != expected:
+        raise VaultError(f"{path}: is damaged: its hash is another")
+    return content
+
+
+def check_size(path: str, expected: int) -> None:
+    """Raises VaultError unless a file is this user's alone, and has so many bytes."""
+    fd = open_safe(path)
+    size = os.fstat(fd).st_size
+    os.close(fd)
+    if size != expected:
+        raise VaultError(f"{path}: has {size} bytes, not {expected}: it is cut off")
+
+
 def check_directory(path: str) -> None:
     """VaultError: a directory is not this user's alone, or not there."""
     try:
@@ -101,7 +150,7 @@ def begin(directory: str, root: int) -> Slot:
                 os.mkdir(path, 0o700)
         check_directory(job)
         slot = Slot(job, max(numbers(job), default=0) + 1)
-        drop(slot)
+        _remove(slot.part)
         os.mkdir(slot.part, 0o700)
     except OSError as error:
         raise VaultError(f"{error.filename or job}: {error.strerror}") from error
@@ -109,8 +158,10 @@ def begin(directory: str, root: int) -> Slot:
 
 
 def drop(slot: Slot) -> None:
-    """A checkpoint is not finished: its files go."""
+    """A checkpoint is not finished: its files go, and the directory of its job if it is empty."""
     _remove(slot.part)
+    with contextlib.suppress(OSError):
+        os.rmdir(slot.job)
 
 
 def room(slot: Slot) -> int:
@@ -139,10 +190,10 @@ def write_file(path: str, content: bytes) -> None:
         os.close(fd)
 
 
-def publish(slot: Slot, manifest: dict[str, Any]) -> None:
+def publish(slot: Slot, manifest: bytes) -> None:
     """The checkpoint is whole from now on, whatever happens. Raises VaultError."""
     try:
-        write_file(os.path.join(slot.part, MANIFEST), json.dumps(manifest, indent=1).encode())
+        write_file(os.path.join(slot.part, MANIFEST), manifest)
         _sync_directory(slot.part)
         os.rename(slot.part, slot.path)
         link = os.path.join(slot.job, _LATEST)
@@ -155,9 +206,15 @@ def publish(slot: Slot, manifest: dict[str, Any]) -> None:
         raise VaultError(f"{error.filename or slot.path}: {error.strerror}") from error
 
 
-def prune(slot: Slot, keep: int) -> None:
-    """Remove all but the last checkpoints of a job, this one the last."""
-    for number in sorted(numbers(slot.job))[: -max(keep, 1)]:
+def prune(slot: Slot, keep: int, needed: Callable[[Slot], set[int]]) -> None:
+    """Remove all but the last checkpoints of a job, this one the last.
+
+    needed: the numbers of others that one cannot do without.
+    """
+    known = sorted(numbers(slot.job))
+    kept = known[-max(keep, 1) :]
+    others = {number for one in kept for number in needed(Slot(slot.job, one))}
+    for number in set(known) - set(kept) - others:
         _remove(Slot(slot.job, number).path)
 
 
