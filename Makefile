@@ -438,8 +438,8 @@ pictures: all $(STAMPS)/venv-test
 TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples netbase netpipe-pvm tablix2 slang-pvm slsh \
 	gfortran clang libclang-rt-dev musl-tools valgrind m4 groff-base xvfb x11-utils iproute2 \
 	openssh-server \
-	qemu-user-static gcc-s390x-linux-gnu gcc-powerpc-linux-gnu gcc-i686-linux-gnu \
-	libc6-dev-s390x-cross libc6-dev-powerpc-cross libc6-dev-i386-cross \
+	qemu-user-static gcc-s390x-linux-gnu gcc-powerpc-linux-gnu gcc-i686-linux-gnu gcc-aarch64-linux-gnu \
+	libc6-dev-s390x-cross libc6-dev-powerpc-cross libc6-dev-i386-cross libc6-dev-arm64-cross \
 	build-essential debhelper dh-python lintian python3-dev python3-cffi python3-setuptools zsh \
 	g++ cmake autoconf pkg-config ksh93u+m mksh tcsh csh
 

@@ -168,7 +168,7 @@ static const char *level_option(const char *arch)
 
 static const char *compiler_of(const struct recipe *recipe)
 {
-	const char *named = getenv(recipe->is_cxx ? "HPVM_CXX" : "HPVM_CC");
+	const char *named = recipe->is_cxx ? getenv("HPVM_CXX") : getenv("HPVM_CC");
 
 	if (named && *named)
 		return named;

@@ -56,7 +56,7 @@ def main(arguments: list[str], program: str = PROGRAM) -> int:
             print(f"{program} (pvm3py {__version__})")
             return 0
     print(usage(program), file=sys.stderr)
-    return 1
+    return 2
 
 
 if __name__ == "__main__":

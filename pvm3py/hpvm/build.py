@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import shlex
 import sys
@@ -15,7 +16,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).absolute().parents[2]))
 
 from pvm3py._hpvm import ffi, lib
-from pvm3py.command import Parser, add_version, error_text, run
+from pvm3py.command import add_version, error_text, run
 from pvm3py.hpvm import compilers, listing, place
 from pvm3py.hpvm.compilers import GENERIC, KNOWN, OS, Compiler
 from pvm3py.hpvm.elf import BadElf, Elf
@@ -194,7 +195,7 @@ def _joined(arguments: list[str]) -> list[str]:
     return words
 
 
-def _check_names(parser: Parser, recipe: Recipe, output: Path) -> None:
+def _check_names(parser: argparse.ArgumentParser, recipe: Recipe, output: Path) -> None:
     """Refuse files that are not there or that cannot be included."""
     for file in recipe.files:
         if not file.is_file():
@@ -205,8 +206,8 @@ def _check_names(parser: Parser, recipe: Recipe, output: Path) -> None:
         parser.error(f"{output} is there and is no kernel tree")
 
 
-def _parser(program: str) -> Parser:
-    parser = Parser(
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
         prog=program,
         allow_abbrev=False,
         description="Compile a kernel for every architecture that has a compiler here.",

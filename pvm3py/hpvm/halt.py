@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
-from pvm3py.command import Parser
 from pvm3py.hpvm.hosts import halt
 
 
 def main(arguments: list[str], program: str) -> int:
     """End all tasks and daemons of the machine there is; the exit status."""
-    parser = Parser(prog=program, description="End the machine: all its tasks and daemons.")
+    parser = argparse.ArgumentParser(
+        prog=program, description="End the machine: all its tasks and daemons."
+    )
     parser.parse_args(arguments)
     if not halt():
         print(f"{program}: no machine is running", file=sys.stderr)

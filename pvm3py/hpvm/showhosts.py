@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
-from pvm3py.command import Parser
 from pvm3py.hpvm.hosts import BadHosts, Host, Hosts
 
 
 def main(arguments: list[str], program: str) -> int:
     """Check the file, and print a line for each host; the exit status."""
-    parser = Parser(prog=program, description="Check a hosts file, and show its hosts.")
+    parser = argparse.ArgumentParser(
+        prog=program, description="Check a hosts file, and show its hosts."
+    )
     parser.add_argument("file", nargs="?", help="default: the one that a program here would find")
     options = parser.parse_args(arguments)
     try:

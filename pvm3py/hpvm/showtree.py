@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+import argparse
 import os.path
 import sys
 
 from pvm3py.binding.errors import PvmError
 from pvm3py.classic import config
-from pvm3py.command import Parser
 from pvm3py.hpvm.trees import HpvmError, Traits, Tree
 from pvm3py.task import Task
 from pvm3py.task.private import sock_file
@@ -18,7 +18,7 @@ CLIENT = "hpvmc"
 
 def main(arguments: list[str], program: str) -> int:
     """Print a line for each host; the exit status, 1 if the tree is bad or has nothing for one."""
-    parser = Parser(
+    parser = argparse.ArgumentParser(
         prog=program,
         description="Show what each host of the machine gets of a kernel tree, and why. "
         "Without a machine: what this host gets.",

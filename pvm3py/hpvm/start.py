@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
-from pvm3py.command import Parser
 from pvm3py.hpvm.hosts import BadHosts, Hosts, leave
 
 
 def main(arguments: list[str], program: str) -> int:
     """Start or complete the machine; the exit status, 0 although a host may take no part."""
-    parser = Parser(prog=program, description="Start or complete the machine of a hosts file.")
+    parser = argparse.ArgumentParser(
+        prog=program, description="Start or complete the machine of a hosts file."
+    )
     parser.add_argument("file", nargs="?", help="default: the one that a program here would find")
     options = parser.parse_args(arguments)
     try:

@@ -24,6 +24,7 @@ SCRIPTS = ("pvm", "pvmd", "pvmgetarch", "pvmtmparch", "aimk", "debugger", "ipcfr
 COMMANDS: dict[str, list[str]] = {
     **{name: [str(LIBDIR / name)] for name in ("pvmd3", "pvmgs", "pvmrm", "tracer")},
     **{name: [str(LIBDIR / name)] for name in ("pvm_gstat", "pvmgroups", "trcsort")},
+    **{name: [str(LIBDIR / name)] for name in ("hpvm", "hpvm-build")},
     **{name: [str(TREE / "lib" / name)] for name in (*SCRIPTS, *COMPILERS)},
     **{
         " ".join(["pvm3py", *words]): [sys.executable, "-m", "pvm3py", *words]
@@ -31,7 +32,16 @@ COMMANDS: dict[str, list[str]] = {
     },
 }
 # Commands that 3.4.6 does not have.
-OWN = ("pvmrm", "pvm3-config", "pvm3py", "pvm3py config", "pvm3py rm", "pvm3py trace")
+OWN = (
+    "hpvm",
+    "hpvm-build",
+    "pvmrm",
+    "pvm3-config",
+    "pvm3py",
+    "pvm3py config",
+    "pvm3py rm",
+    "pvm3py trace",
+)
 # Whose options are those of another program.
 OTHERS = ("aimk", *COMPILERS)
 # Not here: a relative path, and a program of the shell's.
