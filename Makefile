@@ -30,6 +30,9 @@ CFLAGS ?= -O2
 PREFIX ?= /usr/local
 PYTHON3 ?= python3
 SANITIZE ?=
+# A message passes through functions of many files, which are optimised together; but as the
+# caller's flags say, and not if warnings are wanted or the code is instrumented.
+TOGETHER := $(if $(WERROR)$(SANITIZE)$(filter-out file,$(origin CFLAGS)),,-flto=auto)
 .DEFAULT_GOAL := all
 
 # PVM_ARCH in the environment wins; else the name of what the compiler makes code for.
@@ -158,16 +161,19 @@ lib: $(LIBS) $(HEADERS) $(TOOLS) $(RESTARTERS)
 LINK = $(CC) $(CFLAGS) $(LDFLAGS) $(LIB_LDFLAGS)
 
 # Partly linked objects hold machine code, also of link-time optimisation: clang's do anyway.
-ifneq ($(findstring -flto,$(CFLAGS)),)
-LTO_TO_OBJECT := $(shell echo | $(CC) -flinker-output=nolto-rel -E - >/dev/null 2>&1 && \
+ifneq ($(findstring -flto,$(CFLAGS) $(TOGETHER)),)
+LTO_TO_OBJECT := $(shell echo | $(CC) -flto -flinker-output=nolto-rel -E - >/dev/null 2>&1 && \
 	echo -flinker-output=nolto-rel)
 endif
+
+# clang's objects would need another linker.
+TOGETHER := $(and $(LTO_TO_OBJECT),$(TOGETHER))
 
 # These flags have the linker add a library, which belongs into programs and not into archives.
 PROFILING := --coverage -fprofile-arcs -fprofile-generate%
 
 # Compiler and flags of the last build; objects are built anew when they change.
-FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LIB_CFLAGS) $(LDFLAGS)
+FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LIB_CFLAGS) $(TOGETHER) $(LDFLAGS)
 ifneq ($(FLAGS),$(file <$(OBJ)/flags))
 $(shell mkdir -p $(OBJ) && rm -f $(OBJ)/flags)
 $(file >$(OBJ)/flags,$(FLAGS))
@@ -178,6 +184,7 @@ $(OBJ)/%.o: csrc/%.c $(OBJ)/flags | $(STAMPS)/cc
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LIB_CFLAGS) -MMD -MP -c -o $@ $<
 
 GPVM_OBJ := $(call objects,libgpvm)
+$(LIB_OBJ) $(GPVM_OBJ): LIB_CFLAGS += $(TOGETHER)
 FPVM_OBJ := $(call objects,libfpvm)
 # The switch is compiled for Python by cffi; these objects are for the checks.
 SWITCH_OBJ := $(call objects,switch)
@@ -193,12 +200,14 @@ $(SWITCH_OBJ): LIB_CFLAGS += -Icsrc/switch
 # A program without libc and its start, in which nothing can be that the caller's flags bring along.
 $(RESTART_OBJ): override CPPFLAGS :=
 $(RESTART_OBJ): override CFLAGS := -O2
-$(RESTART_OBJ): LIB_CFLAGS := -std=gnu11 -ffreestanding -fno-builtin -fno-stack-protector -fPIE \
-	-fvisibility=hidden -fno-asynchronous-unwind-tables -Wall -Wextra $(WERROR) -Icsrc/wire
+$(RESTART_OBJ): LIB_CFLAGS = -std=gnu11 -ffreestanding -fno-builtin -fno-stack-protector -fPIE \
+	-fvisibility=hidden -fno-asynchronous-unwind-tables -Wall -Wextra $(WERROR) -Icsrc/wire \
+	-DPVM3PY_VERSION='"$(VERSION)"'
+$(filter %/main.o,$(RESTART_OBJ)): pvm3py/__init__.py
 
 $(LIBDIR)/libpvm3.so.3: $(LIB_OBJ) csrc/libpvm/libpvm.map
 	@mkdir -p $(@D)
-	$(LINK) -shared -Wl,-soname,$(@F) \
+	$(LINK) $(TOGETHER) -shared -Wl,-soname,$(@F) \
 		-Wl,--version-script=csrc/libpvm/libpvm.map -o $@ $(LIB_OBJ)
 
 # Groups and Fortran name what they use, so that programs may name libraries in any order. They
@@ -206,7 +215,7 @@ $(LIBDIR)/libpvm3.so.3: $(LIB_OBJ) csrc/libpvm/libpvm.map
 RUNPATH ?= -Wl,-rpath,'$$ORIGIN'
 $(LIBDIR)/libgpvm3.so.3: $(GPVM_OBJ) csrc/libgpvm/libgpvm.map $(LIBDIR)/libpvm3.so.3
 	@mkdir -p $(@D)
-	$(LINK) -shared $(RUNPATH) -Wl,-soname,$(@F) \
+	$(LINK) $(TOGETHER) -shared $(RUNPATH) -Wl,-soname,$(@F) \
 		-Wl,--version-script=csrc/libgpvm/libgpvm.map -o $@ $(filter %.o %.so.3,$^)
 
 $(LIBDIR)/libfpvm3.so.3: $(FPVM_OBJ) $(LIBDIR)/libgpvm3.so.3 $(LIBDIR)/libpvm3.so.3
@@ -218,7 +227,7 @@ $(LIBDIR)/libfpvm3.so.3: $(FPVM_OBJ) $(LIBDIR)/libgpvm3.so.3 $(LIBDIR)/libpvm3.s
 $(OBJ)/pvm.o: $(LIB_OBJ)
 $(OBJ)/gpvm.o: $(GPVM_OBJ)
 $(OBJ)/pvm.o $(OBJ)/gpvm.o:
-	$(CC) $(filter-out $(PROFILING),$(CFLAGS)) -r -nostdlib $(LTO_TO_OBJECT) -Wl,--force-group-allocation -o $@.tmp $^
+	$(CC) $(filter-out $(PROFILING),$(CFLAGS)) -r -nostdlib $(TOGETHER) $(LTO_TO_OBJECT) -Wl,--force-group-allocation -o $@.tmp $^
 	$(OBJCOPY) --localize-hidden $@.tmp $@
 	@rm $@.tmp
 
@@ -414,9 +423,13 @@ TEST_PACKAGES := pvm pvm-dev libpvm3 pvm-examples netbase netpipe-pvm tablix2 sl
 	build-essential debhelper dh-python lintian python3-dev python3-cffi python3-setuptools zsh \
 	g++ cmake autoconf pkg-config ksh93u+m mksh tcsh csh
 
-test: all debian-packages lint docs
+test: debian-packages
+	@$(MAKE) $(SIDE_BY_SIDE) lint docs
 	$(PYTEST) tests/py $(PYTESTFLAGS)
 	$(foreach setting,$(MEMORY),$(setting) $(PYTEST) -m 'not slow' $(SOME_FILES) || [ $$? = 5 ]$(nl))
+
+# As many jobs as processors, unless the caller has said how many.
+SIDE_BY_SIDE = --no-print-directory --output-sync $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # All tests of tasks pass with each of these settings of memory, too. `make test` runs
 # one file in 40, other ones each day. (5: all tests in them are slow.)

@@ -8,6 +8,9 @@ Every round measures all; figures are medians over the rounds.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -96,10 +99,24 @@ class Peers:
         else:
             command = [*mpiexec, "2", python, str(HERE / "mpi.py"), mode, str(seconds)]
         env = {"PATH": f"{self._bin}:/usr/bin:/bin", "PYTHONPATH": str(Path(measured.__path__[0]))}
-        done = subprocess.run(
-            command, stdout=subprocess.PIPE, text=True, timeout=RUN_TIMEOUT, env=env
-        )
-        return float(done.stdout) if done.returncode == 0 else None
+        return measured_by(command, env)
+
+
+def measured_by(command: list[str], env: dict[str, str]) -> float | None:
+    """The figure that a program prints. All that it has started ends with it."""
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=env, start_new_session=True
+    )
+    try:
+        figure_printed = process.communicate(timeout=RUN_TIMEOUT)[0]
+        return float(figure_printed) if process.returncode == 0 else None
+    except subprocess.TimeoutExpired:
+        print(f"{' '.join(command[-3:])}: no result after {RUN_TIMEOUT:g} s", file=sys.stderr)
+        return None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def one(peers: Peers, library: str, measurement: str, seconds: float) -> float | None:

@@ -65,11 +65,19 @@ static void choose_twin(struct restart *r, const struct call *call)
 
 /* ---- the call ------------------------------------------------------------------------- */
 
+static void show_version(void)
+{
+	static const char version[] = "pvmrestart (pvm3py " PVM3PY_VERSION ")\n";
+
+	raw(SYS_write, 1, version, sizeof version - 1);
+	raw(SYS_exit_group, 0);
+}
+
 static void show_usage(int fd, int status)
 {
 	static const char usage[] =
 		"usage: pvmrestart [-c] [-b BASE]... IMAGE [REPORT [STREAM]]\n"
-		"       pvmrestart -h | --help\n"
+		"       pvmrestart -h | --help | --version\n"
 		"\n"
 		"Make a process of the image that descriptor IMAGE reads. REPORT is a descriptor, too:\n"
 		"what is wrong comes there, or that the process is ready. STREAM is one that takes the place\n"
@@ -106,6 +114,8 @@ static void read_call(struct restart *r, const struct call *call)
 	r->from = &r->image;
 	if (*word && (same_text(*word, "-h") || same_text(*word, "--help")))
 		show_usage(1, 0);
+	if (*word && same_text(*word, "--version"))
+		show_version();
 	if (*word && same_text(*word, "-c")) {
 		r->check_only = true;
 		word++;

@@ -320,9 +320,13 @@ void sw_mute(struct sw *, uint64_t conn, int muted);
 /*
  * Contexts. Tasks of this host get and free theirs without the caller (TM_CONTEXT). sw_context does
  * it for a task: 0 takes a free one, another number gives that back; a context, PvmOk, or a
- * negative PVM code. sw_free_contexts: the task has ended.
+ * negative PVM code. sw_free_contexts: the task has ended. sw_context_take gives a task one that it
+ * had before: 0, -EEXIST: another task has it, -EINVAL: it is not of this host.
  */
 int32_t sw_context(struct sw *, uint32_t context, uint32_t owner);
+int sw_context_take(struct sw *, uint32_t context, uint32_t owner);
+/* Those of a task, `room` at most; how many there are. */
+uint32_t sw_contexts_list(struct sw *, uint32_t owner, uint32_t *list, uint32_t room);
 void sw_free_contexts(struct sw *, uint32_t owner);
 
 /*

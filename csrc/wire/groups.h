@@ -25,6 +25,13 @@
 #define GROUP_HOSTCHARV 15 /* the same for each host */
 #define GROUP_BARRIERV 16  /* GROUP_BARRIER on behalf of all members on the caller's host */
 
+/*
+ * From a daemon alone: tell the groups with some of these tasks, or have these groups again, as
+ * pvm3py/wire/checkpoints.py has them. Both are answered with SM_CKPT_GROUPS to the daemon.
+ */
+#define GROUP_KEEP 17
+#define GROUP_RESTORE 18
+
 /* Exit notice of the server, that a member asks its daemon for. */
 #define GROUP_SERVER_EXIT 0x67733158
 

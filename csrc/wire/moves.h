@@ -227,6 +227,16 @@
 #define DM_RESTART_AWAITACK (DM_FIRST + WIRE_OWN_MOVES + 45)
 #define DM_RESTART_GO (DM_FIRST + WIRE_OWN_MOVES + 46)
 #define DM_RESTART_GOACK (DM_FIRST + WIRE_OWN_MOVES + 47)
+/*
+ * What a job has besides its tasks. KEPT asks each host for the contexts of the tasks, and that of the
+ * group server for their groups; BACK gives both back before the tasks run. The daemon asks the
+ * group server by GROUP_KEEP and GROUP_RESTORE, which answers with SM_CKPT_GROUPS.
+ */
+#define DM_CKPT_KEPT (DM_FIRST + WIRE_OWN_MOVES + 64)
+#define DM_CKPT_KEPTACK (DM_FIRST + WIRE_OWN_MOVES + 65)
+#define DM_RESTART_BACK (DM_FIRST + WIRE_OWN_MOVES + 66)
+#define DM_RESTART_BACKACK (DM_FIRST + WIRE_OWN_MOVES + 67)
+#define SM_CKPT_GROUPS (SM_FIRST + WIRE_OWN_MOVES + 64)
 
 /* Reasons that daemons find; pvm3py/wire/moves.py has the words. */
 #define WIRE_WHY_DAEMON 200

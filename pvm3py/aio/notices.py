@@ -26,8 +26,8 @@ class Port(Protocol):
 class Notices:
     """Notices of what has been asked for, in the order in which they come.
 
-    `async for` waits for the next one, and ends when they are closed, as they are at the end of
-    `async with`.
+    `async for` waits for the next one. It ends when they are closed, as they are at the end of
+    `async with`, or when no more can come.
     """
 
     def __init__(self, notices: sync.Notices, port: Port) -> None:
@@ -64,7 +64,7 @@ class Notices:
         return self
 
     async def __anext__(self) -> sync.Notice:
-        if self.closed:
+        if self.closed or not (self._ready or self._notices.expects):
             raise StopAsyncIteration
         return await self.next()
 

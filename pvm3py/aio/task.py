@@ -19,7 +19,7 @@ from pvm3py.binding.items import in_memory
 from pvm3py.task.context import within
 from pvm3py.task.message import Message, Received, receive_into
 from pvm3py.task.spawning import What
-from pvm3py.task.take import ANY, described, unpacked
+from pvm3py.task.take import ANY, described, require_numbers, unpacked
 
 from .dispatch import Letter, Wish
 from .group import Group
@@ -180,12 +180,14 @@ class Task:
         jobs: bool = False,
         every: int | None = None,
         keep: int | None = None,
+        incremental: bool = False,
     ) -> int:
         """Write the images of tasks to files, as pvm3py.checkpoint.
 
         NotMovable: this task, which has threads, is one of them, or of its job.
         """
-        return await self.ask(sync.checkpoint, path, tids, jobs=jobs, every=every, keep=keep)
+        options: dict[str, Any] = {"every": every, "keep": keep, "incremental": incremental}
+        return await self.ask(sync.checkpoint, path, tids, jobs=jobs, **options)
 
     async def restart(
         self,
@@ -238,10 +240,14 @@ class Task:
         Raises Timeout; NoTask if the source has ended, and nothing is there of it; NotAnObject,
         which has the message, if what came is no object.
         """
-        if timeout is None or timeout > 0:
-            came = self._in.catch(source, tag, _current.get())
-            if came is not None:
-                return unpacked(*came)
+        try:
+            waits = timeout is None or timeout > 0
+            came = self._in.catch(source, tag, _current.get()) if waits else None
+        except TypeError:
+            require_numbers(source, tag, timeout)
+            raise
+        if came is not None:
+            return unpacked(*came)
         letter = await self._letter("recv", source, tag, timeout)
         return unpacked(letter.content, letter.source, letter.tag)
 
@@ -298,6 +304,7 @@ class Task:
         leave: bool = False,
     ) -> Letter[Content]:
         """Wait for a message; context None: of the coroutine's."""
+        require_numbers(source, tag, timeout)
         inflow = self._in
         answer: asyncio.Future[Letter[Content] | None] = inflow.loop.create_future()
         where = _current.get() if context is None else context

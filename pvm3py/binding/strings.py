@@ -10,7 +10,12 @@ from pvm3py._task import ffi
 
 
 def c_string(text: str | bytes) -> Any:
-    """The string, in UTF-8 unless it is bytes. ValueError: a NUL in it would end it early."""
+    """The string, in UTF-8 unless it is bytes.
+
+    ValueError: a NUL in it would end it early. TypeError: it is none.
+    """
+    if not isinstance(text, (str, bytes)):
+        raise TypeError(f"a string is wanted, not {type(text).__name__}")
     data = text if isinstance(text, bytes) else text.encode()
     if b"\0" in data:
         raise ValueError("a PVM string cannot contain NUL")

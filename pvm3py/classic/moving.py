@@ -70,17 +70,20 @@ def checkpoint(
     tids: Iterable[int] = (),
     *,
     jobs: bool = False,
+    incremental: bool = False,
 ) -> int:
     """Write the images of tasks to files, as of one moment; return the checkpoint's number.
 
-    directory  which all hosts of the tasks share; None: PVM_CKPT_DIR of the master's daemon
-    tids       the tasks; none: the caller's job, which is all that its root has spawned
-    jobs       each tid stands for its job
+    directory    which all hosts of the tasks share; None: PVM_CKPT_DIR of the master's daemon
+    tids         the tasks; none: the caller's job, which is all that its root has spawned
+    jobs         each tid stands for its job
+    incremental  what has not changed since the last one is not written again
 
     A task that is started from the checkpoint returns from the same call. Raises NotMovable and
     Busy, which have the reason; NoTask; BadParam; NotImpl: the daemon cannot.
     """
-    return checkpoints.write(directory, list(tids), jobs=jobs, every=0, keep=0)
+    wanted = list(tids)
+    return checkpoints.write(directory, wanted, jobs=jobs, every=0, keep=0, incremental=incremental)
 
 
 def restart(

@@ -19,6 +19,8 @@ _HELP = """With no daemon running, one is started with -n, -d and the host file 
 Without -c and a script, commands are read from standard input; `help` lists them. The
 status is 1 if no daemon could be reached or it has ended, or if a command of -c or of a script
 could not do all that it was asked for; else 0. -c and scripts wait at the end for their jobs."""
+_RESTART_HELP = """start the tasks of this checkpoint again, in a machine whose other tasks leave
+their numbers free"""
 _SCRIPT_HELP = """a script of commands if its name ends in .pvm or its first line begins with #!
 and names pvm; any other file is a host file: hosts to start with the daemon"""
 
@@ -52,6 +54,7 @@ def parser(program: str = "pvm") -> argparse.ArgumentParser:
     made.add_argument("-c", dest="commands", metavar="COMMANDS", help="run them, with ; between")
     made.add_argument("-n", dest="name", metavar="NAME", help="name or address of this host")
     made.add_argument("-d", dest="mask", metavar="MASK", type=_checked_mask, help="debug mask")
+    made.add_argument("--restart", metavar="DIR[@N]", help=_RESTART_HELP)
     made.add_argument("file", nargs="?", help=_SCRIPT_HELP)
     add_version(made)
     return made
@@ -74,18 +77,27 @@ def _serve(given: argparse.Namespace) -> int:
     script = given.file if given.file and is_script(given.file) else None
     text = _commands(given.commands, script)
     out = _output(people=text is None)
+    if given.restart is not None:
+        os.environ["PVM_RESTART"] = os.path.abspath(given.restart)
     interpreter, started = _attached(_daemon_arguments(given, script), out)
+    status = 0 if given.restart is None else _restart(interpreter)
     if given.mask is not None:
         _set_mask(given.mask)
     if text is not None:
         from .batch import run_text  # noqa: PLC0415
 
-        status = run_text(interpreter, text)
+        status = run_text(interpreter, text) or status
     else:
         _converse(interpreter, started)
-        status = 0
     _leave(interpreter)
     return status
+
+
+def _restart(interpreter: Interpreter) -> int:
+    """Start the tasks of the checkpoint; the exit status."""
+    from shlex import quote  # noqa: PLC0415
+
+    return int(not interpreter.line(f"restart {quote(os.environ['PVM_RESTART'])}"))
 
 
 def _set_mask(text: str) -> None:

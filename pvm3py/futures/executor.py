@@ -70,6 +70,8 @@ class PvmPoolExecutor(Executor):
             ("per_host", per_host),
             ("prefetch", prefetch),
         ):
+            if number is not None and not isinstance(number, int):
+                raise TypeError(f"{label} is a number, not {type(number).__name__}")
             if number is not None and number < 1:
                 raise ValueError(f"{label} is at least 1, not {number}")
         start = None if initializer is None else pack_whole(initializer, initargs)
@@ -151,13 +153,17 @@ class PvmPoolExecutor(Executor):
         ordered: bool,
         progress: bool,
     ) -> Iterator[Any]:
-        if chunksize != "auto" and chunksize < 1:
-            raise ValueError(f"chunksize is at least 1, not {chunksize}")
+        if chunksize != "auto" and (not isinstance(chunksize, int) or chunksize < 1):
+            raise ValueError(f'chunksize is at least 1, or "auto", not {chunksize!r}')
         if buffersize is not None and buffersize < 1:
             raise ValueError(f"buffersize is at least 1, not {buffersize}")
         deadline = None if timeout is None else time.monotonic() + timeout
         mapping = Mapping(self._pool, fn, arguments, chunksize, buffersize, ordered, deadline)
         return shown(mapping.results(), total) if progress else mapping.results()
+
+    def __repr__(self) -> str:
+        stats = self._pool.statistics()
+        return f"<PvmPoolExecutor {stats.name!r}, {len(stats.workers)} workers>"
 
     @property
     def workers(self) -> tuple[WorkerInfo, ...]:

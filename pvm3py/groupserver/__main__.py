@@ -111,6 +111,8 @@ def main() -> int:
         tid = pvm.mytid()
         if register(tid):
             pvm.setcontext(c.SYSCTX_DG)
+            # Daemons ask for groups of checkpoints, and are answered.
+            pvm.setopt(pvm.Option.RESV_TIDS, 1)
             serve(tid)
         else:
             print("pvmgs: there is a group server already", file=sys.stderr)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pvm3py._task import ffi, lib
+from pvm3py.wire import checkpoints as kept
 from pvm3py.wire import constants as c
 
 FREE = -1
@@ -98,6 +99,34 @@ class Rendezvous:
         self.reached = 0
         failed, self.waiting = self.waiting, []
         return failed
+
+    def keep(self, tids: set[int]) -> kept.Rendezvous:
+        """What is there of some tasks."""
+        running = self.count != ALL
+        return kept.Rendezvous(
+            self.count,
+            [tid for tid in self.waiting if running and tid in tids],
+            sorted(self._arrived & tids if running else ()),
+            sorted(self._late & tids),
+        )
+
+    def give_back(self, one: kept.Rendezvous, *, waits: bool) -> bool:
+        """Have that again, beside others who may wait now; is it complete?
+
+        Not waits: who waited then comes again by itself.
+        """
+        self._late.update(one.late)
+        if not waits or one.count == ALL:
+            return False
+        if self.count == ALL:
+            self.count, self.reached, self.waiting, self._arrived = one.count, 0, [], set()
+        self.waiting += one.waiting
+        self._arrived.update(one.arrived)
+        self.reached += len(one.arrived)
+        if self.reached < self.count:
+            return False
+        self.count = ALL
+        return True
 
     def died(self, tid: int, present: set[int]) -> list[int]:
         """A member has died, `present` are those left.
@@ -203,6 +232,46 @@ class Group:
         self._instances[tid] = instance
         self.lost = max(0, self.lost - 1)
         return instance
+
+    def keep(self, tids: set[int]) -> kept.KeptGroup:
+        """What is there of some tasks."""
+        members = [
+            word
+            for tid, instance in self._instances.items()
+            if tid in tids
+            for word in (instance, tid)
+        ]
+        return kept.KeptGroup(
+            self.name,
+            self.kind,
+            len(self),
+            self.lost,
+            self.deaths,
+            members,
+            self.barrier.keep(tids),
+            self.freeze.keep(tids),
+        )
+
+    def give_back(self, one: kept.KeptGroup) -> list[int]:
+        """Have these members again, with the instances that they had: those that are new.
+
+        GroupError: PvmDupGroup: another one has an instance.
+        """
+        pairs = list(zip(one.members[::2], one.members[1::2], strict=True))
+        new = [(instance, tid) for instance, tid in pairs if tid not in self]
+        self.slots += [FREE] * (max((i for i, _ in new), default=-1) + 1 - len(self.slots))
+        if any(self.slots[instance] != FREE for instance, _ in new):
+            raise GroupError(c.PvmDupGroup)
+        self._end_counter()
+        if not self:
+            self.lost, self.deaths = one.lost, one.deaths
+        for instance, tid in new:
+            self.slots[instance] = tid
+            self._instances[tid] = instance
+            self.lost = max(0, self.lost - 1)
+        if one.kind != c.GROUP_DYNAMIC:
+            self.kind = one.kind if len(self) == one.size else c.GROUP_DEAD
+        return [tid for _, tid in new]
 
     def leave(self, tid: int) -> None:
         """Remove a member; a static group is dead then."""

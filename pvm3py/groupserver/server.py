@@ -29,6 +29,7 @@ from pvm3py.groupserver.messages import (
     TidList,
 )
 from pvm3py.wire import constants as c
+from pvm3py.wire.checkpoints import GroupsAnswer, GroupsKeep, GroupsRestore, KeptGroup, KeptGroups
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.record import Record
 
@@ -96,7 +97,7 @@ QUESTIONS = frozenset(
     )
 )
 # Requests that may change members or kind of a group.
-CHANGES = frozenset((c.GROUP_JOIN, c.GROUP_LEAVE, c.GROUP_DEADTID, c.GROUP_FREEZE))
+CHANGES = frozenset((c.GROUP_JOIN, c.GROUP_LEAVE, c.GROUP_DEADTID, c.GROUP_FREEZE, c.GROUP_RESTORE))
 # Requests whose refusal is followed by the group's state.
 _STATE_AFTER_ERROR = frozenset((c.GROUP_GETINST, c.GROUP_GETTID, c.GROUP_GSIZE))
 
@@ -191,10 +192,14 @@ class GroupServer:
             raise GroupError(c.PvmNullGroup)
         group = self.groups.setdefault(request.group, Group(request.group))
         instance = group.join(caller)
-        if caller not in self._watched:
-            self._watched.add(caller)
-            self.watch.append(caller)
+        self._watch(caller)
         return _result(instance)
+
+    def _watch(self, tid: int) -> None:
+        """Learn of the end of a member."""
+        if tid not in self._watched:
+            self._watched.add(tid)
+            self.watch.append(tid)
 
     @_serves(c.GROUP_LEAVE, GroupName)
     def _leave(self, caller: int, request: GroupName) -> bytes:
@@ -312,6 +317,44 @@ class GroupServer:
             group.kind = c.GROUP_STATIC
             answer = _result(freeze.reached, self._state(group))
             self.outbox.append(Answer(freeze.waiting, c.GROUP_FREEZE, answer))
+
+    # ---- checkpoints -------------------------------------------------------
+
+    @_serves(c.GROUP_KEEP, GroupsKeep)
+    def _keep(self, caller: int, request: GroupsKeep) -> None:
+        tids = set(request.tids)
+        found = [
+            group.keep(tids)
+            for group in self.groups.values()
+            if not tids.isdisjoint(group.members())
+        ]
+        self._tell_daemon(caller, request.stamp, 0, KeptGroups(found).encode())
+
+    @_serves(c.GROUP_RESTORE, GroupsRestore)
+    def _restore(self, caller: int, request: GroupsRestore) -> None:
+        code = 0
+        try:
+            for one in request.groups.groups if caller == c.TIDPVMD else ():
+                self._restore_group(one, waits=bool(request.waits))
+        except GroupError as error:
+            code = error.code
+        self._tell_daemon(caller, request.stamp, code, b"")
+
+    def _restore_group(self, one: KeptGroup, *, waits: bool) -> None:
+        group = self.groups.get(one.name) or Group(one.name)
+        for tid in group.give_back(one):
+            self._watch(tid)
+        self.groups[one.name] = group
+        if group.barrier.give_back(one.barrier, waits=waits):
+            answer = _result(group.barrier.reached)
+            self.outbox.append(Answer(group.barrier.waiting, c.GROUP_BARRIER, answer))
+        group.freeze.give_back(one.freeze, waits=waits)
+
+    def _tell_daemon(self, caller: int, stamp: int, code: int, groups: bytes) -> None:
+        """Answer a daemon; nobody else gets one."""
+        if caller == c.TIDPVMD:
+            body = GroupsAnswer(stamp, code, groups).encode()
+            self.outbox.append(Answer([caller], c.SM_CKPT_GROUPS, body))
 
     # ---- the server itself -------------------------------------------------
 

@@ -56,6 +56,7 @@ class Pvmd:
         self.peers = Peers(switch, self.hosts, loop, log)
         self.udp: socket.socket | None = None
         self.terminal: tuple[int, int] | None = None
+        self.reserved: frozenset[int] = frozenset()
         self.stopped: asyncio.Future[int] = loop.create_future()
         self._background: set[asyncio.Task[Any]] = set()
         self._trim_due = 0.0
@@ -100,6 +101,8 @@ class Pvmd:
     def next_tid(self) -> int:
         """Use up the tid of a task of this host. Refused: all are in use."""
         tid = self.switch.next_tid()
+        while tid in self.reserved:
+            tid = self.switch.next_tid()
         if not tid:
             raise Refused(c.PvmOutOfRes, "all numbers of tasks are in use")
         return tid

@@ -14,6 +14,7 @@ from pvm3py import __version__
 from pvm3py.places import host_tid
 
 from . import serving
+from .core import Pvmd
 from .io.door import Door
 from .io.process import one_arena, raise_file_limit
 from .io.sockfile import AlreadyRuns
@@ -22,9 +23,11 @@ from .state.config import (
     JOIN_TIMEOUT,
     Settings,
     SlaveStart,
-    c_number,
+    StartError,
     data_signature,
     expand,
+    speed_of,
+    split_number,
 )
 from .state.hostfile import HostFile, HostLine, read_host_file
 from .state.hosts import FIRST_HOST, LOOPBACK, Host
@@ -70,6 +73,8 @@ def _run(settings: Settings, log: Log, door: Door, udp: socket.socket | None) ->
     pvmd = serving.make(settings, log, own, door.listener)
     if settings.slave is not None:
         _give_up_files(log)
+    if settings.restart:
+        _reserve(pvmd)
     log.note(f"{own.name} ({own.address}) {own.arch} pvm3py {__version__}")
     if settings.slave is not None and udp is not None:
         slave.join(pvmd, settings.slave, udp)
@@ -87,6 +92,19 @@ def _run(settings: Settings, log: Log, door: Door, udp: socket.socket | None) ->
         status = 1
     log(f"pvmd ends, status {status}")
     return status
+
+
+def _reserve(pvmd: Pvmd) -> None:
+    """Keep the tids of a checkpoint free for its restart. StartError: there is none."""
+    from pvm3py.vault.store import VaultError  # noqa: PLC0415
+
+    from .topics import restarting  # noqa: PLC0415
+
+    directory, number = split_number(pvmd.settings.restart)
+    try:
+        pvmd.reserved = frozenset(restarting.tids(directory, number))
+    except VaultError as error:
+        raise StartError(f"PVM_RESTART: {error}") from error
 
 
 def _prepare_process(settings: Settings, log: Log, address: str) -> None:
@@ -178,5 +196,4 @@ def _apply_options(settings: Settings, host: Host, options: dict[str, str]) -> N
         settings.debugger = expand(options["bx"])
     if "ow" in options:
         settings.owner = options["ow"]
-    if "sp" in options:
-        host.speed = min(max(c_number(options["sp"]), 1), 1000000)
+    host.speed = speed_of(options)

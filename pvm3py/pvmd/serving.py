@@ -236,6 +236,7 @@ def _load_moves() -> None:
         arriving,  # noqa: F401
         checkpointing,  # noqa: F401
         cutting,  # noqa: F401
+        estates,  # noqa: F401
         evacuating,  # noqa: F401
         holding,  # noqa: F401
         managing,  # noqa: F401

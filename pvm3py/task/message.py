@@ -18,7 +18,7 @@ from pvm3py.binding.post import read_into, send_bytes, send_parts
 from pvm3py.binding.strings import c_string
 
 from .html import table
-from .members import Tid
+from .members import Tid, tid_of
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -99,7 +99,7 @@ class Message:
         """The message that a call of the library describes; queued: it has not been taken."""
         self = cls.__new__(cls)
         self._id = arrival.id
-        self.source, self.tag, self.context = Tid(arrival.tid), arrival.tag, arrival.ctx
+        self.source, self.tag, self.context = tid_of(arrival.tid), arrival.tag, arrival.ctx
         self._kept = []
         self._in_place = False
         self._xdr = arrival.encoding == lib.PvmDataDefault
@@ -203,6 +203,8 @@ class Message:
 
     def pack_str(self, text: str, encoding: str = "utf-8") -> Self:
         """Append a string, as C has them. ValueError: it contains a NUL."""
+        if not isinstance(text, str):
+            raise TypeError(f"a string is wanted, not {type(text).__name__}")
         memory = c_string(text.encode(encoding))
         with self._sending():
             check("pkstr", lib.pvm_pkstr(memory))
@@ -242,7 +244,7 @@ class Message:
 
         Raises NoData if there are fewer.
         """
-        item = ITEMS[kind]
+        item = _item_named(kind)
         if (count is not None and count < 0) or stride < 1:
             raise ValueError(f"{count} items, stride {stride}")
         number = 1 if count is None else count
@@ -458,13 +460,21 @@ def _chosen(view: memoryview, item: Item, count: int | None, stride: int) -> tup
 def _from_numbers(
     values: Any, kind: Kind | None, count: int | None, stride: int
 ) -> tuple[Item, Any, int]:
-    numbers = list(values) if isinstance(values, Iterable) else [values]
+    several = isinstance(values, Iterable) and not isinstance(values, str)
+    numbers = list(values) if several else [values]
     chosen = numbers[::stride][:count]
     if count is not None and len(chosen) < count:
         raise ValueError(f"{len(numbers)} items, and {count} are wanted at a stride of {stride}")
-    item = ITEMS[kind or _kind_of(chosen)]
+    item = _item_named(kind or _kind_of(chosen))
     parts = chosen if item.parts == 1 else [half for z in chosen for half in (z.real, z.imag)]
     return item, ffi.new(f"{item.ctype}[]", parts), len(chosen)
+
+
+def _item_named(kind: str) -> Item:
+    """The item type of that name. ValueError: there is none."""
+    if kind not in ITEMS:
+        raise ValueError(f"kind {kind!r}: there are {', '.join(ITEMS)}")
+    return ITEMS[kind]
 
 
 def _kind_of(numbers: list[Any]) -> Kind:

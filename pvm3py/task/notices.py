@@ -41,7 +41,8 @@ class Notices:
     """Notices of what has been asked for, in the order in which they come.
 
     They come in a message context of their own, so that no other receive takes one. Iterating
-    waits for the next one, and ends with `close`; `callback` has a function called instead.
+    waits for the next one; it ends with `close`, or when no more can come, as all tasks that were
+    asked for have ended. `callback` has a function called instead.
     """
 
     def __init__(self) -> None:
@@ -49,6 +50,8 @@ class Notices:
         self._asked: list[tuple[Event, list[int]]] = []
         self._ready: deque[Notice] = deque()
         self._handler: int | None = None
+        # Tasks whose end was not told yet.
+        self._left = 0
         self.closed = False
 
     # ---- asking for them ---------------------------------------------------------
@@ -57,6 +60,7 @@ class Notices:
         """Tell when each of these tasks ends; of one that has ended already, at once."""
         if tids:
             self._ask(Event.TASK_EXIT, tids)
+            self._left += len(tids)
 
     def watch_hosts(self) -> None:
         """Tell when hosts are added, and when one goes."""
@@ -70,6 +74,13 @@ class Notices:
         self._asked.append((event, listed))
 
     # ---- getting them --------------------------------------------------------------
+
+    @property
+    def expects(self) -> bool:
+        """Whether any can come that was not read from a message yet."""
+        return not self.closed and (
+            self._left > 0 or any(event != Event.TASK_EXIT for event, _ in self._asked)
+        )
 
     def next(self, *, timeout: float | None = None) -> Notice:
         """Wait for the next one, `timeout` seconds at most (None: for ever).
@@ -85,7 +96,7 @@ class Notices:
         return self._ready.popleft()
 
     def __iter__(self) -> Iterator[Notice]:
-        while not self.closed:
+        while not self.closed and (self._ready or self.expects):
             yield self.next()
 
     def callback(self, function: Callable[[Notice], object]) -> Self:
@@ -123,6 +134,8 @@ class Notices:
         tids = [Tid(tid) for tid in message.unpack("int", count)]
         if what == "host added":
             self._ask(Event.HOST_DELETE, tids)
+        elif what == "task exit":
+            self._left -= 1
         return [Notice(what, tid) for tid in tids]
 
     # ---- the end ----------------------------------------------------------------------

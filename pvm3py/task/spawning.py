@@ -118,10 +118,19 @@ def refuse_while_imported(doing: str) -> None:
 
 
 def launch_of(what: What, args: Sequence[object]) -> Launch:
-    """How a function, a script or a program is started. TypeError: a function cannot travel."""
+    """How a function, a script or a program is started.
+
+    TypeError: it is nothing of these, or a function cannot travel.
+    """
     if callable(what):
         return _function(what, args)
-    name = os.fspath(what)
+    try:
+        name = os.fsdecode(what)
+    except TypeError:
+        raise TypeError(
+            "what is spawned is a function, the path of a script, or a program, not "
+            f"{type(what).__name__}: spawn('program', 'word', 'word')"
+        ) from None
     words = [str(arg) for arg in args]
     if name.endswith(".py"):
         path = os.path.abspath(name)

@@ -17,7 +17,7 @@ from pvm3py.binding.errors import BadParam, NoTask, Timeout, check
 from pvm3py.binding.items import Item
 from pvm3py.binding.post import HEAD, read_into
 
-from .members import Tid
+from .members import Tid, tid_of
 from .message import Message, NotAnObject, Received, receive_into
 
 ANY = -1
@@ -47,6 +47,17 @@ def described(source: int, tag: int) -> str:
     return f"{whom} ({'any tag' if tag == ANY else f'tag {tag}'})"
 
 
+def require_numbers(source: object, tag: object, timeout: object) -> None:
+    """Raise TypeError if that is not what a receive can wait for."""
+    for what, value, wanted in (
+        ("the source is a tid or ANY", source, "__index__"),
+        ("the tag is a number or ANY", tag, "__index__"),
+        ("the timeout is seconds or None", 0 if timeout is None else timeout, "__float__"),
+    ):
+        if not hasattr(value, wanted):
+            raise TypeError(f"{what}, not {type(value).__name__}")
+
+
 def take(
     function: str, source: int = ANY, tag: int = ANY, *, timeout: float | None = None
 ) -> Message:
@@ -70,13 +81,17 @@ def fill(place: tuple[Item, Any, int], source: int, tag: int, *, timeout: float 
         _require("Recv", code, source, tag)
     if arrival.id:
         return receive_into(Message.of(arrival), place)
-    return Received(Tid(arrival.tid), arrival.tag, place[2])
+    return Received(tid_of(arrival.tid), arrival.tag, place[2])
 
 
 def look(source: int, tag: int, timeout: float | None) -> Message | None:
     """Wait for a message, and leave it where it is. None: none came."""
     arrival = ffi.new("struct pvmarrival *")
-    code = lib.pvmlook(source, tag, _seconds(timeout), arrival)
+    try:
+        code = lib.pvmlook(source, tag, _seconds(timeout), arrival)
+    except TypeError:
+        require_numbers(source, tag, timeout)
+        raise
     if check("probe", code, described(source, tag)) == 0:
         return None
     return Message.of(arrival, queued=True)
@@ -151,8 +166,19 @@ def from_living(
 ) -> _Got_co:
     """What a receive gives, which does not wait for a task that has ended.
 
-    Raises Timeout; NoTask if the source has ended, and nothing is there of it.
+    Raises Timeout; NoTask if the source has ended, and nothing is there of it; TypeError: what it
+    is to wait for are no numbers.
     """
+    try:
+        return _from_living(receive, function, source, tag, timeout)
+    except TypeError:
+        require_numbers(source, tag, timeout)
+        raise
+
+
+def _from_living(
+    receive: Receive[_Got_co], function: str, source: int, tag: int, timeout: float | None
+) -> _Got_co:
     if source == ANY or (timeout is not None and timeout <= LOOK_SECONDS):
         return receive(source, tag, timeout=timeout)
     end = math.inf if timeout is None else time.monotonic() + timeout

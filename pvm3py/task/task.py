@@ -155,10 +155,14 @@ class Task:
         numpy arrays, are not copied before; it may be changed when this returns. TypeError: `to` is
         no tid.
         """
-        if isinstance(to, int):
-            send_to_one(to, tag, obj)
-        else:
-            send_object(tids(to), tag, obj)
+        try:
+            if isinstance(to, int):
+                send_to_one(to, tag, obj)
+            else:
+                send_object(tids(to), tag, obj)
+        except TypeError:
+            _require_tag(tag)
+            raise
 
     def recv(self, source: int = ANY, tag: int = ANY, *, timeout: float | None = None) -> Any:
         """Wait for an object, and return it.
@@ -213,6 +217,9 @@ class Task:
         items have no type in PVM, or the buffer is not in one piece.
         """
         receivers = tids(to)
+        _require_tag(tag)
+        if encoding not in _FORMS:
+            raise ValueError(f"encoding {encoding!r}: there are {', '.join(map(repr, _FORMS))}")
         if isinstance(buf, Message):
             buf.deliver(receivers, tag)
             return
@@ -257,6 +264,8 @@ class Task:
         that set it; an exception in it is printed. The message is the handler's until it returns.
         `remove_handler` ends that. Raises Exists if another handler could match the same message.
         """
+        if callable(source):
+            raise TypeError("the decorator has parentheses: @task.handler()")
 
         def install(function: _F) -> _F:
             def handle(info: classic.MessageInfo) -> None:
@@ -366,7 +375,12 @@ class Task:
         return self._collector
 
     def _taker(self, output: TextIO | Callable[[Tid, str], object] | None) -> Taker | None:
-        """Who takes the lines of spawned tasks; None: who takes those of this one."""
+        """Who takes the lines of spawned tasks; None: who takes those of this one.
+
+        TypeError: it is neither a file nor a function.
+        """
+        if output is not None and not callable(output) and not hasattr(output, "write"):
+            raise TypeError(f"output is a file or a function, not {type(output).__name__}")
         if output is None:
             collected = classic.getopt(classic.Option.OUTPUT_TID) > 0
             return None if collected else Written(None)
@@ -396,5 +410,13 @@ class Task:
         return notices
 
 
+def _require_tag(tag: object) -> None:
+    """Raise TypeError if it is no number."""
+    if not hasattr(tag, "__index__"):
+        raise TypeError(f"the tag is a number, not {type(tag).__name__}")
+
+
+# Encodings of a buffer that is sent.
+_FORMS = ("auto", "xdr", "raw")
 # Data signatures of hosts, by their daemons' tids.
 _signatures: dict[int, int] = {}

@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pvm3py.wire.checkpoints import TaskState
+from pvm3py.wire.checkpoints import Appended, Estate, TaskState
 from pvm3py.wire.codec import WireError
 
 from . import store
@@ -51,7 +51,7 @@ class Saved(NamedTuple):
     """A checkpoint as its manifest has it.
 
     images, bases, places: by tids; bases: what images build on, the oldest first; places are names
-    of the hosts where the tasks were.
+    of the hosts where the tasks were. appended: files to which tasks append.
     """
 
     slot: Slot
@@ -63,6 +63,8 @@ class Saved(NamedTuple):
     bases: dict[int, list[Base]]
     places: dict[int, str]
     queues: list[File]
+    estate: Estate
+    appended: list[Appended]
 
     @property
     def files(self) -> list[File]:
@@ -84,6 +86,8 @@ def encode(saved: Saved, when: str) -> bytes:
         "machine": saved.machine,
         "tasks": [_task(saved, state) for state in saved.states],
         "queues": [queue._asdict() for queue in saved.queues],
+        "estate": base64.b64encode(saved.estate.encode()).decode(),
+        "appended": [[one.tid, one.path, one.high, one.low] for one in saved.appended],
     }
     return json.dumps({**words, "hash": hash_of(words)}, indent=1).encode()
 
@@ -182,6 +186,8 @@ def _saved(slot: Slot, words: dict[str, Any]) -> Saved:
         bases,
         places,
         [_file(queue) for queue in words["queues"]],
+        Estate.decode(base64.b64decode(words["estate"], validate=True)),
+        [Appended(*one) for one in words["appended"]],
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from .codec import Counted
 from .moves import MoveGo
-from .record import I32, Ints, Record, Str, Strs
+from .record import I32, Blob, Ints, Record, Str, Strs
 
 
 class CheckpointOrder(Record):
@@ -69,9 +69,13 @@ class FreezeOrder(Record):
 
 
 class CutOrder(Record):
-    """DM_CKPT_CUT, DM_CKPT_THAW: of the checkpoint with this stamp."""
+    """DM_CKPT_CUT, DM_CKPT_THAW: of the checkpoint with this stamp.
+
+    server: a group server, whose messages to the tasks are noted as theirs are; 0: none.
+    """
 
     stamp: I32
+    server: I32
 
 
 class EndOrder(Record):
@@ -116,6 +120,20 @@ class KeptFile(Record):
         return self.high << 31 | self.low
 
 
+class Appended(Record):
+    """A file to which a task appends, and its bytes at the cut, 31 bits a word."""
+
+    tid: I32
+    path: Str
+    high: I32
+    low: I32
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.high << 31 | self.low
+
+
 class ThawReply(Record):
     """The answer to DM_CKPT_THAW: the files that this host has written."""
 
@@ -123,6 +141,120 @@ class ThawReply(Record):
     reason: I32 = 0
     text: Str = ""
     files: Annotated[list[KeptFile], Counted(KeptFile)] = []  # noqa: RUF012
+    appended: Annotated[list[Appended], Counted(Appended)] = []  # noqa: RUF012
+
+
+class OwnedContext(Record):
+    """A context, and the task that has it."""
+
+    context: I32
+    owner: I32
+
+
+class KeptMail(Record):
+    """An entry of the mailbox, as TM_DB puts it."""
+
+    name: Str
+    index: I32
+    owner: I32
+    flags: I32
+    message: Blob
+
+
+class Estate(Record):
+    """What a job has besides its tasks; server: the group server that told the groups, or 0."""
+
+    server: I32
+    groups: Blob
+    contexts: Annotated[list[OwnedContext], Counted(OwnedContext)]
+    mail: Annotated[list[KeptMail], Counted(KeptMail)]
+
+
+class KeptOrder(Record):
+    """DM_CKPT_KEPT: what is there of these tasks? server: the group server, 0: there is none."""
+
+    stamp: I32
+    server: I32
+    tids: Ints
+
+
+class KeptReply(Record):
+    """The answer: contexts of this host, and, if the group server is here, groups."""
+
+    code: I32
+    reason: I32 = 0
+    text: Str = ""
+    contexts: Annotated[list[OwnedContext], Counted(OwnedContext)] = []  # noqa: RUF012
+    groups: Blob = b""
+
+
+class BackOrder(Record):
+    """DM_RESTART_BACK: have again what was kept; server: the group server now, 0: there is none.
+
+    waits: it is the same as then, so who waits for it still does.
+    """
+
+    epoch: I32
+    server: I32
+    waits: I32
+    groups: Blob
+    contexts: Annotated[list[OwnedContext], Counted(OwnedContext)]
+    appended: Annotated[list[Appended], Counted(Appended)]
+
+
+class Rendezvous(Record):
+    """Who waits for each other in a group: see groupserver/group.py."""
+
+    count: I32
+    waiting: Ints
+    arrived: Ints
+    late: Ints
+
+
+class KeptGroup(Record):
+    """A group with tasks of a job.
+
+    size: all its members; lost, deaths: how many have died; members: those of the job, each with
+    its instance before it.
+    """
+
+    name: Str
+    kind: I32
+    size: I32
+    lost: I32
+    deaths: I32
+    members: Ints
+    barrier: Annotated[Rendezvous, Rendezvous]
+    freeze: Annotated[Rendezvous, Rendezvous]
+
+
+class KeptGroups(Record):
+    """The groups of a job."""
+
+    groups: Annotated[list[KeptGroup], Counted(KeptGroup)]
+
+
+class GroupsKeep(Record):
+    """GROUP_KEEP: tell the groups with these tasks."""
+
+    stamp: I32
+    tids: Ints
+
+
+class GroupsRestore(Record):
+    """GROUP_RESTORE: have these groups again; waits: and those who wait in them."""
+
+    stamp: I32
+    waits: I32
+    groups: Annotated[KeptGroups, KeptGroups]
+
+
+class GroupsAnswer(Record):
+    """SM_CKPT_GROUPS: 0 or an error code; the groups, a KeptGroups."""
+
+    stamp: I32
+    code: I32
+    groups: Blob
 
 
 class Base(Record):
@@ -160,10 +292,14 @@ class AwaitOrder(Record):
 
 
 class RestartGo(Record):
-    """DM_RESTART_GO: those of these tasks that are prepared run; not go: none does."""
+    """DM_RESTART_GO: those of these tasks that are prepared run; not go: none does.
+
+    ended: a group server that they knew, which is there no more; 0: none.
+    """
 
     epoch: I32
     go: I32
     number: I32
+    ended: I32
     tids: Ints
     states: Annotated[list[TaskState], Counted(TaskState)]

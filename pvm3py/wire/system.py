@@ -31,11 +31,15 @@ class ExecRequest(Record):
 def exec_request(
     spawn: SpawnRequest, ptid: int, env: list[str], start: int, count: int, outof: int
 ) -> ExecRequest:
-    """What one host is to start of a spawn: `count` of `outof` tasks from number `start` on."""
+    """What one host is to start of a spawn: `count` of `outof` tasks from number `start` on.
+
+    They are of the spawner's job, if that is their parent.
+    """
     out = (spawn.outtid, spawn.outctx, spawn.outtag)
     trc = (spawn.trctid, spawn.trcctx, spawn.trctag)
     file, flags, args = spawn.file, spawn.flags, spawn.args
-    return ExecRequest(ptid, file, flags, count, args, *out, *trc, env, start, outof)
+    job = spawn.job if ptid > 0 else None
+    return ExecRequest(ptid, file, flags, count, args, *out, *trc, env, start, outof, job)
 
 
 class StartTask(Record):

@@ -151,7 +151,10 @@ class HostSyncReply(Record):
 
 
 class SpawnRequest(Record):
-    """TM_SPAWN, SM_SPAWN."""
+    """TM_SPAWN, SM_SPAWN.
+
+    job: of the spawner, as its daemon tells the manager, if that is another task's tid.
+    """
 
     file: Str
     flags: I32
@@ -165,6 +168,7 @@ class SpawnRequest(Record):
     trcctx: I32
     trctag: I32
     env: Strs
+    job: OptionalI32 = None
 
 
 class SignalRequest(Record):

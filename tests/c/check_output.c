@@ -9,7 +9,7 @@
 
 enum { TAG_MINE = 31, TAG_EXIT = 3, TAG_GO = 4 };
 
-static int child(const char *role)
+static int child(char *program, const char *role)
 {
 	if (strcmp(role, "lines") == 0) {
 		pvm_mytid();
@@ -18,6 +18,12 @@ static int child(const char *role)
 		pvm_exit();
 	} else if (strcmp(role, "silent") == 0) {
 		pvm_exit();
+	} else if (strcmp(role, "spawner") == 0) {
+		char *arguments[] = { "stranger", NULL };
+		int tid;
+
+		pvm_spawn(program, arguments, PvmTaskDefault, "", 1, &tid);
+		pvm_recv(pvm_parent(), TAG_GO);
 	} else if (strcmp(role, "stranger") == 0) {
 		printf("never enrolled\n");
 	} else if (strcmp(role, "crash") == 0) {
@@ -82,6 +88,27 @@ static void formats(char **argv)
 	CHECK_TEXT(text, "never enrolled\n");
 	free(text);
 	pvm_setopt(PvmShowTids, 1);
+}
+
+/* A task whose first call is a spawn: its children print where it prints. */
+static void grandchildren(char **argv)
+{
+	FILE *file = tmpfile();
+	char text[1000] = "";
+	int tid;
+
+	CHECK_INT(pvm_catchout(file), 0);
+	CHECK_INT(check_spawn(argv, "spawner", 1, &tid), 1);
+	while (!strstr(text, "] never enrolled\n")) {
+		CHECK_INT(pvm_nrecv(-1, TAG_MINE), 0);
+		usleep(1000);
+		rewind(file);
+		text[fread(text, 1, sizeof text - 1, file)] = 0;
+	}
+	check_send_int(tid, TAG_GO, 0);
+	pvm_exit();
+	CHECK(pvm_mytid() > 0);
+	fclose(file);
 }
 
 static void crash(char **argv)
@@ -174,9 +201,10 @@ int main(int argc, char **argv)
 {
 	check_start();
 	if (argc > 1)
-		return child(argv[1]);
+		return child(argv[0], argv[1]);
 	CHECK(pvm_mytid() > 0);
 	formats(argv);
+	grandchildren(argv);
 	crash(argv);
 	own_collector(argv);
 	come_back();

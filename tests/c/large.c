@@ -90,7 +90,7 @@ int main(int argc, char **argv)
 	int number = argc > 2 ? atoi(argv[2]) : 0;
 
 	check_start();
-	alarm(10 * CHECK_SECONDS);
+	alarm(2 * CHECK_SECONDS);
 	if (argc > 2 && strcmp(argv[1], "receiver") == 0)
 		return receiver(number);
 	if (argc > 2 && strcmp(argv[1], "mailbox") == 0) {

@@ -111,7 +111,7 @@ static inline int choose(matcher *match, struct message *m, int tid, int tag)
 /* What wakes a receive. A function sees every message; one of libgpvm3 chooses a server's answer. */
 static struct interest interest_in(matcher *match, int tid, int tag)
 {
-	static struct pace answers;
+	static struct pace answers = { .shared = true };
 
 	if (match)
 		return (struct interest){ .wakes = WAKE_MESSAGE,

@@ -142,22 +142,21 @@ static int count_strings(char **strings)
 	return n;
 }
 
-/* Where pvm_setopt or pvm_catchout has sent the children's output. */
-#define OUTPUT_AS_SET { pvmctrc.outtid, pvmctrc.outctx, pvmctrc.outtag }
-
 /*
  * What is to be started: `argv` and `env` end with NULL or are it; `output` is task, context and
- * tag that get what the tasks print.
+ * tag that get what the tasks print, NULL for those that are set once this process is a task.
  */
 struct order {
 	const char *file, *where;
 	char **argv, **env;
 	int flags, n;
-	int output[3];
+	const int *output;
 };
 
 static int fill_request(struct message *m, const struct order *o)
 {
+	const int set[] = { pvmctrc.outtid, pvmctrc.outctx, pvmctrc.outtag };
+	const int *output = o->output ? o->output : set;
 	struct environment e = { 0 };
 	int code = make_environment(&e, o->env);
 
@@ -166,8 +165,8 @@ static int fill_request(struct message *m, const struct order *o)
 	if (code == 0)
 		code = put_strings(m, o->argv, count_strings(o->argv));
 	if (code == 0)
-		code = pvm__put(m, "iiiiii", o->output[0], o->output[1], o->output[2],
-			pvmctrc.trctid, pvmctrc.trcctx, pvmctrc.trctag);
+		code = pvm__put(m, "iiiiii", output[0], output[1], output[2], pvmctrc.trctid,
+			pvmctrc.trcctx, pvmctrc.trctag);
 	if (code == 0)
 		code = put_environment(m, &e);
 	free(e.text);
@@ -287,7 +286,7 @@ static int spawn(struct order *o, int *results, char *reasons, size_t room)
  */
 int pvm_spawn(char *file, char **argv, int flags, char *where, int count, int *tids)
 {
-	struct order o = { file, where, argv, NULL, flags, count, OUTPUT_AS_SET };
+	struct order o = { file, where, argv, NULL, flags, count, NULL };
 	int *results = tids;
 	int code = PvmNoMem;
 
@@ -308,13 +307,11 @@ int pvm_spawn(char *file, char **argv, int flags, char *where, int count, int *t
 int pvmspawn(char *file, char **argv, int flags, char *where, int count, char **env,
 	const int output[3], int *tids, char *reasons, size_t room)
 {
-	struct order o = { file, where, argv, env, flags, count, OUTPUT_AS_SET };
+	struct order o = { file, where, argv, env, flags, count, output };
 	int code;
 
 	API_ENTER(TEV_SPAWN, TEV_DID_SE, file, TEV_DID_SW, where, TEV_DID_SF, flags, TEV_DID_SC,
 		count);
-	if (output)
-		memcpy(o.output, output, sizeof o.output);
 	code = spawn(&o, tids, reasons, room);
 	API_END(TEV_SPAWN, TEV_DID_CC, code, TEV_DID_STL, tids, code);
 	return pvm__result("pvm_spawn", code);

@@ -29,6 +29,7 @@ void pvm__discard_received(void);
 struct pace {
 	unsigned char to_sleep; /* so many of the next sleep at once, */
 	unsigned char slept;    /* and so many did after the last look */
+	bool shared;            /* many others may wait for the same */
 };
 
 enum pass {

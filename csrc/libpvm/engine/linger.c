@@ -12,19 +12,20 @@
 #include <sched.h>
 
 enum {
-	LINGER_NS = 200000,      /* a wait up to so long is short; */
-	LINGER_LONG_NS = 500000, /* one for the answer to a long message, by memory */
-	ANSWER_LOOKS = 32,       /* looks for an answer that cost less than a sleep */
-	ANSWERS_SLEPT_MAX = 255, /* answers in a row that are not looked for */
-	LONG_YIELD_NS = 600,     /* a round or yield of so long: somebody else has run */
-	LONG_YIELDS = 10,        /* in a wait, before it sleeps */
-	LOOKS = 200,             /* at the rings before a yield, */
-	CROWDED_LOOKS = 2,       /* when the last one was long */
-	SOCKET_ROUNDS = 8,       /* yields for each look at the sockets */
-	BUSY_NS = 100000,        /* a yield of so long: others want the processor; */
-	BUSY_MAX_NS = 400000,    /* if it is shorter than this, they may be peers, */
-	PEER_NS = 20000,         /* one message of which comes or goes in so long; */
-	PEER_TURNS = 3,          /* in a wait so many yields may be theirs */
+	LINGER_NS = 200000,        /* a wait up to so long is short; */
+	LINGER_LONG_NS = 500000,   /* one for the answer to a long message, by memory */
+	LINGER_TURNS_NS = 1000000, /* one that ends when many others have had their turns */
+	ANSWER_LOOKS = 32,         /* looks for an answer that cost less than a sleep */
+	ANSWERS_SLEPT_MAX = 255,   /* answers in a row that are not looked for */
+	LONG_YIELD_NS = 600,       /* a round or yield of so long: somebody else has run */
+	LONG_YIELDS = 10,          /* in a wait, before it sleeps */
+	LOOKS = 200,               /* at the rings before a yield, */
+	CROWDED_LOOKS = 2,         /* when the last one was long */
+	SOCKET_ROUNDS = 8,         /* yields for each look at the sockets */
+	BUSY_NS = 100000,          /* a yield of so long: others want the processor; */
+	BUSY_MAX_NS = 400000,      /* if it is shorter than this, they may be peers, */
+	PEER_NS = 20000,           /* one message of which comes or goes in so long; */
+	PEER_TURNS = 3,            /* in a wait so many yields may be theirs */
 	PEERS_REST_MAX = 64, /* no lingering for at most so many times what it took, if to peers, */
 	REST = 32,           /* and at first for so many times, if to others, */
 	REST_MAX_NS = 1000000000,
@@ -85,7 +86,8 @@ static bool away; /* the last yield at the rings was a long one */
  * Have others had the processor who compute? Many peers that take turns on it keep it as long as one
  * of those, in which case messages come and go; `traffic` is what did so before. Their turn counts
  * as none, and the wait may last longer by it. The first long turn is believed to be theirs, as it
- * costs time to look at their counters.
+ * costs time to look at their counters. So are all in a shared wait: the members of a group have no
+ * links with each other.
  */
 static bool is_busy(struct lingered *l, const struct lookout *o, uint32_t traffic)
 {
@@ -94,9 +96,10 @@ static bool is_busy(struct lingered *l, const struct lookout *o, uint32_t traffi
 	away = l->yield >= BUSY_NS;
 	if (!away)
 		return false;
-	if (l->yield >= BUSY_MAX_NS || l->turns == PEER_TURNS)
+	if (l->yield >= BUSY_MAX_NS || (!l->shared && l->turns == PEER_TURNS))
 		return true;
-	if (again && (pvm__lookout_traffic(o) - traffic) * (int64_t)PEER_NS < l->yield)
+	if (!l->shared && again &&
+		(pvm__lookout_traffic(o) - traffic) * (int64_t)PEER_NS < l->yield)
 		return true;
 	l->turns++;
 	l->end += l->yield;
@@ -139,6 +142,12 @@ static int look_at_rings(const struct lookout *o, int looks)
 	return ring;
 }
 
+/* Is the wait to go on after so many rounds, and long ones? One that is shared knows the time alone. */
+static bool is_worth_a_round(const struct lingered *l, int64_t now, unsigned rounds, unsigned longs)
+{
+	return now < l->end && (l->shared || (longs < LONG_YIELDS && rounds < l->looks));
+}
+
 /*
  * The same with rings, which cost next to nothing to look at. A round that takes long means that
  * others run on this processor: who sleeps is no burden to them. The answer to a long message takes
@@ -153,8 +162,8 @@ static bool linger_at_rings(struct lingered *l, struct news *news, const struct 
 	uint32_t traffic;
 	unsigned longs = 0;
 
-	l->end = l->start + short_ns();
-	for (unsigned round = 0; now < l->end && longs < LONG_YIELDS && round < l->looks; round++) {
+	l->end = l->start + (l->shared ? LINGER_TURNS_NS : short_ns());
+	for (unsigned round = 0; is_worth_a_round(l, now, round, longs); round++) {
 		int ring = look_at_rings(o, crowded ? CROWDED_LOOKS : LOOKS);
 
 		if (ring >= 0) {
@@ -252,7 +261,11 @@ static unsigned looks_granted(struct pace *pace, int64_t now)
 
 struct lingered pvm__linger_begin(struct pace *pace, int64_t now)
 {
-	return (struct lingered){ .start = now, .looks = looks_granted(pace, now) };
+	return (struct lingered){
+		.start = now,
+		.looks = looks_granted(pace, now),
+		.shared = pace && pace->shared,
+	};
 }
 
 /* Each time that looks for an answer were in vain more of the next waits for one do without. */

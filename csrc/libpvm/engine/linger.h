@@ -27,6 +27,7 @@ struct lingered {
 	int64_t yield; /* ns that giving way has taken at last; 0: it has not, or peers took them */
 	int64_t end;   /* of looking at the rings, monotonic ns */
 	unsigned turns; /* yields that peers took */
+	bool shared;    /* many others may wait for the same */
 	bool found;     /* there were news */
 };
 

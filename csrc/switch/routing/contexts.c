@@ -5,6 +5,7 @@
  */
 #include "routing/routing.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "pvm3.h"
@@ -30,6 +31,13 @@ static struct context_page *page_of(struct contexts *all, uint32_t number)
 	return *page;
 }
 
+static void give(struct contexts *all, struct context_page *page, uint32_t number, uint32_t owner)
+{
+	page->owners[number % TABLE_PAGE] = owner;
+	page->taken++;
+	all->taken++;
+}
+
 /* A free context for the task, or PvmOutOfRes. */
 static int32_t allocate(struct sw *sw, uint32_t owner)
 {
@@ -44,9 +52,7 @@ static int32_t allocate(struct sw *sw, uint32_t owner)
 		page = page_of(all, all->last);
 		if (page->owners[all->last % TABLE_PAGE])
 			continue;
-		page->owners[all->last % TABLE_PAGE] = owner;
-		page->taken++;
-		all->taken++;
+		give(all, page, all->last, owner);
 		return (int32_t)((sw->own_tid & TIDHOST) | all->last);
 	}
 }
@@ -94,6 +100,41 @@ int32_t sw_context(struct sw *sw, uint32_t context, uint32_t owner)
 	code = serve(sw, context, owner);
 	lock_leave(sw);
 	return code;
+}
+
+int sw_context_take(struct sw *sw, uint32_t context, uint32_t owner)
+{
+	struct contexts *all = &routing_of(sw)->contexts;
+	uint32_t number = context & TIDLOCAL, holder;
+	struct context_page *page;
+
+	if ((context ^ number) != (sw->own_tid & TIDHOST) || !number || number > LAST)
+		return -EINVAL;
+	lock_enter(sw);
+	page = page_of(all, number);
+	holder = page->owners[number % TABLE_PAGE];
+	if (!holder)
+		give(all, page, number, owner);
+	lock_leave(sw);
+	return holder && holder != owner ? -EEXIST : 0;
+}
+
+uint32_t sw_contexts_list(struct sw *sw, uint32_t owner, uint32_t *list, uint32_t room)
+{
+	struct contexts *all = &routing_of(sw)->contexts;
+	uint32_t n = 0;
+
+	lock_enter(sw);
+	for (uint32_t p = 0; all->taken && p < TABLE_PAGES; p++)
+		for (uint32_t i = 0; all->pages[p] && i < TABLE_PAGE; i++) {
+			if (all->pages[p]->owners[i] != owner)
+				continue;
+			if (n < room)
+				list[n] = (sw->own_tid & TIDHOST) | (p * TABLE_PAGE + i);
+			n++;
+		}
+	lock_leave(sw);
+	return n;
 }
 
 /* Free what the owner has in a page. */

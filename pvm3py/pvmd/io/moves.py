@@ -107,3 +107,18 @@ class Moves:
         count = lib.sw_notices_list(self._sw, owner & 0xFFFFFFFF, kept, count, take)
         word = c.signed
         return [(word(n.tid), word(n.ctx), word(n.tag), word(n.wid)) for n in kept[0:count]]
+
+    def list_contexts(self, owner: int) -> list[int]:
+        """The contexts of this host that a task has, wherever it is."""
+        task = owner & 0xFFFFFFFF
+        count = lib.sw_contexts_list(self._sw, task, ffi.NULL, 0)
+        if not count:
+            return []
+        found = ffi.new("uint32_t[]", count)
+        lib.sw_contexts_list(self._sw, task, found, count)
+        return [c.signed(context) for context in found]
+
+    def take_context(self, context: int, owner: int) -> None:
+        """Give a task a context of this host that it had before. Raises OSError: EEXIST."""
+        code = lib.sw_context_take(self._sw, context & 0xFFFFFFFF, owner & 0xFFFFFFFF)
+        check(code, f"give context {context & 0xFFFFFFFF:x}")

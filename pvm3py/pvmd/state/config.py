@@ -10,7 +10,7 @@ import signal
 import stat
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
@@ -95,7 +95,8 @@ class Settings(Plain):
     go, "": nowhere; ckpt_every seconds come between them, 0: there is one; the last ckpt_keep are
     kept. ckpt_patience: seconds that a disk may take for a step of one. vacate: a signal at which
     its tasks leave before the daemon ends, 0: none. move_unlike: tasks may come from hosts with
-    another kernel or processor.
+    another kernel or processor. restart: DIR or DIR@NUMBER of the checkpoint whose tids are kept
+    free.
     """
 
     tmp: str
@@ -125,6 +126,7 @@ class Settings(Plain):
     ckpt_patience: float = DEFAULT_CKPT_PATIENCE
     vacate: int = 0
     move_unlike: bool = False
+    restart: str = ""
 
     def file(self, prefix: str) -> str:
         """Path of pvmd.UID or pvml.UID, with the VMID if there is one."""
@@ -192,6 +194,11 @@ def c_number(text: str) -> int:
     return -number if sign == "-" else number
 
 
+def speed_of(options: Mapping[str, str]) -> int:
+    """Relative speed of a host with these options of a host file: 1 to 1,000,000."""
+    return min(max(c_number(options["sp"]), 1), 1000000) if "sp" in options else DEFAULT_SPEED
+
+
 def is_number(text: str) -> bool:
     """Whether `text` is a number and nothing else, as c_number() reads it."""
     return bool(_NUMBER.fullmatch(text) or _ZERO.fullmatch(text))
@@ -256,6 +263,7 @@ def read_settings(args: list[str]) -> Settings:
     own_limit = settings.patience * JOIN_FACTOR
     settings.join_patience = _read_seconds(JOIN_TIMEOUT, own_limit, least=0.001)
     settings.ports = _read_ports(env("PVM_PORT_RANGE"), env("PVMNETSOCKPORT"))
+    settings.restart = os.environ.pop("PVM_RESTART", "")
     settings.move_unlike = env("PVM_MOVE_UNLIKE") == "1"
     _limit_processor(env("PVM_CPU_LEVEL", ""))
     settings.ckpt_dir = expand(env("PVM_CKPT_DIR", ""))
@@ -268,6 +276,12 @@ def read_settings(args: list[str]) -> Settings:
     for plugin in ("PVM_TASKER", "PVM_TRACER", "PVM_HOSTER", "PVM_RM"):
         settings.plugins += [env(plugin, "")] if env(plugin, "").strip() else []
     return settings
+
+
+def split_number(checkpoint: str) -> tuple[str, int]:
+    """Directory and number of DIR@NUMBER; 0: the last one."""
+    directory, at, number = checkpoint.rpartition("@")
+    return (directory, int(number)) if at and number.isdecimal() else (checkpoint, 0)
 
 
 def _directory() -> str:

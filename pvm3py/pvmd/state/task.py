@@ -25,6 +25,10 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _STAT_BYTES = 4096
 
 
+# The program that serves the groups of all hosts, and the mailbox class where it is found. It is no
+# task of a job, whoever has had it started, and none that a manager might stop.
+GROUP_SERVER = "pvmgs"
+
 # Who has stopped a task: a user, or the resource manager. It goes on when nobody has.
 HELD_BY_HAND = 1
 HELD_BY_MANAGER = 2

@@ -36,7 +36,7 @@ from ..core import Pvmd, Table
 from ..dispatch import Request, handles, only
 from ..io.shell_output import find_greeting
 from ..occasions import HOST_LOST, HOSTS_ADDED, HOSTS_ANNOUNCED, ROLE_FREE, Step, on
-from ..state.config import ANSWER_FACTOR, DEFAULT_SPEED, c_number
+from ..state.config import ANSWER_FACTOR, speed_of
 from ..state.errors import HostFailed, Refused
 from ..state.hostfile import HostFile, HostLine
 from ..state.hosts import HOSTS_MAX, Host
@@ -394,13 +394,12 @@ def _judge(pvmd: Pvmd, one: _Candidate, outcome: Outcome, known: list[Host]) -> 
         _refuse(pvmd, one, c.PvmDupHost, why)
         return
     assert one.line is not None
-    speed = c_number(one.line.options.get("sp", "")) or DEFAULT_SPEED
     one.host = Host(
         one.tid,
         one.name,
         greeting.arch,
         greeting.address,
-        min(max(speed, 1), 1000000),
+        speed_of(one.line.options),
         greeting.signature,
         greeting.port,
         greeting.mtu,

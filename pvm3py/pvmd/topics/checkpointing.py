@@ -12,8 +12,6 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
 
 from pvm3py.vault import manifest, store
 from pvm3py.wire import constants as c
@@ -22,24 +20,24 @@ from pvm3py.wire.checkpoints import (
     Cut,
     CutOrder,
     EndOrder,
+    Estate,
     FreezeOrder,
     KeptFile,
     Members,
+    TaskState,
     ThawReply,
 )
 from pvm3py.wire.moves import MoveReply
-from pvm3py.wire.record import Record
 from pvm3py.wire.task import Empty, Status
 
 from ..core import Pvmd, Table
 from ..io.aside import aside
-from ..state.errors import HostFailed, Refused
+from ..state.errors import HostFailed
 from ..state.hosts import Host
 from ..state.moves import NotMovedError, never, not_now
 from ..state.plain import Plain
-from . import cutting, migration, placing
-
-Reply = TypeVar("Reply", bound=Record)
+from . import cutting, estates, placing
+from .everywhere import check_replies, everywhere
 
 
 class Last(Plain):
@@ -73,38 +71,6 @@ class Plan(Plain):
 
 
 # ---- all hosts -----------------------------------------------------------------------------
-
-
-async def everywhere(
-    pvmd: Pvmd,
-    hosts: list[Host],
-    tag: int,
-    body: Record,
-    reply: type[Reply],
-    own: Callable[[], Any],
-) -> list[Reply]:
-    """The answers of daemons to a request; own: how this one serves it. Raises HostFailed."""
-    works: list[Any] = [
-        None if host is pvmd.hosts.own else pvmd.peers.request(host.tid, tag, body, reply)
-        for host in hosts
-    ]
-    if None in works:
-        works[works.index(None)] = own()
-    waits = [pvmd.background(work) for work in works if isinstance(work, Coroutine)]
-    if waits:
-        await asyncio.wait(waits)
-    answers = iter(waits)
-    try:
-        return [next(answers).result() if isinstance(work, Coroutine) else work for work in works]
-    except Refused as refused:
-        raise NotMovedError(refused.code, 0, f"{refused}") from refused
-
-
-def check_replies(replies: list[Any]) -> None:
-    """Raises NotMovedError for the first answer that is a refusal."""
-    for reply in replies:
-        if reply.code < 0:
-            raise migration.told(reply.code, reply.reason, reply.text)
 
 
 async def members(pvmd: Pvmd) -> list[tuple[Host, Members]]:
@@ -170,11 +136,9 @@ async def _write(pvmd: Pvmd, plan: Plan, body: CheckpointOrder) -> int:
     slot = await _begin(pvmd, directory, plan.root)
     try:
         last = _last(pvmd, plan, slot)
-        base = (last.stamp if last else 0) if body.flags & c.WIRE_CKPT_INCREMENTAL else -1
-        cuts, files = await _cut(pvmd, plan, slot, body.flags, base)
-        bases = {file.tid: _bases(last, file) for file in files if file.tid}
-        text = _manifest(plan, slot, cuts, files, bases)
-        size = sum(file.size for file in files)
+        saved = await _cut(pvmd, plan, slot, body.flags, last)
+        text = manifest.encode(saved, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+        size = sum(file.size for file in saved.files)
         keep = body.keep or pvmd.settings.ckpt_keep
         await aside(pvmd.settings.disk_seconds(), _finish, slot, text, keep)
     except asyncio.CancelledError:
@@ -184,7 +148,7 @@ async def _write(pvmd: Pvmd, plan: Plan, body: CheckpointOrder) -> int:
         await _give_up(pvmd, plan, slot, body.flags)
         raise
     await _end(pvmd, plan, body.flags, end=True)
-    Checkpoints.of(pvmd).last[plan.root] = _last_now(plan, slot, files, bases)
+    Checkpoints.of(pvmd).last[plan.root] = _last_now(saved)
     pvmd.log(f"checkpoint {slot.path}: {len(plan.tids)} tasks, {size} bytes")
     return slot.number
 
@@ -197,16 +161,13 @@ def _last(pvmd: Pvmd, plan: Plan, slot: store.Slot) -> Last | None:
     return last
 
 
-def _last_now(
-    plan: Plan, slot: store.Slot, files: list[KeptFile], bases: dict[int, list[manifest.Base]]
-) -> Last:
+def _last_now(saved: manifest.Saved) -> Last:
     """This checkpoint as the next one will see it."""
+    number = saved.slot.number
     images = {
-        file.tid: [*bases[file.tid], manifest.Base(slot.number, _named(file))]
-        for file in files
-        if file.tid
+        tid: [*saved.bases[tid], manifest.Base(number, file)] for tid, file in saved.images.items()
     }
-    return Last(slot, plan.stamp, images)
+    return Last(saved.slot, saved.stamp, images)
 
 
 def _bases(last: Last | None, file: KeptFile) -> list[manifest.Base]:
@@ -216,10 +177,6 @@ def _bases(last: Last | None, file: KeptFile) -> list[manifest.Base]:
     if last is None or file.base != last.stamp or file.tid not in last.images:
         raise not_now(c.WIRE_WHY_WRITING, f"t{file.tid:x}: its image builds on an unknown one")
     return last.images[file.tid]
-
-
-def _named(file: KeptFile) -> manifest.File:
-    return manifest.File(file.name, file.size, file.hash)
 
 
 async def _begin(pvmd: Pvmd, directory: str, root: int) -> store.Slot:
@@ -282,12 +239,13 @@ async def _end(pvmd: Pvmd, plan: Plan, flags: int, *, end: bool) -> None:
 
 
 async def _cut(
-    pvmd: Pvmd, plan: Plan, slot: store.Slot, flags: int, base: int
-) -> tuple[list[Cut], list[KeptFile]]:
-    """Stop the tasks, note what is under way, have them go on: what is noted, files."""
+    pvmd: Pvmd, plan: Plan, slot: store.Slot, flags: int, last: Last | None
+) -> manifest.Saved:
+    """Stop the tasks, note what is under way, have them go on: what the manifest is to say."""
     own = pvmd.hosts.own.tid
+    base = (last.stamp if last else 0) if flags & c.WIRE_CKPT_INCREMENTAL else -1
     order = FreezeOrder(plan.stamp, 1, slot.part, plan.tids, flags, base)
-    word = CutOrder(plan.stamp)
+    word = CutOrder(plan.stamp, 0)
 
     async def freeze() -> None:
         check_replies(
@@ -316,6 +274,8 @@ async def _cut(
     try:
         begun = time.monotonic()
         await freeze()
+        estate = await estates.gather(pvmd, plan.stamp, plan.tids)
+        word.server = estate.server
         cuts = await everywhere(
             pvmd,
             plan.hosts,
@@ -333,30 +293,34 @@ async def _cut(
     pvmd.log(f"checkpoint {slot.path}: stopped for {1000 * (time.monotonic() - begun):.1f} ms")
     thawed = await thaw()
     check_replies(thawed)
-    files = [file for reply in thawed for file in reply.files]
-    if {file.tid for file in files} - {0} != set(plan.tids):
-        raise not_now(c.WIRE_WHY_WRITING, "a task has ended")
-    return cuts, files
+    states = [state for cut in cuts for state in cut.states]
+    return _saved(plan, slot, last, states, estate, thawed)
 
 
-def _manifest(
+def _saved(
     plan: Plan,
     slot: store.Slot,
-    cuts: list[Cut],
-    files: list[KeptFile],
-    bases: dict[int, list[manifest.Base]],
-) -> bytes:
-    """What restarting.py reads."""
-    kept = [(file.tid, _named(file)) for file in files]
-    saved = manifest.Saved(
+    last: Last | None,
+    states: list[TaskState],
+    estate: Estate,
+    thawed: list[ThawReply],
+) -> manifest.Saved:
+    """What the manifest is to say. Raises NotMovedError: there is no image of a task."""
+    files = [file for reply in thawed for file in reply.files]
+    kept = [(file.tid, manifest.File(file.name, file.size, file.hash)) for file in files]
+    images = {tid: file for tid, file in kept if tid}
+    if set(images) != set(plan.tids):
+        raise not_now(c.WIRE_WHY_WRITING, "a task has ended")
+    return manifest.Saved(
         slot,
         plan.stamp,
         plan.machine,
         plan.root,
-        [state for cut in cuts for state in cut.states],
-        {tid: file for tid, file in kept if tid},
-        bases,
+        states,
+        images,
+        {file.tid: _bases(last, file) for file in files if file.tid},
         {tid: host.name for tid, host in plan.places.items()},
         [file for tid, file in kept if not tid],
+        estate,
+        [one for reply in thawed for one in reply.appended],
     )
-    return manifest.encode(saved, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))

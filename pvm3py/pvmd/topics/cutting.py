@@ -17,9 +17,10 @@ import struct
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
-from pvm3py.vault import store
+from pvm3py.vault import image, store
 from pvm3py.wire import constants as c
 from pvm3py.wire.checkpoints import (
+    Appended,
     Cut,
     CutOrder,
     EndOrder,
@@ -41,7 +42,7 @@ from ..occasions import END, HOST_LOST, on
 from ..state.errors import HostFailed, Refused
 from ..state.moves import NotMovedError, Stop, never, not_now
 from ..state.plain import Plain
-from ..state.task import Task
+from ..state.task import GROUP_SERVER, Task
 from . import belongings, holding, migration, movable, placing
 from .placing import Moves
 from .tasks import signal_task
@@ -85,7 +86,10 @@ class Cuts(Table):
 @handles(c.DM_CKPT_LIST, Empty, hosts=True, reply_tag=c.DM_CKPT_LISTACK)
 def list_members(pvmd: Pvmd, _request: Request | None, _body: Empty) -> Members:
     """The tasks of this host, and the jobs that they are of."""
-    members = [Member(task.tid, task.job or task.tid) for task in pvmd.tasks]
+    members = [
+        Member(task.tid, task.tid if task.name == GROUP_SERVER else task.job or task.tid)
+        for task in pvmd.tasks
+    ]
     coming = [Member(tid, tid) for tid in pvmd.tasks.coming]
     return Members(members + coming, movable.Machine.of(pvmd).traits)
 
@@ -246,16 +250,20 @@ async def cut(pvmd: Pvmd, _request: Request | None, body: CutOrder) -> Cut:
     """All tasks have stopped, of all hosts: note what they have sent to those of this one."""
     try:
         cutting = _cutting(pvmd, body.stamp)
-        word = MoveWord(0, body.stamp)
-        others = [host for host in pvmd.hosts.others() if placing.can_move(pvmd, host.tid)]
-        await _all([pvmd.peers.ask(host.tid, c.DM_MOVE_FLUSH, word) for host in others])
+        await flush_others(pvmd, body.stamp)
         _cutting(pvmd, body.stamp)
-        cutting.queued = _queued(pvmd, cutting)
+        cutting.queued = _queued(pvmd, cutting, body.server)
         return Cut(0, 0, "", [_state(pvmd, stop) for stop in cutting.stops])
     except NotMovedError as error:
         return Cut(error.code, error.reason, f"{error}")
     except HostFailed as error:
         return Cut(c.PvmHostFail, c.WIRE_WHY_LOST, f"{error}")
+
+
+async def flush_others(pvmd: Pvmd, stamp: int) -> None:
+    """All that other hosts have sent before is here. Raises NotMovedError, HostFailed."""
+    word = MoveWord(0, stamp)
+    await _all([pvmd.peers.ask(host.tid, c.DM_MOVE_FLUSH, word) for host in placing.able(pvmd)])
 
 
 def _state(pvmd: Pvmd, stop: Stop) -> TaskState:
@@ -265,12 +273,13 @@ def _state(pvmd: Pvmd, stop: Stop) -> TaskState:
     return TaskState(state, int(task.pipe is not None))
 
 
-def _queued(pvmd: Pvmd, cutting: Cutting) -> bytes:
-    """What tasks of the checkpoint have sent to those here that have stopped."""
+def _queued(pvmd: Pvmd, cutting: Cutting, server: int) -> bytes:
+    """What tasks of the checkpoint, and the group server, have sent to those here that stopped."""
+    senders = cutting.tids | {server}
     return b"".join(
         frame
         for stop in cutting.stops
-        for frame in _frames(pvmd.switch.held_for(stop.task.tid), cutting.tids)
+        for frame in _frames(pvmd.switch.held_for(stop.task.tid), senders)
     )
 
 
@@ -353,7 +362,7 @@ def end_tasks(pvmd: Pvmd, _request: Request | None, body: EndOrder) -> Status:
 
 async def _written(pvmd: Pvmd, cutting: Cutting) -> ThawReply:
     try:
-        return ThawReply(0, 0, "", await _files(pvmd, cutting))
+        return await _files(pvmd, cutting)
     except NotMovedError as error:
         return ThawReply(error.code, error.reason, f"{error}")
     except asyncio.CancelledError:
@@ -363,7 +372,7 @@ async def _written(pvmd: Pvmd, cutting: Cutting) -> ThawReply:
             _close(pvmd, cutting)
 
 
-async def _files(pvmd: Pvmd, cutting: Cutting) -> list[KeptFile]:
+async def _files(pvmd: Pvmd, cutting: Cutting) -> ThawReply:
     """The files of this host, all of them on the disk. Raises NotMovedError."""
     sizes, bases = {}, {}
     for stop in cutting.stops:
@@ -372,34 +381,49 @@ async def _files(pvmd: Pvmd, cutting: Cutting) -> list[KeptFile]:
     named = f"held-{pvmd.hosts.own.tid:x}.q"
     seconds = pvmd.settings.disk_seconds(sum(sizes.values()) + len(cutting.queued))
     try:
-        found = await aside(seconds, _seal, cutting.directory, sizes, named, cutting.queued)
+        files, appended = await aside(
+            seconds, _seal, cutting.directory, sizes, named, cutting.queued
+        )
     except store.VaultError as error:
         raise not_now(c.WIRE_WHY_WRITING, f"on {pvmd.hosts.own.name}: {error}") from error
-    return [
-        KeptFile(tid, name, size >> 31 & 0x7FFFFFFF, size & 0x7FFFFFFF, digest, bases.get(tid, 0))
-        for tid, name, size, digest in found
-    ]
+    return ThawReply(
+        0,
+        0,
+        "",
+        [
+            KeptFile(tid, name, *_words(size), digest, bases.get(tid, 0))
+            for tid, name, size, digest in files
+        ],
+        [Appended(tid, path, *_words(size)) for tid, path, size in appended],
+    )
+
+
+def _words(size: int) -> tuple[int, int]:
+    """A number of bytes, 31 bits a word."""
+    return size >> 31 & 0x7FFFFFFF, size & 0x7FFFFFFF
 
 
 def _seal(
     directory: str, sizes: dict[int, int], named: str, queued: bytes
-) -> list[tuple[int, str, int, str]]:
+) -> tuple[list[tuple[int, str, int, str]], list[tuple[int, str, int]]]:
     """Write the messages that were held, and hash all files: tids, names, sizes, hashes.
 
-    Raises VaultError, OSError.
+    Then the files to which tasks append: tids, paths, sizes. Raises VaultError, OSError.
     """
     names = [(tid, image_name(tid)) for tid in sizes]
     if queued:
         store.write_file(os.path.join(directory, named), queued)
         names.append((0, named))
-    found = []
+    found, appended = [], []
     for tid, name in names:
-        size, digest = store.hash_file(os.path.join(directory, name))
+        path = os.path.join(directory, name)
+        size, digest = store.hash_file(path)
         expected = sizes.get(tid, len(queued))
         if size != expected:
             raise store.VaultError(f"{name}: has {size} bytes, not {expected}")
         found.append((tid, name, size, digest))
-    return found
+        appended += [(tid, *file) for file in image.appended(path)] if tid else []
+    return found, appended
 
 
 async def _await_outcome(stop: Stop, seconds: float) -> tuple[int, int]:

@@ -101,7 +101,7 @@ def task_gone(pvmd: Pvmd, tid: int, _task: Task | None) -> None:
     Mailbox.of(pvmd).owner_ended(tid)
 
 
-async def _wait_for(box: Mailbox, body: MailRequest) -> RestBody:
+async def wait_for(box: Mailbox, body: MailRequest) -> RestBody:
     """GET that waits until there is something to get."""
     while True:
         # Look first: something may have come between the request and the start of this task.
@@ -131,7 +131,7 @@ def dm_db(
         reply = box.request(body)
         if reply is None or body.op == c.TMDB_PUT:
             _watch(pvmd, body.owner)
-        return _wait_for(box, body) if reply is None else RestBody(reply)
+        return wait_for(box, body) if reply is None else RestBody(reply)
     if body.op == c.TMDB_RESET:
         # Owners on other hosts are watched, so their ends are learnt without DM_RESET.
         keep = Codes.decode(body.extra).values

@@ -16,7 +16,7 @@ from pvm3py.wire import constants as c
 from pvm3py.wire.codec import WireError
 from pvm3py.wire.moves import ManagerRecord, OwedWish
 from pvm3py.wire.system import TaskEnd
-from pvm3py.wire.task import Empty, NotifyRequest, SchedReply, TidBody
+from pvm3py.wire.task import Empty, NotifyRequest, SchedReply, SpawnRequest, TidBody
 
 from ..core import Pvmd
 from ..dispatch import Request, handles, only
@@ -124,7 +124,19 @@ def asks(pvmd: Pvmd, event: MessageEvent) -> None:
         return
     _listen(pvmd, task, dealings)
     _, _, src, enc, tag, ctx, wid, body, _ = event
+    if tag == c.SM_SPAWN and task.job:
+        body = _with_job(body, task.job)
     pvmd.switch.send(server, src, tag, ctx, wid, body, enc)
+
+
+def _with_job(body: bytes, job: int) -> bytes:
+    """A request to spawn, and the job of who asks, which managers of 3.4.6 do not read."""
+    try:
+        order = SpawnRequest.decode(body)
+    except WireError:
+        return body
+    order.job = job
+    return order.encode()
 
 
 def _server(pvmd: Pvmd, task: Task, dealings: Dealings) -> int:

@@ -43,6 +43,7 @@ MODULES = (
     "json",
     "pvm3py.pvmd.topics.cutting",
     "pvm3py.pvmd.topics.reviving",
+    "pvm3py.pvmd.topics.estates",
     "pvm3py.pvmd.topics.checkpointing",
     "pvm3py.pvmd.topics.restarting",
     "pvm3py.pvmd.topics.saving",

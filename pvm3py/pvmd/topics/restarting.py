@@ -15,6 +15,7 @@ from pvm3py.vault.manifest import File, Saved
 from pvm3py.vault.store import Slot, VaultError
 from pvm3py.wire import constants as c
 from pvm3py.wire.checkpoints import (
+    Appended,
     AwaitOrder,
     Base,
     KeptFile,
@@ -31,8 +32,9 @@ from ..io.aside import aside
 from ..state.errors import HostFailed
 from ..state.hosts import Host
 from ..state.moves import NotMovedError, never
-from . import reviving
-from .checkpointing import check_replies, everywhere, members
+from . import estates, reviving
+from .checkpointing import members
+from .everywhere import check_replies, everywhere
 
 # ---- requests ------------------------------------------------------------------------------
 
@@ -78,6 +80,11 @@ async def read(pvmd: Pvmd, directory: str, number: int) -> Saved:
     return manifest.decode(Slot(job, found), text)
 
 
+def tids(directory: str, number: int) -> list[int]:
+    """The tids of the tasks of a checkpoint; the disk is waited for. Raises VaultError."""
+    return [state.go.tid for state in manifest.decode(*manifest.load(directory, number)).states]
+
+
 def _load(directory: str, number: int) -> tuple[str, int, bytes]:
     slot, text = manifest.load(directory, number)
     return slot.job, slot.number, text
@@ -104,9 +111,10 @@ async def start(pvmd: Pvmd, saved: Saved, body: RestartOrder) -> list[int]:
     queues = [_kept(0, queue) for queue in saved.queues]
     order = AwaitOrder(epoch, saved.stamp, saved.slot.path, saved.machine, seats, queues)
     _redirect(pvmd, saved, body)
-    go = RestartGo(epoch, 1, saved.slot.number, tids, saved.states)
+    go = RestartGo(epoch, 1, saved.slot.number, 0, tids, saved.states)
     try:
         await _prepare(pvmd, order)
+        go.ended = await estates.give_back(pvmd, epoch, saved.estate, _longest(saved.appended))
     except (NotMovedError, HostFailed):
         go.go = 0
         with contextlib.suppress(NotMovedError, HostFailed):
@@ -115,6 +123,14 @@ async def start(pvmd: Pvmd, saved: Saved, body: RestartOrder) -> list[int]:
     check_replies(await _tell(pvmd, go))
     pvmd.log(f"checkpoint {saved.slot.path}: {len(tids)} tasks run again")
     return tids
+
+
+def _longest(appended: list[Appended]) -> list[Appended]:
+    """The files with the most bytes that any task has seen, for not all stop at once."""
+    most = {one.path: one for one in sorted(appended, key=lambda one: one.size)}
+    return [
+        Appended(one.tid, one.path, most[one.path].high, most[one.path].low) for one in appended
+    ]
 
 
 async def _prepare(pvmd: Pvmd, order: AwaitOrder) -> None:

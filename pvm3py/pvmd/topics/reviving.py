@@ -19,7 +19,7 @@ from pvm3py.vault.store import VaultError
 from pvm3py.wire import constants as c
 from pvm3py.wire.checkpoints import AwaitOrder, Base, RestartGo, Seat, TaskState
 from pvm3py.wire.moves import MoveReply, OpenRequest
-from pvm3py.wire.task import Status
+from pvm3py.wire.task import Status, TidBody
 
 from ..core import Pvmd, Table
 from ..dispatch import Request, handles
@@ -186,6 +186,7 @@ def go(pvmd: Pvmd, _request: Request | None, body: RestartGo) -> MoveReply:
             continue
         state.go.epoch = body.epoch
         _answer(pvmd, state, body.number)
+        _tell_server_end(pvmd, state, body.ended)
         arriving.settle(pvmd, arrival, state.go)
     return MoveReply(0)
 
@@ -200,6 +201,17 @@ def _answer(pvmd: Pvmd, state: TaskState, number: int) -> None:
 def _reply(tid: int, asked: OpenRequest, number: int) -> bytes:
     words = (Status(c.PvmHostFail) if asked.tag != c.TM_CKPT else MoveReply(number)).encode()
     return frame(tid, c.TIDPVMD, asked.tag, asked.ctx, asked.wid, words)
+
+
+def _tell_server_end(pvmd: Pvmd, state: TaskState, server: int) -> None:
+    """The group server that the task knew is there no more, whatever has its tid now."""
+    notices = state.go.notices
+    state.go.notices = [one for one in notices if one.tid != server]
+    for one in notices:
+        if one.tid == server and server:
+            words = TidBody(server).encode()
+            told = frame(state.go.tid, c.TIDPVMD, one.tag, one.ctx, one.wid, words)
+            pvmd.switch.send_frames(told)
 
 
 def drop(pvmd: Pvmd, epoch: int) -> None:

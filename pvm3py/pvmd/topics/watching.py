@@ -27,7 +27,7 @@ from ..io.process import spawn_process
 from ..occasions import CHILD_ENDED, END, on
 from ..state.hooks import parse_owner
 from ..state.moves import NotMovedError
-from ..state.task import Task
+from ..state.task import GROUP_SERVER, Task
 from . import movable
 from .placing import can_move
 
@@ -36,8 +36,6 @@ _SECOND = 1.0
 _LOOK = 0.05
 # Reports for which what was found out about whether a task can move is taken to be still true.
 _LASTING = 10
-# What serves the groups of all hosts: it is no task that a manager might stop.
-_GROUP_SERVER = "pvmgs"
 # Seconds that a command of the host file may take.
 _COMMAND_SECONDS = 10.0
 
@@ -123,7 +121,7 @@ def _stat(pvmd: Pvmd, watch: Watch) -> HostStat:
     """How things are now."""
     now = pvmd.loop.time()
     tasks = [task for task in pvmd.tasks if task.runs()]
-    listed = [task for task in tasks if task.flags >= 0 and task.name != _GROUP_SERVER]
+    listed = [task for task in tasks if task.flags >= 0 and task.name != GROUP_SERVER]
     pids = [os.getpid(), *(task.pid for task in tasks)]
     used = watch.meter.look(pids, now - watch.looked)
     watch.looked, watch.reports = now, watch.reports + 1

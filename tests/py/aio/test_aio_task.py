@@ -212,15 +212,13 @@ def test_messages_come_while_a_request_waits_in_a_thread() -> None:
     in_loop(main)
 
 
-def test_notices_of_ends_are_awaited() -> None:
+def test_notices_of_ends_are_awaited_until_all_have_ended() -> None:
     async def main(task: aio.Task) -> None:
         tids = await task.spawn(awaited.nothing, n=2)
         ended = set()
         async with await task.notify_exit(*tids) as notices:
             async for notice in notices:
                 ended.add(notice.tid)
-                if len(ended) == 2:
-                    break
         assert ended == set(tids)
         assert notices.closed
 

@@ -21,6 +21,8 @@ import pytest
 from support.images import records, restarts
 from support.images.records import Record
 
+from pvm3py import __version__
+
 FLIPS = int(os.environ.get("PVM3PY_IMAGE_FLIPS", "100"))
 SEED = int(os.environ.get("PVM3PY_IMAGES_SEED") or random.randrange(1 << 30))
 REFUSED, TOO_LATE = 1, 3
@@ -304,6 +306,11 @@ def test_wrong_call_shows_usage(words: list[str]) -> None:
     ended = restarts.run([restarts.require_restarter(), *words])
     assert ended.status == 2
     assert ended.output.startswith("usage: pvmrestart [-c] [-b BASE]... IMAGE [REPORT [STREAM]]\n")
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    ended = restarts.run([restarts.require_restarter(), "--version"])
+    assert (ended.status, ended.output) == (0, f"pvmrestart (pvm3py {__version__})\n")
 
 
 def test_closed_descriptor_is_no_image() -> None:

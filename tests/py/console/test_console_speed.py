@@ -15,13 +15,12 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from support.machines.vm import VirtualMachine, processes_of, wait_until
 from support.screens.console import console_program
 from support.screens.face import FACES, PROMPT, Face, do, started
-from support.system import PATIENCE, require_daemon
+from support.system import PATIENCE, processor_seconds, require_daemon
 
 PVM = console_program("ours")
 _TRIES = 5
@@ -71,7 +70,7 @@ def test_prompt_with_a_machine_to_start() -> None:
         assert done.returncode == 0 and (arguments or done.stdout.startswith(b"pvm> "))
 
     def start() -> float:
-        seconds = spent(console) + sum(map(used, processes_of(tmp)))
+        seconds = spent(console) + sum(map(processor_seconds, processes_of(tmp)))
         console("-c", "halt")
         wait_until(lambda: not processes_of(tmp), "the daemon has ended")
         return seconds
@@ -87,10 +86,10 @@ def test_2000_tasks_are_listed_on_a_terminal_at_once(ours: VirtualMachine, face:
         desk.enter("spawn -2000 /bin/sleep 1000")
         desk.wait_for(lambda lines: shows(lines, r"t4\w+"), "the last of the tids")
         desk.written = b""
-        before = used(desk.process.pid)
+        before = processor_seconds(desk.process.pid)
         desk.enter("ps -a")
         desk.wait_for(lambda lines: shows(lines, ".*/bin/sleep"), "the list")
-        assert used(desk.process.pid) - before <= 0.5
+        assert processor_seconds(desk.process.pid) - before <= 0.5
         assert desk.written.count(b"/bin/sleep") == 2000
         do(desk, "reset")
 
@@ -98,13 +97,6 @@ def test_2000_tasks_are_listed_on_a_terminal_at_once(ours: VirtualMachine, face:
 def shows(lines: list[str], pattern: str) -> bool:
     """Whether a screen ends with such a line and the prompt."""
     return lines[-1:] == [PROMPT] and re.fullmatch(pattern, lines[-2]) is not None
-
-
-def used(pid: int) -> float:
-    """Seconds of processor time that a process has taken."""
-    text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
-    user, system = text.rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ from pvm3py.pvmd.occasions import (
     Step,
     on,
 )
-from pvm3py.pvmd.state.config import c_number, expand, read_settings
+from pvm3py.pvmd.state.config import c_number, expand, read_settings, speed_of
 from pvm3py.pvmd.state.dealings import (
     NOTICES_MAX,
     WAITS_BYTES,
@@ -86,6 +86,14 @@ def test_first_of_duplicate_host_options_wins() -> None:
     assert host.name == "alpha"
     assert host.options == {"ep": "/bin", "wd": "/x", "sp": "1"}
     assert (host.start, host.overload) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "option, speed",
+    [("", 1000), (" sp=0", 1), (" sp=-5", 1), (" sp=77", 77), (" sp=2000000", 1000000)],
+)
+def test_speeds_have_bounds(option: str, speed: int) -> None:
+    assert speed_of(parse_host(f"alpha{option}", {}).options) == speed
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,11 @@ from support.machines.vm import VirtualMachine, wait_until
 from support.programs.floods import (
     MIB,
     Meanwhile,
-    processor_seconds,
     sending,
     talkative,
     written,
 )
+from support.system import processor_seconds
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import Codes, Option, SetOptRequest, SpawnRequest, TidBody

@@ -282,3 +282,16 @@ def test_a_pool_without_any_call_ends_at_once() -> None:
     with PvmPoolExecutor(1):
         pass
     assert time.monotonic() - start < GRACE
+
+
+def test_numbers_that_are_none_are_named(pool: PvmPoolExecutor) -> None:
+    with pytest.raises(TypeError, match="max_workers is a number, not str"):
+        PvmPoolExecutor("2")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="chunksize is at least 1, or \"auto\", not 'big'"):
+        pool.map(pooled.square, [1], chunksize="big")  # type: ignore[arg-type]
+
+
+def test_pool_shows_its_name_and_workers(pool: PvmPoolExecutor) -> None:
+    pool.submit(pooled.square, 1).result()
+    assert repr(pool).startswith("<PvmPoolExecutor 'pool', ")
+    assert repr(pool).endswith(f"{len(pool.workers)} workers>")

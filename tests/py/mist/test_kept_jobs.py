@@ -6,18 +6,28 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from support.machines.hosts import Bed
 from support.machines.jobs import PROGRAMS, Job
 from support.machines.machine import Machine
-from support.machines.vm import wait_until
+from support.machines.vm import Finished, wait_until
 from support.screens.console import console_program
 from support.system import spawn_dir
 
 from pvm3py.wire import constants as c
 
 Beds = Callable[[int, Path], Machine]
+
+
+class Begun(NamedTuple):
+    """A machine that a console has begun, and what that has said."""
+
+    bed: Bed
+    started: Finished
 
 
 @pytest.fixture
@@ -115,6 +125,48 @@ def test_host_that_is_alone_keeps_its_jobs_before_it_leaves(beds: Beds, tmp_path
     wait_until(lambda: not host.daemon_pids(), "its daemon has ended")
     kept = sorted(path.name for path in (tmp_path / "kept").iterdir())
     assert kept == sorted(f"job-t{job.root:x}" for job in jobs), host.log()
+    for job in jobs:
+        with begun_from(job, tmp_path / "kept") as bed:
+            assert "3 successful" in bed.started.out
+            finish(job)
+
+
+@contextmanager
+def begun_from(job: Job, kept: Path) -> Iterator[Begun]:
+    """A machine that the console begins from a job."""
+    with Bed(("ours",), network="loopback", programs=PROGRAMS) as bed:
+        host = bed.hosts[0]
+        words = (f"-n{host.name}", "--restart", f"{kept}/job-t{job.root:x}@1", "-c", "ps")
+        yield Begun(bed, host.run(console_program("ours"), *words).check())
+
+
+def test_machine_begins_with_numbers_that_a_checkpoint_leaves_free(
+    beds: Beds, tmp_path: Path
+) -> None:
+    machine = beds(1, tmp_path / "kept")
+    job = Job(machine, tmp_path, 2)
+    tids = job.tasks()
+    assert job.save() == 1
+    os.kill(machine.hosts[0].pid, signal.SIGTERM)
+    wait_until(lambda: not machine.hosts[0].daemon_pids(), "its daemon has ended")
+    env = {"PVM_RESTART": str(job.place)}
+    again = Machine(("ours",), network="loopback", programs=PROGRAMS, env=env)
+    try:
+        more = [again.hosts[0].agent() for _ in range(3)]
+        assert not {again.here.tid, *(agent.tid for agent in more)} & set(tids)
+        job.machine = again
+        assert sorted(job.restart()) == tids
+        finish(job)
+    finally:
+        again.bed.stop(check=False)
+
+
+def test_machine_does_not_begin_from_what_is_no_checkpoint(tmp_path: Path) -> None:
+    with Bed(("ours",), network="loopback") as bed:
+        host = bed.hosts[0]
+        words = (f"-n{host.name}", "--restart", str(tmp_path), "-c", "ps")
+        said = host.run(console_program("ours"), *words).check(1).err
+        assert f"PVM_RESTART: {tmp_path}: has no job" in said
 
 
 def test_signal_ends_a_host_that_is_alone_if_no_directory_is_named(tmp_path: Path) -> None:

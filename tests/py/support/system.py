@@ -108,6 +108,12 @@ def resident(pid: int) -> int:
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
+def processor_seconds(pid: int) -> float:
+    """Processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
 def debian_library() -> Path | None:
     """Debian's shared libpvm3, or None."""
     found = sorted(Path("/usr/lib").glob("*/libpvm3.so"))

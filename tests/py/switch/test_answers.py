@@ -283,3 +283,22 @@ def test_clocks_of_others_are_the_daemon_s_to_ask_for(bed: Bed) -> None:
     for whose in (c.TIDPVMD | 2 * HOST, c.TIDPVMD, 0):
         reported(a, c.TM_HOSTSYNC, struct.pack(">i", whose))
     reported(a, c.TM_HOSTSYNC, b"abc")
+
+
+def test_contexts_that_a_task_had_are_given_again(bed: Bed) -> None:
+    switch = bed.switch
+    first, second, third = (switch.context(0, A) for _ in range(3))
+    assert switch.list_contexts(A) == [first, second, third]
+    assert switch.list_contexts(B) == []
+    switch.free_contexts(A)
+    assert switch.list_contexts(A) == []
+    switch.take_context(second, B)
+    switch.take_context(second, B)
+    assert switch.list_contexts(B) == [second]
+    with pytest.raises(OSError, match="File exists"):
+        switch.take_context(second, A)
+    for wrong in (0, HOST, HOST * 2 + 5, c.TIDPVMD | HOST | 5):
+        with pytest.raises(OSError, match="Invalid argument"):
+            switch.take_context(wrong, A)
+    given = [switch.context(0, A) for _ in range(LAST - 1)]
+    assert second not in given and switch.context(0, A) == c.PvmOutOfRes

@@ -136,6 +136,28 @@ def test_notices_tell_of_ended_tasks_and_reach_no_receive(machine: ScriptMachine
     )
 
 
+def test_notices_are_over_when_all_tasks_have_ended(machine: ScriptMachine) -> None:
+    run_face(
+        machine,
+        """
+        with Task() as task:
+            assert list(task.notify_exit()) == []
+            tids = classic.spawn("/bin/true", count=3)
+            notices = task.notify_exit(*tids)
+            assert sorted(notice.tid for notice in notices) == sorted(tids)
+            assert list(notices) == [] and not notices.closed
+            (more,) = classic.spawn("/bin/true")
+            notices.watch_exit(more, tids[0])
+            assert {notice.tid for notice in notices} == {more, tids[0]}
+            notices.watch_hosts()
+            raises(Timeout, lambda: notices.next(timeout=0.01))
+            assert notices.expects
+            notices.close()
+            assert not notices.expects
+        """,
+    )
+
+
 def test_callback_gets_the_notices_that_came_before_it(machine: ScriptMachine) -> None:
     run_face(
         machine,

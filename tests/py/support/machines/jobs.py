@@ -18,10 +18,17 @@ PROGRAMS = ("agent", "saved_job")
 class Job:
     """A ring of tasks on all hosts of a machine, and the directory in which it says how it is."""
 
-    def __init__(self, machine: Machine, directory: Path, workers: int, size: int = 0) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        directory: Path,
+        workers: int,
+        size: int = 0,
+        name: str = "saved_job",
+    ) -> None:
         self.machine, self.directory, self.workers = machine, directory, workers
         names = [host.name for host in machine.hosts]
-        program = machine.hosts[0].program("saved_job")
+        program = machine.hosts[0].program(name)
         words = (directory, workers, size, *names[1:], names[0])
         flags = c.PvmTaskHost | c.PvmNoSpawnParent
         (self.root,) = machine.here.spawn(str(program), *words, where=names[0], flags=flags)
@@ -62,7 +69,7 @@ class Job:
         except AssertionError as error:
             error.add_note(self.machine.everything())
             raise
-        assert not self.wrong(), self.machine.everything()
+        assert not self.wrong(), f"{self.wrong()}\n{self.machine.everything()}"
         return self.note(name)
 
     def wrong(self) -> list[str]:
@@ -70,9 +77,12 @@ class Job:
         return [path.name for path in self.directory.glob("wrong-*")]
 
     def tasks(self) -> list[int]:
-        """All tasks of the machine but the agents that were started by hand."""
+        """All tasks of the machine but the agents that were started by hand, and a group server."""
         agents = {agent.tid for agent in self.machine.agents}
-        text = "print(*[t.tid for t in classic.tasks() if t.tid != classic.mytid()])"
+        text = (
+            "me = classic.mytid()\n"
+            "print(*[t.tid for t in classic.tasks() if t.tid != me and t.program != 'pvmgs'])"
+        )
         return sorted({int(word) for word in script(self.machine, text).out.split()} - agents)
 
     def kill(self) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import statistics
 import threading
@@ -87,9 +86,3 @@ def written(pids: list[int]) -> int:
         for line in Path(f"/proc/{pid}/io").read_text().splitlines()
         if line.startswith("wchar")
     )
-
-
-def processor_seconds(pid: int) -> float:
-    """Processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
