@@ -23,7 +23,7 @@ NOWHERE = "lladdr 02:00:00:00:00:99 nud permanent dev eth0"
 def lone(request: pytest.FixtureRequest, tmp_path: Path, connector: Connector) -> Iterator[Lone]:
     """The machine, where a daemon is about to stand still in the phase that the test names."""
     require_namespaces()
-    made = Lone(tmp_path, f"{request.param}:1:stop", connector, "namespaces", silence=3)
+    made = Lone(tmp_path, f"{request.param}:1:stop", connector, network="namespaces", silence=3)
     try:
         yield made
     except BaseException:
