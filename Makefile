@@ -231,6 +231,8 @@ $(LIBDIR)/libhpvm.so.3: $(HPVM_OBJ) csrc/libhpvm/libhpvm.map $(LIBDIR)/libpvm3.s
 	$(LINK) -shared $(RUNPATH) -Wl,-soname,$(@F) \
 		-Wl,--version-script=csrc/libhpvm/libhpvm.map -o $@ $(filter %.o %.so.3,$^)
 
+$(OBJ)/hpvmc/client.o: LIB_CFLAGS += -DPVM3PY_VERSION='"$(VERSION)"'
+$(OBJ)/hpvmc/client.o: pvm3py/__init__.py
 # Kernels find the functions of hpvm.h in it, and nothing else of it.
 HPVMC_SHARED := $(addprefix $(OBJ)/libhpvm/,\
 	arch.o archive.o convert.o error.o post.o sha256.o trusted.o types.o)

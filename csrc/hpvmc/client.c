@@ -20,6 +20,7 @@
 #include "pool.h"
 #include "pvm3.h"
 #include "tasks.h"
+#include "tools/options.h"
 #include "wait.h"
 
 enum { MOST_DESCRIPTORS = 2048, SECOND = 1000 };
@@ -218,6 +219,9 @@ static void say_hello(void)
 
 int main(int argc, char **argv)
 {
+	answer_options(argc, argv, "hpvmc",
+		"Run kernels of programs that use HPVM, which start it on each host.\n"
+		"`hpvmc traits` prints architecture, system and levels of this one.");
 	if (argc > 1 && !strcmp(argv[1], "traits"))
 		return hpvmc_print_traits();
 	pvm_setopt(PvmAutoErr, 0);

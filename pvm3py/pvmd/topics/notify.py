@@ -200,7 +200,7 @@ def _hears_by_itself(pvmd: Pvmd, owner: int) -> bool:
 
     This one may have lost the task's host alone.
     """
-    can = pvmd.hosts.capabilities(owner & c.TIDHOST) & c.WIRE_DAEMON_CAN_MOVE
+    can = pvmd.hosts.capabilities(birth_host(owner)) & c.WIRE_DAEMON_CAN_MOVE
     return bool(owner & c.TIDPVMD and can)
 
 

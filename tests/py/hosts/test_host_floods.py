@@ -18,11 +18,10 @@ from support.programs.floods import (
     MIB,
     ROOM,
     Meanwhile,
-    processor_seconds,
     talkative,
     written,
 )
-from support.system import PATIENCE
+from support.system import PATIENCE, processor_seconds
 
 from pvm3py.wire import constants as c
 from pvm3py.wire.task import Codes, SpawnRequest

@@ -54,6 +54,9 @@ class FakePvmd(SimpleNamespace):
         self.peers = Peers(self.switch, self.hosts, self.loop, self.log)
         self.notices = Notices.of(self)  # type: ignore[arg-type]
 
+    def owns(self, tid: int) -> bool:
+        return self.place(tid) == OWN
+
     def send(self, dst: int, tag: int, ctx: int, body: bytes, wid: int = 0) -> None:
         self._switch_send(dst, self.daemon_tid, tag, ctx, wid, body)
 
