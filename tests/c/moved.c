@@ -186,16 +186,17 @@ static void ask(void)
 	look();
 }
 
-/* The library's own descriptors are selected on. */
+/* The library's own descriptors are selected on: those that there are when all is taken in. */
 static void select_first(void)
 {
-	int *fds, n = pvm_getfds(&fds);
+	int *fds, n;
 	fd_set set;
 
 	while (pvm_nrecv(-1, -1) > 0 && !ended)
 		serve();
 	if (ended)
 		return;
+	n = pvm_getfds(&fds);
 	FD_ZERO(&set);
 	for (int i = 0; i < n; i++)
 		FD_SET(fds[i], &set);
